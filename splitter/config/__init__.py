@@ -1,0 +1,14 @@
+"""The operator's configuration: one TOML file becomes frozen dataclasses, or the full list of what is wrong with it.
+
+Layout:
+    model.py     Settings: everything the file says, as one value
+    load.py      file → Settings, or ConfigError with every problem at once
+    reader.py    one table of the file, read key by key; collects problems
+    sections.py  the tables of the file, one function each
+    checks.py    what only shows when the whole file is known: dangling names, overlapping listeners, no centre
+    locate.py    key → line number, which the standard TOML parser does not tell
+
+Glossary:
+    problem  one line "FILE:LINE: key: what is wrong; remedy"
+    key path ("trunk", "sbc", "peers", 0): where a value stands in the file
+"""

@@ -1,0 +1,15 @@
+"""What the gateway tells about itself: trace, metrics, log, and readiness to systemd.
+
+Layout:
+    trace.py     TraceEvent, TraceSink, Recorder: everything that happens to a call, over all its legs
+    ladder.py    a trace as a ladder of text, one line per event; the format of golden traces (pure)
+    summary.py   a SIP message and its SDP in plain words, for the ladder (pure)
+    metrics.py   every Prometheus metric, in one registry
+    log.py       structlog, set up once
+    notify.py    sd_notify: ready, stopping, watchdog
+
+Glossary:
+    leg   one side of a call in the trace: "caller", "centre", "seat-1" …
+    sink  what takes trace events and never blocks: the store
+    tap   the driver's hook that shows the recorder each SIP message in and out
+"""

@@ -1,0 +1,41 @@
+"""Everything the configuration file says, as one frozen value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.media.settings import MediaSettings
+from splitter.store.settings import StoreSettings
+from splitter.telemetry.settings import TelemetrySettings
+from splitter.transport.settings import Network, TransportSettings
+
+CONTROL_SOCKET = "/run/splitter/control.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration; each part of the program is handed its own field.
+
+    Attributes:
+        networks: our sides by name; at least one.
+        trunks: neighbours by name; at least one of role `access` and one of role `centre`.
+        routes: in the order of the file; the first whose pattern matches the called number is taken.
+        calls: bounds on calls; `name` and `max_calls` stand under [gateway] in the file.
+        control_socket: path of the Unix socket that the command line talks to.
+    """
+
+    networks: Mapping[str, Network]
+    trunks: Mapping[str, Trunk]
+    routes: tuple[Route, ...]
+    calls: CallSettings = field(default_factory=CallSettings)
+    media: MediaSettings = field(default_factory=MediaSettings)
+    transport: TransportSettings = field(default_factory=TransportSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    control_socket: str = CONTROL_SOCKET
+
+    def trunks_of(self, role: Role) -> tuple[Trunk, ...]:
+        """The trunks of one role, in the order of the file."""
+        return tuple(trunk for trunk in self.trunks.values() if trunk.role is role)
