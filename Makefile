@@ -1,0 +1,95 @@
+# splitter: from a fresh clone to a tested gateway. `make help` lists the targets.
+#
+# Needs python3 (3.11 or later), make and git; `make test` and `make bench` also install the real peers with apt
+# (as root, or with passwordless sudo). Everything else goes into .venv, from requirements locked by hash.
+
+.DELETE_ON_ERROR:
+.ONESHELL:
+.SHELLFLAGS := -eu -c
+MAKEFLAGS += --no-print-directory
+
+# The lab's voice centre (pjsua2) has wheels for 3.11 and 3.12 only, so these come first; PYTHON=… chooses another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Nothing is compiled and nothing but the locked files is taken, wherever the machine's pip looks for packages.
+PIP := $(BIN)/pip --disable-pip-version-check
+LOCKED := install --quiet --require-hashes --only-binary :all: -r
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit lint format bench lock venv peers clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.run  ## play one video call through the gateway, on this machine alone, and print what was seen
+	@$(BIN)/splitter demo --once
+
+test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, pjsua2)
+	@echo "== tests against real peers"
+	$(BIN)/pytest tests/interop -n $(JOBS) --dist load --durations 5
+
+check: lint unit  ## format, lint, types, import contracts, unit tests: the truth in under a minute
+
+lint: $(VENV)/.dev
+	@echo "== format, lint, types, layers"
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	@echo "== unit tests"
+	$(BIN)/pytest --ignore tests/interop -n $(JOBS)
+
+format: $(VENV)/.dev  ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench peers  ## measure side by side with other systems; writes bench/results/
+	@$(BIN)/python -m bench
+
+venv: $(VENV)/.dev  ## make .venv with everything for development
+
+peers: $(VENV)/.dev  ## install the real peers of the tests (apt; Asterisk in a folder outside the checkout)
+	@sh tests/interop/install-peers
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "python 3.11 or later is needed; install it, or say make PYTHON=…"; exit 1; }
+	echo "== $(VENV) with $$($(PYTHON) --version)"
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh tests/interop/install-peers venv "$(PYTHON)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "== installing requirements/run.txt ($$(grep -c '^[a-z]' requirements/run.txt) packages)"
+	$(PIP) $(LOCKED) requirements/run.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "== installing requirements/dev.txt ($$(grep -c '^[a-z]' requirements/dev.txt) packages)"
+	$(PIP) $(LOCKED) requirements/dev.txt
+	touch $@
+
+# sippy, the system we measure against, is published as source only: pure Python, built with the locked setuptools.
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@echo "== installing requirements/bench.txt ($$(grep -c '^[a-z]' requirements/bench.txt) packages)"
+	$(PIP) $(LOCKED) requirements/bench.txt --no-binary sippy --no-build-isolation
+	touch $@
+
+# Universal locks: hashes of every platform's files, no index named. UV=… uses a uv of yours.
+UV ?= $(VENV)/lock/bin/uv
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+  pyproject.toml requirements/build.in
+lock: $(BIN)/python  ## solve the requirements anew and write the locks
+	@test -x "$(UV)" || { $(PYTHON) -m venv $(VENV)/lock; $(VENV)/lock/bin/pip install -q uv; }
+	$(COMPILE) $(UPGRADE) --extra lab --extra dev -o requirements/dev.txt
+	$(COMPILE) --extra lab -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --extra lab --extra bench -c requirements/dev.txt -o requirements/bench.txt
+	wc -l requirements/*.txt
+
+clean:  ## remove .venv and caches (the peers stay)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
