@@ -1,0 +1,334 @@
+"""A session description as values (RFC 8866): origin, lines, media, codecs. Pure.
+
+Everything is immutable; what a parsed description holds, `write` gives back. Lines that are read over and over
+(attributes, bandwidths) are named tuples: a ViLTE offer has some sixty of them and is parsed on every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, Self
+
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+"""The four directions of RFC 3264 §5.1, as attribute names."""
+
+NOWHERE = frozenset({"0.0.0.0", "::", "0:0:0:0:0:0:0:0"})
+"""Addresses that mean "send me nothing" (RFC 3264 §8.4, as RFC 2543 put a call on hold)."""
+
+_ON_HOLD = {"sendrecv": "sendonly", "recvonly": "inactive"}
+
+# RFC 3551 §6, tables 4 and 5: payload types that need no rtpmap.
+_STATIC = {
+    "0": ("PCMU", 8000, 1),
+    "3": ("GSM", 8000, 1),
+    "4": ("G723", 8000, 1),
+    "5": ("DVI4", 8000, 1),
+    "6": ("DVI4", 16000, 1),
+    "7": ("LPC", 8000, 1),
+    "8": ("PCMA", 8000, 1),
+    "9": ("G722", 8000, 1),
+    "10": ("L16", 44100, 2),
+    "11": ("L16", 44100, 1),
+    "12": ("QCELP", 8000, 1),
+    "13": ("CN", 8000, 1),
+    "14": ("MPA", 90000, 1),
+    "15": ("G728", 8000, 1),
+    "16": ("DVI4", 11025, 1),
+    "17": ("DVI4", 22050, 1),
+    "18": ("G729", 8000, 1),
+    "25": ("CelB", 90000, 1),
+    "26": ("JPEG", 90000, 1),
+    "28": ("nv", 90000, 1),
+    "31": ("H261", 90000, 1),
+    "32": ("MPV", 90000, 1),
+    "33": ("MP2T", 90000, 1),
+    "34": ("H263", 90000, 1),
+}
+
+
+class LocalPort(Protocol):
+    """What a function needs to know of our end of a stream; `MediaPort` and the media engine's ends both fit."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def rtp_port(self) -> int: ...
+    @property
+    def rtcp_port(self) -> int: ...
+
+
+class MediaPort(NamedTuple):
+    """One end of an RTP stream. `host` is a literal address without brackets (or a name, where a peer sent one)."""
+
+    host: str
+    rtp_port: int
+    rtcp_port: int
+
+
+class Connection(NamedTuple):
+    """A c= line: `address_type` "IP4" or "IP6"; `address` may carry a multicast suffix such as "/127"."""
+
+    address_type: str
+    address: str
+
+    @classmethod
+    def to(cls, host: str) -> Connection:
+        """The line that names `host`."""
+        return cls("IP6" if ":" in host else "IP4", host)
+
+
+class Bandwidth(NamedTuple):
+    """A b= line, e.g. ("AS", "960"). The value is text: RFC 8866 §5.8 lets others define its form."""
+
+    kind: str
+    value: str
+
+
+class Attribute(NamedTuple):
+    """An a= line; `value` is None for a property attribute such as "sendrecv"."""
+
+    name: str
+    value: str | None = None
+
+
+class Codec(NamedTuple):
+    """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent."""
+
+    payload_type: int
+    name: str
+    clock: int
+    channels: int
+    fmtp: str
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What the payload type stands for: (name in lower case, clock rate, channels)."""
+        return (self.name.lower(), self.clock, self.channels)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The fmtp's `name=value` pairs, names in lower case, first one wins; "" for a bare word."""
+        found: dict[str, str] = {}
+        for item in self.fmtp.split(";"):
+            name, _, value = item.partition("=")
+            found.setdefault(name.strip().lower(), value.strip())
+        found.pop("", None)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The o= line (RFC 8866 §5.2). Session id and version are 64-bit numbers (RFC 3264 §5)."""
+
+    username: str
+    session_id: int
+    version: int
+    address_type: str
+    address: str
+
+    @classmethod
+    def of(cls, host: str, session_id: int, version: int = 1) -> Origin:
+        """Our own line; "-" as the user (RFC 8866 §5.2)."""
+        return cls("-", session_id, version, "IP6" if ":" in host else "IP4", host)
+
+    def next(self) -> Origin:
+        """The line of the next, changed description of the same session (RFC 3264 §8)."""
+        return replace(self, version=self.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m-line and what belongs to it. `formats` are payload types for RTP, other words elsewhere."""
+
+    kind: str
+    port: int
+    proto: str
+    formats: tuple[str, ...]
+    port_count: int = 1
+    title: str | None = None
+    connection: Connection | None = None
+    bandwidths: tuple[Bandwidth, ...] = ()
+    key: str | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of the first attribute of this name; "" for a property attribute, `default` if there is none."""
+        for attribute, value in self.attributes:
+            if attribute == name:
+                return value or ""
+        return default
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of all attributes of this name, in order."""
+        return [value or "" for attribute, value in self.attributes if attribute == name]
+
+    def has(self, name: str) -> bool:
+        """True if an attribute of this name is there."""
+        return any(attribute == name for attribute, _ in self.attributes)
+
+    @property
+    def direction(self) -> str:
+        """This line's own direction, "sendrecv" if it has none. See `Session.direction_of` for the inherited one."""
+        return _direction(self.attributes) or "sendrecv"
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The formats of an RTP line, in order of preference.
+
+        Static payload types need no rtpmap (RFC 3551 §6). A format that cannot be understood is left out: it may
+        not cost the others the call.
+        """
+        maps: dict[str, str] = {}
+        parameters: dict[str, str] = {}
+        for name, value in self.attributes:
+            if value and (name == "rtpmap" or name == "fmtp"):
+                payload_type, _, rest = value.partition(" ")
+                (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
+        found = []
+        for payload_type in self.formats:
+            encoding = _encoding(maps[payload_type]) if payload_type in maps else _STATIC.get(payload_type)
+            if encoding and payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3:
+                found.append(Codec(int(payload_type), *encoding, parameters.get(payload_type, "")))
+        return tuple(found)
+
+    def bandwidth(self, kind: str) -> int | None:
+        """The number of the first b= line of this kind; None if absent or not a number."""
+        for name, value in self.bandwidths:
+            if name == kind:
+                return int(value) if value.isascii() and value.isdigit() and len(value) <= 12 else None
+        return None
+
+    def with_(
+        self,
+        *,
+        port: int | None = None,
+        proto: str | None = None,
+        formats: tuple[str, ...] | None = None,
+        connection: Connection | None = None,
+        bandwidths: tuple[Bandwidth, ...] | None = None,
+        attributes: tuple[Attribute, ...] | None = None,
+    ) -> Self:
+        """A copy with the given fields changed; None leaves a field as it is."""
+        return replace(
+            self,
+            port=self.port if port is None else port,
+            proto=proto or self.proto,
+            formats=self.formats if formats is None else formats,
+            connection=connection or self.connection,
+            bandwidths=self.bandwidths if bandwidths is None else bandwidths,
+            attributes=self.attributes if attributes is None else attributes,
+        )
+
+    def without(self, names: Iterable[str]) -> Self:
+        """A copy without the attributes of these names."""
+        return replace(self, attributes=tuple(item for item in self.attributes if item.name not in names))
+
+    def replace_attributes(self, name: str, *values: str | None) -> Self:
+        """A copy where all attributes `name` gave way to these, at the place of the first one (else at the end)."""
+        new = [Attribute(name, value) for value in values]
+        kept: list[Attribute] = []
+        place = -1
+        for item in self.attributes:
+            if item.name != name:
+                kept.append(item)
+            elif place < 0:
+                place = len(kept)
+        place = len(kept) if place < 0 else place
+        return replace(self, attributes=(*kept[:place], *new, *kept[place:]))
+
+    def with_direction(self, direction: str) -> Self:
+        """A copy with this direction, written at the place of the old one; "sendrecv" is written only in such a place."""
+        kept: list[Attribute] = []
+        placed = False
+        for item in self.attributes:
+            if item.name not in DIRECTIONS:
+                kept.append(item)
+            elif not placed:
+                kept.append(Attribute(direction))
+                placed = True
+        if not placed and direction != "sendrecv":  # RFC 3264 §5.1: sendrecv is the default
+            kept.append(Attribute(direction))
+        return replace(self, attributes=tuple(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session description. `times` holds the t=, r= and z= lines as they were, letters included."""
+
+    origin: Origin
+    media: tuple[Media, ...] = ()
+    connection: Connection | None = None
+    name: str = "-"
+    attributes: tuple[Attribute, ...] = ()
+    bandwidths: tuple[Bandwidth, ...] = ()
+    times: tuple[str, ...] = ("t=0 0",)
+    info: str | None = None
+    uri: str | None = None
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    key: str | None = None
+    version: int = 0
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of the first session-level attribute of this name, as in `Media.get`."""
+        for attribute, value in self.attributes:
+            if attribute == name:
+                return value or ""
+        return default
+
+    def connection_of(self, index: int) -> Connection | None:
+        """The c= line in force for an m-line: its own, else the session's (RFC 8866 §5.7)."""
+        return self.media[index].connection or self.connection
+
+    def direction_of(self, index: int) -> str:
+        """An m-line's direction: its own, else the session's, else sendrecv (RFC 8866 §6.7)."""
+        return _direction(self.media[index].attributes) or _direction(self.attributes) or "sendrecv"
+
+    def flow_of(self, index: int) -> str:
+        """What an m-line really wants: its direction, with a null address read as hold (RFC 3264 §8.4)."""
+        direction = self.direction_of(index)
+        return _ON_HOLD.get(direction, direction) if self.is_hold(index) else direction
+
+    def is_hold(self, index: int) -> bool:
+        """True if nothing may be sent to this m-line because its address is null, or because it has none."""
+        connection = self.connection_of(index)
+        return connection is None or connection.address in NOWHERE or connection.address.endswith(".invalid")
+
+    def address_of(self, index: int, *, muxed: bool = False) -> MediaPort:
+        """Where an m-line receives.
+
+        Args:
+            index: the m-line.
+            muxed: both sides agreed on a=rtcp-mux; then RTCP goes to the RTP port. An offer of it alone changes
+                nothing (RFC 5761 §5.1.1), and we never take it up.
+        Returns: host, RTP port, RTCP port (a=rtcp of RFC 3605, else the next one). The host is "0.0.0.0" where the
+            line has no address at all, which is legal for an inactive one; `is_hold` is true then.
+        """
+        media = self.media[index]
+        connection = self.connection_of(index)
+        host = connection.address.partition("/")[0] if connection else "0.0.0.0"
+        if muxed:
+            return MediaPort(host, media.port, media.port)
+        rtcp = (media.get("rtcp") or "").partition(" ")[0]
+        if rtcp.isascii() and rtcp.isdigit() and 0 < len(rtcp) <= 5 and 0 < int(rtcp) < 65536:
+            return MediaPort(host, media.port, int(rtcp))
+        return MediaPort(host, media.port, min(media.port + 1, 65535) if media.port else 0)
+
+
+def _direction(attributes: tuple[Attribute, ...]) -> str | None:
+    for name, _ in attributes:
+        if name in DIRECTIONS:
+            return name
+    return None
+
+
+def _encoding(text: str) -> tuple[str, int, int] | None:
+    """Read "name/clock[/channels]" (RFC 8866 §6.6)."""
+    name, _, rest = text.partition("/")
+    clock, _, channels = rest.partition("/")
+    channels = channels or "1"
+    for number in (clock, channels):
+        if not (number.isascii() and number.isdigit() and len(number) <= 9):
+            return None
+    return (name, int(clock), int(channels)) if name else None
