@@ -238,7 +238,7 @@ class Media:
         return replace(self, attributes=(*kept[:place], *new, *kept[place:]))
 
     def with_direction(self, direction: str) -> Self:
-        """A copy with this direction, written at the place of the old one; "sendrecv" is written only in such a place."""
+        """A copy with this direction in the place of the old one; "sendrecv" is written only to replace another."""
         kept: list[Attribute] = []
         placed = False
         for item in self.attributes:
