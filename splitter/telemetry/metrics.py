@@ -1,0 +1,172 @@
+"""Every Prometheus metric of the signalling process, in one registry. Served by `splitter.web`.
+
+Each metric's help text is its documentation; `docs` and alert rules refer to the names, so a name never changes its
+meaning. Labels take values from small closed sets only: nothing that a peer can choose becomes a label.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(namespace="splitter", registry=REGISTRY)  # CPU seconds, memory, open files
+
+# ---- calls -------------------------------------------------------------------------------------------------------
+
+CALLS_ACTIVE = Gauge(
+    "splitter_calls_active", "Calls alive now, from INVITE to the end of both legs.", registry=REGISTRY
+)
+CALLS = Counter(
+    "splitter_calls_total",
+    "Calls that ended, by outcome: answered (ended normally), cancelled (caller gave up), busy, no-answer, "
+    "refused (by us or by the centre), failed (no route, no media, a fault).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+CALLS_REJECTED = Counter(
+    "splitter_calls_rejected_total",
+    "INVITEs turned away before a call was made, by reason: limit, draining, loop, bad-request.",
+    ["reason"],
+    registry=REGISTRY,
+)
+CALL_SETUP_SECONDS = Histogram(
+    "splitter_call_setup_seconds",
+    "From the caller's INVITE to our 200 to the caller; ringing at the centre included.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180),
+    registry=REGISTRY,
+)
+CALL_SECONDS = Histogram(
+    "splitter_call_seconds",
+    "From answer to end of answered calls.",
+    buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200),
+    registry=REGISTRY,
+)
+SEATS_JOINED = Gauge("splitter_seats_joined", "Agents' seats that are in a call now.", registry=REGISTRY)
+ROUTE_FAILOVERS = Counter(
+    "splitter_route_failovers_total",
+    "Attempts at a centre trunk that failed and made the call take its next route.",
+    ["trunk"],
+    registry=REGISTRY,
+)
+
+# ---- SIP ---------------------------------------------------------------------------------------------------------
+
+SIP_MESSAGES = Counter(
+    "splitter_sip_messages_total",
+    "SIP messages, by network, direction (in, out) and kind: a request's method, a response's class such as 2xx.",
+    ["network", "direction", "kind"],
+    registry=REGISTRY,
+)
+SIP_MALFORMED = Counter(
+    "splitter_sip_malformed_total",
+    "SIP messages that could not be parsed; answered with 400 where that was possible.",
+    ["network", "transport"],
+    registry=REGISTRY,
+)
+SIP_UNKNOWN_SOURCE = Counter(
+    "splitter_sip_unknown_source_total",
+    "Datagrams and connections from a source that no trunk names; they got silence.",
+    ["network", "transport"],
+    registry=REGISTRY,
+)
+SIP_TRANSACTIONS = Gauge("splitter_sip_transactions", "SIP transactions alive now.", registry=REGISTRY)
+SIP_TIMEOUTS = Counter(
+    "splitter_sip_timeouts_total", "Requests of ours that nobody answered, by network.", ["network"], registry=REGISTRY
+)
+TCP_CONNECTIONS = Gauge(
+    "splitter_tcp_connections", "SIP connections over TCP open now.", ["network"], registry=REGISTRY
+)
+TCP_REFUSED = Counter(
+    "splitter_tcp_refused_total",
+    "TCP connections refused because the limit was reached.",
+    ["network"],
+    registry=REGISTRY,
+)
+
+# ---- media -------------------------------------------------------------------------------------------------------
+
+MEDIA_WORKERS = Gauge("splitter_media_workers", "Media worker processes that are up now.", registry=REGISTRY)
+MEDIA_WORKER_RESTARTS = Counter(
+    "splitter_media_worker_restarts_total", "Media workers that died and were started again.", registry=REGISTRY
+)
+MEDIA_RELAYS = Gauge("splitter_media_relays", "Audio relays open now.", registry=REGISTRY)
+MEDIA_ROOMS = Gauge("splitter_media_rooms", "Video rooms open now.", registry=REGISTRY)
+MEDIA_LOST = Counter(
+    "splitter_media_lost_total",
+    "Relays and rooms that died with their worker, by kind (relay, room).",
+    ["kind"],
+    registry=REGISTRY,
+)
+MEDIA_REQUEST_FAILURES = Counter(
+    "splitter_media_request_failures_total",
+    "Requests to a media worker that failed, by reason (unavailable, timeout).",
+    ["reason"],
+    registry=REGISTRY,
+)
+RTP_REJECTED = Counter(
+    "splitter_rtp_rejected_total",
+    "RTP and RTCP packets from a source that the signalling did not name; counted when a stream is reported.",
+    registry=REGISTRY,
+)
+
+# ---- store and trace ---------------------------------------------------------------------------------------------
+
+STORE_UP = Gauge(
+    "splitter_store_up", "1 while the store takes writes, 0 while it cannot (full, unwritable).", registry=REGISTRY
+)
+STORE_ALARMS = Counter(
+    "splitter_store_alarms_total",
+    "Failures of the store, by kind: full, unwritable, corrupt, other. Calls go on meanwhile.",
+    ["kind"],
+    registry=REGISTRY,
+)
+STORE_QUEUE = Gauge("splitter_store_queue", "Rows that wait to be written.", registry=REGISTRY)
+STORE_BYTES = Gauge("splitter_store_bytes", "Size of the data in the store.", registry=REGISTRY)
+STORE_PRUNED = Counter(
+    "splitter_store_pruned_total", "Calls deleted from the store for age or size.", ["reason"], registry=REGISTRY
+)
+TRACE_DROPPED = Counter(
+    "splitter_trace_dropped_total",
+    "Trace events and call rows that were not kept because the store's queue was full.",
+    registry=REGISTRY,
+)
+
+# ---- the rest ----------------------------------------------------------------------------------------------------
+
+API_REQUESTS = Counter(
+    "splitter_api_requests_total", "Requests to the API, by route and status.", ["route", "status"], registry=REGISTRY
+)
+BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
+READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
+
+_METHODS = frozenset(
+    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "INFO", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
+    + ("REGISTER", "PUBLISH")
+)
+_message_counters: dict[tuple[str, str, str], Counter] = {}
+
+
+def count_message(network: str, direction: str, method_or_status: str | int) -> None:
+    """Count one SIP message.
+
+    Args:
+        network: our network's name.
+        direction: "in" or "out".
+        method_or_status: a request's method or a response's status. Unknown methods are counted as "other", so that a
+            peer cannot make up labels.
+    """
+    if isinstance(method_or_status, int):
+        kind = f"{method_or_status // 100}xx"
+    else:
+        kind = method_or_status if method_or_status in _METHODS else "other"
+    key = (network, direction, kind)
+    counter = _message_counters.get(key)
+    if counter is None:  # labels() costs a lock and a string per label; a child is looked up once
+        counter = _message_counters[key] = SIP_MESSAGES.labels(*key)
+    counter.inc()
+
+
+def render() -> bytes:
+    """All metrics in the text format of Prometheus."""
+    return generate_latest(REGISTRY)
