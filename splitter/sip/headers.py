@@ -1,0 +1,237 @@
+"""The header lines of a SIP message: ordered and lossless (RFC 3261 §7.3). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple, TypeVar, cast
+
+from splitter.core.errors import LocalError, PeerError
+from splitter.sip.grammar import BLANK, TOKEN, shown, split_outside_quotes
+
+T = TypeVar("T")
+
+MAX_NAME = 64
+"""Longer header names are refused; the longest registered one has 33 characters."""
+
+_COMPACT = {  # RFC 3261 §7.3.3 and the registry that grew from it
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+
+
+@lru_cache(maxsize=1024)
+def canonical(name: str) -> str:
+    """The key under which a header is found: lower case, long form. `V`, `via ` and `VIA` give `via`.
+
+    Raises:
+        PeerError: not a header name.
+    """
+    plain = name.rstrip(BLANK)  # "To : x" is legal (§7.3.1)
+    if len(plain) > MAX_NAME or not TOKEN.fullmatch(plain):
+        raise PeerError(f"not a header name: {shown(name)}")
+    plain = plain.lower()
+    return _COMPACT.get(plain, plain)
+
+
+class Line(NamedTuple):
+    """One header line: its key, its name as spelled, and all that follows the colon, folds and spaces included."""
+
+    key: str
+    name: str
+    raw: str
+
+
+class Headers:
+    """The header lines of one message, in their order, as they were spelled.
+
+    Names are found in any case and in compact form. Values are handed out stripped and unfolded; what is written
+    again is what was read, byte for byte. Parsed values are kept (`typed`) until their header changes.
+
+    Attributes:
+        encoding: "utf-8", or "latin-1" for a message whose headers were not UTF-8 (§7.3.1): no byte gets lost.
+    """
+
+    __slots__ = ("_first", "_lines", "_typed", "encoding")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._lines: list[Line] = []
+        self._first: dict[str, str] = {}
+        self._typed: dict[str, object] = {}
+        self.encoding = "utf-8"
+        for name, value in pairs:
+            self.add(name, value)
+
+    @classmethod
+    def of_lines(cls, lines: list[Line], encoding: str = "utf-8") -> Headers:
+        """Headers of lines as they were read; takes the list over."""
+        headers = cls.__new__(cls)
+        headers._lines = lines
+        headers._first = {key: raw for key, _, raw in reversed(lines)}
+        headers._typed = {}
+        headers.encoding = encoding
+        return headers
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of the first line of this name, stripped and unfolded."""
+        raw = self._first.get(canonical(name))
+        return default if raw is None else _plain(raw)
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of all lines of this name, one entry a line."""
+        key = canonical(name)
+        return [_plain(line.raw) for line in self._lines if line.key == key] if key in self._first else []
+
+    def values(self, name: str) -> list[str]:
+        """The elements of a comma-separated header over all its lines; quotes and angle brackets are respected.
+
+        Raises:
+            PeerError: a quote or an angle bracket is left open.
+        """
+        found = []
+        for value in self.get_all(name):
+            if "," in value:
+                found += [part for part in split_outside_quotes(value, ",") if part]
+            elif value:
+                found.append(value)
+        return found
+
+    def typed(self, key: str, parse: Callable[[str], T]) -> T:
+        """The first line's value through `parse`, kept until the header changes.
+
+        Args:
+            key: the canonical key (lower case, long form).
+        Raises:
+            PeerError: the header is missing, or `parse` refuses it.
+        """
+        found = self._typed.get(key)
+        if found is None:
+            raw = self._first.get(key)
+            if raw is None:
+                raise PeerError(f"the {key} header is missing")
+            found = self._typed[key] = parse(_plain(raw))
+        return cast(T, found)
+
+    def typed_all(self, key: str, parse: Callable[[str], T]) -> list[T]:
+        """Every element of a comma-separated header through `parse`, kept until the header changes."""
+        slot = key + ","
+        found = self._typed.get(slot)
+        if found is None:
+            found = self._typed[slot] = [parse(value) for value in self.values(key)]
+        return cast(list[T], found)
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line."""
+        line = _line(name, value)
+        self._lines.append(line)
+        self._first.setdefault(line.key, line.raw)
+        self._forget(line.key)
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a line before all others: where a new Via or Route belongs."""
+        line = _line(name, value)
+        self._lines.insert(0, line)
+        self._first[line.key] = line.raw
+        self._forget(line.key)
+
+    def set(self, name: str, value: str) -> None:
+        """Leave exactly one line of this name, where the first one stood, or at the end."""
+        line = _line(name, value)
+        key = line.key
+        if key in self._first:
+            at = next(i for i, old in enumerate(self._lines) if old.key == key)
+            self._lines = [old for old in self._lines if old.key != key]
+            self._lines.insert(at, line)
+        else:
+            self._lines.append(line)
+        self._first[key] = line.raw
+        self._forget(key)
+
+    def set_top(self, name: str, value: str) -> None:
+        """Replace the first element of a list header, e.g. the topmost Via; the others stay as they are."""
+        key = canonical(name)
+        at = next((i for i, old in enumerate(self._lines) if old.key == key), None)
+        if at is None:
+            return self.add(name, value)
+        rest = split_outside_quotes(_plain(self._lines[at].raw), ",")[1:]
+        line = _line(self._lines[at].name, ", ".join([value, *rest]))
+        self._lines[at] = line
+        self._first[key] = line.raw
+        return self._forget(key)
+
+    def remove(self, name: str) -> None:
+        """Take all lines of this name away."""
+        key = canonical(name)
+        if self._first.pop(key, None) is not None:
+            self._lines = [line for line in self._lines if line.key != key]
+            self._forget(key)
+
+    def lines(self) -> list[Line]:
+        """The lines as they were read. Not to be changed."""
+        return self._lines
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Name as spelled and value, stripped and unfolded, line by line."""
+        for _, name, raw in self._lines:
+            yield name.rstrip(BLANK), _plain(raw)
+
+    def copy(self) -> Headers:
+        """An independent copy."""
+        twin = Headers.of_lines(self._lines.copy(), self.encoding)
+        twin._typed = self._typed.copy()
+        return twin
+
+    def __contains__(self, name: str) -> bool:
+        return canonical(name) in self._first
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and list(self.items()) == list(other.items())
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.items())!r})"
+
+    def __str__(self) -> str:
+        """The lines as they go on the wire, each with its CRLF."""
+        return "".join([f"{name}:{raw}\r\n" for _, name, raw in self._lines])
+
+    def _forget(self, key: str) -> None:
+        if self._typed:
+            self._typed.pop(key, None)
+            self._typed.pop(key + ",", None)
+
+
+def _plain(raw: str) -> str:
+    """The value of a raw line: unfolded (a fold is worth one space, §7.3.1) and stripped."""
+    if "\n" in raw:
+        raw = " ".join([part.strip(BLANK) for part in raw.split("\n")])
+    return raw.strip(BLANK)
+
+
+def _line(name: str, value: str) -> Line:
+    """A line of our own making. A line break inside it would let a value smuggle in further headers."""
+    if "\n" in value or "\r" in value:
+        raise LocalError(f"line break in the value of {name}: {shown(value)}")
+    return Line(canonical(name), name, " " + value)
