@@ -14,8 +14,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Nothing is compiled and nothing but the locked files is taken, wherever the machine's pip looks for packages.
-PIP := $(BIN)/pip --disable-pip-version-check
-LOCKED := install --quiet --require-hashes --only-binary :all: -r
+PIP := $(BIN)/pip -qq --disable-pip-version-check
+LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
@@ -65,7 +65,7 @@ $(BIN)/python:
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 	@echo "== installing requirements/run.txt ($$(grep -c '^[a-z]' requirements/run.txt) packages)"
 	$(PIP) $(LOCKED) requirements/run.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+	$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
