@@ -140,10 +140,9 @@ API_REQUESTS = Counter(
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 
-_METHODS = frozenset(
-    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "INFO", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
-    + ("REGISTER", "PUBLISH")
-)
+_BASIC = {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER"}  # RFC 3261
+_EXTENSIONS = {"UPDATE", "INFO", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "PUBLISH"}
+_METHODS = frozenset(_BASIC | _EXTENSIONS)
 _message_counters: dict[tuple[str, str, str], Counter] = {}
 
 
