@@ -1,0 +1,41 @@
+"""INVITE client transaction (RFC 3261 §17.1.1, figure 5, as corrected by RFC 6026 §7.2). Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from splitter.sip.transactions.table import Action, Event, State, Step, Table
+
+_ACCEPT = Step((Action.DELIVER_SUCCESS,), State.ACCEPTED, start=(Event.M,))
+_REFUSE = Step((Action.SEND_ACK, Action.DELIVER), State.COMPLETED, start=(Event.D,))
+
+INVITE_CLIENT: Final[Table] = {
+    State.CALLING: {
+        Event.START: Step((Action.SEND,), State.CALLING, start=(Event.A, Event.B)),
+        Event.A: Step((Action.RESEND, Action.BACK_OFF), State.CALLING),
+        Event.B: Step((Action.REPORT_TIMEOUT,), State.TERMINATED),
+        Event.TRANSPORT_ERROR: Step((Action.REPORT_TRANSPORT,), State.TERMINATED),
+        Event.CANCEL: Step((Action.REMEMBER_CANCEL,), State.CALLING),
+        Event.PROVISIONAL: Step((Action.DELIVER, Action.RECALL_CANCEL), State.PROCEEDING),
+        Event.SUCCESS: _ACCEPT,
+        Event.REFUSAL: _REFUSE,
+    },
+    # No timer here: how long a phone may ring is the user's business.
+    State.PROCEEDING: {
+        Event.PROVISIONAL: Step((Action.DELIVER,), State.PROCEEDING),
+        Event.SUCCESS: _ACCEPT,
+        Event.REFUSAL: _REFUSE,
+        Event.CANCEL: Step((Action.SEND_CANCEL,), State.PROCEEDING, start=(Event.CANCEL_LIMIT,)),
+        Event.CANCEL_LIMIT: Step((Action.REPORT_CANCEL_TIMEOUT,), State.TERMINATED),
+    },
+    # RFC 6026: stays for 2xx of other branches of a fork, and to have lost ACKs sent again.
+    State.ACCEPTED: {
+        Event.SUCCESS: Step((Action.DELIVER_SUCCESS,), State.ACCEPTED),
+        Event.M: Step((), State.TERMINATED),
+    },
+    State.COMPLETED: {
+        Event.REFUSAL: Step((Action.RESEND,), State.COMPLETED),  # what is re-sent is the ACK by now
+        Event.TRANSPORT_ERROR: Step((), State.TERMINATED),  # of the ACK; the user has its final response
+        Event.D: Step((), State.TERMINATED),
+    },
+}

@@ -1,0 +1,40 @@
+"""INVITE server transaction (RFC 3261 §17.2.1, figure 7, as corrected by RFC 6026 §7.1). Pure.
+
+The retransmission of our 2xx until its ACK (RFC 3261 §13.3.1.4) is in this table too, over every transport: the RFC leaves
+it to the core above, which would need the same timers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from splitter.sip.transactions.table import Action, Event, State, Step, Table
+
+INVITE_SERVER: Final[Table] = {
+    State.PROCEEDING: {
+        Event.REQUEST: Step((Action.RESEND,), State.PROCEEDING),
+        Event.SEND_PROVISIONAL: Step((Action.SEND,), State.PROCEEDING),
+        Event.SEND_SUCCESS: Step((Action.SEND,), State.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
+        Event.SEND_REFUSAL: Step((Action.SEND,), State.COMPLETED, start=(Event.G, Event.H)),
+    },
+    # RFC 6026: a retransmitted INVITE is absorbed; our 2xx is on its way again by its own timer.
+    State.ACCEPTED: {
+        Event.RESEND_2XX: Step((Action.RESEND, Action.BACK_OFF), State.ACCEPTED),
+        Event.ACK: Step((Action.REPORT_ACK,), State.ACKNOWLEDGED, keep=(Event.L,)),
+        Event.L: Step((Action.REPORT_ACK_MISSING,), State.TERMINATED),
+    },
+    State.ACKNOWLEDGED: {
+        Event.L: Step((), State.TERMINATED),
+    },
+    State.COMPLETED: {
+        Event.REQUEST: Step((Action.RESEND,), State.COMPLETED),
+        Event.G: Step((Action.RESEND, Action.BACK_OFF), State.COMPLETED),
+        Event.ACK: Step((), State.CONFIRMED, start=(Event.I,)),
+        Event.H: Step((), State.TERMINATED),  # a refusal that is never acknowledged leaves nothing to undo
+        Event.TRANSPORT_ERROR: Step((), State.TERMINATED),
+    },
+    # Absorbs retransmitted ACKs.
+    State.CONFIRMED: {
+        Event.I: Step((), State.TERMINATED),
+    },
+}
