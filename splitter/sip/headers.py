@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from functools import lru_cache
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 from splitter.core.errors import LocalError, PeerError
 from splitter.sip.grammar import BLANK, TOKEN, shown, split_outside_quotes
@@ -52,12 +52,8 @@ def canonical(name: str) -> str:
     return _COMPACT.get(plain, plain)
 
 
-class Line(NamedTuple):
-    """One header line: its key, its name as spelled, and all that follows the colon, folds and spaces included."""
-
-    key: str
-    name: str
-    raw: str
+Line = tuple[str, str, str]
+"""One header line: its key, its name as spelled, and all that follows the colon, folds and spaces included."""
 
 
 class Headers:
@@ -98,7 +94,7 @@ class Headers:
     def get_all(self, name: str) -> list[str]:
         """The values of all lines of this name, one entry a line."""
         key = canonical(name)
-        return [_plain(line.raw) for line in self._lines if line.key == key] if key in self._first else []
+        return [_plain(raw) for k, _, raw in self._lines if k == key] if key in self._first else []
 
     def values(self, name: str) -> list[str]:
         """The elements of a comma-separated header over all its lines; quotes and angle brackets are respected.
@@ -140,49 +136,52 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        line = _line(name, value)
+        key, _, raw = line = _line(name, value)
         self._lines.append(line)
-        self._first.setdefault(line.key, line.raw)
-        self._forget(line.key)
+        self._first.setdefault(key, raw)
+        self._forget(key)
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others: where a new Via or Route belongs."""
-        line = _line(name, value)
+        key, _, raw = line = _line(name, value)
         self._lines.insert(0, line)
-        self._first[line.key] = line.raw
-        self._forget(line.key)
+        self._first[key] = raw
+        self._forget(key)
 
     def set(self, name: str, value: str) -> None:
         """Leave exactly one line of this name, where the first one stood, or at the end."""
-        line = _line(name, value)
-        key = line.key
+        key, _, raw = line = _line(name, value)
         if key in self._first:
-            at = next(i for i, old in enumerate(self._lines) if old.key == key)
-            self._lines = [old for old in self._lines if old.key != key]
+            at = self._find(key)
+            self._lines = [old for old in self._lines if old[0] != key]
             self._lines.insert(at, line)
         else:
             self._lines.append(line)
-        self._first[key] = line.raw
+        self._first[key] = raw
         self._forget(key)
 
     def set_top(self, name: str, value: str) -> None:
         """Replace the first element of a list header, e.g. the topmost Via; the others stay as they are."""
         key = canonical(name)
-        at = next((i for i, old in enumerate(self._lines) if old.key == key), None)
-        if at is None:
+        if key not in self._first:
             return self.add(name, value)
-        rest = split_outside_quotes(_plain(self._lines[at].raw), ",")[1:]
-        line = _line(self._lines[at].name, ", ".join([value, *rest]))
-        self._lines[at] = line
-        self._first[key] = line.raw
+        at = self._find(key)
+        _, spelled, raw = self._lines[at]
+        rest = split_outside_quotes(_plain(raw), ",")[1:]
+        self._lines[at] = line = _line(spelled, ", ".join([value, *rest]))
+        self._first[key] = line[2]
         return self._forget(key)
 
     def remove(self, name: str) -> None:
         """Take all lines of this name away."""
         key = canonical(name)
         if self._first.pop(key, None) is not None:
-            self._lines = [line for line in self._lines if line.key != key]
+            self._lines = [line for line in self._lines if line[0] != key]
             self._forget(key)
+
+    def keys(self) -> KeysView[str]:
+        """The canonical keys of the headers that are there."""
+        return self._first.keys()
 
     def lines(self) -> list[Line]:
         """The lines as they were read. Not to be changed."""
@@ -217,6 +216,9 @@ class Headers:
         """The lines as they go on the wire, each with its CRLF."""
         return "".join([f"{name}:{raw}\r\n" for _, name, raw in self._lines])
 
+    def _find(self, key: str) -> int:
+        return next(at for at, line in enumerate(self._lines) if line[0] == key)
+
     def _forget(self, key: str) -> None:
         if self._typed:
             self._typed.pop(key, None)
@@ -234,4 +236,4 @@ def _line(name: str, value: str) -> Line:
     """A line of our own making. A line break inside it would let a value smuggle in further headers."""
     if "\n" in value or "\r" in value:
         raise LocalError(f"line break in the value of {name}: {shown(value)}")
-    return Line(canonical(name), name, " " + value)
+    return canonical(name), name, " " + value

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
-from splitter.sip.grammar import BLANK, integer, shown
+from splitter.sip.grammar import integer, shown, split_outside_quotes
 from splitter.sip.headers import Headers, Line
 from splitter.sip.uri import NameAddr
 from splitter.sip.via import Via
@@ -208,7 +208,7 @@ class Request(_Common):
         """
         lines = []
         for line in self.headers.lines():
-            key = line.key
+            key = line[0]
             if key in _ECHOED:
                 lines.append(self._tagged(line, to_tag) if key == "to" and to_tag and status > 100 else line)
             elif (key == "record-route" and 100 < status < 300) or (key == "timestamp" and status == 100):
@@ -222,8 +222,9 @@ class Request(_Common):
 
     def _tagged(self, line: Line, tag: str) -> Line:
         """The To line with a tag, unless it has one or cannot be read (then it is echoed as it came)."""
+        key, name, raw = line
         try:
-            return line if self.to_tag else line._replace(raw=f"{line.raw};tag={tag}")
+            return line if self.to_tag else (key, name, f"{raw};tag={tag}")
         except PeerError:
             return line
 
@@ -274,13 +275,8 @@ def _cseq(text: str) -> tuple[int, str]:
 
 
 def _top_via(text: str) -> Via:
-    """The first of the Vias that one line may hold. A quote cannot hide a comma before it does no harm here."""
-    if "," in text:
-        end = text.find(",")
-        head = text[:end]
-        if '"' not in head:
-            text = head
-    return Via.parse(text.strip(BLANK))
+    """The first of the Vias that one line may hold."""
+    return Via.parse(split_outside_quotes(text, ",")[0] if "," in text else text)
 
 
 def _max_forwards(text: str) -> int:

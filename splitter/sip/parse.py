@@ -1,0 +1,276 @@
+"""From bytes to SIP messages (RFC 3261 §7, §18.3), and the framing of streams. Pure.
+
+What every message needs to find its transaction is read at once: start line, header names, Via, From, To, Call-ID,
+CSeq, Content-Length. All other values are read when somebody asks for them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from splitter.core.errors import PeerError
+from splitter.sip.grammar import TOKEN, integer, quote, shown
+from splitter.sip.headers import Headers, Line, canonical
+from splitter.sip.message import Message, Request, Response
+
+MAX_LINES = 256
+"""More header lines than this are a flood, not a message."""
+MAX_SIZE = 65_535
+"""Bytes of one message; also the most that a datagram can carry."""
+
+_MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
+_SINGLE = ("from", "to", "call-id", "cseq", "content-length", "max-forwards", "content-type")
+_METHODS = frozenset(
+    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "PRACK", "INFO", "REGISTER", "MESSAGE", "REFER", "NOTIFY")
+)
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_FOLDED_LINES = re.compile(r"\r\n(?![ \t])")
+_CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
+_NO_URI = re.compile(r"[\x00-\x20\x7f<>\"]")
+
+
+class MalformedRequest(PeerError):
+    """A request that breaks the rules, but of which enough was read to answer it.
+
+    Attributes:
+        request: what could be read.
+    """
+
+    def __init__(self, reason: str, status: int, request: Request) -> None:
+        super().__init__(reason, status)
+        self.request = request
+
+    def response(self) -> Response | None:
+        """The answer; None for an ACK, for an unreadable Via, or where a header is missing that it must echo."""
+        if self.request.method == "ACK" or not self.request.headers.keys() >= _MANDATORY:
+            return None
+        try:
+            _ = self.request.via
+        except PeerError:
+            return None
+        return self.request.respond(self.status, headers=[("Warning", f"399 splitter {quote(self.reason)}")])
+
+
+def parse_message(data: bytes) -> Message:
+    """Read one message: a whole datagram, or what `StreamFramer` cut out of a stream.
+
+    Bytes after the body that Content-Length announces are ignored; without Content-Length the body reaches to the
+    end (§18.3). Lines may end in LF alone.
+
+    Raises:
+        MalformedRequest: a request of which enough was read to answer it.
+        PeerError: anything else that is no SIP message.
+    """
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")  # §7.5: empty lines before the start line are ignored
+    head, body = _cut(data)
+    try:
+        text, encoding = head.decode(), "utf-8"
+    except UnicodeDecodeError:
+        text, encoding = head.decode("latin-1"), "latin-1"
+    lines = _FOLDED_LINES.split(text) if "\r\n " in text or "\r\n\t" in text else text.split("\r\n")
+    try:
+        return _message(lines, encoding, body)
+    except PeerError as error:
+        request = _salvage(lines, encoding)
+        if request is None:
+            raise
+        raise MalformedRequest(error.reason, error.status, request) from error
+
+
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """Divide at the blank line. The head comes back with CRLF between its lines and none at its end."""
+    end = data.find(b"\r\n\r\n")
+    head = data[:end] if end >= 0 else data
+    body = data[end + 4 :]
+    breaks = head.count(b"\r\n")
+    if end < 0 or head.count(b"\n") != breaks:  # a bare LF somewhere: the blank line may come earlier
+        blank = _BLANK_LINE.search(data)
+        if blank is None:
+            raise PeerError("the header block never ends" if data else "an empty message")
+        head, body = data[: blank.start()], data[blank.end() :]
+        head = head.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        breaks = head.count(b"\r\n")
+    if head.count(b"\r") != breaks:
+        raise PeerError("a carriage return without a line feed in the header block")
+    if len(head) > MAX_SIZE:
+        raise PeerError(f"a header block of {len(head)} bytes; the limit is {MAX_SIZE}", 513)
+    if breaks > MAX_LINES:
+        raise PeerError(f"{breaks} header lines; the limit is {MAX_LINES}", 513)
+    return head, body
+
+
+def _message(lines: list[str], encoding: str, body: bytes) -> Message:
+    """The message, or PeerError for the first rule that is broken."""
+    start = lines[0]
+    found: list[Line] = []
+    for line in lines[1:]:
+        name, colon, raw = line.partition(":")
+        if not colon:
+            raise PeerError(f"a header line without a colon: {shown(line)}")
+        found.append((canonical(name), name, raw))
+    headers = Headers.of_lines(found, encoding)
+    message: Message
+    if start[:4].upper() == "SIP/":
+        status, reason = _status_line(start)
+        message = Response(status, reason, headers)
+    else:
+        method, uri = _request_line(start)
+        message = Request(method, uri, headers)
+    _check_headers(headers, found)
+    number_and_method = message.cseq
+    if isinstance(message, Request) and number_and_method[1] != message.method:
+        raise PeerError(f"CSeq names {shown(number_and_method[1])} in a request {shown(message.method)}")
+    _ = message.call_id, message.from_, message.to, message.via  # read now, kept for the one who asks
+    message.body = _body(headers, body)
+    return message
+
+
+def _request_line(line: str) -> tuple[str, str]:
+    """Method and Request-URI, one space between the parts and none around them (§7.1)."""
+    parts = line.split(" ")
+    if len(parts) != 3 or not all(parts):
+        raise PeerError(f"not a request line: {shown(line)}")
+    method, uri, version = parts
+    _check_version(version)
+    if method not in _METHODS and not TOKEN.fullmatch(method):
+        raise PeerError(f"not a method: {shown(method)}")
+    if ":" not in uri or _NO_URI.search(uri):
+        raise PeerError(f"the Request-URI is not a URI: {shown(uri)}")
+    return method, uri
+
+
+def _status_line(line: str) -> tuple[int, str]:
+    """Status and reason phrase; the phrase may be empty, with or without the space before it (§7.2)."""
+    version, _, rest = line.partition(" ")
+    _check_version(version)
+    code, _, reason = rest.partition(" ")
+    if len(code) != 3 or not 100 <= (status := integer(code, "status code")) <= 699:
+        raise PeerError(f"not a status line: {shown(line)}")
+    return status, reason
+
+
+def _check_version(version: str) -> None:
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":  # §7.1: case does not matter, but we send upper case
+        status = 505 if version[:4].upper() == "SIP/" else 400
+        raise PeerError(f"not SIP/2.0: {shown(version)}", status)
+
+
+def _check_headers(headers: Headers, lines: list[Line]) -> None:
+    """What every message must have (§8.1.1), and what it may have only once."""
+    keys = headers.keys()
+    if not keys >= _MANDATORY:
+        raise PeerError(f"missing: {', '.join(sorted(_MANDATORY - keys))}")
+    if len(keys) != len(lines):
+        seen = [key for key, _, _ in lines]
+        for key in _SINGLE:
+            if seen.count(key) > 1:
+                raise PeerError(f"more than one {key} header")
+
+
+def _body(headers: Headers, rest: bytes) -> bytes:
+    """The body that Content-Length announces (§18.3)."""
+    announced = headers.get("content-length")
+    if announced is None:
+        return rest
+    size = integer(announced, "Content-Length")
+    if size > len(rest):
+        raise PeerError(f"Content-Length is {size}, but only {len(rest)} bytes follow")
+    return rest[:size]
+
+
+def _salvage(lines: list[str], encoding: str) -> Request | None:
+    """What can be read of a broken request, for the answer; None where it does not look like a request."""
+    method, _, rest = lines[0].partition(" ")
+    if "SIP/" not in rest or method[:4].upper() == "SIP/" or not TOKEN.fullmatch(method):
+        return None
+    found: list[Line] = []
+    seen = set()
+    for line in lines[1:]:
+        name, colon, raw = line.partition(":")
+        try:
+            key = canonical(name)
+        except PeerError:
+            continue
+        if colon and not (key in _SINGLE and key in seen):
+            seen.add(key)
+            found.append((key, name, raw))
+    return Request(method, rest.rpartition(" ")[0], Headers.of_lines(found, encoding))
+
+
+class StreamFramer:
+    """Cuts a stream into messages by their Content-Length (§18.3, §7.5).
+
+    Attributes:
+        pings: how many double CRLFs came between messages; each asks for a CRLF in return (RFC 5626 §4.4.1).
+    """
+
+    __slots__ = ("_buffer", "_limit", "_needed", "_scanned", "pings")
+
+    def __init__(self, limit: int = MAX_SIZE) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+        self._scanned = 0  # no blank line begins before this index
+        self._needed = 0  # size of the message at the head of the buffer; 0 while it is unknown
+        self.pings = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take what was received.
+
+        Returns: the messages it completed, in order.
+        Raises:
+            PeerError: the stream cannot be cut any more; the connection has to be closed. Status 513 for a message
+                over the limit, 400 for a missing or unreadable Content-Length.
+        """
+        buffer = self._buffer
+        buffer += data
+        messages = []
+        while buffer:
+            if not self._needed and not self._measure():
+                break
+            if len(buffer) < self._needed:
+                break
+            messages.append(bytes(buffer[: self._needed]))
+            del buffer[: self._needed]
+            self._needed = self._scanned = 0
+        return messages
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that has not come to its end."""
+        return len(self._buffer)
+
+    def _measure(self) -> bool:
+        """Find the size of the message at the head of the buffer; False where more bytes are needed for that."""
+        self._skip_pings()
+        buffer = self._buffer
+        blank = _BLANK_LINE.search(buffer, self._scanned)
+        if blank is None:
+            if len(buffer) > self._limit:
+                raise PeerError(f"no end of the headers within {self._limit} bytes", 513)
+            self._scanned = max(0, len(buffer) - 3)
+            return False
+        lengths = {value.strip() for value in _CONTENT_LENGTH.findall(buffer, 0, blank.start())}
+        if len(lengths) != 1:
+            raise PeerError("several different Content-Length" if lengths else "no Content-Length in a stream")
+        announced = lengths.pop().decode("latin-1")
+        self._needed = blank.end() + integer(announced, "Content-Length")
+        if self._needed > self._limit:
+            raise PeerError(f"a message of {self._needed} bytes; the limit is {self._limit}", 513)
+        return True
+
+    def _skip_pings(self) -> None:
+        """Take away the empty lines between messages."""
+        if self._scanned:
+            return
+        buffer = self._buffer
+        at = 0
+        while buffer.startswith(b"\r\n", at):
+            if buffer.startswith(b"\r\n", at + 2):
+                self.pings += 1
+                at += 4
+            elif len(buffer) - at >= 4 or not b"\r\n".startswith(buffer[at + 2 :]):
+                at += 2
+            else:
+                break  # half a ping, perhaps
+        del buffer[:at]
