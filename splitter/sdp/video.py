@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from dataclasses import dataclass
+
+from splitter.sdp.carry import moved, with_rtcp
+from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, Level, family_of, level_of
+from splitter.sdp.model import Attribute, Bandwidth, Codec, Connection, LocalPort, Media
+
+ORIENTATION = "urn:3gpp:video-orientation"
+"""The header extension that says how a picture is turned (TS 26.114 §7.4.5)."""
+
+FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
+"""The feedback that we understand (RFC 4585 §4.2, RFC 5104 §7.1), in the order we write it."""
+
+_PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
+_FAMILIES = ("constrained baseline", "baseline")
+_SIZE = re.compile(r"\[x=(\d{1,5}),y=(\d{1,5})[,\]]")
+
+Attributes = tuple[Attribute, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,251 @@ class VideoFormat:
     bitrate_kbps: int = 960
     size: tuple[int, int] | None = None
     parameter_sets: tuple[bytes, ...] = ()
-    feedback: frozenset[str] = frozenset({"nack", "nack pli", "ccm fir", "ccm tmmbr"})
+    feedback: frozenset[str] = frozenset(FEEDBACK)
     avpf: bool = True
     orientation_id: int | None = None
+
+
+def choose_video(media: Media, session_attributes: Attributes = ()) -> VideoFormat | None:
+    """The best usable H.264 of an offered or answered m=video.
+
+    Constrained baseline and baseline are used, compared by profile and constraint flags (RFC 6184 §8.1, table 5),
+    never as text; packetization mode 1 before 0, then constrained baseline first, then the peer's order.
+
+    Args:
+        media: the peer's line.
+        session_attributes: the session's, for an extmap or tcap that stands there.
+    Returns: None if the line is off, needs keys, or has no such format.
+    """
+    if media.port == 0 or media.proto.upper() not in _PLAIN:
+        return None
+    best: tuple[tuple[int, int], Codec, str] | None = None
+    for codec in media.codecs:
+        if codec.name.upper() != "H264" or codec.clock != 90000:
+            continue
+        parameters = codec.parameters
+        identity = parameters.get("profile-level-id", DEFAULT_PROFILE_LEVEL_ID).lower()
+        mode = parameters.get("packetization-mode", "0")  # RFC 6184 §8.1: absent means 0
+        family = family_of(identity)
+        if mode not in ("0", "1") or family not in _FAMILIES:
+            continue
+        rank = (-int(mode), _FAMILIES.index(family))
+        if best is None or rank < best[0]:
+            best = (rank, codec, identity)
+    return _format(media, best[1], best[2], session_attributes) if best else None
+
+
+def video_fault(media: Media) -> str:
+    """Why `choose_video` finds nothing in a line, in plain words; "" if it does."""
+    if choose_video(media):
+        return ""
+    if media.port == 0:
+        return "video is offered with port 0"
+    if media.proto.upper() not in _PLAIN:
+        return f"video over {media.proto[:30]} is not supported"
+    names = ", ".join(codec.name for codec in media.codecs)[:60]
+    return f"video has no H.264 in baseline and packetization mode 0 or 1; it offers {names or 'nothing known'}"
+
+
+def answer_video(
+    offered: Media,
+    chosen: VideoFormat,
+    local: LocalPort,
+    direction: str,
+    bitrate_kbps: int,
+    *,
+    session_attributes: Attributes = (),
+    parameter_sets: tuple[bytes, ...] = (),
+) -> Media:
+    """Our answer to an offered m=video (RFC 3264 §6, RFC 6184 §8.2.2).
+
+    Args:
+        offered: the peer's line.
+        chosen: from `choose_video` of that line.
+        local: our end.
+        direction: what the answer says; the caller of this function bounds it with `answer_direction`.
+        bitrate_kbps: b=AS that we want at most.
+        session_attributes: of the offer's session.
+        parameter_sets: SPS and PPS of what we send, for sprop-parameter-sets.
+    Returns: one format under the offered number, its profile-level-id as spelled in the offer (there are terminals
+        that compare it as text); RTP/AVPF with a=acfg where RFC 5939 allows it and feedback is of use.
+    """
+    payload_type = str(chosen.payload_type)
+    proto, config = offered.proto, None
+    if chosen.feedback and proto.upper() == "RTP/AVP":
+        config = _feedback_configuration(offered, session_attributes)
+        proto = "RTP/AVPF" if config else proto
+    attributes = [Attribute("acfg", config)] if config else []
+    attributes.append(Attribute("rtpmap", f"{payload_type} H264/90000"))
+    attributes.append(Attribute("fmtp", f"{payload_type} {_answered_parameters(offered, chosen, parameter_sets)}"))
+    for feedback in FEEDBACK:
+        if feedback in chosen.feedback:
+            target = "*" if f"* {feedback}" in _feedback_lines(offered) else payload_type
+            attributes.append(Attribute("rtcp-fb", f"{target} {feedback}"))
+    if chosen.orientation_id is not None:
+        attributes.append(Attribute("extmap", f"{chosen.orientation_id} {ORIENTATION}"))
+    attributes.append(Attribute(direction))
+    return with_rtcp(
+        Media(
+            kind=offered.kind,
+            port=local.rtp_port,
+            proto=proto,
+            formats=(payload_type,),
+            connection=Connection.to(local.host),
+            bandwidths=(Bandwidth("AS", str(min(bitrate_kbps, chosen.bitrate_kbps))),),
+            attributes=tuple(attributes),
+        ),
+        local,
+    )
+
+
+def offer_video(
+    previous: Media | None,
+    local: LocalPort,
+    *,
+    payload_type: int = 99,
+    profile_level_id: str = "42C01F",
+    bitrate_kbps: int = 960,
+    direction: str = "sendrecv",
+    orientation_id: int = 7,
+) -> Media:
+    """Our own m=video in an offer.
+
+    Args:
+        previous: our line of this index in the last description, if any: while it is on, it is offered again with
+            its formats (numbers are never rebound, RFC 3264 §8.3.2); with port 0 its slot is filled anew.
+        local: our end.
+        payload_type: for a new line; must not have stood for another codec in this slot.
+        profile_level_id, bitrate_kbps, direction, orientation_id: what a new line says.
+    """
+    if previous is not None and previous.port:
+        return moved(previous, local).with_direction(direction)
+    number = str(payload_type)
+    attributes = [
+        Attribute("tcap", "1 RTP/AVPF"),  # RFC 5939 §3.3.2: a peer without AVPF still understands the m-line
+        Attribute("pcfg", "1 t=1"),
+        Attribute("rtpmap", f"{number} H264/90000"),
+        Attribute("fmtp", f"{number} profile-level-id={profile_level_id};packetization-mode=1"),
+        *(Attribute("rtcp-fb", f"* {feedback}") for feedback in FEEDBACK),
+        Attribute("extmap", f"{orientation_id} {ORIENTATION}"),
+        Attribute(direction),
+    ]
+    line = Media(
+        kind="video",
+        port=local.rtp_port,
+        proto="RTP/AVP",
+        formats=(number,),
+        connection=Connection.to(local.host),
+        bandwidths=(Bandwidth("AS", str(bitrate_kbps)),),
+        attributes=tuple(attributes),
+    )
+    return with_rtcp(line, local)
+
+
+def refuse(media: Media) -> Media:
+    """The line with port 0, its index kept: a stream refused or ended (RFC 3264 §6, §8.2)."""
+    return Media(kind=media.kind, port=0, proto=media.proto, formats=media.formats)
+
+
+def _format(media: Media, codec: Codec, identity: str, session_attributes: Attributes) -> VideoFormat:
+    parameters = codec.parameters
+    level: Level = level_of(identity)
+    payload_type = str(codec.payload_type)
+    offered = _feedback_lines(media)
+    feedback = {item for item in FEEDBACK if f"* {item}" in offered or f"{payload_type} {item}" in offered}
+    avpf = media.proto.upper() == "RTP/AVPF" or _feedback_configuration(media, session_attributes) is not None
+    asked = media.bandwidth("AS") or (media.bandwidth("TIAS") or 0) // 1000
+    return VideoFormat(
+        payload_type=codec.payload_type,
+        packetization_mode=int(parameters.get("packetization-mode", "0")),
+        profile_level_id=identity,
+        level_idc=level.idc,
+        # RFC 6184 §8.1: max-fs and max-mbps only ever raise what the level gives
+        max_macroblocks=max(level.max_macroblocks, _number(parameters.get("max-fs"))),
+        max_macroblocks_per_s=max(level.max_macroblocks_per_s, _number(parameters.get("max-mbps"))),
+        bitrate_kbps=asked or level.bitrate_kbps,
+        size=_received_size(media, payload_type),
+        parameter_sets=_parameter_sets(parameters.get("sprop-parameter-sets", "")),
+        feedback=frozenset(feedback),
+        avpf=avpf,
+        orientation_id=_orientation_id((*media.attributes, *session_attributes)),
+    )
+
+
+def _answered_parameters(offered: Media, chosen: VideoFormat, parameter_sets: tuple[bytes, ...]) -> str:
+    theirs = next((codec.parameters for codec in offered.codecs if codec.payload_type == chosen.payload_type), {})
+    words = [f"profile-level-id={theirs.get('profile-level-id') or chosen.profile_level_id}"]
+    words.append(f"packetization-mode={chosen.packetization_mode}")
+    if theirs.get("level-asymmetry-allowed") == "1":
+        words.append("level-asymmetry-allowed=1")
+    if parameter_sets:
+        words.append("sprop-parameter-sets=" + ",".join(base64.b64encode(item).decode() for item in parameter_sets))
+    return ";".join(words)
+
+
+def _feedback_lines(media: Media) -> set[str]:
+    return {" ".join(value.lower().split()) for value in media.get_all("rtcp-fb")}
+
+
+def _feedback_configuration(media: Media, session_attributes: Attributes) -> str | None:
+    """The a=acfg that turns RTP/AVP into RTP/AVPF, from tcap and pcfg (RFC 5939 §3.3.2, §3.5.1); None if not offered.
+
+    Only potential configurations that change nothing but the transport are taken.
+    """
+    everything = (*session_attributes, *media.attributes)
+    if any(name == "creq" and (value or "").strip() != "cap-v0" for name, value in everything):
+        return None  # RFC 5939 §3.3.2: an extension is required that we do not know
+    transports: dict[str, str] = {}
+    for name, value in everything:
+        if name == "tcap" and value:
+            first, *protos = value.split()
+            if first.isascii() and first.isdigit() and len(first) <= 9:
+                transports.update((str(int(first) + i), proto) for i, proto in enumerate(protos))
+    for value in media.get_all("pcfg"):
+        number, *choices = value.split() or [""]
+        if number.isascii() and number.isdigit() and len(choices) == 1 and choices[0].startswith("t="):
+            for choice in choices[0][2:].split("|"):
+                if transports.get(choice, "").upper() == "RTP/AVPF":
+                    return f"{number} t={choice}"
+    return None
+
+
+def _received_size(media: Media, payload_type: str) -> tuple[int, int] | None:
+    """The first exact size of the "recv" part of a=imageattr (RFC 6236 §3.1.1)."""
+    for value in media.get_all("imageattr"):
+        target, _, rest = value.strip().partition(" ")
+        if target in (payload_type, "*"):
+            _, found, wanted = rest.replace(" ", "").lower().partition("recv")
+            match = _SIZE.search(wanted.partition("send")[0]) if found else None
+            if match and int(match[1]) and int(match[2]):
+                return int(match[1]), int(match[2])
+    return None
+
+
+def _parameter_sets(value: str) -> tuple[bytes, ...]:
+    """Decode sprop-parameter-sets (RFC 6184 §8.1); what is no base64 or no NAL unit is left out."""
+    found = []
+    for word in value.split(","):
+        try:
+            unit = base64.b64decode(word.strip() + "=" * (-len(word.strip()) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        if unit and unit[0] & 0x1F in (7, 8, 13, 15):  # SPS, PPS and their extensions
+            found.append(unit)
+    return tuple(found)
+
+
+def _orientation_id(attributes: Attributes) -> int | None:
+    """The id of the orientation extension (RFC 8285 §5); ids over 255 are placeholders that we do not map."""
+    for name, value in attributes:
+        if name == "extmap" and value:
+            words = value.split()
+            if len(words) >= 2 and words[1] == ORIENTATION:
+                number = _number(words[0].partition("/")[0])
+                if 0 < number < 256 and number != 15:
+                    return number
+    return None
+
+
+def _number(digits: str | None) -> int:
+    return int(digits) if digits and digits.isascii() and digits.isdigit() and len(digits) <= 9 else 0

@@ -1,0 +1,207 @@
+"""The centre's audio and our video become one description for the caller, and the way back (RFC 3264 §6, §8). Pure.
+
+Every function gives a complete session for one leg with that leg's o= line. Legality is not hoped for: directions are
+bounded by the offer, formats are those that were offered, indexes never move; `offer_answer.check_*` proves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from splitter.core.errors import PeerError
+from splitter.sdp.carry import carried, moved, narrowed
+from splitter.sdp.model import Codec, Connection, LocalPort, Media, Origin, Session
+from splitter.sdp.offer_answer import answer_direction
+from splitter.sdp.split import NOT_VOICE, Plan, audio_line
+from splitter.sdp.video import refuse
+
+
+def caller_answer(
+    offer: Session, plan: Plan, centre_answer: Session, audio_local: LocalPort, video: Media | None, origin: Origin
+) -> Session:
+    """Our answer to the caller: the centre's audio, our video, port 0 for the rest (RFC 3264 §6).
+
+    Args:
+        offer: the caller's.
+        plan: its plan.
+        centre_answer: what the centre answered to `centre_offer`.
+        audio_local: our end of the audio that faces the caller.
+        video: our line from `video.answer_video`; None refuses it.
+        origin: the o= line of the caller's leg.
+    Raises:
+        PeerError: status 488 if the centre refused the audio or took none of its offered codecs.
+    """
+    audio = _audio_answer(offer, plan.audio, centre_answer, audio_line(centre_answer), audio_local)
+    lines = [refuse(media) for media in offer.media]
+    lines[plan.audio] = audio
+    if video is not None and plan.video is not None:
+        lines[plan.video] = video
+    return Session(origin=origin, connection=Connection.to(audio_local.host), media=tuple(lines))
+
+
+def centre_answer(
+    centre_offer: Session, caller_answer: Session, plan: Plan, audio_local: LocalPort, origin: Origin
+) -> Session:
+    """Our answer to the centre: the caller's audio; whatever else the centre offered gets port 0.
+
+    Args:
+        centre_offer: what the centre offered in a re-INVITE, or in a 2xx to an INVITE without offer.
+        caller_answer: what the caller answered to `caller_offer`.
+        plan: the plan of the caller's session; names its audio line.
+        audio_local: our end of the audio that faces the centre.
+        origin: the o= line of the centre's leg.
+    Raises:
+        PeerError: status 488 if the caller refused the audio or took none of its offered codecs.
+    """
+    index = audio_line(centre_offer)
+    audio = _audio_answer(centre_offer, index, caller_answer, plan.audio, audio_local)
+    lines = [audio if i == index else refuse(media) for i, media in enumerate(centre_offer.media)]
+    return Session(origin=origin, connection=Connection.to(audio_local.host), media=tuple(lines))
+
+
+def caller_offer(
+    previous: Session,
+    plan: Plan,
+    centre_sdp: Session,
+    audio_local: LocalPort,
+    origin: Origin,
+    video: Media | None = None,
+    direction: str | None = None,
+) -> Session:
+    """Our offer to the caller in mid-call: the centre's audio, the other lines as they were (RFC 3264 §8).
+
+    Args:
+        previous: the last description that we sent the caller.
+        plan: names the caller's audio and video lines.
+        centre_sdp: the centre's offer that is relayed, or its last description.
+        audio_local: our end of the audio that faces the caller.
+        origin: the o= line, one version on.
+        video: a line that replaces the video line, takes the slot of a refused one, or is appended (RFC 3264 §8.1);
+            None leaves video as it was, refused lines included.
+        direction: of the audio; None takes the centre's.
+    """
+    source = audio_line(centre_sdp)
+    wanted = direction or centre_sdp.flow_of(source)
+    lines = [_standing(media) for media in previous.media]
+    lines[plan.audio] = carried(centre_sdp, source, audio_local, previous.media[plan.audio].proto, wanted)
+    if video is not None:
+        slot = plan.video if plan.video is not None else _free_video_slot(lines)
+        lines[slot : slot + 1] = [video]
+    return replace(previous, origin=origin, connection=Connection.to(audio_local.host), media=tuple(lines))
+
+
+def standing_offer(previous: Session, origin: Origin) -> Session:
+    """The current state as an offer: for an INVITE without one (RFC 3261 §14.2), and to move or refresh a session.
+
+    Refused lines stay refused, so that video does not come back by itself.
+    """
+    return replace(previous, origin=origin, media=tuple(_standing(media) for media in previous.media))
+
+
+def standing_answer(
+    offer: Session, previous: Session, origin: Origin, lines: Mapping[int, Media] | None = None
+) -> Session:
+    """Answer a re-offer out of what we last sent on this leg: for changes that the other leg need not know.
+
+    Args:
+        offer: the peer's; each line is answered by ours of the same index while its kind and a codec are the same.
+        previous: the last description that we sent on this leg.
+        origin: the o= line of this leg; one version on if the answer differs from `previous`.
+        lines: by index, lines to use instead, e.g. a video line answered anew.
+    Raises:
+        PeerError: status 488 if the audio that was running has no codec left.
+    """
+    answer = []
+    given = lines or {}
+    for i, media in enumerate(offer.media):
+        if i in given:
+            answer.append(given[i])
+            continue
+        ours = previous.media[i] if i < len(previous.media) else None
+        if ours is None or not ours.port or not media.port or ours.kind != media.kind:
+            answer.append(refuse(media))
+            continue
+        formats = _accepted(media, ours)
+        if not formats:
+            if media.kind == "audio":
+                raise PeerError("the new offer has none of the audio codecs in use", 488)
+            answer.append(refuse(media))
+            continue
+        line = narrowed(_standing(ours), formats).with_(proto=media.proto)
+        answer.append(line.with_direction(answer_direction(offer.direction_of(i), previous.direction_of(i))))
+    return replace(previous, origin=origin, media=tuple(answer))
+
+
+def with_audio_at(session: Session, index: int, local: LocalPort) -> Session:
+    """The session with one of its lines at another of our ends, e.g. after a media worker was lost."""
+    lines = list(session.media)
+    lines[index] = moved(lines[index], local)
+    return replace(session, media=tuple(lines))
+
+
+def with_origin(session: Session, origin: Origin) -> Session:
+    """The session with another o= line."""
+    return replace(session, origin=origin)
+
+
+def same_content(one: Session, other: Session) -> bool:
+    """True if two descriptions differ in nothing but the o= line: then the version stays (RFC 3264 §8)."""
+    return replace(one, origin=other.origin) == other
+
+
+def _audio_answer(offer: Session, index: int, source: Session, source_index: int, local: LocalPort) -> Media:
+    """The audio line that answers `offer.media[index]` with what the other leg's side answered."""
+    offered = offer.media[index]
+    answered = source.media[source_index]
+    if answered.port == 0:
+        raise PeerError("the audio was refused", 488)
+    formats = _accepted(offered, answered)
+    if not formats:
+        raise PeerError("the answer has none of the offered audio codecs (RFC 3264 §6.1)", 488)
+    direction = answer_direction(offer.direction_of(index), source.flow_of(source_index))
+    return narrowed(carried(source, source_index, local, offered.proto, direction), formats)
+
+
+def _accepted(offered: Media, answered: Media) -> tuple[str, ...]:
+    """The formats of an answer that were offered; () if no voice or video codec is among them.
+
+    A codec counts as offered if its own number stands for it there, or if it is there under another number and its
+    number stands for nothing else (RFC 3264 §6.1 allows that asymmetry; rebinding a number it is not).
+    """
+    before = {codec.payload_type: codec.key for codec in offered.codecs}
+    numbers = {int(word) for word in offered.formats if word.isascii() and word.isdigit() and len(word) <= 3}
+    keys = set(before.values())
+    kept: list[Codec] = []
+    for codec in answered.codecs:
+        known = before.get(codec.payload_type)
+        if known == codec.key or (codec.payload_type not in numbers and codec.key in keys):
+            kept.append(codec)
+    voices = [codec for codec in kept if codec.name.lower() not in NOT_VOICE]
+    if not voices:
+        return ()
+    return tuple(str(codec.payload_type) for codec in _matching_events(kept, {codec.clock for codec in voices}))
+
+
+def _matching_events(codecs: list[Codec], clocks: set[int]) -> list[Codec]:
+    """Without the telephone-events of another clock rate (RFC 4733 §2.1), unless there are only such.
+
+    Stacks that know telephone-event at 8000 Hz alone use it beside wide-band codecs too; without it there would be
+    no digits at all.
+    """
+    events = [codec for codec in codecs if codec.name.lower() == "telephone-event"]
+    if not any(codec.clock in clocks for codec in events):
+        return codecs
+    return [codec for codec in codecs if codec not in events or codec.clock in clocks]
+
+
+def _standing(media: Media) -> Media:
+    """A line that we sent before, fit to be sent again: the outcome of an old negotiation is not repeated."""
+    return media.without(("acfg",)) if media.port else refuse(media)
+
+
+def _free_video_slot(lines: list[Media]) -> int:
+    for i, media in enumerate(lines):
+        if media.kind == "video" and media.port == 0:
+            return i
+    return len(lines)
