@@ -1,0 +1,105 @@
+"""A phone's voice beside SIPp: sends a tone as G.711 over RTP and says what it hears. Does I/O, in a thread of its own.
+
+SIPp does the signalling; its SDP names this voice's port.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+import time
+from types import TracebackType
+
+from splitter.lab.tone import FRAME_S, PCMA, Hearing, Tone, decode, encode
+
+TONES = (350.0, 440.0, 550.0, 660.0, 770.0, 880.0, 990.0)
+
+
+class Voice:
+    """One end of a voice stream.
+
+    Args:
+        host, port: where it receives and from where it sends; the port is even.
+        tone: what it says, one of TONES.
+        law: payload type, PCMA or PCMU.
+    """
+
+    def __init__(self, host: str, port: int, tone: float, law: int = PCMA) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, port))
+        self._socket.settimeout(FRAME_S)
+        self._tone, self._law = Tone(tone), law
+        self._hearing = Hearing(TONES)
+        self._lock = threading.Lock()
+        self._to: tuple[str, int] | None = None
+        self._over = threading.Event()
+        self.received = 0
+        self.sources: set[tuple[str, int]] = set()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def talk_to(self, address: tuple[str, int] | None) -> None:
+        """Send there from now on; None for silence on the wire."""
+        self._to = address
+
+    def forget(self) -> None:
+        """Forget what was heard until now."""
+        with self._lock:
+            self._hearing = Hearing(TONES)
+            self.received = 0
+
+    def seconds(self, tone: float) -> float:
+        """For how long that tone was heard."""
+        with self._lock:
+            return self._hearing.seconds(tone)
+
+    def hears(self, tone: float, for_s: float = 0.5) -> bool:
+        """True once that tone was heard for so long."""
+        return self.seconds(tone) >= for_s
+
+    def in_words(self) -> str:
+        """What was heard."""
+        with self._lock:
+            return f"{self.received} packets from {sorted(self.sources)}: {self._hearing.in_words()}"
+
+    def _run(self) -> None:
+        rng = random.Random()
+        sequence, stamp, ssrc = rng.randrange(65536), rng.randrange(1 << 31), rng.randrange(1 << 32)
+        due = time.monotonic()
+        while not self._over.is_set():
+            now = time.monotonic()
+            if now >= due:
+                due = max(due + FRAME_S, now - 0.1)
+                sequence, stamp = (sequence + 1) & 0xFFFF, (stamp + 160) & 0xFFFFFFFF
+                packet = struct.pack("!BBHII", 0x80, self._law, sequence, stamp, ssrc)
+                if self._to:
+                    self._socket.sendto(packet + encode(self._tone.frame(), self._law), self._to)
+                continue
+            self._socket.settimeout(max(0.001, due - now))
+            try:
+                data, source = self._socket.recvfrom(2048)
+            except TimeoutError:
+                continue
+            self._hear(data, source)
+
+    def _hear(self, data: bytes, source: tuple[str, int]) -> None:
+        if len(data) < 12 or data[0] >> 6 != 2 or data[1] & 0x7F != self._law:
+            return
+        with self._lock:
+            self.received += 1
+            self.sources.add(source)
+            self._hearing.samples(decode(data[12 + 4 * (data[0] & 15) :], self._law))
+
+    def close(self) -> None:
+        """Stop and give the port back."""
+        self._over.set()
+        self._thread.join(1.0)
+        self._socket.close()
+
+    def __enter__(self) -> Voice:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
