@@ -1,0 +1,170 @@
+"""What only shows when the whole file is known: dangling names, overlapping listeners, a range too small. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from itertools import combinations
+
+from splitter.calls.settings import Role, Trunk
+from splitter.config.model import Settings
+from splitter.config.reader import Problems, suggest
+from splitter.transport.settings import Listener, Network
+
+PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
+
+
+def check(settings: Settings, problems: Problems) -> None:
+    """Add every problem of the whole to `problems`."""
+    _check_presence(settings, problems)
+    for trunk in settings.trunks.values():
+        _check_trunk(trunk, settings, problems)
+    _check_peers(settings, problems)
+    _check_routes(settings, problems)
+    for network in settings.networks.values():
+        _check_network(network, problems)
+    _check_listeners(settings, problems)
+    _check_ports(settings, problems)
+
+
+def _check_presence(settings: Settings, problems: Problems) -> None:
+    if not settings.networks:
+        problems.add(("network",), "there is no network", "add a table [network.NAME] with listen = [...]")
+    # A misspelt role is one problem, not two.
+    roles_known = not any(problems.within(("trunk", name, "role")) for name in settings.trunks)
+    if roles_known and not settings.trunks_of(Role.ACCESS):
+        remedy = 'add [trunk.NAME] with role = "access" for the operator\'s SBC'
+        problems.add(("trunk",), "no trunk has the role access", remedy)
+    if roles_known and not settings.trunks_of(Role.CENTRE):
+        remedy = 'add [trunk.NAME] with role = "centre" for the voice call centre'
+        problems.add(("trunk",), "no trunk has the role centre", remedy)
+    if not settings.routes and not problems.within(("route",)):
+        problems.add(("route",), "there is no route", 'add [[route]] with called = ".*" and to = ["NAME OF A CENTRE"]')
+
+
+def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
+    path = ("trunk", trunk.name)
+    network = settings.networks.get(trunk.network)
+    if network is not None:
+        _check_reach(trunk, network, problems)
+    elif not problems.within((*path, "network")):
+        remedy = suggest(trunk.network, settings.networks)
+        problems.add((*path, "network"), f'there is no network "{trunk.network}"', remedy)
+    if trunk.role is Role.CENTRE and trunk.address is None and not problems.within((*path, "address")):
+        remedy = 'say where calls to the centre go, such as address = "10.1.0.5:5060"'
+        problems.add((*path, "address"), "is missing", remedy)
+    elif not trunk.peers and not problems.within((*path, "peers")):
+        remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
+        problems.add((*path, "peers"), "is missing or empty", remedy)
+
+
+def _check_reach(trunk: Trunk, network: Network, problems: Problems) -> None:
+    """Requests to the trunk need a listener of their transport and address family, or no answer would find back."""
+    path = ("trunk", trunk.name)
+    transports = sorted({listener.transport for listener in network.listeners})
+    if transports and trunk.transport not in transports:
+        what = f'the network "{network.name}" does not listen on {trunk.transport}'
+        listener = f'"{trunk.transport}:ADDRESS:PORT"'
+        remedy = f"add {listener} to network.{network.name}.listen, or use {' or '.join(transports)}"
+        problems.add((*path, "transport"), what, remedy)
+    families = {":" in listener.address.host for listener in network.listeners}
+    if trunk.address and families and (":" in trunk.address.host) not in families:
+        version = "IPv6" if ":" in trunk.address.host else "IPv4"
+        what = f'the network "{network.name}" has no {version} listener'
+        problems.add((*path, "address"), what, "add one, or use another network")
+
+
+def _check_peers(settings: Settings, problems: Problems) -> None:
+    """A source must be of one trunk, or nobody could say what its INVITE means."""
+    for one, other in combinations(settings.trunks.values(), 2):
+        for peer in other.peers:
+            if one.network == other.network and peer in one.peers:
+                port = "" if peer.port is None else f" port {peer.port}"
+                problems.add(
+                    ("trunk", other.name, "peers"),
+                    f'{peer.network}{port} is a peer of trunk "{one.name}" too',
+                    "give each source to one trunk, telling them apart by port or by network",
+                )
+
+
+def _check_routes(settings: Settings, problems: Problems) -> None:
+    seen: dict[str, int] = {}
+    for index, route in enumerate(settings.routes):
+        path = ("route", index)
+        for name in route.trunks:
+            trunk = settings.trunks.get(name)
+            if trunk is None:
+                problems.add((*path, "to"), f'there is no trunk "{name}"', suggest(name, settings.trunks))
+            elif trunk.role is not Role.CENTRE:
+                problems.add(
+                    (*path, "to"), f'trunk "{name}" has the role {trunk.role}', "route to trunks of role centre"
+                )
+        if len(set(route.trunks)) < len(route.trunks):
+            problems.add((*path, "to"), "names a trunk twice", "name each trunk once; it is tried once per call")
+        pattern = route.called.pattern
+        if pattern and pattern in seen:
+            problems.add(
+                (*path, "called"), f"is the pattern of route[{seen[pattern]}] already", "remove one of the two"
+            )
+        seen.setdefault(pattern, index + 1)
+
+
+def _check_network(network: Network, problems: Problems) -> None:
+    path = ("network", network.name)
+    if network.advertised_address is not None:
+        if ipaddress.ip_address(network.advertised_address).is_unspecified:
+            problems.add(
+                (*path, "advertised_address"), "cannot be reached by a peer", "write the address that peers see"
+            )
+        return
+    remedy = "write one address of this machine, or set advertised_address"
+    for index, listener in enumerate(network.listeners):
+        if ipaddress.ip_address(listener.address.host).is_unspecified:
+            problems.add((*path, "listen", index), "Via and Contact cannot say 'any address'", remedy)
+    if ipaddress.ip_address(network.media_address).is_unspecified:
+        problems.add((*path, "media_address"), "SDP cannot say 'any address'", remedy)
+
+
+def _check_listeners(settings: Settings, problems: Problems) -> None:
+    listeners = [
+        (network.name, index, listener)
+        for network in settings.networks.values()
+        for index, listener in enumerate(network.listeners)
+    ]
+    for (name, index, one), (other_name, other_index, other) in combinations(listeners, 2):
+        if _overlap(one, other):
+            problems.add(
+                ("network", other_name, "listen", other_index),
+                f"{other.transport}:{other.address} is taken by network.{name}.listen[{index + 1}] already",
+                "use another address or port",
+            )
+    media = settings.media
+    for name, index, listener in listeners:
+        if listener.transport == "udp" and media.first_port <= listener.address.port <= media.last_port:
+            problems.add(
+                ("network", name, "listen", index),
+                f"port {listener.address.port} lies in the range of media ports",
+                f"use a port outside {media.first_port}–{media.last_port}, or move media.first_port and last_port",
+            )
+
+
+def _overlap(one: Listener, other: Listener) -> bool:
+    if one.transport != other.transport or one.address.port != other.address.port:
+        return False
+    hosts = ipaddress.ip_address(one.address.host), ipaddress.ip_address(other.address.host)
+    if hosts[0].version != hosts[1].version:
+        return False
+    return hosts[0] == hosts[1] or hosts[0].is_unspecified or hosts[1].is_unspecified
+
+
+def _check_ports(settings: Settings, problems: Problems) -> None:
+    media, most = settings.media, settings.calls.max_calls
+    if media.first_port % 2:
+        remedy = "RTP takes even ports (RFC 3550 §11): use an even one"
+        problems.add(("media", "first_port"), f"{media.first_port} is odd", remedy)
+    if media.last_port < media.first_port:
+        problems.add(("media", "last_port"), "lies before first_port", "exchange the two")
+        return
+    calls = (media.last_port - media.first_port + 1) // PORTS_PER_CALL
+    if calls < most:
+        what = f"the range holds {calls} calls of {PORTS_PER_CALL} ports, but gateway.max_calls is {most}"
+        problems.add(("media", "last_port"), what, "widen the range or lower gateway.max_calls")

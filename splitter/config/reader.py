@@ -1,0 +1,224 @@
+"""Reads one table of the configuration key by key and collects every problem instead of stopping at the first. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import TypeVar, overload
+
+from splitter.config.locate import Locator, Path
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class ValueProblem(ValueError):
+    """A parser of one value says what is wrong with it and what would be right."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+class Problems:
+    """What is wrong with a file, one line each."""
+
+    def __init__(self, file: str, locator: Locator) -> None:
+        self._file = file
+        self._locator = locator
+        self._found: list[tuple[int, str]] = []
+        self._paths: set[Path] = set()
+
+    def add(self, path: Path, what: str, remedy: str) -> None:
+        """Note a problem with the value at `path`."""
+        self._paths.add(path)
+        line = self._locator.line(path)
+        self._found.append((line, f"{self._file}:{line}: {dotted(path)}: {what}; {remedy}"))
+
+    def within(self, path: Path) -> bool:
+        """True where something is wrong at `path` or below it: what only follows from that need not be told."""
+        return any(found[: len(path)] == path for found in self._paths)
+
+    def lines(self) -> list[str]:
+        """All problems in the order of the file, each once."""
+        return list(dict.fromkeys(text for _, text in sorted(self._found, key=lambda found: found[0])))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def dotted(path: Path) -> str:
+    """`("route", 1, "called")` as an operator reads it: `route[2].called`; elements are counted from 1."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "file"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """The remedy for a word that should have been one of `known`."""
+    names = sorted(known)
+    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return f"known here: {', '.join(names)}" if names else "remove it"
+
+
+class Table:
+    """One table of the file. Every `take_…` names a key that may stand in it; `finish` reports the others."""
+
+    def __init__(self, problems: Problems, path: Path, data: Mapping[str, object]) -> None:
+        self.path = path
+        self.problems = problems
+        self._data = data
+        self._known: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """The last part of the path: the name of a network or trunk."""
+        return str(self.path[-1])
+
+    def problem(self, key: str, what: str, remedy: str) -> None:
+        """Note a problem with one key of this table."""
+        self.problems.add((*self.path, key), what, remedy)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
+    def listed(self, key: str) -> bool:
+        """True where the key holds something other than an empty list (its elements may still be bad)."""
+        return self._data.get(key, []) != []
+
+    def finish(self) -> None:
+        """Report keys that nobody asked for."""
+        for key in self._data:
+            if key not in self._known:
+                self.problem(key, "unknown key", suggest(key, self._known))
+
+    # ---- scalars -------------------------------------------------------------------------------------------------
+
+    def take_text(self, key: str, default: str, choices: Iterable[str] = ()) -> str:
+        """A string; one of `choices` where given."""
+        value = self._take(key, str, "text in quotes")
+        if value is None:
+            return default
+        allowed = tuple(choices)
+        if allowed and value not in allowed:
+            self.problem(key, f'"{value}" is not possible here', suggest(value, allowed))
+            return default
+        return value
+
+    def take_flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self._take(key, bool, "true or false")
+        return default if value is None else value
+
+    def take_integer(self, key: str, default: int, low: int, high: int) -> int:
+        """A whole number in [low, high]."""
+        value = self._take(key, int, f"a whole number from {low} to {high}")
+        if value is None:
+            return default
+        return value if self._in_range(key, value, low, high) else default
+
+    def take_number(self, key: str, default: float, low: float, high: float) -> float:
+        """A number in [low, high]; seconds, days."""
+        value = self._take(key, (int, float), f"a number from {low:g} to {high:g}")
+        if value is None:
+            return default
+        return float(value) if self._in_range(key, value, low, high) else default
+
+    @overload
+    def take_parsed(self, key: str, parse: Callable[[str], T], default: D) -> T | D: ...
+    @overload
+    def take_parsed(self, key: str, parse: Callable[[str], T]) -> T | None: ...
+    def take_parsed(self, key: str, parse: Callable[[str], T], default: D | None = None) -> T | D | None:
+        """A string that `parse` turns into a value; it raises ValueProblem for a bad one."""
+        value = self._take(key, str, "text in quotes")
+        if value is None:
+            return default
+        try:
+            return parse(value)
+        except ValueProblem as error:
+            self.problem(key, error.what, error.remedy)
+            return default
+
+    # ---- lists and tables ----------------------------------------------------------------------------------------
+
+    def take_list(self, key: str, parse: Callable[[str], T]) -> list[T]:
+        """A list of strings, each parsed; bad elements are reported and left out."""
+        values = self._take(key, list, 'a list of texts, such as ["…", "…"]')
+        parsed = []
+        for index, value in enumerate(values or ()):
+            place = (*self.path, key, index)
+            if not isinstance(value, str):
+                self.problems.add(place, f"must be text in quotes, not {_spoken(value)}", "put it in quotes")
+                continue
+            try:
+                parsed.append(parse(value))
+            except ValueProblem as error:
+                self.problems.add(place, error.what, error.remedy)
+        return parsed
+
+    def take_table(self, key: str) -> Table:
+        """A table; an empty one where it is missing."""
+        value = self._take(key, dict, f"a table, written [{dotted((*self.path, key))}]")
+        return Table(self.problems, (*self.path, key), value or {})
+
+    def take_named_tables(self, key: str) -> list[Table]:
+        """Tables with names of the operator's choice: [network.access], [network.core] …"""
+        outer = self.take_table(key)
+        return [outer.take_table(name) for name in outer._data]
+
+    def take_tables(self, key: str) -> list[Table]:
+        """An array of tables: [[route]] …"""
+        remedy = f"a list of tables, each written [[{dotted((*self.path, key))}]]"
+        values = self._take(key, list, remedy)
+        tables = []
+        for index, value in enumerate(values or ()):
+            place = (*self.path, key, index)
+            if isinstance(value, dict):
+                tables.append(Table(self.problems, place, value))
+            else:
+                self.problems.add(place, f"must be a table, not {_spoken(value)}", f"write {remedy}")
+        return tables
+
+    # ---- inner ---------------------------------------------------------------------------------------------------
+
+    @overload
+    def _take(self, key: str, kind: type[T], wanted: str) -> T | None: ...
+    @overload
+    def _take(self, key: str, kind: tuple[type[T], type[D]], wanted: str) -> T | D | None: ...
+    def _take(self, key: str, kind: type[T] | tuple[type[T], type[D]], wanted: str) -> T | D | None:
+        self._known.add(key)
+        value = self._data.get(key)
+        if value is None:
+            return None
+        # true is an int to Python, but never a sensible number of seconds
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+            return value
+        self.problem(key, f"must be {wanted}, not {_spoken(value)}", "correct the value")
+        return None
+
+    def _in_range(self, key: str, value: float, low: float, high: float) -> bool:
+        if math.isfinite(value) and low <= value <= high:
+            return True
+        self.problem(key, f"{value:g} is out of range", f"use a value from {low:g} to {high:g}")
+        return False
+
+
+def _spoken(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'the text "{value}"'
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case _:
+            return f"the date or time {value}"

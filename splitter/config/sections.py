@@ -1,0 +1,194 @@
+"""The tables of the configuration file, one function each. Pure. sipconf/splitter.toml documents every key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.config.model import CONTROL_SOCKET
+from splitter.config.reader import Table, ValueProblem, suggest
+from splitter.config.values import (
+    TRANSPORTS,
+    parse_address,
+    parse_host,
+    parse_listener,
+    parse_pattern,
+    parse_peer,
+    parse_sip_address,
+)
+from splitter.media.settings import MediaSettings
+from splitter.store.settings import StoreSettings
+from splitter.telemetry.log import FORMATS, LEVELS
+from splitter.telemetry.settings import TelemetrySettings
+from splitter.transport.settings import Network, TransportSettings
+
+CALL_ID_HEADERS = ("user-to-user", "x-splitter-call")
+SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its final zero
+_DAY_S = 86_400
+
+
+def read_gateway(table: Table, calls: Table, base: Path) -> tuple[CallSettings, str]:
+    """[gateway] and [calls].
+
+    Returns: the settings of calls, and the path of the control socket.
+    """
+    default = CallSettings()
+    settings = CallSettings(
+        name=table.take_text("name", default.name),
+        max_calls=table.take_integer("max_calls", default.max_calls, 1, 100_000),
+        consult_limit_s=calls.take_number("consult_limit_s", default.consult_limit_s, 1, 32),
+        bitrate_kbps=calls.take_integer("bitrate_kbps", default.bitrate_kbps, 64, 20_000),
+    )
+    # The name goes into Server and User-Agent (RFC 3261 §20.35) and the s= line of SDP.
+    if not re.fullmatch(r"[A-Za-z0-9.!%*_+`'~-]+(/[A-Za-z0-9.!%*_+`'~-]+)?", settings.name):
+        table.problem("name", f'"{settings.name}" cannot stand in a SIP header', 'use one word, such as "splitter"')
+    control_socket = _path(base, table.take_text("control_socket", CONTROL_SOCKET))
+    if len(control_socket.encode()) > SOCKET_PATH_BYTES:
+        table.problem("control_socket", f"is longer than {SOCKET_PATH_BYTES} bytes", "use a shorter path")
+    table.finish()
+    calls.finish()
+    return settings, control_socket
+
+
+def read_network(table: Table) -> Network:
+    """[network.NAME]"""
+    listeners = tuple(table.take_list("listen", parse_listener))
+    if "listen" not in table:
+        table.problem("listen", "is missing", 'add where SIP is heard, such as listen = ["udp:10.0.0.5:5060"]')
+    elif not table.listed("listen"):
+        table.problem("listen", "is empty", 'name at least one listener, such as "udp:10.0.0.5:5060"')
+    first = listeners[0].address.host if listeners else "127.0.0.1"
+    network = Network(
+        name=table.name,
+        listeners=listeners,
+        media_address=table.take_parsed("media_address", parse_host, first),
+        advertised_address=table.take_parsed("advertised_address", parse_host),
+    )
+    table.finish()
+    return network
+
+
+def read_trunk(table: Table) -> Trunk:
+    """[trunk.NAME]"""
+    role = Role(table.take_text("role", Role.ACCESS, tuple(Role)))
+    if "role" not in table:
+        table.problem("role", "is missing", f"add what stands there: role = one of {', '.join(Role)}")
+    network = table.take_text("network", "")
+    if "network" not in table:
+        table.problem("network", "is missing", "add the name of our network that faces it")
+    address = table.take_parsed("address", parse_sip_address)
+    peers = tuple(table.take_list("peers", parse_peer))
+    if "peers" not in table and address is not None:
+        peers = (parse_peer(address.host),)
+    default = Trunk(table.name, role, network, peers)
+    trunk = Trunk(
+        name=table.name,
+        role=role,
+        network=network,
+        peers=peers,
+        address=address,
+        transport=table.take_text("transport", default.transport, TRANSPORTS),
+        trusted=table.take_flag("trusted", default.trusted),
+        call_id_headers=_call_id_headers(table, default),
+        answer_limit_s=table.take_number("answer_limit_s", default.answer_limit_s, 0.5, 32),
+        ring_limit_s=table.take_number("ring_limit_s", default.ring_limit_s, 1, 3600),
+    )
+    table.finish()
+    return trunk
+
+
+def _call_id_headers(table: Table, default: Trunk) -> tuple[str, ...]:
+    headers = tuple(table.take_list("call_id_headers", _parse_call_id_header))
+    return headers if "call_id_headers" in table else default.call_id_headers
+
+
+def _parse_call_id_header(text: str) -> str:
+    if text.lower() not in CALL_ID_HEADERS:
+        raise ValueProblem(f'"{text}" cannot carry the call id', suggest(text, CALL_ID_HEADERS))
+    return text.lower()
+
+
+def read_route(table: Table) -> Route:
+    """[[route]]"""
+    called = table.take_parsed("called", parse_pattern)
+    if "called" not in table:
+        table.problem("called", "is missing", 'add the called numbers, such as called = "110|119"; ".*" for all')
+    trunks = tuple(table.take_list("to", str))
+    if not table.listed("to"):
+        table.problem("to", "names no trunk", 'add the centres to try, in order, such as to = ["pbx"]')
+    number = table.take_text("number", "")
+    groups = [int(group) for group in re.findall(r"\\(\d+)", number)]
+    if called is not None and any(group > called.groups for group in groups):
+        table.problem(
+            "number",
+            f'"{number}" uses group {max(groups)}, but "called" has {called.groups}',
+            "put (…) around it there",
+        )
+    table.finish()
+    return Route(called or re.compile(""), trunks, number)
+
+
+def read_media(table: Table, base: Path) -> MediaSettings:
+    """[media]"""
+    default = MediaSettings()
+    picture = table.take_text("slate_picture", default.slate_picture)
+    settings = MediaSettings(
+        workers=table.take_integer("workers", default.workers, 0, 256),
+        first_port=table.take_integer("first_port", default.first_port, 1024, 65_534),
+        last_port=table.take_integer("last_port", default.last_port, 1025, 65_535),
+        quarantine_s=table.take_number("quarantine_s", default.quarantine_s, 0, 3600),
+        slate_text=table.take_text("slate_text", default.slate_text),
+        slate_picture=_path(base, picture) if picture else "",
+        request_limit_s=table.take_number("request_limit_s", default.request_limit_s, 0.1, 30),
+        socket_dir=_path(base, table.take_text("socket_dir", default.socket_dir)),
+    )
+    table.finish()
+    return settings
+
+
+def read_transport(table: Table) -> TransportSettings:
+    """[transport]"""
+    default = TransportSettings()
+    settings = TransportSettings(
+        tcp_connect_limit_s=table.take_number("tcp_connect_limit_s", default.tcp_connect_limit_s, 0.1, 30),
+        tcp_idle_limit_s=table.take_number("tcp_idle_limit_s", default.tcp_idle_limit_s, 5, _DAY_S),
+        tcp_connections=table.take_integer("tcp_connections", default.tcp_connections, 1, 100_000),
+        message_limit_bytes=table.take_integer("message_limit_bytes", default.message_limit_bytes, 2000, 1_000_000),
+        udp_request_limit_bytes=table.take_integer(
+            "udp_request_limit_bytes", default.udp_request_limit_bytes, 500, 65_535
+        ),
+    )
+    table.finish()
+    return settings
+
+
+def read_store(table: Table, base: Path) -> StoreSettings:
+    """[store]"""
+    default = StoreSettings()
+    path = table.take_text("path", default.path)
+    settings = StoreSettings(
+        path=path if path == ":memory:" else _path(base, path),
+        max_age_days=table.take_number("max_age_days", default.max_age_days, 0.01, 36_500),
+        max_size_mb=table.take_integer("max_size_mb", default.max_size_mb, 1, 10_000_000),
+    )
+    table.finish()
+    return settings
+
+
+def read_telemetry(log: Table, metrics: Table) -> TelemetrySettings:
+    """[log] and [metrics]"""
+    default = TelemetrySettings()
+    settings = TelemetrySettings(
+        log_format=log.take_text("format", default.log_format, FORMATS),
+        log_level=log.take_text("level", default.log_level, LEVELS),
+        metrics=metrics.take_parsed("listen", parse_address),
+    )
+    log.finish()
+    metrics.finish()
+    return settings
+
+
+def _path(base: Path, text: str) -> str:
+    """A path of the file; a relative one starts where the configuration file is."""
+    return str(base / text)
