@@ -1,7 +1,7 @@
 """INVITE server transaction (RFC 3261 §17.2.1, figure 7, as corrected by RFC 6026 §7.1). Pure.
 
-The retransmission of our 2xx until its ACK (RFC 3261 §13.3.1.4) is in this table too, over every transport: the RFC leaves
-it to the core above, which would need the same timers.
+The retransmission of our 2xx until its ACK (RFC 3261 §13.3.1.4) is in this table too, over every transport: the RFC
+leaves it to the core above, which would need the same timers.
 """
 
 from __future__ import annotations
