@@ -99,4 +99,4 @@ def essence(source: Session, index: int) -> tuple[object, ...]:
     names = ENDS_HERE.union(DIRECTIONS)
     attributes = [item for item in source.attributes if item.name in FOLDED]
     attributes += [item for item in media.attributes if item.name not in names]
-    return (media.kind, media.port == 0, media.proto, media.formats, source.flow_of(index), frozenset(attributes))
+    return (media.kind, media.port == 0, media.formats, source.flow_of(index), frozenset(attributes))

@@ -37,7 +37,7 @@ def caller_answer(
     lines[plan.audio] = audio
     if video is not None and plan.video is not None:
         lines[plan.video] = video
-    return Session(origin=origin, connection=Connection.to(audio_local.host), media=tuple(lines))
+    return _answer(offer, origin, audio_local, lines)
 
 
 def centre_answer(
@@ -57,7 +57,7 @@ def centre_answer(
     index = audio_line(centre_offer)
     audio = _audio_answer(centre_offer, index, caller_answer, plan.audio, audio_local)
     lines = [audio if i == index else refuse(media) for i, media in enumerate(centre_offer.media)]
-    return Session(origin=origin, connection=Connection.to(audio_local.host), media=tuple(lines))
+    return _answer(centre_offer, origin, audio_local, lines)
 
 
 def caller_offer(
@@ -130,7 +130,7 @@ def standing_answer(
             continue
         line = narrowed(_standing(ours), formats).with_(proto=media.proto)
         answer.append(line.with_direction(answer_direction(offer.direction_of(i), previous.direction_of(i))))
-    return replace(previous, origin=origin, media=tuple(answer))
+    return replace(previous, origin=origin, media=tuple(answer), times=_times(offer))
 
 
 def with_audio_at(session: Session, index: int, local: LocalPort) -> Session:
@@ -148,6 +148,15 @@ def with_origin(session: Session, origin: Origin) -> Session:
 def same_content(one: Session, other: Session) -> bool:
     """True if two descriptions differ in nothing but the o= line: then the version stays (RFC 3264 §8)."""
     return replace(one, origin=other.origin) == other
+
+
+def _answer(offer: Session, origin: Origin, local: LocalPort, lines: list[Media]) -> Session:
+    return Session(origin=origin, connection=Connection.to(local.host), times=_times(offer), media=tuple(lines))
+
+
+def _times(offer: Session) -> tuple[str, ...]:
+    """RFC 3264 §6: the t= of an answer is the offer's."""
+    return tuple(line for line in offer.times if line.startswith("t=")) or ("t=0 0",)
 
 
 def _audio_answer(offer: Session, index: int, source: Session, source_index: int, local: LocalPort) -> Media:
