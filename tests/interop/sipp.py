@@ -223,7 +223,9 @@ class Sipp:
         for message in self.messages():
             if (message.sent, message.method, message.status) == (sent, method, status):
                 return message
-        raise AssertionError(f"{self.name}: no {method} {status or ''} {'sent' if sent else 'received'}\n{self.complaint()}")
+        raise AssertionError(
+            f"{self.name}: no {method} {status or ''} {'sent' if sent else 'received'}\n{self.complaint()}"
+        )
 
 
 def sdp_file(name: str) -> str:
@@ -239,6 +241,8 @@ def sdp_value(name: str) -> str:
 def fill(text: str, values: dict[str, str]) -> str:
     """Put in each part `{{> name}}` of sipp/parts and each value `{{name}}`; both may hold more of them."""
     while "{{" in text:
-        text = re.sub(r"{{> ([\w-]+)}}", lambda match: (HERE / "sipp" / "parts" / f"{match.group(1)}.xml").read_text(), text)
+        text = re.sub(
+            r"{{> ([\w-]+)}}", lambda match: (HERE / "sipp" / "parts" / f"{match.group(1)}.xml").read_text(), text
+        )
         text = re.sub(r"{{(\w+)}}", lambda match: values[match.group(1)], text)
     return text

@@ -1,0 +1,70 @@
+"""What every test against real peers is given. A peer that is missing is a failure, never a skip."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.addresses import Desk
+from tests.interop.gateway import Gateway
+from tests.interop.scene import Scene
+
+PROGRAMS = {"sipp": "SIPp", "baresip": "baresip"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def peers() -> None:
+    """The peers that have a program of their own are installed."""
+    missing = [name for program, name in PROGRAMS.items() if shutil.which(program) is None]
+    assert not missing, f"not installed: {', '.join(missing)}; run `make peers`"
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """Loopback addresses of this test's own."""
+    with Desk() as desk:
+        yield desk
+
+
+@pytest.fixture
+def make_gateway(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Callable[..., Gateway]]:
+    """Start a gateway with other settings; when the test is over it must be sound, idle and end cleanly."""
+    gateways: list[Gateway] = []
+
+    def make(**settings: Any) -> Gateway:
+        gateway = Gateway(desk, settings)
+        gateways.append(gateway)
+        return gateway.start()
+
+    yield make
+    try:
+        for gateway in gateways:
+            gateway.must_be_sound()
+            gateway.must_be_idle()
+            gateway.stop()
+    except AssertionError:
+        for gateway in gateways:
+            print(f"---- the gateway's log\n{gateway.process.tail(200)}")
+        raise
+    finally:
+        for gateway in gateways:
+            gateway.process.kill()
+            gateway.remove()
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
+    """A gateway with the usual settings."""
+    return make_gateway()
+
+
+@pytest.fixture
+def scene(desk: Desk, tmp_path: Path) -> Iterator[Scene]:
+    """SIPp as callers and centres on the desk."""
+    scene = Scene(desk, tmp_path)
+    yield scene
+    scene.close()
