@@ -6,14 +6,27 @@ Every function is linear in the length of its input: text from the network never
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TypeVar
 
 from splitter.core.errors import PeerError
+
+T = TypeVar("T")
 
 BLANK = " \t\r\n"
 TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _UNQUOTED_STOP = {separator: re.compile(f'[{separator}"<]') for separator in ",;"}
 _QUOTED_STOP = re.compile(r'["\\]')
+
+
+def remembered(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Keep the latest results of a pure function of a text: the addresses of a dialog come with its every message.
+
+    Long texts are not kept; otherwise a peer could fill our memory.
+    """
+    kept = lru_cache(maxsize=4096)(parse)
+    return lambda text: kept(text) if len(text) < 200 else parse(text)
 
 
 def close_quote(text: str, start: int) -> int:

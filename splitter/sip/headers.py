@@ -46,7 +46,7 @@ def canonical(name: str) -> str:
         PeerError: not a header name.
     """
     plain = name.rstrip(BLANK)  # "To : x" is legal (§7.3.1)
-    if len(plain) > MAX_NAME or not TOKEN.fullmatch(plain):
+    if len(name) > MAX_NAME or not TOKEN.fullmatch(plain):
         raise PeerError(f"not a header name: {shown(name)}")
     plain = plain.lower()
     return _COMPACT.get(plain, plain)
@@ -77,11 +77,16 @@ class Headers:
             self.add(name, value)
 
     @classmethod
-    def of_lines(cls, lines: list[Line], encoding: str = "utf-8") -> Headers:
-        """Headers of lines as they were read; takes the list over."""
+    def of_lines(cls, lines: list[Line], encoding: str = "utf-8", first: dict[str, str] | None = None) -> Headers:
+        """Headers of lines as they were read.
+
+        Args:
+            lines: taken over, as `first` is.
+            first: by key, what follows the colon of its first line, if the caller has that already.
+        """
         headers = cls.__new__(cls)
         headers._lines = lines
-        headers._first = {key: raw for key, _, raw in reversed(lines)}
+        headers._first = {key: raw for key, _, raw in reversed(lines)} if first is None else first
         headers._typed = {}
         headers.encoding = encoding
         return headers

@@ -19,12 +19,11 @@ MAX_SIZE = 65_535
 """Bytes of one message; also the most that a datagram can carry."""
 
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))
-_SINGLE = ("from", "to", "call-id", "cseq", "content-length", "max-forwards", "content-type")
+_SINGLE = frozenset(("from", "to", "call-id", "cseq", "content-length", "max-forwards", "content-type"))
 _METHODS = frozenset(
     ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "PRACK", "INFO", "REGISTER", "MESSAGE", "REFER", "NOTIFY")
 )
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_FOLDED_LINES = re.compile(r"\r\n(?![ \t])")
 _CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
 _NO_URI = re.compile(r"[\x00-\x20\x7f<>\"]")
 
@@ -63,53 +62,78 @@ def parse_message(data: bytes) -> Message:
     """
     if data[:1] in (b"\r", b"\n"):
         data = data.lstrip(b"\r\n")  # §7.5: empty lines before the start line are ignored
-    head, body = _cut(data)
+    lines, encoding, body = _cut(data)
+    try:
+        return _message(lines, encoding, body)
+    except PeerError as error:
+        unfolded = _joined(lines)  # folds are rare, so looked for only now; a folded line never reads as a header
+        if len(unfolded) == len(lines):
+            raise _answerable(error, lines, encoding) from error
+    try:
+        return _message(unfolded, encoding, body)
+    except PeerError as error:
+        raise _answerable(error, unfolded, encoding) from error
+
+
+def _cut(data: bytes) -> tuple[list[str], str, bytes]:
+    """Divide at the blank line: the lines before it, their encoding, what follows it."""
+    end = data.find(b"\r\n\r\n")
+    head, body = data[: max(end, 0)], data[end + 4 :]
+    if len(head) > MAX_SIZE:
+        raise PeerError(f"a header block of {len(head)} bytes; the limit is {MAX_SIZE}", 513)
     try:
         text, encoding = head.decode(), "utf-8"
     except UnicodeDecodeError:
         text, encoding = head.decode("latin-1"), "latin-1"
-    lines = _FOLDED_LINES.split(text) if "\r\n " in text or "\r\n\t" in text else text.split("\r\n")
-    try:
-        return _message(lines, encoding, body)
-    except PeerError as error:
-        request = _salvage(lines, encoding)
-        if request is None:
-            raise
-        raise MalformedRequest(error.reason, error.status, request) from error
-
-
-def _cut(data: bytes) -> tuple[bytes, bytes]:
-    """Divide at the blank line. The head comes back with CRLF between its lines and none at its end."""
-    end = data.find(b"\r\n\r\n")
-    head = data[:end] if end >= 0 else data
-    body = data[end + 4 :]
-    breaks = head.count(b"\r\n")
-    if end < 0 or head.count(b"\n") != breaks:  # a bare LF somewhere: the blank line may come earlier
-        blank = _BLANK_LINE.search(data)
-        if blank is None:
-            raise PeerError("the header block never ends" if data else "an empty message")
-        head, body = data[: blank.start()], data[blank.end() :]
-        head = head.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        breaks = head.count(b"\r\n")
-    if head.count(b"\r") != breaks:
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
+    if end < 0 or text.count("\n") != breaks:  # a bare LF somewhere: the blank line may come earlier
+        return _cut(_with_crlf(data))
+    if text.count("\r") != breaks:
         raise PeerError("a carriage return without a line feed in the header block")
-    if len(head) > MAX_SIZE:
-        raise PeerError(f"a header block of {len(head)} bytes; the limit is {MAX_SIZE}", 513)
     if breaks > MAX_LINES:
         raise PeerError(f"{breaks} header lines; the limit is {MAX_LINES}", 513)
-    return head, body
+    return lines, encoding, body
+
+
+def _with_crlf(data: bytes) -> bytes:
+    """The same message with CRLF after each line of its header block."""
+    blank = _BLANK_LINE.search(data)
+    if blank is None:
+        raise PeerError("the header block never ends" if data else "an empty message")
+    head = data[: blank.start()].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return head + b"\r\n\r\n" + data[blank.end() :]
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Folded lines put together again, their line breaks kept (§7.3.1)."""
+    joined = lines[:1]
+    for line in lines[1:]:
+        if line.startswith((" ", "\t")) and len(joined) > 1:
+            joined[-1] += "\r\n" + line
+        else:
+            joined.append(line)
+    return joined
 
 
 def _message(lines: list[str], encoding: str, body: bytes) -> Message:
     """The message, or PeerError for the first rule that is broken."""
     start = lines[0]
     found: list[Line] = []
+    first: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, raw = line.partition(":")
         if not colon:
             raise PeerError(f"a header line without a colon: {shown(line)}")
-        found.append((canonical(name), name, raw))
-    headers = Headers.of_lines(found, encoding)
+        key = canonical(name)
+        found.append((key, name, raw))
+        if key not in first:
+            first[key] = raw
+        elif key in _SINGLE:
+            raise PeerError(f"more than one {key} header")
+    if not first.keys() >= _MANDATORY:
+        raise PeerError(f"missing: {', '.join(sorted(_MANDATORY - first.keys()))}")
+    headers = Headers.of_lines(found, encoding, first)
     message: Message
     if start[:4].upper() == "SIP/":
         status, reason = _status_line(start)
@@ -117,7 +141,6 @@ def _message(lines: list[str], encoding: str, body: bytes) -> Message:
     else:
         method, uri = _request_line(start)
         message = Request(method, uri, headers)
-    _check_headers(headers, found)
     number_and_method = message.cseq
     if isinstance(message, Request) and number_and_method[1] != message.method:
         raise PeerError(f"CSeq names {shown(number_and_method[1])} in a request {shown(message.method)}")
@@ -156,18 +179,6 @@ def _check_version(version: str) -> None:
         raise PeerError(f"not SIP/2.0: {shown(version)}", status)
 
 
-def _check_headers(headers: Headers, lines: list[Line]) -> None:
-    """What every message must have (§8.1.1), and what it may have only once."""
-    keys = headers.keys()
-    if not keys >= _MANDATORY:
-        raise PeerError(f"missing: {', '.join(sorted(_MANDATORY - keys))}")
-    if len(keys) != len(lines):
-        seen = [key for key, _, _ in lines]
-        for key in _SINGLE:
-            if seen.count(key) > 1:
-                raise PeerError(f"more than one {key} header")
-
-
 def _body(headers: Headers, rest: bytes) -> bytes:
     """The body that Content-Length announces (§18.3)."""
     announced = headers.get("content-length")
@@ -179,11 +190,11 @@ def _body(headers: Headers, rest: bytes) -> bytes:
     return rest[:size]
 
 
-def _salvage(lines: list[str], encoding: str) -> Request | None:
-    """What can be read of a broken request, for the answer; None where it does not look like a request."""
+def _answerable(error: PeerError, lines: list[str], encoding: str) -> PeerError:
+    """The error together with what can be read of the request; the bare error where it does not look like one."""
     method, _, rest = lines[0].partition(" ")
     if "SIP/" not in rest or method[:4].upper() == "SIP/" or not TOKEN.fullmatch(method):
-        return None
+        return error
     found: list[Line] = []
     seen = set()
     for line in lines[1:]:
@@ -195,7 +206,8 @@ def _salvage(lines: list[str], encoding: str) -> Request | None:
         if colon and not (key in _SINGLE and key in seen):
             seen.add(key)
             found.append((key, name, raw))
-    return Request(method, rest.rpartition(" ")[0], Headers.of_lines(found, encoding))
+    request = Request(method, rest.rpartition(" ")[0], Headers.of_lines(found, encoding))
+    return MalformedRequest(error.reason, error.status, request)
 
 
 class StreamFramer:

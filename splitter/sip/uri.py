@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from urllib.parse import unquote as unescape
 
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import (
     BLANK,
-    TOKEN,
     close_quote,
     integer,
     parse_params,
     quote,
+    remembered,
     shown,
     split_host,
     unquote,
@@ -23,7 +22,13 @@ from splitter.sip.grammar import (
     write_params,
 )
 
-_SPACE = re.compile(r"[\s<>]")
+_URI_TEXT = r"[A-Za-z][A-Za-z0-9+.-]*+:[^\x00-\x20\x7f<>\"]++"
+_URI = re.compile(_URI_TEXT)
+_NAME_ADDR = re.compile(  # possessive quantifiers: nothing is tried twice. RFC 4475 §3.1.2.14 allows blanks in brackets
+    rf"""(?: ("(?:[^"\\]|\\.)*+") [ \t]*+ | ([^"<>]*+) )
+         < [ \t]*+ ({_URI_TEXT}) [ \t]*+ > [ \t]*+ (?: ; (.*+) )?""",
+    re.VERBOSE | re.DOTALL,
+)
 _SEPARATORS = str.maketrans("", "", "-.() ")
 _NUMBER = re.compile(r"\+?[0-9*#A-Da-d().-]+")
 
@@ -74,16 +79,12 @@ class SipUri:
         return f"{self.scheme}:{user}{write_host(self.host, self.port)}{write_params(self.params)}{tail}"
 
 
-@lru_cache(maxsize=2048)
+@remembered
 def parse_uri(text: str) -> SipUri:
-    """Read a sip: or sips: URI; a dialog's URIs come again and again, so results are shared.
-
-    Raises:
-        PeerError: status 416 for another scheme, 400 for a malformed URI.
-    """
-    scheme, colon, rest = text.partition(":")
+    """Read a sip: or sips: URI; see `SipUri.parse`."""
+    scheme, _, rest = text.partition(":")
     scheme = scheme.lower()
-    if not colon or not rest or _SPACE.search(text):
+    if not _URI.fullmatch(text):
         raise PeerError(f"not a URI: {shown(text)}")
     if scheme not in ("sip", "sips"):
         raise PeerError(f"URI scheme {shown(scheme)} is not sip or sips", 416)
@@ -136,36 +137,7 @@ class NameAddr:
         Raises:
             PeerError: unbalanced quotes or brackets, no URI, or something after the brackets that is no parameter.
         """
-        display = ""
-        if text.startswith('"'):
-            end = close_quote(text, 0)
-            display = unquote(text[: end + 1])
-            text = text[end + 1 :].lstrip(BLANK)
-            if not text.startswith("<"):
-                raise PeerError(f"no <URI> after the display name: {shown(text)}")
-        before, opened, rest = text.partition("<")
-        if not opened:
-            return cls._bare(text)
-        uri, closed, rest = rest.partition(">")
-        if before and not display:
-            display = before.strip(BLANK)
-            if '"' in display:
-                raise PeerError(f"stray quote in a display name: {shown(text)}")
-        if not closed:
-            raise PeerError(f"'<' without '>': {shown(text)}")
-        uri = uri.strip(BLANK)  # RFC 4475 §3.1.2.14 lets us be liberal
-        return cls(display, _checked(uri), _params_after(rest) if rest else {})
-
-    @classmethod
-    def _bare(cls, text: str) -> NameAddr:
-        """The form without brackets: what follows the semicolon belongs to the header, not to the URI (§20.10)."""
-        uri, semicolon, params = text.partition(";")
-        uri = uri.strip(BLANK)
-        if "?" in uri:
-            raise PeerError(f"a URI with '?' must stand in angle brackets: {shown(text)}")
-        if uri == "*":
-            return cls("", uri)
-        return cls("", _checked(uri), parse_params(params) if semicolon else {})
+        return parse_name_addr(text)
 
     @property
     def tag(self) -> str | None:
@@ -204,18 +176,46 @@ class NameAddr:
         return f"{display}<{self.uri}>{write_params(self.params)}"
 
 
-def _checked(uri: str) -> str:
-    scheme, colon, rest = uri.partition(":")
-    if not colon or not rest or not TOKEN.fullmatch(scheme):
+@remembered
+def parse_name_addr(text: str) -> NameAddr:
+    """Read a name-addr or an addr-spec with header parameters; see `NameAddr.parse`."""
+    match = _NAME_ADDR.fullmatch(text)
+    if match is None:
+        return _parse_addr_spec(text)
+    quoted, tokens, uri, params = match.groups()
+    display = tokens.rstrip(BLANK) if quoted is None else unquote(quoted)
+    return NameAddr(display, uri, parse_params(params) if params else {})
+
+
+def _parse_addr_spec(text: str) -> NameAddr:
+    """The form without brackets: what follows the semicolon belongs to the header, not to the URI (§20.10)."""
+    if '"' in text or "<" in text:
+        raise PeerError(f"not an address: {shown(text)}: {_fault(text)}")
+    uri, _, params = text.partition(";")
+    uri = uri.rstrip(BLANK)
+    if uri == "*":
+        return NameAddr("", uri, parse_params(params))
+    if "?" in uri:
+        raise PeerError(f"a URI with '?' must stand in angle brackets: {shown(text)}")
+    if not _URI.fullmatch(uri):
         raise PeerError(f"not a URI: {shown(uri)}")
-    if _SPACE.search(uri):
-        raise PeerError(f"white space or bracket inside a URI: {shown(uri)}")
-    return uri
+    return NameAddr("", uri, parse_params(params))
 
 
-def _params_after(rest: str) -> dict[str, str | None]:
-    """The parameters that follow the closing bracket."""
-    rest = rest.lstrip(BLANK)
-    if rest and rest[0] != ";":
-        raise PeerError(f"unexpected text after '>': {shown(rest)}")
-    return parse_params(rest[1:])
+def _fault(text: str) -> str:
+    """What keeps a text with quotes or brackets from being an address, in plain words."""
+    rest = text
+    if text.startswith('"'):
+        try:
+            rest = text[close_quote(text, 0) + 1 :]
+        except PeerError:
+            return "the quoted display name never ends"
+    before, opened, rest = rest.partition("<")
+    uri, closed, rest = rest.partition(">")
+    if not opened or not closed:
+        return "the angle brackets do not match"
+    if before.strip(BLANK) and (text.startswith('"') or '"' in before):
+        return "unexpected text beside the display name"
+    if not _URI.fullmatch(uri.strip(BLANK)):
+        return "no URI in the angle brackets"
+    return "unexpected text after the URI"

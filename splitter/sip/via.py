@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from splitter.core.errors import PeerError
-from splitter.sip.grammar import BLANK, TOKEN, integer, parse_params, shown, split_host, write_host, write_params
+from splitter.sip.grammar import (
+    BLANK,
+    TOKEN,
+    integer,
+    parse_params,
+    remembered,
+    shown,
+    split_host,
+    write_host,
+    write_params,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +43,8 @@ class Via:
             PeerError: not SIP/2.0, no transport, no host, a port or rport that is no number.
         """
         head, _, params = text.partition(";")
-        protocol, _, place = head.partition(" ")
-        if protocol.count("/") != 2 or not place:
-            protocol, place = _spaced(head)
-        name, version, transport = protocol.split("/")
-        if (name != "SIP" and name.upper() != "SIP") or version != "2.0":
-            raise PeerError(f"Via is not of SIP/2.0: {shown(text)}")
-        if not TOKEN.fullmatch(transport):
-            raise PeerError(f"Via names no transport: {shown(text)}")
-        host, port = split_host(place.strip(BLANK), "Via")
-        return cls(transport.upper(), host, port, parse_params(params))
+        transport, host, port = _protocol_and_sent_by(head)
+        return cls(transport, host, port, parse_params(params))
 
     @property
     def branch(self) -> str | None:
@@ -78,10 +80,15 @@ class Via:
         return f"SIP/2.0/{self.transport} {write_host(self.host, self.port)}{write_params(self.params)}"
 
 
-def _spaced(head: str) -> tuple[str, str]:
-    """`SIP / 2.0 / UDP host : port` → the protocol without spaces, and sent-by."""
-    parts = head.split("/", 2)
-    if len(parts) != 3:
+@remembered
+def _protocol_and_sent_by(head: str) -> tuple[str, str, int | None]:
+    """`SIP / 2.0 / UDP host : port` → transport, host, port."""
+    name, _, rest = head.partition("/")
+    version, _, rest = rest.partition("/")
+    transport, _, place = rest.lstrip(BLANK).partition(" ")
+    if name.strip(BLANK).upper() != "SIP" or version.strip(BLANK) != "2.0":
         raise PeerError(f"Via is not of SIP/2.0: {shown(head)}")
-    transport, _, place = parts[2].lstrip(BLANK).partition(" ")
-    return "/".join([parts[0].strip(BLANK), parts[1].strip(BLANK), transport.strip(BLANK)]), place
+    if not TOKEN.fullmatch(transport):
+        raise PeerError(f"Via names no transport: {shown(head)}")
+    host, port = split_host(place.strip(BLANK), "Via")
+    return transport.upper(), host, port

@@ -1,0 +1,148 @@
+"""How long the SIP parser takes for one message, in µs: `python bench/parser.py`.
+
+Three messages of a call: the INVITE of a ViLTE handset as an SBC forwards it, a 200 with SDP, a BYE; each parsed alone,
+and parsed, asked what the transaction layer asks, and written again.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from time import perf_counter
+
+from splitter.sip.message import Message
+from splitter.sip.parse import parse_message
+
+OFFER = """\
+v=0
+o=- 3841 3841 IN IP4 192.0.2.33
+s=-
+c=IN IP4 192.0.2.33
+b=AS:1001
+b=RR:7537
+b=RS:8512
+t=0 0
+m=audio 31018 RTP/AVP 107 106 105 104 101 102
+b=AS:41
+b=RR:1537
+b=RS:512
+a=rtpmap:107 AMR-WB/16000
+a=fmtp:107 mode-change-capability=2;max-red=0
+a=rtpmap:106 AMR-WB/16000
+a=fmtp:106 octet-align=1;mode-change-capability=2;max-red=0
+a=rtpmap:105 AMR/8000
+a=rtpmap:104 AMR/8000
+a=rtpmap:101 telephone-event/16000
+a=rtpmap:102 telephone-event/8000
+a=ptime:20
+a=maxptime:240
+m=video 37058 RTP/AVP 120 123
+b=AS:960
+a=tcap:1 RTP/AVPF
+a=pcfg:1 t=1
+a=rtpmap:123 H264/90000
+a=fmtp:123 profile-level-id=42C01F;packetization-mode=1
+a=rtcp-fb:* nack pli
+a=extmap:7 urn:3gpp:video-orientation
+""".replace("\n", "\r\n")
+
+DIALOG = """\
+Via: SIP/2.0/UDP 192.0.2.5:5060;branch=z9hG4bK5f0a1d6c7e8b9a0c;rport
+Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKg3Zqkv7i8xk2h4s1;received=198.51.100.7
+From: "+8613800138000" <sip:+8613800138000@ims.example.org;user=phone>;tag=h7g4Esbg_40e1a9
+To: <sip:110@ims.example.org;user=phone>{to_tag}
+Call-ID: asbcN3kvc9F8mHq7tzjx0w@192.0.2.5
+CSeq: 1 {method}
+"""
+
+INVITE = """\
+INVITE sip:110@203.0.113.10:5060;user=phone SIP/2.0
+{dialog}Max-Forwards: 66
+Contact: <sip:192.0.2.5:5060;transport=udp>;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel";video
+Record-Route: <sip:192.0.2.5;lr;ftag=h7g4Esbg>
+Accept-Contact: *;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel";video
+P-Asserted-Identity: "+8613800138000" <sip:+8613800138000@ims.example.org>, <tel:+8613800138000>
+P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=460001234567890
+P-Charging-Vector: icid-value=0a1b2c3d4e5f.60718293;orig-ioi=ims.example.org
+P-Early-Media: supported
+Session-ID: 47755a9de7794ba387653f2099600ef2;remote=00000000000000000000000000000000
+Session-Expires: 1800;refresher=uac
+Min-SE: 90
+Supported: 100rel, timer, precondition, histinfo
+Allow: INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, MESSAGE, NOTIFY, REFER
+Accept: application/sdp, application/3gpp-ims+xml
+User-Agent: SBC/9.2
+Content-Type: application/sdp
+Content-Length: {size}
+
+"""
+
+OK = """\
+SIP/2.0 200 OK
+{dialog}Contact: <sip:203.0.113.10:5060>
+Record-Route: <sip:192.0.2.5;lr;ftag=h7g4Esbg>
+Supported: timer
+Allow: INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS
+Content-Type: application/sdp
+Content-Length: {size}
+
+"""
+
+BYE = """\
+BYE sip:203.0.113.10:5060 SIP/2.0
+{dialog}Max-Forwards: 66
+Reason: Q.850;cause=16;text="Normal call clearing"
+Content-Length: 0
+
+"""
+
+
+def _filled(template: str, method: str, to_tag: str = "", body: str = "") -> bytes:
+    dialog = DIALOG.format(method=method, to_tag=to_tag)
+    return template.format(dialog=dialog, size=len(body)).replace("\n", "\r\n").encode() + body.encode()
+
+
+MESSAGES = {
+    "INVITE of ViLTE": _filled(INVITE, "INVITE", body=OFFER),
+    "200 with SDP": _filled(OK, "INVITE", ";tag=k3v9x2", OFFER),
+    "BYE": _filled(BYE, "BYE", ";tag=k3v9x2"),
+}
+
+
+def use(message: Message) -> bytes:
+    """What the transaction and dialog layers ask of every message, and the writing."""
+    _ = (message.via.branch, message.via.wants_rport, message.cseq, message.call_id)
+    _ = (message.from_tag, message.to_tag, message.contact, message.content_type)
+    return message.serialize()
+
+
+def microseconds(action: Callable[[], object], rounds: int = 2_000, repeats: int = 5) -> float:
+    """The best of several runs: what the machine can do when nobody disturbs it."""
+    best = float("inf")
+    gc.disable()
+    try:
+        for _ in range(repeats):
+            started = perf_counter()
+            for _ in range(rounds):
+                action()
+            best = min(best, (perf_counter() - started) / rounds)
+    finally:
+        gc.enable()
+    return best * 1e6
+
+
+def measure() -> list[tuple[str, float]]:
+    """Name and µs per message."""
+    rows = []
+    for name, data in MESSAGES.items():
+        size = f"{name}, {len(data)} B"
+        rows.append((f"{size}: parse", microseconds(lambda data=data: parse_message(data))))  # type: ignore[misc]
+        rows.append(
+            (f"{size}: parse, read, write", microseconds(lambda data=data: use(parse_message(data))))  # type: ignore[misc]
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    for label, cost in measure():
+        print(f"{label:<48} {cost:7.1f} µs")
