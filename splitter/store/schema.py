@@ -1,0 +1,235 @@
+"""Tables, rows and pruning: plain functions over an open SQLite connection. Does I/O."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from splitter.core.errors import SplitterError
+from splitter.telemetry.trace import TraceEvent
+
+VERSION = 1
+BUSY_S = 5.0
+MEMORY = ":memory:"
+# Below this a SIP message gains too little to be worth the time.
+PACK_FROM_BYTES = 200
+_PAGES_GIVEN_BACK = 2000  # at a time, so that one vacuum step stays short
+CALLS_PRUNED = 100
+_EVENTS_PRUNED = 2000
+
+_TABLES = """
+CREATE TABLE calls (
+    call_id    TEXT PRIMARY KEY,
+    short_code TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at   REAL,
+    caller     TEXT NOT NULL,
+    called     TEXT NOT NULL,
+    view       BLOB NOT NULL      -- JSON, as the API shows it
+);
+CREATE INDEX calls_by_start  ON calls (started_at, caller, called);  -- covers the search for the end of a number
+CREATE INDEX calls_by_caller ON calls (caller, started_at);
+CREATE INDEX calls_by_called ON calls (called, started_at);
+CREATE INDEX calls_by_code   ON calls (short_code, started_at);
+CREATE TABLE trace (
+    id        INTEGER PRIMARY KEY, -- in the order of writing, which is the order of time
+    call_id   TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    at        REAL NOT NULL,
+    leg       TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    peer      TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    packed    INTEGER NOT NULL,    -- 1: data is compressed with zlib
+    data      BLOB NOT NULL
+);
+CREATE INDEX trace_by_call ON trace (call_id);
+"""
+
+
+class StoreError(SplitterError):
+    """The store could not be read."""
+
+
+class NewerStore(sqlite3.DatabaseError):
+    """The file was made by a newer version of the program: it must not be touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call as it is kept: what is searched for, and the whole as JSON.
+
+    Attributes:
+        view: the call as the API shows it, JSON-encoded; opaque here.
+    """
+
+    call_id: str
+    started_at: float
+    ended_at: float | None
+    caller: str
+    called: str
+    view: bytes
+    short_code: str = ""
+
+
+def in_memory(path: str) -> bool:
+    """True for a database without a file."""
+    return path.startswith(MEMORY)
+
+
+def location(path: str, mode: str) -> str:
+    """The URI of a database. ":memory:NAME" is shared between connections, so that readers see what was written."""
+    if in_memory(path):
+        return f"file:{quote(path.removeprefix(MEMORY))}?mode=memory&cache=shared"
+    return f"file:{quote(path)}?mode={mode}"
+
+
+def open_for_writing(path: str, max_size_bytes: int) -> sqlite3.Connection:
+    """Open, and make it where it is missing.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be opened, is corrupt, or comes from a newer version.
+    """
+    if not in_memory(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        # Made by us rather than by SQLite: traces hold telephone numbers and are nobody else's to read.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(location(path, "rw"), uri=True, timeout=BUSY_S, isolation_level=None)
+    try:
+        _prepare(db, max_size_bytes)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only has effect before the first table
+    db.execute("PRAGMA journal_mode = WAL")
+    # With WAL, NORMAL loses at most the last moments on power failure and never corrupts (sqlite.org/wal.html).
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA journal_size_limit = 16777216")
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    # The last line of defence of the disk; pruning keeps far below it.
+    db.execute(f"PRAGMA max_page_count = {max_size_bytes * 5 // 4 // page_bytes + 64}")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise NewerStore(f"the file has format {version}, this program knows {VERSION}")
+    if version == 0:
+        db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def open_for_reading(path: str) -> sqlite3.Connection:
+    """A connection that cannot write. Raises sqlite3.Error."""
+    db = sqlite3.connect(location(path, "ro"), uri=True, timeout=BUSY_S, isolation_level=None)
+    db.execute("PRAGMA query_only = ON")
+    if in_memory(path):  # a shared cache locks whole tables; a torn read is worse for nobody here
+        db.execute("PRAGMA read_uncommitted = ON")
+    return db
+
+
+# ---- rows --------------------------------------------------------------------------------------------------------
+
+
+def clean(row: TraceEvent | CallRow) -> TraceEvent | CallRow:
+    """The row with characters that are not Unicode (from a peer's raw bytes) spelled out, so that it can be kept."""
+    if isinstance(row, CallRow):
+        return replace(row, caller=_clean(row.caller), called=_clean(row.called), short_code=_clean(row.short_code))
+    return replace(row, leg=_clean(row.leg), peer=_clean(row.peer), text=_clean(row.text))
+
+
+def _clean(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def insert(db: sqlite3.Connection, rows: Iterable[TraceEvent | CallRow]) -> None:
+    """Write a batch in one transaction: all of it or nothing. A call that is already there is replaced."""
+    events, calls = [], []
+    for row in rows:
+        if isinstance(row, TraceEvent):
+            events.append(_event_values(row))
+        else:
+            calls.append((row.call_id, row.short_code, row.started_at, row.ended_at, row.caller, row.called, row.view))
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.executemany("INSERT INTO trace VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", events)
+        db.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)", calls)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk may have rolled back already
+            db.execute("ROLLBACK")
+        raise
+
+
+def _event_values(event: TraceEvent) -> tuple[object, ...]:
+    packed = len(event.data) >= PACK_FROM_BYTES
+    data = zlib.compress(event.data, 1) if packed else event.data
+    meta = (event.call_id, event.seq, event.at, event.leg, event.kind, event.direction, event.peer, event.text)
+    return (*meta, packed, data)
+
+
+def events_of(db: sqlite3.Connection, call_id: str, limit: int) -> list[TraceEvent]:
+    """The trace of one call, in order; at most `limit` events."""
+    columns = "at, leg, kind, direction, peer, text, packed, data, seq"
+    rows = db.execute(f"SELECT {columns} FROM trace WHERE call_id = ? ORDER BY id LIMIT ?", (call_id, limit))
+    return [
+        TraceEvent(call_id, at, leg, kind, direction, peer, text, zlib.decompress(data) if packed else data, seq)
+        for at, leg, kind, direction, peer, text, packed, data, seq in rows
+    ]
+
+
+# ---- bounds ------------------------------------------------------------------------------------------------------
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Bytes of pages that hold something."""
+    pages, free, page_bytes = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * page_bytes)
+
+
+def prune_age(db: sqlite3.Connection, before: float) -> int:
+    """Delete some calls that started before `before`, and events of no call that are older. Returns: calls deleted."""
+    calls = _delete_calls(db, "WHERE started_at < ?", (before,))
+    # Events whose call was never saved; rows are in the order of time, so the first ones are the oldest.
+    db.execute(
+        "DELETE FROM trace WHERE id IN (SELECT id FROM (SELECT id, at FROM trace ORDER BY id LIMIT ?) WHERE at < ?)",
+        (_EVENTS_PRUNED, before),
+    )
+    return calls
+
+
+def prune_size(db: sqlite3.Connection) -> int:
+    """Delete some of the oldest calls or, where there is no call left, of the oldest events. Returns: calls deleted."""
+    calls = _delete_calls(db, "", ())
+    if not calls:
+        db.execute("DELETE FROM trace WHERE id IN (SELECT id FROM trace ORDER BY id LIMIT ?)", (_EVENTS_PRUNED,))
+    return calls
+
+
+def give_back(db: sqlite3.Connection) -> None:
+    """Return some free pages to the file system."""
+    # Each step of the statement frees one page, so it must be run to its end.
+    db.execute(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})").fetchall()
+
+
+def _delete_calls(db: sqlite3.Connection, where: str, values: tuple[float, ...]) -> int:
+    query = f"SELECT call_id FROM calls {where} ORDER BY started_at LIMIT {CALLS_PRUNED}"
+    ids = db.execute(query, values).fetchall()
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.executemany("DELETE FROM trace WHERE call_id = ?", ids)
+        db.executemany("DELETE FROM calls WHERE call_id = ?", ids)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return len(ids)

@@ -1,0 +1,128 @@
+"""Calls and traces in one SQLite file. Does I/O: writes on a thread of its own, reads on the pool of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from typing import TypeVar
+
+from splitter.core.clock import Clock, SystemClock
+from splitter.store import schema
+from splitter.store.schema import CallRow, StoreError
+from splitter.store.settings import StoreSettings
+from splitter.store.writer import Writer, kind_of
+from splitter.telemetry.trace import TraceEvent
+
+TRACE_EVENTS = 50_000  # the most of one call that is read at a time
+
+T = TypeVar("T")
+
+
+class Store:
+    """What is kept over a restart. Is the sink of the trace.
+
+    Nothing that a call does here blocks or raises; only readers are told of failures, as StoreError.
+
+    Args:
+        settings: where and how much.
+        clock: wall time for the age of calls.
+    """
+
+    def __init__(self, settings: StoreSettings, clock: Clock | None = None) -> None:
+        if settings.path == schema.MEMORY:  # each store has its own, or two in one process would share it
+            settings = replace(settings, path=f"{schema.MEMORY}{id(self)}")
+        self._path = settings.path
+        self._writer = Writer(settings, clock or SystemClock())
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start writing. A file that cannot be opened is an alarm, not an error."""
+        self._writer.start()
+
+    async def stop(self, limit_s: float = 5.0) -> None:
+        """Write what is queued and close the file."""
+        await asyncio.to_thread(self._writer.finish, limit_s)
+
+    def write(self, event: TraceEvent) -> None:
+        """Keep one trace event. Never blocks, never raises; dropped and counted where the queue is full."""
+        self._writer.put(event)
+
+    def save_call(self, row: CallRow) -> None:
+        """Keep a call as it is now, instead of what was kept of it before. Never blocks, never raises."""
+        self._writer.put(row)
+
+    async def flush(self, limit_s: float = 1.0) -> bool:
+        """Wait until what was handed in so far can be read; False where that takes longer than `limit_s`."""
+        return await asyncio.to_thread(self._writer.flush, limit_s)
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    async def calls(self, limit: int = 50, before: float | None = None) -> list[bytes]:
+        """Views of the calls that ended, the newest first.
+
+        Args:
+            before: only calls that started before this wall time, for paging.
+        """
+        return await self._read(
+            lambda db: _views(
+                db,
+                "WHERE ended_at IS NOT NULL AND started_at < ? ORDER BY started_at DESC LIMIT ?",
+                (1e18 if before is None else before, limit),
+            )
+        )
+
+    async def find(self, reference: str, limit: int = 10) -> list[bytes]:
+        """Views of the calls whose id begins with `reference`, or else whose short code it is; the newest first."""
+        return await self._read(lambda db: _find(db, reference, limit))
+
+    async def search(self, number: str, limit: int = 50) -> list[bytes]:
+        """Views of the calls from or to a number, the newest first; where none matches whole, its end is enough."""
+        return await self._read(lambda db: _search(db, number, limit))
+
+    async def trace(self, call_id: str) -> list[TraceEvent]:
+        """The trace of one call, in order."""
+        return await self._read(lambda db: schema.events_of(db, call_id, TRACE_EVENTS))
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query on a connection of its own; a new one each time, since the file may have been replaced."""
+
+        def work() -> T:
+            with closing(schema.open_for_reading(self._path)) as db:
+                return query(db)
+
+        try:
+            return await asyncio.to_thread(work)
+        except sqlite3.Error as error:
+            if kind_of(error) == "corrupt":
+                self._writer.report_corrupt()
+            raise StoreError(f"the store cannot be read: {error}") from error
+
+
+def _views(db: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> list[bytes]:
+    return [bytes(view) for (view,) in db.execute(f"SELECT view FROM calls {clause}", values)]
+
+
+def _find(db: sqlite3.Connection, reference: str, limit: int) -> list[bytes]:
+    # A range instead of LIKE: the primary key answers it, and "%" means nothing.
+    by_id = _views(
+        db,
+        "WHERE call_id >= ? AND call_id < ? ORDER BY started_at DESC LIMIT ?",
+        (reference, reference + "\U0010ffff", limit),
+    )
+    return by_id or _views(db, "WHERE short_code = ? ORDER BY started_at DESC LIMIT 1", (reference,))
+
+
+def _search(db: sqlite3.Connection, number: str, limit: int) -> list[bytes]:
+    newest = "ORDER BY started_at DESC LIMIT ?"
+    exact = _views(db, f"WHERE caller = ? OR called = ? {newest}", (number, number, limit))
+    if exact or not number:
+        return exact
+    return _views(
+        db,
+        f"WHERE substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ? {newest}",
+        (number, number, number, number, limit),
+    )
