@@ -145,6 +145,18 @@ def with_origin(session: Session, origin: Origin) -> Session:
     return replace(session, origin=origin)
 
 
+def in_sequence(previous: Session, current: Session) -> Session:
+    """`current` under the o= line that follows `previous`: one version on if anything changed (RFC 3264 §8).
+
+    Args:
+        previous: the last description that we sent on this leg, a refused offer included.
+        current: the next one, with any o= line.
+    """
+    if same_content(previous, current):
+        return previous
+    return replace(current, origin=previous.origin.next())
+
+
 def same_content(one: Session, other: Session) -> bool:
     """True if two descriptions differ in nothing but the o= line: then the version stays (RFC 3264 §8)."""
     return replace(one, origin=other.origin) == other

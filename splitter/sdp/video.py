@@ -173,7 +173,7 @@ def offer_video(
         return moved(previous, local).with_direction(direction)
     number = str(payload_type)
     attributes = [
-        Attribute("tcap", "1 RTP/AVPF"),  # RFC 5939 §3.3.2: a peer without AVPF still understands the m-line
+        Attribute("tcap", "1 RTP/AVPF"),  # RFC 5939 §3.4.2: a peer without AVPF still understands the m-line
         Attribute("pcfg", "1 t=1"),
         Attribute("rtpmap", f"{number} H264/90000"),
         Attribute("fmtp", f"{number} profile-level-id={profile_level_id};packetization-mode=1"),
@@ -239,7 +239,7 @@ def _feedback_lines(media: Media) -> set[str]:
 
 
 def _feedback_configuration(media: Media, session_attributes: Attributes) -> str | None:
-    """The a=acfg that turns RTP/AVP into RTP/AVPF, from tcap and pcfg (RFC 5939 §3.3.2, §3.5.1); None if not offered.
+    """The a=acfg that turns RTP/AVP into RTP/AVPF, from tcap and pcfg (RFC 5939 §3.4.2, §3.5); None if not offered.
 
     Only potential configurations that change nothing but the transport are taken.
     """

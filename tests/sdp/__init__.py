@@ -1,0 +1,1 @@
+"""The sdp package, module by module; golden negotiations in golden/."""
