@@ -1,0 +1,19 @@
+"""Calls: one actor per call, one file per call flow.
+
+Words used here:
+    call        everything that belongs to one person's call: its legs, its audio relay, its video room
+    leg         one SIP dialog of a call: "caller" (towards the SBC), "centre" (towards the voice platform), "seat-1" …
+    inbox       the queue of a call; SIP, media, timers and operators only ever put events there
+    flow        linear code that owns a call from its first event to its last (flows/)
+    consult     passing one side's re-offer to the other side and waiting for its answer
+    absorb      answering a re-offer ourselves, because the other side need not know
+
+Layout:
+    settings, view          what the operator sets; what the operator sees
+    events, leg             what can happen; one dialog and its rules
+    negotiation             pure: what was offered and answered on the caller's and the centre's side
+    audio, video            the call's relay and its room, as the flow sees them
+    routing, identity, causes   pure: where to, as whom, and what a refusal means
+    call, registry          the actor; all calls, admission, and the way in for out-of-dialog requests
+    flows/                  split (the main flow), join (a seat)
+"""

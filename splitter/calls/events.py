@@ -1,0 +1,156 @@
+"""What can happen to a call: everything that enters its inbox. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from splitter.media.engine import MediaEvent
+from splitter.sdp.model import Session
+from splitter.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from splitter.calls.leg import Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """A provisional response other than 100 to the INVITE we sent on `leg`."""
+
+    leg: Leg
+    response: Response
+    session: Session | None
+    tag: str  # of the early dialog; "" where the response carried none
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first 2xx to the INVITE we sent on `leg`; already acknowledged."""
+
+    leg: Leg
+    response: Response
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The INVITE we sent on `leg` failed. `response` is None where nobody answered (408) or nothing could be sent (503)."""
+
+    leg: Leg
+    status: int
+    reason: str
+    response: Response | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The peer of an unanswered incoming INVITE gave up."""
+
+    leg: Leg
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """ACK to a 2xx of ours; `session` is an answer where our 2xx held an offer."""
+
+    leg: Leg
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class AckMissing:
+    """Nobody acknowledged our 2xx for 64*T1 (RFC 3261 §13.3.1.4)."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A re-INVITE came in; answer it with `leg.answer(txn, …)` or `leg.decline(txn, …)`.
+
+    `session` is None for a re-INVITE without an offer: our 2xx makes one.
+    """
+
+    leg: Leg
+    txn: str
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWithdrawn:
+    """The peer cancelled its re-INVITE; it was answered 487 and the session stands as it was."""
+
+    leg: Leg
+    txn: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAccepted:
+    """2xx to a re-INVITE of ours; already acknowledged."""
+
+    leg: Leg
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRefused:
+    """A re-INVITE of ours failed; the session stands as it was (RFC 3261 §14.1, RFC 6141)."""
+
+    leg: Leg
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrameAsked:
+    """INFO with media_control+xml (RFC 5168): the peer wants a key frame. Already answered 200."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """BYE from the peer, already answered. `request` carries Reason and User-to-User where the peer gave them."""
+
+    leg: Leg
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SeatArrived:
+    """A seat's video-only INVITE names this call; `leg` is new and unanswered, `session` is its offer."""
+
+    leg: Leg
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class HangupAsked:
+    """An operator, the API or a drain ends the call."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    """A timer set with `call.after` ran out."""
+
+    what: str
+
+
+LegEvent = (
+    Rang
+    | Answered
+    | Refused
+    | Cancelled
+    | Acknowledged
+    | AckMissing
+    | Offered
+    | OfferWithdrawn
+    | OfferAccepted
+    | OfferRefused
+    | KeyFrameAsked
+    | Ended
+)
+CallEvent = LegEvent | SeatArrived | HangupAsked | TimeUp | MediaEvent
