@@ -1,0 +1,10 @@
+"""Media: the port that calls use, and the engines behind it.
+
+Layout
+    engine.py    the port: what calls ask of an engine and what it tells them (pure)
+    settings.py  what the operator sets (pure)
+    worker/      the engine "relay": supervised worker processes
+    relay/       the datapath of audio relays, in a worker
+    room/        the datapath of video rooms, in a worker
+    slate/       the still picture that is shown while there is no other
+"""

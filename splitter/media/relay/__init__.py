@@ -1,0 +1,14 @@
+"""The userspace datapath of audio relays; runs in a media worker.
+
+Glossary
+    relay       one audio stream between two sides: 0 faces the caller, 1 the centre
+    lane        one socket of a relay; what it takes in leaves by its peer lane
+    latching    learning the port a peer really sends from, within strict rules
+    quarantine  the rest of a closed port before it is used again
+
+Layout
+    relay.py    sockets and packets, the hot path
+    latch.py    which source may feed a lane (pure)
+    quality.py  loss and jitter from a sample of packets (pure)
+    ports.py    pairs of ports and their quarantine (pure)
+"""

@@ -1,0 +1,18 @@
+"""Media workers: processes that carry packets, so that the gateway's own process never does.
+
+Glossary
+    worker      a process with its own event loop, a slice of the media ports, and any number of relays and rooms
+    gateway     the process that has the calls; it starts workers and commands them over a Unix socket
+    supervisor  the gateway's keeper of one worker and its successors
+    ledger      which ports a worker has open, kept by the gateway for the day the worker dies
+
+Layout
+    engine.py      the media engine of the gateway: chooses workers, keeps records, passes events on
+    supervisor.py  spawns, greets, watches and replaces a worker
+    client.py      the gateway's end of the control connection
+    protocol.py    what both ends say (pure)
+    main.py        the worker's process and its end of the connection
+    dispatch.py    carries out commands on relays and rooms
+    loop.py        sockets and timers for relays and rooms
+    poller.py      readiness of media sockets: one epoll nested in the event loop's
+"""

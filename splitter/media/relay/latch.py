@@ -1,0 +1,107 @@
+"""Which source may feed a lane, and where its answers go: symmetric RTP (RFC 4961) with a short memory. Pure.
+
+The signalling names one address. Its host is law; its port may be wrong behind a NAT. So, while the window is open:
+
+- a packet from exactly the signalled address settles the matter at once;
+- `confirm` packets in a row from another port of the same host, of one SSRC, move us to that port, until the
+  signalled one speaks up after all;
+- what was accepted before the signalling moved stays accepted until the new address speaks (packets in flight).
+
+When the window closes, whatever is then in force is frozen; only a new `signal` opens it again. A stray stream of the
+same host (all calls of an SBC share one) would need to come in the window and in a row, and a closed port is not reused
+for a while: this is what stands between two calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Source = tuple[Any, ...]
+"""A socket address as the kernel gives it: (host, port), or (host, port, 0, 0) for IPv6."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatchRules:
+    """Timing and strictness of relearning.
+
+    Attributes:
+        window_s: a port may move only this long after the signalling named the address.
+        confirm_rtp: packets in a row before another port of the signalled host is believed.
+        confirm_rtcp: the same for RTCP, which comes every few seconds: a row of several would miss the window.
+    """
+
+    window_s: float = 5.0
+    confirm_rtp: int = 3
+    confirm_rtcp: int = 1
+
+
+class Latch:
+    """The state of one lane.
+
+    Attributes:
+        current: the source accepted now, None until one has spoken.
+        destination: where to send: `current`, else what the signalling named, else None.
+    """
+
+    __slots__ = ("_candidate", "_confirm", "_mark", "_open", "_previous", "_signalled", "_streak", "current")
+
+    def __init__(self, confirm: int) -> None:
+        self._confirm = confirm
+        self._signalled: Source | None = None
+        self._previous: Source | None = None
+        self._candidate: Source | None = None
+        self._mark: int | None = None
+        self._streak = 0
+        self._open = False
+        self.current: Source | None = None
+
+    @property
+    def destination(self) -> Source | None:
+        return self.current or self._signalled
+
+    def signal(self, remote: Source | None) -> None:
+        """The signalling named the remote (again): open the window. None: nobody may send, nothing is sent."""
+        if remote is None or remote != self._signalled:
+            self._previous = self.current if remote is not None else None
+            self.current = None
+        self._signalled = remote
+        self._candidate = None
+        self._open = remote is not None
+
+    def close_window(self) -> None:
+        """Freeze what is in force."""
+        self._open = False
+        self._previous = None
+
+    def judge(self, source: Source, mark: int | None) -> bool:
+        """Whether to take a packet from `source`; may change `current`.
+
+        Args:
+            source: where it came from.
+            mark: what its stream is known by (the SSRC); None for a packet that is no RTP or RTCP.
+        """
+        if source == self._signalled and (self._open or self.current is None):
+            self.current = source
+            self._open = False  # the peer sends from where it said: nothing is left to learn
+            self._previous = None
+            return True
+        if source == self.current:
+            return True
+        if not self._open or self._signalled is None:
+            return False
+        if source == self._previous:
+            return self.current is None
+        return self.current is None and source[0] == self._signalled[0] and self._learn(source, mark)
+
+    def _learn(self, source: Source, mark: int | None) -> bool:
+        if mark is None:
+            return False
+        if source != self._candidate or mark != self._mark:
+            self._candidate, self._mark, self._streak = source, mark, 0
+        self._streak += 1
+        if self._streak < self._confirm:
+            return False
+        self.current = source
+        self._previous = None
+        return True

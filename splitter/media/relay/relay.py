@@ -1,0 +1,294 @@
+"""A relay: one audio stream between caller and centre, packet by packet, payload untouched. Does I/O.
+
+Four *lanes*, one per socket: (caller, centre) × (RTP, RTCP). What a lane takes in goes out of the socket of its peer
+lane, from our port to that side's remote: symmetric in both directions.
+
+Each packet costs one receive, one comparison of its source, one send, and no object of ours. Sockets stay unconnected
+on purpose: connecting them after latching saved a tenth of the CPU, but the kernel then swallows stray packets without
+a count, and the count of rejected ones is what tells an operator why a call has one-way audio.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from splitter.core.errors import LocalError
+from splitter.core.net import Address
+from splitter.media.engine import MediaEvent, MediaStarted, RelayReport, RemoteEnd, StreamCount
+from splitter.media.relay.latch import Latch, LatchRules, Source
+from splitter.media.relay.quality import HEADER, SAMPLE, Quality
+
+DSCP_EF = 46 << 2
+"""Expedited Forwarding (RFC 3246) as the TOS octet: audio."""
+
+ENDS = ("caller", "centre")
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None: ...
+
+
+class Host(Protocol):
+    """What a relay needs of the worker that carries it."""
+
+    buffer: bytearray
+
+    def bind(self, host: str, tos: int) -> tuple[socket.socket, socket.socket]:
+        """Sockets on a free pair of ports: RTP, RTCP. Raises MediaUnavailable."""
+        ...
+
+    def watch(
+        self, sock: socket.socket, on_readable: Callable[[], None], on_fault: Callable[[Exception], None]
+    ) -> None:
+        """Call `on_readable` whenever a packet waits; `on_fault` with what it raises."""
+        ...
+
+    def release(self, rtp: socket.socket, rtcp: socket.socket) -> None:
+        """Close both; their ports go into quarantine."""
+        ...
+
+    def call_later(self, delay_s: float, fn: Callable[[], None]) -> Timer: ...
+
+
+def socket_address(sock: socket.socket, address: Address) -> Source:
+    """`address` spelled as recvfrom spells sources on `sock`, so that the two compare equal.
+
+    Raises:
+        LocalError: not a literal address of the socket's family.
+    """
+    try:
+        host = socket.inet_ntop(sock.family, socket.inet_pton(sock.family, address.host))
+    except (OSError, ValueError) as error:
+        raise LocalError(f"{address.host!r} is no address that this network can reach") from error
+    if not 0 < address.port < 65536:
+        raise LocalError(f"{address.port} is no port")
+    return (host, address.port) if sock.family == socket.AF_INET else (host, address.port, 0, 0)
+
+
+class Lane:
+    """One socket of a relay.
+
+    Attributes:
+        peer: the lane that sends what this one takes in; set once by the relay.
+        destination: where this lane's own socket sends to, None while the remote is unknown.
+        packets, bytes: taken in.
+        dropped, dropped_bytes: of these, not sent on.
+        rejected: not taken in.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_buffer",
+        "_receive",
+        "_sampling",
+        "_send",
+        "_view",
+        "bytes",
+        "destination",
+        "dropped",
+        "dropped_bytes",
+        "latch",
+        "on_start",
+        "packets",
+        "peer",
+        "quality",
+        "rejected",
+        "sock",
+    )
+
+    def __init__(self, sock: socket.socket, buffer: bytearray, confirm: int, sampling: bool) -> None:
+        self.sock = sock
+        self._receive = sock.recvfrom_into
+        self._send = sock.sendto
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._accepted: Source | None = None
+        self._sampling = sampling
+        self.latch = Latch(confirm)
+        self.quality = Quality()
+        self.destination: Source | None = None
+        self.on_start: Callable[[Source], None] | None = None
+        self.peer = self
+        self.packets = 0
+        self.bytes = 0
+        self.dropped = 0
+        self.dropped_bytes = 0
+        self.rejected = 0
+
+    def signal(self, remote: Source | None) -> None:
+        """The signalling named this side's remote."""
+        self.latch.signal(remote)
+        self._accepted = None
+        self.destination = self.latch.destination
+
+    def on_readable(self) -> None:
+        """Forward one packet: the hot path."""
+        size, source = self._receive(self._buffer)
+        if source != self._accepted and not self._judge(source, size):
+            self.rejected += 1
+            return
+        self.packets += 1
+        self.bytes += size
+        if not self.packets & (SAMPLE - 1) and self._sampling and size >= HEADER.size:
+            self.quality.sample(HEADER.unpack_from(self._buffer), self.packets, time.monotonic())
+        peer = self.peer
+        destination = peer.destination
+        if destination is None:
+            self._drop(size)
+            return
+        try:
+            peer._send(self._view[:size], destination)
+        except OSError:  # a full queue or no route: as if lost on the way; the next packet is due in 20 ms
+            self._drop(size)
+
+    def _drop(self, size: int) -> None:
+        self.dropped += 1
+        self.dropped_bytes += size
+
+    def _judge(self, source: Source, size: int) -> bool:
+        """The slow path: a source other than the one in force."""
+        if not self.latch.judge(source, self._mark(size)):
+            return False
+        if source == self.latch.current:
+            self._accepted = source
+            self.destination = source
+        if self.on_start is not None:
+            self.on_start(source)
+            self.on_start = None
+        return True
+
+    def _mark(self, size: int) -> int | None:
+        """The sender's SSRC: at byte 8 of RTP, at byte 4 of RTCP (RFC 3550 §5.1, §6.4)."""
+        at = 8 if self._sampling else 4
+        if size < at + 4 or self._buffer[0] >> 6 != 2:
+            return None
+        return int.from_bytes(self._buffer[at : at + 4], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The two lanes of one side."""
+
+    rtp: Lane
+    rtcp: Lane
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        return self.rtp.sock.getsockname()[1], self.rtcp.sock.getsockname()[1]
+
+
+class Relay:
+    """Four sockets and the packets between them.
+
+    Args:
+        call_id, relay_id: for events and reports.
+        hosts: the local addresses to bind on, caller's side first.
+        host: the worker.
+        rules: of latching.
+        emit: takes MediaStarted events.
+        on_fault: told what a lane raised; the relay is of no use then and wants closing.
+
+    Raises:
+        MediaUnavailable: no ports.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        relay_id: str,
+        hosts: tuple[str, str],
+        host: Host,
+        rules: LatchRules,
+        emit: Callable[[MediaEvent], None],
+        on_fault: Callable[[Exception], None],
+    ) -> None:
+        self.call_id = call_id
+        self.relay_id = relay_id
+        self._host = host
+        self._rules = rules
+        self._emit = emit
+        self._timers: list[Timer | None] = [None, None]
+        first = host.bind(hosts[0], DSCP_EF)
+        try:
+            second = host.bind(hosts[1], DSCP_EF)
+        except Exception:
+            host.release(*first)
+            raise
+        self.sides = (self._side(0, *first), self._side(1, *second))
+        self._connect(self.sides[0].rtp, self.sides[1].rtp, on_fault)
+        self._connect(self.sides[0].rtcp, self.sides[1].rtcp, on_fault)
+
+    def _side(self, index: int, rtp: socket.socket, rtcp: socket.socket) -> Side:
+        side = Side(
+            Lane(rtp, self._host.buffer, self._rules.confirm_rtp, sampling=True),
+            Lane(rtcp, self._host.buffer, self._rules.confirm_rtcp, sampling=False),
+        )
+        side.rtp.on_start = lambda source: self._started(index, source)
+        return side
+
+    def _connect(self, one: Lane, other: Lane, on_fault: Callable[[Exception], None]) -> None:
+        one.peer, other.peer = other, one
+        for lane in (one, other):
+            self._host.watch(lane.sock, lane.on_readable, on_fault)
+
+    def _started(self, index: int, source: Source) -> None:
+        self._emit(MediaStarted(self.call_id, "audio", ENDS[index], Address(source[0], source[1])))
+
+    def set_remote(self, index: int, remote: RemoteEnd | None) -> None:
+        """Name a side's remote and open its latching window; None: nobody.
+
+        Raises:
+            LocalError: an address that the side's network cannot reach; nothing is changed then.
+        """
+        side = self.sides[index]
+        rtp = rtcp = None
+        if remote is not None:
+            rtp = socket_address(side.rtp.sock, remote.rtp)
+            rtcp = socket_address(side.rtcp.sock, remote.rtcp)
+        side.rtp.signal(rtp)
+        side.rtcp.signal(rtcp)
+        self._close_window_later(index)
+
+    def _close_window_later(self, index: int) -> None:
+        timer = self._timers[index]
+        if timer is not None:
+            timer.cancel()
+
+        def close_window() -> None:
+            self.sides[index].rtp.latch.close_window()
+            self.sides[index].rtcp.latch.close_window()
+
+        self._timers[index] = self._host.call_later(self._rules.window_s, close_window)
+
+    def report(self) -> RelayReport:
+        """The counters now."""
+        one, other = (side.rtp for side in self.sides)
+        return RelayReport(self.relay_id, (_count(one, other), _count(other, one)))
+
+    def close(self) -> RelayReport:
+        """Close the sockets and say what was carried."""
+        report = self.report()
+        for timer in self._timers:
+            if timer is not None:
+                timer.cancel()
+        for side in self.sides:
+            self._host.release(side.rtp.sock, side.rtcp.sock)
+        return report
+
+
+def _count(lane: Lane, peer: Lane) -> StreamCount:
+    return StreamCount(
+        packets_in=lane.packets,
+        bytes_in=lane.bytes,
+        packets_out=peer.packets - peer.dropped,
+        bytes_out=peer.bytes - peer.dropped_bytes,
+        lost=lane.quality.lost,
+        rejected=lane.rejected,
+        jitter_ms=lane.quality.jitter_ms,
+    )

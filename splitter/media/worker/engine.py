@@ -1,0 +1,393 @@
+"""The media engine "relay": relays and rooms in supervised worker processes. Does I/O (asyncio).
+
+WorkerEngine implements splitter.media.engine.MediaEngine. It chooses the least loaded worker that answers, keeps a
+record of what each one holds, and tells the listeners when a worker takes that with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import structlog
+
+from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.core.ids import IdSource
+from splitter.media.engine import (
+    LocalEnd,
+    MediaEvent,
+    MediaListener,
+    ParticipantHandle,
+    ParticipantMedia,
+    ParticipantReport,
+    RelayHandle,
+    RelayLost,
+    RelayReport,
+    RemoteEnd,
+    RoomHandle,
+    RoomLost,
+    RoomReport,
+)
+from splitter.media.relay.latch import LatchRules
+from splitter.media.relay.ports import PortLedger
+from splitter.media.settings import MediaSettings
+from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.protocol import (
+    PROTOCOL,
+    CloseRelay,
+    CloseRoom,
+    Command,
+    Done,
+    Hello,
+    Join,
+    Joined,
+    Leave,
+    OpenRelay,
+    OpenRoom,
+    ParticipantCounts,
+    RelayCounts,
+    RelayOpened,
+    ReportRelay,
+    ReportRoom,
+    RequestKeyFrame,
+    Result,
+    RoomCounts,
+    SetParticipant,
+    SetRemote,
+    Show,
+)
+from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
+from splitter.telemetry.settings import TelemetrySettings
+
+log = structlog.get_logger(__name__)
+
+RELAY_LOAD = 1
+ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
+
+R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+
+
+class MediaNetwork(Protocol):
+    """What the engine needs to know of a network (splitter.transport.settings.Network has it)."""
+
+    @property
+    def media_address(self) -> str: ...
+
+    @property
+    def advertised_address(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker as the operator sees it. `state`: "starting", "ready", "stuck" or "down"."""
+
+    index: int
+    pid: int | None
+    state: str
+    relays: int
+    rooms: int
+    free_ports: int
+    restarts: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
+
+    call_id: str
+    supervisor: Supervisor
+    client: WorkerClient
+    listener: MediaListener
+    load: int
+    lost: Callable[[str], MediaEvent]
+    ports: dict[str, int] = field(default_factory=dict)
+
+
+class WorkerEngine:
+    """Relays and rooms in worker processes.
+
+    Args:
+        settings: how many workers, which ports.
+        networks: by name, where to bind and what to advertise.
+        timers: of the supervisors.
+        rules: of latching; the window is what workers are told.
+        logs: passed on to the workers.
+        ids: names relays and rooms.
+    """
+
+    def __init__(
+        self,
+        settings: MediaSettings,
+        networks: Mapping[str, MediaNetwork],
+        *,
+        timers: SupervisorTimers | None = None,
+        rules: LatchRules | None = None,
+        logs: TelemetrySettings | None = None,
+        ids: IdSource | None = None,
+    ) -> None:
+        self._settings = settings
+        self._networks = networks
+        self._timers = timers or SupervisorTimers()
+        self._rules = rules or LatchRules()
+        self._logs = logs or TelemetrySettings()
+        self._ids = ids or IdSource()
+        self._held: dict[str, _Held] = {}
+        self._supervisors: list[Supervisor] = []
+
+    # ---- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the workers and wait until they are ready, or the start limit has passed."""
+        count = self._settings.workers or os.cpu_count() or 1
+        self._supervisors = [self._supervisor(index, count) for index in range(count)]
+        for supervisor in self._supervisors:
+            supervisor.start()
+        starts = [asyncio.ensure_future(supervisor.started.wait()) for supervisor in self._supervisors]
+        _, late = await asyncio.wait(starts, timeout=self._timers.start_limit_s)
+        for start in late:
+            start.cancel()
+        if late:
+            log.error("media workers missing", wanted=count, missing=len(late))
+
+    def _supervisor(self, index: int, count: int) -> Supervisor:
+        settings = self._settings
+        hello = Hello(
+            protocol=PROTOCOL,
+            ports=slice_of(settings.first_port, settings.last_port, index, count),
+            quarantine_s=settings.quarantine_s,
+            resting=[],
+            slate_text=settings.slate_text,
+            slate_picture=settings.slate_picture,
+            latch_window_s=self._rules.window_s,
+        )
+        return Supervisor(
+            index,
+            hello,
+            PortLedger(settings.quarantine_s),
+            Path(settings.socket_dir),
+            self._timers,
+            settings.request_limit_s,
+            self._logs,
+            self._on_event,
+            partial(self._on_lost, index),
+        )
+
+    async def stop(self) -> None:
+        """End all workers. What they held is gone, without events."""
+        self._held.clear()
+        await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors))
+
+    def status(self) -> list[WorkerStatus]:
+        """The workers, for the operator."""
+        return [_status(supervisor) for supervisor in self._supervisors]
+
+    # ---- events --------------------------------------------------------------------------------------------------
+
+    def _on_event(self, owner: str, event: MediaEvent) -> None:
+        held = self._held.get(owner)
+        if held is None:
+            return  # it was closed while the event was on its way
+        if isinstance(event, RelayLost | RoomLost):
+            self._release(owner)
+        self._tell(held.listener, event)
+
+    def _on_lost(self, index: int, reason: str) -> None:
+        supervisor = self._supervisors[index]
+        gone = {id: held for id, held in self._held.items() if held.supervisor is supervisor}
+        for id in gone:
+            del self._held[id]
+        for held in gone.values():
+            self._tell(held.listener, held.lost(f"media worker {index} died: {reason}"))
+
+    def _tell(self, listener: MediaListener, event: MediaEvent) -> None:
+        try:
+            listener(event)
+        except Exception:
+            log.exception("media listener failed", call=event.call_id)
+
+    # ---- requests ------------------------------------------------------------------------------------------------
+
+    def _host(self, network: str) -> tuple[str, str]:
+        """(address to bind, address to advertise)."""
+        found = self._networks.get(network)
+        if found is None:
+            raise LocalError(f"no network {network!r}")
+        return found.media_address, found.advertised_address or found.media_address
+
+    def _load(self, supervisor: Supervisor) -> int:
+        return sum(held.load for held in self._held.values() if held.supervisor is supervisor)
+
+    def _by_load(self) -> list[Supervisor]:
+        """Workers to try, the least loaded first; those that are stuck only if there is no other."""
+        alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
+        ready = [supervisor for supervisor in alive if supervisor.state is State.READY]
+        return sorted(ready or alive, key=self._load)
+
+    async def _ask(self, held: _Held, command: Command, expected: type[R], limit_s: float | None = None) -> R:
+        try:
+            return await held.client.ask(command, expected, limit_s or self._settings.request_limit_s)
+        except MediaTimeout:
+            held.supervisor.suspect()
+            raise
+
+    async def _open(
+        self, id: str, make: Callable[[Supervisor, WorkerClient], _Held], command: Command, expected: type[R]
+    ) -> R:
+        """Have a new relay or room opened by some worker, within one request limit over all that are tried."""
+        deadline = time.monotonic() + self._settings.request_limit_s
+        refusal = MediaUnavailable("no media worker is ready", retry_after_s=2)
+        for supervisor in self._by_load():
+            client = supervisor.client
+            if client is None:
+                continue
+            held = self._held[id] = make(supervisor, client)
+            try:
+                return await self._ask(held, command, expected, max(0.001, deadline - time.monotonic()))
+            except BaseException as error:
+                self._held.pop(id, None)
+                if isinstance(error, MediaUnavailable):
+                    refusal = error
+                    continue
+                client.tell(CloseRelay(id) if isinstance(command, OpenRelay) else CloseRoom(id))
+                raise
+        raise refusal
+
+    def _find(self, id: str) -> _Held:
+        held = self._held.get(id)
+        if held is None:
+            raise MediaUnavailable(f"{id} is gone")
+        return held
+
+    def _release(self, id: str) -> _Held | None:
+        """Forget a relay or room; its ports rest from now on."""
+        held = self._held.pop(id, None)
+        if held is not None:
+            held.supervisor.ledger.closed(time.monotonic(), *held.ports.values())
+        return held
+
+    # ---- relays --------------------------------------------------------------------------------------------------
+
+    async def open_relay(self, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> RelayHandle:
+        relay_id = f"relay-{self._ids.call()}"
+        (caller, caller_public), (centre, centre_public) = self._host(networks[0]), self._host(networks[1])
+
+        def make(supervisor: Supervisor, client: WorkerClient) -> _Held:
+            return _Held(call_id, supervisor, client, on_event, RELAY_LOAD, partial(RelayLost, call_id, relay_id))
+
+        opened = await self._open(relay_id, make, OpenRelay(call_id, relay_id, (caller, centre)), RelayOpened)
+        held = self._find(relay_id)
+        one, other = opened.ports
+        held.ports = {"caller": one[0], "centre": other[0]}
+        held.supervisor.ledger.opened(*held.ports.values())
+        local = (LocalEnd(caller_public, *one), LocalEnd(centre_public, *other))
+        return RelayHandle(relay_id, call_id, held.supervisor.index, local)
+
+    async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
+        await self._ask(self._find(relay.relay_id), SetRemote(relay.relay_id, side, remote), Done)
+
+    async def close_relay(self, relay: RelayHandle) -> RelayReport | None:
+        """As the port says; also returns None if the worker does not answer: it closes the relay when it wakes up."""
+        held = self._release(relay.relay_id)
+        if held is None:
+            return None
+        return (await self._last(held, CloseRelay(relay.relay_id), RelayCounts, RelayCounts(None))).report
+
+    async def report_relay(self, relay: RelayHandle) -> RelayReport | None:
+        held = self._held.get(relay.relay_id)
+        if held is None:
+            return None
+        return (await self._ask(held, ReportRelay(relay.relay_id), RelayCounts)).report
+
+    async def _last(self, held: _Held, command: Command, expected: type[R], otherwise: R) -> R:
+        """The last command to something: it takes effect even if nobody tells us."""
+        try:
+            return await self._ask(held, command, expected)
+        except MediaError as error:
+            log.warning("no report of closed media", call=held.call_id, reason=str(error))
+            return otherwise
+
+    # ---- rooms ---------------------------------------------------------------------------------------------------
+
+    async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
+        room_id = f"room-{self._ids.call()}"
+
+        def make(supervisor: Supervisor, client: WorkerClient) -> _Held:
+            return _Held(call_id, supervisor, client, on_event, ROOM_LOAD, partial(RoomLost, call_id, room_id))
+
+        await self._open(room_id, make, OpenRoom(room_id, call_id), Done)
+        return RoomHandle(room_id, call_id, self._find(room_id).supervisor.index)
+
+    async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        host, public = self._host(network)
+        held = self._find(room.room_id)
+        try:
+            joined = await self._ask(held, Join(room.room_id, name, host), Joined)
+        except (MediaTimeout, asyncio.CancelledError):
+            held.client.tell(Leave(room.room_id, name))
+            raise
+        held.ports[name] = joined.ports[0]
+        held.supervisor.ledger.opened(joined.ports[0])
+        return ParticipantHandle(room, name, LocalEnd(public, *joined.ports))
+
+    async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
+        room_id = participant.room.room_id
+        await self._ask(self._find(room_id), SetParticipant(room_id, participant.name, media), Done)
+
+    async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
+        await self._ask(self._find(room.room_id), Show(room.room_id, viewer, source), Done)
+
+    async def request_key_frame(self, participant: ParticipantHandle) -> None:
+        room_id = participant.room.room_id
+        await self._ask(self._find(room_id), RequestKeyFrame(room_id, participant.name), Done)
+
+    async def leave(self, participant: ParticipantHandle) -> ParticipantReport | None:
+        """As the port says; also returns None if the worker does not answer."""
+        room_id = participant.room.room_id
+        held = self._held.get(room_id)
+        port = held.ports.pop(participant.name, None) if held is not None else None
+        if held is None or port is None:
+            return None
+        held.supervisor.ledger.closed(time.monotonic(), port)
+        leave = Leave(room_id, participant.name)
+        return (await self._last(held, leave, ParticipantCounts, ParticipantCounts(None))).report
+
+    async def close_room(self, room: RoomHandle) -> RoomReport | None:
+        """As the port says; also returns None if the worker does not answer."""
+        held = self._release(room.room_id)
+        if held is None:
+            return None
+        return (await self._last(held, CloseRoom(room.room_id), RoomCounts, RoomCounts(None))).report
+
+    async def report_room(self, room: RoomHandle) -> RoomReport | None:
+        held = self._held.get(room.room_id)
+        if held is None:
+            return None
+        return (await self._ask(held, ReportRoom(room.room_id), RoomCounts)).report
+
+
+def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
+    """The part of the port range that belongs to worker `index` of `count`: whole pairs, first and last inclusive."""
+    even = first + first % 2
+    pairs = (last + 1 - even) // 2
+    begin, end = pairs * index // count, pairs * (index + 1) // count
+    return even + 2 * begin, even + 2 * end - 1
+
+
+def _status(supervisor: Supervisor) -> WorkerStatus:
+    status = supervisor.status
+    return WorkerStatus(
+        index=supervisor.index,
+        pid=supervisor.pid,
+        state=supervisor.state.value,
+        relays=status.relays if status else 0,
+        rooms=status.rooms if status else 0,
+        free_ports=status.free_ports if status else 0,
+        restarts=supervisor.restarts,
+    )

@@ -1,0 +1,256 @@
+"""A media worker's process: its control socket, its life and its end. Does I/O.
+
+A worker outlives the gateway that started it: voice must go on when signalling is restarted. So no parent-death
+signal is asked for. Instead, a worker without a control connection keeps its relays for the grace time and then exits;
+one that carries nothing exits as soon as its gateway is gone, one that nobody ever connected to after the grace time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import resource
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import structlog
+import uvloop
+
+from splitter.media.engine import MediaEvent
+from splitter.media.relay.latch import LatchRules
+from splitter.media.relay.ports import PortPairs
+from splitter.media.worker.dispatch import Dispatcher
+from splitter.media.worker.loop import PacketHost
+from splitter.media.worker.protocol import (
+    PROTOCOL,
+    Call,
+    Command,
+    Failed,
+    Framer,
+    Hello,
+    ProtocolError,
+    Result,
+    RoomCommand,
+    Shutdown,
+    read_call,
+    read_command,
+    write_event,
+    write_reply,
+)
+from splitter.telemetry.log import configure
+from splitter.telemetry.settings import TelemetrySettings
+
+if TYPE_CHECKING:
+    from splitter.media.slate.slate import Slate
+
+UNREAD_LIMIT_BYTES = 1 << 20  # events past this are dropped: the gateway does not read them
+
+log = structlog.get_logger(__name__)
+
+
+class Control(asyncio.Protocol):
+    """One control connection."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._framer = Framer()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._worker.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for body in self._framer.feed(data):
+                self._call(body)
+        except ProtocolError as error:
+            log.error("control connection closed", reason=str(error))
+            self.close()
+
+    def _call(self, body: bytes) -> None:
+        try:
+            call = read_call(body)
+        except ProtocolError as error:
+            log.error("control message dropped", reason=str(error))
+            return
+        try:
+            command = read_command(call)
+        except ProtocolError as error:
+            self.reply(call, Failed("fault", str(error)))
+            return
+        self._worker.execute(call, command, self)
+
+    def reply(self, call: Call, result: Result) -> None:
+        self._write(write_reply(call.id, result))
+
+    def notify(self, owner: str, event: MediaEvent) -> None:
+        self._write(write_event(owner, event))
+
+    def _write(self, frame: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > UNREAD_LIMIT_BYTES:
+            log.error("control message dropped", reason="the gateway does not read")
+            return
+        transport.write(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._worker.disconnected(self)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Worker:
+    """One worker: waits for Hello, then serves until Shutdown, SIGTERM, or the grace time without a gateway."""
+
+    def __init__(self, grace_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._grace_s = grace_s
+        self._control: Control | None = None
+        self._host: PacketHost | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._slate: asyncio.Future[Slate] | None = None
+        self._end: asyncio.TimerHandle | None = None
+        self.stopped = asyncio.Event()
+        self._start_grace()
+
+    # ---- the control connection ----------------------------------------------------------------------------------
+
+    def connected(self, control: Control) -> None:
+        """A gateway is here; a newer connection takes the place of an older one."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        if self._control is not None:
+            self._control.close()
+        self._control = control
+
+    def disconnected(self, control: Control) -> None:
+        if control is not self._control:
+            return
+        self._control = None
+        if self._dispatcher is not None and not self._dispatcher:
+            self.stopped.set()
+        else:
+            log.warning("the gateway is gone; media goes on", grace_s=self._grace_s)
+            self._start_grace()
+
+    def _start_grace(self) -> None:
+        self._end = self._loop.call_later(self._grace_s, self.stopped.set)
+
+    def _emit(self, owner: str, event: MediaEvent) -> None:
+        if self._control is not None:
+            self._control.notify(owner, event)
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    def execute(self, call: Call, command: Command, control: Control) -> None:
+        """Carry out a command; rooms wait until the slate is there, in the order of their commands."""
+        if isinstance(command, Shutdown):
+            self.stopped.set()
+        elif isinstance(command, Hello):
+            control.reply(call, self._hello(command))
+        elif self._dispatcher is None or self._slate is None:
+            control.reply(call, Failed("fault", "Hello comes first"))
+        elif isinstance(command, RoomCommand) and not self._slate.done():
+            dispatcher = self._dispatcher
+            self._slate.add_done_callback(lambda _: control.reply(call, dispatcher.handle(command)))
+        else:
+            control.reply(call, self._dispatcher.handle(command))
+
+    def _hello(self, hello: Hello) -> Result:
+        if hello.protocol != PROTOCOL:
+            return Failed("fault", f"this worker speaks protocol {PROTOCOL}, not {hello.protocol}")
+        if self._dispatcher is None:
+            self._dispatcher = self._prepare(hello)
+        return self._dispatcher.status()
+
+    def _prepare(self, hello: Hello) -> Dispatcher:
+        ports = PortPairs(*hello.ports, hello.quarantine_s)
+        ports.withhold(hello.resting, time.monotonic())
+        self._host = PacketHost(self._loop, ports)
+        dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit)
+        # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.
+        self._slate = self._loop.run_in_executor(None, _prepare_video, hello.slate_text, hello.slate_picture)
+        self._slate.add_done_callback(self._slate_rendered)
+        return dispatcher
+
+    def _slate_rendered(self, slate: asyncio.Future[Slate]) -> None:
+        if slate.cancelled() or self._dispatcher is None:
+            return
+        fault = slate.exception()
+        if fault is not None:
+            log.error("no slate: this worker has no video", exc_info=fault)
+        else:
+            self._dispatcher.slate = slate.result()
+
+    def close(self) -> None:
+        """Close every socket."""
+        if self._dispatcher is not None:
+            self._dispatcher.close()
+        if self._host is not None:
+            self._host.poller.close()
+        if self._control is not None:
+            self._control.close()
+
+
+def _prepare_video(text: str, picture: str) -> Slate:
+    """Load what rooms need and encode the slate."""
+    import splitter.media.room.room  # noqa: F401
+    from splitter.media.slate.slate import Slate
+
+    return Slate.render(text, picture)
+
+
+def _listener(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+async def serve(path: Path, grace_s: float) -> None:
+    """Run a worker on the control socket `path` until it ends."""
+    worker = Worker(grace_s)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, worker.stopped.set)
+    server = await loop.create_unix_server(lambda: Control(worker), sock=_listener(path))
+    try:
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: later collections need not look at it
+        await worker.stopped.wait()
+    finally:
+        server.close()
+        worker.close()
+        _remove(path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `python -m splitter.media.worker`."""
+    parser = argparse.ArgumentParser(prog="splitter.media.worker", description="A media worker of splitter.")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen for the gateway")
+    parser.add_argument("--name", default="media", help="for the log")
+    parser.add_argument("--grace", type=float, default=60.0, help="seconds that media goes on without a gateway")
+    parser.add_argument("--log-format", default="console")
+    parser.add_argument("--log-level", default="info")
+    options = parser.parse_args(arguments)
+    configure(TelemetrySettings(log_format=options.log_format, log_level=options.log_level))
+    structlog.contextvars.bind_contextvars(worker=options.name)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's affair; it says Shutdown
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(options.socket, options.grace))

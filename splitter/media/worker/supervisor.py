@@ -1,0 +1,301 @@
+"""Keeps media workers alive: spawns, greets, watches, replaces them. Does I/O (asyncio).
+
+One Supervisor per worker. It promises two things to whoever owns it: `client` is there only while the worker can be
+used, and `on_lost` is called once for each worker that was greeted and is no more.
+
+Workers run in sessions of their own, so that Ctrl-C at a terminal or a dying gateway does not take voice along; see
+splitter.media.worker.main for how they end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.media.engine import MediaEvent
+from splitter.media.relay.ports import PortLedger
+from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.protocol import Hello, Ping, Shutdown, Status
+from splitter.telemetry.settings import TelemetrySettings
+
+log = structlog.get_logger(__name__)
+
+SOCKET_PATH_LIMIT_BYTES = 107  # struct sockaddr_un
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorTimers:
+    """How patient a supervisor is.
+
+    Attributes:
+        start_limit_s: from spawning to the answer to Hello.
+        heartbeat_s: between pings.
+        hang_limit_s: a worker that answers no ping for so long is killed: its voice is dead anyway.
+        stop_limit_s: from Shutdown to SIGKILL.
+        backoff_first_s, backoff_last_s: the pause before a replacement; doubles each time.
+        steady_s: a worker that lived so long resets the pause.
+        grace_s: how long a worker keeps its relays without us.
+    """
+
+    start_limit_s: float = 10.0
+    heartbeat_s: float = 1.0
+    hang_limit_s: float = 5.0
+    stop_limit_s: float = 2.0
+    backoff_first_s: float = 0.1
+    backoff_last_s: float = 5.0
+    steady_s: float = 10.0
+    grace_s: float = 60.0
+
+
+class State(Enum):
+    """Of a worker, as the operator sees it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STUCK = "stuck"  # alive, but did not answer in time
+    DOWN = "down"
+
+
+class Supervisor:
+    """One worker and its successors.
+
+    Args:
+        index: its place among the workers.
+        hello: what it is greeted with; `resting` is filled in here.
+        ledger: the ports it has open or had open lately.
+        socket_dir: where its control socket goes.
+        timers: patience.
+        request_limit_s: the bound on one ping.
+        logs: passed on to the worker.
+        on_event: takes the id of a relay or room and its event.
+        on_lost: takes the reason; called when a greeted worker is gone.
+
+    Attributes:
+        client: its control connection while it is in use.
+        status: its last answer to a ping.
+        restarts: how many had to be replaced.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        hello: Hello,
+        ledger: PortLedger,
+        socket_dir: Path,
+        timers: SupervisorTimers,
+        request_limit_s: float,
+        logs: TelemetrySettings,
+        on_event: Callable[[str, MediaEvent], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self.index = index
+        self._hello = hello
+        self.ledger = ledger
+        self._socket_dir = socket_dir
+        self._timers = timers
+        self._request_limit_s = request_limit_s
+        self._logs = logs
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._generation = 0
+        self._stopping = False
+        self.client: WorkerClient | None = None
+        self.state = State.DOWN
+        self.status: Status | None = None
+        self.restarts = 0
+        self.started = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    def start(self) -> None:
+        """Begin; `started` is set at the first worker's answer.
+
+        Raises:
+            LocalError: the control socket cannot be put where the settings say.
+        """
+        try:
+            self._socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalError(f"media.socket_dir {self._socket_dir}: {error.strerror}") from error
+        if len(os.fsencode(self._socket_path(10**6))) > SOCKET_PATH_LIMIT_BYTES:
+            raise LocalError(f"media.socket_dir {self._socket_dir}: too long for a Unix socket; name a shorter one")
+        self._task = asyncio.create_task(self._run(), name=f"media worker {self.index}")
+
+    async def stop(self) -> None:
+        """End the worker, in order if it lets us."""
+        self._stopping = True
+        if self.client is not None:
+            self.client.tell(Shutdown())
+        elif self._task is not None:
+            self._task.cancel()
+        if self._task is not None:
+            _, late = await asyncio.wait([self._task], timeout=self._timers.stop_limit_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+
+    def suspect(self) -> None:
+        """It did not answer a request in time: choose others until it answers a ping."""
+        if self.state is State.READY:
+            self.state = State.STUCK
+
+    # ---- the life of workers -------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        pause_s = self._timers.backoff_first_s
+        while not self._stopping:
+            born = time.monotonic()
+            reason = await self._live()
+            if self._stopping:
+                break
+            if time.monotonic() - born > self._timers.steady_s:
+                pause_s = self._timers.backoff_first_s
+            self.restarts += 1
+            log.error("media worker lost", index=self.index, reason=reason, again_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, self._timers.backoff_last_s)
+
+    async def _live(self) -> str:
+        """One worker from birth to death. Returns: why it died."""
+        self.state = State.STARTING
+        greeted = False
+        self._generation += 1
+        path = self._socket_path(self._generation)
+        try:
+            process = self._process = await self._spawn(path)
+            client = await self._greet(path, process)
+            self.client, self.state, greeted = client, State.READY, True
+            self.started.set()
+            log.info("media worker ready", index=self.index, pid=process.pid)
+            reason = await self._watch(client)
+        except (MediaError, OSError) as error:
+            reason = str(error)
+        except Exception as fault:
+            log.exception("supervisor of media workers failed", index=self.index)
+            reason = repr(fault)
+        finally:
+            reason_of_exit = await self._bury(path)
+            self.state = State.DOWN
+            self.ledger.all_closed(time.monotonic())
+        reason = reason_of_exit or reason
+        if greeted:
+            self._on_lost(reason)
+        return reason
+
+    def _socket_path(self, generation: int) -> Path:
+        return self._socket_dir / f"media-{os.getpid()}-{self.index}-{generation}.sock"
+
+    async def _spawn(self, path: Path) -> asyncio.subprocess.Process:
+        arguments = {
+            "--socket": str(path),
+            "--name": f"media-{self.index}",
+            "--grace": str(self._timers.grace_s),
+            "--log-format": self._logs.log_format,
+            "--log-level": self._logs.log_level,
+        }
+        words = [word for pair in arguments.items() for word in pair]
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "splitter.media.worker",
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    async def _greet(self, path: Path, process: asyncio.subprocess.Process) -> WorkerClient:
+        deadline = time.monotonic() + self._timers.start_limit_s
+        while True:
+            try:
+                client = await WorkerClient.connect(path, self._on_event)
+                break
+            except (FileNotFoundError, ConnectionRefusedError):  # it is not listening yet
+                if process.returncode is not None or self._stopping:
+                    raise MediaUnavailable("the media worker ended while starting") from None
+                if time.monotonic() > deadline:
+                    raise MediaTimeout("the media worker did not start in time") from None
+                await asyncio.sleep(0.02)
+        hello = msgspec.structs.replace(self._hello, resting=self.ledger.resting(time.monotonic()))
+        try:
+            self.status = await client.ask(hello, Status, deadline - time.monotonic())
+        except MediaError:
+            client.close()
+            raise
+        return client
+
+    async def _watch(self, client: WorkerClient) -> str:
+        """Ping until it is gone, or has been silent for too long."""
+        silent_since: float | None = None
+        while True:
+            try:
+                async with asyncio.timeout(self._timers.heartbeat_s):
+                    await client.lost.wait()
+                return "its control connection closed"
+            except TimeoutError:
+                pass
+            asked = time.monotonic()
+            try:
+                self.status = await client.ask(Ping(), Status, self._request_limit_s)
+                silent_since = None
+                self.state = State.READY
+            except MediaTimeout:
+                silent_since = silent_since or asked
+                self.state = State.STUCK
+                log.warning("media worker does not answer", index=self.index, pid=self.pid)
+            if silent_since is not None and time.monotonic() - silent_since > self._timers.hang_limit_s:
+                return f"it did not answer for {self._timers.hang_limit_s:g} s"
+
+    async def _bury(self, path: Path) -> str:
+        """Make sure it is dead and its traces gone. Returns: how it ended, if by itself."""
+        if self.client is not None:
+            lost = self.client.lost.is_set()
+            self.client.close()
+            self.client = None
+        else:
+            lost = False
+        process, self._process = self._process, None
+        if process is None:
+            return ""
+        if lost or self._stopping:  # it ends by itself; give it a moment, for the sake of the reason
+            try:
+                async with asyncio.timeout(0.5):
+                    await process.wait()
+            except TimeoutError:
+                pass
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+            _remove(path)
+            return ""
+        _remove(path)
+        return _how(process.returncode)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
