@@ -105,12 +105,17 @@ class Endpoint:
     def reroute(self, txn: TransactionId, flow: Flow, sent_by: Address, now: float) -> list[Output]:
         """Send a request of ours that has no response yet over another flow (RFC 3261 §18.1.1: TCP to UDP and back).
 
-        The transaction keeps its id and its limit. Ignored once a response has come.
+        The transaction keeps its id; its timers start anew. Ignored once a response has come.
         """
         out: list[Output] = []
         if isinstance(client := self._core.transactions.get(txn), ClientTransaction):
             self._client.reroute(client, flow, sent_by, now, out)
         return out
+
+    def flow_of(self, txn: TransactionId) -> Flow | None:
+        """Where the messages of a live transaction go."""
+        known = self._core.transactions.get(txn)
+        return known.flow if known is not None else None
 
     def transport_failed(self, txn: TransactionId, now: float, reason: str) -> list[Output]:
         """A message of this transaction could not be sent (§17.1.4, §17.2.4)."""

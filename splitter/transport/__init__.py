@@ -1,0 +1,20 @@
+"""SIP on the network: sockets, connections, and the driver that runs the endpoint in them. Does I/O.
+
+Glossary:
+    flow         one of our sockets and one peer address; over TCP, one connection (splitter.core.net.Flow).
+    listener     who is told of the events of a transaction or a dialog.
+    tap          sees each message as it passes, in and out; the trace is one.
+    source       where a datagram or connection comes from; one that no trunk names is met with silence.
+
+Layout:
+    driver         Driver: endpoint + sockets + the one timer; hands events to listeners
+    dispatch       which listener an event belongs to
+    udp            datagram sockets
+    tcp            one TCP connection: framing, limits
+    connections    TCP listeners, the pool of connections, connecting
+    addressing     which of our addresses serves a network, what it is advertised as; URIs to flows
+    counters       what is counted, as a port to the metrics
+    quiet          log lines that a flood cannot multiply
+    tasks          the supervised set of background tasks
+    settings       what the operator sets
+"""

@@ -39,13 +39,17 @@ class TransportSettings:
     Attributes:
         tcp_connect_limit_s: how long an outgoing TCP connection may take.
         tcp_idle_limit_s: an idle connection is closed after this.
+        tcp_message_limit_s: how long one message may take to arrive over TCP once it has begun.
         tcp_connections: the most that are open at a time; past it new ones are refused and counted.
         message_limit_bytes: a longer message is dropped (UDP) or ends its connection (TCP).
         udp_request_limit_bytes: a longer request goes over TCP where the network listens on it (RFC 3261 §18.1.1).
+        resolve_limit_s: how long a host name may take to resolve.
     """
 
     tcp_connect_limit_s: float = 3.0
     tcp_idle_limit_s: float = 300.0
+    tcp_message_limit_s: float = 10.0
     tcp_connections: int = 2000
     message_limit_bytes: int = 65_535
     udp_request_limit_bytes: int = 1300
+    resolve_limit_s: float = 2.0

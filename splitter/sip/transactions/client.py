@@ -13,7 +13,7 @@ from splitter.sip.transactions.matching import client_key, response_key
 from splitter.sip.transactions.non_invite_client import NON_INVITE_CLIENT
 from splitter.sip.transactions.record import ClientTransaction
 from splitter.sip.transactions.side import Core, Occasion, Side
-from splitter.sip.transactions.table import RETRANSMISSIONS, Action, Event, State
+from splitter.sip.transactions.table import Action, Event, State
 
 _OFFSPRING = frozenset(("via", "max-forwards", "route", "from", "to", "call-id", "cseq"))
 _MOST_FORKS = 32
@@ -93,20 +93,17 @@ class ClientSide(Side[ClientTransaction]):
         return transmit
 
     def reroute(self, txn: ClientTransaction, flow: Flow, sent_by: Address, now: float, out: list[Output]) -> None:
-        """Send a request that got nowhere over another flow; its limit runs on."""
+        """Send a request that got nowhere over another flow; its timers start anew."""
         if txn.request is None or txn.state not in (State.CALLING, State.TRYING):
             return
-        if txn.resend is not None:
-            self._core.schedule.cancel(txn.resend)
-            txn.resend = None
+        for alarm in (txn.resend, txn.limit):
+            if alarm is not None:
+                self._core.schedule.cancel(alarm)
         txn.flow, txn.sent_by = flow, sent_by
         wire = Request(txn.request.method, txn.request.uri, txn.request.headers.copy(), txn.request.body)
         wire.headers.set("Via", _via(flow, sent_by, txn.branch))
         txn.request = wire
-        self._transmit(txn, wire, out)
-        for timer in txn.table[txn.state][Event.START].start:
-            if timer in RETRANSMISSIONS:
-                self._start(txn, timer, now, out)
+        self.feed(txn, Event.START, now, out, wire)
 
     def _add(self, wire: Request, flow: Flow, sent_by: Address, branch: str, own: bool = False) -> ClientTransaction:
         table, state = (INVITE_CLIENT, State.CALLING) if wire.method == "INVITE" else (NON_INVITE_CLIENT, State.TRYING)

@@ -1,0 +1,136 @@
+"""Which of our addresses serves a network, what it is advertised as, where a URI leads (RFC 3263 §4). Does I/O: DNS."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address
+
+from splitter.core.errors import LocalError, PeerError
+from splitter.core.net import Address, Flow
+from splitter.sip.uri import SipUri, parse_uri
+from splitter.transport.settings import Listener, Network
+
+_DEFAULT_PORT = 5060
+_WILDCARDS = frozenset(("0.0.0.0", "::"))
+
+
+class Addressing:
+    """Addresses of all networks.
+
+    Args:
+        networks: by name; their listeners count in their order.
+        resolve_limit_s: how long a host name may take.
+    """
+
+    def __init__(self, networks: Mapping[str, Network], resolve_limit_s: float) -> None:
+        self._networks = networks
+        self._resolve_limit_s = resolve_limit_s
+        self._bound: dict[str, list[Listener]] = {name: list(network.listeners) for name, network in networks.items()}
+
+    def bound(self, network: str, index: int, address: Address) -> None:
+        """Listener `index` of `network` is really bound here (it may have asked for any port)."""
+        self._bound[network][index] = Listener(self._bound[network][index].transport, address)
+
+    def local(self, network: str, transport: str, host: str | None = None) -> Address | None:
+        """Our first listener of this transport, and of the address family of `host`; None where there is none."""
+        if network not in self._bound:
+            raise LocalError(f"no network is called {network!r}")
+        for listener in self._bound[network]:
+            if listener.transport == transport and (host is None or (":" in host) == (":" in listener.address.host)):
+                return listener.address
+        return None
+
+    def flow_to(self, network: str, transport: str, remote: Address) -> Flow:
+        """The flow to a numeric address.
+
+        Raises:
+            LocalError: the network has no listener of this transport and address family.
+        """
+        local = self.local(network, transport, remote.host)
+        if local is None:
+            raise LocalError(f"network {network!r} has no {transport} listener that reaches {remote}")
+        return Flow(network, transport, local, remote)
+
+    def contact(self, network: str, transport: str, host: str | None = None) -> Address:
+        """What Via and Contact say: the advertised address, else the listener's, with the listener's port.
+
+        Args:
+            host: of the peer, where its address family matters.
+        Raises:
+            LocalError: the network has no listener of this transport.
+        """
+        local = self.local(network, transport, host) or self.local(network, transport)
+        if local is None:
+            raise LocalError(f"network {network!r} has no {transport} listener")
+        settings = self._networks[network]
+        shown = settings.advertised_address or (settings.media_address if local.host in _WILDCARDS else local.host)
+        return Address(shown, local.port)
+
+    def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
+        """The flow to a URI with a numeric host; None where the host has a name that must be resolved first.
+
+        Raises:
+            PeerError: see `resolve`.
+        """
+        parsed = _sip_uri(uri)
+        host = _host(parsed)
+        return self._flow(network, parsed, default_transport, host) if _numeric(host) else None
+
+    async def resolve(self, network: str, uri: str, default_transport: str = "udp") -> Flow:
+        """The flow to a URI: its transport parameter, its port or 5060, its host through the system's resolver.
+
+        A transport that the network does not have gives way to the default one: the peer may still be reached.
+        SRV and NAPTR records are not asked for: neighbours of a gateway are named by the operator.
+
+        Raises:
+            PeerError: 416 for a URI that is not sip (sips cannot be honoured), 503 where the host does not resolve
+                in time or the network cannot reach it.
+        """
+        parsed = _sip_uri(uri)
+        host = _host(parsed)
+        if _numeric(host):
+            return self._flow(network, parsed, default_transport, host)
+        try:
+            async with asyncio.timeout(self._resolve_limit_s):
+                found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        except (TimeoutError, OSError, UnicodeError) as error:
+            raise PeerError(f"host name {host} does not resolve: {error or 'no answer in time'}", 503) from error
+        refused = PeerError(f"host name {host} has no address", 503)
+        for *_, address in found:
+            try:
+                return self._flow(network, parsed, default_transport, str(address[0]))
+            except PeerError as error:
+                refused = error
+        raise refused
+
+    def _flow(self, network: str, uri: SipUri, default_transport: str, host: str) -> Flow:
+        remote = Address(host, uri.port or _DEFAULT_PORT)
+        for transport in (uri.transport or default_transport, default_transport, "udp", "tcp"):
+            local = self.local(network, transport, host)
+            if local is not None:
+                return Flow(network, transport, local, remote)
+        raise PeerError(f"network {network!r} has no listener that reaches {remote}", 503)
+
+
+def _sip_uri(uri: str) -> SipUri:
+    parsed = parse_uri(uri)
+    if parsed.scheme != "sip":
+        raise PeerError(f"{parsed.scheme}: asks for TLS on every hop, which is not offered", 416)
+    return parsed
+
+
+def _host(uri: SipUri) -> str:
+    """§19.1.1: maddr overrides the host."""
+    return (uri.params.get("maddr") or uri.host).strip("[]")
+
+
+@lru_cache(maxsize=1024)
+def _numeric(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

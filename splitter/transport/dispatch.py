@@ -1,0 +1,70 @@
+"""Which listener an event belongs to. Pure: maps of transactions and dialogs to listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from splitter.core.net import Flow
+from splitter.sip.dialog import DialogId
+from splitter.sip.events import SipEvent, TransactionId
+from splitter.sip.message import Request
+
+Listener: TypeAlias = Callable[[SipEvent], None]
+"""Told of events, from the event loop; must return at once (an actor puts the event into its inbox)."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request of ours that is under way.
+
+    Attributes:
+        listener: who asked.
+        network: on which network.
+        fallback: the UDP flow that it left for TCP because of its size.
+        retried: it was sent once more after its connection broke.
+    """
+
+    listener: Listener
+    network: str
+    fallback: Flow | None = None
+    retried: bool = False
+
+
+class Dispatch:
+    """Listeners by transaction and by dialog."""
+
+    def __init__(self) -> None:
+        self.asks: dict[TransactionId, Ask] = {}
+        self._owners: dict[TransactionId, Listener] = {}
+        self._dialogs: dict[DialogId, Listener] = {}
+
+    def adopt(self, txn: TransactionId, listener: Listener) -> None:
+        """Later events of this server transaction go to `listener`."""
+        self._owners[txn] = listener
+
+    def owner(self, txn: TransactionId) -> Listener | None:
+        """Who adopted the server transaction."""
+        return self._owners.get(txn)
+
+    def register(self, dialog: DialogId, listener: Listener) -> None:
+        """Requests inside this dialog go to `listener`."""
+        self._dialogs[dialog] = listener
+
+    def unregister(self, dialog: DialogId) -> None:
+        """The dialog is over; harmless where it is not known."""
+        self._dialogs.pop(dialog, None)
+
+    def dialog(self, request: Request) -> Listener | None:
+        """Who has the dialog that a request belongs to (RFC 3261 §12.2.2)."""
+        return self._dialogs.get(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""))
+
+    def forget(self, txn: TransactionId) -> None:
+        """The transaction has ended."""
+        self.asks.pop(txn, None)
+        self._owners.pop(txn, None)
+
+    def sizes(self) -> dict[str, int]:
+        """How much is held, for the check that nothing is left behind."""
+        return {"asks": len(self.asks), "owners": len(self._owners), "dialogs": len(self._dialogs)}

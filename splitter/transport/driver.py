@@ -1,0 +1,392 @@
+"""The driver: runs the SIP endpoint on sockets, with one timer, and hands its events to listeners. Does I/O.
+
+It belongs to one event loop (asyncio or uvloop), and all its methods are called from there. None of them blocks, and a
+failure never comes back from the call that caused it: it arrives later, as a `RequestFailed` at the listener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeAlias
+
+import structlog
+
+from splitter.core.clock import Clock
+from splitter.core.errors import PeerError
+from splitter.core.net import Address, Flow
+from splitter.sip.dialog import DialogId
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.events import (
+    AckMissing,
+    Acknowledged,
+    Cancelled,
+    Ended,
+    Output,
+    RequestArrived,
+    RequestFailed,
+    ResponseArrived,
+    SipEvent,
+    TransactionId,
+    Transmit,
+)
+from splitter.sip.message import Message, Request, Response
+from splitter.sip.parse import MalformedRequest, parse_message
+from splitter.sip.transactions.matching import reply_flow, stamp
+from splitter.transport.addressing import Addressing
+from splitter.transport.counters import PrometheusCounters, TransportCounters
+from splitter.transport.dispatch import Ask, Dispatch, Listener
+from splitter.transport.quiet import Quiet
+from splitter.transport.settings import Network, TransportSettings
+from splitter.transport.sockets import Sockets
+
+__all__ = ["Driver", "Listener", "SipEvent", "Tap"]
+
+log = structlog.get_logger(__name__)
+
+OnRequest: TypeAlias = Callable[[RequestArrived], None]
+
+_TCP_REFUSED_S = 60.0
+"""A peer that did not take a TCP connection is not asked again for so long; large requests go to it over UDP."""
+_TCP_REFUSED_PEERS = 256
+
+
+class Tap(Protocol):
+    """Sees every message as it passes; must neither block nor raise."""
+
+    def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
+        """`direction` is "in" or "out"; `data` is `message` as it is on the wire."""
+        ...
+
+
+class NoTap:
+    """Looks away."""
+
+    def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
+        pass
+
+
+class Driver:
+    """The gateway's SIP on the network.
+
+    Args:
+        endpoint: the transaction layer; used by nobody else.
+        networks: what to listen on, by name.
+        settings: bounds.
+        clock: monotonic time; the same that the endpoint's `now` means.
+        on_request: told of requests outside dialogs, and of nothing else. It answers with `respond`, and calls `adopt`
+            to hear of CANCEL and ACK. If it raises PeerError, the request is answered with that status.
+        tap: sees each message.
+        source_ok: asked for each datagram and connection before anything is read of it.
+        counters: where counts go.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        networks: Mapping[str, Network],
+        settings: TransportSettings,
+        clock: Clock,
+        on_request: OnRequest,
+        tap: Tap | None = None,
+        *,
+        source_ok: Callable[[Flow], bool] = lambda flow: True,
+        counters: TransportCounters | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._settings = settings
+        self._clock = clock
+        self._on_request = on_request
+        self._tap: Tap = tap or NoTap()
+        self._counters: TransportCounters = counters or PrometheusCounters()
+        self._addressing = Addressing(networks, settings.resolve_limit_s)
+        self._sockets = Sockets(self, networks, self._addressing, settings, clock, source_ok, self._counters)
+        self._dispatch = Dispatch()
+        self._quiet = Quiet()
+        self._tcp_refused: dict[tuple[str, Address], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    # ---- life ----
+
+    async def start(self) -> None:
+        """Open every listener.
+
+        Raises:
+            LocalError: one cannot be opened; none is left open then.
+        """
+        await self._sockets.start()
+
+    async def stop(self) -> None:
+        """Close every socket and connection; transactions are abandoned."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._sockets.stop()
+
+    # ---- for the user ----
+
+    def request(
+        self, request: Request, flow: Flow, listener: Listener, answer_limit_s: float | None = None
+    ) -> TransactionId:
+        """Send a request; its responses, or its failure, go to `listener`.
+
+        One that is too large for UDP goes over TCP where that is possible (RFC 3261 §18.1.1).
+
+        Args:
+            answer_limit_s: see `Endpoint.request`.
+        Raises:
+            LocalError: the flow is of no network or transport of ours.
+        """
+        now = self._clock.now()
+        sent_by = self._sent_by(flow)
+        txn, outputs = self._endpoint.request(request, flow, sent_by, now, answer_limit_s)
+        ask = self._dispatch.asks[txn] = Ask(listener, flow.network)
+        first = outputs[0]
+        if (
+            flow.transport == "udp"
+            and isinstance(first, Transmit)
+            and len(first.data) > self._settings.udp_request_limit_bytes
+            and self._tcp_possible(flow, now)
+        ):
+            ask.fallback = flow
+            stream = self._addressing.flow_to(flow.network, "tcp", flow.remote)
+            outputs = self._endpoint.reroute(txn, stream, self._sent_by(stream), now)
+        self._carry_out(outputs)
+        return txn
+
+    def respond(self, txn: TransactionId, response: Response) -> None:
+        """Answer a request; see `Endpoint.respond`."""
+        self._carry_out(self._endpoint.respond(txn, response, self._clock.now()))
+
+    def cancel(self, txn: TransactionId, reason: str | None = None) -> None:
+        """Cancel an INVITE of ours; `reason` is the value of a Reason header. See `Endpoint.cancel`."""
+        self._carry_out(self._endpoint.cancel(txn, self._clock.now(), reason))
+
+    def acknowledge(self, txn: TransactionId, ack: Request, flow: Flow) -> None:
+        """Send the ACK of a 2xx to our INVITE `txn`, and again whenever that 2xx comes again."""
+        self._carry_out(self._endpoint.acknowledge(txn, ack, flow, self._clock.now(), self._sent_by(flow)))
+
+    def adopt(self, txn: TransactionId, listener: Listener) -> None:
+        """Let `listener` hear of Cancelled, Acknowledged and AckMissing of a request that arrived.
+
+        A request inside a registered dialog is adopted by the dialog's listener without this.
+        """
+        self._dispatch.adopt(txn, listener)
+
+    def register(self, dialog_id: DialogId, listener: Listener) -> None:
+        """Let `listener` hear of the requests inside a dialog, early or confirmed."""
+        self._dispatch.register(dialog_id, listener)
+
+    def unregister(self, dialog_id: DialogId) -> None:
+        """Forget a dialog; further requests in it get 481."""
+        self._dispatch.unregister(dialog_id)
+
+    def flow_to(self, network: str, transport: str, remote: Address) -> Flow:
+        """The flow to a numeric address; see `Addressing.flow_to`."""
+        return self._addressing.flow_to(network, transport, remote)
+
+    def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
+        """The flow to a URI where no name must be resolved, else None; see `Addressing.locate`."""
+        return self._addressing.locate(network, uri, default_transport)
+
+    async def resolve(self, network: str, uri: str, default_transport: str = "udp") -> Flow:
+        """The flow to a URI; see `Addressing.resolve`."""
+        return await self._addressing.resolve(network, uri, default_transport)
+
+    def contact(self, network: str, transport: str) -> Address:
+        """Host and port that reach us on this network; see `Addressing.contact`."""
+        return self._addressing.contact(network, transport)
+
+    def sizes(self) -> dict[str, int]:
+        """How much is held, for the check that nothing is left behind."""
+        return {
+            "transactions": len(self._endpoint),
+            "connections": self._sockets.connections,
+            **self._dispatch.sizes(),
+        }
+
+    # ---- for the sockets ----
+
+    def received(self, flow: Flow, data: bytes) -> None:
+        """One datagram, or one message of a stream: the border at which no exception passes."""
+        try:
+            self._receive(flow, data)
+        except Exception:
+            log.exception("message could not be handled", source=str(flow))
+
+    def unframeable(self, flow: Flow, error: PeerError) -> None:
+        """A stream that is no SIP; its connection is being closed."""
+        self._malformed(flow, error.reason, None)
+
+    def unsent(self, transmit: Transmit, reason: str) -> None:
+        """A message could not be sent: another way for a request that has one, else the transaction hears of it."""
+        now = self._clock.now()
+        ask = self._dispatch.asks.get(transmit.txn)
+        if ask is not None and ask.fallback is not None and transmit.flow.transport == "tcp":
+            flow, ask.fallback = ask.fallback, None
+            self._remember_tcp_refused(transmit.flow, now)
+            self._carry_out(self._endpoint.reroute(transmit.txn, flow, self._sent_by(flow), now))
+            return
+        if self._quiet.permit(reason, now) is not None:
+            log.warning("message not sent", reason=reason, call_id=transmit.message.call_id)
+        self._carry_out(self._endpoint.transport_failed(transmit.txn, now, reason))
+
+    def broken(self, requests: list[TransactionId], reason: str) -> None:
+        """A connection broke. Requests without a response are sent once more, over a new one: the peer may have
+        dropped an old connection without telling (and has then not seen them)."""
+        now = self._clock.now()
+        for txn in requests:
+            ask = self._dispatch.asks.get(txn)
+            if ask is None:
+                continue
+            flow = self._endpoint.flow_of(txn)
+            if flow is None or ask.retried:
+                self._carry_out(self._endpoint.transport_failed(txn, now, reason))
+            else:
+                ask.retried = True
+                self._carry_out(self._endpoint.reroute(txn, flow, self._sent_by(flow), now))
+
+    # ---- inside ----
+
+    def _receive(self, flow: Flow, data: bytes) -> None:
+        if not data.strip(b"\r\n\0"):
+            return  # a keep-alive over UDP
+        if len(data) > self._settings.message_limit_bytes:
+            self._malformed(flow, f"longer than {self._settings.message_limit_bytes} bytes", None)
+            return
+        try:
+            message = parse_message(data)
+        except MalformedRequest as error:
+            self._malformed(flow, error.reason, error.request, error.status)
+            return
+        except PeerError as error:
+            self._malformed(flow, error.reason, None)
+            return
+        request = message if isinstance(message, Request) else None
+        self._counters.message(flow.network, "in", _kind(message))
+        self._tap.message("in", flow, message, data)
+        try:
+            outputs = self._endpoint.receive(message, flow, self._clock.now())
+        except PeerError as error:
+            self._malformed(flow, error.reason, request, error.status)
+            return
+        if request is not None and flow.transport == "tcp" and "alias" in request.via.params:
+            self._sockets.alias(flow, request.via.port or 5060)
+        self._carry_out(outputs)
+
+    def _malformed(self, flow: Flow, reason: str, request: Request | None, status: int = 400) -> None:
+        """Count and log it; answer it where that can be done, without keeping anything."""
+        self._counters.malformed(flow.network, flow.transport)
+        if (held := self._quiet.permit(f"malformed {flow.remote.host}", self._clock.now())) is not None:
+            log.warning("malformed SIP", source=str(flow), reason=reason, similar=held)
+        if request is None or request.method == "ACK":
+            return
+        try:
+            reply = reply_flow(request.via, flow)
+            stamp(request, flow)
+        except PeerError:
+            return  # without a Via nobody knows where the answer goes
+        response = MalformedRequest(reason, status, request).response()
+        if response is not None:
+            self._transmit(Transmit(reply, response.serialize(), response, ""))
+
+    def _carry_out(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Transmit):
+                self._transmit(output)
+            else:
+                self._deliver(output)
+        self._arm()
+
+    def _transmit(self, transmit: Transmit) -> None:
+        self._counters.message(transmit.flow.network, "out", _kind(transmit.message))
+        self._sockets.send(transmit)
+        self._tap.message("out", transmit.flow, transmit.message, transmit.data)
+
+    def _deliver(self, event: SipEvent) -> None:
+        """Hand an event to whom it belongs. A listener that fails must not take the other calls' events with it."""
+        try:
+            match event:
+                case RequestArrived():
+                    self._deliver_request(event)
+                case ResponseArrived() | RequestFailed():
+                    self._deliver_response(event)
+                case Cancelled() | Acknowledged() | AckMissing():
+                    self._deliver_to_owner(event)
+                case Ended():
+                    self._dispatch.forget(event.txn)
+                    self._counters.transactions(len(self._endpoint))
+        except Exception:
+            log.exception("listener failed", sip_event=type(event).__name__, txn=event.txn)
+
+    def _deliver_request(self, event: RequestArrived) -> None:
+        request = event.request
+        try:
+            if request.to_tag is None:
+                self._on_request(event)
+            elif (listener := self._dispatch.dialog(request)) is not None:
+                self._dispatch.adopt(event.txn, listener)
+                listener(event)
+            else:
+                self.respond(event.txn, request.respond(481))
+        except PeerError as error:
+            self.respond(event.txn, request.respond(error.status))
+        except Exception:
+            log.exception("request could not be handled", call_id=request.call_id, method=request.method)
+            self.respond(event.txn, request.respond(500))
+
+    def _deliver_response(self, event: ResponseArrived | RequestFailed) -> None:
+        ask = self._dispatch.asks.get(event.txn)
+        if ask is None:
+            return
+        if isinstance(event, RequestFailed) and event.status == 408:
+            self._counters.unanswered(ask.network)
+        ask.listener(event)
+
+    def _deliver_to_owner(self, event: Cancelled | Acknowledged | AckMissing) -> None:
+        listener = self._dispatch.owner(event.txn)
+        if listener is not None:
+            listener(event)
+        elif isinstance(event, Cancelled):
+            self.respond(event.txn, _terminated(event.request))
+
+    def _sent_by(self, flow: Flow) -> Address:
+        return self._addressing.contact(flow.network, flow.transport, flow.remote.host)
+
+    def _tcp_possible(self, flow: Flow, now: float) -> bool:
+        refused_at = self._tcp_refused.get((flow.network, flow.remote))
+        if refused_at is not None and now - refused_at < _TCP_REFUSED_S:
+            return False
+        return self._addressing.local(flow.network, "tcp", flow.remote.host) is not None
+
+    def _remember_tcp_refused(self, flow: Flow, now: float) -> None:
+        if len(self._tcp_refused) >= _TCP_REFUSED_PEERS:
+            self._tcp_refused.clear()
+        self._tcp_refused[flow.network, flow.remote] = now
+
+    def _arm(self) -> None:
+        """Keep the one timer at the endpoint's next timeout. One that would ring early is left: it just re-arms."""
+        at = self._endpoint.next_timeout()
+        if at is None or (self._timer is not None and self._timer_at <= at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        delay_s = max(0.0, at - self._clock.now())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._carry_out(self._endpoint.on_timeout(self._clock.now()))
+
+
+def _kind(message: Message) -> str | int:
+    return message.method if isinstance(message, Request) else message.status
+
+
+def _terminated(cancel: Request) -> Response:
+    """The 487 that nobody else gives, made from the CANCEL: it echoes the same headers but for the method in CSeq."""
+    response = cancel.respond(487)
+    response.headers.set("CSeq", f"{cancel.cseq[0]} INVITE")
+    return response

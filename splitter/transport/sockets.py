@@ -1,0 +1,122 @@
+"""All sockets of all networks: opened, checked for their source, closed; one way out for every transport. Does I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from splitter.core.clock import Clock
+from splitter.core.errors import LocalError
+from splitter.core.net import Address, Flow
+from splitter.sip.events import Transmit
+from splitter.transport.addressing import Addressing
+from splitter.transport.connections import Connections, StreamUser
+from splitter.transport.counters import TransportCounters
+from splitter.transport.quiet import Quiet
+from splitter.transport.settings import Network, TransportSettings
+from splitter.transport.udp import UdpSocket
+
+log = structlog.get_logger(__name__)
+
+
+class Sockets:
+    """Where bytes come in and messages go out.
+
+    Args:
+        user: told of messages from sources that `source_ok` accepts, and of what could not be sent.
+    """
+
+    def __init__(
+        self,
+        user: StreamUser,
+        networks: Mapping[str, Network],
+        addressing: Addressing,
+        settings: TransportSettings,
+        clock: Clock,
+        source_ok: Callable[[Flow], bool],
+        counters: TransportCounters,
+    ) -> None:
+        self._user = user
+        self._networks = networks
+        self._addressing = addressing
+        self._settings = settings
+        self._clock = clock
+        self._source_ok = source_ok
+        self._counters = counters
+        self._quiet = Quiet()
+        self._udp: dict[tuple[str, Address], UdpSocket] = {}
+        self._connections = Connections(user, source_ok, settings, clock, counters, self._unknown)
+
+    async def start(self) -> None:
+        """Open every listener.
+
+        Raises:
+            LocalError: one cannot be opened; none is left open then.
+        """
+        try:
+            for network in self._networks.values():
+                for index, listener in enumerate(network.listeners):
+                    try:
+                        bound = await self._listen(network.name, listener.transport, listener.address)
+                    except OSError as error:
+                        where = f"{listener.transport}:{listener.address}"
+                        raise LocalError(f"cannot listen on {where} of network {network.name}: {error}") from error
+                    self._addressing.bound(network.name, index, bound)
+        except LocalError:
+            await self.stop()
+            raise
+        for sock in self._udp.values():
+            sock.start()
+        self._connections.start()
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for sock in self._udp.values():
+            sock.close()
+        self._udp.clear()
+        await self._connections.stop()
+
+    def send(self, transmit: Transmit) -> None:
+        """Send one message; failure is told to the user, later."""
+        flow = transmit.flow
+        if flow.transport == "tcp":
+            self._connections.send(transmit)
+            return
+        sock = self._udp.get((flow.network, flow.local))
+        try:
+            if sock is None:
+                raise OSError("the socket is closed")
+            sock.send(transmit.data, flow.remote)
+        except OSError as error:
+            reason = f"cannot send to {flow.remote}: {error.strerror or error}"
+            asyncio.get_running_loop().call_soon(self._user.unsent, transmit, reason)
+
+    def alias(self, flow: Flow, port: int) -> None:
+        """See `Connections.alias`."""
+        self._connections.alias(flow, port)
+
+    @property
+    def connections(self) -> int:
+        """TCP connections open now."""
+        return len(self._connections)
+
+    async def _listen(self, network: str, transport: str, address: Address) -> Address:
+        if transport == "tcp":
+            return await self._connections.listen(network, address)
+        sock = UdpSocket(network, address, self._datagram)
+        self._udp[network, sock.address] = sock
+        return sock.address
+
+    def _datagram(self, flow: Flow, data: bytes) -> None:
+        if self._source_ok(flow):
+            self._user.received(flow, data)
+        else:
+            self._unknown(flow)
+
+    def _unknown(self, flow: Flow) -> None:
+        """Silence towards a source that no trunk names; one log line in a while for each."""
+        self._counters.unknown_source(flow.network, flow.transport)
+        if (held := self._quiet.permit(flow.remote.host, self._clock.now())) is not None:
+            log.warning("unknown source, ignored", source=str(flow), similar=held)
