@@ -1,7 +1,6 @@
 """Two parties of the lab talk to each other over loopback: what one sends, the other hears and sees."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -9,13 +8,7 @@ from splitter.core.net import Address
 from splitter.lab.audio import AudioStream
 from splitter.lab.tone import PCMA, PCMU, Tone
 from splitter.lab.video import VideoSettings, VideoStream
-
-
-async def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    """Wait for something that other tasks bring about; TimeoutError if it never comes."""
-    async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 — several conditions, several tasks
-            await asyncio.sleep(0.01)
+from tests.lab.until import until
 
 
 def _connect(one: AudioStream | VideoStream, other: AudioStream | VideoStream, *details: int) -> None:

@@ -1,0 +1,132 @@
+"""A small SIP user agent on a port of its own: places and takes calls (RFC 3261). Does I/O.
+
+agent = Agent("13800000000", "127.0.0.1")
+await agent.start()
+call = agent.place("sip:12345@127.0.0.1:5060", Address("127.0.0.1", 5060), party)
+outcome = await call.answered()
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from splitter.core.clock import Clock, SystemClock
+from splitter.core.ids import IdSource
+from splitter.core.net import Address, Flow
+from splitter.lab.agent_call import ALLOW, SDP, AgentCall, Party
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.events import RequestArrived
+from splitter.sip.headers import Headers
+from splitter.sip.message import Message, Request
+from splitter.sip.timers import Timers
+from splitter.transport.counters import PlainCounters
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Listener, Network, TransportSettings
+
+_NETWORK = "lab"
+_REMEMBERED = 200
+
+
+class Agent:
+    """A user agent on a UDP port of its own.
+
+    Attributes:
+        user: the user part of From and Contact.
+        address: where it listens, once started.
+        messages: the last messages, "in" or "out" with each.
+        on_call: takes incoming calls; without it they get 480.
+    """
+
+    def __init__(self, user: str, host: str, clock: Clock | None = None, ids: IdSource | None = None) -> None:
+        self.user = user
+        self.address = Address(host, 0)
+        self.messages: deque[tuple[str, Message]] = deque(maxlen=_REMEMBERED)
+        self.on_call: Callable[[AgentCall, Request], None] | None = None
+        self.new_party: Callable[[], Party] | None = None
+        self._clock = clock or SystemClock()
+        self._ids = ids or IdSource()
+        self._driver: Driver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        assert self._driver is not None, "not started"
+        return self._driver
+
+    async def start(self) -> None:
+        """Bind a free port and listen."""
+        host = self.address.host
+        network = Network(_NETWORK, (Listener("udp", Address(host, 0)),), host)
+        endpoint = Endpoint(Timers(), self._ids, "lab")
+        self._driver = Driver(
+            endpoint,
+            {_NETWORK: network},
+            TransportSettings(),
+            self._clock,
+            self._on_request,
+            self,
+            counters=PlainCounters(),
+        )
+        await self._driver.start()
+        self.address = self._driver.contact(_NETWORK, "udp")
+
+    async def stop(self) -> None:
+        """Free the port; calls that live are simply left."""
+        if self._driver is not None:
+            await self._driver.stop()
+            self._driver = None
+
+    def place(
+        self,
+        uri: str,
+        to: Address,
+        party: Party,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        with_offer: bool = True,
+    ) -> AgentCall:
+        """Call `uri` at the numeric address `to`. `headers` are added to the INVITE."""
+        lines = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"<sip:{self.user}@{self.address}>;tag={self._ids.tag()}"),
+                ("To", f"<{uri}>"),
+                ("Call-ID", self._ids.sip_call_id(self.address.host)),
+                ("CSeq", "1 INVITE"),
+                *self.contact(),
+                ("Allow", ALLOW),
+                *headers,
+            ]
+        )
+        body = b""
+        if with_offer:
+            body = party.offer()
+            lines.add("Content-Type", SDP)
+        call = AgentCall(self, party, self.driver.flow_to(_NETWORK, "udp", to))
+        call.begin(Request("INVITE", uri, lines, body))
+        return call
+
+    def contact(self) -> list[tuple[str, str]]:
+        """Our Contact, as an SBC shows a video handset's (RFC 3840: the `video` feature)."""
+        return [("Contact", f"<sip:{self.user}@{self.address}>;video")]
+
+    def flow_to(self, uri: str, otherwise: Flow) -> Flow:
+        """The flow to a URI with a numeric host; `otherwise` where it has a name."""
+        return self.driver.locate(_NETWORK, uri) or otherwise
+
+    def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
+        """The driver's tap."""
+        self.messages.append((direction, message))
+
+    def _on_request(self, event: RequestArrived) -> None:
+        request = event.request
+        if request.method == "OPTIONS":
+            self.driver.respond(event.txn, request.respond(200, to_tag=self._ids.tag(), headers=[("Allow", ALLOW)]))
+        elif request.method != "INVITE":
+            self.driver.respond(event.txn, request.respond(405, to_tag=self._ids.tag()))
+        elif self.on_call is None or self.new_party is None:
+            self.driver.respond(event.txn, request.respond(480, to_tag=self._ids.tag()))
+        else:
+            call = AgentCall(self, self.new_party(), event.flow)
+            call.take(event, self._ids.tag())
+            self.on_call(call, request)

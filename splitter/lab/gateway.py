@@ -1,0 +1,253 @@
+"""The gateway under the demo: started as its operator starts it, `splitter run -c FILE`, on free ports. Does I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from splitter.core.net import Address
+
+_START_LIMIT_S = 10.0
+_STOP_LIMIT_S = 10.0
+_MEDIA_PORTS = 200
+_PROGRAM = "from splitter.cli import main; main()"  # the interpreter that runs us, whatever PATH says
+
+_CONFIGURATION = """\
+# Written by `splitter demo`: one SBC, one voice centre and the agents' video clients, all on this machine.
+[gateway]
+name = "splitter"
+control_socket = "{directory}/control.sock"
+
+[network.access]          # towards the operator's SBC
+listen = ["udp:{access}", "tcp:{access}"]
+media_address = "{host}"
+
+[network.core]            # towards the voice centre
+listen = ["udp:{core}"]
+media_address = "{host}"
+
+[network.desk]            # towards the agents' video clients
+listen = ["udp:{desk}", "tcp:{desk}"]
+media_address = "{host}"
+
+[trunk.sbc]
+role = "access"
+network = "access"
+peers = ["{host}"]
+trusted = true
+
+[trunk.centre]
+role = "centre"
+network = "core"
+address = "{centre}"
+peers = ["{centre}"]
+trusted = true
+
+[trunk.seats]
+role = "seat"
+network = "desk"
+peers = ["{host}"]
+
+[[route]]
+called = "{called}"
+to = ["centre"]
+
+[media]
+workers = 1
+first_port = {first_port}
+last_port = {last_port}
+socket_dir = "{directory}"
+
+[store]
+path = "{directory}/calls.db"
+
+[log]
+format = "console"
+level = "info"
+"""
+
+
+class GatewayFailed(Exception):
+    """The gateway did not start or did not stay; the text carries the end of its log."""
+
+
+class GatewayProcess:
+    """One gateway of a demo or a test.
+
+    Attributes:
+        access, core, desk: where it hears SIP from the SBC, the centre and the seats.
+        configuration: the path of its file.
+        control_socket: where the command line and the API reach it.
+    """
+
+    def __init__(self, directory: Path, centre: Address, called: str, host: str = "127.0.0.1") -> None:
+        self.access, self.core, self.desk = (Address(host, port) for port in _free_ports(host, 3))
+        self.configuration = directory / "splitter.toml"
+        self.control_socket = directory / "control.sock"
+        self.log_file = directory / "gateway.log"
+        first_port = random.randrange(12_000, 31_000, 2)
+        self.configuration.write_text(
+            _CONFIGURATION.format(
+                directory=directory,
+                host=host,
+                access=self.access,
+                core=self.core,
+                desk=self.desk,
+                centre=centre,
+                called=called,
+                first_port=first_port,
+                last_port=first_port + _MEDIA_PORTS - 1,
+            )
+        )
+        self._process: asyncio.subprocess.Process | None = None
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    async def start(self) -> None:
+        """Start it and wait until it answers on its control socket.
+
+        Raises:
+            GatewayFailed: it ended, or was not ready in time.
+        """
+        with self.log_file.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", _PROGRAM, "run", "-c", str(self.configuration)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours to handle; we end it in order
+            )
+        self._http = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.control_socket)))
+        try:
+            async with asyncio.timeout(_START_LIMIT_S):
+                while not await self._answers():
+                    if self._process.returncode is not None:
+                        raise GatewayFailed(f"the gateway ended at its start: {self.last_words()}")
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise GatewayFailed(f"the gateway was not ready in time: {self.last_words()}") from None
+
+    async def get(self, path: str) -> Any:
+        """GET on the control socket, e.g. "/v1/calls"; the JSON that comes back."""
+        assert self._http is not None
+        async with self._http.get(f"http://splitter{path}", timeout=aiohttp.ClientTimeout(total=5)) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    async def stop(self) -> int | None:
+        """End it in order (SIGTERM); kill it if it stays.
+
+        Returns: its exit status, None if it was never started; -9 means it had to be killed.
+        """
+        if self._http is not None:
+            await self._http.close()
+        if self._process is None:
+            return None
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_STOP_LIMIT_S):
+                return await self._process.wait()
+        except TimeoutError:
+            os.killpg(self._process.pid, signal.SIGKILL)  # the session that we gave it, workers included
+            return await self._process.wait()
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of its log."""
+        try:
+            with self.log_file.open(errors="replace") as log:
+                return "".join(deque(log, lines)).strip()
+        except OSError:
+            return ""
+
+    async def _answers(self) -> bool:
+        try:
+            await self.get("/v1/status")
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+        return True
+
+
+def udp_ports(pid: int) -> list[int] | None:
+    """The UDP ports that a process and its children hold, from /proc; None where there is no /proc."""
+    if not Path("/proc/net/udp").exists():
+        return None
+    inodes = {inode for one in (pid, *_children(pid)) for inode in _socket_inodes(one)}
+    found = []
+    for table in ("/proc/net/udp", "/proc/net/udp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[9] in inodes:
+                found.append(int(words[1].rpartition(":")[2], 16))
+    return sorted(found)
+
+
+def _children(pid: int) -> list[int]:
+    """All descendants of a process."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        parents.setdefault(int(words[1]), []).append(int(stat.parent.name))
+    found, queue = [], [pid]
+    while queue:
+        children = parents.get(queue.pop(), [])
+        found += children
+        queue += children
+    return found
+
+
+def _socket_inodes(pid: int) -> set[str]:
+    inodes = set()
+    try:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            target = str(descriptor.readlink())
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    except OSError:
+        pass  # the process or the descriptor has gone meanwhile
+    return inodes
+
+
+def _free_ports(host: str, count: int) -> list[int]:
+    """Ports that are free for UDP and TCP now; all are held until all are found."""
+    held: list[socket.socket] = []
+    ports: list[int] = []
+    try:
+        while len(ports) < count:
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            held += [udp, tcp]
+            udp.bind((host, 0))
+            try:
+                tcp.bind((host, udp.getsockname()[1]))
+            except OSError:
+                continue
+            ports.append(udp.getsockname()[1])
+    finally:
+        for one in held:
+            one.close()
+    return ports

@@ -1,0 +1,132 @@
+"""The voice centre on pjsua2, alone with a handset: an independent stack hears and is heard."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from splitter.core.net import Address
+from splitter.lab.handset import Handset, HandsetSettings
+from splitter.lab.offers import Picture
+from splitter.lab.party import Dialect
+from splitter.lab.process import LabProcess, LabProcessEnded
+from tests.lab.until import until
+
+HOST = "127.0.0.1"
+
+pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
+
+
+@asynccontextmanager
+async def called(plan: dict[str, object]) -> AsyncIterator[tuple[Handset, LabProcess, Address]]:
+    """A centre that runs and a handset for voice calls."""
+    centre = LabProcess("splitter.lab.centre", "--listen", f"{HOST}:0", "--plan", json.dumps(plan))
+    handset = Handset(HandsetSettings(dialect=Dialect(picture=Picture.NONE)), HOST)
+    await centre.start()
+    try:
+        ready = await centre.wait_for("ready", limit_s=15)
+        await handset.start()
+        yield handset, centre, Address(HOST, ready["port"])
+    finally:
+        await handset.stop()
+        status = await centre.stop()
+    assert status == 0
+
+
+class TestCentre:
+    def test_queue_then_agent_and_it_hears_the_caller(self) -> None:
+        async def scene() -> None:
+            async with called({"queue_s": 0.6, "extension": "2002"}) as (handset, centre, where):
+                call = handset.dial("500", where)
+                outcome = await call.answered()
+                assert outcome.accepted
+                assert call.responses == [(180, False), (183, True), (200, True)]
+                assert outcome.response is not None
+                assert "sip:2002@" in outcome.response.headers.get("p-asserted-identity", "")  # type: ignore[operator]
+                hearing = handset.audio.hearing
+                await until(lambda: hearing.seconds(660) > 0.3)
+                assert hearing.order == (440.0, 660.0)
+                invite = centre.find("invite")
+                assert invite is not None
+                assert (invite["video"], len(invite["media"])) == (False, 1)
+                assert invite["raw"].startswith("INVITE sip:500@")
+                assert await handset.hang_up() is not None
+                ended = await centre.wait_for("ended")
+                assert ended["heard"]["1000"] > 0.3
+                assert (await centre.ask("report", do="report"))["calls"] == []
+
+        asyncio.run(scene())
+
+    def test_it_holds_resumes_and_hangs_up(self) -> None:
+        async def scene() -> None:
+            async with called({"queue_s": 0}) as (handset, centre, where):
+                call = handset.dial("500", where)
+                await call.answered()
+                await centre.wait_for("state", lambda event: event["state"] == "CONFIRMED")
+                centre.send(do="hold", call=0)
+                await until(lambda: len(call.offers_in) == 1)
+                remote = handset.party.remote
+                assert remote is not None
+                assert remote.direction_of(0) in ("sendonly", "inactive")
+                await until(lambda: handset.audio._remote is None)
+                centre.send(do="resume", call=0)
+                await until(lambda: len(call.offers_in) == 2)
+                assert handset.audio._remote is not None
+                centre.send(do="hangup", call=0)
+                assert await call.ended() == "the peer sent BYE"
+
+        asyncio.run(scene())
+
+    def test_it_reports_what_is_offered_to_it_later(self) -> None:
+        async def scene() -> None:
+            async with called({"queue_s": 0}) as (handset, centre, where):
+                await handset.dial("500", where).answered()
+                assert (await handset.hold()).accepted
+                event = await centre.wait_for("reinvite")
+                assert event["video"] is False
+                await handset.hang_up()
+
+        asyncio.run(scene())
+
+    @pytest.mark.parametrize("status", [486, 603])
+    def test_it_refuses(self, status: int) -> None:
+        async def scene() -> None:
+            async with called({"queue_s": 0, "status": status}) as (handset, _, where):
+                assert (await handset.dial("500", where).answered()).status == status
+
+        asyncio.run(scene())
+
+    def test_video_that_slips_through_is_noticed(self) -> None:
+        async def scene() -> None:
+            async with called({"queue_s": 0}) as (handset, centre, where):
+                handset.party._dialect = Dialect()  # as if the gateway had passed the line on
+                handset.party.with_video = True
+                handset.dial("500", where)
+                assert (await centre.wait_for("invite"))["video"] is True
+
+        asyncio.run(scene())
+
+    def test_commands_that_cannot_be_carried_out_are_answered(self) -> None:
+        async def scene() -> None:
+            async with called({}) as (_, centre, _where):
+                event = await centre.ask("error", do="hangup", call=3)
+                assert event["text"] == "hangup: no call 3"
+
+        asyncio.run(scene())
+
+
+class TestProcess:
+    def test_an_early_end_is_told_with_its_last_words(self) -> None:
+        async def scene() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+                taken.bind((HOST, 0))
+                centre = LabProcess("splitter.lab.centre", "--listen", f"{HOST}:{taken.getsockname()[1]}")
+                await centre.start()
+                with pytest.raises(LabProcessEnded, match="centre"):
+                    await centre.wait_for("ready", limit_s=15)
+                assert await centre.stop() != 0
+
+        asyncio.run(scene())
