@@ -1,0 +1,272 @@
+"""Choosing, answering, offering and refusing video."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitter.sdp.model import Attribute, Connection, Media, MediaPort
+from splitter.sdp.parse import parse
+from splitter.sdp.video import VideoFormat, answer_video, choose_video, offer_video, refuse, video_fault
+
+HEAD = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n"
+ROOM = MediaPort("203.0.113.11", 30000, 30001)
+CAPABLE = ("tcap:1 RTP/AVPF", "pcfg:1 t=1", "rtcp-fb:* nack pli")
+
+
+def video(*attributes: str, formats: str = "99", proto: str = "RTP/AVP", port: int = 5000) -> Media:
+    lines = "".join(f"a={text}\n" for text in attributes)
+    return parse(f"{HEAD}m=video {port} {proto} {formats}\n{lines}").media[0]
+
+
+def h264(*fmtps: str, more: tuple[str, ...] = (), proto: str = "RTP/AVP") -> Media:
+    """One H.264 format per fmtp, numbered from 99 on."""
+    attributes = []
+    for i, fmtp in enumerate(fmtps):
+        attributes.append(f"rtpmap:{99 + i} H264/90000")
+        if fmtp:
+            attributes.append(f"fmtp:{99 + i} {fmtp}")
+    formats = " ".join(str(99 + i) for i in range(len(fmtps)))
+    return video(*attributes, *more, formats=formats, proto=proto)
+
+
+def chosen(media: Media) -> VideoFormat:
+    found = choose_video(media)
+    assert found is not None
+    return found
+
+
+class TestChoice:
+    @pytest.mark.parametrize("identity", ["42C01F", "42e01f", "42C00C", "424016", "4D801F"])
+    def test_constrained_baseline_under_any_spelling(self, identity: str) -> None:
+        assert chosen(h264(f"profile-level-id={identity};packetization-mode=1")).profile_level_id == identity.lower()
+
+    @pytest.mark.parametrize("identity", ["4D001F", "64001F", "58001F", "nonsense", "42E01"])
+    def test_other_profiles_are_not_used(self, identity: str) -> None:
+        assert choose_video(h264(f"profile-level-id={identity};packetization-mode=1")) is None
+
+    def test_mode_1_before_mode_0_whatever_the_order(self) -> None:
+        found = chosen(h264("profile-level-id=42C016", "profile-level-id=42C00C;packetization-mode=1"))
+        assert (found.payload_type, found.packetization_mode, found.level_idc) == (100, 1, 12)
+
+    def test_constrained_before_plain_baseline(self) -> None:
+        found = chosen(
+            h264("profile-level-id=42001F;packetization-mode=1", "profile-level-id=42E01F;packetization-mode=1")
+        )
+        assert found.payload_type == 100
+
+    def test_the_first_of_equals(self) -> None:
+        found = chosen(
+            h264("profile-level-id=42C01F;packetization-mode=1", "profile-level-id=42E01F;packetization-mode=1")
+        )
+        assert found.payload_type == 99
+
+    def test_absent_mode_is_0_and_absent_profile_is_level_1(self) -> None:
+        found = chosen(h264(""))
+        assert (found.packetization_mode, found.profile_level_id, found.level_idc) == (0, "42000a", 10)
+        assert (found.max_macroblocks, found.max_macroblocks_per_s, found.bitrate_kbps) == (99, 1485, 64)
+
+    def test_interleaved_mode_is_not_used(self) -> None:
+        assert choose_video(h264("profile-level-id=42C01F;packetization-mode=2")) is None
+
+    @pytest.mark.parametrize("proto", ["RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVPF", "TCP/RTP/AVP"])
+    def test_other_transports_are_not_used(self, proto: str) -> None:
+        media = h264("profile-level-id=42C01F;packetization-mode=1", proto=proto)
+        assert choose_video(media) is None
+        assert proto in video_fault(media)
+
+    def test_port_0(self) -> None:
+        media = video("rtpmap:99 H264/90000", port=0)
+        assert choose_video(media) is None
+        assert "port 0" in video_fault(media)
+
+    def test_no_h264(self) -> None:
+        media = video("rtpmap:99 H265/90000", "rtpmap:100 VP8/90000", formats="99 100")
+        assert choose_video(media) is None
+        assert video_fault(media).endswith("it offers H265, VP8")
+
+    def test_no_fault_in_what_can_be_used(self) -> None:
+        assert video_fault(h264("")) == ""
+
+    def test_limits_may_be_raised_but_not_lowered(self) -> None:
+        found = chosen(h264("profile-level-id=42C00C;max-fs=1620;max-mbps=10"))
+        assert (found.max_macroblocks, found.max_macroblocks_per_s) == (1620, 6000)
+
+    def test_parameter_sets(self) -> None:
+        found = chosen(h264("profile-level-id=42C01F;sprop-parameter-sets=Z0LAHtoHgUSAeEAhUA==,aM48gA==,???,AAAA,"))
+        assert [unit[0] & 31 for unit in found.parameter_sets] == [7, 8]
+        assert found.parameter_sets[1] == bytes.fromhex("68ce3c80")
+
+    def test_parameter_sets_without_padding(self) -> None:
+        assert len(chosen(h264("sprop-parameter-sets=Z0LAHtoHgUSAeEAhUA,aM48gA")).parameter_sets) == 2
+
+    def test_bandwidth_of_the_line(self) -> None:
+        body = f"{HEAD}m=video 5000 RTP/AVP 99\nb={{}}\na=rtpmap:99 H264/90000\n"
+        assert chosen(parse(body.format("AS:512")).media[0]).bitrate_kbps == 512
+        assert chosen(parse(body.format("TIAS:512000")).media[0]).bitrate_kbps == 512
+
+
+class TestRfc6236ImageSize:
+    @pytest.mark.parametrize(
+        ("value", "size"),
+        [
+            ("99 send [x=480,y=640] recv [x=640,y=480]", (640, 480)),
+            ("99 recv [x=640,y=480] send [x=480,y=640]", (640, 480)),
+            ("* recv [x=320,y=240,sar=1.1] [x=640,y=480]", (320, 240)),
+            ("99 send * recv [x=176, y=144, q=0.5]", (176, 144)),
+            ("99 send [x=480,y=640]", None),
+            ("99 recv *", None),
+            ("99 recv [x=[128:16:352],y=[96:16:288]]", None),
+            ("99 recv [x=0,y=0]", None),
+            ("100 recv [x=640,y=480]", None),
+        ],
+    )
+    def test_what_the_peer_wants_to_receive(self, value: str, size: tuple[int, int] | None) -> None:
+        assert chosen(h264("", more=(f"imageattr:{value}",))).size == size
+
+
+class TestFeedback:
+    def test_for_all_formats_or_for_this_one(self) -> None:
+        found = chosen(
+            h264("", more=("rtcp-fb:* nack", "rtcp-fb:99 ccm  FIR", "rtcp-fb:98 nack pli", "rtcp-fb:* trr-int 5000"))
+        )
+        assert found.feedback == {"nack", "ccm fir"}
+        assert not found.avpf
+
+    def test_avpf_at_once(self) -> None:
+        assert chosen(h264("", proto="RTP/AVPF")).avpf
+
+    @pytest.mark.parametrize(
+        ("capabilities", "config"),
+        [
+            (("tcap:1 RTP/AVPF", "pcfg:1 t=1"), "1 t=1"),
+            (("pcfg:1 t=1", "tcap:1 RTP/AVPF"), "1 t=1"),
+            (("tcap:1 RTP/SAVPF RTP/AVPF", "pcfg:1 t=1", "pcfg:2 t=2"), "2 t=2"),
+            (("tcap:4 RTP/SAVPF RTP/AVPF", "pcfg:7 t=4|5"), "7 t=5"),
+            (("tcap:1 RTP/AVPF",), None),
+            (("pcfg:1 t=1",), None),
+            (("tcap:1 RTP/AVPF", "pcfg:1 a=1 t=1"), None),
+            (("tcap:1 RTP/AVPF", "pcfg:1 t=1", "creq:med-v0"), None),
+            (("tcap:1 RTP/AVPF", "pcfg:1 t=1", "creq:cap-v0"), "1 t=1"),
+            (("tcap:x RTP/AVPF", "pcfg: t=1", "pcfg:", "tcap:"), None),
+        ],
+    )
+    def test_rfc5939_capability(self, capabilities: tuple[str, ...], config: str | None) -> None:
+        media = h264("", more=(*capabilities, "rtcp-fb:* nack pli"))
+        assert chosen(media).avpf is (config is not None)
+        answer = answer_video(media, chosen(media), ROOM, "sendrecv", 500)
+        assert answer.get("acfg") == config
+        assert answer.proto == ("RTP/AVPF" if config else "RTP/AVP")
+
+    def test_capability_at_session_level(self) -> None:
+        media = h264("", more=("pcfg:1 t=1", "rtcp-fb:* nack"))
+        session_attributes = (Attribute("tcap", "1 RTP/AVPF"), Attribute("extmap", "3 urn:3gpp:video-orientation"))
+        found = choose_video(media, session_attributes)
+        assert found is not None and found.avpf and found.orientation_id == 3
+        answer = answer_video(media, found, ROOM, "sendrecv", 500, session_attributes=session_attributes)
+        assert answer.proto == "RTP/AVPF"
+
+    def test_no_feedback_wanted_no_configuration(self) -> None:
+        media = h264("", more=("tcap:1 RTP/AVPF", "pcfg:1 t=1"))
+        answer = answer_video(media, chosen(media), ROOM, "sendrecv", 500)
+        assert (answer.proto, answer.get("acfg")) == ("RTP/AVP", None)
+
+
+class TestOrientation:
+    @pytest.mark.parametrize(
+        ("value", "number"),
+        [
+            ("7 urn:3gpp:video-orientation", 7),
+            ("7/sendrecv urn:3gpp:video-orientation", 7),
+            ("7 urn:3gpp:video-orientation:6", None),
+            ("4096 urn:3gpp:video-orientation", None),
+            ("15 urn:3gpp:video-orientation", None),
+            ("0 urn:3gpp:video-orientation", None),
+            ("urn:3gpp:video-orientation", None),
+        ],
+    )
+    def test_header_extension(self, value: str, number: int | None) -> None:
+        assert chosen(h264("", more=(f"extmap:{value}",))).orientation_id == number
+
+
+class TestAnswer:
+    def test_one_format_spelled_as_offered(self) -> None:
+        media = h264("profile-level-id=42C01F;packetization-mode=1;level-asymmetry-allowed=1", "packetization-mode=0")
+        answer = answer_video(media, chosen(media), ROOM, "sendonly", 500)
+        assert answer.formats == ("99",)
+        assert answer.get("fmtp") == "99 profile-level-id=42C01F;packetization-mode=1;level-asymmetry-allowed=1"
+        assert answer.direction == "sendonly"
+
+    def test_our_end(self) -> None:
+        media = h264("")
+        answer = answer_video(media, chosen(media), MediaPort("2001:db8::1", 30000, 40000), "sendrecv", 500)
+        assert (answer.port, answer.connection) == (30000, Connection("IP6", "2001:db8::1"))
+        assert answer.get("rtcp") == "40000"
+
+    def test_parameter_sets_of_ours(self) -> None:
+        media = h264("")
+        answer = answer_video(media, chosen(media), ROOM, "sendrecv", 500, parameter_sets=(b"\x67\x42", b"\x68\xce"))
+        assert (answer.get("fmtp") or "").endswith(";sprop-parameter-sets=Z0I=,aM4=")
+
+    def test_feedback_is_echoed_as_it_was_offered(self) -> None:
+        media = h264("", more=("rtcp-fb:* nack pli", "rtcp-fb:99 ccm fir", "rtcp-fb:99 goog-remb"), proto="RTP/AVPF")
+        assert answer_video(media, chosen(media), ROOM, "sendrecv", 500).get_all("rtcp-fb") == [
+            "* nack pli",
+            "99 ccm fir",
+        ]
+
+    def test_bandwidth_is_the_lesser(self) -> None:
+        media = h264("profile-level-id=42C00C")  # 384 kbit/s by its level
+        assert answer_video(media, chosen(media), ROOM, "sendrecv", 500).bandwidth("AS") == 384
+        assert answer_video(media, chosen(media), ROOM, "sendrecv", 300).bandwidth("AS") == 300
+
+    def test_it_can_be_read_as_a_format_again(self) -> None:
+        media = h264("profile-level-id=42C01F;packetization-mode=1", more=CAPABLE)
+        again = chosen(answer_video(media, chosen(media), ROOM, "sendrecv", 500))
+        assert (again.profile_level_id, again.packetization_mode, again.feedback) == ("42c01f", 1, {"nack pli"})
+
+    def test_refusal_keeps_the_kind_and_the_formats_alone(self) -> None:
+        media = h264("", "", more=("mid:v",))
+        assert refuse(media) == Media("video", 0, "RTP/AVP", ("99", "100"))
+
+
+class TestOffer:
+    def test_new_line(self) -> None:
+        line = offer_video(None, ROOM, payload_type=110, direction="sendrecv")
+        found = chosen(line)
+        assert (line.proto, found.payload_type, found.packetization_mode, found.level_idc) == ("RTP/AVP", 110, 1, 31)
+        assert found.avpf and found.orientation_id == 7
+        assert found.feedback == {"nack", "nack pli", "ccm fir", "ccm tmmbr"}
+
+    def test_running_line_keeps_its_formats_and_drops_the_old_outcome(self) -> None:
+        offered = h264("profile-level-id=42C01F;packetization-mode=1", more=CAPABLE)
+        ours = answer_video(offered, chosen(offered), ROOM, "sendrecv", 500)
+        line = offer_video(ours, MediaPort("203.0.113.99", 31000, 31001), direction="inactive")
+        assert (line.formats, line.port, line.proto, line.get("acfg")) == (("99",), 31000, "RTP/AVPF", None)
+        assert line.direction == "inactive"
+        assert line.get("fmtp") == ours.get("fmtp")
+
+    def test_slot_of_a_refused_line_is_filled_anew(self) -> None:
+        line = offer_video(refuse(h264("")), ROOM, payload_type=111)
+        assert (line.port, line.formats) == (30000, ("111",))
+
+
+NOISE = st.sampled_from(["rtpmap", "fmtp", "tcap", "pcfg", "creq", "imageattr", "extmap", "rtcp-fb", "rtcp", "content"])
+TEXT = st.one_of(
+    st.text(max_size=30), st.sampled_from(["99 H264/90000", "1 t=1|", "99 recv [x=1,y=1]", "² a/²", "99 max-fs=²"])
+)
+
+
+class TestAnything:
+    @given(st.lists(st.tuples(NOISE, TEXT)), st.sampled_from(["RTP/AVP", "RTP/AVPF"]))
+    def test_never_raises_and_what_is_chosen_can_be_answered(
+        self, attributes: list[tuple[str, str]], proto: str
+    ) -> None:
+        items = (Attribute("rtpmap", "99 H264/90000"), *(Attribute(name, value) for name, value in attributes))
+        media = Media("video", 5000, proto, ("99", "²", "100"), attributes=items)
+        found = choose_video(media)
+        if found is None:
+            assert video_fault(media)
+        else:
+            assert choose_video(answer_video(media, found, ROOM, "sendrecv", 500)) is not None
