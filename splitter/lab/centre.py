@@ -146,7 +146,8 @@ class _Call(pj.Call):  # type: ignore[misc]
         self._emit("ended", call=self.number, status=info.lastStatusCode, reason=info.lastReason, heard=heard)
 
     def onCallMediaState(self, prm: Any) -> None:
-        for index, media in enumerate(self.getInfo().media):
+        info = self.getInfo()  # keeps its list of media alive: the elements are not copied
+        for index, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
                 audio = self.getAudioMedia(index)
                 self.ear.startTransmit(audio)
@@ -187,11 +188,11 @@ class Centre:
         self._endpoint = pj.Endpoint()
         self._endpoint.libCreate()
         self._endpoint.libInit(_endpoint_config(log_level))
-        self._endpoint.audDevManager().setNullDev()
         transport = pj.TransportConfig()
         transport.port, transport.boundAddress, transport.publicAddress = port, host, host
         self._udp = self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self._endpoint.libStart()
+        self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
             if not codec.codecId.startswith(("PCMA/8000", "PCMU/8000")):
                 self._endpoint.codecSetPriority(codec.codecId, 0)
