@@ -2,7 +2,8 @@
 
 Layout:
     trace.py     TraceEvent, TraceSink, Recorder: everything that happens to a call, over all its legs
-    ladder.py    a trace as a ladder of text, one line per event; the format of golden traces (pure)
+    ladder.py    a trace as a ladder of text, one line per event (pure)
+    golden.py    a trace as a file that people read and tests replay (pure)
     summary.py   a SIP message and its SDP in plain words, for the ladder (pure)
     metrics.py   every Prometheus metric, in one registry
     log.py       structlog, set up once

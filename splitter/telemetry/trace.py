@@ -16,6 +16,7 @@ from typing import Protocol
 
 from splitter.core.clock import Clock
 from splitter.core.net import Flow
+from splitter.sip.message import Message, Request
 
 # A transaction may retransmit for 64·T1 = 32 s after its dialog ended (RFC 3261 §17); that still belongs to the call.
 LINGER_S = 40.0
@@ -57,13 +58,6 @@ class TraceSink(Protocol):
     """Takes trace events. Never blocks and never raises: a full or broken store must not touch a call."""
 
     def write(self, event: TraceEvent) -> None: ...
-
-
-class Traceable(Protocol):
-    """What the recorder needs of a SIP message; both Request and Response of `splitter.sip.message` have it."""
-
-    @property
-    def call_id(self) -> str: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -195,12 +189,11 @@ class Recorder:
         for subscription in call.subscriptions:
             subscription.end()
 
-    def message(self, direction: str, flow: Flow, message: Traceable, data: bytes) -> None:
+    def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """One SIP message passed ("in" or "out"); called by the driver."""
         sip_call_id = message.call_id
         call_id, leg = self._legs.get(sip_call_id, ("", ""))
-        status = getattr(message, "status", None)
-        text = getattr(message, "method", "") if status is None else f"{status} {getattr(message, 'reason', '')}"
+        text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
         call = self._calls.get(call_id)
         seq = call.next_seq() if call else 0
         event = TraceEvent(call_id, self._clock.wall(), leg, "message", direction, str(flow), text, data, seq)
