@@ -30,7 +30,7 @@ class Scene:
     def centre(self, scenario: str, name: str = "centre", **more: Any) -> Sipp:
         """Start SIPp as the centre; it listens when this returns. Keywords as of `caller`."""
         sipp = self._start(scenario, name, self.desk.centre, None, {"answer": "centre", **more})
-        eventually(lambda: _listens(*sipp.local), f"{name} listens", 5, sipp.complaint)
+        eventually(lambda: listens(*sipp.local), f"{name} listens", 5, sipp.complaint)
         return sipp
 
     def voices(self) -> tuple[Voice, Voice]:
@@ -73,6 +73,8 @@ _VALUES = {
     "ring_ms": "200",
     "version": "1",
     "direction": "sendrecv",
+    "target": "[next_url]",
+    "contact": "",  # parameters of the Contact URI
     "to_tag": ";tag=[pid]p[call_number]",
     "status": "486",
     "reason": "Busy Here",
@@ -90,7 +92,7 @@ def until(sipp: Sipp, method: str, status: int = 0, *, sent: bool = False, limit
     return find()[0]
 
 
-def _listens(host: str, port: int) -> bool:
+def listens(host: str, port: int) -> bool:
     """True if a UDP socket is bound there (/proc/net/udp)."""
     address = bytes(int(part) for part in reversed(host.split("."))).hex().upper()
     return f" {address}:{port:04X} " in Path("/proc/net/udp").read_text()

@@ -1,0 +1,77 @@
+"""What a measurement says: a table, its budget, and where it was made. Does I/O: prints and writes bench/results/."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass
+class Report:
+    """One measurement.
+
+    Attributes:
+        name: of the result's files.
+        title: one line.
+        columns, rows: the table; the first column names what was measured.
+        budget: in words, with what it takes.
+        verdict: "met" or "missed by …".
+        notes: how it was measured, and where the time goes.
+    """
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    budget: str = ""
+    verdict: str = ""
+    notes: list[str] = field(default_factory=list)
+    values: dict[str, object] = field(default_factory=dict)
+
+    def publish(self) -> None:
+        """Print it, and write NAME.json and NAME.md."""
+        text = self._markdown()
+        print(text, flush=True)
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{self.name}.md").write_text(text)
+        (RESULTS / f"{self.name}.json").write_text(json.dumps({**asdict(self), "machine": machine()}, indent=2) + "\n")
+
+    def _markdown(self) -> str:
+        widths = [max(len(row[i]) for row in [self.columns, *self.rows]) for i in range(len(self.columns))]
+        lines = [f"# {self.title}", "", _row(self.columns, widths), _row(["-" * width for width in widths], widths)]
+        lines += [_row(row, widths) for row in self.rows]
+        if self.budget:
+            lines += ["", f"Budget: {self.budget}: **{self.verdict}**."]
+        lines += ["", *(f"- {note}" for note in self.notes), f"- {' · '.join(str(v) for v in machine().values())}"]
+        return "\n".join(lines) + "\n"
+
+
+def machine() -> dict[str, object]:
+    """What it was measured on."""
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
+        "cores": f"{os.cpu_count()} cores",
+        "python": f"Python {platform.python_version()}",
+        "kernel": f"Linux {platform.release()}",
+    }
+
+
+def judge(measured: float, limit: float) -> str:
+    """ "met" or by how much it was missed."""
+    return "met" if measured <= limit else f"missed by {100 * (measured / limit - 1):.0f} %"
+
+
+def _row(cells: list[str], widths: list[int]) -> str:
+    first, *rest = (
+        cell.ljust(width) if i == 0 else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "| " + " | ".join([first, *rest]) + " |"
