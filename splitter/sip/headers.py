@@ -11,8 +11,8 @@ from splitter.sip.grammar import BLANK, TOKEN, shown, split_outside_quotes
 
 T = TypeVar("T")
 
-MAX_NAME = 64
-"""Longer header names are refused; the longest registered one has 33 characters."""
+MAX_NAME = 256
+"""Longer header names are refused; the longest registered one has 33 characters, RFC 4475 §3.1.1.7 has 92."""
 
 _COMPACT = {  # RFC 3261 §7.3.3 and the registry that grew from it
     "a": "accept-contact",

@@ -275,8 +275,11 @@ def _cseq(text: str) -> tuple[int, str]:
 
 
 def _top_via(text: str) -> Via:
-    """The first of the Vias that one line may hold."""
-    return Via.parse(split_outside_quotes(text, ",")[0] if "," in text else text)
+    """The first of the Vias that one line may hold; those beside it have to be Vias too."""
+    if "," not in text:
+        return Via.parse(text)
+    top, *_ = [Via.parse(element) for element in split_outside_quotes(text, ",")]
+    return top
 
 
 def _max_forwards(text: str) -> int:

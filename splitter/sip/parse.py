@@ -12,6 +12,7 @@ from splitter.core.errors import PeerError
 from splitter.sip.grammar import TOKEN, integer, quote, shown
 from splitter.sip.headers import Headers, Line, canonical
 from splitter.sip.message import Message, Request, Response
+from splitter.sip.uri import parse_uri
 
 MAX_LINES = 256
 """More header lines than this are a flood, not a message."""
@@ -40,12 +41,8 @@ class MalformedRequest(PeerError):
         self.request = request
 
     def response(self) -> Response | None:
-        """The answer; None for an ACK, for an unreadable Via, or where a header is missing that it must echo."""
+        """The answer; None for an ACK, or where a header is missing that it must echo."""
         if self.request.method == "ACK" or not self.request.headers.keys() >= _MANDATORY:
-            return None
-        try:
-            _ = self.request.via
-        except PeerError:
             return None
         return self.request.respond(self.status, headers=[("Warning", f"399 splitter {quote(self.reason)}")])
 
@@ -160,6 +157,8 @@ def _request_line(line: str) -> tuple[str, str]:
         raise PeerError(f"not a method: {shown(method)}")
     if ":" not in uri or _NO_URI.search(uri):
         raise PeerError(f"the Request-URI is not a URI: {shown(uri)}")
+    if "?" in uri and uri[:3].lower() == "sip" and parse_uri(uri).headers:  # §19.1.1: not allowed here
+        raise PeerError(f"a Request-URI with headers: {shown(uri)}")
     return method, uri
 
 

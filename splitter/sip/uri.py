@@ -30,7 +30,7 @@ _NAME_ADDR = re.compile(  # possessive quantifiers: nothing is tried twice. RFC 
     re.VERBOSE | re.DOTALL,
 )
 _SEPARATORS = str.maketrans("", "", "-.() ")
-_NUMBER = re.compile(r"\+?[0-9*#A-Da-d().-]+")
+_NUMBER = re.compile(r"\+?[0-9*#().-]+")
 
 
 @dataclass(frozen=True, slots=True)
