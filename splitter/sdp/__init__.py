@@ -11,6 +11,7 @@ Layout, from the bottom up:
     merge         the centre's audio and our video become one description for the caller, and the way back
     offer_answer  the rules of RFC 3264 as functions that prove them
     compare       how far a change of an audio line reaches
+    summary       a description in one line for people
 
 Glossary:
 

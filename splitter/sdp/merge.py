@@ -191,29 +191,29 @@ def _accepted(offered: Media, answered: Media) -> tuple[str, ...]:
     number stands for nothing else (RFC 3264 §6.1 allows that asymmetry; rebinding a number it is not).
     """
     before = {codec.payload_type: codec.key for codec in offered.codecs}
-    numbers = {int(word) for word in offered.formats if word.isascii() and word.isdigit() and len(word) <= 3}
-    keys = set(before.values())
-    kept: list[Codec] = []
+    kept: list[tuple[Codec, str]] = []
+    clocks = set()
     for codec in answered.codecs:
+        key = codec.key
         known = before.get(codec.payload_type)
-        if known == codec.key or (codec.payload_type not in numbers and codec.key in keys):
-            kept.append(codec)
-    voices = [codec for codec in kept if codec.name.lower() not in NOT_VOICE]
-    if not voices:
+        if known != key and (known or str(codec.payload_type) in offered.formats or key not in before.values()):
+            continue
+        kept.append((codec, key[0]))
+        if key[0] not in NOT_VOICE:
+            clocks.add(codec.clock)
+    if not clocks:
         return ()
-    return tuple(str(codec.payload_type) for codec in _matching_events(kept, {codec.clock for codec in voices}))
+    return tuple(str(codec.payload_type) for codec in _matching_events(kept, clocks))
 
 
-def _matching_events(codecs: list[Codec], clocks: set[int]) -> list[Codec]:
+def _matching_events(codecs: list[tuple[Codec, str]], clocks: set[int]) -> list[Codec]:
     """Without the telephone-events of another clock rate (RFC 4733 §2.1), unless there are only such.
 
     Stacks that know telephone-event at 8000 Hz alone use it beside wide-band codecs too; without it there would be
     no digits at all.
     """
-    events = [codec for codec in codecs if codec.name.lower() == "telephone-event"]
-    if not any(codec.clock in clocks for codec in events):
-        return codecs
-    return [codec for codec in codecs if codec not in events or codec.clock in clocks]
+    match = any(name == "telephone-event" and codec.clock in clocks for codec, name in codecs)
+    return [codec for codec, name in codecs if not match or name != "telephone-event" or codec.clock in clocks]
 
 
 def _standing(media: Media) -> Media:

@@ -7,7 +7,7 @@ Everything is immutable; what a parsed description holds, `write` gives back. Li
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, Self
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -151,6 +151,7 @@ class Media:
     bandwidths: tuple[Bandwidth, ...] = ()
     key: str | None = None
     attributes: tuple[Attribute, ...] = ()
+    _codecs: tuple[Codec, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first attribute of this name; "" for a property attribute, `default` if there is none."""
@@ -186,7 +187,7 @@ class Media:
                 payload_type, _, rest = value.partition(" ")
                 (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
         found = []
-        for payload_type in self.formats:
+        for payload_type in dict.fromkeys(self.formats):
             encoding = _encoding(maps[payload_type]) if payload_type in maps else _STATIC.get(payload_type)
             if encoding and payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3:
                 found.append(Codec(int(payload_type), *encoding, parameters.get(payload_type, "")))
@@ -314,6 +315,11 @@ class Session:
         if rtcp.isascii() and rtcp.isdigit() and 0 < len(rtcp) <= 5 and 0 < int(rtcp) < 65536:
             return MediaPort(host, media.port, int(rtcp))
         return MediaPort(host, media.port, min(media.port + 1, 65535) if media.port else 0)
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """A piece of a peer's text that is safe in a log line or a SIP header: printable ASCII, the rest escaped."""
+    return ascii(text[:limit])[1:-1]
 
 
 def _direction(attributes: tuple[Attribute, ...]) -> str | None:

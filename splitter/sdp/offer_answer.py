@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from splitter.core.errors import PeerError
-from splitter.sdp.model import Codec, Media, Session
+from splitter.sdp.model import Codec, Media, Session, shown
 
 _SENDS = frozenset({"sendrecv", "sendonly"})
 _RECEIVES = frozenset({"sendrecv", "recvonly"})
@@ -54,12 +54,12 @@ def answer_faults(offer: Session, answer: Session) -> Iterator[str]:
         yield "the answer's t= is not the offer's (RFC 3264 §6)"
     for i, (offered, answered) in enumerate(zip(offer.media, answer.media, strict=True)):
         for fault in _line_faults(offer, answer, i, offered, answered):
-            yield f"m-line {i} ({offered.kind}): {fault}"
+            yield f"m-line {i} ({shown(offered.kind)}): {fault}"
 
 
 def _line_faults(offer: Session, answer: Session, i: int, offered: Media, answered: Media) -> Iterator[str]:
     if offered.kind != answered.kind:
-        yield f"answered as {answered.kind} (RFC 3264 §6)"
+        yield f"answered as {shown(answered.kind)} (RFC 3264 §6)"
         return
     if not answered.formats:
         yield "no format (RFC 3264 §6: at least one, also with port 0)"
@@ -68,7 +68,7 @@ def _line_faults(offer: Session, answer: Session, i: int, offered: Media, answer
     if answered.port == 0 or offered.port == 0:
         return
     if answered.proto.upper() not in _protos(offer, offered, answered):
-        yield f"{answered.proto} answers {offered.proto} (RFC 3264 §6; RFC 5939 §3.6.2 for a=acfg)"
+        yield f"{shown(answered.proto)} answers {shown(offered.proto)} (RFC 3264 §6; RFC 5939 §3.6.2 for a=acfg)"
     direction = answer.direction_of(i)
     if answer_direction(offer.direction_of(i), direction) != direction:
         yield f"{direction} answers {offer.direction_of(i)} (RFC 3264 §6.1)"
@@ -91,9 +91,10 @@ def _format_faults(offered: tuple[Codec, ...], answered: tuple[Codec, ...]) -> I
     for codec in answered:
         known = numbers.get(codec.payload_type)
         if known is not None and known != codec.key:
-            yield f"payload type {codec.payload_type} is {codec.name}, offered as {known[0]} (RFC 3264 §6.1)"
+            names = f"{shown(codec.name)}, offered as {shown(known[0])}"
+            yield f"payload type {codec.payload_type} is {names} (RFC 3264 §6.1)"
         elif codec.key not in keys:
-            yield f"{codec.name} was not offered (RFC 3264 §6.1; TS 26.114 §6.2)"
+            yield f"{shown(codec.name)} was not offered (RFC 3264 §6.1; TS 26.114 §6.2)"
 
 
 def _protos(offer: Session, offered: Media, answered: Media) -> set[str]:
@@ -130,7 +131,8 @@ def reoffer_faults(previous: Session, current: Session) -> Iterator[str]:
         yield f"{len(current.media)} m-lines follow {len(previous.media)} (RFC 3264 §8: none is ever removed)"
     for i, (old, new) in enumerate(zip(previous.media, current.media, strict=False)):
         if old.kind != new.kind and old.port != 0:
-            yield f"m-line {i} turned from {old.kind} to {new.kind} (RFC 3264 §8.3.3: only an unused slot may)"
+            kinds = f"{shown(old.kind)} to {shown(new.kind)}"
+            yield f"m-line {i} turned from {kinds} (RFC 3264 §8.3.3: only an unused slot may)"
         elif old.kind == new.kind and old.port and new.port:
             yield from (f"m-line {i}: {fault}" for fault in _rebound(_keys(old.codecs), new.codecs))
 
@@ -156,7 +158,7 @@ def _rebound(known: Mapping[int, CodecKey], codecs: Iterable[Codec]) -> Iterator
         before = known.get(codec.payload_type)
         if before is not None and before != codec.key:
             yield (
-                f"payload type {codec.payload_type} turned from {before[0]} to {codec.name}"
+                f"payload type {codec.payload_type} turned from {shown(before[0])} to {shown(codec.name)}"
                 " (RFC 3264 §8.3.2: never within a session)"
             )
 

@@ -7,7 +7,7 @@ line end, no s= or t=, lines of one section out of order, unknown letters. Only 
 from __future__ import annotations
 
 from splitter.core.errors import PeerError
-from splitter.sdp.model import Attribute, Bandwidth, Connection, Media, Origin, Session
+from splitter.sdp.model import Attribute, Bandwidth, Connection, Media, Origin, Session, shown
 
 MAX_BYTES = 65_536
 MAX_LINES = 1_000
@@ -55,7 +55,7 @@ def _sections(data: bytes | str) -> list[list[str]]:
                 sections.append(current)
             current.append(line)
         elif line and not line.isspace():
-            raise PeerError(f"SDP line is not <letter>=<value>: {_shown(line)}")
+            raise PeerError(f"SDP line is not <letter>=<value>: {shown(line)}")
     if len(sections) > MAX_MEDIA + 1:
         raise PeerError(f"SDP of {len(sections) - 1} m-lines; at most {MAX_MEDIA} are read")
     return sections
@@ -135,7 +135,7 @@ def _media(lines: list[str]) -> Media:
 def _media_line(value: str) -> tuple[str, int, int, str, tuple[str, ...]]:
     kind, *rest = value.split() or [""]
     if len(rest) < 3:
-        raise PeerError(f"m= line needs a port, a protocol and a format (RFC 8866 §5.14): {_shown(value)}")
+        raise PeerError(f"m= line needs a port, a protocol and a format (RFC 8866 §5.14): {shown(value)}")
     port, slash, count = rest[0].partition("/")
     port_count = _number(count, "m=", value) if slash else 1
     formats = tuple(rest[2:])
@@ -143,7 +143,7 @@ def _media_line(value: str) -> tuple[str, int, int, str, tuple[str, ...]]:
         raise PeerError(f"m= line of {len(formats)} formats; at most {_MAX_FORMATS} are read")
     number = _number(port, "m=", value)
     if number > 65535 or not 0 < port_count <= 65535:
-        raise PeerError(f"m= line with an impossible port (RFC 8866 §5.14): {_shown(value)}")
+        raise PeerError(f"m= line with an impossible port (RFC 8866 §5.14): {shown(value)}")
     return kind, number, port_count, rest[1], formats
 
 
@@ -152,7 +152,7 @@ def _origin(value: str) -> Origin:
     if len(fields) == 5:  # some handsets leave the user out instead of writing "-"
         fields.insert(0, "-")
     if len(fields) != 6 or fields[3] != "IN":
-        raise PeerError(f"o= line is not <user> <id> <version> IN <type> <address> (RFC 8866 §5.2): {_shown(value)}")
+        raise PeerError(f"o= line is not <user> <id> <version> IN <type> <address> (RFC 8866 §5.2): {shown(value)}")
     user, session_id, version, _, address_type, address = fields
     return Origin(user, _number(session_id, "o=", value), _number(version, "o=", value), address_type, address)
 
@@ -160,23 +160,18 @@ def _origin(value: str) -> Origin:
 def _connection(value: str) -> Connection:
     fields = value.split()
     if len(fields) != 3 or fields[0] != "IN" or fields[1] not in ("IP4", "IP6"):
-        raise PeerError(f"c= line is not IN IP4|IP6 <address> (RFC 8866 §5.7): {_shown(value)}")
+        raise PeerError(f"c= line is not IN IP4|IP6 <address> (RFC 8866 §5.7): {shown(value)}")
     return Connection(fields[1], fields[2])
 
 
 def _bandwidth(line: str) -> Bandwidth:
     kind, colon, value = line[2:].partition(":")
     if not colon:
-        raise PeerError(f"b= line has no colon (RFC 8866 §5.8): {_shown(line)}")
+        raise PeerError(f"b= line has no colon (RFC 8866 §5.8): {shown(line)}")
     return Bandwidth(kind, value)
 
 
 def _number(digits: str, letter: str, value: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
-        raise PeerError(f"{letter} line with something else than a number: {_shown(value)}")
+        raise PeerError(f"{letter} line with something else than a number: {shown(value)}")
     return int(digits)
-
-
-def _shown(text: str) -> str:
-    """A piece of the peer's text that is safe in a log line or a SIP header."""
-    return ascii(text[:60])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
 from splitter.sdp.carry import carried
-from splitter.sdp.model import Connection, LocalPort, Media, Origin, Session
+from splitter.sdp.model import Connection, LocalPort, Media, Origin, Session, shown
 from splitter.sdp.video import VideoFormat, choose_video, refuse, video_fault
 
 AUDIO_PROTOS = frozenset({"RTP/AVP", "RTP/AVPF"})
@@ -114,7 +114,7 @@ def _audio_fault(media: Media) -> str:
     if media.port == 0:
         return "audio is offered with port 0"
     if media.proto.upper() not in AUDIO_PROTOS:
-        return f"audio over {media.proto[:30]} is not supported, only {' and '.join(sorted(AUDIO_PROTOS))}"
+        return f"audio over {shown(media.proto, 30)} is not supported, only {' and '.join(sorted(AUDIO_PROTOS))}"
     if not any(codec.name.lower() not in NOT_VOICE for codec in media.codecs):
         return "audio is offered without a voice codec"
     return ""

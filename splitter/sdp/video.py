@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from splitter.sdp.carry import moved, with_rtcp
 from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, Level, family_of, level_of
-from splitter.sdp.model import Attribute, Bandwidth, Codec, Connection, LocalPort, Media
+from splitter.sdp.model import Attribute, Bandwidth, Codec, Connection, LocalPort, Media, shown
 
 ORIENTATION = "urn:3gpp:video-orientation"
 """The header extension that says how a picture is turned (TS 26.114 §7.4.5)."""
@@ -93,8 +93,8 @@ def video_fault(media: Media) -> str:
     if media.port == 0:
         return "video is offered with port 0"
     if media.proto.upper() not in _PLAIN:
-        return f"video over {media.proto[:30]} is not supported"
-    names = ", ".join(codec.name for codec in media.codecs)[:60]
+        return f"video over {shown(media.proto, 30)} is not supported"
+    names = shown(", ".join(codec.name for codec in media.codecs))
     return f"video has no H.264 in baseline and packetization mode 0 or 1; it offers {names or 'nothing known'}"
 
 

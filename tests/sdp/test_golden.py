@@ -35,8 +35,8 @@ class TestGolden:
 
     def test_the_centre_sees_one_audio_line_and_no_video(self, path: Path) -> None:
         _, centre_offer, _, _ = read(path)
-        assert [line for line in centre_offer.splitlines() if line.startswith("m=")][0].startswith("m=audio ")
-        assert centre_offer.count("m=") == 1
+        lines = [line for line in centre_offer.splitlines() if line.startswith("m=")]
+        assert [line.split()[0] for line in lines] == ["m=audio"]
         assert "H26" not in centre_offer
 
     def test_nothing_is_lost_between_reading_and_writing(self, path: Path) -> None:

@@ -224,7 +224,8 @@ class TestAnswer:
     def test_it_can_be_read_as_a_format_again(self) -> None:
         media = h264("profile-level-id=42C01F;packetization-mode=1", more=CAPABLE)
         again = chosen(answer_video(media, chosen(media), ROOM, "sendrecv", 500))
-        assert (again.profile_level_id, again.packetization_mode, again.feedback) == ("42c01f", 1, {"nack pli"})
+        assert (again.profile_level_id, again.packetization_mode) == ("42c01f", 1)
+        assert again.feedback == {"nack pli"}
 
     def test_refusal_keeps_the_kind_and_the_formats_alone(self) -> None:
         media = h264("", "", more=("mid:v",))
