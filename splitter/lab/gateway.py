@@ -169,6 +169,16 @@ class GatewayProcess:
     def alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    async def ends_within(self, limit_s: float) -> bool:
+        """Wait; True if it ended meanwhile."""
+        assert self._process is not None
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._process.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def last_words(self, lines: int = 12) -> str:
         """The end of its log."""
         try:

@@ -1,0 +1,30 @@
+"""`splitter demo`: the gateway with a handset, a voice centre and a seat around it, all on this machine. Does I/O."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Play one call, print what was measured, exit 0 only if all of it is right.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: the measurements as JSON.")
+def demo(once: bool, as_json: bool) -> None:
+    """Start the gateway and simulated neighbours on loopback and let calls run between them.
+
+    A handset behind an SBC calls with audio and video; an independent voice centre (pjsua2) gets the voice; an agent's
+    SIP client gets the video. Without --once this goes on until Ctrl-C.
+    """
+    if as_json and not once:
+        raise click.UsageError("--json goes with --once")
+    try:
+        import pjsua2  # noqa: F401 — only to see whether it is there
+    except ImportError:
+        raise click.ClickException(
+            "the demo's voice centre needs pjsua2; install the extra `lab`: pip install 'splitter[lab]'"
+        ) from None
+    # Imported here: it brings PyAV and numpy, which no other command needs.
+    from splitter.lab import demo as stage
+
+    sys.exit(stage.once(as_json) if once else stage.on())
