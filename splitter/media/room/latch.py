@@ -1,0 +1,88 @@
+"""From where a participant's packets are taken, and where its own go (symmetric RTP, RFC 4961). Pure.
+
+Only the host that SDP named may send. Its port may differ from SDP's (a NAT in between) and is learned from the first
+valid packets after each `expect`, within a short window; once settled it never moves. Several packets in a row are
+asked for before another port is believed, so that one stray packet of a neighbouring call on the same SBC decides
+nothing; they are held meanwhile, for the first one may carry the only parameter sets of the call.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from splitter.core.net import Address
+
+
+class Verdict(Enum):
+    """What to do with a packet."""
+
+    ACCEPT = "accept"
+    HOLD = "hold"  # keep a copy; it counts once the port is believed
+    REJECT = "reject"
+
+
+class Latch:
+    """The accepted source of one port of ours.
+
+    Attributes:
+        source: who is accepted, or expected while nothing has come; also where our packets go.
+        settled: a valid packet came from `source`; it does not move any more.
+    """
+
+    __slots__ = (
+        "_before",
+        "_candidate",
+        "_deadline",
+        "_in_a_row",
+        "_row",
+        "_signalled",
+        "_window_s",
+        "settled",
+        "source",
+    )
+
+    def __init__(self, window_s: float, in_a_row: int = 3) -> None:
+        self.source = self._signalled = Address("", 0)
+        self.settled = False
+        self._window_s = window_s
+        self._deadline = 0.0
+        self._before: Address | None = None
+        self._candidate: Address | None = None
+        self._row = 0
+        self._in_a_row = in_a_row
+
+    def expect(self, remote: Address, now: float) -> None:
+        """SDP named (again) where the peer sends from; what was accepted so far stays so until the first new packet.
+
+        The same address as before keeps the port that was learned, but lets it be learned anew.
+        """
+        self._before = self.source if self.settled else None
+        if remote != self._signalled:
+            self.source = self._signalled = Address(*remote)
+        self.settled = False
+        self._deadline = now + self._window_s
+        self._candidate = None
+        self._row = 0
+
+    def judge(self, source: Address, now: float) -> Verdict:
+        """Decide about a valid packet that is not from the settled source. Settles where that is due."""
+        if source == self.source:
+            self.settled = True
+            self._before = None
+            return Verdict.ACCEPT
+        if self.settled or now > self._deadline:
+            return Verdict.REJECT
+        if source == self._before:
+            return Verdict.ACCEPT
+        if source[0] != self.source.host:
+            return Verdict.REJECT
+        if source != self._candidate:
+            self._candidate = Address(*source)
+            self._row = 0
+        self._row += 1
+        if self._row < self._in_a_row:
+            return Verdict.HOLD
+        self.source = self._candidate
+        self.settled = True
+        self._before = None
+        return Verdict.ACCEPT

@@ -1,0 +1,108 @@
+"""One outgoing RTP stream: header, orientation, copies for retransmission, counters. No I/O: `send` is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from splitter.core.net import Address
+from splitter.rtp.cache import SentPackets
+from splitter.rtp.packet import HEADER, VERSION, Buffer, pack_extensions
+from splitter.rtp.switch import Switch
+from splitter.sdp.video import VideoFormat
+
+_RESENT_LIMIT = 400  # retransmissions between two rotations: answers to NACK must not become a weapon
+
+SendPacket = Callable[[bytes, Address], None]
+
+
+class Outgoing:
+    """What goes to one participant.
+
+    Attributes:
+        switch: numbers and the SSRC.
+        to: where packets go; port 0 means nowhere.
+        format: what the participant can receive.
+        packets, octets: sent, payload only, as an SR counts them (RFC 3550 §6.4.1).
+        oversize: packets above the size that paths are known to carry.
+        resent: packets sent again.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_payload_type",
+        "_resent_now",
+        "_send",
+        "_sent",
+        "format",
+        "octets",
+        "oversize",
+        "packets",
+        "resent",
+        "switch",
+        "to",
+    )
+
+    def __init__(self, switch: Switch, send: SendPacket) -> None:
+        self.switch = switch
+        self.to = Address("", 0)
+        self.format: VideoFormat | None = None
+        self.packets = self.octets = self.oversize = self.resent = 0
+        self._send = send
+        self._sent: SentPackets | None = None
+        self._payload_type = 0
+        self._blocks: dict[int, bytes] = {}
+        self._resent_now = 0
+
+    def configure(self, negotiated: VideoFormat) -> None:
+        """Take what was negotiated (again)."""
+        self.format = negotiated
+        self._payload_type = negotiated.payload_type
+        self._blocks = {}
+        if "nack" not in negotiated.feedback:
+            self._sent = None
+        elif self._sent is None:
+            self._sent = SentPackets()
+
+    def emit(
+        self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None = None
+    ) -> None:
+        """Send one packet.
+
+        Args:
+            orientation: CVO byte to send along, where the participant negotiated the extension.
+        """
+        second = self._payload_type | 0x80 if marker else self._payload_type
+        if orientation is None or self.format is None or self.format.orientation_id is None:
+            packet = HEADER.pack(VERSION, second, sequence, timestamp, self.switch.ssrc) + payload
+        else:
+            head = HEADER.pack(VERSION | 0x10, second, sequence, timestamp, self.switch.ssrc)
+            packet = b"".join((head, self._block(self.format.orientation_id, orientation), payload))
+        if self._sent is not None:
+            self._sent.store(sequence, packet)
+        self.packets += 1
+        self.octets += len(payload)
+        if self.to.port:
+            self._send(packet, self.to)
+
+    def _block(self, element: int, orientation: int) -> bytes:
+        block = self._blocks.get(orientation)
+        if block is None:
+            block = self._blocks[orientation] = pack_extensions([(element, bytes((orientation,)))])
+        return block
+
+    def resend(self, lost: tuple[int, ...]) -> None:
+        """Answer a NACK from the copies (RFC 4585 §6.2.1); what is too old is left out."""
+        if self._sent is None or not self.to.port:
+            return
+        for sequence in lost:
+            packet = self._sent.find(sequence)
+            if packet is not None and self._resent_now < _RESENT_LIMIT:
+                self._resent_now += 1
+                self.resent += 1
+                self._send(packet, self.to)
+
+    def rotate(self) -> None:
+        """Forget old copies; called about once a second."""
+        self._resent_now = 0
+        if self._sent is not None:
+            self._sent.rotate()

@@ -1,0 +1,292 @@
+"""What one participant sends: its packets are checked, counted and looked into, then handed to all who watch. No I/O.
+
+The packet in hand is spread over the attributes of the stream instead of being an object: viewers read them during
+`forward` and not later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from splitter.media.room.times import RoomTimes
+from splitter.rtp import h264
+from splitter.rtp.broker import KeyFrameBroker, means_for
+from splitter.rtp.losses import Losses
+from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, extension, payload_bounds, timestamp_delta
+from splitter.rtp.parameters import ParameterSets
+from splitter.rtp.rtcp import SenderReport
+from splitter.rtp.statistics import Order, Reception
+from splitter.sdp.video import VideoFormat
+
+SPS_SEEN, PPS_SEEN = 1, 2
+_PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
+
+
+class Watcher(Protocol):
+    """Who is handed the packets of a stream."""
+
+    def forward(self, stream: Stream, now: float) -> None:
+        """The packet in hand of `stream` is for you."""
+        ...
+
+
+class Stream:
+    """One participant's video.
+
+    Attributes:
+        name: the participant.
+        started: called when packets begin to come, before the first one is handed on.
+        wake: something became due while a packet was taken; whoever arms timers looks here.
+        watchers: who is handed the packets.
+        alive: packets come, and came not too long ago.
+        generation: moves when the stream begins anew (another SSRC, a jump): a viewer must wait for a key frame.
+        sequence: extended sequence number of the packet in hand.
+        timestamp, marker, payload: of the packet in hand; the payload is empty for a packet that is not to be shown.
+        late: it was overtaken by others, or sent again.
+        idr: it holds (a part of) a key frame. starts: the first slice of one, and nothing of it was overtaken.
+        sets: SPS_SEEN | PPS_SEEN as it holds them.
+        orientation: its CVO byte, None if it has none; last_orientation is the latest of the stream.
+    """
+
+    __slots__ = (
+        "_format",
+        "_orientation_id",
+        "_payload_type",
+        "_sprop",
+        "_suspect",
+        "_suspect_key",
+        "alive",
+        "broker",
+        "generation",
+        "idr",
+        "key_frames",
+        "last_at",
+        "last_orientation",
+        "late",
+        "losses",
+        "lost_before",
+        "malformed",
+        "mapping",
+        "marker",
+        "name",
+        "octets",
+        "orientation",
+        "packets",
+        "parameters",
+        "payload",
+        "reception",
+        "sequence",
+        "sets",
+        "started",
+        "starts",
+        "timestamp",
+        "wake",
+        "watchers",
+        "wrong_payload_type",
+    )
+
+    def __init__(self, name: str, started: Callable[[], None]) -> None:
+        self.name = name
+        self.started = started
+        self.wake = False
+        self.watchers: tuple[Watcher, ...] = ()
+        self.alive = False
+        self.generation = 0
+        self.reception: Reception | None = None
+        self.parameters = ParameterSets()
+        self.broker = KeyFrameBroker(means_for(()))
+        self.losses = Losses(repair=False)
+        self.mapping: tuple[int, int, float] | None = None  # NTP, RTP, when it came: the latest sender report
+        self.last_at = 0.0
+        self.last_orientation: int | None = None
+        self.lost_before = 0  # by receptions that ended
+        self.packets = self.octets = self.malformed = self.wrong_payload_type = self.key_frames = 0
+        self.sequence = self.timestamp = self.sets = 0
+        self.marker = self.late = self.idr = self.starts = False
+        self.orientation: int | None = None
+        self.payload: Buffer = b""
+        self._format: VideoFormat | None = None
+        self._payload_type = -1
+        self._orientation_id: int | None = None
+        self._sprop: tuple[bytes, ...] = ()
+        self._suspect: bytes | None = None
+        self._suspect_key = (0, 0)
+
+    def configure(self, negotiated: VideoFormat) -> None:
+        """Take what was negotiated (again). Parameter sets learned in-band stay unless SDP brings other ones."""
+        self._format = negotiated
+        self._payload_type = negotiated.payload_type
+        self._orientation_id = negotiated.orientation_id
+        self.broker.set_means(means_for(negotiated.feedback))
+        self.losses = Losses(repair="nack" in negotiated.feedback)
+        if negotiated.parameter_sets != self._sprop:
+            self._sprop = negotiated.parameter_sets
+            for nal in negotiated.parameter_sets:
+                self.parameters.learn(nal)
+
+    def stop(self) -> None:
+        """The participant sends no more for now; the next packet begins anew."""
+        self.alive = False
+        self.broker.seen(float("inf"))
+        self.losses.clear()
+        self.mapping = None
+        self.generation += 1
+
+    @property
+    def ssrc(self) -> int | None:
+        """The SSRC in force."""
+        return self.reception.ssrc if self.reception else None
+
+    @property
+    def lost(self) -> int:
+        """Packets missing over all SSRCs that the participant used."""
+        return self.lost_before + (self.reception.lost if self.reception else 0)
+
+    def plausible(self, data: Buffer) -> bool:
+        """Whether a datagram can be a packet of this stream; asked before its source is believed."""
+        return payload_bounds(data) is not None and data[1] & 0x7F == self._payload_type
+
+    # ---- packets in -------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytearray | memoryview | bytes, now: float) -> None:
+        """Take one RTP packet from the participant; hands it to the watchers."""
+        if len(data) < HEADER_SIZE:
+            self.malformed += 1
+            return
+        first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+        start, end = HEADER_SIZE, len(data)
+        if first != VERSION:
+            bounds = payload_bounds(data)
+            if bounds is None:
+                self.malformed += 1
+                return
+            start, end = bounds
+        wrong = second & 0x7F != self._payload_type
+        if wrong:
+            self.wrong_payload_type += 1
+        reception = self.reception
+        if reception is None or reception.ssrc != ssrc:
+            if wrong or not self._adopt(data, sequence, ssrc, now):
+                return
+            reception = self.reception
+            assert reception is not None
+        order, extended = reception.order(sequence)
+        if order is not Order.NEXT:
+            if order is Order.JUMP:
+                if not wrong:
+                    self._jumped(data, sequence, ssrc, now)
+                return
+            self._disordered(order, extended, reception, now)
+        elif self._suspect is not None:
+            self._suspect = None
+        reception.count(extended, timestamp, now)
+        self.packets += 1
+        self.octets += end - start
+        self.last_at = now
+        self.sequence = extended
+        self.timestamp = timestamp
+        self.marker = second >= 0x80
+        self.late = order is Order.LATE
+        self.idr = self.starts = False
+        self.sets = 0
+        self.orientation = None
+        if wrong or start == end:
+            self.payload = b""
+        else:
+            if not self.alive:
+                self.alive = True
+                self.started()
+            self.payload = memoryview(data)[start:end]
+            self._look(data, first, now)
+        for watcher in self.watchers:
+            watcher.forward(self, now)
+
+    def _look(self, data: Buffer, first: int, now: float) -> None:
+        """Find what matters in the packet in hand: key frames, parameter sets, orientation."""
+        if first & 0x10 and self._orientation_id is not None:
+            value = extension(data, self._orientation_id)
+            if value:
+                self.orientation = self.last_orientation = value[0]
+        kind = self.payload[0] & 0x1F
+        if kind == h264.SLICE or (kind == h264.FU_A and len(self.payload) > 1 and not self.payload[1] & 0x80):
+            return  # by far the most packets: a slice of an ordinary picture, or the middle of a fragmented one
+        for unit, begins in h264.slices(self.payload):
+            if unit == h264.IDR:
+                self.idr = True
+                self.starts = self.starts or (begins and not self.late)
+            elif unit == h264.SPS:
+                self.sets |= SPS_SEEN
+            elif unit == h264.PPS:
+                self.sets |= PPS_SEEN
+        if self.sets:
+            for nal in h264.parameter_sets(self.payload):
+                self.parameters.learn(nal)
+        if self.starts:
+            self.key_frames += 1
+            self.broker.seen(now)
+            self.losses.clear()  # what was missing before it matters no more
+
+    def _disordered(self, order: Order, extended: int, reception: Reception, now: float) -> None:
+        if order is Order.LATE:
+            self.losses.arrived(extended)
+        else:
+            if not self.losses.gap(reception.highest + 1, extended - 1, now):
+                self.broker.want()
+            self.wake = True
+
+    # ---- a stream that begins anew ------------------------------------------------------------------------------
+
+    def _adopt(self, data: Buffer, sequence: int, ssrc: int, now: float) -> bool:
+        """Another SSRC: taken at once where nothing else comes, else when two of its packets came in a row."""
+        first: bytes | None = None
+        if self.alive:
+            first = self._held_back(data, sequence, ssrc)
+            if first is None:
+                return False
+        self._begin(ssrc, first, now)
+        return True
+
+    def _jumped(self, data: Buffer, sequence: int, ssrc: int, now: float) -> None:
+        """The sequence numbers jumped: believed when the next one follows."""
+        first = self._held_back(data, sequence, ssrc)
+        if first is not None:
+            self._begin(ssrc, first, now)
+            self.receive(data, now)
+
+    def _held_back(self, data: Buffer, sequence: int, ssrc: int) -> bytes | None:
+        """The packet right before this one, if it was held back; else this one is."""
+        if self._suspect is not None and self._suspect_key == (ssrc, sequence):
+            return self._suspect
+        self._suspect = bytes(data)
+        self._suspect_key = (ssrc, (sequence + 1) & 0xFFFF)
+        return None
+
+    def _begin(self, ssrc: int, first: bytes | None, now: float) -> None:
+        """A new reception; `first` was held back and comes before the packet at hand."""
+        self._suspect = None
+        self.lost_before = self.lost
+        self.reception = Reception(ssrc)
+        self.mapping = None
+        self.losses.clear()
+        self.generation += 1
+        self.wake = True
+        self.broker.want(burst=True)
+        if first is not None:
+            self.receive(first, now)
+
+    # ---- reports in ---------------------------------------------------------------------------------------------
+
+    def sender_report(self, report: SenderReport, now: float) -> None:
+        """Keep the source's NTP↔RTP mapping, if it is about this stream and fits the packets."""
+        reception = self.reception
+        if reception is None or report.ssrc != reception.ssrc:
+            return
+        reception.sender_report(report.ntp, now)
+        expected = self.timestamp + int((now - self.last_at) * 90_000)
+        if report.ntp and abs(timestamp_delta(report.rtp, expected & 0xFFFF_FFFF)) < _PLAUSIBLE:
+            self.mapping = (report.ntp, report.rtp, now)
+
+    def silent(self, now: float, times: RoomTimes) -> bool:
+        """Whether a stream that was alive has stopped."""
+        return self.alive and now - self.last_at >= times.silence_s

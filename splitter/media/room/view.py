@@ -1,0 +1,363 @@
+"""What one participant is shown: the slate or another one's stream, one SSRC out, cut over at key frames. No I/O.
+
+want(None)      the slate, at once
+want(stream)    what is shown stays until the stream's key frame begins; after `switch_limit_s` the slate steps in
+lose(stream)    the slate, at once, where that stream was shown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from splitter.media.room.outgoing import Outgoing
+from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Stream
+from splitter.media.room.times import RoomTimes
+from splitter.media.slate.still import Still
+from splitter.rtp import h264
+from splitter.rtp.packet import timestamp_delta
+from splitter.rtp.reorder import Held
+from splitter.rtp.repacketise import SingleUnits, Unit
+from splitter.rtp.rtcp import ReportBlock, SenderReport, ntp_time
+from splitter.sdp.video import VideoFormat
+
+NOTHING, SLATE = "none", "slate"
+_PAYLOAD_LIMIT = 1350 - 12 - 8  # a packet of 1350 bytes with the orientation extension
+_DATAGRAM_LIMIT = 65_000
+_ALL_SETS = SPS_SEEN | PPS_SEEN
+_PLAUSIBLE_S = 5.0  # how far a carried-on sender report may be from our own clock of the stream
+
+
+class View:
+    """One viewer.
+
+    Attributes:
+        out: the outgoing stream.
+        shown: "none", "slate" or the name of the participant that is shown.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_changed",
+        "_deadline",
+        "_generation",
+        "_group",
+        "_index",
+        "_key_at",
+        "_live",
+        "_orientation_due",
+        "_reason",
+        "_slate_due",
+        "_still",
+        "_stills",
+        "_times",
+        "_unit_sets",
+        "_unit_timestamp",
+        "_units",
+        "out",
+        "shown",
+    )
+
+    def __init__(
+        self,
+        out: Outgoing,
+        stills: Callable[[VideoFormat], Still],
+        changed: Callable[[str, str], None],
+        times: RoomTimes,
+    ) -> None:
+        """`changed` is told what is shown from now on, and why."""
+        self.out = out
+        self.shown = NOTHING
+        self._stills = stills
+        self._changed = changed
+        self._times = times
+        self._live: Stream | None = None
+        self._generation = 0
+        self._awaited: Stream | None = None
+        self._reason = ""
+        self._deadline: float | None = None
+        self._still: Still | None = None
+        self._slate_due: float | None = None
+        self._group = self._index = 0
+        self._key_at = float("-inf")
+        self._orientation_due = False
+        self._unit_timestamp = -1
+        self._unit_sets = 0
+        self._units: SingleUnits | None = None
+
+    # ---- what to show -------------------------------------------------------------------------------------------
+
+    def configure(self, negotiated: VideoFormat, now: float) -> None:
+        """Take what was negotiated (again); another payload type or mode takes effect with a key frame."""
+        before = self.out.format
+        self.out.configure(negotiated)
+        if before is None or before == negotiated:
+            return
+        if self._live is not None and before.packetization_mode != negotiated.packetization_mode:
+            self._await(self._live, self._reason, now)
+            self._generation = -1
+        if self._still is not None:
+            self._still = self._stills(negotiated)
+            self._restart_slate(now)
+
+    def want(self, stream: Stream | None, reason: str, now: float) -> None:
+        """Show a stream from its next key frame on, or (None) the slate at once."""
+        if stream is None:
+            self._release(self._awaited)
+            self._awaited = None
+            self._deadline = None
+            if self.shown != SLATE:
+                self._show_slate(reason, now)
+            return
+        if stream is self._awaited:
+            return
+        if stream is self._live and stream.generation == self._generation:
+            before, self._awaited = self._awaited, None
+            self._deadline = None
+            self._release(before)
+            return
+        if self.shown == NOTHING:
+            self._show_slate("waiting for a key frame of " + stream.name, now)
+        self._await(stream, reason, now)
+
+    def _await(self, stream: Stream, reason: str, now: float) -> None:
+        before, self._awaited = self._awaited, stream
+        self._release(before)
+        self._reason = reason
+        self._deadline = now + self._times.switch_limit_s if self._live is not None else None
+        if self not in stream.watchers:
+            stream.watchers = (*stream.watchers, self)
+        stream.broker.want(burst=True)
+
+    def _release(self, stream: Stream | None) -> None:
+        """Watch a stream no longer unless it is still shown or awaited."""
+        if stream is not None and stream is not self._live and stream is not self._awaited:
+            stream.watchers = tuple(watcher for watcher in stream.watchers if watcher is not self)
+
+    def lose(self, stream: Stream, reason: str, now: float) -> None:
+        """A stream ended: whoever was shown it sees the slate at once."""
+        if stream is self._awaited:
+            self._awaited = None
+            self._deadline = None
+            self._release(stream)
+        if stream is self._live:
+            self._show_slate(reason, now)
+
+    def pause(self) -> None:
+        """Nothing is sent for now."""
+        before = (self._live, self._awaited)
+        self._live = self._awaited = None
+        for stream in before:
+            self._release(stream)
+        self._deadline = self._slate_due = self._still = None
+        self._announce(NOTHING, "not receiving")
+
+    def key_frame_wanted(self, now: float) -> None:
+        """The viewer asks for a key frame of what it is shown (PLI, FIR, INFO)."""
+        for stream in (self._live, self._awaited):
+            if stream is not None:
+                stream.broker.want()
+        if self._still is not None:
+            at = self._key_at + self._times.slate_repeat_s
+            if at <= now:
+                self._restart_slate(now)
+            elif self._index:
+                self._group ^= 1
+                self._index = 0
+                self._slate_due = at
+
+    def _announce(self, shown: str, reason: str) -> None:
+        if shown != self.shown:
+            self.shown = shown
+            self._changed(shown, reason)
+
+    # ---- time -----------------------------------------------------------------------------------------------------
+
+    def next_timeout(self) -> float | None:
+        """When to call `on_timeout`."""
+        if self._deadline is None or self._slate_due is None:
+            return self._deadline if self._slate_due is None else self._slate_due
+        return min(self._deadline, self._slate_due)
+
+    def on_timeout(self, now: float) -> None:
+        """Give up waiting, or play the slate's next picture."""
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            name = self._awaited.name if self._awaited else "nobody"
+            self._show_slate(f"no key frame from {name} within {self._times.switch_limit_s:g} s", now)
+        if self._slate_due is not None and now >= self._slate_due:
+            self._play(now)
+
+    # ---- the slate ------------------------------------------------------------------------------------------------
+
+    def _show_slate(self, reason: str, now: float) -> None:
+        if self.out.format is None:
+            return
+        live, self._live = self._live, None
+        self._release(live)
+        self._deadline = None
+        self._units = None
+        self._still = self._stills(self.out.format)
+        self._announce(SLATE, reason)
+        self._restart_slate(now)
+
+    def _restart_slate(self, now: float) -> None:
+        self._group ^= 1
+        self._index = 0
+        self._play(now)
+
+    def _play(self, now: float) -> None:
+        """Send one access unit of the slate. Its orientation is upright, whatever was shown before."""
+        still = self._still
+        assert still is not None
+        group = still.groups[self._group]
+        units = group[self._index]
+        key = self._index == 0
+        if key:
+            self._key_at = now
+        timestamp = self.out.switch.tick(now)
+        last = len(units) - 1
+        for index, unit in enumerate(units):
+            marker = index == last
+            self.out.emit(self.out.switch.take(), timestamp, marker, unit, 0 if key and marker else None)
+        self._slate_due = now + still.interval_s
+        self._index += 1
+        if self._index == len(group):
+            self._index = 0
+            self._group ^= 1
+
+    # ---- packets ----------------------------------------------------------------------------------------------------
+
+    def forward(self, stream: Stream, now: float) -> None:
+        """The packet in hand of a stream that is shown or awaited."""
+        if (stream is not self._live or stream.generation != self._generation) and not self._cut(stream, now):
+            return
+        if self._units is not None:
+            self._forward_units(stream, now)
+            return
+        switch = self.out.switch
+        payload = stream.payload
+        if not payload:
+            switch.drop(stream.sequence)
+            return
+        if (stream.sets or stream.idr) and not stream.late:
+            self._sets_before(stream, now)
+        sequence = switch.map_sequence(stream.sequence)
+        if sequence is None:
+            return
+        timestamp = switch.translate(stream.timestamp) if stream.late else switch.map_timestamp(stream.timestamp, now)
+        orientation = stream.orientation
+        if self._orientation_due and (stream.marker or orientation is not None):
+            self._orientation_due = False
+            if orientation is None:
+                orientation = stream.last_orientation or 0
+        if len(payload) <= _PAYLOAD_LIMIT:
+            self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
+        else:
+            self._emit_large(stream, sequence, timestamp, orientation)
+
+    def _cut(self, stream: Stream, now: float) -> bool:
+        """Go over to a stream if its packet in hand begins a key frame. Returns whether it did."""
+        if stream is self._live and self._awaited is None:
+            self._await(stream, "the stream began anew", now)  # the last picture stands until the key frame comes
+            stream.wake = True
+        if not stream.starts or stream is not self._awaited:
+            return False
+        before, self._live = self._live, stream
+        self._awaited = None
+        self._release(before)
+        self._deadline = self._slate_due = self._still = None
+        self._generation = stream.generation
+        self._orientation_due = True
+        self._unit_timestamp = -1
+        mode = self.out.format.packetization_mode if self.out.format else 1
+        self._units = SingleUnits() if mode == 0 else None
+        self.out.switch.begin(stream.sequence, stream.timestamp, now)
+        self._announce(stream.name, self._reason)
+        return True
+
+    def _sets_before(self, stream: Stream, now: float) -> None:
+        """Put the parameter sets before a key frame whose access unit has not brought them."""
+        if stream.timestamp != self._unit_timestamp:
+            self._unit_timestamp = stream.timestamp
+            self._unit_sets = 0
+        self._unit_sets |= stream.sets
+        if not stream.idr or self._unit_sets == _ALL_SETS:
+            return
+        self._unit_sets = _ALL_SETS
+        timestamp = self.out.switch.map_timestamp(stream.timestamp, now)
+        for nal in stream.parameters.units():
+            self.out.emit(self.out.switch.insert(stream.sequence), timestamp, False, nal)
+
+    def _emit_large(self, stream: Stream, sequence: int, timestamp: int, orientation: int | None) -> None:
+        """A packet over the limit: a single NAL unit is fragmented, anything else goes as it came."""
+        payload = stream.payload
+        if stream.late or payload[0] & 0x1F >= h264.STAP_A:
+            self.out.oversize += 1
+            self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
+            return
+        pieces = h264.fragment(payload, _PAYLOAD_LIMIT)
+        for piece in pieces[:-1]:
+            self.out.emit(sequence, timestamp, False, piece)
+            sequence = self.out.switch.insert(stream.sequence + 1)
+        self.out.emit(sequence, timestamp, stream.marker, pieces[-1], orientation)
+
+    def _forward_units(self, stream: Stream, now: float) -> None:
+        """For a viewer of packetization-mode 0: single NAL units with numbers of our own."""
+        assert self._units is not None
+        if stream.orientation is not None:
+            self._orientation_due = True
+        held = Held(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
+        for unit in self._units.push(held, now):
+            self._emit_unit(stream, unit, now)
+
+    def _emit_unit(self, stream: Stream, unit: Unit, now: float) -> None:
+        switch = self.out.switch
+        timestamp = switch.map_timestamp(unit.timestamp, now)
+        if unit.gap or len(unit.payload) > _DATAGRAM_LIMIT:
+            switch.skip()
+        if unit.timestamp != self._unit_timestamp:
+            self._unit_timestamp = unit.timestamp
+            self._unit_sets = 0
+        kind = unit.payload[0] & 0x1F
+        if kind == h264.SPS:
+            self._unit_sets |= SPS_SEEN
+        elif kind == h264.PPS:
+            self._unit_sets |= PPS_SEEN
+        elif kind == h264.IDR and self._unit_sets != _ALL_SETS:
+            self._unit_sets = _ALL_SETS
+            for nal in stream.parameters.units():
+                self.out.emit(switch.take(), timestamp, False, nal)
+        if len(unit.payload) > _PAYLOAD_LIMIT:
+            self.out.oversize += 1
+            if len(unit.payload) > _DATAGRAM_LIMIT:
+                return
+        orientation = None
+        if unit.marker and self._orientation_due:
+            self._orientation_due = False
+            orientation = stream.last_orientation or 0
+        self.out.emit(switch.take(), timestamp, unit.marker, unit.payload, orientation)
+
+    # ---- reports ----------------------------------------------------------------------------------------------------
+
+    def sender_report(self, now: float, wall: float, blocks: tuple[ReportBlock, ...]) -> SenderReport | None:
+        """An SR with the source's own NTP↔RTP mapping in our timestamps; None where the source told none.
+
+        A mapping made up from arrival times would be worse than none: receivers delay the picture by its error.
+        """
+        switch = self.out.switch
+        ours = switch.clock(now)
+        if self._still is not None:
+            ntp, rtp = ntp_time(wall), ours
+        else:
+            mapping = self._live.mapping if self._live is not None else None
+            if mapping is None or self._live is None or self._live.generation != self._generation:
+                return None
+            elapsed = now - mapping[2]
+            rtp = switch.translate(mapping[1] + round(elapsed * 90_000))
+            apart = timestamp_delta(rtp, ours)
+            if elapsed > self._times.report_age_s or abs(apart) > _PLAUSIBLE_S * 90_000:
+                return None
+            ntp = (mapping[0] + int(elapsed * 0x1_0000_0000)) & 0xFFFF_FFFF_FFFF_FFFF
+        return SenderReport(
+            switch.ssrc, ntp, rtp, self.out.packets & 0xFFFF_FFFF, self.out.octets & 0xFFFF_FFFF, blocks
+        )

@@ -1,0 +1,194 @@
+"""NAL units in RTP payloads: look inside, take apart, put together (RFC 6184, modes 0 and 1). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from splitter.core.errors import PeerError
+from splitter.rtp.packet import Buffer
+
+SLICE, IDR, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9
+STAP_A, FU_A = 24, 28
+_TYPE = 0x1F
+_START, _END = 0x80, 0x40  # of the FU header
+_FIRST_MACROBLOCK = 0x80  # ue(v) of zero, the first field of a slice header: the slice begins its picture
+_NAL_LIMIT = 1 << 20  # bytes of one reassembled NAL unit; no level here allows a larger one
+
+
+def split_stap_a(payload: Buffer) -> list[memoryview]:
+    """The NAL units of an aggregation packet (RFC 6184 §5.7.1), as views into it.
+
+    Raises:
+        PeerError: empty, or a unit runs over the end.
+    """
+    view = memoryview(payload)
+    units = []
+    at = 1
+    while at < len(view):
+        if at + 2 > len(view):
+            raise PeerError("H.264: STAP-A cut off in a length")
+        size = view[at] << 8 | view[at + 1]
+        if size == 0 or at + 2 + size > len(view):
+            raise PeerError("H.264: STAP-A with an impossible unit length")
+        units.append(view[at + 2 : at + 2 + size])
+        at += 2 + size
+    if not units:
+        raise PeerError("H.264: STAP-A without a unit")
+    return units
+
+
+def carries_idr(payload: Buffer) -> bool:
+    """Whether a payload holds an IDR slice, or the start of one: single NAL unit, STAP-A or FU-A."""
+    return any(kind == IDR for kind, _ in slices(payload))
+
+
+def starts_idr(payload: Buffer) -> bool:
+    """Whether a payload holds the first slice of an IDR picture: the place where a viewer can begin."""
+    return any(kind == IDR and first for kind, first in slices(payload))
+
+
+def slices(payload: Buffer) -> Iterator[tuple[int, bool]]:
+    """The NAL units that begin in a payload: (type, whether its first macroblock is 0). Broken payloads give none."""
+    if not payload:
+        return
+    kind = payload[0] & _TYPE
+    if kind == FU_A:
+        if len(payload) > 2 and payload[1] & _START:
+            yield payload[1] & _TYPE, bool(payload[2] & _FIRST_MACROBLOCK)
+    elif kind == STAP_A:
+        try:
+            units = split_stap_a(payload)
+        except PeerError:
+            return
+        for unit in units:
+            yield unit[0] & _TYPE, len(unit) > 1 and bool(unit[1] & _FIRST_MACROBLOCK)
+    elif 0 < kind < STAP_A:
+        yield kind, len(payload) > 1 and bool(payload[1] & _FIRST_MACROBLOCK)
+
+
+def parameter_sets(payload: Buffer) -> list[bytes]:
+    """The SPS and PPS in a payload: a single NAL unit or STAP-A; fragmented ones are not looked for."""
+    if not payload:
+        return []
+    kind = payload[0] & _TYPE
+    if kind in (SPS, PPS):
+        return [bytes(payload)]
+    if kind != STAP_A:
+        return []
+    try:
+        return [bytes(unit) for unit in split_stap_a(payload) if unit[0] & _TYPE in (SPS, PPS)]
+    except PeerError:
+        return []
+
+
+def split_annex_b(data: bytes) -> list[bytes]:
+    """The NAL units of a byte stream with start codes, as encoders give it (H.264 annex B)."""
+    return [unit for part in data.split(b"\x00\x00\x01") if (unit := part.rstrip(b"\x00"))]
+
+
+def packetise(units: Iterable[bytes], mode: int, limit: int) -> list[bytes]:
+    """Put the NAL units of one access unit into RTP payloads.
+
+    Args:
+        units: NAL units without start codes, in order.
+        mode: packetization-mode of the receiver. In mode 0 each unit is one payload, however large.
+        limit: largest payload in bytes. In mode 1 larger units are fragmented, small neighbours aggregated.
+    """
+    if mode == 0:
+        return list(units)
+    payloads: list[bytes] = []
+    group: list[bytes] = []
+    size = 1
+    for unit in units:
+        if group and size + 2 + len(unit) > limit:
+            payloads.append(_aggregate(group))
+            group, size = [], 1
+        if len(unit) + 3 > limit:
+            payloads.extend([unit] if len(unit) <= limit else fragment(unit, limit))
+        else:
+            group.append(unit)
+            size += 2 + len(unit)
+    if group:
+        payloads.append(_aggregate(group))
+    return payloads
+
+
+def _aggregate(group: list[bytes]) -> bytes:
+    if len(group) == 1:
+        return group[0]
+    importance = max(unit[0] & 0x60 for unit in group)  # NRI: the highest of all (RFC 6184 §5.7)
+    return bytes((importance | STAP_A,)) + b"".join(len(unit).to_bytes(2) + unit for unit in group)
+
+
+def fragment(unit: Buffer, limit: int) -> list[bytes]:
+    """One NAL unit as FU-A payloads of about equal size, none over `limit` bytes (RFC 6184 §5.8)."""
+    indicator = unit[0] & 0x60 | FU_A
+    kind = unit[0] & _TYPE
+    body = memoryview(unit)[1:]
+    count = max(2, -(-len(body) // (limit - 2)))
+    step = -(-len(body) // count)
+    pieces = [body[at : at + step] for at in range(0, len(body), step)]
+    last = len(pieces) - 1
+    return [
+        bytes((indicator, (_START if index == 0 else 0) | (_END if index == last else 0) | kind)) + piece
+        for index, piece in enumerate(pieces)
+    ]
+
+
+class Depacketiser:
+    """Payloads in, whole NAL units out. Payloads come in the order of the stream; a gap is told with `gap`.
+
+    Attributes:
+        broken: units that were given up because a part was missing, and payloads that made no sense.
+    """
+
+    __slots__ = ("_parts", "_size", "broken")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] | None = None
+        self._size = 0
+        self.broken = 0
+
+    def gap(self) -> None:
+        """Packets are missing here: a unit in the making cannot be finished."""
+        if self._parts is not None:
+            self.broken += 1
+        self._parts = None
+
+    def push(self, payload: Buffer) -> list[Buffer]:
+        """Take one payload; returns the units it completes. What makes no sense is counted and dropped."""
+        kind = payload[0] & _TYPE if payload else 0
+        if kind == FU_A:
+            return self._fragment(payload)
+        self.gap()
+        if 0 < kind < STAP_A:
+            return [payload]
+        if kind == STAP_A:
+            try:
+                return list(split_stap_a(payload))
+            except PeerError:
+                pass
+        self.broken += 1
+        return []
+
+    def _fragment(self, payload: Buffer) -> list[Buffer]:
+        if len(payload) < 3:
+            self.broken += 1
+            return []
+        head = payload[1]
+        if head & _START:
+            self.gap()
+            self._parts = [bytes((payload[0] & 0xE0 | head & _TYPE,))]
+            self._size = 0
+        if self._parts is None:  # its start was lost
+            return []
+        self._parts.append(bytes(payload[2:]))
+        self._size += len(payload)
+        if self._size > _NAL_LIMIT:
+            self.gap()
+            return []
+        if not head & _END:
+            return []
+        unit = b"".join(self._parts)
+        self._parts = None
+        return [unit]

@@ -1,0 +1,122 @@
+"""What a receiver counts of one SSRC: loss, jitter, gaps (RFC 3550 §6.4.1, A.1, A.3, A.8). Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from splitter.rtp.rtcp import ReportBlock
+
+_DROPOUT = 3000  # packets forward that are still the same stream (RFC 3550 A.1)
+_MISORDER = 100  # packets back that are still a late one
+_MASK = 0xFFFF_FFFF
+
+
+class Order(Enum):
+    """How a packet stands to those before it."""
+
+    NEXT = "next"  # the one expected
+    GAP = "gap"  # packets are missing before it
+    LATE = "late"  # it was overtaken or sent again
+    JUMP = "jump"  # so far away that the source must have restarted
+
+
+class Reception:
+    """Counters of one received SSRC. Extended sequence numbers begin at one cycle, so that none is ever negative.
+
+    Attributes:
+        ssrc: whose packets these are.
+        highest: extended highest sequence number; 0 before the first packet.
+        received: packets, late and repeated ones included.
+        jitter: interarrival jitter in timestamp units.
+    """
+
+    __slots__ = (
+        "_before",
+        "_clock_rate",
+        "_expected_before",
+        "_first",
+        "_received_before",
+        "_report",
+        "_transit",
+        "highest",
+        "jitter",
+        "received",
+        "ssrc",
+    )
+
+    def __init__(self, ssrc: int, clock_rate: int = 90_000) -> None:
+        self.ssrc = ssrc
+        self.highest = 0
+        self.received = 0
+        self.jitter = 0.0
+        self._clock_rate = clock_rate
+        self._first = 0
+        self._before = 0  # highest before the latest gap
+        self._transit: float | None = None
+        self._expected_before = self._received_before = 0
+        self._report: tuple[int, float] | None = None
+
+    def order(self, sequence: int) -> tuple[Order, int]:
+        """Where a 16-bit sequence number stands, and its extended number. Counts nothing."""
+        highest = self.highest
+        if highest == 0:
+            return Order.NEXT, 0x1_0000 + sequence
+        step = ((sequence - highest + 0x8000) & 0xFFFF) - 0x8000
+        if step == 1:
+            return Order.NEXT, highest + 1
+        if 1 < step < _DROPOUT:
+            return Order.GAP, highest + step
+        if -_MISORDER <= step <= 0:
+            return Order.LATE, highest + step
+        return Order.JUMP, highest + step
+
+    def count(self, sequence: int, timestamp: int, now: float) -> None:
+        """Count a packet by its extended sequence number; `now` in seconds."""
+        if sequence > self.highest:
+            if self.highest == 0:
+                self._first = sequence
+            self.highest = sequence
+            self._spread(timestamp, now)
+        self.received += 1
+
+    def _spread(self, timestamp: int, now: float) -> None:
+        """Jitter as RFC 3550 A.8 has it; late packets are left out: they tell of retransmission, not of delay."""
+        transit = now * self._clock_rate - timestamp
+        before, self._transit = self._transit, transit
+        if before is not None:
+            change = abs(transit - before)
+            if change > 0x8000_0000:  # the timestamp wrapped
+                return
+            self.jitter += (change - self.jitter) / 16
+
+    @property
+    def expected(self) -> int:
+        """Packets that should have come."""
+        return self.highest - self._first + 1 if self.highest else 0
+
+    @property
+    def lost(self) -> int:
+        """Packets missing in all; never negative here."""
+        return max(0, self.expected - self.received)
+
+    @property
+    def jitter_ms(self) -> float:
+        """Jitter in milliseconds."""
+        return 1000 * self.jitter / self._clock_rate
+
+    def sender_report(self, ntp: int, now: float) -> None:
+        """Remember when the source's last SR came."""
+        self._report = (ntp >> 16 & _MASK, now)
+
+    def block(self, now: float) -> ReportBlock:
+        """A report block on what came since the last one (RFC 3550 A.3)."""
+        expected = self.expected - self._expected_before
+        lost = expected - (self.received - self._received_before)
+        self._expected_before, self._received_before = self.expected, self.received
+        fraction = min(255, (lost << 8) // expected) if expected > 0 and lost > 0 else 0
+        last, delay = 0, 0
+        if self._report is not None:
+            last, delay = self._report[0], int((now - self._report[1]) * 65536)
+        # Extended as on the wire: the first cycle is 0 (§6.4.1).
+        highest = max(0, self.highest - 0x1_0000) & _MASK
+        return ReportBlock(self.ssrc, fraction, self.expected - self.received, highest, int(self.jitter), last, delay)
