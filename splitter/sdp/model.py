@@ -178,8 +178,13 @@ class Media:
         """The formats of an RTP line, in order of preference.
 
         Static payload types need no rtpmap (RFC 3551 §6). A format that cannot be understood is left out: it may
-        not cost the others the call.
+        not cost the others the call. Worked out once: one negotiation asks a line for its codecs several times.
         """
+        if self._codecs is None:
+            object.__setattr__(self, "_codecs", self._read_codecs())
+        return self._codecs or ()
+
+    def _read_codecs(self) -> tuple[Codec, ...]:
         maps: dict[str, str] = {}
         parameters: dict[str, str] = {}
         for name, value in self.attributes:
