@@ -14,8 +14,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TextIO, TypeVar
 
+import aiohttp
+
 from splitter.core.clock import SystemClock
+from splitter.lab.gateway import GatewayFailed
 from splitter.lab.play import Check, play_once
+from splitter.lab.process import LabProcessEnded
 from splitter.lab.show import show_calls
 from splitter.lab.stage import Stage
 
@@ -50,17 +54,23 @@ class ProgressLine:
 
 
 async def run_once(progress: Callable[[str], None]) -> list[Check]:
-    """Start everything, play one call, end everything; the rows of the table."""
+    """Start everything, play one call, end everything; the rows of the table, the last one says if it could."""
     progress("starting the voice centre and the gateway")
     stage = Stage()
-    async with asyncio.timeout(_ONCE_LIMIT_S):
-        async with stage:
-            checks = await play_once(stage, progress)
-            log = stage.gateway.last_words() if not all(check.ok for check in checks) else ""
-        status = stage.gateway_status
+    checks: list[Check] = []
+    log = ""
+    try:
+        async with asyncio.timeout(_ONCE_LIMIT_S), stage:
+            try:
+                await play_once(stage, progress, checks)
+            finally:
+                log = stage.gateway.last_words()
+    except (GatewayFailed, LabProcessEnded, aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+        checks.append(Check("the demo runs to its end", False, str(error) or "it took too long"))
+    status = stage.gateway_status
     checks.append(Check("the gateway ends in order", status == 0, f"exit status {status} after SIGTERM"))
-    if log or status != 0:
-        progress(f"the end of the gateway's log:\n{log or '(empty)'}")
+    if not all(check.ok for check in checks):
+        progress(f"the end of the gateway's log:\n{log or '(empty)'}\n")
     return checks
 
 
@@ -123,6 +133,10 @@ def once(as_json_text: bool) -> int:
 
 def on() -> int:
     """`splitter demo`: returns the exit status."""
-    run(lambda: run_on(lambda text: print(text, flush=True)))
+    try:
+        run(lambda: run_on(lambda text: print(text, flush=True)))
+    except (GatewayFailed, LabProcessEnded, OSError) as error:
+        print(f"the demo cannot run: {error}", file=sys.stderr)
+        return 1
     print("all ended")
     return 0

@@ -26,6 +26,7 @@ _CONFIGURATION = """\
 [gateway]
 name = "splitter"
 control_socket = "{directory}/control.sock"
+max_calls = 20
 
 [network.access]          # towards the operator's SBC
 listen = ["udp:{access}", "tcp:{access}"]

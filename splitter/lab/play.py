@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from splitter.core.clock import SystemClock
@@ -43,16 +43,16 @@ class Play:
 
     stage: Stage
     progress: Progress
-    checks: list[Check] = field(default_factory=list)
+    checks: list[Check]
 
     def row(self, name: str, ok: bool, detail: str) -> None:
         """Add one row."""
         self.checks.append(Check(name, ok, detail))
 
 
-async def play_once(stage: Stage, progress: Progress) -> list[Check]:
-    """Play one call. Whatever fails is a row that says so; what depends on it is still tried."""
-    play = Play(stage, progress)
+async def play_once(stage: Stage, progress: Progress, checks: list[Check]) -> None:
+    """Play one call and add its rows to `checks`. What fails is a row that says so; what can still be tried is."""
+    play = Play(stage, progress, checks)
     before = await _live(stage)
     handset = await stage.handset(HandsetSettings(listen_hz=(QUEUE_HZ, AGENT_HZ)))
     seat = await stage.seat(SeatSettings())
@@ -67,7 +67,6 @@ async def play_once(stage: Stage, progress: Progress) -> list[Check]:
     if call.state == "confirmed":
         await _conversation(play, handset, seat, invite)
     await _end(play, handset, before)
-    return play.checks
 
 
 async def _early(play: Play, handset: Handset) -> dict[str, Any] | None:
@@ -213,15 +212,16 @@ async def _end(play: Play, handset: Handset, before: dict[str, int]) -> None:
 async def _live(stage: Stage) -> dict[str, int]:
     """What the gateway holds now: its own counts, and its open UDP ports as the kernel sees them."""
     status = await stage.gateway.get("/v1/status")
-    live = status.get("live", status)
-    counts = {name: int(count) for name, count in live.items() if name in _COUNTED}
+    told = {**status, **status.get("held", {})}
+    counts = {name: int(told[name]) for name in _HELD if name in told}
     ports = udp_ports(stage.gateway.pid)
     if ports is not None:
-        counts["UDP sockets"] = len(ports)
+        counts["UDP ports"] = len(ports)
     return counts
 
 
-_COUNTED = ("calls", "dialogs", "relays", "rooms", "ports", "tasks", "participants")
+# Not transactions: those of UDP rest for 32 s after a call (RFC 3261 §17.1.2.2, timers J and H).
+_HELD = ("calls", "legs", "dialogs", "owners", "relays", "rooms", "participants", "ports", "tasks")
 
 
 def _responses(handset: Handset) -> str:
