@@ -1,0 +1,80 @@
+"""The command line. Commands are loaded when they are used, so that `splitter calls` starts without media and SIP.
+
+Layout, one file per group:
+    run.py     run: the gateway itself
+    check.py   check: a configuration
+    calls.py   calls, call, hangup
+    trace.py   trace
+    status.py  status
+    demo.py    demo: the gateway with simulated neighbours
+    door.py    talks to the running gateway over its control socket
+    text.py    tables, times and exit codes
+
+Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from splitter import __version__
+
+# command → (module:attribute, help). The help stands here, so that `splitter --help` loads nothing.
+COMMANDS = {
+    "run": ("splitter.cli.run:run", "Run the gateway with a configuration file."),
+    "check": ("splitter.cli.check:check", "Check a configuration file; name every problem, its line and the remedy."),
+    "status": ("splitter.cli.status:status", "Show how the gateway is doing."),
+    "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),
+    "call": ("splitter.cli.calls:call", "Show one call and its legs."),
+    "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
+    "hangup": ("splitter.cli.calls:hangup", "End a call."),
+    "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--socket",
+    "socket_path",
+    envvar="SPLITTER_SOCKET",
+    metavar="PATH",
+    help="Control socket of the gateway; by default that of the configuration file.",
+)
+@click.option(
+    "--config",
+    "config_path",
+    envvar="SPLITTER_CONFIG",
+    metavar="FILE",
+    default="/etc/splitter/splitter.toml",
+    show_default=True,
+    help="Configuration file that names the control socket.",
+)
+@click.version_option(__version__, prog_name="splitter")
+@click.pass_context
+def main(ctx: click.Context, socket_path: str | None, config_path: str) -> None:
+    """Gives an existing voice call centre video.
+
+    A call is named by its id, the beginning of it, or its short code.
+    """
+    ctx.obj = (socket_path, config_path)

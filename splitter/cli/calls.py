@@ -1,0 +1,116 @@
+"""splitter calls, call, hangup: what calls there are, one of them, and its end."""
+
+from __future__ import annotations
+
+import time
+
+import click
+import msgspec
+
+from splitter.calls.view import CallView, LegView
+from splitter.cli.door import Refused, open_door
+from splitter.cli.text import clock, fail, span, table
+
+
+class CallList(msgspec.Struct):
+    """The answer to /v1/calls and /v1/search."""
+
+    calls: list[CallView]
+
+
+@click.command()
+@click.option("--ended", is_flag=True, help="Calls that ended, the newest first, instead of those alive.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
+@click.pass_context
+def calls(ctx: click.Context, ended: bool, limit: int, as_json: bool) -> None:
+    """List the calls that are alive, or those that ended."""
+    try:
+        found = open_door(ctx).get(CallList, "calls", limit=limit, ended=int(ended)).calls
+    except Refused as error:
+        fail(str(error))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    elif not found:
+        click.echo("no call has ended yet" if ended else "no calls")
+    else:
+        click.echo(_ended_table(found) if ended else _live_table(found))
+
+
+def _live_table(found: list[CallView]) -> str:
+    titles = ("ID", "CODE", "STATE", "FOR", "CALLER", "CALLED", "CENTRE", "CALLER SEES", "LEGS")
+    return table(titles, [_live_row(view) for view in found])
+
+
+def _live_row(view: CallView) -> tuple[str, ...]:
+    age = span(time.time() - view.started_at)
+    legs = ", ".join(leg.name for leg in view.legs if leg.state != "ended")
+    numbers = (view.caller, view.called)
+    return (view.call_id, view.short_code, view.state, age, *numbers, view.route or "-", view.showing, legs)
+
+
+def _ended_table(found: list[CallView]) -> str:
+    titles = ("ID", "STARTED", "TALKED", "CALLER", "CALLED", "CENTRE", "STATUS", "ENDED BECAUSE")
+    return table(titles, [_ended_row(view) for view in found])
+
+
+def _ended_row(view: CallView) -> tuple[str, ...]:
+    end = (str(view.end_status or "-"), view.end_reason)
+    return (view.call_id, clock(view.started_at), _talk_time(view), view.caller, view.called, view.route or "-", *end)
+
+
+def _talk_time(view: CallView) -> str:
+    if view.answered_at is None or view.ended_at is None:
+        return "-"
+    return span(view.ended_at - view.answered_at)
+
+
+@click.command()
+@click.argument("reference", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def call(ctx: click.Context, reference: str, as_json: bool) -> None:
+    """Show one call and its legs. ID may be shortened, or be the short code."""
+    try:
+        view = open_door(ctx).get(CallView, "calls", reference)
+    except Refused as error:
+        fail(str(error))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(view)))
+        return
+    for title, value in _facts(view):
+        click.echo(f"{title:<12}{value}")
+    click.echo()
+    click.echo(table(("LEG", "STATE", "TRUNK", "PEER", "AUDIO", "VIDEO", "CALL-ID"), [_leg(leg) for leg in view.legs]))
+
+
+def _facts(view: CallView) -> list[tuple[str, str]]:
+    facts = [
+        ("call", f"{view.call_id}  (short code {view.short_code})"),
+        ("state", view.state),
+        ("caller", view.caller),
+        ("called", view.called),
+        ("centre", view.route or "-"),
+        ("caller sees", view.showing),
+        ("started", clock(view.started_at)),
+        ("answered", clock(view.answered_at)),
+    ]
+    if view.ended_at is not None:
+        facts.append(("ended", f"{clock(view.ended_at)}, {view.end_status or 'no status'}: {view.end_reason}"))
+    return facts
+
+
+def _leg(leg: LegView) -> tuple[str, ...]:
+    return (leg.name, leg.state, leg.trunk, leg.peer, leg.audio or "-", leg.video or "-", leg.sip_call_id)
+
+
+@click.command()
+@click.argument("reference", metavar="ID")
+@click.pass_context
+def hangup(ctx: click.Context, reference: str) -> None:
+    """End a call: BYE or a final response to all its legs."""
+    try:
+        answer = msgspec.json.decode(open_door(ctx).read("DELETE", "calls", reference), type=dict[str, str])
+    except Refused as error:
+        fail(str(error))
+    click.echo(f"hanging up {answer['call_id']}")

@@ -1,0 +1,49 @@
+"""splitter check: is this configuration right, and if not, what exactly is wrong."""
+
+from __future__ import annotations
+
+import click
+
+from splitter.cli.text import fail
+from splitter.config.load import load
+from splitter.config.model import Settings
+from splitter.core.errors import ConfigError
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+def check(file: str) -> None:
+    """Check a configuration file. Prints every problem as FILE:LINE: key: what is wrong; remedy."""
+    try:
+        settings = load(file)
+    except ConfigError as error:
+        click.echo("\n".join(error.problems), err=True)
+        count = len(error.problems)
+        fail(f"{count} problem{'' if count == 1 else 's'}")
+    click.echo(f"{file}: good")
+    for title, value in summary(settings):
+        click.echo(f"  {title:<10}{value}")
+
+
+def summary(settings: Settings) -> list[tuple[str, str]]:
+    """What the configuration says, in a few lines."""
+    lines = []
+    for network in settings.networks.values():
+        listeners = ", ".join(f"{listener.transport} {listener.address}" for listener in network.listeners)
+        told = f", told as {network.advertised_address}" if network.advertised_address else ""
+        lines.append(("network", f"{network.name}: SIP on {listeners}; media on {network.media_address}{told}"))
+    for trunk in settings.trunks.values():
+        where = f" at {trunk.transport} {trunk.address}" if trunk.address else ""
+        trust = ", trusted" if trunk.trusted else ""
+        lines.append(("trunk", f"{trunk.name}: {trunk.role} on network {trunk.network}{where}{trust}"))
+    for route in settings.routes:
+        number = f" as {route.number}" if route.number else ""
+        lines.append(("route", f"{route.called.pattern} → {', then '.join(route.trunks)}{number}"))
+    media, store = settings.media, settings.store
+    workers = f"{media.workers} workers" if media.workers else "a worker per core"
+    lines.append(("media", f"{workers}, ports {media.first_port}–{media.last_port}"))
+    lines.append(("calls", f"{settings.calls.max_calls} at most"))
+    lines.append(("store", f"{store.path}, {store.max_age_days:g} days, {store.max_size_mb} MB"))
+    lines.append(("metrics", f"http://{settings.telemetry.metrics}/metrics" if settings.telemetry.metrics else "off"))
+    lines.append(("control", settings.control_socket))
+    return lines

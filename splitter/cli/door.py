@@ -1,0 +1,141 @@
+"""The command line's end of the control socket: HTTP over a Unix socket, with the standard library alone. Does I/O.
+
+aiohttp would take longer to import than most commands take to run.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import tomllib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import click
+import msgspec
+
+from splitter.cli.text import NOT_RUNNING, fail
+
+T = TypeVar("T")
+DEFAULT_SOCKET = "/run/splitter/control.sock"  # as in splitter.config.model, which would import the whole configuration
+ANSWER_LIMIT_S = 10.0
+# A follower is sent an empty line every few seconds; longer silence than this means the gateway hangs.
+SILENCE_LIMIT_S = 45.0
+
+
+class Refused(Exception):
+    """The gateway answered with an error.
+
+    Attributes:
+        status: of HTTP.
+        code: such as "no-such-call".
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("splitter", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Door:
+    """Requests to the running gateway.
+
+    Args:
+        path: of its control socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def get(self, kind: type[T], *parts: str, **query: str | int | None) -> T:
+        """GET /v1/PARTS and decode the answer as `kind`."""
+        return msgspec.json.decode(self.read("GET", *parts, **query), type=kind)
+
+    def read(self, method: str, *parts: str, **query: str | int | None) -> bytes:
+        """One request and the bytes of its answer; leaves the program where the gateway is not running.
+
+        Raises:
+            Refused: the gateway answered with an error.
+        """
+        with closing(self._connect(ANSWER_LIMIT_S)) as connection:
+            return self._send(connection, method, parts, query).read()
+
+    def lines(self, *parts: str, **query: str | int | None) -> Iterator[bytes]:
+        """A stream of lines, as they come; empty ones left out."""
+        with closing(self._connect(SILENCE_LIMIT_S)) as connection:
+            response = self._send(connection, "GET", parts, query)
+            while line := self._line(response):
+                if line.strip():
+                    yield line
+
+    # ---- inner ---------------------------------------------------------------------------------------------------
+
+    def _connect(self, timeout: float) -> _Connection:
+        connection = _Connection(self.path, timeout)
+        try:
+            connection.connect()
+        except PermissionError:
+            fail(f"no permission to use {self.path}; run as root or as a member of its group", NOT_RUNNING)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            fail(f"splitter is not running: {self.path}: {reason} (another socket? --socket PATH)", NOT_RUNNING)
+        return connection
+
+    def _send(
+        self, connection: _Connection, method: str, parts: tuple[str, ...], query: dict[str, Any]
+    ) -> http.client.HTTPResponse:
+        path = "/v1/" + "/".join(quote(part, safe="") for part in parts)
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        try:
+            connection.request(method, f"{path}?{asked}" if asked else path)
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            fail(f"splitter does not answer on {self.path}: {error or type(error).__name__}", NOT_RUNNING)
+        if response.status >= 400:
+            raise _refusal(response)
+        return response
+
+    def _line(self, response: http.client.HTTPResponse) -> bytes:
+        try:
+            return response.readline()
+        except (OSError, http.client.HTTPException) as error:
+            fail(f"the trace broke off: {error or type(error).__name__}", NOT_RUNNING)
+
+
+def _refusal(response: http.client.HTTPResponse) -> Refused:
+    body = response.read()
+    try:
+        error = json.loads(body)["error"]
+        return Refused(response.status, error["code"], error["message"])
+    except (ValueError, KeyError, TypeError):
+        return Refused(response.status, "error", f"HTTP {response.status}: {body[:200].decode(errors='replace')}")
+
+
+def open_door(ctx: click.Context) -> Door:
+    """The gateway that the options name: --socket, else the configuration file's, else the default."""
+    socket_path, config_path = ctx.find_root().obj
+    return Door(socket_path or _configured(Path(config_path)) or DEFAULT_SOCKET)
+
+
+def _configured(file: Path) -> str | None:
+    """gateway.control_socket of a configuration file; None where it cannot be had: `splitter check` tells why."""
+    try:
+        value = tomllib.loads(file.read_text(encoding="utf-8"))["gateway"]["control_socket"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(file.resolve().parent / value) if isinstance(value, str) else None

@@ -1,0 +1,55 @@
+"""splitter status: how the gateway is doing, at a glance."""
+
+from __future__ import annotations
+
+import time
+
+import click
+import msgspec
+
+from splitter.cli.door import Refused, open_door
+from splitter.cli.text import clock, fail, span
+
+
+class Status(msgspec.Struct):
+    """The answer to /v1/status; see splitter.web.ports.GatewayStatus."""
+
+    name: str
+    version: str
+    state: str
+    started_at: float
+    calls: int
+    max_calls: int
+    transactions: int
+    workers: tuple[int, int]
+    networks: list[str]
+    alarms: list[str]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show how the gateway is doing. Exit code 1 while there is an alarm."""
+    try:
+        found = open_door(ctx).get(Status, "status")
+    except Refused as error:
+        fail(str(error))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    else:
+        _print(found)
+    if found.alarms:
+        raise click.exceptions.Exit(1)
+
+
+def _print(found: Status) -> None:
+    click.echo(f"{found.name} {found.version}: {found.state}")
+    click.echo(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
+    click.echo(f"{'calls':<14}{found.calls} of {found.max_calls}")
+    click.echo(f"{'transactions':<14}{found.transactions}")
+    click.echo(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
+    for network in found.networks:
+        click.echo(f"{'listens':<14}{network}")
+    for alarm in found.alarms:
+        click.secho(f"{'ALARM':<14}{alarm}", fg="red")

@@ -1,0 +1,92 @@
+"""splitter trace: what happened to a call, over all its legs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import click
+import msgspec
+
+from splitter.cli.calls import CallList
+from splitter.cli.door import Door, Refused, open_door
+from splitter.cli.text import fail
+from splitter.telemetry import golden
+from splitter.telemetry.ladder import Ladder, legs_of
+from splitter.telemetry.trace import TraceEvent
+
+# Seats may join while we follow; this many get a column before they do.
+_SEATS_EXPECTED = ("seat-1",)
+
+
+@click.command()
+@click.argument("reference", metavar="ID|NUMBER")
+@click.option("--raw", is_flag=True, help="Whole messages, in the format that tests replay.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the call ends.")
+@click.option("--json", "as_json", is_flag=True, help="One event per line; messages in words, or with --raw in base64.")
+@click.option("--width", type=click.IntRange(60), help="Wrap at this column; by default the terminal's width.")
+@click.pass_context
+def trace(ctx: click.Context, reference: str, raw: bool, follow: bool, as_json: bool, width: int | None) -> None:
+    """Show what happened to a call, over all its legs, as a ladder.
+
+    ID may be shortened, or be the short code. A NUMBER, caller or called, names its latest call.
+    """
+    door = open_door(ctx)
+    try:
+        call_id = _resolve(door, reference)
+        lines = door.lines("calls", call_id, "trace", raw=int(raw or not as_json), follow=int(follow))
+        if as_json:
+            _echo(line.decode().rstrip("\n") for line in lines)
+            return
+        events = (msgspec.json.decode(line, type=TraceEvent) for line in lines)
+        _echo(_raw(events) if raw else _ladder(events, follow, width))
+    except Refused as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        pass  # how --follow ends
+
+
+def _resolve(door: Door, reference: str) -> str:
+    """The id of the call that is meant: by id or short code, else the latest from or to the number."""
+    try:
+        found = msgspec.json.decode(door.read("GET", "calls", reference))
+        return str(found["call_id"])
+    except Refused as error:
+        if error.code != "no-such-call":
+            raise
+        calls = door.get(CallList, "search", number=reference, limit=1).calls
+        if not calls:
+            fail(f"there is no call {reference}, and none from or to this number")
+        return calls[0].call_id
+
+
+def _raw(events: Iterable[TraceEvent]) -> Iterator[str]:
+    yield golden.FIRST_LINE
+    for event in events:
+        yield golden.dump_event(event).rstrip("\n")
+
+
+def _ladder(events: Iterator[TraceEvent], follow: bool, width: int | None) -> Iterator[str]:
+    """Lines of the ladder. Its columns must be known before its first line, so only --follow has to guess them."""
+    if follow:
+        legs = [*legs_of(()), *_SEATS_EXPECTED]
+    else:
+        whole = list(events)
+        legs, events = legs_of(whole), iter(whole)
+    first = next(events, None)
+    if first is None:
+        fail("nothing is kept of this call")
+    terminal = sys.stdout.isatty()
+    if width is None and terminal:
+        width = shutil.get_terminal_size().columns
+    ladder = Ladder(legs, width, colour=terminal)
+    yield ladder.header()
+    for event in chain([first], events):
+        yield from ladder.lines(event)
+
+
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line, color=True)  # we decided on colour ourselves

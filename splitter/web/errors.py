@@ -1,0 +1,68 @@
+"""The one JSON shape of an error, and the border where unexpected ones stop. Does no I/O.
+
+{"error": {"status": 404, "code": "no-such-call", "message": "there is no call 7kq2"}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from splitter.core.errors import SplitterError
+from splitter.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiError(Exception):
+    """A handler's refusal.
+
+    Attributes:
+        status: of HTTP.
+        code: for programs, stable: "no-such-call".
+        message: for people.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def json_response(value: object, status: int = 200) -> web.Response:
+    """Any value that msgspec encodes, as JSON."""
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def error_response(error: ApiError) -> web.Response:
+    """The shape above."""
+    body = {"status": error.status, "code": error.code, "message": error.message}
+    return json_response({"error": body}, error.status)
+
+
+@web.middleware
+async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Each request ends here: errors get their shape, unexpected ones the log, all of them the metric."""
+    try:
+        response = await handler(request)
+    except ApiError as error:
+        response = error_response(error)
+    except web.HTTPException as error:
+        code = (error.reason or "error").lower().replace(" ", "-")
+        response = error_response(ApiError(error.status, code, f"{request.method} {request.path}: {error.reason}"))
+    except SplitterError as error:  # what is down is not a bug: the store, mostly
+        response = error_response(ApiError(503, "unavailable", str(error)))
+    except ConnectionError:
+        raise  # the client went away in the middle of a stream; there is nobody to answer
+    except Exception:
+        log.exception("API request failed", method=request.method, path=request.path)
+        response = error_response(ApiError(500, "internal", "the gateway failed on this request; its log says why"))
+    route = request.match_info.route.resource
+    metrics.API_REQUESTS.labels(route.canonical if route else "other", response.status).inc()
+    return response

@@ -1,0 +1,79 @@
+"""What the API needs of the rest of the program, as Protocols; `splitter.app` hands the real ones in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from splitter.calls.view import CallView
+from splitter.telemetry.trace import Subscription, TraceEvent
+
+
+class Calls(Protocol):
+    """The calls that are alive."""
+
+    def list(self) -> list[CallView]: ...
+
+    def get(self, call_id: str) -> CallView | None: ...
+
+    def hangup(self, call_id: str, reason: str) -> bool:
+        """Ask for the end of a call; False where there is no such call."""
+        ...
+
+
+class Archive(Protocol):
+    """The calls and traces that were kept; see `splitter.store.Store`. Raises SplitterError when it cannot be read."""
+
+    async def flush(self, limit_s: float = 1.0) -> bool: ...
+
+    async def calls(self, limit: int = 50, before: float | None = None) -> list[bytes]: ...
+
+    async def find(self, reference: str, limit: int = 10) -> list[bytes]: ...
+
+    async def search(self, number: str, limit: int = 50) -> list[bytes]: ...
+
+    async def trace(self, call_id: str) -> list[TraceEvent]: ...
+
+
+class Live(Protocol):
+    """Trace events as they happen; see `splitter.telemetry.Recorder`."""
+
+    def subscribe(self, call_id: str) -> AbstractContextManager[Subscription]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """How the gateway is doing.
+
+    Attributes:
+        state: "starting", "running" or "draining".
+        started_at: seconds since the Unix epoch.
+        calls, max_calls: alive now, and the limit.
+        transactions: SIP transactions alive now.
+        workers: media workers that are up, of how many.
+        networks: what is listened on, such as "access udp 10.0.0.5:5060".
+        alarms: what is wrong now, in plain words; empty when nothing is.
+    """
+
+    name: str
+    version: str
+    state: str
+    started_at: float
+    calls: int
+    max_calls: int
+    transactions: int = 0
+    workers: tuple[int, int] = (0, 0)
+    networks: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything the API is made over."""
+
+    calls: Calls
+    archive: Archive
+    live: Live
+    status: Callable[[], GatewayStatus]

@@ -1,0 +1,111 @@
+"""Opens the API's Unix socket and the listener of /metrics. Does I/O."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from splitter.core.errors import LocalError
+from splitter.core.net import Address
+from splitter.telemetry import metrics
+from splitter.web.api import build
+from splitter.web.ports import Ports
+
+SOCKET_MODE = 0o660  # whoever may write to it may hang up calls: the service's user and group
+CLOSING_S = 1.0  # followers of a trace do not hold up a restart
+
+log = structlog.get_logger(__name__)
+
+
+class Server:
+    """The HTTP doors.
+
+    Args:
+        control_socket: path of the Unix socket.
+        metrics_address: where /metrics is served; None for nowhere.
+        ports: the rest of the program.
+    """
+
+    def __init__(self, control_socket: str, metrics_address: Address | None, ports: Ports) -> None:
+        self._path = Path(control_socket)
+        self._metrics_address = metrics_address
+        self._runner = _runner(build(ports))
+        self._metrics_runner = _runner(_metrics_app())
+        self._inode = 0
+
+    async def start(self) -> None:
+        """Open both.
+
+        Raises:
+            LocalError: the control socket cannot be opened, or another instance has it. A metrics port that is taken
+                is an alarm only: it must not keep the gateway from its calls.
+        """
+        sock = _open_unix(self._path)
+        self._inode = self._path.stat().st_ino
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock).start()
+        if self._metrics_address is None:
+            return
+        await self._metrics_runner.setup()
+        try:
+            await web.TCPSite(self._metrics_runner, *self._metrics_address).start()
+        except OSError as error:
+            log.error("metrics cannot be served; calls go on", address=str(self._metrics_address), error=str(error))
+
+    async def stop(self) -> None:
+        """Close both; the socket file is removed if it is still ours."""
+        await self._runner.cleanup()
+        await self._metrics_runner.cleanup()
+        try:
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+        except OSError:
+            pass  # systemd removed the directory, or a successor put its own socket there
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_S)
+
+
+def _metrics_app() -> web.Application:
+    async def serve(request: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/metrics", serve)
+    return app
+
+
+def _open_unix(path: Path) -> socket.socket:
+    """A socket that nobody can connect to before its mode is set: bind, chmod, and only then (in SockSite) listen."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(path)
+        sock.bind(str(path))
+        path.chmod(SOCKET_MODE)
+    except OSError as error:
+        sock.close()
+        raise LocalError(f"the control socket {path} cannot be opened: {error.strerror or error}") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale(path: Path) -> None:
+    """A socket file that nobody listens on was left behind by a crash."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError as error:
+            if error.errno == errno.ECONNREFUSED and path.is_socket():
+                path.unlink()
+            return
+    raise LocalError(f"another splitter listens on {path}; stop it first, or set another gateway.control_socket")
