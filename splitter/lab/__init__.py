@@ -1,0 +1,23 @@
+"""Simulated neighbours of the gateway: a handset behind an SBC, a voice centre, an agent's seat. For demo, tests, bench.
+
+Glossary:
+    party       who has media: a handset (tone and picture) or a seat (picture alone)
+    picture     a test picture: sender, frame counter and clock in large blocks that survive coding and scaling
+    sight       what a receiver saw, as scenes: still (the slate), sender N, black
+    hearing     which tones a listener heard, and for how long
+    stage       the gateway and its neighbours, started and ended together
+
+Layout, from the bottom up:
+    picture.py  sight.py      draw, read and judge test pictures                                       pure
+    tone.py                   tones, G.711, Goertzel                                                   pure
+    wire.py  payload.py       RTP, RTCP and H.264 payloads, of the lab's own: see there why            pure
+    codec.py                  H.264 with PyAV                                                          pure
+    ports.py  audio.py  video.py       streams over UDP                                                I/O
+    offers.py                 session descriptions as an SBC and a SIP video client write them         pure
+    agent.py  agent_call.py   a SIP user agent on splitter.sip and splitter.transport                  I/O
+    party.py                  offers and answers of a party, and the streams that follow them          I/O
+    handset.py  seat.py       the parties                                                              I/O
+    centre.py                 the voice centre: a process of its own, on pjsua2, an independent stack  I/O
+    process.py  gateway.py    the centre and the gateway as child processes                            I/O
+    stage.py  play.py  show.py  demo.py    `splitter demo`                                             I/O
+"""

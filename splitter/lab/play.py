@@ -205,8 +205,10 @@ async def _end(play: Play, handset: Handset, before: dict[str, int]) -> None:
         left = await _live(play.stage)
     more = {what: (count, before.get(what, 0)) for what, count in left.items() if count != before.get(what, 0)}
     kept = ", ".join(f"{what} {now} (before the call {was})" for what, (now, was) in more.items())
+    untold = ", ".join(what for what in _MUST_TELL if what not in left)
     words = ", ".join(f"{what} {count}" for what, count in left.items())
-    play.row("nothing is left of the call", not more, kept or f"as before the call: {words}")
+    detail = kept or (f"/v1/status does not tell: {untold}" if untold else f"as before the call: {words}")
+    play.row("nothing is left of the call", not more and not untold, detail)
 
 
 async def _live(stage: Stage) -> dict[str, int]:
@@ -222,6 +224,7 @@ async def _live(stage: Stage) -> dict[str, int]:
 
 # Not transactions: those of UDP rest for 32 s after a call (RFC 3261 §17.1.2.2, timers J and H).
 _HELD = ("calls", "legs", "dialogs", "owners", "relays", "rooms", "participants", "ports", "tasks")
+_MUST_TELL = ("calls", "dialogs", "tasks")
 
 
 def _responses(handset: Handset) -> str:

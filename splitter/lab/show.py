@@ -52,10 +52,11 @@ def _introduce(stage: Stage, say: Say) -> None:
         f"The gateway hears the SBC at {gateway.access}, the centre at {gateway.core}, seats at {gateway.desk}.\n"
         f"Its configuration: {gateway.configuration}\nIts log:           {gateway.log_file}\n\n"
         "In another terminal:\n"
-        f"  {splitter} calls  --socket {gateway.control_socket}\n"
-        f"  {splitter} trace  --socket {gateway.control_socket} ID --follow\n"
-        f"  {splitter} call   --socket {gateway.control_socket} ID\n"
-        f"  {splitter} hangup --socket {gateway.control_socket} ID\n"
+        f"  export SPLITTER_SOCKET={gateway.control_socket}\n"
+        f"  {splitter} calls\n"
+        f"  {splitter} trace ID --follow      what happens to a call, on all its legs\n"
+        f"  {splitter} call ID\n"
+        f"  {splitter} hangup ID\n"
         "Ctrl-C ends everything.\n"
     )
 
