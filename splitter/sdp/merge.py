@@ -195,8 +195,8 @@ def _accepted(offered: Media, answered: Media) -> tuple[str, ...]:
     clocks = set()
     for codec in answered.codecs:
         key = codec.key
-        known = before.get(codec.payload_type)
-        if known != key and (known or str(codec.payload_type) in offered.formats or key not in before.values()):
+        renamed = str(codec.payload_type) not in offered.formats and key in before.values()
+        if before.get(codec.payload_type) != key and not renamed:
             continue
         kept.append((codec, key[0]))
         if key[0] not in NOT_VOICE:

@@ -38,6 +38,9 @@ class TestCodecs:
     def test_what_cannot_be_read_is_left_out(self, rtpmap: str) -> None:
         assert [codec.name for codec in audio(f"rtpmap:{rtpmap}", formats="98 0").codecs] == ["PCMU"]
 
+    def test_a_format_named_twice_is_one_codec(self) -> None:
+        assert [codec.payload_type for codec in audio(formats="8 0 8").codecs] == [8, 0]
+
     def test_formats_that_are_no_numbers(self) -> None:
         assert audio(formats="x 1000 99").codecs == ()
 

@@ -117,6 +117,7 @@ class TestRfc6236ImageSize:
             ("99 send * recv [x=176, y=144, q=0.5]", (176, 144)),
             ("99 send [x=480,y=640]", None),
             ("99 recv *", None),
+            ("99 recv * send [x=480,y=640]", None),
             ("99 recv [x=[128:16:352],y=[96:16:288]]", None),
             ("99 recv [x=0,y=0]", None),
             ("100 recv [x=640,y=480]", None),
