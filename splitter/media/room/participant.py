@@ -132,6 +132,7 @@ class Participant:
         if self.media is not None and self.view.out.packets:
             self._send_rtcp([Bye((self.view.out.switch.ssrc,))])
         self.stream.stop()
+        self.view.end()
         self.media = None
         self.pair.close()
 

@@ -119,7 +119,6 @@ class Room:
         report = participant.report()
         for other in self._participants.values():
             other.view.lose(participant.stream, f"{name} left", now)
-        participant.view.pause()
         participant.close()
         self._select(f"{name} left")
         self._arm()

@@ -144,12 +144,16 @@ class View:
 
     def pause(self) -> None:
         """Nothing is sent for now."""
+        self.end()
+        self._announce(NOTHING, "not receiving")
+
+    def end(self) -> None:
+        """Let go of all streams; nothing is announced."""
         before = (self._live, self._awaited)
         self._live = self._awaited = None
         for stream in before:
             self._release(stream)
         self._deadline = self._slate_due = self._still = None
-        self._announce(NOTHING, "not receiving")
 
     def key_frame_wanted(self, now: float) -> None:
         """The viewer asks for a key frame of what it is shown (PLI, FIR, INFO)."""
