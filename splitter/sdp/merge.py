@@ -30,7 +30,7 @@ def caller_answer(
         video: our line from `video.answer_video`; None refuses it.
         origin: the o= line of the caller's leg.
     Raises:
-        PeerError: status 488 if the centre refused the audio or took none of its offered codecs.
+        PeerError: status 488 if the centre refused the audio, took none of its codecs or gave no address for it.
     """
     audio = _audio_answer(offer, plan.audio, centre_answer, audio_line(centre_answer), audio_local)
     lines = [refuse(media) for media in offer.media]
@@ -52,7 +52,7 @@ def centre_answer(
         audio_local: our end of the audio that faces the centre.
         origin: the o= line of the centre's leg.
     Raises:
-        PeerError: status 488 if the caller refused the audio or took none of its offered codecs.
+        PeerError: status 488 if the caller refused the audio, took none of its codecs or gave no address for it.
     """
     index = audio_line(centre_offer)
     audio = _audio_answer(centre_offer, index, caller_answer, plan.audio, audio_local)
@@ -177,6 +177,8 @@ def _audio_answer(offer: Session, index: int, source: Session, source_index: int
     answered = source.media[source_index]
     if answered.port == 0:
         raise PeerError("the audio was refused", 488)
+    if fault := source.address_fault(source_index):
+        raise PeerError(f"audio: {fault}", 488)
     formats = _accepted(offered, answered)
     if not formats:
         raise PeerError("the answer has none of the offered audio codecs (RFC 3264 §6.1)", 488)

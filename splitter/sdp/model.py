@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple, Protocol, Self
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -71,6 +73,21 @@ class Connection(NamedTuple):
 
     address_type: str
     address: str
+
+    @property
+    def host(self) -> str:
+        """The address without a multicast suffix."""
+        return self.address.partition("/")[0]
+
+    @property
+    def is_null(self) -> bool:
+        """True if the address means "send me nothing"."""
+        return self.host in NOWHERE or self.address.endswith(".invalid")
+
+    @property
+    def is_literal(self) -> bool:
+        """True for an IP address; a host name would have to be looked up while media wait, so it is not used."""
+        return _is_literal(self.host)
 
     @classmethod
     def to(cls, host: str) -> Connection:
@@ -297,9 +314,18 @@ class Session:
         return _ON_HOLD.get(direction, direction) if self.is_hold(index) else direction
 
     def is_hold(self, index: int) -> bool:
-        """True if nothing may be sent to this m-line because its address is null, or because it has none."""
+        """True if nothing may be sent to this m-line: its address is null or no IP address, or it has none."""
         connection = self.connection_of(index)
-        return connection is None or connection.address in NOWHERE or connection.address.endswith(".invalid")
+        return connection is None or connection.is_null or not connection.is_literal
+
+    def address_fault(self, index: int) -> str:
+        """Why an m-line's address cannot be used, in plain words; "" if it can (null and inactive lines can)."""
+        connection = self.connection_of(index)
+        if connection is None:
+            return "" if self.direction_of(index) == "inactive" else "no c= line (RFC 8866 §5.7)"
+        if connection.is_null or connection.is_literal:
+            return ""
+        return f"c= names a host ({shown(connection.address)}); only IP addresses are used"
 
     def address_of(self, index: int, *, muxed: bool = False) -> MediaPort:
         """Where an m-line receives.
@@ -313,7 +339,7 @@ class Session:
         """
         media = self.media[index]
         connection = self.connection_of(index)
-        host = connection.address.partition("/")[0] if connection else "0.0.0.0"
+        host = connection.host if connection else "0.0.0.0"
         if muxed:
             return MediaPort(host, media.port, media.port)
         rtcp = (media.get("rtcp") or "").partition(" ")[0]
@@ -325,6 +351,15 @@ class Session:
 def shown(text: str, limit: int = 60) -> str:
     """A piece of a peer's text that is safe in a log line or a SIP header: printable ASCII, the rest escaped."""
     return ascii(text[:limit])[1:-1]
+
+
+@lru_cache(maxsize=1024)
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _direction(attributes: tuple[Attribute, ...]) -> str | None:

@@ -1,7 +1,7 @@
 """Legality of offers and answers (RFC 3264), each rule a small function that names its section. Pure.
 
 The checks prove what *we* send. A peer's fault is better noted than punished: `answer_faults` gives the words for the
-trace, and `merge` repairs what can be repaired (a direction too wide, a format too many).
+trace, `check_peer_answer` says what cannot be worked with, and `merge` repairs the rest.
 """
 
 from __future__ import annotations
@@ -43,6 +43,27 @@ def check_answer(offer: Session, answer: Session) -> None:
     """
     for fault in answer_faults(offer, answer):
         raise PeerError(fault, 488)
+
+
+def check_peer_answer(offer: Session, answer: Session) -> None:
+    """Find out whether a peer's answer can be worked with, however careless it is.
+
+    Directions too wide, formats too many and a t= of its own are let pass: real endpoints send them, and nothing
+    that we send on repeats them.
+
+    Raises:
+        PeerError: status 488 if m-lines cannot be told apart (RFC 3264 §6) or a running line has no common format.
+    """
+    if len(offer.media) != len(answer.media):
+        raise PeerError(f"{len(answer.media)} m-lines answer {len(offer.media)} (RFC 3264 §6)", 488)
+    for i, (offered, answered) in enumerate(zip(offer.media, answer.media, strict=True)):
+        if offered.kind != answered.kind:
+            raise PeerError(f"m-line {i}: {shown(answered.kind)} answers {shown(offered.kind)} (RFC 3264 §6)", 488)
+        if not offered.port or not answered.port:
+            continue
+        keys = {codec.key for codec in offered.codecs}
+        if keys and not any(codec.key in keys for codec in answered.codecs):
+            raise PeerError(f"m-line {i}: none of the offered formats (RFC 3264 §6.1)", 488)
 
 
 def answer_faults(offer: Session, answer: Session) -> Iterator[str]:

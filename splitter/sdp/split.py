@@ -53,8 +53,8 @@ def plan(offer: Session, previous: Plan | None = None) -> Plan:
     for i in candidates:
         chosen = choose_video(offer.media[i], offer.attributes)
         problem = "" if chosen else video_fault(offer.media[i])
-        if chosen and offer.connection_of(i) is None and offer.direction_of(i) != "inactive":
-            problem = "video has no c= line (RFC 8866 §5.7)"
+        if chosen and (address_fault := offer.address_fault(i)):
+            problem = f"video: {address_fault}"
         if not problem:
             return Plan(audio, i, chosen)
         fault = fault or problem
@@ -102,8 +102,8 @@ def _choose_audio(offer: Session, preferred: int | None) -> int:
     for i in lines:
         fault = _audio_fault(offer.media[i])
         if not fault:
-            if offer.connection_of(i) is None and offer.direction_of(i) != "inactive":
-                raise PeerError("audio has no c= line (RFC 8866 §5.7)")
+            if address_fault := offer.address_fault(i):
+                raise PeerError(f"audio: {address_fault}", 488 if offer.connection_of(i) else 400)
             return i
         faults.append(fault)
     raise PeerError(faults[0] if faults else "no m=audio line", 488)

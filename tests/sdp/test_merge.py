@@ -90,6 +90,8 @@ class TestAudioIsDecidedByTheCentre:
             (centre("3"), "none of the offered"),
             (centre("101", "rtpmap:101 telephone-event/16000"), "none of the offered"),
             (parse(CENTRE), "no m=audio"),
+            (replace(centre("8"), connection=Connection.to("pbx.example.com")), "names a host"),
+            (replace(centre("8"), connection=None), "no c= line"),
         ],
     )
     def test_no_audio_is_488(self, sdp: Session, words: str) -> None:

@@ -105,6 +105,21 @@ class TestAddress:
         assert session.address_of(0).host == "0.0.0.0"
         assert session.is_hold(0)
 
+    @pytest.mark.parametrize(
+        ("address", "sent"),
+        [
+            ("IP4 192.0.2.1", True),
+            ("IP4 233.252.0.1/127", True),
+            ("IP6 2001:db8::1", True),
+            ("IP4 media.example.com", False),
+            ("IP4 999.0.2.1", False),
+            ("IP4 0.0.0.0", False),
+        ],
+    )
+    def test_only_ip_addresses_are_sent_to(self, address: str, sent: bool) -> None:
+        session = parse(f"{HEAD}m=audio 4000 RTP/AVP 0\nc=IN {address}\n")
+        assert session.is_hold(0) is not sent
+
     def test_ports_at_the_edge(self) -> None:
         session = parse(f"{HEAD}m=audio 0 RTP/AVP 0\nm=audio 65535 RTP/AVP 0\n")
         assert [session.address_of(i).rtcp_port for i in (0, 1)] == [0, 65535]

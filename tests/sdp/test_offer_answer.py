@@ -13,6 +13,7 @@ from splitter.sdp.offer_answer import (
     answer_direction,
     answer_faults,
     check_answer,
+    check_peer_answer,
     check_reoffer,
     reoffer_faults,
 )
@@ -89,6 +90,35 @@ class TestSection6Answer:
         offer = parse(HEAD + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n")
         assert faults("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n", offer) == ""
         assert "none of the offered" in faults("m=application 9 UDP/DTLS/SCTP other\n", offer)
+
+
+class TestCarelessPeers:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            AUDIO + VIDEO,
+            "m=audio 1 RTP/AVP 8 3\na=sendrecv\n" + VIDEO,
+            "m=audio 1 RTP/AVPF 8\n" + VIDEO.replace("5000", "0"),
+            AUDIO + "m=video 1 RTP/AVP 100\na=rtpmap:100 H264/90000\n",
+        ],
+    )
+    def test_can_be_worked_with(self, answer: str) -> None:
+        offer = parse(HEAD + "a=sendonly\n" + AUDIO + VIDEO)
+        check_peer_answer(offer, replace(parse(HEAD + answer), times=("t=1 2",)))
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (AUDIO, "1 m-lines answer 2"),
+            (VIDEO + AUDIO, "video answers audio"),
+            ("m=audio 1 RTP/AVP 3\n" + VIDEO, "m-line 0: none of the offered"),
+            (AUDIO + VIDEO.replace("H264", "VP8"), "m-line 1: none of the offered"),
+        ],
+    )
+    def test_cannot(self, answer: str, words: str) -> None:
+        with pytest.raises(PeerError, match=words) as caught:
+            check_peer_answer(OFFER, parse(HEAD + answer))
+        assert caught.value.status == 488
 
 
 class TestSection61Direction:

@@ -83,6 +83,11 @@ class TestPlan:
             plan(parse(BARE + G711))
         assert caught.value.status == 400
 
+    def test_audio_at_a_host_name_is_488(self) -> None:
+        with pytest.raises(PeerError, match="names a host") as caught:
+            plan(parse(BARE + "c=IN IP4 media.example.com\n" + G711))
+        assert caught.value.status == 488
+
 
 class TestBadVideoNeverCostsTheAudio:
     @pytest.mark.parametrize(
@@ -103,6 +108,11 @@ class TestBadVideoNeverCostsTheAudio:
         chosen = plan(parse(BARE + G711 + "c=IN IP4 192.0.2.1\n" + H264))
         assert chosen.video is None
         assert "no c= line" in chosen.video_fault
+
+    def test_video_at_a_host_name(self) -> None:
+        chosen = plan(parse(HEAD + G711 + H264 + "c=IN IP4 media.example.com\n"))
+        assert chosen.video is None
+        assert "names a host (media.example.com)" in chosen.video_fault
 
     def test_inactive_video_needs_none(self) -> None:
         chosen = plan(parse(BARE + G711 + "c=IN IP4 192.0.2.1\n" + H264 + "a=inactive\n"))
