@@ -1,0 +1,139 @@
+"""Bodies inside bodies."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.core.errors import PeerError
+from splitter.sip.headers import Headers
+from splitter.sip.message import Request
+from splitter.sip.multipart import MAX_DEPTH, MAX_PARTS, find_part, parts
+
+SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n"
+MIXED = (
+    b"a preamble\r\n"
+    b"--one\r\n"
+    b"Content-Type: application/pidf+xml\r\n"
+    b"Content-ID: <loc@example.org>\r\n"
+    b"\r\n"
+    b"<presence/>\r\n"
+    b"--one\r\n"
+    b"CONTENT-TYPE : Application/SDP;\r\n"
+    b" charset=utf-8\r\n"
+    b"content-disposition: session;handling=required\r\n"
+    b"\r\n" + SDP + b"\r\n--one--\r\n"
+    b"an epilogue\r\n--one\r\n"
+)
+
+
+def message(content_type: str | None, body: bytes) -> Request:
+    return Request("INVITE", "sip:h", Headers([("c", content_type)] if content_type else []), body)
+
+
+class TestFindPart:
+    def test_bare_body(self) -> None:
+        assert find_part(message("application/SDP", SDP), "application/sdp") == SDP
+        assert find_part(message("application/isup", SDP), "application/sdp") is None
+
+    def test_no_body(self) -> None:
+        assert find_part(message("application/sdp", b""), "application/sdp") is None
+        assert find_part(message(None, SDP), "application/sdp") is None
+        assert parts(message("multipart/mixed", b"")) == []
+
+    @pytest.mark.parametrize("boundary", ["one", '"one"'])
+    def test_sdp_after_a_location(self, boundary: str) -> None:
+        request = message(f"multipart/mixed ; boundary = {boundary}", MIXED)
+        assert find_part(request, "application/sdp") == SDP
+        assert find_part(request, "application/pidf+xml") == b"<presence/>"
+        assert find_part(request, "text/plain") is None
+
+    def test_bare_line_feeds(self) -> None:
+        request = message("multipart/mixed;boundary=one", MIXED.replace(b"\r\n", b"\n"))
+        assert find_part(request, "application/sdp") == SDP.replace(b"\r\n", b"\n")
+
+    def test_nested_with_a_boundary_that_begins_like_the_outer_one(self) -> None:
+        outer = b"--on\r\nContent-Type: multipart/mixed;boundary=one\r\n\r\n" + MIXED + b"\r\n--on--"
+        request = message("multipart/related;boundary=on", outer)
+        assert find_part(request, "application/sdp") == SDP
+        assert [part.content_type for part in parts(request)] == ["application/pidf+xml", "application/sdp"]
+
+    def test_rfc_2046_section_5_1_4_the_last_alternative_is_best(self) -> None:
+        body = b"--b\r\nContent-Type: text/plain\r\n\r\nfirst\r\n--b\r\nContent-Type: text/plain\r\n\r\nsecond\r\n--b--"
+        assert find_part(message("multipart/alternative;boundary=b", body), "text/plain") == b"second"
+        assert find_part(message("multipart/mixed;boundary=b", body), "text/plain") == b"first"
+
+    def test_the_end_may_be_missing(self) -> None:
+        body = b"--b\r\nContent-Type: application/sdp\r\n\r\n" + SDP
+        assert find_part(message("multipart/mixed;boundary=b", body), "application/sdp") == SDP.removesuffix(b"\r\n")
+
+
+class TestParts:
+    def test_single(self) -> None:
+        (part,) = parts(message("application/sdp", SDP))
+        assert (part.content_type, part.body, part.required) == ("application/sdp", SDP, True)
+
+    def test_headers_of_parts(self) -> None:
+        first, second = parts(message("multipart/mixed;boundary=one", MIXED))
+        assert first.headers.get("content-id") == "<loc@example.org>"
+        assert second.headers.get("content-type") == "Application/SDP; charset=utf-8"
+        assert second.required
+
+    def test_rfc_5621_handling(self) -> None:
+        body = b'--b\r\nContent-Disposition: render;Handling="Optional"\r\n\r\nx\r\n--b--'
+        (part,) = parts(message("multipart/mixed;boundary=b", body))
+        assert not part.required
+
+    def test_without_headers_it_is_plain_text(self) -> None:
+        (part,) = parts(message("multipart/mixed;boundary=b", b"--b\r\n\r\nhello\r\n\r\n--b--"))
+        assert (part.content_type, part.body, len(part.headers)) == ("text/plain", b"hello\r\n", 0)
+
+    def test_headers_without_a_body(self) -> None:
+        (part,) = parts(message("multipart/mixed;boundary=b", b"--b\r\nContent-Type: text/html\r\n\r\n--b--"))
+        assert (part.content_type, part.body) == ("text/html", b"")
+
+    def test_empty_part(self) -> None:
+        assert [part.body for part in parts(message("multipart/mixed;boundary=b", b"--b\r\n\r\n\r\n--b--"))] == [b""]
+
+    def test_binary_content_is_untouched(self) -> None:
+        content = bytes(range(256)) * 2
+        (part,) = parts(message("multipart/mixed;boundary=b", b"--b\r\n\r\n" + content + b"\r\n--b--\r\n"))
+        assert part.body == content
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("content_type", "body"),
+        [
+            ("multipart/mixed", b"--b\r\n\r\nx"),
+            ("multipart/mixed;boundary=", b"--\r\n\r\nx"),
+            ("multipart/mixed;boundary=" + "b" * 71, b"--b\r\n\r\nx"),
+            ("multipart/mixed;boundary=b", b"no delimiter at all"),
+            ("multipart/mixed;boundary=b", b"--bb\r\n\r\nx\r\n--bb--"),
+            ("multipart/mixed;boundary=b", b"--b\r\nno colon\r\n\r\nx\r\n--b--"),
+            ("multipart/mixed;boundary=b", b"--b\r\nna me: x\r\n\r\nx\r\n--b--"),
+            ('multipart/mixed;boundary="b', b"--b\r\n\r\nx\r\n--b--"),
+            ("multipart/mixed;boundary=b", b"--b\r\n\r\nx\r\n" * (MAX_PARTS + 1) + b"--b--"),
+        ],
+    )
+    def test_what_cannot_be_taken_apart(self, content_type: str, body: bytes) -> None:
+        with pytest.raises(PeerError) as caught:
+            parts(message(content_type, body))
+        assert caught.value.status == 400
+        with pytest.raises(PeerError):
+            find_part(message(content_type, body), "application/sdp")
+
+    def test_depth(self) -> None:
+        body = b"x"
+        for level in range(MAX_DEPTH + 1):
+            body = b"--b%d\r\nContent-Type: multipart/mixed;boundary=b%d\r\n\r\n%s\r\n--b%d--" % (
+                level,
+                level - 1,
+                body,
+                level,
+            )
+        with pytest.raises(PeerError, match="deep"):
+            parts(message(f"multipart/mixed;boundary=b{MAX_DEPTH}", body))
+
+    def test_as_many_parts_as_allowed(self) -> None:
+        body = b"--b\r\n\r\nx\r\n" * MAX_PARTS + b"--b--"
+        assert len(parts(message("multipart/mixed;boundary=b", body))) == MAX_PARTS
