@@ -9,6 +9,7 @@ Glossary
 Layout
     relay.py    sockets and packets, the hot path
     latch.py    which source may feed a lane (pure)
+    gate.py     the kernel compares sources once they are known
     quality.py  loss and jitter from a sample of packets (pure)
     ports.py    pairs of ports and their quarantine (pure)
 """

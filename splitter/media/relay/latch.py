@@ -60,6 +60,11 @@ class Latch:
     def destination(self) -> Source | None:
         return self.current or self._signalled
 
+    @property
+    def learning(self) -> bool:
+        """Whether a packet may still change `current`."""
+        return self._open or (self.current is None and self._signalled is not None)
+
     def signal(self, remote: Source | None) -> None:
         """The signalling named the remote (again): open the window. None: nobody may send, nothing is sent."""
         if remote is None or remote != self._signalled:

@@ -3,9 +3,10 @@
 Four *lanes*, one per socket: (caller, centre) × (RTP, RTCP). What a lane takes in goes out of the socket of its peer
 lane, from our port to that side's remote: symmetric in both directions.
 
-Each packet costs one receive, one comparison of its source, one send, and no object of ours. Sockets stay unconnected
-on purpose: connecting them after latching saved a tenth of the CPU, but the kernel then swallows stray packets without
-a count, and the count of rejected ones is what tells an operator why a call has one-way audio.
+Each packet costs one receive, one send, and no object of ours. While a lane learns its source, each packet's is
+compared; once that is settled, the kernel does it (gate.py). Sockets stay unconnected on purpose: connecting them saves
+no more than the gate does, and the kernel then swallows strays without a count, which is what tells an operator why a
+call has one-way audio.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from typing import Protocol
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.media.engine import MediaEvent, MediaStarted, RelayReport, RemoteEnd, StreamCount
+from splitter.media.relay.gate import drops, reopen, shut
 from splitter.media.relay.latch import Latch, LatchRules, Source
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
 
 DSCP_EF = 46 << 2
 """Expedited Forwarding (RFC 3246) as the TOS octet: audio."""
+
+EMPTYING = 1000
+"""Packets checked at a go when the gate has been shut."""
 
 ENDS = ("caller", "centre")
 
@@ -85,9 +90,13 @@ class Lane:
     __slots__ = (
         "_accepted",
         "_buffer",
+        "_gated",
         "_receive",
+        "_receive_from",
+        "_rejected",
         "_sampling",
         "_send",
+        "_shut",
         "_view",
         "bytes",
         "destination",
@@ -98,17 +107,19 @@ class Lane:
         "packets",
         "peer",
         "quality",
-        "rejected",
         "sock",
     )
 
     def __init__(self, sock: socket.socket, buffer: bytearray, confirm: int, sampling: bool) -> None:
         self.sock = sock
-        self._receive = sock.recvfrom_into
+        self._receive = sock.recv_into
+        self._receive_from = sock.recvfrom_into
         self._send = sock.sendto
         self._buffer = buffer
         self._view = memoryview(buffer)
         self._accepted: Source | None = None
+        self._shut = False  # the gate lets nothing but `_accepted` into the queue
+        self._gated = False  # and the queue held nothing else
         self._sampling = sampling
         self.latch = Latch(confirm)
         self.quality = Quality()
@@ -119,20 +130,56 @@ class Lane:
         self.bytes = 0
         self.dropped = 0
         self.dropped_bytes = 0
-        self.rejected = 0
+        self._rejected = 0
+
+    @property
+    def rejected(self) -> int:
+        """Packets from a source that was not named; the kernel's count includes those it had no room for."""
+        return self._rejected + drops(self.sock)
 
     def signal(self, remote: Source | None) -> None:
         """The signalling named this side's remote."""
         self.latch.signal(remote)
         self._accepted = None
         self.destination = self.latch.destination
+        if self._shut:
+            self._shut = self._gated = False
+            reopen(self.sock)
+
+    def close_window(self) -> None:
+        """Nothing is learned any more."""
+        self.latch.close_window()
+        self._settle()
+        if self._shut and not self._gated:
+            self._empty()
 
     def on_readable(self) -> None:
         """Forward one packet: the hot path."""
-        size, source = self._receive(self._buffer)
-        if source != self._accepted and not self._judge(source, size):
-            self.rejected += 1
-            return
+        if self._gated:
+            receive = self._receive  # a local: calling a slot's content as a method is slower
+            self._forward(receive(self._buffer))
+        else:
+            self._check()
+            if self._shut:
+                self._empty()
+
+    def _check(self) -> None:
+        """Take one packet; forward it if its source is right."""
+        size, source = self._receive_from(self._buffer)
+        if source == self._accepted or self._judge(source, size):
+            self._forward(size)
+        else:
+            self._rejected += 1
+
+    def _empty(self) -> None:
+        """Check what came before the gate was shut; after that, no more checking."""
+        try:
+            for _ in range(EMPTYING):
+                self._check()
+        except BlockingIOError:
+            self._gated = True
+
+    def _forward(self, size: int) -> None:
         self.packets += 1
         self.bytes += size
         if not self.packets & (SAMPLE - 1) and self._sampling and size >= HEADER.size:
@@ -142,8 +189,9 @@ class Lane:
         if destination is None:
             self._drop(size)
             return
+        send = peer._send
         try:
-            peer._send(self._view[:size], destination)
+            send(self._view[:size], destination)
         except OSError:  # a full queue or no route: as if lost on the way; the next packet is due in 20 ms
             self._drop(size)
 
@@ -161,7 +209,15 @@ class Lane:
         if self.on_start is not None:
             self.on_start(source)
             self.on_start = None
+        self._settle()
         return True
+
+    def _settle(self) -> None:
+        """Once nothing is left to learn, leave comparing to the kernel."""
+        source = self.latch.current
+        if source is None or self.latch.learning or not self._sampling or self._shut:
+            return
+        self._shut = shut(self.sock, source)
 
     def _mark(self, size: int) -> int | None:
         """The sender's SSRC: at byte 8 of RTP, at byte 4 of RTCP (RFC 3550 §5.1, §6.4)."""
@@ -261,8 +317,8 @@ class Relay:
             timer.cancel()
 
         def close_window() -> None:
-            self.sides[index].rtp.latch.close_window()
-            self.sides[index].rtcp.latch.close_window()
+            self.sides[index].rtp.close_window()
+            self.sides[index].rtcp.close_window()
 
         self._timers[index] = self._host.call_later(self._rules.window_s, close_window)
 
