@@ -153,11 +153,13 @@ def read_transport(table: Table) -> TransportSettings:
     settings = TransportSettings(
         tcp_connect_limit_s=table.take_number("tcp_connect_limit_s", default.tcp_connect_limit_s, 0.1, 30),
         tcp_idle_limit_s=table.take_number("tcp_idle_limit_s", default.tcp_idle_limit_s, 5, _DAY_S),
+        tcp_message_limit_s=table.take_number("tcp_message_limit_s", default.tcp_message_limit_s, 0.5, 120),
         tcp_connections=table.take_integer("tcp_connections", default.tcp_connections, 1, 100_000),
         message_limit_bytes=table.take_integer("message_limit_bytes", default.message_limit_bytes, 2000, 1_000_000),
         udp_request_limit_bytes=table.take_integer(
             "udp_request_limit_bytes", default.udp_request_limit_bytes, 500, 65_535
         ),
+        resolve_limit_s=table.take_number("resolve_limit_s", default.resolve_limit_s, 0.1, 30),
     )
     table.finish()
     return settings
