@@ -1,4 +1,4 @@
-"""Simulated neighbours of the gateway: a handset behind an SBC, a voice centre, an agent's seat. For demo, tests, bench.
+"""Simulated neighbours: a handset behind an SBC, a voice centre, an agent's seat; for demo, tests and bench.
 
 Glossary:
     party       who has media: a handset (tone and picture) or a seat (picture alone)

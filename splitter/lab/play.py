@@ -78,7 +78,8 @@ async def _early(play: Play, handset: Handset) -> dict[str, Any] | None:
         pass
     _voice_call_row(play, invite)
     play.progress("in the queue: early media of the centre")
-    await _until(lambda: handset.audio.hearing.seconds(QUEUE_HZ) >= _HEARD_S or handset.call.state != "early", 4.0)
+    hearing, over = handset.audio.hearing, ("confirmed", "ended")
+    await _until(lambda: hearing.seconds(QUEUE_HZ) >= _HEARD_S or handset.call.state in over)
     return invite
 
 

@@ -1,0 +1,33 @@
+"""The main job, played once from end to end as a user starts it: `splitter demo --once --json`."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
+
+COMMAND = [sys.executable, "-c", "from splitter.cli import main; main()", "demo", "--once", "--json"]
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(90)
+def test_every_check_holds_and_nothing_is_left_running() -> None:
+    done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=80, check=False)
+    assert done.stdout, done.stderr
+    told = json.loads(done.stdout)
+    failed = [row for row in told["checks"] if not row["ok"]]
+    assert not failed, done.stderr
+    assert done.returncode == 0
+    names = [row["name"] for row in told["checks"]]
+    for wanted in (
+        "the centre was offered voice alone",
+        "the caller hears the queue, then the agent",
+        "the centre hears the caller",
+        "the caller sees the slate first",
+        "the caller sees the agent",
+        "the agent sees the caller",
+        "nothing is left of the call",
+    ):
+        assert wanted in names
