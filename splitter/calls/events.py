@@ -10,6 +10,7 @@ from splitter.sdp.model import Session
 from splitter.sip.message import Request, Response
 
 if TYPE_CHECKING:
+    from splitter.calls.incoming import IncomingLeg
     from splitter.calls.leg import Leg
 
 
@@ -34,7 +35,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The INVITE we sent on `leg` failed. `response` is None where nobody answered (408) or nothing could be sent (503)."""
+    """The INVITE we sent on `leg` failed; `response` is None where nobody answered (408) or it was not sent (503)."""
 
     leg: Leg
     status: int
@@ -121,7 +122,7 @@ class Ended:
 class SeatArrived:
     """A seat's video-only INVITE names this call; `leg` is new and unanswered, `session` is its offer."""
 
-    leg: Leg
+    leg: IncomingLeg
     session: Session
 
 

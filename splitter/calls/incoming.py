@@ -32,7 +32,7 @@ class IncomingLeg(Leg):
         """Send a provisional response in the early dialog that stands for `branch` of the centre."""
         dialog = self._early_dialog(branch)
         if session is not None:
-            self.early_sessions[branch] = session
+            self.early_sessions[branch] = self.sent = session
         self._respond(status, reason, dialog, session, headers)
 
     def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
@@ -40,7 +40,7 @@ class IncomingLeg(Leg):
         dialog = self._early_dialog(branch)
         self._drop_early(but=dialog)
         self._unacknowledged.add(self._txn)
-        self.local = session
+        self.local = self.sent = session
         self._confirm(dialog, self.request)
         self._respond(200, None, dialog, session, headers)
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from splitter.calls.events import (
-    Acknowledged,
     AckMissing,
+    Acknowledged,
     Ended,
     KeyFrameAsked,
     LegEvent,
-    Offered,
     OfferAccepted,
+    Offered,
     OfferRefused,
     OfferWithdrawn,
 )
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
-from splitter.core.net import Address, Flow
+from splitter.core.net import Flow
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
@@ -33,7 +32,6 @@ from splitter.sip.dialog import Dialog
 from splitter.sip.headers import Headers
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.multipart import find_part
-from splitter.sip.uri import SipUri
 from splitter.transport.driver import Driver
 
 SDP = "application/sdp"
@@ -65,7 +63,8 @@ class Leg:
     Attributes:
         name: "caller", "centre" or "seat-1" …
         state: "early", "confirmed" or "ended".
-        local, remote: the session descriptions last sent and last received that count.
+        local, remote: the session descriptions in force, ours and the peer's.
+        sent: the last description we sent, a refused one included: the next one follows its o= version.
         allows: methods of the peer's Allow; empty while unknown.
     """
 
@@ -77,6 +76,7 @@ class Leg:
         self.state = "early"
         self.local: Session | None = None
         self.remote: Session | None = None
+        self.sent: Session | None = None
         self.allows: frozenset[str] = frozenset()
         self._context = context
         self._driver = context.driver
@@ -99,15 +99,20 @@ class Leg:
         assert self._dialog is not None
         request = self._dialog.request("INVITE", headers=self._headers(), body=write(session), content_type=SDP)
         self._offering_cseq = request.cseq[0]
-        self.local = session
+        self.sent = session
         self._offering = self._driver.request(request, self._way(), self.receive)
+
+    def withdraw_offer(self) -> None:
+        """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
+        if self._offering is not None:
+            self._driver.cancel(self._offering)
 
     def answer(self, txn: str, session: Session) -> None:
         """Accept a re-INVITE; `session` is the answer, or the offer where the re-INVITE had none."""
         request = self._offers.pop(txn, None)
         if request is None:
             return
-        self.local = session
+        self.local = self.sent = session
         self._unacknowledged.add(txn)
         if not _has_session(request):
             self._offering = txn
@@ -232,6 +237,7 @@ class Leg:
         except PeerError as error:
             self._post(OfferRefused(self, 488, f"the answer cannot be read: {error.reason}"))
             return
+        self.local = self.sent
         self._post(OfferAccepted(self, session))
 
     def _on_ack(self, event: sip.Acknowledged) -> None:
@@ -284,10 +290,11 @@ class Leg:
         self._driver.request(request, self._way(), lambda event: None)
         self._close()
 
-    def _way(self) -> Flow:
+    def _way(self, dialog: Dialog | None = None) -> Flow:
         """Where requests in the dialog go: the route set or the peer's Contact, if it names a numeric address."""
-        assert self._dialog is not None
-        return flow_to_uri(self._driver, self._dialog.next_hop, self.flow)
+        dialog = dialog or self._dialog
+        assert dialog is not None
+        return self._driver.locate(self.flow.network, dialog.next_hop) or self.flow
 
     def _reply(self, event: sip.RequestArrived, status: int, headers: Pairs = ()) -> None:
         self._driver.respond(event.txn, event.request.respond(status, headers=headers))
@@ -337,16 +344,6 @@ def session_of(message: Message) -> Session | None:
 
 def _has_session(message: Message) -> bool:
     return bool(find_part(message, SDP))
-
-
-def flow_to_uri(driver: Driver, uri: str, otherwise: Flow) -> Flow:
-    """The flow to a URI whose host is a numeric address; `otherwise` for names and what is no SIP URI."""
-    try:
-        target = SipUri.parse(uri)
-        host = str(ip_address(target.host.strip("[]")))
-    except (PeerError, ValueError):
-        return otherwise
-    return driver.flow_to(otherwise.network, target.transport or "udp", Address(host, target.port or 5060))
 
 
 def plain_headers(message: Message, *names: str) -> Headers:

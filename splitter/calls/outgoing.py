@@ -25,7 +25,7 @@ class OutgoingLeg(Leg):
         self, context: LegContext, name: str, trunk: Trunk, flow: Flow, request: Request, session: Session
     ) -> None:
         super().__init__(context, name, trunk, flow, request.call_id)
-        self.local = session
+        self.local = self.sent = session
         for header, value in self._headers():
             request.headers.add(header, value)
         self._request = request
@@ -77,7 +77,7 @@ class OutgoingLeg(Leg):
         first = self.state == "early"
         if first:
             self._confirm(dialog, response)
-        way = self._way_of(dialog)
+        way = self._way(dialog)
         self._driver.acknowledge(self._txn, dialog.ack(self._request.cseq[0]), way)
         if not first:
             # It crossed our CANCEL, or a second branch of a fork answered as well: §13.2.2.4 says end it.
@@ -90,10 +90,3 @@ class OutgoingLeg(Leg):
             self._post(Refused(self, 488, f"its answer cannot be read: {error.reason}", response))
             return
         self._post(Answered(self, response, session))
-
-    def _way_of(self, dialog: Dialog) -> Flow:
-        kept, self._dialog = self._dialog, dialog
-        try:
-            return self._way()
-        finally:
-            self._dialog = kept

@@ -52,6 +52,7 @@ class GatewayStatus:
         started_at: seconds since the Unix epoch.
         calls, max_calls: alive now, and the limit.
         transactions: SIP transactions alive now.
+        dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
         workers: media workers that are up, of how many.
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
         alarms: what is wrong now, in plain words; empty when nothing is.
@@ -64,6 +65,11 @@ class GatewayStatus:
     calls: int
     max_calls: int
     transactions: int = 0
+    dialogs: int = 0
+    relays: int = 0
+    rooms: int = 0
+    ports: int = 0
+    tasks: int = 0
     workers: tuple[int, int] = (0, 0)
     networks: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

@@ -188,6 +188,15 @@ class WorkerEngine:
         """The workers, for the operator."""
         return [_status(supervisor) for supervisor in self._supervisors]
 
+    def sizes(self) -> dict[str, int]:
+        """How much is held, for the check that nothing is left behind."""
+        workers = self.status()
+        return {
+            "relays": sum(worker.relays for worker in workers),
+            "rooms": sum(worker.rooms for worker in workers),
+            "ports": sum(2 * len(held.ports) for held in self._held.values()),
+        }
+
     # ---- events --------------------------------------------------------------------------------------------------
 
     def _on_event(self, owner: str, event: MediaEvent) -> None:

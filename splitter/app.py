@@ -1,0 +1,168 @@
+"""The composition root: builds the gateway out of its parts, runs it, drains it, stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from splitter import __version__
+from splitter.calls.call import Services
+from splitter.calls.registry import Calls
+from splitter.calls.routing import Routing
+from splitter.calls.view import CallView
+from splitter.config.model import Settings
+from splitter.core.clock import SystemClock
+from splitter.core.ids import IdSource
+from splitter.media.worker.engine import WorkerEngine
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.timers import Timers
+from splitter.store.schema import CallRow
+from splitter.store.sqlite import Store
+from splitter.telemetry import metrics
+from splitter.telemetry.trace import Recorder
+from splitter.transport.driver import Driver
+from splitter.web.ports import GatewayStatus, Ports
+from splitter.web.server import Server
+
+log = structlog.get_logger(__name__)
+
+DRAIN_LIMIT_S = 5.0  # at SIGTERM: live calls may end by themselves for this long, then they are hung up
+
+
+class Gateway:
+    """Every part of the program, wired."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._state = "starting"
+        self._started_at = self._clock.wall()
+        ids = IdSource()
+        self._store = Store(settings.store, self._clock)
+        self._recorder = Recorder(self._store, self._clock)
+        self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=ids)
+        self._calls = Calls()
+        endpoint = Endpoint(Timers(), ids, settings.calls.name)
+        self._driver = Driver(
+            endpoint,
+            settings.networks,
+            settings.transport,
+            self._clock,
+            self._calls.on_request,
+            self._recorder,
+            source_ok=self._calls.source_ok,
+        )
+        self._calls.attach(
+            Services(
+                driver=self._driver,
+                engine=self._engine,
+                recorder=self._recorder,
+                clock=self._clock,
+                ids=ids,
+                routing=Routing(settings.trunks, settings.routes),
+                settings=settings.calls,
+                changed=self._save,
+            )
+        )
+        ports = Ports(self._calls, self._store, self._recorder, self.status)
+        self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
+
+    async def start(self) -> None:
+        """Start every part, the ways in last; what had started is stopped again if one cannot.
+
+        Raises:
+            LocalError: a listener or the control socket cannot be opened.
+        """
+        try:
+            self._store.start()
+            await self._engine.start()
+            await self._server.start()
+            await self._driver.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._state = "running"
+        metrics.BUILD.labels(__version__).set(1)
+        metrics.READY.set(1)
+        log.info("ready", version=__version__, networks=list(self._settings.networks))
+
+    async def drain(self, limit_s: float = DRAIN_LIMIT_S) -> None:
+        """Take no more calls and let those that live end."""
+        self._state = "draining"
+        metrics.READY.set(0)
+        log.info("draining", calls=len(self._calls))
+        await self._calls.drain(limit_s)
+
+    async def stop(self) -> None:
+        """Stop every part, in the reverse order."""
+        await self._driver.stop()
+        await self._server.stop()
+        await self._engine.stop()
+        await self._store.stop()
+
+    def status(self) -> GatewayStatus:
+        """How it is doing, for the API."""
+        sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
+        ready = sum(worker.state == "ready" for worker in workers)
+        return GatewayStatus(
+            name=self._settings.calls.name,
+            version=__version__,
+            state=self._state,
+            started_at=self._started_at,
+            calls=len(self._calls),
+            max_calls=self._settings.calls.max_calls,
+            transactions=sip["transactions"],
+            dialogs=sip["dialogs"],
+            relays=media["relays"],
+            rooms=media["rooms"],
+            ports=media["ports"],
+            tasks=self._calls.tasks,
+            workers=(ready, len(workers)),
+            networks=tuple(
+                f"{network.name} {listener.transport} {listener.address}"
+                for network in self._settings.networks.values()
+                for listener in network.listeners
+            ),
+            alarms=() if ready == len(workers) else (f"{len(workers) - ready} media workers are not ready",),
+        )
+
+    def _save(self, view: CallView) -> None:
+        row = CallRow(
+            call_id=view.call_id,
+            started_at=view.started_at,
+            ended_at=view.ended_at,
+            caller=view.caller,
+            called=view.called,
+            view=msgspec.json.encode(view),
+            short_code=view.short_code,
+        )
+        self._store.save_call(row)
+
+
+async def run(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the gateway until SIGTERM or SIGINT; a second signal does not wait for calls.
+
+    Args:
+        ready: called once calls are taken.
+    """
+    gateway = Gateway(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await gateway.start()
+    ready()
+    try:
+        await stop.wait()
+        stop.clear()
+        draining = asyncio.ensure_future(gateway.drain())
+        again = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (draining, again):
+            task.cancel()
+    finally:
+        await gateway.stop()

@@ -1,0 +1,237 @@
+"""One call: the actor that a flow runs on. It has the inbox, the legs and the media; what happens next is the flow's.
+
+Nothing else changes a call: SIP, media, timers and operators only put events into its inbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from splitter.calls.audio import Audio
+from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
+from splitter.calls.identity import Destination, centre_invite
+from splitter.calls.incoming import IncomingLeg
+from splitter.calls.leg import Leg, LegContext
+from splitter.calls.outgoing import OutgoingLeg
+from splitter.calls.routing import Routing
+from splitter.calls.settings import CallSettings, Trunk
+from splitter.calls.video import Video
+from splitter.calls.view import CallView, LegView
+from splitter.core.clock import Clock
+from splitter.core.ids import IdSource
+from splitter.media.engine import MediaEngine
+from splitter.sdp.model import Origin, Session
+from splitter.sdp.split import Plan
+from splitter.sip.events import RequestArrived
+from splitter.telemetry.trace import Recorder
+from splitter.transport.driver import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a call needs of the rest of the program."""
+
+    driver: Driver
+    engine: MediaEngine
+    recorder: Recorder
+    clock: Clock
+    ids: IdSource
+    routing: Routing
+    settings: CallSettings
+    changed: Callable[[CallView], None]  # a call's state changed: to the store
+
+
+class Call:
+    """A call and everything that belongs to it.
+
+    Attributes:
+        call_id, short_code: how people and seats name it.
+        state: routing, ringing, connected, ended.
+        plan: which m-lines of the caller are used.
+        centre: the leg of the route being tried, or that carries the call.
+        seats: the seats in the call, by name.
+        showing: what the caller sees.
+        put_aside: re-offers that wait until the other side can be asked.
+    """
+
+    def __init__(self, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> None:
+        self.services = services
+        self.call_id = call_id
+        self.short_code = short_code
+        self.state = "routing"
+        self._inbox: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        settings = services.settings
+        self.context = LegContext(services.driver, services.ids, self.post, settings.name)
+        self.caller = IncomingLeg(self.context, "caller", trunk, event)
+        self.centre: OutgoingLeg | None = None
+        self.seats: dict[str, IncomingLeg] = {}
+        self.put_aside: deque[Offered] = deque()
+        self.plan: Plan | None = None
+        self.caller_number = event.request.from_.user
+        self.called_number = ""
+        self.audio: Audio | None = None
+        self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_video)
+        self.showing = "none"
+        self.route = ""
+        self.started_at = services.clock.wall()
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.end_reason = ""
+        self.end_status = 0
+        self._seats_seen = 0
+        self._past_legs: list[LegView] = []
+        services.recorder.bind(event.request.call_id, call_id, "caller")
+
+    # ---- the inbox ----
+
+    def post(self, event: CallEvent) -> None:
+        """Put an event into the inbox."""
+        self._inbox.put_nowait(event)
+
+    async def next(self) -> CallEvent:
+        """The next event; the one place where a flow waits."""
+        return await self._inbox.get()
+
+    def after(self, delay_s: float, what: str) -> None:
+        """Post TimeUp(what) in `delay_s` seconds; a timer of the same name is replaced."""
+        self.stop_timer(what)
+        self._timers[what] = asyncio.get_running_loop().call_later(delay_s, self._ring, what)
+
+    def stop_timer(self, what: str) -> None:
+        if timer := self._timers.pop(what, None):
+            timer.cancel()
+
+    def hang_up(self, reason: str) -> None:
+        """Ask the flow to end the call."""
+        self.post(HangupAsked(reason))
+
+    # ---- legs ----
+
+    def dial(self, to: Destination, offer: Session) -> OutgoingLeg:
+        """Send the centre's INVITE; ends in Answered or Refused."""
+        services, source = self.services, self.caller
+        request = centre_invite(source.request, source.trunk, to, self.call_id, services.ids, offer)
+        assert to.trunk.address is not None
+        flow = services.driver.flow_to(to.trunk.network, to.trunk.transport, to.trunk.address)
+        if self.centre is not None:
+            self._past_legs.append(_leg_view(self.centre))
+        self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
+        services.recorder.bind(request.call_id, self.call_id, "centre")
+        self.route = to.trunk.name
+        self.centre.dial()
+        return self.centre
+
+    def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
+        """A leg for a seat that wants to join."""
+        self._seats_seen += 1
+        leg = IncomingLeg(self.context, f"seat-{self._seats_seen}", trunk, event)
+        self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
+        return leg
+
+    def origin(self, network: str) -> Origin:
+        """A fresh o= line for a leg in a network (RFC 8866 §5.2)."""
+        host = self.services.driver.contact(network, "udp").host
+        return Origin.of(host, self.services.ids.number(2**31))
+
+    # ---- what is known of it ----
+
+    def note(self, text: str, leg: str = "", kind: str = "note") -> None:
+        """Write into the trace what happened and why."""
+        self.services.recorder.event(self.call_id, leg, kind, text)
+
+    def enter(self, state: str, why: str) -> None:
+        """Change the call's state."""
+        self.state = state
+        self.note(f"{state}: {why}", kind="state")
+        self.services.changed(self.view())
+
+    def conclude(self, reason: str, status: int) -> None:
+        """The call is over for this reason; the first one counts."""
+        if not self.end_reason:
+            self.end_reason, self.end_status = reason, status
+
+    def abandon(self) -> None:
+        """End whatever dialogs are left; for a flow that failed."""
+        self.caller.refuse(500)
+        if self.centre is not None:
+            self.centre.cancel()
+        for leg in (self.caller, self.centre, *self.seats.values()):
+            if leg is not None:
+                leg.bye()
+
+    async def release(self) -> None:
+        """Give back everything; the end of every call, whatever came before."""
+        while not self._inbox.empty():
+            if isinstance(late := self._inbox.get_nowait(), SeatArrived):
+                late.leg.refuse(480, "the call is over")
+        for what in tuple(self._timers):
+            self.stop_timer(what)
+        report = await self.audio.close() if self.audio else None
+        if report:
+            caller, centre = report.sides
+            text = f"voice: {caller.packets_in} packets from the caller, {centre.packets_in} from the centre"
+            self.note(f"{text}; {caller.rejected + centre.rejected} from strangers", kind="media")
+        room = await self.video.close()
+        for member in room.participants if room else ():
+            stream = member.stream
+            text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
+            self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
+        self.ended_at = self.services.clock.wall()
+        self.enter("ended", self.end_reason)
+        self.services.recorder.unbind(self.call_id)
+
+    def view(self) -> CallView:
+        """The call as operators see it."""
+        present = [self.caller, *([self.centre] if self.centre else []), *self.seats.values()]
+        return CallView(
+            call_id=self.call_id,
+            short_code=self.short_code,
+            state=self.state,
+            caller=self.caller_number,
+            called=self.called_number,
+            started_at=self.started_at,
+            answered_at=self.answered_at,
+            ended_at=self.ended_at,
+            end_reason=self.end_reason,
+            end_status=self.end_status,
+            route=self.route,
+            showing=self.showing,
+            legs=(*self._past_legs, *(_leg_view(leg) for leg in present)),
+        )
+
+    def retire_seat(self, name: str) -> None:
+        """A seat left: it stays in the call's record."""
+        if leg := self.seats.pop(name, None):
+            self._past_legs.append(_leg_view(leg))
+
+    def _note_video(self, leg: str, text: str) -> None:
+        self.note(text, leg, "media")
+
+    def _ring(self, what: str) -> None:
+        self._timers.pop(what, None)
+        self.post(TimeUp(what))
+
+
+def _leg_view(leg: Leg) -> LegView:
+    return LegView(
+        name=leg.name,
+        trunk=leg.trunk.name,
+        peer=str(leg.flow),
+        sip_call_id=leg.sip_call_id,
+        state=leg.state,
+        audio=_described(leg.local, "audio"),
+        video=_described(leg.local, "video"),
+    )
+
+
+def _described(session: Session | None, kind: str) -> str:
+    """Codec and direction of the m-line in use, in a few words."""
+    for index, media in enumerate(session.media if session else ()):
+        if media.kind == kind and media.port and media.codecs and session:
+            codec = media.codecs[0]
+            return f"{codec.name}/{codec.clock} {session.direction_of(index)}"
+    return ""

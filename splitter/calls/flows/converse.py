@@ -1,0 +1,150 @@
+"""The answered call: it ends when the caller or the centre hangs up, or an operator asks; nothing else ends it."""
+
+from __future__ import annotations
+
+from splitter.calls.call import Call
+from splitter.calls.events import (
+    AckMissing,
+    Acknowledged,
+    CallEvent,
+    Ended,
+    HangupAsked,
+    KeyFrameAsked,
+    OfferAccepted,
+    Offered,
+    OfferRefused,
+    OfferWithdrawn,
+    SeatArrived,
+    TimeUp,
+)
+from splitter.calls.flows.reoffer import Reoffers
+from splitter.calls.flows.seats import join, leave
+from splitter.calls.leg import plain_headers
+from splitter.core.errors import MediaError
+from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
+
+_MOVE = "move the voice"
+
+
+class Conversation:
+    """The flow from the answer to the end.
+
+    Args:
+        media_moved: ports changed while it rang: both sides need to hear of it.
+    """
+
+    def __init__(self, call: Call, media_moved: bool = False) -> None:
+        self._call = call
+        self._reoffers = Reoffers(call)
+        self._over = False
+        if media_moved:
+            self._reoffers.owe(call.caller, call.centre)
+
+    async def run(self) -> None:
+        """Until somebody ends it."""
+        await self._reoffers.pump()
+        while not self._over:
+            await self._on(await self._call.next())
+            if not self._over:
+                await self._reoffers.pump()
+
+    async def _on(self, event: CallEvent) -> None:
+        match event:
+            case Ended():
+                await self._on_bye(event)
+            case HangupAsked():
+                self._end(event.reason)
+            case Offered() | OfferAccepted() | OfferRefused() | OfferWithdrawn() | Acknowledged():
+                if gone := await self._reoffers.on(event):
+                    self._end(gone)
+            case AckMissing():
+                await self._on_ack_missing(event)
+            case TimeUp(what=what) if what == _MOVE:
+                await self._move_voice()
+            case TimeUp():
+                await self._reoffers.on_time_up(event.what)
+            case RelayLost() | RoomLost():
+                await self._on_lost(event)
+            case _:
+                await on_media(self._call, event)
+
+    async def _on_bye(self, event: Ended) -> None:
+        call, leg = self._call, event.leg
+        if leg.name in call.seats:
+            await leave(call, leg, "it hung up")
+            return
+        # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
+        carried = list(plain_headers(event.request, "Reason", "User-to-User").items())
+        other = call.centre if leg is call.caller else call.caller
+        if other is not None:
+            other.bye(carried)
+        self._end(f"the {leg.name} hung up")
+
+    def _end(self, reason: str) -> None:
+        call = self._call
+        self._over = True
+        call.conclude(reason, 200)
+        call.note(reason, kind="state")
+        for leg in (call.caller, call.centre, *call.seats.values()):
+            if leg is not None:
+                leg.bye()
+
+    async def _on_ack_missing(self, event: AckMissing) -> None:
+        """RFC 3261 §13.3.1.4 would end the session; where voice flows that would harm a call that works."""
+        call, leg = self._call, event.leg
+        if leg.name in call.seats:
+            leg.bye()
+            await leave(call, leg, "it never acknowledged our answer")
+        elif call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1):
+            call.note("our 200 was never acknowledged, but voice flows: the call goes on", leg.name, "alarm")
+        else:
+            self._end(f"the {leg.name} never acknowledged our answer, and no voice came from it")
+
+    async def _on_lost(self, event: RelayLost | RoomLost) -> None:
+        """A media worker died: go to another one, and tell both sides the new ports."""
+        call = self._call
+        if isinstance(event, RoomLost):
+            if call.video.is_on(event.room_id):
+                call.note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
+                members = await call.video.rebuild()
+                self._reoffers.owe(*(leg for leg in (call.caller, *call.seats.values()) if leg.name in members))
+        elif call.audio is not None and call.audio.is_on(event.relay_id):
+            call.note(f"the voice worker died ({event.reason}): the voice moves to another", kind="alarm")
+            await self._move_voice()
+
+    async def _move_voice(self) -> None:
+        call = self._call
+        assert call.audio is not None
+        try:
+            await call.audio.move()
+        except MediaError as error:
+            call.note(f"no media for the voice: {error}; trying again in a second", kind="alarm")
+            call.after(1.0, _MOVE)
+        else:
+            self._reoffers.owe(call.caller, call.centre)
+
+
+async def on_media(call: Call, event: CallEvent) -> None:
+    """What may happen in any state of a call and changes nothing but the picture."""
+    match event:
+        case SeatArrived():
+            await join(call, event)
+        case Ended() if event.leg.name in call.seats:
+            await leave(call, event.leg, "it hung up")
+        case KeyFrameAsked():
+            await call.video.request_key_frame(event.leg.name)
+        case KeyFrameWanted():
+            leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
+            if leg is not None and leg.ask_key_frame():
+                call.note("asked for a key frame by INFO: no RTCP feedback was negotiated", leg.name, "media")
+        case SourceShown():
+            call.note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
+            if event.viewer == "caller":
+                call.showing = event.source
+                call.services.changed(call.view())
+        case MediaStarted():
+            call.note(f"first {event.kind} packet from {event.source}", event.end, "media")
+        case PictureStopped():
+            call.note(f"no picture for {event.silent_s:.0f} s", event.participant, "media")
+        case _:
+            pass  # an event of a leg or a worker that this call has already let go

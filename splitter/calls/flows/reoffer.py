@@ -1,0 +1,398 @@
+"""re-INVITEs in an answered call (RFC 3261 §14, RFC 3264 §8).
+
+A re-offer whose audio is the same, or has only moved, is *absorbed*: answered here. One that the other side would
+notice (hold, codec) is *relayed*: the other side is consulted first, and its answer is ours. Video is always answered
+here. Our own offers go out when a media worker was lost and our ports have changed.
+
+At most one side is consulted at a time; an offer that has to wait is put aside until both sides are settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from splitter.calls.audio import CALLER, CENTRE
+from splitter.calls.call import Call
+from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn
+from splitter.calls.flows.seats import reoffered, video_index
+from splitter.calls.leg import Leg
+from splitter.core.errors import MediaError, PeerError
+from splitter.sdp.compare import Change, audio_change
+from splitter.sdp.merge import (
+    caller_answer,
+    caller_offer,
+    centre_answer,
+    in_sequence,
+    standing_answer,
+    standing_offer,
+    with_audio_at,
+)
+from splitter.sdp.model import Media, Session
+from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.split import Plan, audio_line, centre_offer, plan
+from splitter.sdp.video import refuse
+
+_CONSULT = "consult limit"
+_RETRY = "offer again to "
+ReofferEvent = Offered | OfferAccepted | OfferRefused | OfferWithdrawn | Acknowledged
+
+
+@dataclass(slots=True)
+class _Consult:
+    """An offer of ours that is open on `asked`.
+
+    Attributes:
+        before: our description in force when we asked.
+        offered: the re-INVITE that waits for the outcome; None for an offer of our own.
+        plan: the caller's new one.
+        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
+    """
+
+    asked: Leg
+    before: Session | None
+    offered: Offered | None = None
+    plan: Plan | None = None
+    withdrawn: bool = False
+
+
+class Reoffers:
+    """All re-INVITEs of one answered call."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._consult: _Consult | None = None
+        self._owed: list[Leg] = []
+
+    def owe(self, *legs: Leg | None) -> None:
+        """These legs need an offer with our present ports."""
+        self._owed.extend(leg for leg in legs if leg is not None and leg not in self._owed)
+
+    async def on(self, event: ReofferEvent) -> str:
+        """Handle one event; returns why the call is over, or ""."""
+        match event:
+            case Offered() if event.leg.name in self._call.seats:
+                await reoffered(self._call, event)
+            case Offered():
+                await self._on_offer(event)
+            case OfferAccepted():
+                await self._on_accepted(event)
+            case OfferRefused():
+                return self._on_refused(event)
+            case OfferWithdrawn():
+                self._on_withdrawn(event)
+            case Acknowledged():
+                await self._on_answer_in_ack(event)
+        return ""
+
+    async def on_time_up(self, what: str) -> None:
+        """The consulted side takes too long, or it is time to offer again."""
+        call = self._call
+        if what == _CONSULT and self._consult is not None:
+            consult = self._consult
+            call.note(
+                f"no answer to our re-INVITE in {call.services.settings.consult_limit_s:.0f} s", consult.asked.name
+            )
+            self._decline(consult, 500, "the other side does not answer")
+            consult.withdrawn = True
+            consult.asked.withdraw_offer()
+        elif what.startswith(_RETRY):
+            self.owe(*(leg for leg in self._legs() if what == _RETRY + leg.name))
+
+    async def pump(self) -> None:
+        """Do what had to wait: offers put aside first, then our own."""
+        waiting = self._call.put_aside
+        for _ in range(len(waiting)):
+            await self._on_offer(waiting.popleft())
+        for leg in tuple(self._owed):
+            if self._consult is None and leg.settled:
+                self._owed.remove(leg)
+                self._offer_own(leg)
+            elif leg.state == "ended":
+                self._owed.remove(leg)
+
+    # ---- offers of the peers ----
+
+    async def _on_offer(self, event: Offered) -> None:
+        try:
+            if event.leg is self._call.caller:
+                await self._from_caller(event)
+            else:
+                await self._from_centre(event)
+        except PeerError as error:
+            self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", event.leg.name)
+            event.leg.decline(event.txn, error.status, error.reason)
+
+    async def _from_caller(self, event: Offered) -> None:
+        call, leg, offer = self._call, event.leg, event.session
+        assert call.plan is not None and call.audio is not None
+        assert leg.local is not None and leg.sent is not None and leg.remote is not None
+        if offer is None:
+            leg.answer(event.txn, in_sequence(leg.sent, standing_offer(leg.local, leg.local.origin)))
+            return
+        if len(offer.media) < len(leg.remote.media):
+            raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
+        chosen = plan(offer, call.plan)
+        if _change(leg.remote, call.plan.audio, offer, chosen.audio) is not Change.MATERIAL:
+            await self._absorb_caller(event, offer, chosen)
+        elif call.centre is not None and call.centre.sent is not None and self._may_ask(event, call.centre):
+            ours = centre_offer(offer, chosen, call.audio.local(CENTRE), call.centre.sent.origin, call.centre.sent)
+            self._ask(_Consult(call.centre, call.centre.local, event, chosen), ours, _wish(offer, chosen.audio))
+
+    async def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
+        leg = event.leg
+        assert leg.local is not None and leg.sent is not None
+        lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
+        if chosen.video is not None and (line := await self._video_line(offer, chosen)):
+            lines[chosen.video] = line
+        answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin, lines))
+        check_answer(offer, answer)
+        self._call.note(_video_news(self._call.plan, chosen), leg.name)
+        leg.answer(event.txn, answer)
+        await self._settle_caller(offer, answer, chosen)
+
+    async def _from_centre(self, event: Offered) -> None:
+        call, leg, offer = self._call, event.leg, event.session
+        assert call.plan is not None and call.audio is not None
+        assert leg.local is not None and leg.sent is not None and leg.remote is not None
+        if offer is None:
+            leg.answer(event.txn, in_sequence(leg.sent, standing_offer(leg.local, leg.local.origin)))
+            return
+        index = audio_line(offer)
+        if _change(leg.remote, audio_line(leg.remote), offer, index) is not Change.MATERIAL:
+            answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin))
+            check_answer(offer, answer)
+            leg.answer(event.txn, answer)
+            call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
+            await self._settle_centre(offer)
+        elif self._may_ask(event, call.caller):
+            ours = self._offer_to_caller(offer)
+            self._ask(_Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
+
+    def _may_ask(self, event: Offered, other: Leg) -> bool:
+        """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
+        if self._consult is None and other.settled:
+            return True
+        if any(aside.leg is other for aside in self._call.put_aside):
+            # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
+            raise PeerError("both sides offered a change at the same time", 491)
+        self._call.put_aside.append(event)
+        return False
+
+    def _ask(self, consult: _Consult, offer: Session, wish: str) -> None:
+        """Relay an offer to the other side."""
+        assert consult.asked.sent is not None
+        self._consult = consult
+        self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
+        self._call.after(self._call.services.settings.consult_limit_s, _CONSULT)
+        consult.asked.offer(in_sequence(consult.asked.sent, offer))
+
+    # ---- offers of our own ----
+
+    def _offer_own(self, leg: Leg) -> None:
+        """Tell a side our present ports; what is negotiated stays."""
+        call = self._call
+        assert leg.local is not None and leg.sent is not None and call.plan is not None and call.audio is not None
+        if leg is call.centre:
+            session = standing_offer(leg.local, leg.local.origin)
+            session = with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
+        elif leg is call.caller:
+            session = standing_offer(leg.local, leg.local.origin)
+            session = with_audio_at(session, call.plan.audio, call.audio.local(CALLER))
+            session = self._with_video(leg, session, call.plan.video)
+        else:
+            session = self._with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
+        self._consult = _Consult(leg, leg.local)
+        call.note("re-INVITE with our new ports", leg.name)
+        call.after(call.services.settings.consult_limit_s, _CONSULT)
+        leg.offer(in_sequence(leg.sent, session))
+
+    def _offer_to_caller(self, centre_sdp: Session) -> Session:
+        call = self._call
+        assert call.plan is not None and call.audio is not None
+        assert call.caller.local is not None
+        here = call.audio.local(CALLER)
+        return caller_offer(call.caller.local, call.plan, centre_sdp, here, call.caller.local.origin)
+
+    def _with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
+        if index is None or not session.media[index].port:
+            return session
+        line = self._call.video.offer(leg.name, session.media[index]) or refuse(session.media[index])
+        lines = (*session.media[:index], line, *session.media[index + 1 :])
+        return replace(session, media=lines)
+
+    # ---- outcomes ----
+
+    async def _on_accepted(self, event: OfferAccepted) -> None:
+        consult = self._finish(event.leg)
+        leg, session = event.leg, event.session
+        if consult is None or session is None or leg.sent is None:
+            return
+        try:
+            check_answer(leg.sent, session)
+            if consult.withdrawn:
+                leg.local = consult.before
+                self.owe(leg)
+            elif consult.offered is None:
+                await self._settle(leg, session)
+            elif leg is self._call.centre:
+                await self._answer_caller(consult, session)
+            else:
+                await self._answer_centre(consult, session)
+        except PeerError as error:
+            self._call.note(f"the answer to our re-INVITE is not legal: {error.reason}", leg.name, "alarm")
+            self._decline(consult, error.status, error.reason)
+
+    async def _answer_caller(self, consult: _Consult, session: Session) -> None:
+        """The centre accepted what the caller offered."""
+        call, offered, chosen = self._call, consult.offered, consult.plan
+        assert offered is not None and offered.session is not None and chosen is not None
+        assert call.audio is not None and call.caller.sent is not None
+        offer, line = offered.session, await self._video_line(offered.session, chosen)
+        answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.sent.origin)
+        answer = in_sequence(call.caller.sent, answer)
+        check_answer(offer, answer)
+        call.caller.answer(offered.txn, answer)
+        await self._settle_centre(session)
+        await self._settle_caller(offer, answer, chosen)
+
+    async def _answer_centre(self, consult: _Consult, session: Session) -> None:
+        """The caller accepted what the centre offered."""
+        call, offered = self._call, consult.offered
+        assert offered is not None and offered.session is not None and call.plan is not None
+        assert call.audio is not None and call.centre is not None and call.centre.sent is not None
+        here = call.audio.local(CENTRE)
+        answer = centre_answer(offered.session, session, call.plan, here, call.centre.sent.origin)
+        answer = in_sequence(call.centre.sent, answer)
+        check_answer(offered.session, answer)
+        call.centre.answer(offered.txn, answer)
+        await self._settle_centre(offered.session)
+        await self._settle(call.caller, session)
+
+    def _on_refused(self, event: OfferRefused) -> str:
+        consult = self._finish(event.leg)
+        call, leg = self._call, event.leg
+        call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
+        if event.status == 481 and leg.name not in call.seats:
+            return f"the {leg.name} no longer knows the call"
+        if consult is None or consult.withdrawn:
+            return ""
+        if consult.offered is not None:
+            self._decline(consult, event.status, f"the other side: {event.status} {event.reason}")
+        elif event.status == 491:
+            # RFC 3261 §14.1: who owns the Call-ID waits longer
+            owner = leg is call.centre
+            delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
+            call.after(delay_ms / 1000, _RETRY + leg.name)
+        else:
+            call.note("the peer does not know our new ports", leg.name, "alarm")
+        return ""
+
+    def _on_withdrawn(self, event: OfferWithdrawn) -> None:
+        """The asker cancelled; so is our question, and if it was answered already the old state is offered again."""
+        aside = self._call.put_aside
+        for offered in tuple(aside):
+            if offered.txn == event.txn:
+                aside.remove(offered)
+        consult = self._consult
+        if consult is not None and consult.offered is not None and consult.offered.txn == event.txn:
+            consult.offered, consult.withdrawn = None, True
+            self._call.note("the re-INVITE was withdrawn", event.leg.name)
+            consult.asked.withdraw_offer()
+
+    async def _on_answer_in_ack(self, event: Acknowledged) -> None:
+        """The answer to an offer in our 2xx."""
+        leg, session = event.leg, event.session
+        if session is None or leg.local is None or leg.name in self._call.seats:
+            return
+        try:
+            check_answer(leg.local, session)
+        except PeerError as error:
+            self._call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
+            return
+        await self._settle(leg, session)
+
+    def _decline(self, consult: _Consult, status: int, reason: str) -> None:
+        """Pass a refusal on. What says that a peer is gone never crosses: it would end the other leg too."""
+        if consult.offered is None:
+            return
+        offered, consult.offered = consult.offered, None
+        if status in (401, 403, 405, 407, 408, 481, 482, 483, 487, 500) or status > 500:
+            headers = [("Retry-After", "3")] if status != 603 else []
+            status = 603 if status == 603 else 500
+            offered.leg.decline(offered.txn, status, reason, headers)
+        else:
+            offered.leg.decline(offered.txn, status, reason)
+
+    # ---- carrying it out ----
+
+    async def _settle(self, leg: Leg, session: Session) -> None:
+        """A peer's description counts from now on, together with ours."""
+        call = self._call
+        assert leg.local is not None and call.plan is not None
+        if leg is call.centre:
+            await self._settle_centre(session)
+        elif leg is call.caller:
+            await self._settle_caller(session, leg.local, call.plan)
+        else:
+            leg.remote = session
+            await call.video.take(leg.name, session, leg.local, video_index(leg.local))
+
+    async def _settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
+        call = self._call
+        call.caller.remote, call.plan = session, chosen
+        await self._point(CALLER, session, chosen.audio)
+        await call.video.take("caller", session, ours, chosen.video)
+        call.services.changed(call.view())
+
+    async def _settle_centre(self, session: Session) -> None:
+        assert self._call.centre is not None
+        self._call.centre.remote = session
+        await self._point(CENTRE, session, audio_line(session))
+
+    async def _point(self, side: int, session: Session, index: int) -> None:
+        call = self._call
+        assert call.audio is not None
+        try:
+            await call.audio.point(side, session, index)
+        except MediaError as error:
+            call.note(f"the voice could not follow: {error}", kind="alarm")
+
+    async def _video_line(self, offer: Session, chosen: Plan) -> Media | None:
+        if chosen.video is None or chosen.video_format is None:
+            return None
+        video = self._call.video
+        if "caller" not in video.members:
+            await video.add("caller", self._call.caller.flow.network)
+        return video.answer("caller", offer, chosen.video, chosen.video_format)
+
+    def _finish(self, leg: Leg) -> _Consult | None:
+        """The consultation that ended with this event, if it is the present one."""
+        consult = self._consult
+        if consult is None or consult.asked is not leg:
+            return None
+        self._consult = None
+        self._call.stop_timer(_CONSULT)
+        return consult
+
+    def _legs(self) -> list[Leg]:
+        call = self._call
+        return [leg for leg in (call.caller, call.centre, *call.seats.values()) if leg is not None]
+
+
+def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:
+    return audio_change(old.media[old_index], new.media[new_index], old, new)
+
+
+def _wish(offer: Session, index: int) -> str:
+    """What the audio of an offer wants, in plain words."""
+    wishes = {"sendonly": "hold", "inactive": "hold without music", "recvonly": "listen only", "sendrecv": "talk"}
+    return wishes[offer.flow_of(index)]
+
+
+def _video_news(old: Plan | None, new: Plan) -> str:
+    had, has = old is not None and old.video is not None, new.video is not None
+    if had and not has:
+        return "re-INVITE absorbed: the caller dropped video; the voice goes on"
+    if has and not had:
+        return "re-INVITE absorbed: the caller added video"
+    return "re-INVITE absorbed: nothing in it concerns the centre"

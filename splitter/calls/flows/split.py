@@ -1,0 +1,282 @@
+"""The flow `split`: an audio + video call from the SBC becomes a voice call into the centre and a picture for a seat.
+
+Follow `split` from top to bottom to follow a call from its INVITE to its end.
+"""
+
+from __future__ import annotations
+
+from splitter.calls.audio import CALLER, CENTRE, Audio
+from splitter.calls.call import Call
+from splitter.calls.causes import status_for_caller, tries_next_route
+from splitter.calls.events import (
+    Answered,
+    CallEvent,
+    Cancelled,
+    HangupAsked,
+    Rang,
+    Refused,
+    TimeUp,
+)
+from splitter.calls.flows.converse import Conversation, on_media
+from splitter.calls.identity import Destination
+from splitter.calls.leg import plain_headers, refuse_unknown_extensions, session_of
+from splitter.calls.outgoing import OutgoingLeg
+from splitter.calls.routing import routable
+from splitter.calls.settings import Trunk
+from splitter.core.errors import MediaError, MediaUnavailable, PeerError
+from splitter.media.engine import RelayLost, RoomLost
+from splitter.sdp.merge import caller_answer, in_sequence
+from splitter.sdp.model import Media, Session
+from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.split import Plan, audio_line, centre_offer, plan
+from splitter.sip.message import Response
+from splitter.sip.uri import user_of
+from splitter.telemetry import metrics
+
+_RING = "ring limit"
+
+
+async def split(call: Call) -> None:
+    """Run one call from its INVITE to its end."""
+    setup = await _admit(call)
+    if setup is None:
+        return
+    refused: Refused | None = None
+    for trunk, number in setup.destinations:
+        refused = await setup.attempt(trunk, number)
+        if refused is None:
+            break  # connected, or over
+        call.note(f"{trunk.name} refused: {refused.status} {refused.reason}", "centre")
+        if not tries_next_route(refused.status):
+            break
+        metrics.ROUTE_FAILOVERS.labels(trunk.name).inc()
+    if refused is not None:
+        setup.refuse(refused)
+    elif call.state == "connected":
+        await Conversation(call, media_moved=setup.media_moved).run()
+
+
+async def _admit(call: Call) -> Setup | None:
+    """Judge the INVITE and get the ports; None where it was refused."""
+    caller = call.caller
+    try:
+        call.called_number = user_of(caller.request.uri)
+        refuse_unknown_extensions(caller.request)
+        if caller.request.max_forwards <= 0:
+            raise PeerError("Max-Forwards is used up", 483)
+        offer = session_of(caller.request)
+        if offer is None:
+            raise PeerError("an INVITE without an offer is not supported on this trunk", 488)
+        call.plan = plan(offer)
+        destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
+        if not destinations:
+            raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
+        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(offer, call.plan)}", "caller")
+        networks = (caller.flow.network, destinations[0][0].network)
+        call.audio = Audio(call.services.engine, call.call_id, networks, call.post)
+        await call.audio.open()
+    except PeerError as error:
+        _turn_away(call, error)
+        return None
+    except MediaError as error:
+        retry_after = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
+        call.note(f"no media for the voice: {error}", kind="alarm")
+        call.conclude(f"no media for the voice: {error}", 503)
+        caller.refuse(503, "no media resources", [("Retry-After", str(retry_after))])
+        return None
+    if call.plan.video is not None:
+        call.video.prepare(caller.flow.network)
+    return Setup(call, offer, destinations)
+
+
+def _turn_away(call: Call, error: PeerError) -> None:
+    call.note(f"refused with {error.status}: {error.reason}", "caller")
+    call.conclude(error.reason, error.status)
+    call.caller.refuse(error.status, error.reason, getattr(error, "headers", ()))
+
+
+def _wish(offer: Session, chosen: Plan) -> str:
+    if chosen.video is not None:
+        return "audio and video"
+    return f"audio; {chosen.video_fault}" if chosen.video_fault else "audio alone"
+
+
+class Setup:
+    """A call on its way to being answered.
+
+    Attributes:
+        offer: the caller's.
+        destinations: trunk and number of each route, in order.
+        media_moved: a worker died meanwhile: both sides get a fresh offer once the call is answered.
+    """
+
+    def __init__(self, call: Call, offer: Session, destinations: list[tuple[Trunk, str]]) -> None:
+        self.call = call
+        self.offer = offer
+        self.destinations = destinations
+        self.media_moved = False
+        self._caller_origin = call.origin(call.caller.flow.network)
+        self._centre_origin = call.origin(destinations[0][0].network)
+        self._video_line: Media | None = None
+        self._video_decided = False
+        self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
+
+    def refuse(self, refused: Refused) -> None:
+        """No route is left: tell the caller."""
+        status = status_for_caller(refused.status)
+        self.call.conclude(f"{refused.leg.trunk.name}: {refused.status} {refused.reason}", status)
+        self.call.caller.refuse(status, f"the centre: {refused.status} {refused.reason}")
+
+    async def attempt(self, trunk: Trunk, number: str) -> Refused | None:
+        """Try one route; None once the call is connected or over."""
+        call = self.call
+        assert call.audio is not None and call.plan is not None
+        try:
+            networks = (call.caller.flow.network, trunk.network)
+            if networks != call.audio.networks:
+                await call.audio.move(networks)
+            offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), self._centre_origin)
+            local = call.services.driver.contact(trunk.network, trunk.transport)
+            leg = call.dial(Destination(trunk, number, local), offer)
+        except MediaError as error:
+            call.conclude(f"no media for the voice: {error}", 503)
+            call.caller.refuse(503, "no media resources", [("Retry-After", "5")])
+            return None
+        call.note(f"trying {trunk.name} at {trunk.address} as {number}", "centre")
+        call.after(trunk.ring_limit_s, _RING)
+        try:
+            while True:
+                event = await call.next()
+                if isinstance(event, Refused) and event.leg is leg:
+                    return event
+                if await self._on(event, leg):
+                    return None
+                if isinstance(event, TimeUp) and event.what == _RING:
+                    leg.cancel()
+                    return Refused(leg, 480, f"no answer in {trunk.ring_limit_s:.0f} s", None)
+        finally:
+            call.stop_timer(_RING)
+
+    async def _on(self, event: CallEvent, leg: OutgoingLeg) -> bool:
+        """Handle one event while the centre is called; True once the call is connected or over."""
+        call = self.call
+        match event:
+            case Rang() if event.leg is leg:
+                await self._on_ringing(event, leg)
+            case Answered() if event.leg is leg:
+                return await self._on_answer(event, leg)
+            case Cancelled():
+                reason = event.request.headers.get("reason")
+                leg.cancel(reason)
+                call.caller.refuse(487)
+                call.conclude("the caller hung up before the answer", 487)
+                return True
+            case HangupAsked():
+                leg.cancel()
+                call.caller.refuse(480, event.reason)
+                call.conclude(event.reason, 480)
+                return True
+            case RelayLost() if call.audio and call.audio.is_on(event.relay_id):
+                await self._move_voice(event.reason)
+            case RoomLost() if call.video.is_on(event.room_id):
+                call.note(f"the video worker died: {event.reason}", kind="alarm")
+                await call.video.rebuild()
+                self.media_moved = True
+            case _:
+                await on_media(call, event)
+        return False
+
+    async def _move_voice(self, reason: str) -> None:
+        call = self.call
+        assert call.audio is not None
+        call.note(f"the voice worker died: {reason}; moved to another", kind="alarm")
+        try:
+            await call.audio.move()
+            self.media_moved = True
+        except MediaError as error:
+            call.hang_up(f"no media for the voice: {error}")
+
+    async def _on_ringing(self, event: Rang, leg: OutgoingLeg) -> None:
+        """Relay 18x, with early media where the centre has some (announcements, queue music)."""
+        call, branch = self.call, _branch(leg, event.response)
+        if call.state != "ringing":
+            call.enter("ringing", f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
+        answer = None
+        if event.session is not None:
+            try:
+                answer = await self._answer(event.session, branch)
+                await self._connect_media(event.session, answer)
+                self._early[branch] = event.session
+            except (PeerError, MediaError) as error:
+                call.note(f"early media cannot be passed on: {error}", "centre")
+                answer = None
+        call.caller.ring(event.response.status, event.response.reason, branch, answer)
+
+    async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
+        """Answer the caller with what the centre answered; False where that cannot be used."""
+        call, branch = self.call, _branch(leg, event.response)
+        session = event.session or self._early.get(branch)
+        try:
+            if session is None:
+                raise PeerError("the centre answered without a session description", 488)
+            answer = await self._answer(session, branch)
+            await self._connect_media(session, answer)
+        except PeerError as error:
+            leg.bye()
+            call.post(Refused(leg, error.status, error.reason, event.response))
+            return False
+        except MediaError as error:
+            call.note(f"the voice may be late: {error}", kind="alarm")
+        leg.remote, call.caller.remote = session, self.offer
+        headers = plain_headers(event.response, "P-Asserted-Identity") if _within_trust(call, leg) else ()
+        call.caller.accept(answer, branch, list(headers.items()) if headers else ())
+        call.answered_at = call.services.clock.wall()
+        metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
+        call.enter("connected", f"answered by {_who(event.response)} at {leg.trunk.name}")
+        return True
+
+    async def _answer(self, centre_sdp: Session, branch: str) -> Session:
+        """Our answer to the caller; the same one again where nothing changed since the 18x."""
+        call = self.call
+        assert call.audio is not None and call.plan is not None
+        line = await self._decide_video()
+        answer = caller_answer(self.offer, call.plan, centre_sdp, call.audio.local(CALLER), line, self._caller_origin)
+        check_answer(self.offer, answer)
+        previous = call.caller.early_sessions.get(branch)
+        return answer if previous is None else in_sequence(previous, answer)
+
+    async def _decide_video(self) -> Media | None:
+        """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
+        call = self.call
+        assert call.plan is not None
+        if not self._video_decided:
+            self._video_decided = True
+            index, wanted = call.plan.video, call.plan.video_format
+            if index is not None and wanted is not None and await call.video.ready():
+                self._video_line = call.video.answer("caller", self.offer, index, wanted)
+        return self._video_line
+
+    async def _connect_media(self, centre_sdp: Session, answer: Session) -> None:
+        call = self.call
+        assert call.audio is not None and call.plan is not None
+        await call.audio.point(CALLER, self.offer, call.plan.audio)
+        await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+        await call.video.take("caller", self.offer, answer, call.plan.video)
+
+
+def _branch(leg: OutgoingLeg, response: Response) -> str:
+    """Names an early dialog of the centre; each has a To tag of its own towards the caller."""
+    return f"{leg.sip_call_id} {response.to_tag or ''}"
+
+
+def _within_trust(call: Call, leg: OutgoingLeg) -> bool:
+    return call.caller.trunk.trusted and leg.trunk.trusted
+
+
+def _who(response: Response) -> str:
+    """Who answered, by the centre's word."""
+    for value in response.headers.values("p-asserted-identity"):
+        if user := user_of(value.partition("<")[2].partition(">")[0] or value):
+            return user
+    contact = response.contact
+    return (contact.user if contact else "") or "somebody"

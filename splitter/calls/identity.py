@@ -1,0 +1,103 @@
+"""The INVITE that the centre gets: a plain voice call of the same person (RFC 3261 §8.1.1, RFC 3325). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.calls.settings import Trunk
+from splitter.core.errors import PeerError
+from splitter.core.ids import IdSource
+from splitter.core.net import Address
+from splitter.sdp.model import Session
+from splitter.sdp.write import write
+from splitter.sip.headers import Headers
+from splitter.sip.message import Request
+from splitter.sip.uri import NameAddr
+
+# What says how the call came here is carried on as it is: RFC 7044, RFC 5806, RFC 7433.
+_CARRIED = ("History-Info", "Diversion", "User-to-User")
+# Who the caller is, by the word of the network: only between trunks that are trusted (RFC 3325 §5, RFC 3323).
+_WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
+_NO_SESSION = "0" * 32  # RFC 7989 §6: the null UUID stands for the half that is not known yet
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One attempt: the trunk, the number it is shown, and where we stand in its network."""
+
+    trunk: Trunk
+    number: str
+    local: Address
+
+
+def centre_invite(
+    request: Request, source: Trunk, to: Destination, call_id: str, ids: IdSource, offer: Session
+) -> Request:
+    """Make the centre's INVITE out of the caller's.
+
+    Args:
+        request: the caller's INVITE.
+        source: the trunk that it came from; its word on identity counts only if it is trusted.
+        to: where it goes.
+        call_id: told to the centre in the headers that the trunk names, so that CTI can find the video.
+        offer: audio alone.
+    Returns: the INVITE without Via and Contact, which belong to the driver and the leg.
+    Raises:
+        PeerError: status 483 where Max-Forwards is used up.
+    """
+    if request.max_forwards <= 0:
+        raise PeerError("Max-Forwards is used up", 483)
+    assert to.trunk.address is not None
+    uri = f"sip:{to.number}@{to.trunk.address}"
+    if to.trunk.transport != "udp":
+        uri += f";transport={to.trunk.transport}"
+    within = source.trusted and to.trunk.trusted
+    headers = Headers(
+        [
+            ("Max-Forwards", str(request.max_forwards - 1)),
+            ("From", f"{_from(request, to, within)};tag={ids.tag()}"),
+            ("To", f"<{uri}>"),
+            ("Call-ID", ids.sip_call_id(to.local.host)),
+            ("CSeq", "1 INVITE"),
+        ]
+    )
+    for name in (*_CARRIED, *(_WITHIN_TRUST if within else ())):
+        for value in request.headers.get_all(name):
+            headers.add(name, value)
+    headers.add("Session-ID", f"{session_uuid(request, ids)};remote={_NO_SESSION}")
+    for name, value in call_id_headers(to.trunk, call_id):
+        headers.add(name, value)
+    headers.add("Content-Type", "application/sdp")
+    return Request("INVITE", uri, headers, write(offer))
+
+
+def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
+    """How this trunk is told the call id."""
+    ways = {
+        "x-splitter-call": ("X-Splitter-Call", call_id),
+        "user-to-user": ("User-to-User", f"{call_id.encode().hex()};encoding=hex"),  # RFC 7433 §4.1
+    }
+    return [ways[name] for name in trunk.call_id_headers]
+
+
+def session_uuid(request: Request, ids: IdSource) -> str:
+    """The caller's half of the Session-ID, or one that we make for a caller without it (RFC 7989 §5)."""
+    value = (request.headers.get("session-id") or "").partition(";")[0].strip().lower()
+    if len(value) == 32 and all(digit in "0123456789abcdef" for digit in value) and value != _NO_SESSION:
+        return value
+    return f"{ids.number(2**128):032x}"
+
+
+def _from(request: Request, to: Destination, within_trust: bool) -> str:
+    """The caller as From: display and number kept, our address as the host."""
+    if not within_trust and wants_privacy(request):
+        return '"Anonymous" <sip:anonymous@anonymous.invalid>'  # RFC 3323 §4.1
+    caller = request.from_
+    user = caller.user
+    return str(NameAddr(caller.display, f"sip:{user}@{to.local}" if user else f"sip:{to.local}", {}))
+
+
+def wants_privacy(request: Request) -> bool:
+    """True where the caller's identity must not leave the trust domain (RFC 3323 §4.2, RFC 3325 §7)."""
+    wanted = {word.strip().lower() for line in request.headers.get_all("privacy") for word in line.split(";")}
+    return bool(wanted & {"id", "user", "header"})

@@ -1,0 +1,199 @@
+"""All calls: admission, the way in for requests outside dialogs, and what the API may do with calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from splitter.calls.call import Call, Services
+from splitter.calls.causes import outcome
+from splitter.calls.events import SeatArrived
+from splitter.calls.flows.split import split
+from splitter.calls.leg import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of
+from splitter.calls.settings import Role, Trunk
+from splitter.calls.view import CallView
+from splitter.core.errors import LocalError, PeerError
+from splitter.core.net import Flow
+from splitter.sip.events import RequestArrived
+from splitter.sip.uri import user_of
+from splitter.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+_KNOWN_METHODS = frozenset(
+    {"REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "REFER", "UPDATE", "PRACK", "INFO", "BYE"}
+)
+
+
+class Calls:
+    """Every call that lives.
+
+    Built in two steps, because the driver needs `on_request` and the calls need the driver: see `attach`.
+    """
+
+    def __init__(self) -> None:
+        self._services: Services | None = None
+        self._calls: dict[str, Call] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._short_codes: set[str] = set()
+        self._draining = False
+
+    def attach(self, services: Services) -> None:
+        """Hand in what calls need; before the driver is started."""
+        self._services = services
+
+    @property
+    def services(self) -> Services:
+        if self._services is None:
+            raise LocalError("calls were used before attach")
+        return self._services
+
+    # ---- for the driver ----
+
+    def source_ok(self, flow: Flow) -> bool:
+        """True for a source that some trunk names; others get silence."""
+        return self.services.routing.trunk_of(flow) is not None
+
+    def on_request(self, event: RequestArrived) -> None:
+        """A request outside any dialog."""
+        trunk = self.services.routing.trunk_of(event.flow)
+        if trunk is None:
+            return
+        try:
+            match event.request.method:
+                case "INVITE":
+                    self._on_invite(trunk, event)
+                case "OPTIONS":
+                    self._on_options(event)
+                case method if method in _KNOWN_METHODS:
+                    raise Refusal(405, f"{method} is not served here", [("Allow", ALLOW)])
+                case method:
+                    raise Refusal(501, f"unknown method {method[:20]}", [("Allow", ALLOW)])
+        except PeerError as error:
+            log.info("request refused", source=str(event.flow), status=error.status, reason=error.reason)
+            self._refuse(event, error.status, error.reason, getattr(error, "headers", ()))
+
+    # ---- for the API ----
+
+    def list(self) -> list[CallView]:
+        """The calls that live, oldest first."""
+        return [call.view() for call in self._calls.values()]
+
+    def get(self, call_id: str) -> CallView | None:
+        """One live call."""
+        call = self._calls.get(call_id)
+        return call.view() if call else None
+
+    def hangup(self, call_id: str, reason: str) -> bool:
+        """Ask a call to end; False if it does not live."""
+        call = self._calls.get(call_id)
+        if call is None:
+            return False
+        call.hang_up(reason)
+        return True
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def tasks(self) -> int:
+        """Tasks that run calls, for leak checks."""
+        return len(self._tasks)
+
+    async def drain(self, limit_s: float) -> None:
+        """Take no more calls, and let those that live end; after `limit_s` they are hung up."""
+        self._draining = True
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=limit_s)
+        for call in self._calls.values():
+            call.hang_up("the gateway is being stopped")
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=5.0)
+
+    # ---- inside ----
+
+    def _on_options(self, event: RequestArrived) -> None:
+        # A node that drains must say so, or it keeps getting calls.
+        status = 503 if self._draining else 200
+        self._refuse(event, status, "", [("Allow", ALLOW), ("Accept", SDP)])
+
+    def _on_invite(self, trunk: Trunk, event: RequestArrived) -> None:
+        if trunk.role is Role.SEAT:
+            self._on_seat(trunk, event)
+        elif trunk.role is Role.ACCESS:
+            self._on_caller(trunk, event)
+        else:
+            raise PeerError("calls from the centre are not routed", 403)
+
+    def _on_caller(self, trunk: Trunk, event: RequestArrived) -> None:
+        limit = self.services.settings.max_calls
+        if self._draining or len(self._calls) >= limit:
+            why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
+            metrics.CALLS_REJECTED.labels(why).inc()
+            raise Refusal(503, reason, [("Retry-After", "10")])
+        call = Call(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
+        self._calls[call.call_id] = call
+        metrics.CALLS_ACTIVE.set(len(self._calls))
+        task = asyncio.create_task(self._run(call), name=f"call {call.call_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_seat(self, trunk: Trunk, event: RequestArrived) -> None:
+        refuse_unknown_extensions(event.request)
+        name = user_of(event.request.uri)
+        found = [call for call in self._calls.values() if name in (call.call_id, call.short_code)]
+        found = found or [call for call in self._calls.values() if name and call.caller_number == name]
+        if not found:
+            raise PeerError(f"no live call is named {name[:40]!r}", 404)
+        if len(found) > 1:
+            # Never guess whose picture a desk gets.
+            raise PeerError(f"{len(found)} live calls are from {name[:40]}: name one by its id or short code", 485)
+        session = session_of(event.request)
+        if session is None:
+            raise PeerError("a seat's INVITE must offer video", 488)
+        found[0].post(SeatArrived(found[0].take_seat(trunk, event), session))
+
+    async def _run(self, call: Call) -> None:
+        """The border of one call: what goes wrong in it stays in it."""
+        structlog.contextvars.bind_contextvars(call=call.call_id)
+        log.info("call began", caller=call.caller_number, source=str(call.caller.flow))
+        try:
+            await split(call)
+        except Exception:
+            log.exception("the call failed", call_id=call.call_id)
+            call.conclude("a fault in the gateway; see the log", 500)
+            call.abandon()
+        finally:
+            del self._calls[call.call_id]
+            self._short_codes.discard(call.short_code)
+            await call.release()
+            self._count(call)
+            log.info("call ended", reason=call.end_reason, status=call.end_status)
+
+    def _count(self, call: Call) -> None:
+        metrics.CALLS_ACTIVE.set(len(self._calls))
+        answered = call.answered_at is not None
+        metrics.CALLS.labels("answered" if answered else outcome(call.end_status)).inc()
+        if call.answered_at is not None and call.ended_at is not None:
+            metrics.CALL_SECONDS.observe(call.ended_at - call.answered_at)
+
+    def _refuse(self, event: RequestArrived, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
+        lines = list(headers)
+        if reason:
+            text = reason.replace("\\", "").replace('"', "'")
+            lines.append(("Warning", f'399 {self.services.settings.name} "{text}"'))
+        tag = self.services.ids.tag()
+        self.services.driver.respond(event.txn, event.request.respond(status, to_tag=tag, headers=lines))
+
+    def _new_short_code(self) -> str:
+        """Digits that can be dialled: four, or more once many calls live."""
+        digits = 4
+        while True:
+            for _ in range(20):
+                code = str(self.services.ids.number(10**digits)).zfill(digits)
+                if code not in self._short_codes:
+                    self._short_codes.add(code)
+                    return code
+            digits += 1

@@ -1,0 +1,58 @@
+"""Which trunk a message comes from, and which trunks a call may go to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+
+from splitter.calls.settings import Role, Route, Trunk
+from splitter.core.net import Flow
+
+
+class Routing:
+    """The trunks and routes of the configuration, ready to be asked."""
+
+    def __init__(self, trunks: Mapping[str, Trunk], routes: Iterable[Route]) -> None:
+        self._trunks = dict(trunks)
+        self._routes = tuple(routes)
+        self._known: dict[tuple[str, str, str, int], Trunk | None] = {}
+
+    def trunk_of(self, flow: Flow) -> Trunk | None:
+        """The trunk that this source belongs to; None for a stranger.
+
+        A port in `peers` counts over UDP alone: a TCP connection comes from any port.
+        """
+        port = flow.remote.port if flow.transport == "udp" else 0
+        key = (flow.network, flow.transport, flow.remote.host, port)
+        if key not in self._known:
+            if len(self._known) > 10_000:  # a scanner must not grow this for ever
+                self._known.clear()
+            self._known[key] = self._find(*key)
+        return self._known[key]
+
+    def destinations(self, called: str) -> list[tuple[Trunk, str]]:
+        """The centre trunks for a called number, in the order to be tried, each with the number it is shown."""
+        for route in self._routes:
+            match = route.called.fullmatch(called)
+            if match:
+                number = match.expand(route.number) if route.number else called
+                return [(self._trunks[name], number) for name in route.trunks]
+        return []
+
+    def _find(self, network: str, transport: str, host: str, port: int) -> Trunk | None:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return None
+        for trunk in self._trunks.values():
+            if trunk.network == network and any(
+                address in peer.network and (peer.port is None or transport != "udp" or peer.port == port)
+                for peer in trunk.peers
+            ):
+                return trunk
+        return None
+
+
+def routable(trunk: Trunk) -> bool:
+    """True where a call may be sent to this trunk."""
+    return trunk.role is Role.CENTRE and trunk.address is not None

@@ -1,0 +1,195 @@
+"""The picture half of a call: its room and who is in it. Asks the media engine.
+
+Voice first: nothing here raises into the flow and nothing waits for long. Whatever fails becomes a note in the trace
+and a call without a picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from splitter.calls.audio import remote_end
+from splitter.core.errors import MediaError
+from splitter.media.engine import (
+    MediaEngine,
+    MediaListener,
+    ParticipantHandle,
+    ParticipantMedia,
+    RoomHandle,
+    RoomReport,
+)
+from splitter.sdp.model import Media, Session
+from splitter.sdp.offer_answer import answer_direction
+from splitter.sdp.video import VideoFormat, answer_video, choose_video, offer_video
+
+CALLER = "caller"
+# How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
+PATIENCE_S = 0.2
+
+Note = Callable[[str, str], None]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Member:
+    """A participant and what it negotiated."""
+
+    network: str
+    handle: ParticipantHandle
+    media: ParticipantMedia | None = None
+
+
+class Video:
+    """One call's room.
+
+    Args:
+        note: writes (leg, text) into the trace.
+    """
+
+    def __init__(
+        self, engine: MediaEngine, call_id: str, bitrate_kbps: int, on_event: MediaListener, note: Note
+    ) -> None:
+        self._engine = engine
+        self._call_id = call_id
+        self._bitrate_kbps = bitrate_kbps
+        self._on_event = on_event
+        self._note = note
+        self._room: RoomHandle | None = None
+        self._members: dict[str, _Member] = {}
+        self._preparing: asyncio.Task[None] | None = None
+        self._closed = False
+        self._opening = asyncio.Lock()
+
+    # ---- the room ----
+
+    def prepare(self, network: str) -> None:
+        """Open the room and the caller's ports beside the setting up of the voice."""
+        self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
+
+    async def ready(self) -> bool:
+        """True if the caller's video can be answered; waits no longer than PATIENCE_S."""
+        if self._preparing is not None and not self._preparing.done():
+            await asyncio.wait({self._preparing}, timeout=PATIENCE_S)
+            if not self._preparing.done():
+                self._note("media", "the video room is not ready in time: the call goes on without a picture")
+        return CALLER in self._members
+
+    def is_on(self, room_id: str) -> bool:
+        """True if the call uses this room now."""
+        return self._room is not None and self._room.room_id == room_id
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(self._members)
+
+    async def rebuild(self) -> tuple[str, ...]:
+        """Make a room that died anew, with fresh ports and the same members; returns those that need a new offer."""
+        members, self._members, self._room = self._members, {}, None
+        for name, member in members.items():
+            await self.add(name, member.network)
+        return tuple(self._members)
+
+    async def close(self) -> RoomReport | None:
+        """Close the room and every port in it."""
+        self._closed = True
+        if self._preparing is not None:
+            await asyncio.wait({self._preparing})  # bounded: each request to the engine is
+        room, self._room = self._room, None
+        self._members.clear()
+        return await self._guarded(self._engine.close_room(room), "closing the room") if room else None
+
+    # ---- members ----
+
+    async def add(self, name: str, network: str) -> bool:
+        """Give a participant its ports; False where it cannot be had."""
+        async with self._opening:
+            if self._room is None and not self._closed:
+                self._room = await self._guarded(
+                    self._engine.open_room(self._call_id, self._on_event), "opening the video room"
+                )
+        if self._room is None:
+            return False
+        handle = await self._guarded(self._engine.join(self._room, name, network), f"ports for the video of {name}")
+        if handle is None:
+            return False
+        self._members[name] = _Member(network, handle)
+        return True
+
+    def answer(self, name: str, offer: Session, index: int, wanted: VideoFormat) -> Media | None:
+        """Our line in answer to a member's m=video; None where it has no ports."""
+        member = self._members.get(name)
+        if member is None:
+            return None
+        direction = answer_direction(offer.direction_of(index), "sendrecv")
+        return answer_video(
+            offer.media[index],
+            wanted,
+            member.handle.local,
+            direction,
+            self._bitrate_kbps,
+            session_attributes=offer.attributes,
+        )
+
+    def offer(self, name: str, previous: Media) -> Media | None:
+        """Our line in an offer that keeps a member's video as it is, at its present ports."""
+        member = self._members.get(name)
+        return offer_video(previous, member.handle.local) if member and previous.port else None
+
+    async def take(self, name: str, peer: Session, ours: Session, index: int | None) -> None:
+        """Carry out what was negotiated for a member.
+
+        Args:
+            peer, ours: its description and ours.
+            index: the m=video in both; None where there is none in use.
+        """
+        member = self._members.get(name)
+        if member is None:
+            return
+        media = None if index is None else _media(peer, ours, index)
+        if media != member.media:
+            member.media = media
+            await self._guarded(self._engine.set_participant(member.handle, media), f"the video of {name}")
+
+    async def remove(self, name: str) -> None:
+        """Take a participant out; who watched it sees the slate."""
+        member = self._members.pop(name, None)
+        if member is not None:
+            await self._guarded(self._engine.leave(member.handle), f"taking out {name}")
+
+    async def request_key_frame(self, name: str) -> None:
+        """A member asked for a key frame of what it is shown."""
+        member = self._members.get(name)
+        if member is not None:
+            await self._guarded(self._engine.request_key_frame(member.handle), f"a key frame for {name}")
+
+    # ---- inside ----
+
+    async def _prepare(self, network: str) -> None:
+        await self.add(CALLER, network)
+
+    async def _guarded(self, request: Awaitable[T], what: str) -> T | None:
+        try:
+            return await request
+        except MediaError as error:
+            self._note("media", f"{what} failed: {error}; the voice is not concerned")
+            return None
+
+
+def _media(peer: Session, ours: Session, index: int) -> ParticipantMedia | None:
+    """What a negotiated m=video means for the room; None where it is off."""
+    line, mine = peer.media[index], ours.media[index]
+    remote = remote_end(peer, index)
+    wanted = choose_video(line, peer.attributes)
+    if not line.port or not mine.port or remote is None or wanted is None:
+        return None
+    direction = ours.direction_of(index)
+    return ParticipantMedia(
+        remote=remote,
+        send_format=wanted,
+        receive_format=wanted,
+        sending=direction in ("sendrecv", "sendonly"),
+        receiving=direction in ("sendrecv", "recvonly"),
+    )
