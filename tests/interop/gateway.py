@@ -64,7 +64,7 @@ network = "access"
 peers = ["{desk.seat}"]
 
 [[route]]
-called = "12345"
+called = "{called}"
 to = ["pbx"]
 
 [[route]]
@@ -109,6 +109,7 @@ class Gateway:
     def start(self) -> Gateway:
         """Write the configuration, start, and wait until systemd would be told READY=1."""
         values: dict[str, Any] = {
+            "called": "12345",
             "max_calls": 2000,
             "answer_limit_s": 4,
             "ring_limit_s": 60,
@@ -174,7 +175,7 @@ class Gateway:
 
     def cli(self, *arguments: str) -> str:
         """`splitter ARGUMENTS` against this gateway; fails when it fails."""
-        command = [SPLITTER, *arguments, "--socket", f"{self.folder}/control.sock"]
+        command = [SPLITTER, "--socket", f"{self.folder}/control.sock", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout

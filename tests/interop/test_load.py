@@ -1,0 +1,29 @@
+"""Two hundred calls at a time: every one is answered, and nothing is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.interop.gateway import Gateway
+from tests.interop.process import eventually
+from tests.interop.scene import Scene
+
+pytestmark = pytest.mark.interop
+
+CALLS = 200
+
+
+class TestTwoHundredCalls:
+    def test_live_at_a_time_and_all_end_well(self, gateway: Gateway, scene: Scene) -> None:
+        load = {"calls": CALLS, "trace": False, "limit_s": 90}
+        centre = scene.centre("load-centre", **load)
+        caller = scene.caller(
+            "caller-hangs-up", held_ms=12000, options=["-r", "25", "-l", "400", "-pause_msg_ign"], **load
+        )
+        eventually(lambda: len(gateway.calls()) == CALLS, f"{CALLS} calls live", 60, lambda: str(gateway.status()))
+        states = {call["state"] for call in gateway.calls()}
+        assert states == {"connected"}
+        caller.finish()
+        centre.finish()
+        gateway.must_be_idle(20)
+        assert len(gateway.calls(ended=True)) > 0

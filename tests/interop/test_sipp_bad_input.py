@@ -1,0 +1,157 @@
+"""What bad input gets: SIPp for refusals, plain sockets for what SIPp cannot send."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.interop.gateway import Gateway
+from tests.interop.process import eventually
+from tests.interop.scene import Scene, until
+
+pytestmark = pytest.mark.interop
+
+OPTIONS = """\
+OPTIONS sip:{gateway} SIP/2.0
+Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK-raw-{port}
+From: <sip:probe@{host}>;tag=1
+To: <sip:{gateway}>
+Call-ID: raw-{port}@{host}
+CSeq: 7 OPTIONS
+Max-Forwards: 70
+Content-Length: 0
+
+"""
+
+
+@contextmanager
+def sender(host: str, to: str) -> Iterator[Callable[[str], str]]:
+    """Send a text as one datagram (lines ended CR LF); what came back within half a second, "" for silence."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((host, 5071))
+        sock.settimeout(0.5)
+
+        def send(text: str) -> str:
+            sock.sendto(text.format(gateway=to, host=host, port=5071).replace("\n", "\r\n").encode(), (to, 5060))
+            with contextlib.suppress(TimeoutError):
+                return sock.recv(65536).decode()
+            return ""
+
+        yield send
+
+
+class TestRefusals:
+    def test_an_unknown_extension_that_is_required_gets_420(self, gateway: Gateway, scene: Scene) -> None:
+        caller = scene.caller("caller-refused", status="420", headers="Require: 100rel, telepathy\n")
+        caller.finish()
+        assert "telepathy" in caller.received("INVITE", 420).get("unsupported")
+
+    @pytest.mark.parametrize("offer", ["video-alone", "no-audio-port"])
+    def test_no_usable_audio_gets_488_with_a_warning(self, gateway: Gateway, scene: Scene, offer: str) -> None:
+        caller = scene.caller("caller-refused", offer, status="488")
+        caller.finish()
+        assert caller.received("INVITE", 488).get("warning").startswith("3"), "RFC 3261 §20.43: 3xx is about SDP"
+
+    def test_a_number_without_a_route_gets_404(self, gateway: Gateway, scene: Scene) -> None:
+        caller = scene.caller("caller-refused", status="404", called="999")
+        caller.finish()
+
+    def test_a_body_that_is_not_sdp_gets_415(self, gateway: Gateway, scene: Scene) -> None:
+        caller = scene.caller("caller-refused", status="415", content_type="application/x-tar")
+        caller.finish()
+        assert "application/sdp" in caller.received("INVITE", 415).get("accept")
+
+    def test_broken_sdp_gets_400_or_488(self, gateway: Gateway, scene: Scene) -> None:
+        caller = scene.caller("caller-refused", "broken", status="400")
+        caller.finish()
+
+    def test_too_many_calls_get_503_with_retry_after(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+        make_gateway(max_calls=1)
+        centre = scene.centre("centre-answers")
+        first = scene.caller("caller-hangs-up", held_ms=1500)
+        until(first, "INVITE", 200)
+        second = scene.caller("caller-refused", name="second", port=5062, status="503")
+        second.finish()
+        assert int(second.received("INVITE", 503).get("retry-after").split()[0]) > 0
+        first.finish()
+        centre.finish()
+
+    def test_no_free_ports_get_503_with_retry_after(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+        make_gateway(first_port=30000, last_port=30003)  # one audio relay and one video end on each network
+        centre = scene.centre("centre-answers")
+        first = scene.caller("caller-hangs-up", held_ms=1500)
+        until(first, "INVITE", 200)
+        second = scene.caller("caller-refused", name="second", port=5062, status="503")
+        second.finish()
+        assert second.received("INVITE", 503).get("retry-after")
+        first.finish()
+        centre.finish()
+
+
+class TestStrangers:
+    def test_an_unknown_source_gets_silence_and_is_counted(self, gateway: Gateway, scene: Scene) -> None:
+        with sender(scene.desk.stranger, scene.desk.access) as send:
+            assert [send(OPTIONS) for _ in range(3)] == ["", "", ""]
+        with sender(scene.desk.caller, scene.desk.access) as send:
+            assert send(OPTIONS).startswith("SIP/2.0 200"), "a known one is answered"
+        assert gateway.metric("sip_unknown_source_total") == 3
+        assert scene.desk.stranger in gateway.log
+
+
+class TestMalformed:
+    def test_what_can_be_answered_gets_400(self, gateway: Gateway, scene: Scene) -> None:
+        with sender(scene.desk.caller, scene.desk.access) as send:
+            assert send(OPTIONS.replace("CSeq: 7 OPTIONS", "CSeq: seven OPTIONS")).startswith("SIP/2.0 400")
+        eventually(lambda: gateway.metric("sip_malformed_total") >= 1, "it is counted")
+        assert scene.desk.caller in gateway.log, "and logged with its source"
+
+    @pytest.mark.parametrize(
+        "text",
+        ["\0\1\2 not SIP at all", "INVITE\n\n", "SIP/2.0 200 OK\n\n", OPTIONS.replace("Via", "Viä"), "OPTIONS " * 4000],
+        ids=["noise", "a word", "a bare response", "no Via", "a long line"],
+    )
+    def test_what_cannot_is_dropped_and_counted(self, gateway: Gateway, scene: Scene, text: str) -> None:
+        with sender(scene.desk.caller, scene.desk.access) as send:
+            assert send(text) == ""
+            eventually(lambda: gateway.metric("sip_malformed_total") >= 1, "it is counted")
+            assert send(OPTIONS).startswith("SIP/2.0 200"), "life goes on"
+
+    def test_keep_alives_are_no_errors(self, gateway: Gateway, scene: Scene) -> None:
+        with sender(scene.desk.caller, scene.desk.access) as send:
+            send("\n\n")
+            assert send(OPTIONS).startswith("SIP/2.0 200")
+        assert gateway.metric("sip_malformed_total") == 0
+
+    def test_compact_names_folded_lines_and_odd_spacing_are_sip(self, gateway: Gateway, scene: Scene) -> None:
+        text = (
+            "OPTIONS sip:{gateway} SIP/2.0\nv:SIP / 2.0/UDP\n {host}:{port} ; branch=z9hG4bK-odd\nf : <sip:probe@{host}>\n\t;tag=1\n"
+            "t: <sip:{gateway}>\ni:odd@{host}\nCSEQ:  7\n OPTIONS\nMAX-FORWARDS: 70\nl: 0\n\n"
+        )
+        with sender(scene.desk.caller, scene.desk.access) as send:
+            answer = send(text)
+        assert answer.startswith("SIP/2.0 200"), answer
+        assert "z9hG4bK-odd" in answer
+
+
+class TestConfiguration:
+    def test_a_bad_one_does_not_start_and_names_everything(self, desk: object, tmp_path: object) -> None:
+        import subprocess
+        from pathlib import Path
+
+        from tests.interop.gateway import SPLITTER
+
+        file = Path(str(tmp_path)) / "bad.toml"
+        file.write_text(
+            '[gateway]\nmax_calls = "many"\n[network.access]\nlisten = ["udp:nowhere"]\n[trunk.a]\nrole = "sbc"\n'
+        )
+        done = subprocess.run(
+            [SPLITTER, "run", "-c", str(file)], capture_output=True, text=True, timeout=20, check=False
+        )
+        assert done.returncode == 1
+        said = done.stdout + done.stderr
+        for line, word in ((2, "max_calls"), (4, "listen"), (6, "role")):
+            assert f"{file}:{line}:" in said and word in said, said

@@ -1,0 +1,162 @@
+"""SIPp on both sides: how calls end before and after the answer, and what a failing centre makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.interop.gateway import Gateway
+from tests.interop.scene import Scene, until
+from tests.interop.sipp import Sipp
+
+pytestmark = pytest.mark.interop
+
+
+def finish(*parties: Sipp) -> None:
+    """All were content."""
+    for party in parties:
+        party.finish()
+
+
+class TestBye:
+    def test_of_the_caller_reaches_the_centre(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-answers")
+        caller = scene.caller("caller-hangs-up")
+        finish(caller, centre)
+        bye = centre.received("BYE")
+        assert "cause=16" in bye.get("reason"), "Reason is relayed"
+
+    def test_of_the_centre_reaches_the_caller(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-hangs-up")
+        caller = scene.caller("caller-waits")
+        finish(caller, centre)
+        assert caller.received("BYE").get("user-to-user") == "99aabb;encoding=hex", "UUI is relayed in BYE too"
+
+    def test_is_seen_in_the_record(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-answers")
+        caller = scene.caller("caller-hangs-up")
+        finish(caller, centre)
+        gateway.must_be_idle()
+        [call] = gateway.calls(ended=True)
+        assert (call["state"], call["end_status"], call["route"]) == ("ended", 200, "pbx")
+        assert call["call_id"] == centre.received("INVITE").get("x-splitter-call")
+        ladder = gateway.cli("trace", call["call_id"])
+        for word in ("INVITE", "180", "200", "ACK", "BYE", "caller", "centre"):
+            assert word in ladder, f"{word} is not in the trace:\n{ladder}"
+
+
+class TestRetransmissions:
+    """RFC 3261 §17: a third of all packets is lost on both sides; every call comes and goes all the same."""
+
+    def test_over_a_bad_network(self, gateway: Gateway, scene: Scene) -> None:
+        lossy = {"calls": 10, "limit_s": 60, "options": ["-lost", "15"]}
+        centre = scene.centre("centre-answers", **lossy)
+        caller = scene.caller("caller-hangs-up", **(lossy | {"options": ["-lost", "15", "-r", "5"]}))
+        finish(caller, centre)
+        calls = {m.get("call-id") for m in centre.messages() if m.method == "INVITE" and not m.sent}
+        assert len(calls) == 10, "a retransmitted INVITE never makes a second call"
+
+
+class TestCancel:
+    """RFC 3261 §9, at each stage."""
+
+    def test_before_any_response_was_read(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-is-given-up", ring_ms=700)
+        caller = scene.caller("caller-cancels-at-once")
+        finish(caller, centre)
+        order = [(m.method, m.status) for m in centre.messages()]
+        assert order.index(("CANCEL", 0)) > order.index(("INVITE", 180)), "no CANCEL before a provisional (§9.1)"
+
+    def test_while_it_rings(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-is-given-up", ring_ms=50)
+        caller = scene.caller("caller-cancels-after-180")
+        finish(caller, centre)
+        assert "gave up" in centre.received("CANCEL").get("reason")
+
+    def test_in_early_media(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-is-given-up-early")
+        caller = scene.caller("caller-cancels-after-183")
+        finish(caller, centre)
+
+    def test_crossing_the_centres_200(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-answers-anyway")
+        caller = scene.caller("caller-cancels-after-180")
+        finish(caller, centre)
+        order = [(m.method, m.status) for m in centre.messages() if not m.sent]
+        assert order.index(("ACK", 0)) < order.index(("BYE", 0)), "a 2xx that nobody wants gets ACK, then BYE"
+
+    def test_crossing_our_200(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-answers")
+        caller = scene.caller("caller-cancels-too-late")
+        finish(caller, centre)
+
+
+class TestCentreRefuses:
+    @pytest.mark.parametrize(("status", "reason"), [("486", "Busy Here"), ("603", "Decline")])
+    def test_busy_is_the_callers_answer(self, gateway: Gateway, scene: Scene, status: str, reason: str) -> None:
+        centre = scene.centre("centre-refuses", status=status, reason=reason)
+        caller = scene.caller("caller-refused", status=status)
+        finish(caller, centre)
+
+    def test_busy_is_no_reason_to_try_the_next_route(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-refuses", status="486", called="110")
+        second = scene.centre("centre-answers", name="second", host=scene.desk.second_centre)
+        caller = scene.caller("caller-refused", status="486", called="110")
+        finish(caller, centre)
+        assert not second.messages()
+
+    def test_no_answer_ends_at_the_ring_limit(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+        make_gateway(ring_limit_s=1)
+        centre = scene.centre("centre-is-given-up", ring_ms=50)
+        caller = scene.caller("caller-refused", status="480")
+        finish(caller, centre)
+
+
+class TestCentreDown:
+    """The next route, then 480; a 503 of the centre is never relayed (the SBC would black-list us)."""
+
+    @pytest.mark.parametrize(("status", "reason"), [("503", "Service Unavailable"), ("500", "Server Error")])
+    def test_the_next_route_takes_the_call(self, gateway: Gateway, scene: Scene, status: str, reason: str) -> None:
+        centre = scene.centre("centre-refuses", status=status, reason=reason, called="110")
+        second = scene.centre("centre-answers", name="second", host=scene.desk.second_centre)
+        caller = scene.caller("caller-hangs-up", called="110")
+        finish(caller, centre, second)
+        gateway.must_be_idle()
+        assert gateway.calls(ended=True)[0]["route"] == "pbx2"
+
+    def test_a_503_of_the_last_route_becomes_another_status(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-refuses", status="503", reason="Service Unavailable")
+        caller = scene.caller("caller-refused", status="480")
+        finish(caller, centre)
+        assert not caller.received("INVITE", 480).get("retry-after")
+
+    def test_silence_leads_to_the_next_route(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+        make_gateway(answer_limit_s=1)
+        scene.centre("centre-is-silent", held_ms=3000)
+        second = scene.centre("centre-answers", name="second", host=scene.desk.second_centre)
+        caller = scene.caller("caller-hangs-up", called="110")
+        finish(caller, second)
+
+    def test_nobody_is_there(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+        make_gateway(answer_limit_s=1)
+        caller = scene.caller("caller-refused", status="480", called="110")
+        finish(caller)
+
+    def test_a_caller_may_give_up_while_the_centre_is_silent(
+        self, make_gateway: Callable[..., Gateway], scene: Scene
+    ) -> None:
+        make_gateway(answer_limit_s=3)
+        scene.centre("centre-is-silent", held_ms=3000)
+        caller = scene.caller("caller-cancels-at-once")
+        finish(caller)
+
+
+class TestOperatorHangsUp:
+    def test_both_sides_get_bye(self, gateway: Gateway, scene: Scene) -> None:
+        centre = scene.centre("centre-answers")
+        caller = scene.caller("caller-waits")
+        until(centre, "ACK")
+        [call] = gateway.calls()
+        gateway.cli("hangup", call["call_id"])
+        finish(caller, centre)
