@@ -52,7 +52,7 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     if trunk.role is Role.CENTRE and trunk.address is None and not problems.within((*path, "address")):
         remedy = 'say where calls to the centre go, such as address = "10.1.0.5:5060"'
         problems.add((*path, "address"), "is missing", remedy)
-    elif not trunk.peers and not problems.within((*path, "peers")):
+    elif not trunk.peers and not problems.within((*path, "peers")) and not problems.within((*path, "address")):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
 
@@ -93,11 +93,11 @@ def _check_routes(settings: Settings, problems: Problems) -> None:
         for name in route.trunks:
             trunk = settings.trunks.get(name)
             if trunk is None:
-                problems.add((*path, "to"), f'there is no trunk "{name}"', suggest(name, settings.trunks))
-            elif trunk.role is not Role.CENTRE:
-                problems.add(
-                    (*path, "to"), f'trunk "{name}" has the role {trunk.role}', "route to trunks of role centre"
-                )
+                remedy = suggest(name, [centre.name for centre in settings.trunks_of(Role.CENTRE)])
+                problems.add((*path, "to"), f'there is no trunk "{name}"', remedy)
+            elif trunk.role is not Role.CENTRE and not problems.within(("trunk", name, "role")):
+                what = f'trunk "{name}" has the role {trunk.role}'
+                problems.add((*path, "to"), what, "route to trunks of role centre")
         if len(set(route.trunks)) < len(route.trunks):
             problems.add((*path, "to"), "names a trunk twice", "name each trunk once; it is tried once per call")
         pattern = route.called.pattern
@@ -120,7 +120,8 @@ def _check_network(network: Network, problems: Problems) -> None:
     for index, listener in enumerate(network.listeners):
         if ipaddress.ip_address(listener.address.host).is_unspecified:
             problems.add((*path, "listen", index), "Via and Contact cannot say 'any address'", remedy)
-    if ipaddress.ip_address(network.media_address).is_unspecified:
+    own_media_address = not problems.within((*path, "listen"))  # else it comes from the listener just complained of
+    if own_media_address and ipaddress.ip_address(network.media_address).is_unspecified:
         problems.add((*path, "media_address"), "SDP cannot say 'any address'", remedy)
 
 

@@ -1,0 +1,156 @@
+"""sipconf/splitter.toml: the reference must load, hold every key, and tell the true defaults."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.config.load import load, parse
+from splitter.config.model import CONTROL_SOCKET, Settings
+from splitter.media.settings import MediaSettings
+from splitter.store.settings import StoreSettings
+from splitter.telemetry.settings import TelemetrySettings
+from splitter.transport.settings import Network, TransportSettings
+
+REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
+
+# Where a field's key has another name or place than the field.
+RENAMED = {
+    (CallSettings, "name"): "gateway.name",
+    (CallSettings, "max_calls"): "gateway.max_calls",
+    (Network, "listeners"): "network.listen",
+    (Route, "trunks"): "route.to",
+    (TelemetrySettings, "log_format"): "log.format",
+    (TelemetrySettings, "log_level"): "log.level",
+    (TelemetrySettings, "metrics"): "metrics.listen",
+}
+TABLES = {
+    CallSettings: "calls",
+    MediaSettings: "media",
+    Network: "network",
+    Route: "route",
+    StoreSettings: "store",
+    TelemetrySettings: "log",
+    TransportSettings: "transport",
+    Trunk: "trunk",
+}
+# Named by the table's own name.
+NAMES = {(Network, "name"), (Trunk, "name")}
+
+
+def uncommented() -> str:
+    """The reference with every key that is shown behind "#" taken into use."""
+    return re.sub(r"(?m)^#(\w+ = )", r"\1", REFERENCE.read_text(encoding="utf-8"))
+
+
+def keys(data: dict[str, object]) -> set[str]:
+    found = set()
+    for table, content in data.items():
+        inner = content if isinstance(content, list) else [content]
+        for entry in inner:
+            assert isinstance(entry, dict)
+            named = list(entry.values()) if table in ("network", "trunk") else [entry]
+            found |= {f"{table}.{key}" for values in named for key in values}
+    return found
+
+
+EVERY_KEY = {
+    RENAMED.get((kind, field.name), f"{table}.{field.name}")
+    for kind, table in TABLES.items()
+    for field in fields(kind)
+    if (kind, field.name) not in NAMES
+} | {"gateway.control_socket"}
+
+
+class TestTheReference:
+    def test_loads(self) -> None:
+        settings = load(REFERENCE)
+        assert all(settings.trunks_of(role) for role in Role)
+
+    def test_holds_every_key_of_the_settings_and_no_other(self) -> None:
+        assert keys(tomllib.loads(uncommented())) == EVERY_KEY
+
+    def test_every_key_is_read_by_the_loader(self) -> None:
+        # The loader reports keys that it does not know; that each known one is used, the defaults' test shows.
+        parse(uncommented())
+
+    @pytest.mark.parametrize("part", ["calls", "media", "store", "transport", "control_socket"])
+    def test_tells_the_true_defaults(self, part: str) -> None:
+        shown = parse(uncommented())
+        defaults = Settings({}, {}, ())
+        assert getattr(shown, part) == getattr(defaults, part)
+
+    def test_tells_the_true_defaults_of_trunks_and_logs(self) -> None:
+        shown = parse(uncommented())
+        for field in fields(Trunk):
+            if field.default is not MISSING and field.name != "address":
+                assert getattr(shown.trunks["pbx"], field.name) == field.default, field.name
+        assert (shown.telemetry.log_format, shown.telemetry.log_level) == ("console", "info")
+        assert shown.control_socket == CONTROL_SOCKET
+
+    @pytest.mark.parametrize("key", sorted(EVERY_KEY))
+    def test_has_a_comment_for_every_key(self, key: str) -> None:
+        lines = REFERENCE.read_text(encoding="utf-8").splitlines()
+        name = key.split(".")[1]
+        found = [index for index, line in enumerate(lines) if re.match(rf"#?{name} = ", line)]
+        # above it, or above the keys that stand together with it
+        assert any(_commented(lines, index) for index in found), f"{key} is not explained"
+
+
+def _commented(lines: list[str], index: int) -> bool:
+    while index and re.match(r"#?\w+ = ", lines[index]):
+        index -= 1
+    return lines[index].startswith("# ")
+
+
+class TestEveryKeyIsRead:
+    """A key that the loader knows but does not use would be worse than an unknown one."""
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("gateway.name", '"other"'),
+            ("gateway.max_calls", "7"),
+            ("gateway.control_socket", '"/other.sock"'),
+            ("calls.consult_limit_s", "9.5"),
+            ("calls.bitrate_kbps", "512"),
+            ("media.workers", "3"),
+            ("media.first_port", "20000"),
+            ("media.last_port", "50001"),
+            ("media.quarantine_s", "1.5"),
+            ("media.slate_text", '"other"'),
+            ("media.slate_picture", '"/other.png"'),
+            ("media.request_limit_s", "1.5"),
+            ("media.socket_dir", '"/other"'),
+            ("transport.tcp_connect_limit_s", "1.5"),
+            ("transport.tcp_idle_limit_s", "99.5"),
+            ("transport.tcp_message_limit_s", "1.5"),
+            ("transport.tcp_connections", "7"),
+            ("transport.message_limit_bytes", "9999"),
+            ("transport.udp_request_limit_bytes", "999"),
+            ("transport.resolve_limit_s", "1.5"),
+            ("store.path", '"/other.db"'),
+            ("store.max_age_days", "1.5"),
+            ("store.max_size_mb", "7"),
+            ("log.format", '"json"'),
+            ("log.level", '"error"'),
+        ],
+    )
+    def test_and_changes_the_settings(self, key: str, value: str) -> None:
+        plain = REFERENCE.read_text(encoding="utf-8")
+        table, _, name = key.partition(".")
+        changed, count = re.subn(rf"(?ms)^(\[{table}\]\n.*?)^#{name} = .*?$", rf"\g<1>{name} = {value}", plain, count=1)
+        assert count == 1
+        before, after = parse(plain), parse(changed)
+        assert before != after
+
+    def test_the_list_above_is_complete(self) -> None:
+        mark = next(mark for mark in self.test_and_changes_the_settings.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
+        tested = {key for key, _ in mark.args[1]}
+        elsewhere = {key for key in EVERY_KEY if key.split(".")[0] in ("network", "trunk", "route", "metrics")}
+        assert tested == EVERY_KEY - elsewhere
