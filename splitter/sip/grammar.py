@@ -155,4 +155,4 @@ def write_host(host: str, port: int | None) -> str:
 
 def shown(text: str) -> str:
     """The text cut to a length that suits a log line, with its control characters made visible."""
-    return repr(text if len(text) <= 60 else text[:60] + "…")
+    return repr(text if len(text) <= 60 else text[:60] + "...")

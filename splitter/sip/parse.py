@@ -40,11 +40,13 @@ class MalformedRequest(PeerError):
         super().__init__(reason, status)
         self.request = request
 
-    def response(self) -> Response | None:
+    def response(self, to_tag: str | None = None) -> Response | None:
         """The answer; None for an ACK, or where a header is missing that it must echo."""
         if self.request.method == "ACK" or not self.request.headers.keys() >= _MANDATORY:
             return None
-        return self.request.respond(self.status, headers=[("Warning", f"399 splitter {quote(self.reason)}")])
+        return self.request.respond(
+            self.status, to_tag=to_tag, headers=[("Warning", f"399 splitter {quote(self.reason)}")]
+        )
 
 
 def parse_message(data: bytes) -> Message:

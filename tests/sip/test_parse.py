@@ -196,6 +196,14 @@ class TestRefusal:
         with pytest.raises(PeerError):
             parse_message(message_of([LINES[0], b" folded: x", *LINES[1:]], b"ab"))
 
+    def test_latin_1_is_echoed_as_it_came(self) -> None:
+        lines = changed(b"From", b"From: Zo\xeb <sip:a@h>;tag=1")
+        with pytest.raises(MalformedRequest) as caught:
+            parse_message(message_of([*lines, b"x" * 100], b"ab"))
+        response = caught.value.response()
+        assert response is not None
+        assert b"From: Zo\xeb <sip:a@h>;tag=1\r\n" in response.serialize()
+
     def test_ack_is_never_answered(self) -> None:
         lines = [line.replace(b"OPTIONS", b"ACK") for line in changed(b"CSeq", b"CSeq: x ACK")]
         with pytest.raises(MalformedRequest) as caught:

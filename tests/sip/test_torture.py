@@ -218,6 +218,13 @@ class TestSection3_1_2_InvalidMessages:
         assert response is not None
         assert response.headers.get("To") == '"Mr. J. User <sip:j.user@example.com>'
 
+    def test_9_the_answer_has_a_tag(self) -> None:
+        with pytest.raises(MalformedRequest) as caught:
+            parse_message(data_of("3.1.2.9-lwsstart"))
+        response = caught.value.response(to_tag="tt")
+        assert response is not None
+        assert response.to_tag == "tt"
+
 
 class TestSection3_2And3_3_ForTheLayersAbove:
     def test_a_branch_that_is_only_the_cookie(self) -> None:
