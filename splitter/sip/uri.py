@@ -11,7 +11,6 @@ from splitter.core.errors import PeerError
 from splitter.sip.grammar import (
     BLANK,
     close_quote,
-    integer,
     parse_params,
     quote,
     remembered,
@@ -160,14 +159,6 @@ class NameAddr:
             return user_of(self.uri)
         except PeerError:
             return ""
-
-    def q(self) -> float:
-        """The preference 0 to 1 of a Contact (§20.10); 1 where it is not given or not readable."""
-        whole, _, part = (self.params.get("q") or "1").partition(".")
-        try:
-            return min(1.0, integer(whole or "0", "q") + (integer(part[:3], "q") / 10 ** len(part[:3]) if part else 0))
-        except PeerError:
-            return 1.0
 
     def __str__(self) -> str:
         if self.uri == "*":

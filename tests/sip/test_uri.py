@@ -132,12 +132,6 @@ class TestNameAddr:
     def test_the_first_of_two_tags_counts(self) -> None:
         assert NameAddr.parse("<sip:h>;tag=1;tag=2").tag == "1"
 
-    def test_q(self) -> None:
-        assert NameAddr.parse("<sip:h>;q=0.33").q() == pytest.approx(0.33)
-        assert NameAddr.parse("<sip:h>").q() == 1.0
-        assert NameAddr.parse("<sip:h>;q=.7").q() == pytest.approx(0.7)
-        assert NameAddr.parse("<sip:h>;q=-1").q() == 1.0
-
     @pytest.mark.parametrize(
         "text",
         [
