@@ -1,0 +1,1 @@
+"""Tests of splitter.transport, on real sockets of the loopback interface."""

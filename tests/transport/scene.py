@@ -1,0 +1,255 @@
+"""A driver on loopback sockets, and raw peers that send and see bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from splitter.core.clock import SystemClock
+from splitter.core.ids import IdSource
+from splitter.core.net import Address, Flow
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.events import RequestArrived, ResponseArrived, SipEvent
+from splitter.sip.message import Headers, Message, Request, Response
+from splitter.sip.parse import StreamFramer, parse_message
+from splitter.sip.timers import Timers
+from splitter.transport.counters import PlainCounters
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Listener, Network, TransportSettings
+
+Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
+PATIENCE_S = 10.0
+HOST = "127.0.0.1"
+
+
+async def soon(queue: asyncio.Queue[Any]) -> Any:
+    """The next item; a test that waits in vain fails."""
+    return await asyncio.wait_for(queue.get(), PATIENCE_S)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that nothing announces."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@dataclass
+class Scene:
+    """A running driver and what it told.
+
+    Attributes:
+        requests: RequestArrived outside dialogs.
+        events: what `listen` heard.
+        seen: what the tap saw: direction, flow, message, data.
+    """
+
+    driver: Driver
+    counters: PlainCounters
+    requests: asyncio.Queue[RequestArrived] = field(default_factory=asyncio.Queue)
+    events: asyncio.Queue[SipEvent] = field(default_factory=asyncio.Queue)
+    seen: list[tuple[str, Flow, Message, bytes]] = field(default_factory=list)
+
+    def listen(self, event: SipEvent) -> None:
+        self.events.put_nowait(event)
+
+    def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
+        self.seen.append((direction, flow, message, data))
+
+    def address(self, transport: str = "udp") -> Address:
+        return self.driver.contact("access", transport)
+
+    def flow(self, remote: Address, transport: str = "udp") -> Flow:
+        return self.driver.flow_to("access", transport, remote)
+
+    async def answered(self) -> ResponseArrived:
+        event = await soon(self.events)
+        assert isinstance(event, ResponseArrived), event
+        return event
+
+
+
+@asynccontextmanager
+async def scene(
+    listeners: Iterable[str] = ("udp", "tcp"),
+    *,
+    settings: TransportSettings | None = None,
+    timers: Timers | None = None,
+    source_ok: Callable[[Flow], bool] = lambda flow: True,
+    on_request: Callable[[Driver, RequestArrived], None] | None = None,
+    host: str = HOST,
+) -> AsyncIterator[Scene]:
+    """A driver with one network, "access", on free ports."""
+    network = Network("access", tuple(Listener(transport, Address(host, 0)) for transport in listeners), host)
+    counters = PlainCounters()
+
+    def arrived(event: RequestArrived) -> None:
+        stage.requests.put_nowait(event)
+        if on_request is not None:
+            on_request(driver, event)
+
+    class Tap:
+        def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
+            stage.message(direction, flow, message, data)
+
+    endpoint = Endpoint(timers or Timers(), IdSource(random.Random(1)), "scene")
+    driver = Driver(
+        endpoint,
+        {"access": network},
+        settings or TransportSettings(),
+        SystemClock(),
+        arrived,
+        Tap(),
+        source_ok=source_ok,
+        counters=counters,
+    )
+    stage = Scene(driver, counters)
+    await driver.start()
+    try:
+        yield stage
+    finally:
+        await driver.stop()
+
+
+def ok(driver: Driver, event: RequestArrived) -> None:
+    """Answer 200."""
+    driver.respond(event.txn, event.request.respond(200, to_tag="scene"))
+
+
+class UdpPeer(asyncio.DatagramProtocol):
+    """A raw datagram socket."""
+
+    def __init__(self) -> None:
+        self.got: asyncio.Queue[tuple[bytes, tuple[str, int]]] = asyncio.Queue()
+
+    @classmethod
+    async def open(cls, host: str = HOST, port: int = 0) -> UdpPeer:
+        transport, peer = await asyncio.get_running_loop().create_datagram_endpoint(cls, local_addr=(host, port))
+        peer.transport = transport
+        peer.address = Address(*transport.get_extra_info("sockname")[:2])
+        return peer
+
+    transport: asyncio.DatagramTransport
+    address: Address
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        self.got.put_nowait((data, (addr[0], addr[1])))
+
+    def send(self, data: bytes, to: Address) -> None:
+        self.transport.sendto(data, to)
+
+    async def message(self) -> Message:
+        data, _ = await soon(self.got)
+        return parse_message(data)
+
+    async def request(self) -> Request:
+        message = await self.message()
+        assert isinstance(message, Request)
+        return message
+
+    async def response(self) -> Response:
+        message = await self.message()
+        assert isinstance(message, Response)
+        return message
+
+
+class TcpPeer:
+    """A raw TCP connection, from either side."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.framer = StreamFramer(1_000_000)
+        self.ready: list[bytes] = []
+        self.address = Address(*writer.get_extra_info("sockname")[:2])
+
+    @classmethod
+    async def connect(cls, to: Address) -> TcpPeer:
+        return cls(*await asyncio.open_connection(*to))
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def message(self) -> Message:
+        while not self.ready:
+            data = await asyncio.wait_for(self.reader.read(65536), PATIENCE_S)
+            assert data, "the connection was closed"
+            self.ready += self.framer.feed(data)
+        return parse_message(self.ready.pop(0))
+
+    async def closed(self) -> bytes:
+        """Wait for the end of the connection; what came before it."""
+        try:
+            return await asyncio.wait_for(self.reader.read(), PATIENCE_S)
+        except ConnectionError:
+            return b""
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class TcpListener:
+    """A raw TCP listener that collects connections."""
+
+    def __init__(self) -> None:
+        self.accepted: asyncio.Queue[TcpPeer] = asyncio.Queue()
+
+    @classmethod
+    async def open(cls, port: int = 0) -> TcpListener:
+        listener = cls()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            listener.accepted.put_nowait(TcpPeer(reader, writer))
+
+        listener.server = await asyncio.start_server(accept, HOST, port)
+        listener.address = Address(*listener.server.sockets[0].getsockname()[:2])
+        return listener
+
+    server: asyncio.Server
+    address: Address
+
+    async def peer(self) -> TcpPeer:
+        peer: TcpPeer = await soon(self.accepted)
+        return peer
+
+
+def wire(
+    method: str = "OPTIONS",
+    *,
+    via: Address = Address(HOST, 5060),  # noqa: B008 - immutable
+    transport: str = "UDP",
+    params: str = ";rport",
+    branch: str = "z9hG4bKpeer1",
+    to_tag: str = "",
+    call_id: str = "call1@peer",
+    cseq: str = "",
+    body: bytes = b"",
+) -> bytes:
+    """A request as bytes."""
+    lines = [
+        f"{method} sip:12345@{HOST} SIP/2.0",
+        f"Via: SIP/2.0/{transport} {via}{params};branch={branch}",
+        f"From: <sip:peer@{HOST}>;tag=from1",
+        f"To: <sip:12345@{HOST}>" + (f";tag={to_tag}" if to_tag else ""),
+        f"Call-ID: {call_id}",
+        f"CSeq: {cseq or f'1 {method}'}",
+        f"Contact: <sip:peer@{via}>",
+        f"Content-Length: {len(body)}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def outgoing(method: str = "OPTIONS", body: bytes = b"", call_id: str = "call1@scene") -> Request:
+    """A request as a user of the driver hands it in."""
+    lines = [
+        ("From", f"<sip:gw@{HOST}>;tag=ours"),
+        ("To", f"<sip:12345@{HOST}>"),
+        ("Call-ID", call_id),
+        ("CSeq", f"7 {method}"),
+    ]
+    return Request(method, f"sip:12345@{HOST}", Headers(lines), body)

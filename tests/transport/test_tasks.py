@@ -1,0 +1,43 @@
+"""The supervised set of background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from splitter.transport.tasks import Tasks
+
+
+class TestTasks:
+    def test_a_failure_is_logged_by_name(self) -> None:
+        async def fail() -> None:
+            raise RuntimeError("bug")
+
+        async def scenario() -> None:
+            tasks = Tasks()
+            with capture_logs() as logs:
+                tasks.start(fail(), "the failing one")
+                while len(tasks):
+                    await asyncio.sleep(0)
+            assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "the failing one")]
+
+        asyncio.run(scenario())
+
+    def test_stop_cancels_and_waits(self) -> None:
+        async def scenario() -> None:
+            tasks, cleaned = Tasks(), []
+
+            async def work() -> None:
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    cleaned.append(True)
+
+            tasks.start(work(), "work")
+            await asyncio.sleep(0)
+            await tasks.stop()
+            assert cleaned == [True]
+            assert len(tasks) == 0
+
+        asyncio.run(scenario())

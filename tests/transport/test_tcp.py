@@ -1,0 +1,496 @@
+"""SIP over TCP: framing, reuse of connections, limits, and the way between UDP and TCP (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+import pytest
+
+from splitter.core.net import Address
+from splitter.sip.events import Cancelled, RequestFailed
+from splitter.sip.message import Request, Response
+from splitter.sip.timers import Timers
+from splitter.transport.settings import TransportSettings
+from tests.transport.scene import HOST, Run, TcpListener, TcpPeer, UdpPeer, ok, outgoing, scene, soon, until, wire
+
+
+def tcp_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: object) -> bytes:
+    return wire(method, via=peer.address, transport="TCP", **fields)  # type: ignore[arg-type]
+
+
+class TestFramingSection18_3:
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 333])
+    def test_messages_in_pieces(self, run: Run, size: int) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                stream = b"".join(
+                    tcp_wire(peer, branch=f"z9hG4bK{i}", call_id=f"c{i}", body=b"line\r\n\r\n" * i) for i in range(3)
+                )
+                for start in range(0, len(stream), size):
+                    await peer.send(stream[start : start + size])
+                    if start % 5 == 0:
+                        await asyncio.sleep(0)
+                assert [(await peer.message()).call_id for _ in range(3)] == ["c0", "c1", "c2"]
+                bodies = [(await soon(stage.requests)).request.body for _ in range(3)]
+                assert bodies == [b"line\r\n\r\n" * i for i in range(3)]
+                peer.close()
+
+        run(scenario())
+
+    def test_keep_alives_between_messages_are_answered(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(b"\r\n\r\n")
+                assert await asyncio.wait_for(peer.reader.readexactly(2), 10) == b"\r\n"
+                await peer.send(tcp_wire(peer))
+                assert (await peer.message()).cseq == (1, "OPTIONS")
+                peer.close()
+
+        run(scenario())
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP x\r\n\r\n",
+            b"OPTIONS sip:x SIP/2.0\r\nContent-Length: -5\r\n\r\n",
+            b"OPTIONS sip:x SIP/2.0\r\nContent-Length: 9999999\r\n\r\n",
+            b"x" * 70_000,
+        ],
+        ids=["no length", "negative length", "huge length", "no end of headers"],
+    )
+    def test_a_stream_that_cannot_be_cut_is_closed_and_counted(self, run: Run, data: bytes) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(data)
+                assert await peer.closed() == b""
+                assert stage.counters.counts["malformed", "access", "tcp"] == 1
+                await until(lambda: stage.driver.sizes()["connections"] == 0)
+
+        run(scenario())
+
+    def test_a_malformed_message_does_not_end_the_connection(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(b"nonsense\r\nContent-Length: 0\r\n\r\n" + tcp_wire(peer))
+                assert (await peer.message()).cseq == (1, "OPTIONS")
+                assert stage.counters.counts["malformed", "access", "tcp"] == 1
+                peer.close()
+
+        run(scenario())
+
+
+class TestReuseSection18:
+    def test_responses_go_over_the_connection_of_the_request(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(tcp_wire(peer, "INVITE", params=""))
+                arrived = await soon(stage.requests)
+                assert arrived.flow.remote == peer.address
+                stage.driver.respond(arrived.txn, arrived.request.respond(486, to_tag="t"))
+                statuses = []
+                for _ in range(2):
+                    message = await peer.message()
+                    assert isinstance(message, Response)
+                    statuses.append(message.status)
+                assert statuses == [100, 486]
+                assert stage.driver.sizes()["connections"] == 1
+                peer.close()
+
+        run(scenario())
+
+    def test_our_requests_share_one_connection(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                flow = stage.flow(listener.address, "tcp")
+                for i in range(3):
+                    stage.driver.request(outgoing(call_id=f"c{i}"), flow, stage.listen)
+                peer = await listener.peer()
+                for _ in range(3):
+                    request = await peer.message()
+                    assert isinstance(request, Request)
+                    assert request.via.transport == "TCP"
+                    assert request.via.port == stage.address("tcp").port
+                    await peer.send(request.respond(200, to_tag="t").serialize())
+                assert [(await stage.answered()).response.call_id for _ in range(3)] == ["c0", "c1", "c2"]
+                assert listener.accepted.empty()
+                assert stage.driver.sizes()["connections"] == 1
+                peer.close()
+
+        run(scenario())
+
+    def test_our_connection_comes_from_the_listeners_address(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(("tcp",), host="127.0.0.3") as stage:
+                listener = await TcpListener.open()
+                stage.driver.request(outgoing(), stage.flow(listener.address, "tcp"), stage.listen)
+                peer = await listener.peer()
+                assert peer.writer.get_extra_info("peername")[0] == "127.0.0.3"
+                peer.close()
+
+        run(scenario())
+
+    def test_the_peer_may_use_the_connection_that_we_opened(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                listener = await TcpListener.open()
+                stage.driver.request(outgoing("INVITE"), stage.flow(listener.address, "tcp"), stage.listen)
+                peer = await listener.peer()
+                await peer.message()
+                await peer.send(tcp_wire(peer, call_id="theirs"))
+                response = await peer.message()
+                assert response.call_id == "theirs"
+                assert isinstance(response, Response)
+                peer.close()
+
+        run(scenario())
+
+    def test_with_alias_our_requests_go_over_the_connection_of_the_peer_rfc_5923(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(wire(via=Address(HOST, 5099), transport="TCP", params=";alias"))
+                await peer.message()
+                flow = stage.flow(Address(HOST, 5099), "tcp")
+                stage.driver.request(outgoing(call_id="ours"), flow, stage.listen)
+                assert (await peer.message()).call_id == "ours"
+                peer.close()
+                await until(lambda: stage.driver.sizes()["connections"] == 0)
+
+        run(scenario())
+
+    def test_a_response_whose_connection_is_gone_goes_to_sent_by_section_18_2_2(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(wire("INVITE", via=listener.address, transport="TCP", params=""))
+                arrived = await soon(stage.requests)
+                peer.close()
+                await until(lambda: stage.driver.sizes()["connections"] == 0)
+                stage.driver.respond(arrived.txn, arrived.request.respond(180, to_tag="t"))
+                again = await listener.peer()
+                message = await again.message()
+                assert isinstance(message, Response)
+                assert message.status == 180
+                again.close()
+
+        run(scenario())
+
+    def test_cancel_over_the_connection(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(tcp_wire(peer, "INVITE") + tcp_wire(peer, "CANCEL"))
+                arrived = await soon(stage.requests)
+                stage.driver.adopt(arrived.txn, stage.listen)
+                got = []
+                for _ in range(2):
+                    message = await peer.message()
+                    assert isinstance(message, Response)
+                    got.append((message.status, message.cseq[1]))
+                assert got[:2] == [(100, "INVITE"), (200, "CANCEL")]
+                peer.close()
+
+        run(scenario())
+
+
+class TestFailures:
+    def test_nobody_listens(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                flow = stage.flow(_free_port(), "tcp")
+                txn = stage.driver.request(outgoing(), flow, stage.listen)
+                assert stage.events.empty()
+                event = await soon(stage.events)
+                assert isinstance(event, RequestFailed)
+                assert (event.txn, event.status) == (txn, 503)
+                assert str(flow.remote) in event.reason
+                assert set(stage.driver.sizes().values()) == {0}
+
+        run(scenario())
+
+    def test_nobody_accepts_in_time(self, run: Run) -> None:
+        async def scenario() -> None:
+            settings = TransportSettings(tcp_connect_limit_s=0.1)
+            with _full_backlog() as full:
+                async with scene(settings=settings) as stage:
+                    flow = stage.flow(Address(*full.getsockname()), "tcp")
+                    stage.driver.request(outgoing(), flow, stage.listen)
+                    event = await soon(stage.events)
+                    assert isinstance(event, RequestFailed)
+                    assert event.status == 503
+                    assert "within 0.1 s" in event.reason
+
+        run(scenario())
+
+    def test_a_request_whose_connection_breaks_is_sent_once_more(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                stage.driver.request(outgoing(), stage.flow(listener.address, "tcp"), stage.listen)
+                first = await listener.peer()
+                request = await first.message()
+                _reset(first)
+                second = await listener.peer()
+                again = await second.message()
+                assert isinstance(again, Request)
+                assert again.via.branch == request.via.branch
+                await second.send(again.respond(200, to_tag="t").serialize())
+                assert (await stage.answered()).response.status == 200
+                second.close()
+
+        run(scenario())
+
+    def test_but_only_once(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                stage.driver.request(outgoing(), stage.flow(listener.address, "tcp"), stage.listen)
+                for _ in range(2):
+                    peer = await listener.peer()
+                    await peer.message()
+                    _reset(peer)
+                event = await soon(stage.events)
+                assert isinstance(event, RequestFailed)
+                assert event.status == 503
+
+        run(scenario())
+
+    def test_an_invite_that_rings_outlives_its_connection(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                stage.driver.request(outgoing("INVITE"), stage.flow(listener.address, "tcp"), stage.listen)
+                first = await listener.peer()
+                invite = await first.message()
+                assert isinstance(invite, Request)
+                await first.send(invite.respond(180, to_tag="t").serialize())
+                assert (await stage.answered()).response.status == 180
+                _reset(first)
+                await until(lambda: stage.driver.sizes()["connections"] == 0)
+                second = await TcpPeer.connect(stage.address("tcp"))
+                await second.send(invite.respond(486, to_tag="t").serialize())
+                assert (await stage.answered()).response.status == 486
+                second.close()
+
+        run(scenario())
+
+
+class TestLimits:
+    def test_a_message_that_never_ends_loses_its_connection(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(settings=TransportSettings(tcp_message_limit_s=0.1)) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(b"OPTIONS sip:x SIP/2.0\r\nVia: ")
+                assert await peer.closed() == b""
+                assert stage.requests.empty()
+
+        run(scenario())
+
+    def test_trickling_bytes_do_not_prolong_it(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(settings=TransportSettings(tcp_message_limit_s=0.1)) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+
+                async def trickle() -> None:
+                    while True:
+                        await peer.send(b"x")
+                        await asyncio.sleep(0.01)
+
+                trickling = asyncio.ensure_future(trickle())
+                await peer.closed()
+                trickling.cancel()
+                await asyncio.gather(trickling, return_exceptions=True)
+                await until(lambda: stage.driver.sizes()["connections"] == 0)
+
+        run(scenario())
+
+    def test_an_idle_connection_is_closed_and_a_used_one_is_not(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(settings=TransportSettings(tcp_idle_limit_s=0.4), on_request=ok) as stage:
+                idle, used = [await TcpPeer.connect(stage.address("tcp")) for _ in range(2)]
+                closed = asyncio.ensure_future(idle.closed())
+                i = 0
+                while not closed.done():
+                    i += 1
+                    await used.send(tcp_wire(used, branch=f"z9hG4bK{i}", call_id=f"c{i}"))
+                    await used.message()
+                    await asyncio.sleep(0.02)
+                assert await closed == b""
+                assert stage.driver.sizes()["connections"] == 1
+                used.close()
+
+        run(scenario())
+
+    def test_past_the_limit_new_ones_are_refused(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(settings=TransportSettings(tcp_connections=2), on_request=ok) as stage:
+                peers = [await TcpPeer.connect(stage.address("tcp")) for _ in range(2)]
+                for peer in peers:
+                    await peer.send(tcp_wire(peer, branch=f"z9hG4bK{peer.address.port}", call_id=str(peer.address)))
+                    await peer.message()
+                assert stage.counters.counts["connections", "access"] == 2
+                third = await TcpPeer.connect(stage.address("tcp"))
+                assert await third.closed() == b""
+                assert stage.counters.counts["connection_refused", "access"] == 1
+                peers[0].close()
+                await until(lambda: stage.counters.counts["connections", "access"] == 1)
+                fourth = await TcpPeer.connect(stage.address("tcp"))
+                await fourth.send(tcp_wire(fourth, branch="z9hG4bK4", call_id="c4"))
+                assert (await fourth.message()).call_id == "c4"
+                for peer in (peers[1], fourth):
+                    peer.close()
+
+        run(scenario())
+
+    def test_a_peer_that_never_reads_loses_its_connection_not_our_memory(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                flow = stage.flow(listener.address, "tcp")
+                stage.driver.request(outgoing(), flow, stage.listen)
+                peer = await listener.peer()
+                peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                for i in range(400):
+                    stage.driver.request(outgoing(body=b"x" * 60_000, call_id=f"c{i}"), flow, stage.listen)
+                    if i == 0:
+                        await until(lambda: stage.driver.sizes()["connections"] == 1)
+                    if stage.driver.sizes()["connections"] == 0:
+                        break
+                    await asyncio.sleep(0)
+                await until(lambda: stage.driver.sizes()["connections"] <= 1)
+                peer.writer.transport.abort()
+
+        run(scenario())
+
+    def test_an_unknown_source_is_cut_off_without_a_byte(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(source_ok=lambda flow: flow.transport == "udp") as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                assert await peer.closed() == b""
+                assert stage.counters.counts["unknown_source", "access", "tcp"] == 1
+                assert stage.driver.sizes()["connections"] == 0
+                assert stage.seen == []
+
+        run(scenario())
+
+
+class TestLargeRequestsSection18_1_1:
+    BODY = b"x" * 1400
+
+    def test_over_1300_bytes_they_go_over_tcp(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                listener = await TcpListener.open()
+                stage.driver.request(outgoing(body=self.BODY), stage.flow(listener.address), stage.listen)
+                peer = await listener.peer()
+                request = await peer.message()
+                assert isinstance(request, Request)
+                assert (request.via.transport, request.via.port) == ("TCP", stage.address("tcp").port)
+                await peer.send(request.respond(200, to_tag="t").serialize())
+                assert (await stage.answered()).response.status == 200
+                peer.close()
+
+        run(scenario())
+
+    def test_others_stay_on_udp(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer = await UdpPeer.open()
+                listener = await TcpListener.open(peer.address.port)
+                stage.driver.request(outgoing(body=b"x" * 900), stage.flow(peer.address), stage.listen)
+                assert (await peer.request()).via.transport == "UDP"
+                assert listener.accepted.empty()
+
+        run(scenario())
+
+    def test_without_a_tcp_listener_of_ours_they_stay_on_udp(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(("udp",)) as stage:
+                peer = await UdpPeer.open()
+                stage.driver.request(outgoing(body=self.BODY), stage.flow(peer.address), stage.listen)
+                assert (await peer.request()).body == self.BODY
+
+        run(scenario())
+
+    def test_where_tcp_is_refused_they_fall_back_to_udp_and_tcp_is_not_tried_again_soon(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer = await UdpPeer.open()
+                txn = stage.driver.request(outgoing(body=self.BODY), stage.flow(peer.address), stage.listen)
+                request = await peer.request()
+                assert (request.via.transport, request.via.port) == ("UDP", stage.address("udp").port)
+                assert request.body == self.BODY
+                peer.send(request.respond(200, to_tag="t").serialize(), stage.address())
+                event = await stage.answered()
+                assert (event.txn, event.response.status) == (txn, 200)
+                listener = await TcpListener.open(peer.address.port)
+                stage.driver.request(outgoing(body=self.BODY, call_id="c2"), stage.flow(peer.address), stage.listen)
+                assert (await peer.request()).call_id == "c2"
+                assert listener.accepted.empty()
+
+        run(scenario())
+
+    def test_after_the_fall_back_udp_retransmits(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(timers=Timers(t1_s=0.02)) as stage:
+                peer = await UdpPeer.open()
+                stage.driver.request(outgoing("INVITE", body=self.BODY), stage.flow(peer.address), stage.listen)
+                first, _ = await soon(peer.got)
+                again, _ = await soon(peer.got)
+                assert first == again
+
+        run(scenario())
+
+
+class TestCancelledEvent:
+    def test_is_told_over_tcp_too(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                await peer.send(tcp_wire(peer, "INVITE"))
+                arrived = await soon(stage.requests)
+                stage.driver.adopt(arrived.txn, stage.listen)
+                await peer.send(tcp_wire(peer, "CANCEL"))
+                assert isinstance(await soon(stage.events), Cancelled)
+                peer.close()
+
+        run(scenario())
+
+
+def _free_port() -> Address:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return Address(*sock.getsockname())
+
+
+def _full_backlog() -> socket.socket:
+    """A listener that takes no more connections: its SYNs get no answer."""
+    full = socket.socket()
+    full.bind((HOST, 0))
+    full.listen(0)
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(full.getsockname())
+        _fillers.append(filler)
+    return full
+
+
+_fillers: list[socket.socket] = []
+
+
+def _reset(peer: TcpPeer) -> None:
+    """Close with RST, as a peer does that was restarted."""
+    sock = peer.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.writer.transport.abort()
