@@ -97,7 +97,7 @@ class Driver:
         self._settings = settings
         self._clock = clock
         self._on_request = on_request
-        self._tap: Tap = tap or NoTap()
+        self._tap: Tap = NoTap() if tap is None else tap
         self._counters: TransportCounters = counters or PrometheusCounters()
         self._addressing = Addressing(networks, settings.resolve_limit_s)
         self._sockets = Sockets(self, networks, self._addressing, settings, clock, source_ok, self._counters)

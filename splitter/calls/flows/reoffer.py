@@ -28,7 +28,7 @@ from splitter.sdp.merge import (
     with_audio_at,
 )
 from splitter.sdp.model import Media, Session
-from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.offer_answer import check_answer, check_peer_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 
@@ -228,7 +228,7 @@ class Reoffers:
         if consult is None or session is None or leg.sent is None:
             return
         try:
-            check_answer(leg.sent, session)
+            check_peer_answer(leg.sent, session)
             if consult.withdrawn:
                 leg.local = consult.before
                 self.owe(leg)
@@ -305,7 +305,7 @@ class Reoffers:
         if session is None or leg.local is None or leg.name in self._call.seats:
             return
         try:
-            check_answer(leg.local, session)
+            check_peer_answer(leg.local, session)
         except PeerError as error:
             self._call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
             return

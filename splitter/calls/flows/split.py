@@ -204,10 +204,10 @@ class Setup:
         answer = None
         if event.session is not None:
             try:
+                await self._connect_voice(event.session)
                 answer = await self._answer(event.session, branch)
-                await self._connect_media(event.session, answer)
                 self._early[branch] = event.session
-            except (PeerError, MediaError) as error:
+            except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
         call.caller.ring(event.response.status, event.response.reason, branch, answer)
@@ -219,14 +219,12 @@ class Setup:
         try:
             if session is None:
                 raise PeerError("the centre answered without a session description", 488)
+            await self._connect_voice(session)
             answer = await self._answer(session, branch)
-            await self._connect_media(session, answer)
         except PeerError as error:
             leg.bye()
             call.post(Refused(leg, error.status, error.reason, event.response))
             return False
-        except MediaError as error:
-            call.note(f"the voice may be late: {error}", kind="alarm")
         leg.remote, call.caller.remote = session, self.offer
         headers = plain_headers(event.response, "P-Asserted-Identity") if _within_trust(call, leg) else ()
         call.caller.accept(answer, branch, list(headers.items()) if headers else ())
@@ -243,7 +241,9 @@ class Setup:
         answer = caller_answer(self.offer, call.plan, centre_sdp, call.audio.local(CALLER), line, self._caller_origin)
         check_answer(self.offer, answer)
         previous = call.caller.early_sessions.get(branch)
-        return answer if previous is None else in_sequence(previous, answer)
+        answer = answer if previous is None else in_sequence(previous, answer)
+        await call.video.take("caller", self.offer, answer, call.plan.video)
+        return answer
 
     async def _decide_video(self) -> Media | None:
         """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
@@ -256,12 +256,15 @@ class Setup:
                 self._video_line = call.video.answer("caller", self.offer, index, wanted)
         return self._video_line
 
-    async def _connect_media(self, centre_sdp: Session, answer: Session) -> None:
+    async def _connect_voice(self, centre_sdp: Session) -> None:
+        """Let voice flow; before anything of video, which may take its time."""
         call = self.call
         assert call.audio is not None and call.plan is not None
-        await call.audio.point(CALLER, self.offer, call.plan.audio)
-        await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
-        await call.video.take("caller", self.offer, answer, call.plan.video)
+        try:
+            await call.audio.point(CALLER, self.offer, call.plan.audio)
+            await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+        except MediaError as error:
+            call.note(f"the voice may be late: {error}", kind="alarm")
 
 
 def _branch(leg: OutgoingLeg, response: Response) -> str:
