@@ -118,7 +118,7 @@ class GatewayProcess:
         return self._process.pid if self._process else 0
 
     async def start(self) -> None:
-        """Start it and wait until it answers on its control socket.
+        """Start it and wait until it takes calls.
 
         Raises:
             GatewayFailed: it ended, or was not ready in time.
@@ -134,7 +134,7 @@ class GatewayProcess:
         self._http = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.control_socket)))
         try:
             async with asyncio.timeout(_START_LIMIT_S):
-                while not await self._answers():
+                while not await self._ready():
                     if self._process.returncode is not None:
                         raise GatewayFailed(f"the gateway ended at its start: {self.last_words()}")
                     await asyncio.sleep(0.05)
@@ -188,12 +188,13 @@ class GatewayProcess:
         except OSError:
             return ""
 
-    async def _answers(self) -> bool:
+    async def _ready(self) -> bool:
+        """The control socket is there before the ways in are open: its word counts."""
         try:
-            await self.get("/v1/status")
-        except (aiohttp.ClientError, OSError, TimeoutError):
+            status = await self.get("/v1/status")
+        except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
             return False
-        return True
+        return bool(status["state"] == "running")
 
 
 def udp_ports(pid: int) -> list[int] | None:

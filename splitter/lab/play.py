@@ -199,33 +199,36 @@ async def _end(play: Play, handset: Handset, before: dict[str, int]) -> None:
     reoffers = [event for event in play.stage.centre.events if event["event"] == "reinvite"]
     if any(event["video"] for event in reoffers):
         play.row("the centre was never offered video later", False, "a re-INVITE to it held m=video")
-    left = await _live(play.stage)
     deadline = _Deadline(_CLEAN_LIMIT_S)
-    while left != before and not deadline.passed:
+    left = await _live(play.stage)
+    while (more := _more(left, before)) and not deadline.passed:
         await asyncio.sleep(0.1)
         left = await _live(play.stage)
-    more = {what: (count, before.get(what, 0)) for what, count in left.items() if count != before.get(what, 0)}
-    kept = ", ".join(f"{what} {now} (before the call {was})" for what, (now, was) in more.items())
-    untold = ", ".join(what for what in _MUST_TELL if what not in left)
     words = ", ".join(f"{what} {count}" for what, count in left.items())
-    detail = kept or (f"/v1/status does not tell: {untold}" if untold else f"as before the call: {words}")
-    play.row("nothing is left of the call", not more and not untold, detail)
+    play.row("nothing is left of the call", not more, more or f"the gateway holds {words}, as before the call")
+
+
+def _more(left: dict[str, int], before: dict[str, int]) -> str:
+    """What is there that a gateway at rest does not hold; "" for nothing."""
+    at_rest = {what: before[what] if what == _SOCKETS else 0 for what in left}
+    return ", ".join(
+        f"{what} {count} instead of {at_rest[what]}" for what, count in left.items() if count != at_rest[what]
+    )
 
 
 async def _live(stage: Stage) -> dict[str, int]:
     """What the gateway holds now: its own counts, and its open UDP ports as the kernel sees them."""
     status = await stage.gateway.get("/v1/status")
-    told = {**status, **status.get("held", {})}
-    counts = {name: int(told[name]) for name in _HELD if name in told}
+    counts = {name: int(status[name]) for name in _HELD}
     ports = udp_ports(stage.gateway.pid)
     if ports is not None:
-        counts["UDP ports"] = len(ports)
+        counts[_SOCKETS] = len(ports)
     return counts
 
 
-# Not transactions: those of UDP rest for 32 s after a call (RFC 3261 §17.1.2.2, timers J and H).
-_HELD = ("calls", "legs", "dialogs", "owners", "relays", "rooms", "participants", "ports", "tasks")
-_MUST_TELL = ("calls", "dialogs", "tasks")
+# Not transactions: those of UDP rest for 32 s after a call (RFC 3261 §17.1.2.2, §17.2.2: timers D and J).
+_SOCKETS = "open UDP sockets"
+_HELD = ("calls", "dialogs", "relays", "rooms", "ports", "tasks")
 
 
 def _responses(handset: Handset) -> str:
