@@ -273,9 +273,12 @@ class Peer:
         seen: list[tuple[int, tuple[int, int]]] = []
         unit: list[bytes] = []
         timestamp = None
-        av.logging.set_level(av.logging.WARNING)
+        before = None
+        av.logging.set_level(av.logging.INFO)  # where it says that it conceals damage
         with av.logging.Capture() as complaints:
-            for one in self._ordered(packets if packets is not None else self.got()):
+            for at, one in self._ordered(packets if packets is not None else self.got()):
+                assert before is None or at == before + 1, f"packet {at - 1} is missing"
+                before = at
                 if timestamp is not None and one.timestamp != timestamp and unit:
                     seen += _decode(context, unit)
                     unit = []
@@ -289,7 +292,7 @@ class Peer:
         assert depacketiser.broken == 0
         return seen
 
-    def _ordered(self, packets: list[packet.Packet]) -> list[packet.Packet]:
+    def _ordered(self, packets: list[packet.Packet]) -> list[tuple[int, packet.Packet]]:
         first = packets[0].sequence if packets else 0
         numbered = {}
         highest = 0
@@ -297,7 +300,7 @@ class Peer:
             at = highest + packet.sequence_delta(one.sequence, first + highest & 0xFFFF)
             highest = max(highest, at)
             numbered[at] = one
-        return [numbered[at] for at in sorted(numbered)]
+        return sorted(numbered.items())
 
 
 def _decode(context: av.CodecContext, unit: list[bytes]) -> list[tuple[int, tuple[int, int]]]:

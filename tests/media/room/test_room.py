@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from splitter.core.errors import LocalError
@@ -11,7 +13,7 @@ from tests.media.room.kit import SLATE_LUMA, Camera, Stage, about
 
 def steady(numbers: list[int]) -> bool:
     """Every number follows the one before it."""
-    return all(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+    return all(later - earlier == 1 for earlier, later in pairwise(numbers))
 
 
 class TestSlateFirst:

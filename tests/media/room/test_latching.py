@@ -1,0 +1,117 @@
+"""Whose packets are taken: the host of SDP alone, its port learned briefly (symmetric RTP)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splitter.core.net import Address
+from splitter.media.engine import MediaStarted, RemoteEnd
+from splitter.rtp import rtcp
+from splitter.rtp.feedback import Pli
+from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
+
+
+def caller_and_seat() -> tuple[Stage, Peer, Peer]:
+    stage = Stage()
+    return stage, stage.join("caller", Camera(90)), stage.join("seat-1")
+
+
+class TestLatching:
+    def test_another_host_is_rejected_and_counted(self) -> None:
+        stage, caller, seat = caller_and_seat()
+        for data in caller.packets():
+            caller.deliver(data, Address("127.0.0.99", caller.rtp.port))
+        stage.loop.advance(1.0)
+        assert not stage.of(MediaStarted)
+        assert about(seat.pictures()[-1], SLATE_LUMA)
+        assert stage.room.report().participants[0].stream.rejected >= 3
+
+    def test_another_port_is_learned_and_no_packet_is_lost(self) -> None:
+        stage, caller, seat = caller_and_seat()
+        behind_nat = Address(caller.rtp.host, 61_000)
+        for _ in range(5):
+            for data in caller.packets():
+                caller.deliver(data, behind_nat)
+            stage.loop.advance(1 / 15)
+        assert [event.source for event in stage.of(MediaStarted)] == [behind_nat]
+        assert caller.pair.rtp[-1][1] == behind_nat, "our packets go there as well"
+        pictures = seat.pictures()
+        assert sum(about(luma, 90) for luma in pictures) == 5
+
+    def test_one_stray_packet_of_the_same_host_decides_nothing(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        stray = caller.packets()[0]
+        for _ in range(2):
+            caller.deliver(stray, Address(caller.rtp.host, 61_000))
+        caller.show(3)
+        assert [event.source for event in stage.of(MediaStarted)] == [caller.rtp]
+        assert caller.pair.rtp[-1][1] == caller.rtp
+
+    def test_never_after_it_settled(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        caller.show(3)
+        taken = stage.room.report().participants[0].stream.packets_in
+        for _ in range(3):
+            for data in caller.packets():
+                caller.deliver(data, Address(caller.rtp.host, 61_000))
+        count = stage.room.report().participants[0].stream
+        assert count.packets_in == taken and count.rejected >= 3
+
+    def test_never_after_the_window(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        stage.loop.advance(30.0)
+        for data in caller.packets():
+            caller.deliver(data, Address(caller.rtp.host, 61_000))
+        assert not stage.of(MediaStarted)
+        caller.show(1)
+        assert [event.source for event in stage.of(MediaStarted)] == [caller.rtp], "the signalled port is always right"
+
+    def test_old_port_until_media_comes_from_the_new_one(self) -> None:
+        stage, caller, seat = caller_and_seat()
+        caller.show(3)
+        old, new = caller.rtp, Address(caller.rtp.host, 52_000)
+        moved = replace(caller.media, remote=RemoteEnd(new, Address(new.host, new.port + 1)))
+        stage.room.set_participant("caller", moved)
+        caller.show(3)
+        assert sum(about(luma, 90) for luma in seat.pictures()) == 6
+        caller.rtp = new
+        caller.show(3)
+        caller.rtp = old
+        caller.show(3)
+        assert sum(about(luma, 90) for luma in seat.pictures()) == 9
+        assert caller.pair.rtp[-1][1] == new
+
+    def test_a_refresh_keeps_what_was_learned(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        caller.rtp = Address(caller.rtp.host, 61_000)
+        caller.show(3)
+        stage.room.set_participant("caller", caller.media)
+        stage.loop.advance(1.0)
+        assert caller.pair.rtp[-1][1] == caller.rtp
+        caller.show(3)
+        assert stage.room.report().participants[0].stream.rejected == 0
+
+    def test_rtcp_of_another_host_is_rejected(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        before = len(caller.got())
+        stage.loop.advance(0.5)
+        sent = len(caller.got())
+        caller.feed(Pli(1, caller.got()[0].ssrc), source=Address("127.0.0.99", 9))
+        assert len(caller.got()) == sent > before
+        assert stage.room.report().participants[0].stream.rejected == 1
+
+    def test_rtcp_on_the_rtp_port_is_understood(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        stage.loop.advance(0.9)
+        sent = len(caller.got())
+        caller.deliver(rtcp.build([rtcp.ReceiverReport(1), Pli(1, caller.got()[0].ssrc)]))
+        assert len(caller.got()) > sent
+
+    def test_wrong_payload_types_are_dropped(self) -> None:
+        stage, caller, seat = caller_and_seat()
+        for data in caller.packets():
+            caller.deliver(data[:1] + bytes((data[1] ^ 0x02,)) + data[2:])
+        assert not stage.of(MediaStarted)
+        caller.camera.key_frame()
+        caller.show(2)
+        assert about(seat.pictures()[-1], 90)
