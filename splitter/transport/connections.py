@@ -141,11 +141,11 @@ class Connections:
         if connection.inbound:
             if not self._source_ok(flow):
                 self._on_unknown(flow)
-                connection.abort()
+                connection.abort("unknown source")
                 return
             if len(self._open) >= self._settings.tcp_connections:
                 self._counters.connection_refused(flow.network)
-                connection.abort()
+                connection.abort("too many connections")
                 return
         if (flow.network, flow.remote) not in self._open:
             self._per_network[flow.network] += 1
@@ -158,22 +158,26 @@ class Connections:
     def unframeable(self, connection: Connection, error: PeerError) -> None:
         self._user.unframeable(connection.flow, error)
 
-    def lost(self, connection: Connection, error: Exception | None) -> None:
+    def lost(self, connection: Connection, fault: str) -> None:
         flow = connection.flow
-        if self._open.get((flow.network, flow.remote)) is not connection:
-            return  # refused when it was opened, or replaced
-        del self._open[flow.network, flow.remote]
         for key in [key for key, value in self._aliases.items() if value is connection]:
             del self._aliases[key]
-        self._per_network[flow.network] -= 1
-        self._counters.connections(flow.network, self._per_network[flow.network])
-        if error is not None and connection.requests:
-            self._user.broken(list(connection.requests), f"connection to {flow.remote} broke: {error}")
+        if self._open.get((flow.network, flow.remote)) is connection:  # it may have been refused, or replaced
+            del self._open[flow.network, flow.remote]
+            self._per_network[flow.network] -= 1
+            self._counters.connections(flow.network, self._per_network[flow.network])
+        if fault and connection.requests:
+            self._user.broken(list(connection.requests), f"connection to {flow.remote} broke: {fault}")
 
     # ---- inside ----
 
     def _find(self, network: str, remote: Address) -> Connection | None:
-        return self._open.get((network, remote)) or self._aliases.get((network, remote))
+        """A usable connection; on one that is closing, what is written gets lost."""
+        for connections in (self._open, self._aliases):
+            connection = connections.get((network, remote))
+            if connection is not None and connection.usable:
+                return connection
+        return None
 
     async def _connect(self, flow: Flow) -> None:
         """Open a connection from the listener's own address, so that the peer knows us; then send what waits."""
@@ -196,8 +200,8 @@ class Connections:
             reason = f"no TCP connection to {flow.remote} within {self._settings.tcp_connect_limit_s:g} s"
         except OSError as error:
             reason = f"no TCP connection to {flow.remote}: {error.strerror or error}"
-        connection = self._open.get(key)
         for transmit in self._waiting.pop(key, ()):
+            connection = self._find(*key)
             if connection is not None:
                 connection.send(transmit)
             else:
@@ -213,6 +217,6 @@ class Connections:
             for connection in list(self._open.values()):
                 if connection.begun_at is not None and now - connection.begun_at > settings.tcp_message_limit_s:
                     log.warning("message never came to its end, connection closed", peer=str(connection.flow))
-                    connection.abort()
+                    connection.abort("a message never came to its end")
                 elif now - connection.used_at > settings.tcp_idle_limit_s:
                     connection.close()

@@ -32,8 +32,8 @@ class ConnectionUser(Protocol):
         """The stream cannot be cut into messages; the connection is closing."""
         ...
 
-    def lost(self, connection: Connection, error: Exception | None) -> None:
-        """It is gone; `error` is None where it was closed in order."""
+    def lost(self, connection: Connection, fault: str) -> None:
+        """It is gone; `fault` is empty where it was closed in order."""
         ...
 
 
@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._framer = StreamFramer(limit_bytes)
         self._pings = 0
+        self._fault = ""
         self._transport: asyncio.Transport | None = None
         self.flow: Flow
         self.inbound = inbound
@@ -73,13 +74,20 @@ class Connection(asyncio.Protocol):
         self.flow = self._flow_of(self._transport)
         self._user.opened(self)
 
+    @property
+    def usable(self) -> bool:
+        """Open, and neither side has begun to close it."""
+        return self._transport is not None and not self._transport.is_closing()
+
     def data_received(self, data: bytes) -> None:
+        if not self.usable:
+            return
         self.used_at = now = self._clock.now()
         try:
             messages = self._framer.feed(data)
         except PeerError as error:
             self._user.unframeable(self, error)
-            self.abort()
+            self.abort("what came was no SIP")
             return
         if self._framer.pings != self._pings:
             self._pong(self._framer.pings - self._pings)
@@ -92,27 +100,27 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._user.lost(self, exc)
+        self._user.lost(self, self._fault or (str(exc) if exc is not None else ""))
 
     def send(self, transmit: Transmit) -> None:
-        """Write one message."""
-        if self._transport is None:
-            return
+        """Write one message; only while `usable`."""
+        assert self._transport is not None
         self.used_at = self._clock.now()
         if isinstance(transmit.message, Request) and transmit.message.method != "ACK":
             self.requests.append(transmit.txn)
         self._transport.write(transmit.data)
         if self._transport.get_write_buffer_size() > _WRITE_LIMIT_BYTES:
-            self.abort()
+            self.abort("the peer does not read")
 
     def close(self) -> None:
         """Close in order: what was written still goes out."""
         if self._transport is not None:
             self._transport.close()
 
-    def abort(self) -> None:
-        """Close at once."""
+    def abort(self, fault: str) -> None:
+        """Close at once, because of `fault`."""
         if self._transport is not None:
+            self._fault = fault
             self._transport.abort()
 
     def _pong(self, count: int) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from splitter.core.clock import SystemClock
+from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
 from splitter.sip.endpoint import Endpoint
@@ -34,7 +35,7 @@ async def soon(queue: asyncio.Queue[Any]) -> Any:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that nothing announces."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nothing sets an event
             await asyncio.sleep(0.005)
 
 
@@ -72,6 +73,15 @@ class Scene:
         return event
 
 
+class LeapingClock(SystemClock):
+    """The system's clock, which a test can put forward."""
+
+    def __init__(self) -> None:
+        self.leapt_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.leapt_s
+
 
 @asynccontextmanager
 async def scene(
@@ -82,6 +92,7 @@ async def scene(
     source_ok: Callable[[Flow], bool] = lambda flow: True,
     on_request: Callable[[Driver, RequestArrived], None] | None = None,
     host: str = HOST,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Scene]:
     """A driver with one network, "access", on free ports."""
     network = Network("access", tuple(Listener(transport, Address(host, 0)) for transport in listeners), host)
@@ -101,7 +112,7 @@ async def scene(
         endpoint,
         {"access": network},
         settings or TransportSettings(),
-        SystemClock(),
+        clock or SystemClock(),
         arrived,
         Tap(),
         source_ok=source_ok,
@@ -193,6 +204,23 @@ class TcpPeer:
         self.writer.close()
 
 
+def bound() -> socket.socket:
+    """A TCP socket that has a port and refuses connections, until somebody listens on it."""
+    sock = socket.socket()
+    sock.bind((HOST, 0))
+    return sock
+
+
+async def both() -> tuple[UdpPeer, socket.socket]:
+    """A UDP peer, and a bound TCP socket of the same port."""
+    while True:
+        sock = bound()
+        try:
+            return await UdpPeer.open(port=sock.getsockname()[1]), sock
+        except OSError:
+            sock.close()
+
+
 class TcpListener:
     """A raw TCP listener that collects connections."""
 
@@ -200,14 +228,16 @@ class TcpListener:
         self.accepted: asyncio.Queue[TcpPeer] = asyncio.Queue()
 
     @classmethod
-    async def open(cls, port: int = 0) -> TcpListener:
+    async def open(cls, sock: socket.socket | None = None) -> TcpListener:
+        """Listen on a free port, or on a socket that is bound."""
         listener = cls()
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             listener.accepted.put_nowait(TcpPeer(reader, writer))
 
-        listener.server = await asyncio.start_server(accept, HOST, port)
-        listener.address = Address(*listener.server.sockets[0].getsockname()[:2])
+        sock = sock or bound()
+        listener.server = await asyncio.start_server(accept, sock=sock)
+        listener.address = Address(*sock.getsockname())
         return listener
 
     server: asyncio.Server

@@ -121,7 +121,9 @@ class TestNames:
         flow = self.resolve(["2001:db8::9", "10.0.0.9", "10.0.0.8"], only_v4)
         assert flow.remote == ("10.0.0.9", 5080)
 
-    @pytest.mark.parametrize("found", [socket.gaierror(-2, "Name or service not known"), [], None, UnicodeError("label")])
+    @pytest.mark.parametrize(
+        "found", [socket.gaierror(-2, "Name or service not known"), [], None, UnicodeError("label")]
+    )
     def test_one_that_does_not_resolve_in_time_is_503(self, found: Any) -> None:
         with pytest.raises(PeerError) as caught:
             self.resolve(found)

@@ -16,8 +16,8 @@ from splitter.core.net import Address
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
-    Acknowledged,
     AckMissing,
+    Acknowledged,
     Cancelled,
     RequestArrived,
     RequestFailed,
@@ -446,9 +446,7 @@ class TestLife:
                 free.close()
                 network = Network("access", (Listener("udp", one), Listener("udp", two)), HOST)
                 endpoint = Endpoint(Timers(), IdSource())
-                driver = Driver(
-                    endpoint, {"access": network}, TransportSettings(), SystemClock(), lambda event: None
-                )
+                driver = Driver(endpoint, {"access": network}, TransportSettings(), SystemClock(), lambda event: None)
                 with pytest.raises(LocalError, match=f"udp:{two} of network access"):
                     await driver.start()
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
@@ -470,9 +468,7 @@ class TestLife:
             async with scene(timers=FAST, on_request=ok) as one, scene(timers=FAST, on_request=ok) as two:
                 for i in range(300):
                     for stage, other in ((one, two), (two, one)):
-                        stage.driver.request(
-                            outgoing(call_id=f"c{i}"), stage.flow(other.address()), stage.listen
-                        )
+                        stage.driver.request(outgoing(call_id=f"c{i}"), stage.flow(other.address()), stage.listen)
                 for stage in (one, two):
                     for _ in range(300):
                         event = await soon(stage.events)

@@ -7,6 +7,7 @@ import asyncio
 from structlog.testing import capture_logs
 
 from splitter.transport.tasks import Tasks
+from tests.transport.scene import until
 
 
 class TestTasks:
@@ -18,8 +19,7 @@ class TestTasks:
             tasks = Tasks()
             with capture_logs() as logs:
                 tasks.start(fail(), "the failing one")
-                while len(tasks):
-                    await asyncio.sleep(0)
+                await until(lambda: not len(tasks))
             assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "the failing one")]
 
         asyncio.run(scenario())
