@@ -1,0 +1,159 @@
+"""H.264 payloads and parameter sets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitter.core.errors import PeerError
+from splitter.rtp import h264
+from splitter.rtp.h264 import Depacketiser
+from splitter.rtp.parameters import ParameterSets
+from splitter.rtp.sps import parse_sps
+
+# From an offer of a 5G handset: 480x640 portrait, level 3.0 within a line that says 3.1.
+SPS = bytes.fromhex("6742c01eda078144807840 2150".replace(" ", ""))
+PPS = bytes.fromhex("68ce3cc8")
+units = st.lists(
+    st.builds(
+        lambda head, body: bytes((head,)) + body,
+        st.sampled_from((0x41, 0x65, 0x67, 0x68, 0x06)),
+        st.binary(min_size=1, max_size=400),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+class TestKeyFrames:
+    """A key frame is known in every wrapping (RFC 6184 §5.6–5.8)."""
+
+    IDR, SLICE = b"\x65\x88\x84\x00", b"\x41\x9a\x00\x00"
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            IDR,
+            h264.packetise([SPS, PPS, IDR], 1, 1200)[0],
+            h264.fragment(IDR * 100, 100)[0],
+        ],
+        ids=["single", "stap-a", "fu-a"],
+    )
+    def test_found(self, payload: bytes) -> None:
+        assert h264.carries_idr(payload) and h264.starts_idr(payload)
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            SLICE,
+            SPS,
+            h264.packetise([SPS, PPS], 1, 1200)[0],
+            h264.fragment(IDR * 100, 100)[1],
+            h264.fragment(SLICE * 100, 100)[0],
+            b"",
+            b"\x7c",
+            b"\x7c\x85",
+        ],
+    )
+    def test_not_found(self, payload: bytes) -> None:
+        assert not h264.starts_idr(payload)
+
+    def test_a_later_slice_does_not_start_the_picture(self) -> None:
+        assert h264.carries_idr(b"\x65\x40") and not h264.starts_idr(b"\x65\x40")
+
+    @given(st.binary(max_size=80))
+    def test_any_payload_can_be_looked_into(self, payload: bytes) -> None:
+        h264.carries_idr(payload)
+        h264.starts_idr(payload)
+        h264.parameter_sets(payload)
+        Depacketiser().push(payload)
+
+    @given(st.binary(max_size=80))
+    def test_stap_a_or_peer_error(self, body: bytes) -> None:
+        try:
+            parts = h264.split_stap_a(b"\x18" + body)
+        except PeerError:
+            return
+        assert sum(len(part) + 2 for part in parts) == len(body)
+
+
+class TestPacketise:
+    @given(units, st.integers(20, 500))
+    def test_mode_1_round_trip(self, sent: list[bytes], limit: int) -> None:
+        payloads = h264.packetise(sent, 1, limit)
+        assert all(len(payload) <= limit for payload in payloads)
+        depacketiser = Depacketiser()
+        assert [bytes(unit) for payload in payloads for unit in depacketiser.push(payload)] == sent
+        assert depacketiser.broken == 0
+
+    @given(units)
+    def test_mode_0_is_one_packet_per_unit(self, sent: list[bytes]) -> None:
+        assert h264.packetise(sent, 0, 100) == sent
+
+    def test_annex_b(self) -> None:
+        assert h264.split_annex_b(b"\x00\x00\x00\x01\x67\x42\x00\x00\x01\x68\xce\x00\x00\x00\x01\x65\x88") == [
+            b"\x67\x42",
+            b"\x68\xce",
+            b"\x65\x88",
+        ]
+
+
+class TestDepacketise:
+    @given(units, st.data())
+    def test_with_loss_only_whole_units_come_out(self, sent: list[bytes], data: st.DataObject) -> None:
+        payloads = h264.packetise(sent, 1, 60)
+        lost = data.draw(st.sets(st.integers(0, len(payloads) - 1)))
+        depacketiser = Depacketiser()
+        got = []
+        for index, payload in enumerate(payloads):
+            if index in lost:
+                depacketiser.gap()
+            else:
+                got += [bytes(unit) for unit in depacketiser.push(payload)]
+        assert all(unit in sent for unit in got)
+
+    def test_nonsense_is_counted(self) -> None:
+        depacketiser = Depacketiser()
+        for payload in (b"", b"\x18", b"\x18\x00\x09\x01", b"\x1e\x01", b"\x7c", b"\x00"):
+            assert depacketiser.push(payload) == []
+        assert depacketiser.broken == 6
+
+
+class TestSps:
+    """H.264 §7.3.2.1."""
+
+    def test_of_a_handset(self) -> None:
+        sps = parse_sps(SPS)
+        assert (sps.width, sps.height, sps.profile_level_id) == (480, 640, "42c01e")
+
+    def test_cropping(self) -> None:
+        sps = parse_sps(bytes.fromhex("67640028acd940780227e5c05a808080a0000003002000000781e30632c0"))
+        assert (sps.width, sps.height, sps.profile_idc, sps.level_idc) == (1920, 1080, 100, 40)
+
+    @given(st.binary(max_size=60))
+    def test_any_bytes_give_an_sps_or_a_peer_error(self, body: bytes) -> None:
+        for head in (b"\x67", b"\x67\x64\x00\x28", b"\x67\x42\xc0\x1e"):
+            try:
+                sps = parse_sps(head + body)
+            except PeerError:
+                continue
+            assert 0 < sps.width <= 8192 and 0 < sps.height <= 8192
+
+
+class TestParameterSets:
+    def test_latest_wins(self) -> None:
+        newer = SPS[:3] + b"\x1f" + SPS[4:]
+        sets = ParameterSets([SPS, PPS])
+        assert sets.complete and sets.units() == [SPS, PPS]
+        assert sets.learn(newer) and not sets.learn(newer)
+        assert sets.units() == [newer, PPS]
+        assert sets.sps is not None and sets.sps.level_idc == 31
+
+    def test_what_is_not_one_is_left_out(self) -> None:
+        sets = ParameterSets([b"", b"\x67", b"\x65\x88", b"\x67" + bytes(600), SPS])
+        assert sets.units() == [SPS] and not sets.complete
+
+    @given(st.lists(st.binary(max_size=40).map(lambda body: b"\x68" + body), max_size=60))
+    def test_bounded(self, sets: list[bytes]) -> None:
+        assert len(ParameterSets(sets).units()) <= 16
