@@ -24,6 +24,7 @@ from splitter.media.worker.protocol import (
     PROTOCOL,
     AnyRelayCommand,
     AnyRoomCommand,
+    AwaitVideo,
     CloseRelay,
     CloseRoom,
     Command,
@@ -114,6 +115,8 @@ class Dispatcher:
                 return self.status()
             case Hello() | Shutdown():
                 return Failed("fault", "the worker is at work already")
+            case AwaitVideo():
+                return Done() if self.slate is not None else Failed("fault", "no slate: no video in this worker")
             case OpenRelay() | SetRemote() | CloseRelay() | ReportRelay():
                 return self._handle_relay(command)
             case _:

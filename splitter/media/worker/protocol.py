@@ -88,6 +88,10 @@ class RoomCommand(Message, frozen=True):
     room_id: str
 
 
+class AwaitVideo(RoomCommand, frozen=True):
+    """Answer Done once rooms can be opened; names no room (`room_id` is "")."""
+
+
 class OpenRoom(RoomCommand, frozen=True):
     call_id: str
 
@@ -123,7 +127,7 @@ class ReportRoom(RoomCommand, frozen=True):
     pass
 
 
-AnyRoomCommand = OpenRoom | Join | SetParticipant | Show | RequestKeyFrame | Leave | CloseRoom | ReportRoom
+AnyRoomCommand = AwaitVideo | OpenRoom | Join | SetParticipant | Show | RequestKeyFrame | Leave | CloseRoom | ReportRoom
 AnyRelayCommand = OpenRelay | SetRemote | CloseRelay | ReportRelay
 Command = Hello | Ping | Shutdown | AnyRelayCommand | AnyRoomCommand
 

@@ -26,7 +26,7 @@ from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnav
 from splitter.media.engine import MediaEvent
 from splitter.media.relay.ports import PortLedger
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.protocol import Hello, Ping, Shutdown, Status
+from splitter.media.worker.protocol import AwaitVideo, Done, Hello, Ping, Shutdown, Status
 from splitter.telemetry.settings import TelemetrySettings
 
 log = structlog.get_logger(__name__)
@@ -181,6 +181,7 @@ class Supervisor:
             process = self._process = await self._spawn(path)
             client = await self._greet(path, process)
             self.client, self.state, greeted = client, State.READY, True
+            await self._await_video(client)
             self.started.set()
             log.info("media worker ready", index=self.index, pid=process.pid)
             reason = await self._watch(client)
@@ -239,6 +240,13 @@ class Supervisor:
             client.close()
             raise
         return client
+
+    async def _await_video(self, client: WorkerClient) -> None:
+        """Voice may use the worker already; whoever waits for `started` finds video there as well."""
+        try:
+            await client.ask(AwaitVideo(""), Done, self._timers.start_limit_s)
+        except MediaError as error:
+            log.error("media worker without video", index=self.index, reason=str(error))
 
     async def _watch(self, client: WorkerClient) -> str:
         """Ping until it is gone, or has been silent for too long."""
