@@ -24,12 +24,14 @@ class Ask:
         network: on which network.
         fallback: the UDP flow that it left for TCP because of its size.
         retried: it was sent once more after its connection broke.
+        bounced: an ICMP error came back for it.
     """
 
     listener: Listener
     network: str
     fallback: Flow | None = None
     retried: bool = False
+    bounced: bool = False
 
 
 class Dispatch:

@@ -7,6 +7,7 @@ failure never comes back from the call that caused it: it arrives later, as a `R
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
@@ -32,7 +33,7 @@ from splitter.sip.events import (
 )
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.parse import MalformedRequest, parse_message
-from splitter.sip.transactions.matching import reply_flow, stamp
+from splitter.sip.transactions.matching import client_key, reply_flow, stamp
 from splitter.transport.addressing import Addressing
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.dispatch import Ask, Dispatch, Listener
@@ -49,6 +50,8 @@ OnRequest: TypeAlias = Callable[[RequestArrived], None]
 _TCP_REFUSED_S = 60.0
 """A peer that did not take a TCP connection is not asked again for so long; large requests go to it over UDP."""
 _TCP_REFUSED_PEERS = 256
+_BRANCH = re.compile(rb"\A([A-Z]+) .*?;branch=(z9hG4bK[0-9a-z]+)", re.DOTALL)
+"""Method and branch of a request of ours, in as much of it as an ICMP error quotes; our Via stands first."""
 
 
 class Tap(Protocol):
@@ -246,6 +249,20 @@ class Driver:
             else:
                 ask.retried = True
                 self._carry_out(self._endpoint.reroute(txn, flow, self._sent_by(flow), now))
+
+    def bounced(self, quoted: bytes, remote: Address, reason: str) -> None:
+        """An ICMP error (RFC 3261 §18.4). The second one for a request fails it: between the two lies timer A or E, in
+        which a peer that is just restarting may come back. Only who saw the request can quote its branch."""
+        found = _BRANCH.search(quoted)
+        if found is None:
+            return
+        txn = client_key(found[2].decode(), found[1].decode())
+        ask = self._dispatch.asks.get(txn)
+        if ask is not None and not ask.bounced:
+            ask.bounced = True
+        elif ask is not None:
+            cause = f"cannot send to {remote}: {reason}"
+            self._carry_out(self._endpoint.transport_failed(txn, self._clock.now(), cause))
 
     # ---- inside ----
 

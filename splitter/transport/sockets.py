@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import structlog
 
@@ -21,6 +22,14 @@ from splitter.transport.udp import UdpSocket
 log = structlog.get_logger(__name__)
 
 
+class SocketsUser(StreamUser, Protocol):
+    """What the sockets tell the driver."""
+
+    def bounced(self, quoted: bytes, remote: Address, reason: str) -> None:
+        """An ICMP error came back for a datagram that begins with `quoted`."""
+        ...
+
+
 class Sockets:
     """Where bytes come in and messages go out.
 
@@ -30,7 +39,7 @@ class Sockets:
 
     def __init__(
         self,
-        user: StreamUser,
+        user: SocketsUser,
         networks: Mapping[str, Network],
         addressing: Addressing,
         settings: TransportSettings,
@@ -105,7 +114,7 @@ class Sockets:
     async def _listen(self, network: str, transport: str, address: Address) -> Address:
         if transport == "tcp":
             return await self._connections.listen(network, address)
-        sock = UdpSocket(network, address, self._datagram)
+        sock = UdpSocket(network, address, self._datagram, self._user.bounced)
         self._udp[network, sock.address] = sock
         return sock.address
 

@@ -2,13 +2,21 @@
 
 Datagrams are read in a tight loop from a plain non-blocking socket: it costs less than asyncio's datagram protocol, and
 works the same on every event loop.
+
+ICMP errors are collected too (IP_RECVERR): a peer that is not there is known at once, not after a timer. The kernel
+reports such an error at whatever call comes next, perhaps a send to somebody else, and marks the socket as failed until
+its error queue is read; libuv stops watching a socket so marked. So the loop watches an epoll around the socket, which
+is only ever readable, and a send that fails is tried once more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import select
 import socket
+import struct
 from collections.abc import Callable
 
 from splitter.core.net import Address, Flow
@@ -19,6 +27,9 @@ _BUFFER_BYTES = 4 * 1024 * 1024
 """Asked for; the kernel gives what net.core.rmem_max allows. A burst of INVITEs must wait here, not get lost."""
 _FLOWS = 4096
 _MAX_DATAGRAM = 65_536
+_IP_RECVERR, _IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h; Python does not name them
+_ERROR = struct.Struct("=IB")  # the head of struct sock_extended_err: errno, origin
+_ICMP_ORIGINS = frozenset((2, 3))  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 
 
 class UdpSocket:
@@ -28,26 +39,38 @@ class UdpSocket:
         network: name of our network.
         address: where to bind; port 0 takes a free one.
         on_datagram: called with each datagram; must not raise.
+        on_bounced: called with the beginning of a datagram of ours that an ICMP error came back for, its destination,
+            and the error in words; must not raise.
 
     Attributes:
         address: where it is really bound.
     """
 
-    def __init__(self, network: str, address: Address, on_datagram: Callable[[Flow, bytes], None]) -> None:
+    def __init__(
+        self,
+        network: str,
+        address: Address,
+        on_datagram: Callable[[Flow, bytes], None],
+        on_bounced: Callable[[bytes, Address, str], None],
+    ) -> None:
         self._network = network
         self._on_datagram = on_datagram
+        self._on_bounced = on_bounced
         self._flows: dict[tuple[object, ...], Flow] = {}
         self._socket = _bound(address)
+        self._watch = select.epoll()
+        self._watch.register(self._socket.fileno(), select.EPOLLIN)
         self.address = Address(*self._socket.getsockname()[:2])
 
     def start(self) -> None:
         """Begin to read; needs a running event loop."""
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
+        asyncio.get_running_loop().add_reader(self._watch.fileno(), self._read)
 
     def close(self) -> None:
         """Stop reading and give the port back."""
         if self._socket.fileno() >= 0:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            asyncio.get_running_loop().remove_reader(self._watch.fileno())
+            self._watch.close()
             self._socket.close()
 
     def send(self, data: bytes, remote: Address) -> None:
@@ -57,19 +80,37 @@ class UdpSocket:
             OSError: it cannot be sent there: no route, too long, wrong address family.
         """
         with contextlib.suppress(BlockingIOError):
-            self._socket.sendto(data, remote)
+            try:
+                self._socket.sendto(data, remote)
+            except BlockingIOError:
+                raise
+            except OSError:  # perhaps the ICMP error of an earlier datagram; reporting it has cleared it
+                self._socket.sendto(data, remote)
 
     def _read(self) -> None:
         for _ in range(_BATCH):
             try:
                 data, source = self._socket.recvfrom(_MAX_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError:  # an ICMP error of an earlier datagram; its transaction has a timer
+            except OSError:  # nothing more to read, or an ICMP error
+                if not self._read_error():
+                    return
                 continue
             self._on_datagram(self._flow(source), data)
             if self._socket.fileno() < 0:
                 return  # closed by what the datagram caused
+
+    def _read_error(self) -> bool:
+        """Take one entry off the error queue; False where there is none."""
+        try:
+            quoted, control, _, destination = self._socket.recvmsg(2048, 512, socket.MSG_ERRQUEUE)
+        except OSError:
+            return False
+        for _, _, data in control:
+            number, origin = _ERROR.unpack_from(data)
+            if origin in _ICMP_ORIGINS:
+                self._on_bounced(quoted, Address(*destination[:2]), os.strerror(number))
+                break
+        return self._socket.fileno() >= 0
 
     def _flow(self, source: tuple[object, ...]) -> Flow:
         """The flow of a source; peers are few, so flows are kept."""
@@ -90,6 +131,9 @@ def _bound(address: Address) -> socket.socket:
         sock.setblocking(False)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
         sock.bind(address)

@@ -190,6 +190,49 @@ class TestRequestsThatWeSend:
 
         run(scenario())
 
+    def test_a_peer_that_is_not_there_is_told_at_the_second_icmp_error(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(timers=Timers(t1_s=0.05)) as stage:
+                peer = await UdpPeer.open()
+                peer.transport.close()
+                await asyncio.sleep(0)
+                flow = stage.flow(peer.address)
+                txn = stage.driver.request(outgoing("INVITE"), flow, stage.listen)
+                event = await soon(stage.events)
+                assert isinstance(event, RequestFailed)
+                assert (event.txn, event.status) == (txn, 503)
+                assert "Connection refused" in event.reason
+                invites = [data for direction, _, _, data in stage.seen if direction == "out"]
+                assert len(invites) == 2
+
+        run(scenario())
+
+    def test_a_peer_that_comes_back_in_time_gets_the_request(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer = await UdpPeer.open()
+                peer.transport.close()
+                await asyncio.sleep(0)
+                stage.driver.request(outgoing("INVITE"), stage.flow(peer.address), stage.listen)
+                again = await UdpPeer.open(port=peer.address.port)
+                assert (await again.request()).method == "INVITE"
+                assert stage.events.empty()
+
+        run(scenario())
+
+    def test_an_icmp_error_of_one_peer_does_not_lose_what_goes_to_others(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                gone, peer = await UdpPeer.open(), await UdpPeer.open()
+                gone.transport.close()
+                await asyncio.sleep(0)
+                for i in range(20):
+                    stage.driver.request(outgoing(call_id=f"gone{i}"), stage.flow(gone.address), stage.listen)
+                    stage.driver.request(outgoing(call_id=f"c{i}"), stage.flow(peer.address), stage.listen)
+                assert [(await peer.request()).call_id for _ in range(20)] == [f"c{i}" for i in range(20)]
+
+        run(scenario())
+
     def test_a_cancelled_invite_ends_with_487(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene() as stage:
