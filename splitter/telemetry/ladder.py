@@ -22,7 +22,7 @@ from splitter.telemetry.trace import TraceEvent
 
 PITCH = 15
 SELF = "splitter"
-_STAMP = 24  # characters before the first lifeline's room
+_STAMP = 25  # characters before the first column
 _MARKS = {"state": "●", "media": "▪", "note": "○", "alarm": "!"}
 _COLOURS = {"state": "36", "media": "35", "alarm": "1;31", "error": "31", "again": "2", "time": "2"}
 _SEEN_LIMIT = 5000
@@ -72,7 +72,7 @@ class Ladder:
         first, *rest = self._wrap(detail)
         yield f"{stamp}{rungs}  {self._paint(first, style)}".rstrip()
         for line in rest:
-            yield f"{' ' * _STAMP} {self._lifelines()}  {self._paint(line, style)}".rstrip()
+            yield f"{' ' * _STAMP}{self._lifelines()}  {self._paint(line, style)}".rstrip()
 
     # ---- inner ---------------------------------------------------------------------------------------------------
 
