@@ -85,6 +85,12 @@ def luma_of(picture: Plane) -> Plane:
     return picture[: picture.shape[0] * 2 // 3]
 
 
+def luma_of_rgb(pixels: Plane) -> Plane:
+    """The luma of RGB pixels, shape (height, width, 3), as video has it (BT.601, 16..235)."""
+    luma: Plane = (pixels @ np.array([0.257, 0.504, 0.098]) + 16.5).astype(np.uint8)
+    return luma
+
+
 def is_black(luma: Plane) -> bool:
     """True for a picture that is black or all but black (video black is 16)."""
     return bool(np.percentile(luma[::4, ::4], 99) < 40)

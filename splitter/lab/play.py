@@ -13,15 +13,18 @@ from typing import Any
 from splitter.core.clock import SystemClock
 from splitter.lab.gateway import udp_ports
 from splitter.lab.handset import Handset, HandsetSettings
+from splitter.lab.picture import Plane, difference, luma_of_rgb
 from splitter.lab.seat import Seat, SeatSettings
-from splitter.lab.sight import STILL
+from splitter.lab.sight import STILL, Sight
 from splitter.lab.stage import CALLED, Stage, call_id_in
+from splitter.media.slate.slate import Slate
 
 QUEUE_HZ, AGENT_HZ, CALLER_HZ = 440.0, 660.0, 1000.0
 CALLER_ID, SEAT_ID = 1, 7
 
 _HEARD_S = 0.4
 _FRAMES = 10
+_SAME_PICTURE = 6.0  # mean difference of levels; coding alone makes 1 or 2
 _STEP_LIMIT_S = 6.0
 _CLEAN_LIMIT_S = 6.0
 
@@ -103,17 +106,31 @@ async def _conversation(play: Play, handset: Handset, seat: Seat, invite: dict[s
     order = hearing.order == (QUEUE_HZ, AGENT_HZ)
     play.row("the caller hears the queue, then the agent", queued and answered and order, f"heard {hearing.in_words()}")
     await _centre_hears(play)
-    slate_first = bool(sight.scenes) and sight.scenes[0].what == STILL
-    play.row(
-        "the caller sees the slate first",
-        slate_first and sight.black == 0,
-        f"{sight.stills} frames of a still picture, {sight.black} black; saw {sight.in_words()}",
-    )
+    await _slate_row(play, sight)
     call_id = call_id_in(invite) if invite else None
     if call_id is None:
         play.row("the seat joins", False, "the centre's INVITE named no call id")
         return
     await _seat_comes_and_goes(play, handset, seat, call_id)
+
+
+async def _slate_row(play: Play, sight: Sight) -> None:
+    """The first thing on the caller's screen is a still, and that still is the gateway's slate."""
+    name = "the caller sees the slate first"
+    if sight.still is None:
+        play.row(name, False, f"saw {sight.in_words()}")
+        return
+    away = await asyncio.to_thread(_away_from_slate, sight.still)
+    play.row(
+        name,
+        sight.scenes[0].what == STILL and sight.black == 0 and away < _SAME_PICTURE,
+        f"{sight.stills} frames, {away:.1f} of 255 levels away from the slate as drawn; {sight.black} black frames",
+    )
+
+
+def _away_from_slate(still: Plane) -> float:
+    height, width = still.shape
+    return difference(still, luma_of_rgb(Slate().picture(width, height)))
 
 
 async def _centre_hears(play: Play) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,11 +65,10 @@ def _introduce(stage: Stage, say: Say) -> None:
 async def _one(stage: Stage, number: int, say: Say) -> None:
     """One call, told step by step."""
     clock = SystemClock()
-    start = clock.now()
     caller = f"1380000{number % 10_000:04d}"
 
     def tell(text: str) -> None:
-        say(f"{clock.now() - start:5.1f} s  {caller}  {text}")
+        say(f"{time.strftime('%H:%M:%S', time.localtime(clock.wall()))}  {caller}  {text}")
 
     settings = HandsetSettings(
         number=caller,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from pathlib import Path
@@ -29,8 +30,9 @@ class Stage:
     centre: LabProcess
     gateway: GatewayProcess
 
-    def __init__(self, plan: str = "{}") -> None:
-        self._plan = plan
+    def __init__(self, **plan: object) -> None:
+        """Fields of `centre.Plan`, where its defaults do not fit."""
+        self._plan = json.dumps({"ring_s": 1.0, **plan})
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._parties: list[Handset | Seat] = []
         self.gateway_status: int | None = None

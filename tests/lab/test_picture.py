@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from splitter.lab.picture import difference, draw, is_black, is_flat, luma_of, read, same_still
+from splitter.lab.picture import difference, draw, is_black, is_flat, luma_of, luma_of_rgb, read, same_still
 
 SIZES = [(320, 240), (640, 480), (176, 144), (480, 640), (352, 288)]
 
@@ -111,3 +111,7 @@ class TestMeasures:
         assert not same_still(other, still)
         assert not same_still(np.full((240, 320), 16, dtype=np.uint8), still)
         assert not same_still(luma_of(draw(1, 2, 3)), still)
+
+    def test_luma_of_colours(self) -> None:
+        pixels = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 0, 255]]], dtype=np.uint8)
+        assert luma_of_rgb(pixels).tolist() == [[16, 235, 82, 41]]
