@@ -149,7 +149,7 @@ class SourceShown:
 
 @dataclass(frozen=True, slots=True)
 class KeyFrameWanted:
-    """The room needs a key frame from `participant`, and RTCP feedback was not negotiated: ask by SIP INFO (RFC 5168)."""
+    """The room needs a key frame from `participant`, who negotiated no RTCP feedback: ask by SIP INFO (RFC 5168)."""
 
     call_id: str
     participant: str
