@@ -59,6 +59,11 @@ class Store:
         """Wait until what was handed in so far can be read; False where that takes longer than `limit_s`."""
         return await asyncio.to_thread(self._writer.flush, limit_s)
 
+    @property
+    def alarm(self) -> str:
+        """What is wrong with the store now, in plain words; "" while it works."""
+        return self._writer.alarm
+
     # ---- reading -------------------------------------------------------------------------------------------------
 
     async def calls(self, limit: int = 50, before: float | None = None) -> list[bytes]:

@@ -35,7 +35,16 @@ TIDY_LIMIT_S = 1.0  # deleting may take this long while the queue fills
 MOVED_ASIDE = 3
 
 # What the fault of one row looks like, as against a fault of the store.
-UNSTORABLE = (UnicodeError, OverflowError, TypeError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.DataError)
+UNSTORABLE = (
+    ValueError,  # not Unicode, not a number that SQLite knows
+    OverflowError,
+    TypeError,
+    AttributeError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +100,7 @@ class Writer(threading.Thread):
         self._tidy_at = 0.0
         self._failures = 0
         self._alarmed_at = float("-inf")
+        self.alarm = ""  # what is wrong now; read by other threads
 
     # ---- called by the event loop --------------------------------------------------------------------------------
 
@@ -172,6 +182,7 @@ class Writer(threading.Thread):
         if self._failures:
             log.info("store works again", path=self._settings.path, queued=len(self._queue))
         self._failures = 0
+        self.alarm = ""
         metrics.STORE_UP.set(1)
         metrics.STORE_QUEUE.set(len(self._queue))
         return True
@@ -248,6 +259,7 @@ class Writer(threading.Thread):
     def _failed(self, kind: str, error: str) -> None:
         """Alarm, and get ready for the next try."""
         self._failures += 1
+        self.alarm = f"store {kind}: {error} ({self._settings.path})"
         metrics.STORE_UP.set(0)
         metrics.STORE_ALARMS.labels(kind).inc()
         metrics.STORE_QUEUE.set(len(self._queue))
