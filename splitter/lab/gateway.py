@@ -161,10 +161,13 @@ class GatewayProcess:
             self._process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(_STOP_LIMIT_S):
-                return await self._process.wait()
+                status = await self._process.wait()
         except TimeoutError:
-            os.killpg(self._process.pid, signal.SIGKILL)  # the session that we gave it, workers included
-            return await self._process.wait()
+            self._process.kill()
+            status = await self._process.wait()
+        if status != 0:
+            _end_workers(self.configuration.parent)
+        return status
 
     @property
     def alive(self) -> bool:
@@ -213,6 +216,17 @@ def udp_ports(pid: int) -> list[int] | None:
             if words[9] in inodes:
                 found.append(int(words[1].rpartition(":")[2], 16))
     return sorted(found)
+
+
+def _end_workers(directory: Path) -> None:
+    """Media workers outlive a gateway that died, for a while: end those whose socket is in our directory."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = command.read_bytes().split(b"\0")
+            if b"splitter.media.worker" in words and any(word.startswith(bytes(directory) + b"/") for word in words):
+                os.kill(int(command.parent.name), signal.SIGTERM)
+        except OSError:
+            continue  # it has just ended
 
 
 def _children(pid: int) -> list[int]:
