@@ -1,0 +1,135 @@
+"""The latching rules, without sockets: only the signalled host may move its port, and only in the window."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.media.relay.latch import Latch
+
+SIGNALLED = ("198.51.100.7", 5000)
+BEHIND_NAT = ("198.51.100.7", 61000)
+NEIGHBOUR = ("198.51.100.7", 7000)
+STRANGER = ("203.0.113.9", 5000)
+SSRC, OTHER_SSRC = 0x1234, 0x9999
+
+
+@pytest.fixture
+def latch() -> Latch:
+    latch = Latch(confirm=3)
+    latch.signal(SIGNALLED)
+    return latch
+
+
+def learn(latch: Latch, source: tuple[str, int], ssrc: int = SSRC, packets: int = 3) -> list[bool]:
+    return [latch.judge(source, ssrc) for _ in range(packets)]
+
+
+class TestBeforeSignalling:
+    def test_nobody_may_send_and_nothing_is_sent(self) -> None:
+        latch = Latch(confirm=1)
+        assert not latch.judge(SIGNALLED, SSRC)
+        assert latch.destination is None
+
+    def test_the_signalled_address_is_where_to_send_before_it_has_spoken(self, latch: Latch) -> None:
+        assert latch.destination == SIGNALLED
+        assert latch.current is None
+
+
+class TestTheSignalledAddress:
+    def test_is_taken_at_its_first_packet_and_settles_the_matter(self, latch: Latch) -> None:
+        assert latch.judge(SIGNALLED, SSRC)
+        assert not latch.learning
+        assert not any(learn(latch, BEHIND_NAT))
+
+    def test_needs_not_even_send_rtp(self, latch: Latch) -> None:
+        assert latch.judge(SIGNALLED, None)
+
+    def test_is_still_taken_after_a_window_in_which_it_was_silent(self, latch: Latch) -> None:
+        latch.close_window()
+        assert latch.judge(SIGNALLED, SSRC)
+
+
+class TestAnotherPortOfTheSameHost:
+    def test_is_believed_after_so_many_packets_in_a_row(self, latch: Latch) -> None:
+        assert learn(latch, BEHIND_NAT) == [False, False, True]
+        assert latch.destination == BEHIND_NAT
+        assert latch.judge(BEHIND_NAT, SSRC)
+
+    def test_starts_anew_when_another_source_comes_between(self, latch: Latch) -> None:
+        assert learn(latch, BEHIND_NAT, packets=2) == [False, False]
+        assert not latch.judge(NEIGHBOUR, SSRC)
+        assert learn(latch, BEHIND_NAT) == [False, False, True]
+
+    def test_starts_anew_when_the_stream_changes(self, latch: Latch) -> None:
+        learn(latch, BEHIND_NAT, packets=2)
+        assert not latch.judge(BEHIND_NAT, OTHER_SSRC)
+
+    def test_is_never_believed_without_rtp(self, latch: Latch) -> None:
+        assert not any(latch.judge(BEHIND_NAT, None) for _ in range(10))
+
+    def test_gives_way_to_the_signalled_one_in_the_window(self, latch: Latch) -> None:
+        learn(latch, BEHIND_NAT)
+        assert latch.judge(SIGNALLED, SSRC)
+        assert latch.destination == SIGNALLED
+        assert not latch.judge(BEHIND_NAT, SSRC)
+
+    def test_does_not_give_way_to_a_third_one(self, latch: Latch) -> None:
+        learn(latch, BEHIND_NAT)
+        assert not any(learn(latch, NEIGHBOUR, packets=10))
+
+    def test_is_frozen_when_the_window_closes(self, latch: Latch) -> None:
+        learn(latch, BEHIND_NAT)
+        latch.close_window()
+        assert not latch.judge(SIGNALLED, SSRC)
+        assert latch.judge(BEHIND_NAT, SSRC)
+
+    def test_is_not_learned_after_the_window(self, latch: Latch) -> None:
+        latch.close_window()
+        assert not any(learn(latch, BEHIND_NAT, packets=10))
+        assert latch.destination == SIGNALLED
+
+
+class TestAnotherHost:
+    def test_is_never_taken(self, latch: Latch) -> None:
+        assert not any(learn(latch, STRANGER, packets=10))
+        latch.judge(SIGNALLED, SSRC)
+        assert not any(learn(latch, STRANGER, packets=10))
+
+
+class TestSignallingAgain:
+    NEW = ("198.51.100.7", 6000)
+
+    def test_the_same_address_keeps_what_was_learned(self, latch: Latch) -> None:
+        learn(latch, BEHIND_NAT)
+        latch.close_window()
+        latch.signal(SIGNALLED)
+        assert latch.destination == BEHIND_NAT
+        assert latch.judge(BEHIND_NAT, SSRC)
+
+    def test_the_same_address_opens_the_window(self, latch: Latch) -> None:
+        latch.close_window()
+        latch.signal(SIGNALLED)
+        assert learn(latch, BEHIND_NAT)[-1]
+
+    def test_packets_in_flight_from_the_old_address_are_taken_until_the_new_one_speaks(self, latch: Latch) -> None:
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(self.NEW)
+        assert latch.destination == self.NEW
+        assert all(learn(latch, SIGNALLED, packets=5))
+        assert latch.judge(self.NEW, SSRC)
+        assert not latch.judge(SIGNALLED, SSRC)
+
+    def test_the_old_address_is_never_learned_as_the_new_one(self, latch: Latch) -> None:
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(self.NEW)
+        learn(latch, SIGNALLED, packets=10)
+        assert latch.destination == self.NEW
+        latch.close_window()
+        assert not latch.judge(SIGNALLED, SSRC)
+
+    def test_none_silences_the_side(self, latch: Latch) -> None:
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(None)
+        assert not latch.judge(SIGNALLED, SSRC)
+        assert latch.destination is None
+        assert not latch.learning

@@ -1,0 +1,210 @@
+"""One worker's relays and rooms, in this process: what is broken is closed and reported, the rest goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from splitter.core.net import Address
+from splitter.media.engine import MediaEvent, RelayLost, RelayReport, RemoteEnd, RoomLost, RoomReport
+from splitter.media.relay.latch import LatchRules
+from splitter.media.relay.ports import PortPairs
+from splitter.media.room.loop import Loop
+from splitter.media.worker.dispatch import Dispatcher
+from splitter.media.worker.loop import PacketHost
+from splitter.media.worker.protocol import (
+    CloseRelay,
+    CloseRoom,
+    Done,
+    Failed,
+    Join,
+    Joined,
+    Leave,
+    OpenRelay,
+    OpenRoom,
+    ParticipantCounts,
+    RelayCounts,
+    RelayOpened,
+    ReportRelay,
+    ReportRoom,
+    RequestKeyFrame,
+    RoomCounts,
+    SetRemote,
+    Show,
+)
+from tests.media.worker.conftest import Run
+from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp, until
+
+HOST = "127.0.0.1"
+
+
+class BrokenRoom:
+    """Joins one participant; breaks at its packets, at its timer, or when commanded."""
+
+    def __init__(
+        self, call_id: str, room_id: str, loop: Loop, slate: object, emit: Callable[[MediaEvent], None]
+    ) -> None:
+        self.call_id, self.room_id = call_id, room_id
+        self._loop = loop
+
+    def join(self, name: str, host: str) -> tuple[int, int]:
+        pair = self._loop.open_pair(host, self._break, self._break)
+        if name == "late":
+            self._loop.call_later(0.01, self._break)
+        return pair.rtp_port, pair.rtcp_port
+
+    def show(self, viewer: str, source: str) -> None:
+        self._break()
+
+    def _break(self, *packet: object) -> None:
+        raise ZeroDivisionError("broken on purpose")
+
+    def close(self) -> RoomReport:
+        raise RuntimeError("cannot even close")
+
+
+@dataclass
+class Worker:
+    dispatcher: Dispatcher
+    host: PacketHost
+    events: list[tuple[str, MediaEvent]]
+
+
+@asynccontextmanager
+async def worker() -> AsyncIterator[Worker]:
+    events: list[tuple[str, MediaEvent]] = []
+    host = PacketHost(asyncio.get_running_loop(), PortPairs(FIRST_PORT + 200, FIRST_PORT + 219, 30, random.Random(1)))
+    dispatcher = Dispatcher(host, LatchRules(), lambda owner, event: events.append((owner, event)))
+    yield Worker(dispatcher, host, events)
+    dispatcher.close()
+    assert len(host.poller) == 0
+    host.poller.close()
+
+
+@pytest.fixture
+def broken_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    import splitter.media.room.room
+
+    monkeypatch.setattr(splitter.media.room.room, "Room", BrokenRoom)
+
+
+@pytest.mark.usefixtures("broken_rooms")
+class TestABrokenRoom:
+    @pytest.mark.parametrize("how", ["packet", "timer", "command"])
+    def test_is_closed_and_reported_while_voice_goes_on(self, run: Run, how: str) -> None:
+        async def scenario() -> None:
+            async with worker() as w:
+                w.dispatcher.slate = object()  # type: ignore[assignment]
+                relay = w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST)))
+                assert isinstance(relay, RelayOpened)
+                assert w.dispatcher.handle(OpenRoom("room", "call")) == Done()
+                joined = w.dispatcher.handle(Join("room", "late" if how == "timer" else "caller", HOST))
+                assert isinstance(joined, Joined)
+                assert len(w.host.poller) == 6
+                peer, centre = Peer(), Peer()
+                if how == "packet":
+                    peer.rtp.sendto(rtp(1), (HOST, joined.ports[0]))
+                elif how == "command":
+                    failed = w.dispatcher.handle(Show("room", "caller", "slate"))
+                    assert isinstance(failed, Failed)
+                    assert failed.kind == "fault"
+                await until(lambda: w.events)
+                (owner, lost) = w.events[0]
+                assert owner == "room"
+                assert isinstance(lost, RoomLost)
+                assert (lost.call_id, lost.room_id) == ("call", "room")
+                assert "broken on purpose" in lost.reason
+                assert len(w.host.poller) == 4
+                assert w.dispatcher.handle(ReportRoom("room")) == RoomCounts(None)
+                w.dispatcher.handle(SetRemote("relay", 0, peer.remote))
+                w.dispatcher.handle(SetRemote("relay", 1, centre.remote))
+                peer.rtp.sendto(rtp(2), (HOST, relay.ports[0][0]))
+                assert (await receive(centre.rtp))[0] == rtp(2)
+                peer.close()
+                centre.close()
+
+        run(scenario())
+
+    def test_that_cannot_close_leaves_no_socket(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with worker() as w:
+                w.dispatcher.slate = object()  # type: ignore[assignment]
+                w.dispatcher.handle(OpenRoom("room", "call"))
+                w.dispatcher.handle(Join("room", "caller", HOST))
+                assert isinstance(w.dispatcher.handle(CloseRoom("room")), Failed)
+                assert len(w.host.poller) == 0
+
+        run(scenario())
+
+
+class TestABrokenRelay:
+    def test_is_closed_and_reported_while_others_go_on(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with worker() as w:
+                opened = w.dispatcher.handle(OpenRelay("call", "relay-0", (HOST, HOST)))
+                assert isinstance(opened, RelayOpened)
+                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", (HOST, HOST))), RelayOpened)
+                victim: Any = w.dispatcher._relays["relay-0"].sides[0].rtp
+                victim.latch = None  # any bug will do
+                peer = Peer()
+                peer.rtp.sendto(rtp(1), (HOST, opened.ports[0][0]))
+                await until(lambda: w.events)
+                owner, lost = w.events[0]
+                assert owner == "relay-0"
+                assert isinstance(lost, RelayLost)
+                assert w.dispatcher.handle(ReportRelay("relay-0")) == RelayCounts(None)
+                other = w.dispatcher.handle(ReportRelay("relay-1"))
+                assert isinstance(other, RelayCounts)
+                assert isinstance(other.report, RelayReport)
+                peer.close()
+
+        run(scenario())
+
+
+class TestUnknownIds:
+    def test_are_gone_or_nothing_to_report(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with worker() as w:
+                remote = RemoteEnd(Address(HOST, 5000), Address(HOST, 5001))
+                for command in (
+                    SetRemote("none", 0, remote),
+                    Join("none", "caller", HOST),
+                    Show("none", "a", "b"),
+                    RequestKeyFrame("none", "a"),
+                ):
+                    failed = w.dispatcher.handle(command)
+                    assert isinstance(failed, Failed)
+                    assert failed.kind == "gone"
+                assert w.dispatcher.handle(CloseRelay("none")) == RelayCounts(None)
+                assert w.dispatcher.handle(CloseRoom("none")) == RoomCounts(None)
+                assert w.dispatcher.handle(Leave("none", "a")) == ParticipantCounts(None)
+
+        run(scenario())
+
+    def test_an_id_that_is_taken_is_refused(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with worker() as w:
+                first = w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST)))
+                assert isinstance(first, RelayOpened)
+                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST))), Failed)
+                assert len(w.host.poller) == 4
+
+        run(scenario())
+
+
+class TestWithoutASlate:
+    def test_there_is_no_room_but_voice(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with worker() as w:
+                failed = w.dispatcher.handle(OpenRoom("room", "call"))
+                assert isinstance(failed, Failed)
+                assert failed.kind == "unavailable"
+                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST))), RelayOpened)
+
+        run(scenario())

@@ -1,0 +1,347 @@
+"""Workers that die, hang, or are left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
+from splitter.media.engine import RelayLost, RoomLost
+from splitter.media.settings import MediaSettings
+from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.engine import WorkerEngine, slice_of
+from splitter.media.worker.protocol import PROTOCOL, Done, Hello, OpenRelay, RelayOpened, SetRemote, Status
+from splitter.media.worker.supervisor import SupervisorTimers
+from tests.media.worker.conftest import Run
+from tests.media.worker.stand import (
+    FIRST_PORT,
+    LIMIT_S,
+    NETWORKS,
+    Events,
+    Peer,
+    engine,
+    receive,
+    rtp,
+    runs,
+    talk,
+    until,
+    worker_pid,
+)
+
+PATIENT = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=60)
+
+
+class TestAKilledWorker:
+    def test_is_reported_and_replaced_and_the_others_go_on(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(workers=2) as made, talk(made) as one, talk(made) as other:
+                assert {one.relay.worker, other.relay.worker} == {0, 1}
+                room_events = Events()
+                room = await made.open_room("call-9", room_events)
+                victim = one if one.relay.worker == room.worker else other
+                survivor = other if victim is one else one
+                first = worker_pid(made, victim.relay.worker)
+
+                os.kill(first, signal.SIGKILL)
+
+                lost = await victim.events.next(RelayLost)
+                assert (lost.call_id, lost.relay_id) == ("call-1", victim.relay.relay_id)
+                assert "SIGKILL" in lost.reason
+                assert (await room_events.next(RoomLost)).room_id == room.room_id
+                assert await made.close_relay(victim.relay) is None
+                assert survivor.events.of(RelayLost) == []
+                await survivor.flows(survivor.caller.rtp, survivor.relay.local[0], survivor.centre.rtp)
+                await until(lambda: made.status()[victim.relay.worker].state == "ready")
+                assert worker_pid(made, victim.relay.worker) != first
+                assert made.status()[victim.relay.worker].restarts == 1
+
+        run(scenario())
+
+    def test_leaves_its_ports_in_quarantine_for_its_successor(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(last_port=FIRST_PORT + 7) as made, talk(made) as call:
+                os.kill(worker_pid(made), signal.SIGKILL)
+                await call.events.next(RelayLost)
+                await until(lambda: made.status()[0].state == "ready")
+                async with talk(made) as next_call:
+                    ports = {end.rtp_port for end in (*call.relay.local, *next_call.relay.local)}
+                    assert len(ports) == 4
+                    with pytest.raises(MediaUnavailable, match="no free media ports"):
+                        await made.open_relay("call-3", ("access", "core"), print)
+
+        run(scenario())
+
+    def test_fails_requests_under_way_at_once(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(request_limit_s=60) as made, talk(made) as call:
+                pid = worker_pid(made)
+                os.kill(pid, signal.SIGSTOP)
+                request = asyncio.ensure_future(made.report_relay(call.relay))
+                await asyncio.sleep(0)
+                os.kill(pid, signal.SIGKILL)
+                with pytest.raises(MediaUnavailable):
+                    async with asyncio.timeout(LIMIT_S):
+                        await request
+
+        run(scenario())
+
+
+class TestAStuckWorker:
+    def test_costs_its_callers_no_more_than_the_limit_and_others_nothing(self, run: Run) -> None:
+        async def scenario() -> None:
+            timers = SupervisorTimers(heartbeat_s=60, hang_limit_s=60)
+            async with (
+                engine(workers=2, request_limit_s=0.3, timers=timers) as made,
+                talk(made) as one,
+                talk(made) as other,
+            ):
+                os.kill(worker_pid(made, one.relay.worker), signal.SIGSTOP)
+                with pytest.raises(MediaTimeout):
+                    await made.set_remote(one.relay, 0, one.caller.remote)
+                assert made.status()[one.relay.worker].state == "stuck"
+                for _ in range(4):  # though it is the least loaded, the stuck one is not chosen again
+                    relay = await made.open_relay("call-2", ("access", "core"), print)
+                    assert relay.worker == other.relay.worker
+                await other.flows(other.caller.rtp, other.relay.local[0], other.centre.rtp)
+                os.kill(worker_pid(made, one.relay.worker), signal.SIGCONT)
+
+        run(scenario())
+
+    def test_that_wakes_up_keeps_nothing_of_a_request_that_was_given_up(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(request_limit_s=0.3, timers=PATIENT) as made:
+                pid = worker_pid(made)
+                os.kill(pid, signal.SIGSTOP)
+                with pytest.raises(MediaTimeout):
+                    await made.open_relay("call-1", ("access", "core"), print)
+                os.kill(pid, signal.SIGCONT)
+                await until(lambda: made.status()[0].state == "ready")
+                # 100 pairs in all; the two of the abandoned relay rest.
+                await until(lambda: (made.status()[0].relays, made.status()[0].free_ports) == (0, 98))
+
+        run(scenario())
+
+    def test_that_does_not_wake_up_is_replaced(self, run: Run) -> None:
+        async def scenario() -> None:
+            timers = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=0.2)
+            async with engine(request_limit_s=0.1, timers=timers) as made, talk(made) as call:
+                pid = worker_pid(made)
+                os.kill(pid, signal.SIGSTOP)
+                assert "did not answer" in (await call.events.next(RelayLost)).reason
+                await until(lambda: made.status()[0].pid not in (None, pid) and made.status()[0].state == "ready")
+                assert not runs(pid)
+
+        run(scenario())
+
+
+class TestNoWorkerAtAll:
+    def test_is_media_unavailable(self, run: Run) -> None:
+        async def scenario() -> None:
+            timers = SupervisorTimers(backoff_first_s=60)
+            async with engine(timers=timers) as made, talk(made) as call:
+                os.kill(worker_pid(made), signal.SIGKILL)
+                await call.events.next(RelayLost)
+                with pytest.raises(MediaUnavailable, match="no media worker is ready"):
+                    await made.open_relay("call-2", ("access", "core"), print)
+                with pytest.raises(MediaUnavailable):
+                    await made.open_room("call-2", print)
+
+        run(scenario())
+
+    def test_ports_of_one_are_exhausted_and_the_other_is_tried(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(workers=2, last_port=FIRST_PORT + 7) as made:
+                relays = [await made.open_relay(f"call-{n}", ("access", "core"), print) for n in range(2)]
+                assert {relay.worker for relay in relays} == {0, 1}
+                room = await made.open_room("call-0", print)  # makes the other worker the less loaded one
+                await made.close_relay(relays[room.worker])
+                with pytest.raises(MediaUnavailable, match="no free media ports"):
+                    await made.open_relay("call-3", ("access", "core"), print)
+
+        run(scenario())
+
+
+class TestStopping:
+    def test_ends_the_workers_and_leaves_nothing_behind(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                made = WorkerEngine(MediaSettings(workers=2, socket_dir=folder), NETWORKS)
+                await made.start()
+                pids = [worker_pid(made, index) for index in (0, 1)]
+                assert all(runs(pid) for pid in pids)
+                await made.stop()
+                assert not any(runs(pid) for pid in pids)
+                assert os.listdir(folder) == []  # noqa: PTH208
+
+        run(scenario())
+
+    def test_a_stopped_worker_does_not_hold_it_up(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(timers=SupervisorTimers(stop_limit_s=0.2)) as made:
+                pid = worker_pid(made)
+                os.kill(pid, signal.SIGSTOP)
+                async with asyncio.timeout(LIMIT_S):
+                    await made.stop()
+                assert not runs(pid)
+
+        run(scenario())
+
+
+class TestSocketDirectory:
+    def test_too_long_a_path_is_said_at_the_start(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                made = WorkerEngine(MediaSettings(socket_dir=f"{folder}/{'x' * 100}"), NETWORKS)
+                with pytest.raises(LocalError, match="too long"):
+                    await made.start()
+                await made.stop()
+
+        run(scenario())
+
+    def test_one_that_cannot_be_made_is_said_at_the_start(self, run: Run) -> None:
+        async def scenario() -> None:
+            made = WorkerEngine(MediaSettings(socket_dir="/dev/null/media"), NETWORKS)
+            with pytest.raises(LocalError, match="/dev/null/media"):
+                await made.start()
+            await made.stop()
+
+        run(scenario())
+
+
+class TestAWorkerWithoutAGateway:
+    """The worker's own side of a restart of signalling: it is started here as the supervisor does."""
+
+    async def start(self, folder: str, grace_s: float) -> tuple[asyncio.subprocess.Process, Path]:
+        path = Path(folder) / "w.sock"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "splitter.media.worker", "--socket", str(path), "--grace", str(grace_s)
+        )
+        return process, path
+
+    async def connect(self, path: Path) -> WorkerClient:
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                try:
+                    return await WorkerClient.connect(path, lambda owner, event: None)
+                except OSError:
+                    await asyncio.sleep(0.01)
+
+    HELLO = Hello(PROTOCOL, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
+
+    def test_keeps_voice_going_for_its_grace_and_then_exits(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                process, path = await self.start(folder, grace_s=0.5)
+                client = await self.connect(path)
+                await client.ask(self.HELLO, Status, LIMIT_S)
+                opened = await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                caller, centre = Peer(), Peer()
+                await client.ask(SetRemote("r", 0, caller.remote), Done, LIMIT_S)
+                await client.ask(SetRemote("r", 1, centre.remote), Done, LIMIT_S)
+                client.close()
+                gone_at = time.monotonic()
+                caller.rtp.sendto(rtp(1), ("127.0.0.1", opened.ports[0][0]))
+                assert (await receive(centre.rtp))[0] == rtp(1)
+                assert await process.wait() == 0
+                assert time.monotonic() - gone_at >= 0.5
+                assert not path.exists()
+                caller.close()
+                centre.close()
+
+        run(scenario())
+
+    def test_is_there_for_the_next_gateway(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                process, path = await self.start(folder, grace_s=60)
+                first = await self.connect(path)
+                await first.ask(self.HELLO, Status, LIMIT_S)
+                await first.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                first.close()
+                second = await self.connect(path)
+                status = await second.ask(self.HELLO, Status, LIMIT_S)
+                assert status.relays == 1
+                process.terminate()
+                assert await process.wait() == 0
+
+        run(scenario())
+
+    def test_survives_whatever_is_written_to_its_socket(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                process, path = await self.start(folder, grace_s=60)
+                client = await self.connect(path)
+                await client.ask(self.HELLO, Status, LIMIT_S)
+                await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                client.close()
+                random_bytes = random.Random(7)
+                for _ in range(30):
+                    _, writer = await asyncio.open_unix_connection(str(path))
+                    garbage = random_bytes.randbytes(200)
+                    writer.write(len(garbage).to_bytes(4, "big") + garbage + random_bytes.randbytes(50))
+                    await writer.drain()
+                    writer.close()
+                again = await self.connect(path)
+                assert (await again.ask(self.HELLO, Status, LIMIT_S)).relays == 1
+                process.terminate()
+                assert await process.wait() == 0
+
+        run(scenario())
+
+    def test_exits_at_once_if_it_carries_nothing(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                process, path = await self.start(folder, grace_s=600)
+                client = await self.connect(path)
+                await client.ask(self.HELLO, Status, LIMIT_S)
+                client.close()
+                async with asyncio.timeout(LIMIT_S):
+                    assert await process.wait() == 0
+
+        run(scenario())
+
+    def test_exits_if_nobody_ever_comes(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                process, _ = await self.start(folder, grace_s=0.1)
+                async with asyncio.timeout(LIMIT_S):
+                    assert await process.wait() == 0
+
+        run(scenario())
+
+    def test_refuses_a_gateway_of_another_version(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                process, path = await self.start(folder, grace_s=0.1)
+                client = await self.connect(path)
+                strange = Hello(PROTOCOL + 1, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
+                with pytest.raises(MediaUnavailable, match=f"speaks protocol {PROTOCOL}, not {PROTOCOL + 1}"):
+                    await client.ask(strange, Status, LIMIT_S)
+                with pytest.raises(MediaUnavailable, match="Hello comes first"):
+                    await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                client.close()
+                assert await process.wait() == 0
+
+        run(scenario())
+
+
+class TestSlices:
+    @pytest.mark.parametrize(
+        ("first", "last"), [(30_000, 39_999), (30_001, 30_098), (30_000, 30_006), (30_000, 30_001)]
+    )
+    @pytest.mark.parametrize("count", [1, 2, 3, 8])
+    def test_share_the_range_without_overlap(self, first: int, last: int, count: int) -> None:
+        slices = [slice_of(first, last, index, count) for index in range(count)]
+        ports = [port for begin, end in slices for port in range(begin, end + 1)]
+        assert len(ports) == len(set(ports))
+        assert all(first <= port <= last for port in ports)
+        assert all(begin % 2 == 0 and (end - begin) % 2 == 1 for begin, end in slices)
+        assert len(ports) == (last + 1 - first - first % 2) // 2 * 2
