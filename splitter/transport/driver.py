@@ -82,6 +82,7 @@ class Driver:
         tap: sees each message.
         source_ok: asked for each datagram and connection before anything is read of it.
         counters: where counts go.
+        sockets: makes what carries the bytes; a simulation hands in a network of its own.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Driver:
         *,
         source_ok: Callable[[Flow], bool] = lambda flow: True,
         counters: TransportCounters | None = None,
+        sockets: Callable[..., Sockets] = Sockets,
     ) -> None:
         self._endpoint = endpoint
         self._settings = settings
@@ -103,7 +105,7 @@ class Driver:
         self._tap: Tap = NoTap() if tap is None else tap
         self._counters: TransportCounters = counters or PrometheusCounters()
         self._addressing = Addressing(networks, settings.resolve_limit_s)
-        self._sockets = Sockets(self, networks, self._addressing, settings, clock, source_ok, self._counters)
+        self._sockets = sockets(self, networks, self._addressing, settings, clock, source_ok, self._counters)
         self._dispatch = Dispatch()
         self._quiet = Quiet()
         self._tcp_refused: dict[tuple[str, Address], float] = {}
