@@ -1,0 +1,16 @@
+"""The video of one call: who is shown what, without a black picture and without transcoding.
+
+Layout:
+    room         Room: participants come and go, sources are chosen; one timer for all that is due
+    participant  Participant: ports, latching, and the feedback of one leg
+    latch        whose packets are taken, and where ours go
+    stream       Stream: what a participant sends, checked, counted and looked into
+    view         View: what a participant is shown; changes source at key frames
+    player       SlatePlayer: the slate as a source
+    outgoing     Outgoing: one SSRC out, with copies for retransmission
+    times        RoomTimes
+    loop         Loop, Pair, Timer: what a room needs of its process
+
+The way of a packet: Pair → Participant (latch) → Stream → each View → Outgoing → Pair of the viewer.
+A stream knows its watchers; a view knows the stream it shows (live) and the one whose key frame it waits for (awaited).
+"""

@@ -9,8 +9,17 @@ nothing; they are held meanwhile, for the first one may carry the only parameter
 from __future__ import annotations
 
 from enum import Enum
+from ipaddress import ip_address
 
 from splitter.core.net import Address
+
+
+def canonical(host: str) -> str:
+    """An address as the kernel spells it; SDP may write IPv6 in other ways (RFC 5952)."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host
 
 
 class Verdict(Enum):
@@ -56,9 +65,10 @@ class Latch:
 
         The same address as before keeps the port that was learned, but lets it be learned anew.
         """
-        self._before = self.source if self.settled else None
+        remote = Address(canonical(remote.host), remote.port)
+        self._before = self.source if self.settled else self._before
         if remote != self._signalled:
-            self.source = self._signalled = Address(*remote)
+            self.source = self._signalled = remote
         self.settled = False
         self._deadline = now + self._window_s
         self._candidate = None
@@ -70,10 +80,10 @@ class Latch:
             self.settled = True
             self._before = None
             return Verdict.ACCEPT
-        if self.settled or now > self._deadline:
-            return Verdict.REJECT
         if source == self._before:
             return Verdict.ACCEPT
+        if self.settled or now > self._deadline:
+            return Verdict.REJECT
         if source[0] != self.source.host:
             return Verdict.REJECT
         if source != self._candidate:

@@ -21,7 +21,7 @@ from splitter.media.engine import (
     SourceShown,
     StreamCount,
 )
-from splitter.media.room.latch import Latch, Verdict
+from splitter.media.room.latch import Latch, Verdict, canonical
 from splitter.media.room.loop import Loop
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.stream import Stream
@@ -84,6 +84,7 @@ class Participant:
         self._latch = Latch(around.times.latch_window_s)
         self._rtcp_latch = Latch(2 * around.times.latch_window_s, in_a_row=1)
         self._held: list[bytes] = []
+        self._hosts: frozenset[str] = frozenset()
         self._report_at = float("inf")
         self._limits: tuple[BitrateLimit, ...] = ()
         self._fir = (-1, 0.0)  # number of the last request, and until when its repetitions are ignored
@@ -99,6 +100,7 @@ class Participant:
             self.view.pause()
             self._report_at = float("inf")
             return
+        self._hosts = frozenset((canonical(media.remote.rtp.host), canonical(media.remote.rtcp.host)))
         self._latch.expect(media.remote.rtp, now)
         self._rtcp_latch.expect(media.remote.rtcp, now)
         self.view.out.to = self._latch.source
@@ -173,7 +175,9 @@ class Participant:
             return False
         verdict = self._latch.judge(source, now)
         if verdict is Verdict.ACCEPT:
-            self.view.out.to = self._latch.source
+            if self.view.out.to != self._latch.source:
+                self.view.out.to = self._latch.source
+                self.key_frame_wanted(now)  # the one before went where nobody listens
             held, self._held = self._held, []
             if self._latch.settled and self.media.receiving:
                 for packet in held:
@@ -187,7 +191,7 @@ class Participant:
 
     def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         media = self.media
-        if media is None or source[0] not in (media.remote.rtcp.host, media.remote.rtp.host):
+        if media is None or source[0] not in self._hosts:
             self.rejected += 1
             return
         try:

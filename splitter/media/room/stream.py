@@ -7,7 +7,7 @@ The packet in hand is spread over the attributes of the stream instead of being 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from splitter.media.room.times import RoomTimes
 from splitter.rtp import h264
@@ -21,6 +21,19 @@ from splitter.sdp.video import VideoFormat
 
 SPS_SEEN, PPS_SEEN = 1, 2
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
+
+
+class Kept(NamedTuple):
+    """A packet in hand, put aside."""
+
+    sequence: int
+    timestamp: int
+    marker: bool
+    payload: bytes
+    sets: int
+    idr: bool
+    starts: bool
+    orientation: int | None
 
 
 class Watcher(Protocol):
@@ -234,6 +247,25 @@ class Stream:
             if not self.losses.gap(reception.highest + 1, extended - 1, now):
                 self.broker.want()
             self.wake = True
+
+    def put_aside(self) -> Kept:
+        """A copy of the packet in hand."""
+        return Kept(
+            self.sequence,
+            self.timestamp,
+            self.marker,
+            bytes(self.payload),
+            self.sets,
+            self.idr,
+            self.starts,
+            self.orientation,
+        )
+
+    def take_up(self, kept: Kept) -> None:
+        """Have a packet in hand again that was put aside."""
+        self.sequence, self.timestamp, self.marker, self.payload = kept[:4]
+        self.sets, self.idr, self.starts, self.orientation = kept[4:]
+        self.late = False
 
     # ---- a stream that begins anew ------------------------------------------------------------------------------
 

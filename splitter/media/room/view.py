@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.media.room.outgoing import Outgoing
-from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Stream
+from splitter.media.room.player import SlatePlayer
+from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Kept, Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
 from splitter.rtp import h264
@@ -24,6 +25,7 @@ NOTHING, SLATE = "none", "slate"
 _PAYLOAD_LIMIT = 1350 - 12 - 8  # a packet of 1350 bytes with the orientation extension
 _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
+_KEPT_LIMIT = 256  # packets of a key frame that wait for the end of another picture
 _PLAUSIBLE_S = 5.0  # how far a carried-on sender report may be from our own clock of the stream
 
 
@@ -40,15 +42,12 @@ class View:
         "_changed",
         "_deadline",
         "_generation",
-        "_group",
-        "_index",
-        "_key_at",
+        "_kept",
         "_live",
+        "_open_timestamp",
         "_orientation_due",
         "_reason",
-        "_slate_due",
-        "_still",
-        "_stills",
+        "_slate",
         "_times",
         "_unit_sets",
         "_unit_timestamp",
@@ -67,7 +66,6 @@ class View:
         """`changed` is told what is shown from now on, and why."""
         self.out = out
         self.shown = NOTHING
-        self._stills = stills
         self._changed = changed
         self._times = times
         self._live: Stream | None = None
@@ -75,14 +73,13 @@ class View:
         self._awaited: Stream | None = None
         self._reason = ""
         self._deadline: float | None = None
-        self._still: Still | None = None
-        self._slate_due: float | None = None
-        self._group = self._index = 0
-        self._key_at = float("-inf")
+        self._slate = SlatePlayer(out, stills, times.slate_repeat_s)
         self._orientation_due = False
         self._unit_timestamp = -1
         self._unit_sets = 0
         self._units: SingleUnits | None = None
+        self._open_timestamp = -1  # of the picture under way; -1 between pictures
+        self._kept: list[Kept] = []  # the awaited stream's packets meanwhile
 
     # ---- what to show -------------------------------------------------------------------------------------------
 
@@ -95,9 +92,8 @@ class View:
         if self._live is not None and before.packetization_mode != negotiated.packetization_mode:
             self._await(self._live, self._reason, now)
             self._generation = -1
-        if self._still is not None:
-            self._still = self._stills(negotiated)
-            self._restart_slate(now)
+        if self._slate.playing:
+            self._slate.start(now)
 
     def want(self, stream: Stream | None, reason: str, now: float) -> None:
         """Show a stream from its next key frame on, or (None) the slate at once."""
@@ -112,6 +108,7 @@ class View:
             return
         if stream is self._live and stream.generation == self._generation:
             before, self._awaited = self._awaited, None
+            self._kept = []
             self._deadline = None
             self._release(before)
             return
@@ -121,6 +118,7 @@ class View:
 
     def _await(self, stream: Stream, reason: str, now: float) -> None:
         before, self._awaited = self._awaited, stream
+        self._kept = []
         self._release(before)
         self._reason = reason
         self._deadline = now + self._times.switch_limit_s if self._live is not None else None
@@ -137,6 +135,7 @@ class View:
         """A stream ended: whoever was shown it sees the slate at once."""
         if stream is self._awaited:
             self._awaited = None
+            self._kept = []
             self._deadline = None
             self._release(stream)
         if stream is self._live:
@@ -153,21 +152,15 @@ class View:
         self._live = self._awaited = None
         for stream in before:
             self._release(stream)
-        self._deadline = self._slate_due = self._still = None
+        self._deadline = None
+        self._slate.stop()
 
     def key_frame_wanted(self, now: float) -> None:
         """The viewer asks for a key frame of what it is shown (PLI, FIR, INFO)."""
         for stream in (self._live, self._awaited):
             if stream is not None:
                 stream.broker.want()
-        if self._still is not None:
-            at = self._key_at + self._times.slate_repeat_s
-            if at <= now:
-                self._restart_slate(now)
-            elif self._index:
-                self._group ^= 1
-                self._index = 0
-                self._slate_due = at
+        self._slate.key_frame_wanted(now)
 
     def _announce(self, shown: str, reason: str) -> None:
         if shown != self.shown:
@@ -178,9 +171,10 @@ class View:
 
     def next_timeout(self) -> float | None:
         """When to call `on_timeout`."""
-        if self._deadline is None or self._slate_due is None:
-            return self._deadline if self._slate_due is None else self._slate_due
-        return min(self._deadline, self._slate_due)
+        due = self._slate.due
+        if self._deadline is None or due is None:
+            return self._deadline if due is None else due
+        return min(self._deadline, due)
 
     def on_timeout(self, now: float) -> None:
         """Give up waiting, or play the slate's next picture."""
@@ -188,53 +182,64 @@ class View:
             self._deadline = None
             name = self._awaited.name if self._awaited else "nobody"
             self._show_slate(f"no key frame from {name} within {self._times.switch_limit_s:g} s", now)
-        if self._slate_due is not None and now >= self._slate_due:
-            self._play(now)
-
-    # ---- the slate ------------------------------------------------------------------------------------------------
+        if self._slate.due is not None and now >= self._slate.due:
+            self._slate.play(now)
 
     def _show_slate(self, reason: str, now: float) -> None:
-        if self.out.format is None:
-            return
         live, self._live = self._live, None
+        self._kept = []
         self._release(live)
         self._deadline = None
         self._units = None
-        self._still = self._stills(self.out.format)
         self._announce(SLATE, reason)
-        self._restart_slate(now)
-
-    def _restart_slate(self, now: float) -> None:
-        self._group ^= 1
-        self._index = 0
-        self._play(now)
-
-    def _play(self, now: float) -> None:
-        """Send one access unit of the slate. Its orientation is upright, whatever was shown before."""
-        still = self._still
-        assert still is not None
-        group = still.groups[self._group]
-        units = group[self._index]
-        key = self._index == 0
-        if key:
-            self._key_at = now
-        timestamp = self.out.switch.tick(now)
-        last = len(units) - 1
-        for index, unit in enumerate(units):
-            marker = index == last
-            self.out.emit(self.out.switch.take(), timestamp, marker, unit, 0 if key and marker else None)
-        self._slate_due = now + still.interval_s
-        self._index += 1
-        if self._index == len(group):
-            self._index = 0
-            self._group ^= 1
+        self._slate.start(now)
 
     # ---- packets ----------------------------------------------------------------------------------------------------
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of a stream that is shown or awaited."""
-        if (stream is not self._live or stream.generation != self._generation) and not self._cut(stream, now):
+        if stream is not self._live or stream.generation != self._generation:
+            if stream is self._awaited and self._live is not None and self._live is not stream:
+                self._begin_between_pictures(stream, now)
+                return
+            if not self._cut(stream, now):
+                return
+        elif self._kept and stream.timestamp != self._open_timestamp:
+            self._begin_awaited(now)
             return
+        self._forward(stream, now)
+        self._open_timestamp = -1 if stream.marker else stream.timestamp
+        if self._kept and stream.marker:
+            self._begin_awaited(now)
+
+    def _begin_between_pictures(self, stream: Stream, now: float) -> None:
+        """The awaited key frame begins: let the picture under way end first, or a decoder would see half of it."""
+        kept = self._kept
+        if not kept and not stream.starts:
+            return
+        if kept and (stream.timestamp != kept[0].timestamp or len(kept) >= _KEPT_LIMIT):
+            self._begin_awaited(now)  # the old source does not end its picture
+            self.forward(stream, now)
+        elif not kept and self._open_timestamp < 0:
+            if self._cut(stream, now):
+                self._forward(stream, now)
+        else:
+            kept.append(stream.put_aside())
+
+    def _begin_awaited(self, now: float) -> None:
+        """Go over to the awaited stream with what was put aside of it."""
+        kept, self._kept = self._kept, []
+        stream = self._awaited
+        if stream is None:
+            return
+        hand = stream.put_aside()
+        for one in kept:
+            stream.take_up(one)
+            if stream is self._live or self._cut(stream, now):
+                self._forward(stream, now)
+        stream.take_up(hand)
+
+    def _forward(self, stream: Stream, now: float) -> None:
         if self._units is not None:
             self._forward_units(stream, now)
             return
@@ -268,8 +273,11 @@ class View:
             return False
         before, self._live = self._live, stream
         self._awaited = None
+        self._kept = []
+        self._open_timestamp = -1
         self._release(before)
-        self._deadline = self._slate_due = self._still = None
+        self._deadline = None
+        self._slate.stop()
         self._generation = stream.generation
         self._orientation_due = True
         self._unit_timestamp = -1
@@ -350,7 +358,7 @@ class View:
         """
         switch = self.out.switch
         ours = switch.clock(now)
-        if self._still is not None:
+        if self._slate.playing:
             ntp, rtp = ntp_time(wall), ours
         else:
             mapping = self._live.mapping if self._live is not None else None

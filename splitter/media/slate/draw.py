@@ -1,12 +1,14 @@
 """Draws the slate: a person in a frame, a line of text, its Chinese beside it. Reads the operator's picture file.
 
-The built-in font is the one inside Pillow, so the slate looks the same on every machine.
+The font is the one inside Pillow, so that the slate looks the same on every machine. It knows ASCII only: a text of the
+operator's in another script is drawn with a font of the machine, where one of the usual ones is installed.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator
 from functools import lru_cache
 
 import av
@@ -17,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from splitter.core.errors import ConfigError
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Picture = NDArray[np.uint8]
 """Height × width × RGB."""
 
@@ -25,6 +28,16 @@ _FRAME = (74, 97, 128)
 _FIGURE = (126, 156, 193)
 _TEXT = (238, 242, 247)
 _SECOND_TEXT = (170, 186, 206)
+INSTALLED = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "LiberationSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "wqy-microhei.ttc",
+    "DroidSansFallbackFull.ttf",
+)
+"""Fonts that distributions install, looked for by name."""
+
 _SMOOTH = 4  # drawn this much larger, then shrunk: Pillow draws hard edges
 
 
@@ -32,13 +45,13 @@ def draw(width: int, height: int, text: str, second_line: str) -> Picture:
     """The built-in slate.
 
     Args:
-        text: what the built-in font can draw, see `drawable`.
+        text: what can be drawn, see `font_for`.
         second_line: a picture of a second line of text (a constant of `chinese`), or "".
     """
     image = _background(width, height)
     unit = min(width, height * 3 / 4)  # what sizes follow: the width of a 3:4 portrait that fits in
     icon = _icon(round(unit * 0.42))
-    font = ImageFont.load_default(max(9, round(unit * 0.056)))
+    font = font_for(text, max(9, round(unit * 0.056))) or ImageFont.load_default(9)
     lines = _wrap(text, font, width * 0.82)
     second = _second_line(second_line, round(unit * 0.056)) if second_line else None
     line_height = round(unit * 0.085)
@@ -57,11 +70,26 @@ def draw(width: int, height: int, text: str, second_line: str) -> Picture:
     return np.asarray(image)
 
 
-def drawable(text: str) -> bool:
-    """Whether the built-in font has all characters of a text."""
-    font = ImageFont.load_default(24)
-    missing = bytes(font.getmask("\ufffe"))
-    return all(character.isspace() or bytes(font.getmask(character)) != missing for character in text)
+def font_for(text: str, size: int) -> Font | None:
+    """The first font that has all characters of a text, the built-in one before all others; None if there is none."""
+    for font in _fonts(size):
+        missing = _shape(font, "\ufffe")
+        if all(character.isspace() or _shape(font, character) != missing for character in text):
+            return font
+    return None
+
+
+def _fonts(size: int) -> Iterator[Font]:
+    yield ImageFont.load_default(size)
+    for name in INSTALLED:
+        try:
+            yield ImageFont.truetype(name, size)
+        except OSError:
+            continue
+
+
+def _shape(font: Font, character: str) -> bytes:
+    return bytes(font.getmask(character))
 
 
 def _background(width: int, height: int) -> Image.Image:
@@ -92,9 +120,9 @@ def _icon(size: int) -> Image.Image:
     return icon.resize((size, size), Image.Resampling.LANCZOS)
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, limit: float) -> list[str]:
+def _wrap(text: str, font: Font, limit: float) -> list[str]:
     """Break at spaces, then even the lines out: as few as needed, none much shorter than the others."""
-    words = text.split()
+    words = [piece for word in text.split() for piece in _pieces(word, font, limit)]
     lines = _fill(words, font, limit)
     for narrower in range(round(limit), round(limit * 0.5), -4):
         attempt = _fill(words, font, narrower)
@@ -104,7 +132,17 @@ def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, limit: 
     return lines
 
 
-def _fill(words: list[str], font: ImageFont.FreeTypeFont | ImageFont.ImageFont, limit: float) -> list[str]:
+def _pieces(word: str, font: Font, limit: float) -> list[str]:
+    """A word that is wider than a line, or a sentence of a script without spaces, cut to lines."""
+    pieces = [""]
+    for character in word:
+        if pieces[-1] and font.getlength(pieces[-1] + character) > limit:
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
+
+
+def _fill(words: list[str], font: Font, limit: float) -> list[str]:
     lines: list[str] = []
     for word in words:
         longer = f"{lines[-1]} {word}" if lines else word

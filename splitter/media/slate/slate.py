@@ -6,7 +6,7 @@ import structlog
 
 from splitter.media.settings import MediaSettings
 from splitter.media.slate import chinese
-from splitter.media.slate.draw import Picture, draw, drawable, letterbox, load
+from splitter.media.slate.draw import Picture, draw, font_for, letterbox, load
 from splitter.media.slate.encode import encode
 from splitter.media.slate.still import Still
 from splitter.sdp.video import VideoFormat
@@ -27,15 +27,15 @@ class Slate:
     """All forms of the slate. Make it with `render`; the other methods are for one thread.
 
     Args:
-        text: for the caller. What the built-in font cannot draw is replaced by the default text, with a warning.
+        text: for the caller. What no font here can draw is replaced by the default text, with a warning.
         picture: shown to the caller instead of the built-in slate.
     """
 
     def __init__(self, text: str = DEFAULT_TEXT, picture: Picture | None = None) -> None:
-        if picture is None and not drawable(text):
+        if picture is None and font_for(text, 24) is None:
             log.warning(
-                "the slate's font lacks characters of media.slate_text: the default text is shown; "
-                "set media.slate_picture for other scripts",
+                "no font has all characters of media.slate_text: the default text is shown; "
+                "install a font such as Noto Sans CJK, or set media.slate_picture",
                 slate_text=text,
             )
             text = DEFAULT_TEXT

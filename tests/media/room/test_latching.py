@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from splitter.core.net import Address
 from splitter.media.engine import MediaStarted, RemoteEnd
+from splitter.media.room.latch import Latch, Verdict
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
@@ -34,7 +38,9 @@ class TestLatching:
                 caller.deliver(data, behind_nat)
             stage.loop.advance(1 / 15)
         assert [event.source for event in stage.of(MediaStarted)] == [behind_nat]
-        assert caller.pair.rtp[-1][1] == behind_nat, "our packets go there as well"
+        stage.loop.advance(0.2)
+        there = [data for data, to, _ in caller.pair.rtp if to == behind_nat]
+        assert there[0][12] & 0x1F == 7, "our packets go there as well, from a key frame on"
         pictures = seat.pictures()
         assert sum(about(luma, 90) for luma in pictures) == 5
 
@@ -115,3 +121,35 @@ class TestLatching:
         caller.camera.key_frame()
         caller.show(2)
         assert about(seat.pictures()[-1], 90)
+
+
+class TestAddresses:
+    def test_ipv6_is_compared_as_an_address_not_as_text(self) -> None:
+        latch = Latch(5.0)
+        latch.expect(Address("2001:DB8:0:0::1", 4000), 0.0)
+        assert latch.judge(Address("2001:db8::1", 4000), 1.0) is Verdict.ACCEPT
+
+
+class TestAnyDatagram:
+    """Whatever comes, the room stands."""
+
+    @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=80), st.integers(0, 3)), max_size=40))
+    @settings(max_examples=60, deadline=None)
+    def test_bytes(self, datagrams: list[tuple[bool, bytes, int]]) -> None:
+        stage, caller, seat = caller_and_seat()
+        caller.show(1)
+        for is_rtp, data, kind in datagrams:
+            if kind == 0:
+                data = b"\x80" + bytes((caller.media.receive_format.payload_type,)) + data
+            elif kind == 1:
+                head = caller.packets()[0][:12]
+                data = head + data
+            elif kind == 2:
+                data = bytes((0x81, 200 + len(data) % 7, 0, len(data) // 4)) + data[: len(data) // 4 * 4]
+            if is_rtp:
+                caller.deliver(data)
+            else:
+                caller.pair.on_rtcp(memoryview(bytearray(data)), caller.media.remote.rtcp, stage.loop.time)
+            stage.loop.advance(0.05)
+        assert seat.got()
+        stage.room.close()

@@ -8,6 +8,7 @@ import pytest
 
 from splitter.core.errors import LocalError
 from splitter.media.engine import MediaStarted, PictureStopped, SourceShown
+from splitter.rtp import h264
 from tests.media.room.kit import SLATE_LUMA, Camera, Stage, about
 
 
@@ -26,6 +27,12 @@ class TestSlateFirst:
         assert 18 <= len(pictures) <= 24
         assert all(about(luma, SLATE_LUMA) for luma in pictures)
         assert steady(caller.numbers())
+
+    def test_its_first_key_frame_is_repeated_soon(self) -> None:
+        stage = Stage()
+        caller = stage.join("caller")
+        stage.loop.advance(0.5)
+        assert [one.payload[0] & 0x1F for one in caller.got()].count(h264.SPS) == 2
 
     def test_slate_timestamps_follow_the_clock(self) -> None:
         stage = Stage()
@@ -130,6 +137,34 @@ class TestShow:
         assert not any(
             about(luma, SLATE_LUMA) for luma in pictures[pictures.index(next(p for p in pictures if about(p, 120))) :]
         )
+
+    @pytest.mark.parametrize("mode", [0, 1])
+    @pytest.mark.parametrize("lost_marker", [False, True])
+    def test_a_picture_under_way_ends_first(self, mode: int, lost_marker: bool) -> None:
+        stage = Stage()
+        caller = stage.join("caller", packetization_mode=mode)
+        first, second = stage.join("seat-1", Camera(120, slices=400)), stage.join("seat-2", Camera(200))
+        first.limit = second.limit = 420
+        stage.room.show("caller", "seat-1")
+        first.show(3)
+        second.show(3)
+        stage.room.show("caller", "seat-2")
+        second.camera.key_frame()
+        pictures = len(caller.pictures())
+        under_way, key_frame = first.packets(), second.packets()
+        assert len(under_way) > 5 and len(key_frame) > 5
+        for index in range(max(len(under_way), len(key_frame))):
+            if index < len(key_frame):
+                second.deliver(key_frame[index])
+            if index < len(under_way) - lost_marker:
+                first.deliver(under_way[index])
+        second.show(5)
+        if lost_marker:
+            assert stage.events[-1] == SourceShown("c1", "caller", "seat-2", "asked for")
+            return  # the one picture that lost its end cannot be whole
+        seen = caller.pictures()[pictures:]
+        assert [round(luma / 40) for luma in seen] == [3] + [5] * 6
+        assert steady(caller.numbers())
 
     def test_without_a_key_frame_the_slate_comes_after_two_seconds(self) -> None:
         stage = Stage()
