@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -139,6 +140,7 @@ class WorkerEngine:
         self._logs = logs or TelemetrySettings()
         self._ids = ids or IdSource()
         self._held: dict[str, _Held] = {}
+        self._loads: Counter[int] = Counter()  # by worker: the sum over what it holds
         self._supervisors: list[Supervisor] = []
 
     # ---- life ----------------------------------------------------------------------------------------------------
@@ -182,6 +184,7 @@ class WorkerEngine:
     async def stop(self) -> None:
         """End all workers. What they held is gone, without events."""
         self._held.clear()
+        self._loads.clear()
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors))
 
     def status(self) -> list[WorkerStatus]:
@@ -209,10 +212,8 @@ class WorkerEngine:
 
     def _on_lost(self, index: int, reason: str) -> None:
         supervisor = self._supervisors[index]
-        gone = {id: held for id, held in self._held.items() if held.supervisor is supervisor}
-        for id in gone:
-            del self._held[id]
-        for held in gone.values():
+        gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
+        for held in [self._drop(id) for id in gone]:
             self._tell(held.listener, held.lost(f"media worker {index} died: {reason}"))
 
     def _tell(self, listener: MediaListener, event: MediaEvent) -> None:
@@ -230,14 +231,21 @@ class WorkerEngine:
             raise LocalError(f"no network {network!r}")
         return found.media_address, found.advertised_address or found.media_address
 
-    def _load(self, supervisor: Supervisor) -> int:
-        return sum(held.load for held in self._held.values() if held.supervisor is supervisor)
+    def _hold(self, id: str, held: _Held) -> _Held:
+        self._held[id] = held
+        self._loads[held.supervisor.index] += held.load
+        return held
+
+    def _drop(self, id: str) -> _Held:
+        held = self._held.pop(id)
+        self._loads[held.supervisor.index] -= held.load
+        return held
 
     def _by_load(self) -> list[Supervisor]:
         """Workers to try, the least loaded first; those that are stuck only if there is no other."""
         alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
         ready = [supervisor for supervisor in alive if supervisor.state is State.READY]
-        return sorted(ready or alive, key=self._load)
+        return sorted(ready or alive, key=lambda supervisor: self._loads[supervisor.index])
 
     async def _ask(self, held: _Held, command: Command, expected: type[R], limit_s: float | None = None) -> R:
         try:
@@ -256,11 +264,12 @@ class WorkerEngine:
             client = supervisor.client
             if client is None:
                 continue
-            held = self._held[id] = make(supervisor, client)
+            held = self._hold(id, make(supervisor, client))
             try:
                 return await self._ask(held, command, expected, max(0.001, deadline - time.monotonic()))
             except BaseException as error:
-                self._held.pop(id, None)
+                if id in self._held:  # else the worker died meanwhile
+                    self._drop(id)
                 if isinstance(error, MediaUnavailable):
                     refusal = error
                     continue
@@ -276,9 +285,10 @@ class WorkerEngine:
 
     def _release(self, id: str) -> _Held | None:
         """Forget a relay or room; its ports rest from now on."""
-        held = self._held.pop(id, None)
-        if held is not None:
-            held.supervisor.ledger.closed(time.monotonic(), *held.ports.values())
+        if id not in self._held:
+            return None
+        held = self._drop(id)
+        held.supervisor.ledger.closed(time.monotonic(), *held.ports.values())
         return held
 
     # ---- relays --------------------------------------------------------------------------------------------------
