@@ -26,7 +26,8 @@ class Endpoint:
         timers: the waits of the standard; tests and closed networks may shorten them.
         ids: where branches and tags come from.
         server: value of the Server header in the responses that the endpoint makes itself; empty for none.
-        limit: most transactions at a time; past it new requests get 503 and nothing is kept of them.
+        limit: most transactions at a time; past it initial requests get 503 and nothing is kept of them, past twice as
+            many all requests.
 
     Every method that may cause something returns the outputs in the order in which they are to be carried out.
     `now` is in seconds of one monotonic clock and never goes back.
@@ -74,6 +75,15 @@ class Endpoint:
         out: list[Output] = []
         if isinstance(server := self._core.transactions.get(txn), ServerTransaction):
             self._server.respond(server, response, now, out)
+        return out
+
+    def confirm_provisional(self, txn: TransactionId, now: float) -> list[Output]:
+        """The PRACK to our reliable provisional response came (RFC 3262 §3): stop repeating it.
+
+        A provisional response given to `respond` is reliable if it has an RSeq; the next one goes out after this.
+        """
+        out: list[Output] = []
+        self._feed(self._core.transactions.get(txn), Event.PRACK, now, out)
         return out
 
     def cancel(self, txn: TransactionId, now: float, reason_header: str | None = None) -> list[Output]:

@@ -68,6 +68,13 @@ class AckMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class PrackMissing:
+    """No PRACK to our reliable provisional response within 64*T1; the user should refuse the INVITE (RFC 3262 §3)."""
+
+    txn: TransactionId
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseArrived:
     """A response to our request: each provisional, the final, and for INVITE one 2xx per To tag (forking)."""
 
@@ -98,5 +105,7 @@ class Ended:
     txn: TransactionId
 
 
-SipEvent: TypeAlias = RequestArrived | Cancelled | Acknowledged | AckMissing | ResponseArrived | RequestFailed | Ended
+SipEvent: TypeAlias = (
+    RequestArrived | Cancelled | Acknowledged | AckMissing | PrackMissing | ResponseArrived | RequestFailed | Ended
+)
 Output: TypeAlias = Transmit | SipEvent

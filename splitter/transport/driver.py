@@ -23,6 +23,7 @@ from splitter.sip.events import (
     Acknowledged,
     Cancelled,
     Ended,
+    PrackMissing,
     Output,
     RequestArrived,
     RequestFailed,
@@ -164,6 +165,10 @@ class Driver:
         """Answer a request; see `Endpoint.respond`."""
         self._carry_out(self._endpoint.respond(txn, response, self._clock.now()))
 
+    def confirm_provisional(self, txn: TransactionId) -> None:
+        """The PRACK to our reliable provisional response came; see `Endpoint.confirm_provisional`."""
+        self._carry_out(self._endpoint.confirm_provisional(txn, self._clock.now()))
+
     def cancel(self, txn: TransactionId, reason: str | None = None) -> None:
         """Cancel an INVITE of ours; `reason` is the value of a Reason header. See `Endpoint.cancel`."""
         self._carry_out(self._endpoint.cancel(txn, self._clock.now(), reason))
@@ -173,7 +178,7 @@ class Driver:
         self._carry_out(self._endpoint.acknowledge(txn, ack, flow, self._clock.now(), self._sent_by(flow)))
 
     def adopt(self, txn: TransactionId, listener: Listener) -> None:
-        """Let `listener` hear of Cancelled, Acknowledged and AckMissing of a request that arrived.
+        """Let `listener` hear of Cancelled, Acknowledged, AckMissing and PrackMissing of a request that arrived.
 
         A request inside a registered dialog is adopted by the dialog's listener without this.
         """
@@ -331,7 +336,7 @@ class Driver:
                     self._deliver_request(event)
                 case ResponseArrived() | RequestFailed():
                     self._deliver_response(event)
-                case Cancelled() | Acknowledged() | AckMissing():
+                case Cancelled() | Acknowledged() | AckMissing() | PrackMissing():
                     self._deliver_to_owner(event)
                 case Ended():
                     self._dispatch.forget(event.txn)
@@ -363,7 +368,7 @@ class Driver:
             self._counters.unanswered(ask.network)
         ask.listener(event)
 
-    def _deliver_to_owner(self, event: Cancelled | Acknowledged | AckMissing) -> None:
+    def _deliver_to_owner(self, event: Cancelled | Acknowledged | AckMissing | PrackMissing) -> None:
         listener = self._dispatch.owner(event.txn)
         if listener is not None:
             listener(event)

@@ -1,7 +1,8 @@
 """INVITE server transaction (RFC 3261 §17.2.1, figure 7, as corrected by RFC 6026 §7.1). Pure.
 
-The retransmission of our 2xx until its ACK (RFC 3261 §13.3.1.4) is in this table too, over every transport: the RFC
-leaves it to the core above, which would need the same timers.
+The retransmission of our 2xx until its ACK (RFC 3261 §13.3.1.4) and of a reliable provisional response until its PRACK
+(RFC 3262 §3) are in this table too, over every transport: the RFCs leave them to the core above, which would need the same
+timers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ INVITE_SERVER: Final[Table] = {
     State.PROCEEDING: {
         Event.REQUEST: Step((Action.RESEND,), State.PROCEEDING),
         Event.SEND_PROVISIONAL: Step((Action.SEND,), State.PROCEEDING),
+        Event.SEND_RELIABLE: Step((Action.SEND,), State.UNCONFIRMED, start=(Event.RESEND_1XX, Event.PRACK_LIMIT)),
+        Event.SEND_SUCCESS: Step((Action.SEND,), State.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
+        Event.SEND_REFUSAL: Step((Action.SEND,), State.COMPLETED, start=(Event.G, Event.H)),
+    },
+    # One at a time: the user sends the next reliable response after the PRACK of this one (RFC 3262 §3).
+    State.UNCONFIRMED: {
+        Event.REQUEST: Step((Action.RESEND,), State.UNCONFIRMED),
+        Event.RESEND_1XX: Step((Action.RESEND, Action.BACK_OFF), State.UNCONFIRMED),
+        Event.PRACK: Step((), State.PROCEEDING),
+        Event.PRACK_LIMIT: Step((Action.REPORT_PRACK_MISSING,), State.PROCEEDING),
         Event.SEND_SUCCESS: Step((Action.SEND,), State.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
         Event.SEND_REFUSAL: Step((Action.SEND,), State.COMPLETED, start=(Event.G, Event.H)),
     },

@@ -11,6 +11,7 @@ from splitter.sip.events import (
     Acknowledged,
     Cancelled,
     Output,
+    PrackMissing,
     RequestArrived,
     TransactionId,
     Transmit,
@@ -43,6 +44,7 @@ class ServerSide(Side[ServerTransaction]):
             Action.SEND: self._send,
             Action.REPORT_ACK: self._report_ack,
             Action.REPORT_ACK_MISSING: self._report_ack_missing,
+            Action.REPORT_PRACK_MISSING: self._report_prack_missing,
         }
 
     def receive(self, request: Request, flow: Flow, now: float, out: list[Output]) -> None:
@@ -61,7 +63,9 @@ class ServerSide(Side[ServerTransaction]):
         identity = (request.call_id, request.from_tag, request.cseq)
         reply = reply_flow(request.via, flow)
         stamp(request, flow)
-        if len(self._core.transactions) >= self._limit:
+        # CANCEL and requests inside a dialog end calls: they may use as much again before they are refused too.
+        limit = self._limit if initial and request.method != "CANCEL" else 2 * self._limit
+        if len(self._core.transactions) >= limit:
             out.append(self._overload(request, reply))
         elif request.method == "CANCEL":
             self._receive_cancel(request, self._add(key, request, reply, identity, initial, own=True), now, out)
@@ -77,7 +81,7 @@ class ServerSide(Side[ServerTransaction]):
         """Send a response of the user; ignored in states where the table knows no such response."""
         status = response.status
         if status < 200:
-            event = Event.SEND_PROVISIONAL
+            event = Event.SEND_RELIABLE if "rseq" in response.headers else Event.SEND_PROVISIONAL
         elif status < 300:
             event = Event.SEND_SUCCESS
         else:
@@ -122,7 +126,7 @@ class ServerSide(Side[ServerTransaction]):
             return self.respond(txn, self._answer(request, 481), now, out)
         txn.tag = self._tag_of(invite)
         self.respond(txn, self._answer(request, 200), now, out)
-        if invite.state is State.PROCEEDING and not invite.cancelled:
+        if invite.state in (State.PROCEEDING, State.UNCONFIRMED) and not invite.cancelled:
             invite.cancelled = True
             out.append(Cancelled(invite.id, request))
         return None
@@ -168,6 +172,9 @@ class ServerSide(Side[ServerTransaction]):
 
     def _report_ack_missing(self, txn: ServerTransaction, occasion: Occasion) -> None:
         occasion.out.append(AckMissing(txn.id))
+
+    def _report_prack_missing(self, txn: ServerTransaction, occasion: Occasion) -> None:
+        occasion.out.append(PrackMissing(txn.id))
 
     def _forget(self, txn: ServerTransaction) -> None:
         if self._initial.get(txn.identity) is txn:

@@ -43,6 +43,9 @@ def waits(timers: Timers) -> dict[Event, Wait]:
         Event.M: always,
         # Over TCP too: the next hop may be reliable and the one behind it not (§13.3.1.4).
         Event.RESEND_2XX: Wait(timers.t1_s, timers.t1_s, timers.t2_s),
+        # RFC 3262 §3: doubling without a cap.
+        Event.RESEND_1XX: Wait(timers.t1_s, timers.t1_s, float("inf")),
+        Event.PRACK_LIMIT: always,
         Event.CANCEL_LIMIT: always,
         Event.ANSWER_LIMIT: always,
     }

@@ -17,6 +17,7 @@ class State(StrEnum):
     CALLING = auto()
     TRYING = auto()
     PROCEEDING = auto()
+    UNCONFIRMED = auto()  # PROCEEDING while a reliable provisional response waits for its PRACK (RFC 3262 §3)
     ACCEPTED = auto()
     ACKNOWLEDGED = auto()  # ACCEPTED after the ACK: only absorbs (our split of RFC 6026's state)
     COMPLETED = auto()
@@ -40,6 +41,8 @@ class Event(StrEnum):
     # From the user.
     CANCEL = auto()
     SEND_PROVISIONAL = auto()
+    SEND_RELIABLE = auto()  # a provisional response with RSeq (RFC 3262)
+    PRACK = auto()  # the user has seen the PRACK to it
     SEND_SUCCESS = auto()
     SEND_REFUSAL = auto()
 
@@ -57,6 +60,8 @@ class Event(StrEnum):
     L = auto()
     M = auto()
     RESEND_2XX = auto()  # RFC 3261 §13.3.1.4: belongs to the core there, to the machine here
+    RESEND_1XX = auto()  # RFC 3262 §3: so does this one
+    PRACK_LIMIT = auto()
     CANCEL_LIMIT = auto()  # RFC 3261 §9.1: 64*T1 after CANCEL
     ANSWER_LIMIT = auto()  # a user that never answers a non-INVITE request
 
@@ -79,9 +84,10 @@ class Action(StrEnum):
     REPORT_TRANSPORT = auto()
     REPORT_ACK = auto()
     REPORT_ACK_MISSING = auto()
+    REPORT_PRACK_MISSING = auto()
 
 
-RETRANSMISSIONS = frozenset({Event.A, Event.E, Event.G, Event.RESEND_2XX})
+RETRANSMISSIONS = frozenset({Event.A, Event.E, Event.G, Event.RESEND_2XX, Event.RESEND_1XX})
 
 
 @dataclass(frozen=True, slots=True)
