@@ -24,7 +24,7 @@ _NARROW_KBPS = 200  # below this a large picture would take seconds to get throu
 
 
 class Slate:
-    """All forms of the slate. Make it with `render`; the other methods are for one thread.
+    """All forms of the slate. Make it with `render`; `complete` may run in another thread.
 
     Args:
         text: for the caller. What no font here can draw is replaced by the default text, with a warning.
@@ -58,6 +58,12 @@ class Slate:
             for size in {(width, height), *_UNASKED}:
                 slate._encoded(*size, for_seat)
         return slate
+
+    def complete(self) -> None:
+        """Encode every form that may be asked for; in a thread, so that no voice waits when one is."""
+        for for_seat in (False, True):
+            for size in {*_SIZES, *_UNASKED}:
+                self._encoded(*size, for_seat)
 
     def picture(self, width: int, height: int, for_seat: bool = False) -> Picture:
         """The slate as a picture."""

@@ -192,6 +192,7 @@ class Worker:
             log.error("no slate: this worker has no video", exc_info=fault)
         else:
             self._dispatcher.slate = slate.result()
+            self._loop.run_in_executor(None, slate.result().complete)
 
     def close(self) -> None:
         """Close every socket."""

@@ -1,8 +1,8 @@
 """INVITE server transaction (RFC 3261 §17.2.1, figure 7, as corrected by RFC 6026 §7.1). Pure.
 
 The retransmission of our 2xx until its ACK (RFC 3261 §13.3.1.4) and of a reliable provisional response until its PRACK
-(RFC 3262 §3) are in this table too, over every transport: the RFCs leave them to the core above, which would need the same
-timers.
+(RFC 3262 §3) are in this table too, over every transport: the RFCs leave them to the core above, which would need the
+same timers.
 """
 
 from __future__ import annotations
