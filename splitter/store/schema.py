@@ -19,7 +19,8 @@ MEMORY = ":memory:"
 # Below this a SIP message gains too little to be worth the time.
 PACK_FROM_BYTES = 200
 _PAGES_GIVEN_BACK = 2000  # at a time, so that one vacuum step stays short
-CALLS_PRUNED = 100
+CALLS_PRUNED = 100  # at a time for age,
+_CALLS_SQUEEZED = 10  # and for size, where one too many is a pity
 _EVENTS_PRUNED = 2000
 
 _TABLES = """
@@ -197,7 +198,7 @@ def used_bytes(db: sqlite3.Connection) -> int:
 
 def prune_age(db: sqlite3.Connection, before: float) -> int:
     """Delete some calls that started before `before`, and events of no call that are older. Returns: calls deleted."""
-    calls = _delete_calls(db, "WHERE started_at < ?", (before,))
+    calls = _delete_calls(db, "WHERE started_at < ?", (before,), CALLS_PRUNED)
     # Events whose call was never saved; rows are in the order of time, so the first ones are the oldest.
     db.execute(
         "DELETE FROM trace WHERE id IN (SELECT id FROM (SELECT id, at FROM trace ORDER BY id LIMIT ?) WHERE at < ?)",
@@ -208,9 +209,11 @@ def prune_age(db: sqlite3.Connection, before: float) -> int:
 
 def prune_size(db: sqlite3.Connection) -> int:
     """Delete some of the oldest calls or, where there is no call left, of the oldest events. Returns: calls deleted."""
-    calls = _delete_calls(db, "", ())
+    calls = _delete_calls(db, "", (), _CALLS_SQUEEZED)
     if not calls:
-        db.execute("DELETE FROM trace WHERE id IN (SELECT id FROM trace ORDER BY id LIMIT ?)", (_EVENTS_PRUNED,))
+        first, last = db.execute("SELECT min(id), max(id) FROM trace").fetchone()
+        if last is not None:
+            db.execute("DELETE FROM trace WHERE id <= ?", (first + (last - first) // 50,))
     return calls
 
 
@@ -220,8 +223,8 @@ def give_back(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})").fetchall()
 
 
-def _delete_calls(db: sqlite3.Connection, where: str, values: tuple[float, ...]) -> int:
-    query = f"SELECT call_id FROM calls {where} ORDER BY started_at LIMIT {CALLS_PRUNED}"
+def _delete_calls(db: sqlite3.Connection, where: str, values: tuple[float, ...], limit: int) -> int:
+    query = f"SELECT call_id FROM calls {where} ORDER BY started_at LIMIT {limit}"
     ids = db.execute(query, values).fetchall()
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -90,6 +90,7 @@ class Writer(threading.Thread):
         self._bytes_out = 0  # … and this by the writer only, so neither needs a lock
         self._rows_in = 0
         self._rows_out = 0
+        self._opened = False  # the tables are there
         self._progress = threading.Condition()
         self._wake = threading.Event()
         self._hurry = threading.Event()
@@ -124,11 +125,11 @@ class Writer(threading.Thread):
     # ---- called by other threads ---------------------------------------------------------------------------------
 
     def flush(self, limit_s: float) -> bool:
-        """Wait until everything queued before now is written; False where that took longer than `limit_s`."""
+        """Wait until everything queued before now can be read; False where that takes longer than `limit_s`."""
         goal = self._rows_in
         self._hurry.set()
         with self._progress:
-            return self._progress.wait_for(lambda: self._rows_out >= goal, limit_s)
+            return self._progress.wait_for(lambda: self._opened and self._rows_out >= goal, limit_s)
 
     def finish(self, limit_s: float) -> None:
         """Write what is queued, close the file, end the thread; give up on a broken store after `limit_s`."""
@@ -212,6 +213,9 @@ class Writer(threading.Thread):
         db = schema.open_for_writing(self._settings.path, self._max_bytes)
         self._inode = self._inode_now()
         self._tidy_at = 0.0
+        with self._progress:
+            self._opened = True
+            self._progress.notify_all()
         return db
 
     def _close(self) -> None:

@@ -93,9 +93,13 @@ class _Api:
         newest = sorted(exact or live, key=lambda call: call.started_at, reverse=True)[:limit]
         await self._archive.flush()
         known = {call.call_id for call in newest}
-        kept = [
-            call.view for call in map(_kept, await self._archive.search(number, limit)) if call.call_id not in known
-        ]
+        try:
+            found = [_kept(view) for view in await self._archive.search(number, limit)]
+        except SplitterError:
+            if not newest:
+                raise
+            found = []  # the store is down; what lives can be shown even so
+        kept = [call.view for call in found if call.call_id not in known]
         return json_response({"calls": [*newest, *kept][:limit]})
 
     async def trace(self, request: web.Request) -> web.StreamResponse:
@@ -104,9 +108,8 @@ class _Api:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         summariser = Summariser()
         async with aclosing(self._follow(call_id) if follow else self._stored(call_id)) as batches:
-            batch: list[TraceEvent] = await anext(
-                batches, []
-            )  # before the headers: a store that is down is an error, not an empty trace
+            # Read before the headers are sent: a store that is down is an error, not an empty trace.
+            batch: list[TraceEvent] = await anext(batches, [])
             await response.prepare(request)
             await _write(response, batch, None if raw else summariser)
             async for batch in batches:
