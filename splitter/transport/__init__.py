@@ -8,8 +8,9 @@ Glossary:
 
 Layout:
     driver         Driver: endpoint + sockets + the one timer; hands events to listeners
+    sockets        all sockets of all networks, the check of the source, the way out
     dispatch       which listener an event belongs to
-    udp            datagram sockets
+    udp            one datagram socket, ICMP errors included
     tcp            one TCP connection: framing, limits
     connections    TCP listeners, the pool of connections, connecting
     addressing     which of our addresses serves a network, what it is advertised as; URIs to flows

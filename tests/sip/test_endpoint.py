@@ -272,6 +272,15 @@ class TestBounds:
         stand.receive(incoming())
         assert what(stand.receive(incoming())) == ["> 100"]
 
+    def test_past_the_limit_calls_can_still_be_ended(self) -> None:
+        stand = Stand(limit=1)
+        stand.receive(incoming())
+        assert what(stand.receive(incoming("CANCEL"))) == ["> 200", "Cancelled"]
+        stand = Stand(limit=1)
+        stand.receive(incoming())
+        assert what(stand.receive(incoming("BYE", branch="z9hG4bKb", to_tag="ours", cseq=2))) == ["RequestArrived"]
+        assert what(stand.receive(incoming("BYE", branch="z9hG4bKc", to_tag="ours", cseq=3))) == ["> 503"]
+
     def test_cancelled_alarms_do_not_pile_up(self) -> None:
         schedule: Schedule[str] = Schedule()
         keep = [schedule.set(1e6 + i, "keep", Event.L) for i in range(100)]

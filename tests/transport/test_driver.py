@@ -178,6 +178,19 @@ class TestRequestsThatWeSend:
 
         run(scenario())
 
+    def test_a_short_wait_is_kept_beside_a_longer_one_that_began_before(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(timers=Timers(t1_s=0.2)) as stage:
+                peer = await UdpPeer.open()
+                peer.send(wire(via=peer.address), stage.address())
+                await soon(stage.requests)  # not answered: 12.8 s until it is abandoned
+                stage.driver.request(outgoing(), stage.flow(peer.address), stage.listen)
+                first, _ = await soon(peer.got)
+                again, _ = await soon(peer.got)
+                assert first == again
+
+        run(scenario())
+
     def test_what_cannot_be_sent_is_told_as_503_but_never_from_within_the_call(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene(("udp",)) as stage:

@@ -360,8 +360,8 @@ class TestLimits:
                 idle, used = [await TcpPeer.connect(stage.address("tcp")) for _ in range(2)]
                 await until(lambda: stage.driver.sizes()["connections"] == 2)
                 clock.leapt_s = 60
-                await used.send(tcp_wire(used))
-                await used.message()
+                await used.send(tcp_wire(used, "ACK"))  # nothing goes back
+                await until(lambda: len(stage.seen) == 1)
                 clock.leapt_s = 120
                 assert await idle.closed() == b""
                 await used.send(tcp_wire(used, branch="z9hG4bK2", call_id="c2"))
