@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from splitter.cli.text import fail
+from splitter.cli.text import counted, fail
 from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError
@@ -18,8 +18,7 @@ def check(file: str) -> None:
         settings = load(file)
     except ConfigError as error:
         click.echo("\n".join(error.problems), err=True)
-        count = len(error.problems)
-        fail(f"{count} problem{'' if count == 1 else 's'}")
+        fail(counted(len(error.problems), "problem"))
     click.echo(f"{file}: good")
     for title, value in summary(settings):
         click.echo(f"  {title:<10}{value}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from splitter.cli.text import fail
+from splitter.cli.text import counted, fail
 from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
@@ -18,7 +18,7 @@ def run(file: str) -> None:
         settings = load(file)
     except ConfigError as error:
         click.echo("\n".join(error.problems), err=True)
-        fail(f"not started: {file} has {len(error.problems)} problems")
+        fail(f"not started: {file} has {counted(len(error.problems), 'problem')}")
     try:
         serve(settings)
     except LocalError as error:
@@ -31,7 +31,7 @@ def serve(settings: Settings) -> None:
 
     import uvloop
 
-    from splitter import app
+    from splitter.app import run as run_gateway
     from splitter.telemetry import log
     from splitter.telemetry.notify import Notifier
 
@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
     async def main() -> None:
         watchdog = asyncio.create_task(notifier.keep_alive(), name="watchdog")
         try:
-            await app.run(settings, ready=lambda: notifier.ready(f"{len(settings.trunks)} trunks"))
+            await run_gateway(settings, ready=lambda: notifier.ready(f"{len(settings.trunks)} trunks"))
         finally:
             notifier.stopping()
             watchdog.cancel()

@@ -18,6 +18,11 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
+def counted(number: int, thing: str) -> str:
+    """1 problem, 2 problems."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]

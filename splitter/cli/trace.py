@@ -65,7 +65,7 @@ def _resolve(door: Door, reference: str) -> str:
 def _raw(events: Iterable[TraceEvent]) -> Iterator[str]:
     yield golden.FIRST_LINE
     for event in events:
-        yield golden.dump_event(event).rstrip("\n")
+        yield golden.dump_event(event).removesuffix("\n")
 
 
 def _ladder(events: Iterator[TraceEvent], follow: bool, width: int | None) -> Iterator[str]:

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from tests.cli.kit import Command, run, splitter
+from tests.web.kit import CALL, Gateway, ended
+
+
+class TestCalls:
+    def test_a_table_of_those_alive(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL)
+            result = await command("calls")
+            assert result.exit_code == 0
+            head, line = result.stdout.splitlines()
+            assert head.split()[:6] == ["ID", "CODE", "STATE", "FOR", "CALLER", "CALLED"]
+            assert line.split()[:3] == ["7kq2m0000000", "4711", "connected"]
+            assert "13800138000  110     pbx     slate" in line
+            assert line.endswith("caller, centre")
+
+        run(tmp_path, story)
+
+    def test_none_is_said(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            assert (await command("calls")).stdout == "no calls\n"
+            assert (await command("calls", "--ended")).stdout == "no call has ended yet\n"
+            assert json.loads((await command("calls", "--json")).stdout) == []
+
+        run(tmp_path, story)
+
+    def test_json_is_a_list_of_views(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL)
+            (call,) = json.loads((await command("calls", "--json")).stdout)
+            assert (call["call_id"], call["legs"][1]["trunk"], call["ended_at"]) == (CALL.call_id, "pbx", None)
+
+        run(tmp_path, story)
+
+    def test_ended_ones_tell_why(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.save(ended(CALL), ended(replace(CALL, call_id="refused", answered_at=None, started_at=999.0)))
+            _, first, second = (await command("calls", "--ended")).stdout.splitlines()
+            assert first.startswith("7kq2m0000000") and "1:00" in first and first.endswith("200     the caller hung up")
+            assert second.startswith("refused")
+            assert len((await command("calls", "--ended", "--limit", "1")).stdout.splitlines()) == 2
+
+        run(tmp_path, story)
+
+
+class TestCall:
+    def test_one_call_and_its_legs(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL)
+            text = (await command("call", "4711")).stdout
+            assert "call        7kq2m0000000  (short code 4711)" in text
+            assert "caller sees slate" in text
+            assert "ended" not in text
+            legs = text.split("\n\n")[1].splitlines()
+            assert legs[1].split()[:4] == ["caller", "confirmed", "sbc", "10.0.0.1:5060"]
+            assert "H264 42c01f mode 1 sendrecv" in legs[1]
+            assert json.loads((await command("call", "7kq", "--json")).stdout)["short_code"] == "4711"
+
+        run(tmp_path, story)
+
+    def test_an_ended_one_tells_why(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.save(ended(CALL))
+            assert "200: the caller hung up" in (await command("call", "7kq")).stdout
+
+        run(tmp_path, story)
+
+    def test_an_unknown_one_is_a_plain_refusal(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            result = await command("call", "nobody")
+            assert (result.exit_code, result.stderr) == (1, "there is no call nobody\n")
+
+        run(tmp_path, story)
+
+
+class TestHangup:
+    def test_ends_the_call_that_is_named(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL)
+            result = await command("hangup", "4711")
+            assert (result.exit_code, result.stdout) == (0, f"hanging up {CALL.call_id}\n")
+            assert [call_id for call_id, _ in parts.calls.hung_up] == [CALL.call_id]
+
+        run(tmp_path, story)
+
+    def test_several_are_none(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL, replace(CALL, call_id="7kq9", short_code="1"))
+            result = await command("hangup", "7kq")
+            assert result.exit_code == 1
+            assert "several calls" in result.stderr
+            assert parts.calls.hung_up == []
+
+        run(tmp_path, story)
+
+
+class TestStatus:
+    def test_at_a_glance(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            result = await command("status")
+            assert result.exit_code == 0
+            assert result.stdout.startswith("splitter 0.1.0: running\n")
+            assert "workers       2 of 2 up" in result.stdout
+            assert "listens       access udp 10.0.0.9:5060" in result.stdout
+
+        run(tmp_path, story)
+
+    def test_an_alarm_is_shown_and_is_the_exit_code(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.alarms = ("store full",)
+            result = await command("status")
+            assert result.exit_code == 1
+            assert "ALARM         store full" in result.stdout
+            result = await command("status", "--json")
+            assert (result.exit_code, json.loads(result.stdout)["alarms"]) == (1, ["store full"])
+
+        run(tmp_path, story)
+
+
+class TestNotRunning:
+    def test_every_command_says_so_and_exits_3(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "none.sock")
+        for arguments in (["calls"], ["call", "1"], ["trace", "1"], ["hangup", "1"], ["status"]):
+            result = splitter("--socket", path, *arguments)
+            assert result.exit_code == 3
+            assert (
+                result.stderr
+                == f"splitter is not running: {path}: No such file or directory (another socket? --socket PATH)\n"
+            )
+
+    def test_a_gateway_that_hangs_up_on_us_exits_3(self, tmp_path: Path) -> None:
+        import socket
+        import threading
+
+        path = str(tmp_path / "c.sock")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen()
+            threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+            result = splitter("--socket", path, "calls")
+        assert result.exit_code == 3
+        assert "does not answer" in result.stderr
+
+
+class TestWhichSocket:
+    def test_the_configuration_files_is_the_default(self, tmp_path: Path) -> None:
+        (tmp_path / "s.toml").write_text('[gateway]\ncontrol_socket = "mine.sock"\n')
+        config = str(tmp_path / "s.toml")
+        assert str(tmp_path / "mine.sock") in splitter("--config", config, "calls").stderr
+        assert str(tmp_path / "mine.sock") in splitter("calls", SPLITTER_CONFIG=config).stderr
+
+    def test_the_option_goes_before_everything(self, tmp_path: Path) -> None:
+        result = splitter("--socket", "/a.sock", "calls", SPLITTER_SOCKET="/b.sock")
+        assert "/a.sock" in result.stderr
+        assert "/b.sock" in splitter("calls", SPLITTER_SOCKET="/b.sock").stderr
+
+    def test_a_broken_configuration_means_the_built_in_default(self, tmp_path: Path) -> None:
+        (tmp_path / "s.toml").write_text("[gateway\n")
+        result = splitter("--config", str(tmp_path / "s.toml"), "calls")
+        # the machine may run a gateway of its own; then there is an answer
+        assert result.exit_code == 0 or "/run/splitter/control.sock" in result.stderr

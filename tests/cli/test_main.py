@@ -1,0 +1,155 @@
+"""The command line as a whole: what it loads, run and check, and the real process under a service manager."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from splitter.cli import COMMANDS, main
+from tests.cli.kit import SPLITTER, splitter
+
+REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
+
+
+class TestLoading:
+    def test_a_client_command_loads_no_media_no_web_server_and_no_gateway(self) -> None:
+        code = (
+            "import sys\nfrom splitter.cli import main\n"
+            "try: main(['--socket', '/nonexistent', 'trace', 'x'])\nexcept SystemExit: pass\n"
+            "print(sorted({name.split('.')[0] for name in sys.modules} | {n for n in sys.modules if n.startswith('splitter.')}))"
+        )
+        printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert "'splitter.cli.trace'" in printed
+        for heavy in ("av", "numpy", "pjsua2", "aiohttp", "structlog", "prometheus_client", "sqlite3", "splitter.app"):
+            assert f"'{heavy}'" not in printed, heavy
+
+    def test_help_names_every_command_and_loads_none(self) -> None:
+        text = splitter("--help").stdout
+        for name, (_, sentence) in COMMANDS.items():
+            assert name in text
+            assert sentence[:30] in text
+
+    @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
+    def test_each_command_is_what_its_help_says(self, name: str) -> None:
+        result = splitter(name, "--help")
+        assert result.exit_code == 0
+        assert f" {name} " in result.stdout.splitlines()[0]
+
+    def test_an_unknown_command_is_wrong_usage(self) -> None:
+        result = splitter("cals")
+        assert result.exit_code == 2
+        assert "No such command" in result.stderr
+
+    def test_the_version(self) -> None:
+        assert re.fullmatch(r"splitter, version \d+\.\d+\.\d+\n", splitter("--version").stdout)
+
+    def test_the_entry_point_is_this_group(self) -> None:
+        text = (REFERENCE.parents[1] / "pyproject.toml").read_text()
+        assert 'splitter = "splitter.cli:main"' in text
+        assert callable(main)
+
+
+class TestCheck:
+    def test_a_good_file_is_summed_up(self) -> None:
+        result = splitter("check", str(REFERENCE))
+        assert result.exit_code == 0
+        assert result.stdout.startswith(f"{REFERENCE}: good\n")
+        assert "  trunk     pbx: centre on network core at udp 10.1.0.20:5060\n" in result.stdout
+        assert "  route     110|119|12345 → pbx, then pbx2\n" in result.stdout
+
+    def test_a_bad_file_has_every_problem_and_exit_1(self, tmp_path: Path) -> None:
+        file = tmp_path / "bad.toml"
+        file.write_text('[network.a]\nlisten = ["udp:127.0.0.1"]\nmedia_adress = "x"\n')
+        result = splitter("check", str(file))
+        assert result.exit_code == 1
+        lines = result.stderr.splitlines()
+        assert f'{file}:3: network.a.media_adress: unknown key; did you mean "media_address"?' in lines
+        assert lines[-1] == "4 problems"
+        assert result.stdout == ""
+
+    def test_run_refuses_a_bad_file_with_the_same_lines(self, tmp_path: Path) -> None:
+        file = tmp_path / "bad.toml"
+        file.write_text("x = 1\n")
+        checked, ran = splitter("check", str(file)), splitter("run", "-c", str(file))
+        assert ran.exit_code == 1
+        assert ran.stderr.splitlines()[:-1] == checked.stderr.splitlines()[:-1]
+        assert ran.stderr.splitlines()[-1] == f"not started: {file} has 5 problems"
+
+
+CONFIG = """
+[gateway]
+control_socket = "control.sock"
+max_calls = 10
+[network.access]
+listen = ["udp:127.0.0.1:{0}"]
+[network.core]
+listen = ["udp:127.0.0.1:{1}"]
+[trunk.sbc]
+role = "access"
+network = "access"
+peers = ["127.0.0.2"]
+[trunk.pbx]
+role = "centre"
+network = "core"
+address = "127.0.0.3:5060"
+[[route]]
+called = ".*"
+to = ["pbx"]
+[media]
+workers = 1
+first_port = {2}
+last_port = {3}
+socket_dir = "."
+[store]
+path = "calls.db"
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for sock in socks:
+        sock.bind(("127.0.0.1", 0))
+    ports = [sock.getsockname()[1] for sock in socks]
+    for sock in socks:
+        sock.close()
+    return ports
+
+
+class TestTheRealProcess:
+    def test_tells_readiness_answers_and_stops_at_sigterm(self, tmp_path: Path) -> None:
+        access, core = free_ports(2)
+        low = 20_000 if not 20_000 <= access < 20_100 else 20_200
+        (tmp_path / "s.toml").write_text(CONFIG.format(access, core, low, low + 99))
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(str(tmp_path / "notify"))
+        told.settimeout(60)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"}
+        arguments = [*SPLITTER, "run", "-c", str(tmp_path / "s.toml")]
+        with told, subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                messages = [told.recv(200)]
+                while not messages[-1].startswith(b"READY=1"):
+                    messages.append(told.recv(200))
+                result = splitter("--config", str(tmp_path / "s.toml"), "status")
+                assert (result.exit_code, result.stdout.splitlines()[0].split(": ")[1]) == (0, "running"), result.output
+                assert f"access udp 127.0.0.1:{access}" in result.stdout
+                assert told.recv(200) == b"WATCHDOG=1"
+                process.send_signal(signal.SIGTERM)
+                while told.recv(200) != b"STOPPING=1":
+                    pass
+                assert process.stderr
+                log = process.stderr.read()
+                assert process.wait() == 0, log
+            finally:
+                process.kill()
+        assert "ready" in log
+        assert "Traceback" not in log
+        assert not (tmp_path / "control.sock").exists()
+        assert splitter("--config", str(tmp_path / "s.toml"), "status").exit_code == 3

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from splitter.telemetry import golden
+from splitter.web import api
+from tests.cli.kit import SPLITTER, Command, run
+from tests.telemetry.kit import AUDIO, FLOW, message
+from tests.web.kit import CALL, Gateway, ended
+
+
+def a_call(parts: Gateway) -> None:
+    """Caller and centre, one message of each, and a state."""
+    parts.calls.add(CALL)
+    parts.begin()
+    parsed, raw = message("INVITE sip:110@10.1.0.20 SIP/2.0", "b@y", sdp=AUDIO)
+    parts.recorder.bind("b@y", CALL.call_id, "centre")
+    parts.clock.time += 0.25
+    parts.recorder.message("out", FLOW, parsed, raw)
+
+
+class TestLadder:
+    def test_is_drawn_over_all_legs(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            result = await command("trace", "4711")
+            assert result.exit_code == 0
+            head, invite, state, out = result.stdout.splitlines()
+            assert head.split() == ["wall", "clock", "elapsed", "caller", "splitter", "centre"]
+            assert (
+                "│─── INVITE ──▶│              │  110; offer: audio AMR-WB/107 PCMA/8 dtmf/101 → 10.0.0.1:31018"
+                in invite
+            )
+            assert "●" in state and state.endswith("state: routing to pbx")
+            assert "+0.250" in out and "│              │─── INVITE ──▶│" in out
+            assert "\x1b" not in result.stdout
+
+        run(tmp_path, story)
+
+    def test_width_wraps(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            lines = (await command("trace", "4711", "--width", "100")).stdout.splitlines()
+            assert max(map(len, lines)) <= 100
+            assert len(lines) > 4
+
+        run(tmp_path, story)
+
+    @pytest.mark.parametrize("number", ["13800138000", "0138000", "110"])
+    def test_a_number_names_its_latest_call(self, tmp_path: Path, number: str) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            parts.save(ended(replace(CALL, call_id="older", started_at=1.0)))
+            assert "routing to pbx" in (await command("trace", number)).stdout
+
+        run(tmp_path, story)
+
+    def test_nobody_by_that_name_or_number(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            result = await command("trace", "999")
+            assert (result.exit_code, result.stderr) == (1, "there is no call 999, and none from or to this number\n")
+
+        run(tmp_path, story)
+
+    def test_a_call_of_which_nothing_is_kept(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL)
+            result = await command("trace", "4711")
+            assert (result.exit_code, result.stderr) == (1, "nothing is kept of this call\n")
+
+        run(tmp_path, story)
+
+    def test_a_store_that_is_down_is_told(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            parts.store._path = "/nonexistent/calls.db"
+            result = await command("trace", "4711")
+            assert result.exit_code == 1
+            assert "the store cannot be read" in result.stderr
+
+        run(tmp_path, story)
+
+
+class TestRaw:
+    def test_is_a_golden_file(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            text = (await command("trace", "4711", "--raw")).stdout
+            events = golden.load(text, CALL.call_id)
+            kept = await parts.store.trace(CALL.call_id)
+            assert [replace(event, at=0) for event in events] == [replace(event, at=0) for event in kept]
+            assert "  INVITE sip:110@10.0.0.9 SIP/2.0\n" in text
+
+        run(tmp_path, story)
+
+
+class TestJson:
+    def test_is_one_event_per_line(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            events = [json.loads(line) for line in (await command("trace", "4711", "--json")).stdout.splitlines()]
+            assert [event["seq"] for event in events] == [1, 2, 3]
+            assert events[0]["text"].startswith("INVITE 110; offer: ")
+            assert events[0]["data"] == ""
+            raw = [json.loads(line) for line in (await command("trace", "4711", "--json", "--raw")).stdout.splitlines()]
+            assert raw[0]["data"]
+
+        run(tmp_path, story)
+
+
+class TestFollow:
+    def test_goes_on_until_the_call_ends(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api, "LAST_MESSAGES_S", 0.05)
+
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            process = await asyncio.create_subprocess_exec(
+                *SPLITTER, "--socket", parts.socket, "trace", "4711", "--follow", stdout=asyncio.subprocess.PIPE
+            )
+            assert process.stdout
+            seen = [(await process.stdout.readline()).decode() for _ in range(4)]
+            parts.recorder.event(CALL.call_id, "seat-1", "media", "shown to the caller")
+            seen.append((await process.stdout.readline()).decode())
+            parts.end()
+            seen += [line.decode() async for line in process.stdout]
+            assert await process.wait() == 0
+            assert "seat-1" in seen[0]
+            assert "shown to the caller" in seen[4]
+            assert "BYE" in seen[5]
+
+        run(tmp_path, story)
