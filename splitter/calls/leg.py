@@ -7,6 +7,7 @@ begin or end the dialog differ by side and stand in `incoming` and `outgoing`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from splitter.calls.events import (
@@ -230,7 +231,8 @@ class Leg:
             self._post(OfferRefused(self, response.status, response.reason))
             return
         assert self._dialog is not None and txn is not None
-        self._dialog.refresh(response)
+        with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
+            self._dialog.refresh(response)
         self._driver.acknowledge(txn, self._dialog.ack(self._offering_cseq), self._way())
         try:
             session = session_of(response)
@@ -267,9 +269,10 @@ class Leg:
         self._driver.register(dialog.id, self.receive)
 
     def note_abilities(self, message: Message) -> None:
-        """Remember the peer's Allow."""
-        if methods := message.headers.values("allow"):
-            self.allows = frozenset(method.upper() for method in methods)
+        """Remember the peer's Allow; one that cannot be read says nothing."""
+        with suppress(PeerError):
+            if methods := message.headers.values("allow"):
+                self.allows = frozenset(method.upper() for method in methods)
 
     def _close(self) -> None:
         self.state = "ended"
@@ -291,10 +294,17 @@ class Leg:
         self._close()
 
     def _way(self, dialog: Dialog | None = None) -> Flow:
-        """Where requests in the dialog go: the route set or the peer's Contact, if it names a numeric address."""
+        """Where requests in the dialog go: the route set or the peer's Contact, if that is an address we can reach.
+
+        Otherwise (a name, a tel: or sips: URI, another address family) to where the peer's own messages come from: a
+        Contact of little use must not keep us from ending the call.
+        """
         dialog = dialog or self._dialog
         assert dialog is not None
-        return self._driver.locate(self.flow.network, dialog.next_hop) or self.flow
+        try:
+            return self._driver.locate(self.flow.network, dialog.next_hop) or self.flow
+        except PeerError:
+            return self.flow
 
     def _reply(self, event: sip.RequestArrived, status: int, headers: Pairs = ()) -> None:
         self._driver.respond(event.txn, event.request.respond(status, headers=headers))

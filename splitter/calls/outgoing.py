@@ -71,7 +71,7 @@ class OutgoingLeg(Leg):
             self._post(Refused(self, response.status, response.reason, response))
 
     def _on_success(self, response: Response) -> None:
-        dialog = Dialog.as_uac(self._request, response)
+        dialog = _dialog(self._request, response)
         if self._dialog is not None and self._dialog.remote_tag == dialog.remote_tag:
             return  # a repetition; the endpoint repeats the ACK
         first = self.state == "early"
@@ -90,3 +90,16 @@ class OutgoingLeg(Leg):
             self._post(Refused(self, 488, f"its answer cannot be read: {error.reason}", response))
             return
         self._post(Answered(self, response, session))
+
+
+def _dialog(request: Request, response: Response) -> Dialog:
+    """The dialog of a 2xx. Where its Contact or Record-Route cannot be read, the URI that we called serves as target:
+    a 2xx that nobody acknowledges or ends would leave the callee talking to nobody.
+    """
+    try:
+        return Dialog.as_uac(request, response)
+    except PeerError:
+        headers = response.headers.copy()
+        headers.remove("Contact")
+        headers.remove("Record-Route")
+        return Dialog.as_uac(request, Response(response.status, response.reason, headers))
