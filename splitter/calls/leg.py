@@ -142,6 +142,7 @@ class Leg:
         if self.state != "confirmed" or self._dialog is None:
             return
         self.state = "ended"
+        self._decline_all()
         if self._unacknowledged:
             self._bye_headers = headers
         else:
@@ -195,16 +196,17 @@ class Leg:
             self._reply(event, error.status, [*self._warning(error.status, error.reason), *_extra(error)])
 
     def _on_bye(self, request: Request) -> None:
-        for txn in tuple(self._offers):
-            self.decline(txn, 487)  # RFC 3261 §15.1.2: pending requests get a final response
-        if self.state != "ended":
-            self._close()
+        self._decline_all()
+        self._bye_headers = None  # the BYE of ours that waits for an ACK has become needless
+        ended = self.state == "ended"
+        self._close()
+        if not ended:
             self._post(Ended(self, request))
 
     def _on_reinvite(self, event: sip.RequestArrived) -> None:
-        if self.state != "confirmed":
-            raise PeerError("no session is established yet", 491)
-        if self._offers:
+        if self.state == "ended":
+            raise PeerError("the call is over", 481)
+        if self.state == "early" or self._offers:
             # RFC 3261 §14.2: its own earlier INVITE is still open
             raise Refusal(500, "the previous re-INVITE is not answered yet", [("Retry-After", "1")])
         if self._offering:
@@ -273,6 +275,11 @@ class Leg:
         with suppress(PeerError):
             if methods := message.headers.values("allow"):
                 self.allows = frozenset(method.upper() for method in methods)
+
+    def _decline_all(self) -> None:
+        """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else would end them."""
+        for txn in tuple(self._offers):
+            self.decline(txn, 487)
 
     def _close(self) -> None:
         self.state = "ended"
