@@ -277,7 +277,7 @@ class Leg:
                 self.allows = frozenset(method.upper() for method in methods)
 
     def _decline_all(self) -> None:
-        """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else would end them."""
+        """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
         for txn in tuple(self._offers):
             self.decline(txn, 487)
 
