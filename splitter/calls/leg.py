@@ -108,17 +108,21 @@ class Leg:
         if self._offering is not None:
             self._driver.cancel(self._offering)
 
-    def answer(self, txn: str, session: Session) -> None:
-        """Accept a re-INVITE; `session` is the answer, or the offer where the re-INVITE had none."""
+    def answer(self, txn: str, session: Session) -> bool:
+        """Accept a re-INVITE; `session` is the answer, or the offer where the re-INVITE had none.
+
+        Returns: False where nobody waits for it any more: the peer cancelled it or hung up meanwhile.
+        """
         request = self._offers.pop(txn, None)
         if request is None:
-            return
+            return False
         self.local = self.sent = session
         self._unacknowledged.add(txn)
         if not _has_session(request):
             self._offering = txn
         response = request.respond(200, headers=self._headers(), body=write(session), content_type=SDP)
         self._driver.respond(txn, response)
+        return True
 
     def decline(self, txn: str, status: int, reason: str = "", headers: Pairs = ()) -> None:
         """Refuse a re-INVITE; the session stands as it was."""
@@ -327,11 +331,7 @@ class Leg:
         return [("Contact", f"<sip:{self._context.server}@{address}{transport}>{features}")]
 
     def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
-        """RFC 3261 §20.43: 399 is a warning in plain words."""
-        if not reason or status in (491, 487):
-            return []
-        text = reason.replace("\\", "").replace('"', "'")
-        return [("Warning", f'399 {self._context.server} "{text}"')]
+        return [] if status in (491, 487) else warning(self._context.server, reason)
 
 
 class Refusal(PeerError):
@@ -344,6 +344,13 @@ class Refusal(PeerError):
 
 def _extra(error: PeerError) -> tuple[tuple[str, str], ...]:
     return error.headers if isinstance(error, Refusal) else ()
+
+
+def warning(server: str, reason: str) -> list[tuple[str, str]]:
+    """A Warning in plain words (RFC 3261 §20.43: 399), if there is something to say; it may hold a peer's text."""
+    text = "".join(" " if ord(letter) < 32 else letter for letter in reason)
+    text = text.replace("\\", "").replace('"', "'")
+    return [("Warning", f'399 {server} "{text}"')] if text else []
 
 
 def refuse_unknown_extensions(request: Request) -> None:

@@ -11,7 +11,7 @@ from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.events import SeatArrived
 from splitter.calls.flows.split import split
-from splitter.calls.leg import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of
+from splitter.calls.leg import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
@@ -180,10 +180,7 @@ class Calls:
             metrics.CALL_SECONDS.observe(call.ended_at - call.answered_at)
 
     def _refuse(self, event: RequestArrived, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
-        lines = list(headers)
-        if reason:
-            text = reason.replace("\\", "").replace('"', "'")
-            lines.append(("Warning", f'399 {self.services.settings.name} "{text}"'))
+        lines = [*headers, *warning(self.services.settings.name, reason)]
         tag = self.services.ids.tag()
         self.services.driver.respond(event.txn, event.request.respond(status, to_tag=tag, headers=lines))
 
