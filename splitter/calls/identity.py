@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
@@ -18,6 +19,8 @@ from splitter.sip.uri import NameAddr
 _CARRIED = ("History-Info", "Diversion", "User-to-User")
 # Who the caller is, by the word of the network: only between trunks that are trusted (RFC 3325 §5, RFC 3323).
 _WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
+# RFC 3261 §25.1, user: what may stand there as it is; all else is escaped, or a number could smuggle in headers.
+_USER = "-_.!~*'()&=+$,;?/"
 _NO_SESSION = "0" * 32  # RFC 7989 §6: the null UUID stands for the half that is not known yet
 
 
@@ -48,7 +51,7 @@ def centre_invite(
     if request.max_forwards <= 0:
         raise PeerError("Max-Forwards is used up", 483)
     assert to.trunk.address is not None
-    uri = f"sip:{to.number}@{to.trunk.address}"
+    uri = f"sip:{quote(to.number, _USER)}@{to.trunk.address}"
     if to.trunk.transport != "udp":
         uri += f";transport={to.trunk.transport}"
     within = source.trusted and to.trunk.trusted
@@ -94,7 +97,7 @@ def _from(request: Request, to: Destination, within_trust: bool) -> str:
         return '"Anonymous" <sip:anonymous@anonymous.invalid>'  # RFC 3323 §4.1
     caller = request.from_
     user = caller.user
-    return str(NameAddr(caller.display, f"sip:{user}@{to.local}" if user else f"sip:{to.local}", {}))
+    return str(NameAddr(caller.display, f"sip:{quote(user, _USER)}@{to.local}" if user else f"sip:{to.local}", {}))
 
 
 def wants_privacy(request: Request) -> bool:
