@@ -16,7 +16,8 @@ from splitter.sip.message import Request
 from splitter.sip.uri import NameAddr
 
 # What says how the call came here is carried on as it is: RFC 7044, RFC 5806, RFC 7433.
-_CARRIED = ("History-Info", "Diversion", "User-to-User")
+_APPLICATION = ("User-to-User",)
+_CARRIED = ("History-Info", "Diversion", *_APPLICATION)
 # Who the caller is, by the word of the network: only between trunks that are trusted (RFC 3325 §5, RFC 3323).
 _WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
 # RFC 3261 §25.1, user: what may stand there as it is; all else is escaped, or a number could smuggle in headers.
@@ -51,7 +52,7 @@ def centre_invite(
     if request.max_forwards <= 0:
         raise PeerError("Max-Forwards is used up", 483)
     assert to.trunk.address is not None
-    uri = f"sip:{quote(to.number, _USER)}@{to.trunk.address}"
+    uri = _uri(to.number, to.trunk.address)
     if to.trunk.transport != "udp":
         uri += f";transport={to.trunk.transport}"
     within = source.trusted and to.trunk.trusted
@@ -64,7 +65,7 @@ def centre_invite(
             ("CSeq", "1 INVITE"),
         ]
     )
-    for name in (*_CARRIED, *(_WITHIN_TRUST if within else ())):
+    for name in _passed_on(request, within):
         for value in request.headers.get_all(name):
             headers.add(name, value)
     headers.add("Session-ID", f"{session_uuid(request, ids)};remote={_NO_SESSION}")
@@ -91,13 +92,23 @@ def session_uuid(request: Request, ids: IdSource) -> str:
     return f"{ids.number(2**128):032x}"
 
 
+def _passed_on(request: Request, within_trust: bool) -> tuple[str, ...]:
+    """The caller's headers that the centre gets too; History-Info and Diversion may name a caller who hides."""
+    if within_trust:
+        return (*_CARRIED, *_WITHIN_TRUST)
+    return _APPLICATION if wants_privacy(request) else _CARRIED
+
+
 def _from(request: Request, to: Destination, within_trust: bool) -> str:
     """The caller as From: display and number kept, our address as the host."""
     if not within_trust and wants_privacy(request):
         return '"Anonymous" <sip:anonymous@anonymous.invalid>'  # RFC 3323 §4.1
     caller = request.from_
-    user = caller.user
-    return str(NameAddr(caller.display, f"sip:{quote(user, _USER)}@{to.local}" if user else f"sip:{to.local}", {}))
+    return str(NameAddr(caller.display, _uri(caller.user, to.local)))
+
+
+def _uri(user: str, address: Address) -> str:
+    return f"sip:{quote(user, _USER)}@{address}" if user else f"sip:{address}"
 
 
 def wants_privacy(request: Request) -> bool:
