@@ -31,7 +31,9 @@ class Audio:
         self._networks = networks
         self._on_event = on_event
         self._relay: RelayHandle | None = None
-        self._remote: list[RemoteEnd | None] = [None, None]
+        self._local: tuple[LocalEnd, LocalEnd] | None = None
+        self._wanted: list[RemoteEnd | None] = [None, None]
+        self._pointed: list[RemoteEnd | None] = [None, None]
 
     async def open(self) -> None:
         """Bind the ports.
@@ -40,11 +42,12 @@ class Audio:
             MediaError: no ports or no worker: the call cannot be carried.
         """
         self._relay = await self._engine.open_relay(self._call_id, self._networks, self._on_event)
+        self._local = self._relay.local
 
     def local(self, side: int) -> LocalEnd:
-        """Our ports towards the caller (0) or the centre (1)."""
-        assert self._relay is not None
-        return self._relay.local[side]
+        """Our ports towards the caller (0) or the centre (1); the last ones, while the relay is being replaced."""
+        assert self._local is not None
+        return self._local[side]
 
     def is_on(self, relay_id: str) -> bool:
         """True if the call runs on this relay now."""
@@ -54,36 +57,40 @@ class Audio:
         """Send to where this description says the peer receives.
 
         Raises:
-            MediaError: the engine did not take it; the relay stays as it was.
+            MediaError: the engine did not take it; a relay that is opened later will.
         """
-        remote = remote_end(session, index)
-        if self._relay is not None and remote != self._remote[side]:
+        remote = self._wanted[side] = remote_end(session, index)
+        if self._relay is not None and remote != self._pointed[side]:
             await self._engine.set_remote(self._relay, side, remote)
-            self._remote[side] = remote
+            self._pointed[side] = remote
 
     async def move(self, networks: tuple[str, str] | None = None) -> None:
         """Open a fresh relay in place of the present one, pointing to the same remotes.
 
         Args:
-            networks: where the next route lies in another network.
+            networks: where the next route lies in another network; there is nothing to point to there yet.
         Raises:
             MediaError: no ports or no worker.
         """
         await self.close()
-        self._networks = networks or self._networks
+        if networks is not None:
+            self._networks = networks
+            self._wanted[CENTRE] = None
         await self.open()
         assert self._relay is not None
-        for side, remote in enumerate(self._remote):
+        self._pointed = [None, None]
+        for side, remote in enumerate(self._wanted):
             if remote is not None:
                 await self._engine.set_remote(self._relay, side, remote)
+                self._pointed[side] = remote
 
     async def heard(self, side: int) -> bool:
-        """True if voice has come from this side."""
+        """True if voice has come from this side; when in doubt, it has."""
         try:
             report = await self._engine.report_relay(self._relay) if self._relay else None
         except MediaError:
-            return True  # when in doubt, the voice is alive
-        return report is not None and report.sides[side].packets_in > 0
+            return True
+        return report is None or report.sides[side].packets_in > 0
 
     @property
     def networks(self) -> tuple[str, str]:
