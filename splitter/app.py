@@ -127,8 +127,14 @@ class Gateway:
                 for network in self._settings.networks.values()
                 for listener in network.listeners
             ),
-            alarms=() if ready == len(workers) else (f"{len(workers) - ready} media workers are not ready",),
+            alarms=self._alarms(len(workers) - ready),
         )
+
+    def _alarms(self, missing: int) -> tuple[str, ...]:
+        alarms = [f"{missing} media workers are not ready"] if missing else []
+        if self._store.alarm:
+            alarms.append(self._store.alarm)
+        return tuple(alarms)
 
     def _save(self, view: CallView) -> None:
         row = CallRow(
