@@ -144,11 +144,12 @@ class Gateway:
         """The process ids of its media workers."""
         return [pid for pid in children(self.process.pid) if "splitter.media.worker" in command_line(pid)]
 
-    def kill_worker(self) -> int:
-        """SIGKILL one media worker; its process id."""
-        pid = self.workers()[0]
-        os.kill(pid, signal.SIGKILL)
-        return pid
+    def kill_workers(self) -> list[int]:
+        """SIGKILL all media workers; their process ids."""
+        workers = self.workers()
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        return workers
 
     def get(self, path: str) -> Any:
         """GET on the control socket; the decoded JSON."""
@@ -169,7 +170,7 @@ class Gateway:
 
     def calls(self, *, ended: bool = False) -> list[dict[str, Any]]:
         """The calls that live, or the ended ones."""
-        answer = self.get("/v1/calls" + ("?ended=1" if ended else ""))
+        answer = self.get("/v1/calls?limit=1000" + ("&ended=1" if ended else ""))
         found: list[dict[str, Any]] = answer["calls"] if isinstance(answer, dict) else answer
         return found
 

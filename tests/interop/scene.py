@@ -23,7 +23,7 @@ class Scene:
         self.desk, self.folder = desk, folder
         self._stack = ExitStack()
 
-    def caller(self, scenario: str, offer: str = "vilte", name: str = "caller", **more: Any) -> Sipp:
+    def caller(self, scenario: str, offer: str = "transcoded", name: str = "caller", **more: Any) -> Sipp:
         """Start SIPp as the SBC. Keywords: values of the scenario, or `host`, `port`, `calls`, `options`, `trace`."""
         return self._start(scenario, name, self.desk.caller, (self.desk.access, 5060), {"offer": offer, **more})
 

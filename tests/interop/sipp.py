@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from tests.interop.process import Process
 
+_RTP = count(9000, 10)  # SIPp binds ports for RTP that we never use
 HERE = Path(__file__).parent
 _HEAD = re.compile(
     rb"^-{40,} [^\n]*\n\S+ message (sent|received) [\[(]\d+(?: bytes|\] bytes)[^\n]*\n\n",
@@ -161,7 +163,17 @@ class Sipp:
         file = self.folder / f"{self.name}.xml"
         file.write_text(fill((HERE / "sipp" / f"{self.scenario}.xml").read_text(), values))
         command = ["sipp", "-sf", str(file), "-i", host, "-p", str(port), "-m", str(self.calls), "-nostdin"]
-        command += ["-ci", host, "-mi", host, "-mp", "9000", "-timeout", f"{self.limit_s:g}s", "-timeout_error"]
+        command += [
+            "-ci",
+            host,
+            "-mi",
+            host,
+            "-mp",
+            str(next(_RTP)),
+            "-timeout",
+            f"{self.limit_s:g}s",
+            "-timeout_error",
+        ]
         command += ["-trace_err", "-error_file", str(self._file("errors"))]
         if self.trace:
             command += ["-trace_msg", "-message_file", str(self._file("messages"))]

@@ -81,15 +81,15 @@ class TestRefusals:
         centre.finish()
 
     def test_no_free_ports_get_503_with_retry_after(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
-        make_gateway(first_port=30000, last_port=30003)  # one audio relay and one video end on each network
+        # Ports for one call, which rest for half a minute after it.
+        gateway = make_gateway(first_port=30000, last_port=30003, max_calls=1, quarantine_s=30)
         centre = scene.centre("centre-answers")
-        first = scene.caller("caller-hangs-up", held_ms=1500)
-        until(first, "INVITE", 200)
+        scene.caller("caller-hangs-up", held_ms=100).finish()
+        centre.finish()
+        gateway.must_be_idle()
         second = scene.caller("caller-refused", name="second", port=5062, status="503")
         second.finish()
         assert second.received("INVITE", 503).get("retry-after")
-        first.finish()
-        centre.finish()
 
 
 class TestStrangers:
@@ -98,7 +98,7 @@ class TestStrangers:
             assert [send(OPTIONS) for _ in range(3)] == ["", "", ""]
         with sender(scene.desk.caller, scene.desk.access) as send:
             assert send(OPTIONS).startswith("SIP/2.0 200"), "a known one is answered"
-        assert gateway.metric("sip_unknown_source_total") == 3
+        assert gateway.metric("splitter_sip_unknown_source_total") == 3
         assert scene.desk.stranger in gateway.log
 
 
@@ -106,7 +106,7 @@ class TestMalformed:
     def test_what_can_be_answered_gets_400(self, gateway: Gateway, scene: Scene) -> None:
         with sender(scene.desk.caller, scene.desk.access) as send:
             assert send(OPTIONS.replace("CSeq: 7 OPTIONS", "CSeq: seven OPTIONS")).startswith("SIP/2.0 400")
-        eventually(lambda: gateway.metric("sip_malformed_total") >= 1, "it is counted")
+        eventually(lambda: gateway.metric("splitter_sip_malformed_total") >= 1, "it is counted")
         assert scene.desk.caller in gateway.log, "and logged with its source"
 
     @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ class TestMalformed:
     def test_what_cannot_is_dropped_and_counted(self, gateway: Gateway, scene: Scene, text: str) -> None:
         with sender(scene.desk.caller, scene.desk.access) as send:
             assert send(text) == ""
-            eventually(lambda: gateway.metric("sip_malformed_total") >= 1, "it is counted")
+            eventually(lambda: gateway.metric("splitter_sip_malformed_total") >= 1, "it is counted")
             assert send(OPTIONS).startswith("SIP/2.0 200"), "life goes on"
 
     def test_keep_alives_are_no_errors(self, gateway: Gateway, scene: Scene) -> None:
         with sender(scene.desk.caller, scene.desk.access) as send:
             send("\n\n")
             assert send(OPTIONS).startswith("SIP/2.0 200")
-        assert gateway.metric("sip_malformed_total") == 0
+        assert gateway.metric("splitter_sip_malformed_total") == 0
 
     def test_compact_names_folded_lines_and_odd_spacing_are_sip(self, gateway: Gateway, scene: Scene) -> None:
         text = (

@@ -1,0 +1,67 @@
+"""What each fault does to the voice: nothing, or as little as can be (voice first)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.interop.gateway import Gateway, alive
+from tests.interop.process import eventually
+from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, until
+from tests.interop.sipp import Seen, Sipp
+
+pytestmark = pytest.mark.interop
+
+
+class TestWorkerKilled:
+    """With the relay engine the voice is re-homed by re-INVITE; the call lives."""
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_voice_flows_again(self, make_gateway: Callable[..., Gateway], scene: Scene, workers: int) -> None:
+        gateway = make_gateway(workers=workers)
+        ours, theirs = scene.voices()
+        centre = scene.centre("centre-rehomed", answer2="centre-resumed")
+        caller = scene.caller("caller-rehomed", answer2="transcoded-resumed", held_ms=4000)
+        theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
+        ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
+        eventually(lambda: ours.hears(CENTRE_TONE) and theirs.hears(CALLER_TONE), "both are heard", 5, ours.in_words)
+        killed = gateway.kill_workers()
+        eventually(lambda: not any(alive(pid) for pid in killed), "the workers are dead", 3)
+        moved = until(caller, "INVITE")
+        assert moved.sdp.kinds == ("audio", "video"), "nothing about the lines changes"
+        ours.talk_to(moved.sdp.address_of(0))
+        eventually(lambda: len(invites(centre)) > 1, "the centre is told the new address", 8, centre.complaint)
+        assert invites(centre)[-1].sdp.kinds == ("audio",)
+        theirs.talk_to(invites(centre)[-1].sdp.address_of(0))
+        ours.forget(), theirs.forget()
+        eventually(lambda: ours.hears(CENTRE_TONE), "the caller hears the centre again", 8, ours.in_words)
+        eventually(lambda: theirs.hears(CALLER_TONE), "the centre hears the caller again", 8, theirs.in_words)
+        caller.finish()
+        centre.finish()
+        assert gateway.workers(), "there are workers again"
+
+
+class TestStoreUnwritable:
+    def test_calls_go_on_and_an_alarm_is_raised(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+        gateway = make_gateway(store="/proc/nowhere/calls.db")
+        ours, theirs = scene.voices()
+        centre = scene.centre("centre-answers")
+        caller = scene.caller("caller-hangs-up", held_ms=1500)
+        theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
+        ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
+        eventually(lambda: ours.hears(CENTRE_TONE), "the caller hears the centre", 5, ours.in_words)
+        caller.finish()
+        centre.finish()
+        eventually(lambda: gateway.status()["alarms"], "an alarm stands", 5)
+        assert "store" in str(gateway.status()["alarms"])
+        assert "/proc/nowhere" in gateway.log
+
+
+def invites(party: Sipp) -> list[Seen]:
+    """The INVITEs that came, without retransmissions."""
+    came: dict[str, Seen] = {}
+    for message in party.messages():
+        if message.first_line.startswith("INVITE") and not message.sent:
+            came.setdefault(message.get("cseq"), message)
+    return list(came.values())
