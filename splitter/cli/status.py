@@ -24,6 +24,11 @@ class Status(msgspec.Struct):
     workers: tuple[int, int]
     networks: list[str]
     alarms: list[str]
+    dialogs: int = 0
+    relays: int = 0
+    rooms: int = 0
+    ports: int = 0
+    tasks: int = 0
 
 
 @click.command()
@@ -47,7 +52,8 @@ def _print(found: Status) -> None:
     click.echo(f"{found.name} {found.version}: {found.state}")
     click.echo(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
     click.echo(f"{'calls':<14}{found.calls} of {found.max_calls}")
-    click.echo(f"{'transactions':<14}{found.transactions}")
+    click.echo(f"{'SIP':<14}{found.dialogs} dialogs, {found.transactions} transactions")
+    click.echo(f"{'media':<14}{found.relays} relays, {found.rooms} rooms, {found.ports} ports")
     click.echo(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
     for network in found.networks:
         click.echo(f"{'listens':<14}{network}")

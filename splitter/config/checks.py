@@ -138,8 +138,11 @@ def _check_listeners(settings: Settings, problems: Problems) -> None:
                 f"{other.transport}:{other.address} is taken by network.{name}.listen[{index + 1}] already",
                 "use another address or port",
             )
-    media = settings.media
+    media, scraped = settings.media, settings.telemetry.metrics
     for name, index, listener in listeners:
+        if scraped is not None and _overlap(listener, Listener("tcp", scraped)):
+            what = f"{scraped} is taken by network.{name}.listen[{index + 1}] already"
+            problems.add(("metrics", "listen"), what, "use another port")
         if listener.transport == "udp" and media.first_port <= listener.address.port <= media.last_port:
             problems.add(
                 ("network", name, "listen", index),

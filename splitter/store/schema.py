@@ -53,6 +53,13 @@ CREATE TABLE trace (
 CREATE INDEX trace_by_call ON trace (call_id);
 """
 
+# Not REPLACE: that would delete the row and every index entry of it each time a call changes.
+_SAVE_CALL = """
+INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO UPDATE SET
+    short_code = excluded.short_code, started_at = excluded.started_at, ended_at = excluded.ended_at,
+    caller = excluded.caller, called = excluded.called, view = excluded.view
+"""
+
 
 class StoreError(SplitterError):
     """The store could not be read."""
@@ -150,17 +157,19 @@ def _clean(text: str) -> str:
 
 
 def insert(db: sqlite3.Connection, rows: Iterable[TraceEvent | CallRow]) -> None:
-    """Write a batch in one transaction: all of it or nothing. A call that is already there is replaced."""
-    events, calls = [], []
+    """Write a batch in one transaction: all of it or nothing. Of a call only its last row counts."""
+    events: list[tuple[object, ...]] = []
+    calls: dict[str, tuple[object, ...]] = {}
     for row in rows:
         if isinstance(row, TraceEvent):
             events.append(_event_values(row))
         else:
-            calls.append((row.call_id, row.short_code, row.started_at, row.ended_at, row.caller, row.called, row.view))
+            times = (row.started_at, row.ended_at)
+            calls[row.call_id] = (row.call_id, row.short_code, *times, row.caller, row.called, row.view)
     db.execute("BEGIN IMMEDIATE")
     try:
         db.executemany("INSERT INTO trace VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", events)
-        db.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)", calls)
+        db.executemany(_SAVE_CALL, calls.values())
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:  # a full disk may have rolled back already

@@ -27,7 +27,7 @@ from splitter.telemetry.trace import TraceEvent
 QUEUE_ROWS = 20_000
 QUEUE_BYTES = 64_000_000
 BATCH_ROWS = 2000
-GATHER_S = 0.05  # rows gather this long, so that a transaction is worth its fsync
+GATHER_S = 0.2  # rows gather this long, so that the thread wakes seldom and a call's changes become one row
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 ALARM_EVERY_S = 60.0
 TIDY_EVERY_S = 30.0
@@ -158,7 +158,7 @@ class Writer(threading.Thread):
             self._hurry.clear()
             self._wake.clear()  # before the queue is looked at, so that no row is overlooked
             works = self._step()
-        lost = len(self._queue) + len(self._batch)
+        lost = self._waiting()
         if lost:
             metrics.TRACE_DROPPED.inc(lost)
             log.error("store closed with rows that could not be written", path=self._settings.path, lost=lost)
@@ -180,19 +180,26 @@ class Writer(threading.Thread):
         except (sqlite3.Error, OSError) as error:
             self._failed("corrupt" if self._suspect else kind_of(error), str(error))
             return False
+        self._works()
+        metrics.STORE_QUEUE.set(self._waiting())
+        return True
+
+    def _works(self) -> None:
         if self._failures:
-            log.info("store works again", path=self._settings.path, queued=len(self._queue))
+            log.info("store works again", path=self._settings.path, queued=self._waiting())
         self._failures = 0
         self.alarm = ""
         metrics.STORE_UP.set(1)
-        metrics.STORE_QUEUE.set(len(self._queue))
-        return True
+
+    def _waiting(self) -> int:
+        return len(self._queue) + len(self._batch)
 
     def _write(self, db: sqlite3.Connection) -> None:
         try:
             schema.insert(db, self._batch)
         except UNSTORABLE:
             self._salvage(db)
+        self._works()  # before whoever waits for these rows is told
         for row in self._batch:
             self._bytes_out += _size(row)
         with self._progress:
@@ -266,7 +273,7 @@ class Writer(threading.Thread):
         self.alarm = f"store {kind}: {error} ({self._settings.path})"
         metrics.STORE_UP.set(0)
         metrics.STORE_ALARMS.labels(kind).inc()
-        metrics.STORE_QUEUE.set(len(self._queue))
+        metrics.STORE_QUEUE.set(self._waiting())
         now = time.monotonic()
         if self._failures == 1 or now >= self._alarmed_at + ALARM_EVERY_S:
             self._alarmed_at = now
@@ -275,7 +282,7 @@ class Writer(threading.Thread):
                 kind=kind,
                 error=error,
                 path=self._settings.path,
-                queued=len(self._queue),
+                queued=self._waiting(),
                 failures=self._failures,
             )
         if kind == "full" and self._db is not None:

@@ -225,6 +225,11 @@ class TestOneProblem:
         text = GOOD + '[trunk.seats]\nrole = "seat"\nnetwork = "access"\npeers = ["127.0.2.2:5080"]\n'
         assert 'is a peer of trunk "sbc" too' in problems_of(text)[0]
 
+    def test_metrics_have_a_port_of_their_own(self) -> None:
+        found = problems_of(GOOD + '[metrics]\nlisten = "127.0.0.1:5060"\n')
+        assert "metrics.listen: 127.0.0.1:5060 is taken by network.access.listen[2] already" in found[0]
+        parse(GOOD + '[metrics]\nlisten = "127.0.0.2:5070"\n')  # UDP there
+
     def test_ports_must_suffice_for_the_calls(self) -> None:
         found = problems_of(GOOD + "[media]\nfirst_port = 30000\nlast_port = 30399\n[gateway]\nmax_calls = 101\n")
         assert found == [

@@ -1,0 +1,59 @@
+"""The files in systemd/: what they start must exist, and systemd itself must accept them where it is installed."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from splitter.cli import COMMANDS
+from splitter.cli.door import DEFAULT_SOCKET
+from splitter.config.model import CONTROL_SOCKET
+from splitter.media.settings import MediaSettings
+from splitter.store.settings import StoreSettings
+
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNIT = (FOLDER / "splitter.service").read_text(encoding="utf-8")
+
+
+def service() -> dict[str, str]:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(UNIT)
+    return dict(parser["Service"])
+
+
+class TestTheUnit:
+    def test_starts_commands_that_exist(self) -> None:
+        started = [value.split() for key, value in service().items() if key.startswith("ExecStart")]
+        assert len(started) == 2
+        for program, command, *_ in started:
+            assert Path(program).name == "splitter"
+            assert command in COMMANDS
+
+    def test_uses_what_the_program_implements(self) -> None:
+        assert service()["Type"] == "notify"
+        assert int(service()["WatchdogSec"]) > 0
+
+    def test_makes_the_directories_of_the_defaults(self) -> None:
+        assert CONTROL_SOCKET == DEFAULT_SOCKET
+        for path in (CONTROL_SOCKET, MediaSettings().socket_dir + "/x"):
+            assert Path(path).parent == Path("/run") / service()["RuntimeDirectory"]
+        assert Path(StoreSettings().path).parent == Path("/var/lib") / service()["StateDirectory"]
+
+    def test_the_user_is_made_by_sysusers_and_owns_what_tmpfiles_makes(self) -> None:
+        user = service()["User"]
+        assert re.search(rf"(?m)^u {user} ", (FOLDER / "splitter.sysusers.conf").read_text())
+        made = re.findall(r"(?m)^d (\S+)\s+\S+ (\S+)\s+(\S+)", (FOLDER / "splitter.tmpfiles.conf").read_text())
+        assert {group for _, _, group in made} == {user}
+        assert {path for path, _, _ in made} == {"/run/splitter", "/var/lib/splitter", "/etc/splitter"}
+
+    def test_systemd_accepts_it(self, tmp_path: Path) -> None:
+        if shutil.which("systemd-analyze") is None:
+            return  # nothing to ask; what matters most is checked above
+        copy = tmp_path / "splitter.service"
+        copy.write_text(UNIT.replace("/opt/splitter/bin/splitter", "/bin/true"))
+        result = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True)
+        assert str(copy.name) not in result.stderr, result.stderr
