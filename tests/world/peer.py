@@ -1,0 +1,582 @@
+"""The gateway's neighbours: SIP elements of the world that do what a script says, on the real transaction layer and dialogs.
+
+A peer does by itself what every user agent does (ACK, 200 to BYE, 487 after CANCEL, 491 at glare); all else is the script's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from splitter.core.errors import PeerError
+from splitter.core.ids import IdSource
+from splitter.core.net import Address, Flow
+from splitter.sdp.model import Session
+from splitter.sdp.parse import parse
+from splitter.sdp.write import write
+from splitter.sip import events as sip
+from splitter.sip.dialog import Dialog
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.headers import Headers
+from splitter.sip.message import Message, Request, Response
+from splitter.sip.multipart import find_part
+from splitter.sip.timers import Timers
+from splitter.sip.transactions.matching import response_key
+from splitter.transport.counters import PlainCounters
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Listener, Network, TransportSettings
+from tests.world.terminal import Terminal
+from tests.world.wire import WireSockets
+
+if TYPE_CHECKING:
+    from tests.world.world import World
+
+SDP = "application/sdp"
+Pairs = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something that a call of a peer heard: "INVITE", "180", "200", "ACK", "CANCEL", "BYE", "failed 408" …
+
+    A response to anything but the first INVITE names its method: "200 BYE", "200 re-INVITE".
+    """
+
+    what: str
+    message: Message | None = None
+    session: Session | None = None
+
+
+class Peer:
+    """A SIP element with one UDP address.
+
+    Attributes:
+        calls: every call it ever had, by SIP Call-ID.
+        arrived: incoming calls that no test has taken yet.
+        on_call: told of each incoming call instead.
+    """
+
+    def __init__(self, world: World, name: str, address: Address, gateway: Address) -> None:
+        self.world = world
+        self.name = name
+        self.address = address
+        self.rng = random.Random(f"{world.seed} {name}")
+        self.ids = IdSource(self.rng)
+        self.calls: dict[str, PeerCall] = {}
+        self.arrived: deque[PeerCall] = deque()
+        self.on_call: Callable[[PeerCall], None] = self.arrived.append
+        self._ports = itertools.count(10_000, 40)
+        network = Network("net", (Listener("udp", address),), address.host)
+        self.driver = Driver(
+            Endpoint(Timers(), self.ids, name),
+            {"net": network},
+            TransportSettings(),
+            world.clock,
+            self._on_request,
+            counters=PlainCounters(),
+            sockets=partial(WireSockets, world.wire),
+        )
+        self.gateway = self.driver.flow_to("net", "udp", gateway)
+
+    # ---- for scripts ----
+
+    def invite(
+        self,
+        called: str = "110",
+        offer: Session | bytes | None = None,
+        *,
+        number: str | None = None,
+        headers: Pairs = (),
+        **offered: Any,
+    ) -> PeerCall:
+        """Send an INVITE.
+
+        Args:
+            called: the number.
+            offer: what is offered; by default the terminal's `first_offer(**offered)`; b"" for none at all.
+            number: the caller's; by default one that no other call of this peer has.
+            headers: more of them.
+        """
+        number = number or f"139{len(self.calls):08d}"
+        call = PeerCall(self, self.ids.sip_call_id(self.address.host), number)
+        self.calls[call.sip_call_id] = call
+        if offer is None:
+            offer = call.terminal.first_offer(**offered)
+        elif isinstance(offer, bytes):
+            offer = call.terminal.given(offer) if offer else None
+        call.dial(called, offer, headers)
+        return call
+
+    def take(self, limit_s: float = 10.0) -> PeerCall:
+        """Run the world until a call comes in, and take it."""
+        if not self.world.loop.run_until(lambda: bool(self.arrived), limit_s):
+            raise AssertionError(f"no call came to {self.name} within {limit_s:g} s\n{self.world.ladder()}")
+        call = self.arrived.popleft()
+        call.expect("INVITE")
+        return call
+
+    def vanish(self) -> None:
+        """The element is gone: nothing reaches it and nothing leaves it."""
+        self.world.wire.cut.add(self.address)
+
+    def come_back(self) -> None:
+        self.world.wire.cut.discard(self.address)
+
+    def terminal(self) -> Terminal:
+        """Media for one more call; ports of its own."""
+        return Terminal(self.address.host, next(self._ports) % 50_000 + 10_000, self.ids.number(2**31))
+
+    # ---- inside ----
+
+    def _on_request(self, event: sip.RequestArrived) -> None:
+        request = event.request
+        if request.method == "INVITE":
+            call = PeerCall(self, request.call_id, request.from_.user or "")
+            self.calls[call.sip_call_id] = call
+            call.come(event)
+        else:
+            status = 200 if request.method == "OPTIONS" else 405
+            self.driver.respond(event.txn, request.respond(status, to_tag=self.ids.tag()))
+
+
+class PeerCall:
+    """One call of a peer: its dialog, and what it heard.
+
+    Attributes:
+        state: "early", "confirmed" or "ended". status: of the first INVITE's final response; 0 before.
+        number: who calls, as this peer knows it.
+        invite: the first INVITE, sent or received.
+        unread: what was heard and not yet read by `expect` or `next`.
+        acks: send the ACK of a 2xx (a script may forbid it).
+        on_reinvite: what to do with a re-INVITE that could be answered; `accept_reinvite` by default.
+        pending: the peer's re-INVITE that the script still has to answer; its transaction and request.
+        offering: our INVITE or re-INVITE is without a final response.
+        vanished: see `vanish`.
+    """
+
+    def __init__(self, peer: Peer, sip_call_id: str, number: str) -> None:
+        self.peer = peer
+        self.sip_call_id = sip_call_id
+        self.number = number
+        self.terminal = peer.terminal()
+        self.state = "early"
+        self.status = 0
+        self.invite: Request
+        self.unread: deque[Heard] = deque()
+        self.heard: list[str] = []
+        self.acks = True
+        self.on_reinvite: Callable[[PeerCall], None] = PeerCall.accept
+        self.pending: tuple[str, Request] | None = None
+        self.offering = ""
+        self.cancelled = False
+        self.vanished = False
+        self.dialog: Dialog | None = None
+        self.unacknowledged: set[str] = set()
+        self._txn = ""
+        self._early: dict[str, Dialog] = {}  # server side: by fork
+        self._early_answers: dict[str, Session] = {}  # by the tag of whoever sent them
+        self._offer: Session | None = None  # ours that is open, in `offering` or in a 2xx of ours
+        self._offer_cseq = 0
+        self._offered_in_2xx = ""
+        self._bye_waits = False
+        self._news = asyncio.Event()
+
+    # ---- reading ----
+
+    def expect(self, what: str, limit_s: float = 10.0) -> Heard:
+        """Run the world until this call hears something; it must be `what`."""
+        world = self.peer.world
+        if not world.loop.run_until(lambda: bool(self.unread), limit_s):
+            raise AssertionError(f"{self} waits for {what}, and nothing came in {limit_s:g} s\n{world.ladder(self)}")
+        heard = self.unread.popleft()
+        if heard.what != what:
+            raise AssertionError(f"{self} waits for {what}, and {heard.what} came\n{world.ladder(self)}")
+        return heard
+
+    def hears_nothing(self, for_s: float) -> None:
+        """Run the world for so long; nothing may come that was not read."""
+        world = self.peer.world
+        if world.loop.run_until(lambda: bool(self.unread), for_s):
+            raise AssertionError(f"{self} hears {self.unread[0].what}\n{world.ladder(self)}")
+
+    async def next(self, timeout_s: float) -> Heard | None:
+        """What is heard next; None after `timeout_s`. For scripts that run as tasks."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.unread:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return None
+        return self.unread.popleft()
+
+    @property
+    def settled(self) -> bool:
+        """Confirmed, and no INVITE of either side is under way."""
+        return self.state == "confirmed" and not (self.offering or self.pending or self.unacknowledged)
+
+    # ---- as the caller ----
+
+    def dial(self, called: str, offer: Session | None, headers: Pairs) -> None:
+        peer, gateway = self.peer, self.peer.gateway.remote
+        uri = f"sip:{called}@{gateway}"
+        lines = Headers(
+            [
+                ("From", f"<sip:{self.number}@{peer.address}>;tag={peer.ids.tag()}"),
+                ("To", f"<{uri}>"),
+                ("Call-ID", self.sip_call_id),
+                ("CSeq", "1 INVITE"),
+                *self._headers(),
+                *headers,
+            ]
+        )
+        if offer is not None and "content-type" not in lines:
+            lines.add("Content-Type", SDP)
+        self.invite = Request("INVITE", uri, lines, write(offer) if offer is not None else b"")
+        self._offer = offer
+        self.offering = self._txn = peer.driver.request(self.invite, peer.gateway, self._on_event)
+
+    def cancel(self, reason: str | None = None) -> None:
+        """CANCEL the first INVITE; a 200 that crosses is acknowledged and followed by BYE."""
+        self.cancelled = True
+        self.peer.driver.cancel(self._txn, reason)
+
+    # ---- as the called one ----
+
+    def come(self, event: sip.RequestArrived) -> None:
+        self.invite, self._txn = event.request, event.txn
+        self.peer.driver.adopt(event.txn, self._on_event)
+        self._hear("INVITE", event.request)
+        self.peer.on_call(self)
+
+    def ring(
+        self,
+        status: int = 180,
+        session: Session | None = None,
+        *,
+        fork: str = "",
+        media: bool = False,
+        headers: Pairs = (),
+    ) -> None:
+        """A provisional response.
+
+        Args:
+            session: the answer in it. media: let the terminal make one.
+            fork: names one of several branches that ring; each has a To tag and an answer of its own.
+        """
+        if media:
+            session = self._early_answers.get(fork) or self.terminal.answer(self._theirs())
+        if session is not None:
+            self._early_answers[fork] = session
+        self._respond_first(status, session, fork, headers)
+
+    def answer(self, session: Session | None = None, *, fork: str = "", headers: Pairs = (), **wanted: Any) -> None:
+        """200, with what the fork said before, with `session`, or with the terminal's answer(**wanted)."""
+        offer = session_of(self.invite)
+        if session is None:
+            if offer is None:
+                session = self.terminal.first_offer(**wanted)
+            else:
+                session = self._early_answers.get(fork) or self.terminal.answer(offer, **wanted)
+        self._respond_first(200, session, fork, headers)
+        if offer is None:
+            self._offer, self._offered_in_2xx = session, self._txn
+        elif session is not None:
+            self.terminal.agree(session, offer)
+
+    def refuse(self, status: int, headers: Pairs = ()) -> None:
+        """A final refusal."""
+        self._respond_first(status, None, "", headers)
+
+    # ---- in the call ----
+
+    def reinvite(self, session: Session | None = None, *, offerless: bool = False, **change: Any) -> None:
+        """Send a re-INVITE with a description, or with the terminal's change(**change), or with none."""
+        assert self.dialog is not None
+        if not offerless and session is None:
+            session = self.terminal.change(**change)
+        body, kind = (write(session), SDP) if session is not None else (b"", None)
+        request = self.dialog.request("INVITE", headers=self._headers(), body=body, content_type=kind)
+        self._offer, self._offer_cseq = session, request.cseq[0]
+        self.offering = self.peer.driver.request(request, self._way(), self._on_event)
+
+    def withdraw(self) -> None:
+        """CANCEL our re-INVITE."""
+        if self.offering:
+            self.peer.driver.cancel(self.offering)
+
+    def accept(self, session: Session | None = None, **wanted: Any) -> None:
+        """Answer the pending re-INVITE with 200."""
+        if self.pending is None:
+            return
+        (txn, request), self.pending = self.pending, None
+        offer = session_of(request)
+        if offer is None:
+            assert self.terminal.ours is not None
+            session = session or self.terminal.change()
+            self._offer, self._offered_in_2xx = session, txn
+        else:
+            session = session or self.terminal.answer(offer, **wanted)
+            self.terminal.agree(session, offer)
+        self.unacknowledged.add(txn)
+        response = request.respond(200, headers=self._headers(), body=write(session), content_type=SDP)
+        self.peer.driver.respond(txn, response)
+
+    def decline(self, status: int, headers: Pairs = ()) -> None:
+        """Refuse the pending re-INVITE."""
+        if self.pending is None:
+            return
+        (txn, request), self.pending = self.pending, None
+        self.peer.driver.respond(txn, request.respond(status, headers=headers))
+
+    def request(self, method: str, headers: Pairs = (), body: bytes = b"", content_type: str | None = None) -> None:
+        """Any other request in the dialog; its answer is heard as "200 INFO"."""
+        assert self.dialog is not None
+        request = self.dialog.request(method, headers=headers, body=body, content_type=content_type)
+        self.peer.driver.request(request, self._way(), partial(self._on_answer, method))
+
+    def bye(self, headers: Pairs = ()) -> None:
+        """Hang up. Who answered the call waits for the ACK first (RFC 3261 §15)."""
+        if self.state != "confirmed":
+            return
+        if self.unacknowledged and self._txn in self.unacknowledged:
+            self._bye_waits = True
+            return
+        self._end()
+        self.request("BYE", headers)
+
+    def vanish(self) -> None:
+        """This call's peer is gone without a word: nothing of it is heard any more, and it hears nothing."""
+        self.vanished = True
+        self.peer.world.wire.silenced.add(self.sip_call_id)
+        self.decline(408)  # nobody hears these; the peer's own transactions end by them
+        self.refuse(408)
+        self.peer.driver.cancel(self.offering)
+        self._end()
+        self._hear("vanished")
+
+    # ---- events ----
+
+    def _on_event(self, event: sip.SipEvent) -> None:
+        if self.vanished:
+            return
+        match event:
+            case sip.ResponseArrived():
+                self._on_response(event)
+            case sip.RequestFailed():
+                self._on_failure(event)
+            case sip.RequestArrived():
+                self._on_request(event)
+            case sip.Cancelled():
+                self._on_cancel(event)
+            case sip.Acknowledged():
+                self._on_ack(event)
+            case sip.AckMissing():
+                self.unacknowledged.discard(event.txn)
+                self._hear("no ACK")
+                self._bye_waits = False
+                self.bye()
+
+    def _on_response(self, event: sip.ResponseArrived) -> None:
+        response, first = event.response, event.txn == self._txn
+        if response.status == 100:
+            return
+        if first:
+            self._on_first_response(response)
+        elif event.txn == self.offering and response.status >= 200:
+            self._on_offer_response(response)
+
+    def _on_first_response(self, response: Response) -> None:
+        session = session_of(response)
+        if response.status < 200:
+            tag = response.to_tag
+            if tag and self._offer is not None and session is not None:
+                self._early_answers.setdefault(tag, session)
+            if tag and tag not in self._early:
+                self._early[tag] = Dialog.as_uac(self.invite, response)
+                self.peer.driver.register(self._early[tag].id, self._on_event)
+        elif response.status < 300:
+            self._on_success(response, session)
+            if self.state == "ended":
+                return
+        else:
+            self.offering, self.status = "", response.status
+            self._end()
+        self._hear(str(response.status), response, session)
+
+    def _on_success(self, response: Response, session: Session | None) -> None:
+        dialog = Dialog.as_uac(self.invite, response)
+        first = not self.status
+        if first:
+            self.offering, self.status = "", response.status
+            self._confirm(dialog)
+        ack = dialog.ack(self.invite.cseq[0])
+        if self.acks:
+            self.peer.driver.acknowledge(self._txn, ack, self._way(dialog))
+        if not first or self.cancelled:  # a second branch, or it crossed our CANCEL (RFC 3261 §13.2.2.4, §9.1)
+            if first:
+                self._end()
+            bye = dialog.request("BYE")
+            self.peer.driver.request(bye, self._way(dialog), lambda event: None)
+            return
+        session = self._early_answers.get(response.to_tag or "") or session
+        if self._offer is not None and session is not None:
+            self.terminal.agree(self._offer, session)
+
+    def _on_offer_response(self, response: Response) -> None:
+        self.offering = ""
+        session = session_of(response)
+        assert self.dialog is not None
+        if response.status < 300:
+            self.dialog.refresh(response)
+            answer = None
+            if self._offer is None and session is not None:  # ours had none: theirs is the offer, the ACK answers
+                answer = self.terminal.answer(session)
+                self.terminal.agree(answer, session)
+            elif self._offer is not None and session is not None:
+                self.terminal.agree(self._offer, session)
+            body, kind = (write(answer), SDP) if answer else (b"", None)
+            ack = self.dialog.ack(self._offer_cseq, body=body, content_type=kind)
+            self.peer.driver.acknowledge(response_key(response), ack, self._way())
+        elif response.status in (408, 481):
+            self._end()
+        self._hear(f"{response.status} re-INVITE", response, session)
+
+    def _on_failure(self, event: sip.RequestFailed) -> None:
+        if event.txn == self._txn:
+            self.offering, self.status = "", event.status
+            self._end()
+        elif event.txn == self.offering:
+            self.offering = ""
+            if event.status == 408:
+                self.bye()
+        self._hear(f"failed {event.status}")
+
+    def _on_answer(self, method: str, event: sip.SipEvent) -> None:
+        if isinstance(event, sip.ResponseArrived) and event.response.status >= 200:
+            self._hear(f"{event.response.status} {method}", event.response)
+        elif isinstance(event, sip.RequestFailed):
+            self._hear(f"failed {event.status} {method}")
+
+    def _on_request(self, event: sip.RequestArrived) -> None:
+        request, driver = event.request, self.peer.driver
+        dialog = self.dialog or next(iter(self._early.values()))
+        try:
+            dialog.receive(request)
+        except PeerError as error:
+            driver.respond(event.txn, request.respond(error.status))
+            return
+        match request.method:
+            case "INVITE" if self.offering or self._offered_in_2xx:
+                driver.respond(event.txn, request.respond(491))
+                self._hear("glare", request)
+            case "INVITE" if self.pending:
+                driver.respond(event.txn, request.respond(500, headers=[("Retry-After", "1")]))
+            case "INVITE":
+                self.pending = (event.txn, request)
+                driver.adopt(event.txn, self._on_event)
+                self._hear("INVITE", request, session_of(request))
+                self.on_reinvite(self)
+            case "BYE":
+                driver.respond(event.txn, request.respond(200))
+                if self.pending:
+                    self.decline(487)
+                self._end()
+                self._hear("BYE", request)
+            case method:
+                driver.respond(event.txn, request.respond(200))
+                self._hear(method, request)
+
+    def _on_cancel(self, event: sip.Cancelled) -> None:
+        if event.txn == self._txn and self.state == "early":
+            self._respond_first(487, None, "", ())
+        elif self.pending and event.txn == self.pending[0]:
+            self.decline(487)
+        self._hear("CANCEL", event.request)
+
+    def _on_ack(self, event: sip.Acknowledged) -> None:
+        self.unacknowledged.discard(event.txn)
+        session = session_of(event.request)
+        if self._offered_in_2xx == event.txn:
+            self._offered_in_2xx = ""
+            if session is not None and self._offer is not None:
+                self.terminal.agree(self._offer, session)
+        if event.txn == self._txn or session is not None:
+            self._hear("ACK", event.request, session)
+        if self._bye_waits:
+            self._bye_waits = False
+            self.bye()
+
+    # ---- inside ----
+
+    def _hear(self, what: str, message: Message | None = None, session: Session | None = None) -> None:
+        self.heard.append(what)
+        self.unread.append(Heard(what, message, session))
+        self._news.set()
+
+    def _theirs(self) -> Session:
+        offer = session_of(self.invite)
+        assert offer is not None
+        return offer
+
+    def _respond_first(self, status: int, session: Session | None, fork: str, headers: Pairs) -> None:
+        if self.state != "early":
+            return
+        dialog = self._early.get(fork)
+        if dialog is None:
+            dialog = self._early[fork] = Dialog.as_uas(self.invite, self.peer.ids.tag())
+            self.peer.driver.register(dialog.id, self._on_event)
+        if status >= 200:
+            self.status = status
+        if 200 <= status < 300:
+            self.unacknowledged.add(self._txn)
+            self._confirm(dialog)
+        elif status >= 300:
+            self._end()
+        body, kind = (write(session), SDP) if session is not None else (b"", None)
+        lines = [*self._headers(), *headers]
+        response = self.invite.respond(status, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind)
+        self.peer.driver.respond(self._txn, response)
+
+    def _confirm(self, dialog: Dialog) -> None:
+        self.state = "confirmed"
+        self._forget_early()
+        self.dialog = dialog
+        self.peer.driver.register(dialog.id, self._on_event)
+
+    def _end(self) -> None:
+        self.state = "ended"
+        self._forget_early()
+        if self.dialog is not None:
+            self.peer.driver.unregister(self.dialog.id)
+
+    def _forget_early(self) -> None:
+        for dialog in self._early.values():
+            self.peer.driver.unregister(dialog.id)
+
+    def _way(self, dialog: Dialog | None = None) -> Flow:
+        dialog = dialog or self.dialog
+        assert dialog is not None
+        return self.peer.driver.locate("net", dialog.next_hop) or self.peer.gateway
+
+    def _headers(self) -> list[tuple[str, str]]:
+        allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        return [("Contact", f"<sip:{self.peer.name}@{self.peer.address}>"), ("Allow", allow)]
+
+    def __str__(self) -> str:
+        return f"{self.peer.name}'s call of {self.number}"
+
+
+def session_of(message: Message) -> Session | None:
+    """The description in a message."""
+    body = find_part(message, SDP)
+    return parse(body) if body else None
+
+
+__all__ = ["Heard", "Peer", "PeerCall", "session_of"]

@@ -1,0 +1,297 @@
+"""The whole world of one run: the gateway's SIP and calls, its neighbours, the wire between them, and time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from ipaddress import ip_network
+from types import TracebackType
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from splitter.calls.call import Call, Services
+from splitter.calls.registry import Calls
+from splitter.calls.routing import Routing
+from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.calls.settings import Peer as Source
+from splitter.calls.view import CallView
+from splitter.core.ids import IdSource
+from splitter.core.net import Address
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.timers import Timers
+from splitter.telemetry.ladder import draw
+from splitter.telemetry.trace import Recorder, TraceEvent
+from splitter.transport.counters import PlainCounters
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Listener, Network, TransportSettings
+from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
+from tests.world.media import FakeEngine
+from tests.world.monitor import Monitor
+from tests.world.peer import Peer, PeerCall
+from tests.world.voice import voice_faults
+from tests.world.wire import FAIR, Weather, Wire, WireSockets, label
+
+_HOSTS = {"access": "10.1.0.1", "core": "10.2.0.1", "desks": "10.3.0.1"}
+SBC, PBX, PBX2 = Address("10.1.0.5", 5060), Address("10.2.0.5", 5060), Address("10.2.0.6", 5060)
+DESK = Address("10.3.0.5", 5060)
+
+
+class World:
+    """A gateway among its neighbours, in virtual time. A context manager; see the package for an example.
+
+    Args:
+        seed: of everything random. The same seed and script give the same run.
+        weather: what the network does to datagrams.
+        settings: of calls.
+        trunk: fields of `Trunk` to set otherwise, for every trunk.
+        logs: let log lines through, instead of keeping them in `logs`.
+
+    Attributes:
+        sbc: the neighbour that brings callers. pbx, pbx2: the centre, and the one behind it when it fails (the number
+            "110" goes to both in this order, "12345" to pbx alone). desk: agents' seats.
+        calls, engine, driver, recorder: the gateway's parts.
+        wire, loop, clock: the network and time.
+        traces: the trace of each call by its id. views: what the store was told of each call, the last one.
+        logs: what was logged. monitor: what it saw that is illegal.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        weather: Weather = FAIR,
+        *,
+        settings: CallSettings | None = None,
+        trunk: dict[str, Any] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.rng = random.Random(f"{seed} world")
+        self.loop = VirtualLoop()
+        self.clock = VirtualClock(self.loop)
+        self.wire = Wire(self.loop, random.Random(f"{seed} wire"), weather)
+        self.traces: dict[str, list[TraceEvent]] = defaultdict(list)
+        self.views: dict[str, CallView] = {}
+        self.logs: list[Any] = []
+        self._stack = ExitStack()
+        self._build(settings or CallSettings(), trunk or {})
+        self.sbc = Peer(self, "sbc", SBC, Address(_HOSTS["access"], 5060))
+        self.pbx = Peer(self, "pbx", PBX, Address(_HOSTS["core"], 5060))
+        self.pbx2 = Peer(self, "pbx2", PBX2, Address(_HOSTS["core"], 5060))
+        self.desk = Peer(self, "desk", DESK, Address(_HOSTS["desks"], 5060))
+        self.peers = (self.sbc, self.pbx, self.pbx2, self.desk)
+
+    def _build(self, settings: CallSettings, trunk: dict[str, Any]) -> None:
+        networks = {name: Network(name, (Listener("udp", Address(host, 5060)),), host) for name, host in _HOSTS.items()}
+        self.monitor = Monitor(frozenset(Address(host, 5060) for host in _HOSTS.values()))
+        self.wire.watchers.append(self.monitor.watch)
+        self.engine = FakeEngine(networks)
+        self.recorder = Recorder(self, self.clock)
+        self.calls = Calls()
+        ids = IdSource(random.Random(f"{self.seed} gateway"))
+        self.driver = Driver(
+            Endpoint(Timers(), ids, settings.name),
+            networks,
+            TransportSettings(),
+            self.clock,
+            self.calls.on_request,
+            self.recorder,
+            source_ok=self.calls.source_ok,
+            counters=PlainCounters(),
+            sockets=partial(WireSockets, self.wire),
+        )
+        self.trunks = {
+            trunk.name: trunk
+            for trunk in (
+                replace(one, **trunk)
+                for one in (
+                    Trunk("sbc", Role.ACCESS, "access", _from(SBC), trusted=True),
+                    Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),
+                    Trunk("pbx2", Role.CENTRE, "core", _from(PBX2), address=PBX2, trusted=True),
+                    Trunk("desk", Role.SEAT, "desks", _from(DESK)),
+                )
+            )
+        }
+        routes = [Route(re.compile("110"), ("pbx", "pbx2")), Route(re.compile("12345"), ("pbx",))]
+        self.calls.attach(
+            Services(
+                driver=self.driver,
+                engine=self.engine,
+                recorder=self.recorder,
+                clock=self.clock,
+                ids=ids,
+                routing=Routing(self.trunks, routes),
+                settings=settings,
+                changed=self._changed,
+            )
+        )
+
+    # ---- life ----
+
+    def __enter__(self) -> World:
+        self.logs = self._stack.enter_context(capture_logs())
+        for driver in (self.driver, *(peer.driver for peer in self.peers)):
+            self.loop.run_until_complete(driver.start())
+        self.loop.enter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.leave()
+        self.loop.run_until(lambda: not asyncio.all_tasks(self.loop), 10)
+        self.loop.close()
+
+    # ---- time ----
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self.loop.time()
+
+    def run(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.loop.run_until(lambda: False, seconds)
+
+    def run_until(self, condition: Any, limit_s: float = 60.0) -> None:
+        """Let things happen until `condition()` holds.
+
+        Raises:
+            AssertionError: it does not within `limit_s`.
+        """
+        if not self.loop.run_until(condition, limit_s):
+            raise AssertionError(f"it did not happen within {limit_s:g} s\n{self.ladder()}")
+
+    def settle(self, limit_s: float = 120.0) -> None:
+        """Let every transaction run out (64*T1 and more), and see that nothing is left and nothing was wrong.
+
+        Raises:
+            AssertionError: with all that was found, and the ladders.
+        """
+        self.loop.run_until(lambda: not self.leftovers(), limit_s)
+        found = [*self.leftovers(), *self.faults()]
+        if found:
+            raise AssertionError("\n".join([*found, self.ladder()]))
+
+    # ---- judging ----
+
+    def voice_faults(self, caller: PeerCall) -> list[str]:
+        """Why voice between this caller and its centre is not connected; nothing where it is."""
+        call = self.call_of(caller)
+        centre = self.centre_of(caller)
+        if call is None or centre is None:
+            return ["there is no call" if call is None else "no centre has it"]
+        return voice_faults(caller, centre, self.engine.relay_of(call.call_id))
+
+    def call_of(self, peer_call: PeerCall) -> Call | None:
+        """The gateway's live call that a peer's call belongs to."""
+        for call in self.calls._calls.values():
+            legs = (call.caller, call.centre, *call.seats.values())
+            if any(leg is not None and leg.sip_call_id == peer_call.sip_call_id for leg in legs):
+                return call
+        return None
+
+    def centre_of(self, caller: PeerCall) -> PeerCall | None:
+        """The centre's side of a caller's live call."""
+        call = self.call_of(caller)
+        if call is None or call.centre is None:
+            return None
+        name = call.centre.sip_call_id
+        return next((peer.calls[name] for peer in (self.pbx, self.pbx2) if name in peer.calls), None)
+
+    def leftovers(self) -> list[str]:
+        """What the gateway still holds."""
+        held = {
+            "calls": len(self.calls),
+            "call tasks": self.calls.tasks,
+            "short codes": len(self.calls._short_codes),
+            "relays": len(self.engine.relays),
+            "rooms": len(self.engine.rooms),
+            "media ports": self.engine.ports,
+            **self.driver.sizes(),
+            **{f"transactions of {peer.name}": len(peer.driver._endpoint) for peer in self.peers},
+        }
+        return [f"left behind: {count} {what}" for what, count in held.items() if count]
+
+    def faults(self) -> list[str]:
+        """What must never happen, whatever the peers do."""
+        found = [f"uncaught: {fault}" for fault in self.loop.faults]
+        found += [f"logged: {line}" for line in self.logs if line["log_level"] in ("error", "critical")]
+        for faults in self.monitor.faults.values():
+            found += [f"illegal: {fault}" for fault in faults]
+        for call_id, events in self.traces.items():
+            ends = [event.text for event in events if event.kind == "state" and event.text.startswith("ended: ")]
+            alive = any(call.call_id == call_id for call in self.calls._calls.values())
+            if not alive and len(ends) != 1:
+                found.append(f"the trace of {call_id} has {len(ends)} ends")
+            elif not alive and ends[0] == "ended: ":
+                found.append(f"the trace of {call_id} does not say why it ended")
+        return found
+
+    # ---- seeing ----
+
+    def trace_of(self, peer_call: PeerCall) -> list[TraceEvent]:
+        """The gateway's trace of the call that this peer's call belongs to, and what the wire lost of it."""
+        for events in self.traces.values():
+            if any(event.kind == "message" and _call_id(event) == peer_call.sip_call_id for event in events):
+                return self._with_fates(events)
+        return []
+
+    def ladder(self, peer_call: PeerCall | None = None) -> str:
+        """What was said, as a ladder: of one call, or of all."""
+        if peer_call is None:
+            return "\n".join(draw(self._with_fates(events), 200) for events in self.traces.values())
+        events = self.trace_of(peer_call)
+        return draw(events, 200) if events else self._plain(peer_call)
+
+    def forget(self, *calls: PeerCall) -> None:
+        """Drop what is remembered of calls that are over and were found to be in order."""
+        ids = {call.sip_call_id for call in calls}
+        for call_id, events in tuple(self.traces.items()):
+            if any(event.kind == "message" and _call_id(event) in ids for event in events):
+                del self.traces[call_id]
+                self.views.pop(call_id, None)
+        for sip_call_id in ids:
+            self.wire.forget(sip_call_id)
+            self.monitor.forget(sip_call_id)
+
+    def write(self, event: TraceEvent) -> None:
+        """The recorder's sink."""
+        self.traces[event.call_id].append(event)
+
+    # ---- inside ----
+
+    def _changed(self, view: CallView) -> None:
+        self.views[view.call_id] = view
+
+    def _with_fates(self, events: list[TraceEvent]) -> list[TraceEvent]:
+        """The trace, with a note for each datagram that did not simply arrive."""
+        legs = {_call_id(event): event.leg for event in events if event.kind == "message"}
+        notes = [
+            TraceEvent(events[0].call_id, EPOCH + sent.at, leg, "note", "", "", f"{label(sent.message)}: {sent.fate}")
+            for sip_call_id, leg in legs.items()
+            for sent in self.wire.sent.get(sip_call_id, ())
+            if sent.fate
+        ]
+        return sorted([*events, *notes], key=lambda event: event.at)
+
+    def _plain(self, call: PeerCall) -> str:
+        lines = [f"{call} is not in any trace of the gateway"]
+        for sent in self.wire.sent.get(call.sip_call_id, ()):
+            lines.append(f"{sent.at:10.3f}  {sent.source} → {sent.target}  {label(sent.message)}  {sent.fate}")
+        return "\n".join(lines)
+
+
+def _from(address: Address) -> tuple[Source, ...]:
+    return (Source(ip_network(address.host), address.port),)
+
+
+def _call_id(event: TraceEvent) -> str:
+    """The Call-ID of a message event, read plainly: these may be thousands."""
+    start = event.data.find(b"\r\nCall-ID:")
+    return event.data[start + 10 : event.data.find(b"\r\n", start + 2)].strip().decode()
