@@ -14,7 +14,7 @@ from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.identity import Destination, centre_invite
 from splitter.calls.incoming import IncomingLeg
-from splitter.calls.leg import Leg, LegContext
+from splitter.calls.leg import Leg, LegContext, Pairs
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Trunk
@@ -63,7 +63,7 @@ class Call:
         self.short_code = short_code
         self.state = "routing"
         self._inbox: asyncio.Queue[CallEvent] = asyncio.Queue()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, tuple[TimeUp, asyncio.TimerHandle]] = {}
         settings = services.settings
         self.context = LegContext(services.driver, services.ids, self.post, settings.name)
         self.caller = IncomingLeg(self.context, "caller", trunk, event)
@@ -94,16 +94,24 @@ class Call:
 
     async def next(self) -> CallEvent:
         """The next event; the one place where a flow waits."""
-        return await self._inbox.get()
+        while True:
+            event = await self._inbox.get()
+            if not isinstance(event, TimeUp):
+                return event
+            if event is self._timers.get(event.what, (None,))[0]:  # else it rang, and was stopped while it waited here
+                del self._timers[event.what]
+                return event
 
     def after(self, delay_s: float, what: str) -> None:
         """Post TimeUp(what) in `delay_s` seconds; a timer of the same name is replaced."""
         self.stop_timer(what)
-        self._timers[what] = asyncio.get_running_loop().call_later(delay_s, self._ring, what)
+        event = TimeUp(what)
+        self._timers[what] = (event, asyncio.get_running_loop().call_later(delay_s, self.post, event))
 
     def stop_timer(self, what: str) -> None:
+        """Take a timer back; harmless where it is not set."""
         if timer := self._timers.pop(what, None):
-            timer.cancel()
+            timer[1].cancel()
 
     def hang_up(self, reason: str) -> None:
         """Ask the flow to end the call."""
@@ -132,9 +140,9 @@ class Call:
         self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
         return leg
 
-    def origin(self, network: str) -> Origin:
-        """A fresh o= line for a leg in a network (RFC 8866 §5.2)."""
-        host = self.services.driver.contact(network, "udp").host
+    def origin(self, network: str, transport: str) -> Origin:
+        """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""
+        host = self.services.driver.contact(network, transport).host
         return Origin.of(host, self.services.ids.number(2**31))
 
     # ---- what is known of it ----
@@ -154,17 +162,23 @@ class Call:
         if not self.end_reason:
             self.end_reason, self.end_status = reason, status
 
-    def abandon(self) -> None:
-        """End whatever dialogs are left; for a flow that failed."""
+    def end_dialogs(self, headers: Pairs = ()) -> None:
+        """End whatever dialogs are left.
+
+        Args:
+            headers: for the BYE to the caller and the centre.
+        """
         self.caller.refuse(500)
+        self.caller.bye(headers)
         if self.centre is not None:
             self.centre.cancel()
-        for leg in (self.caller, self.centre, *self.seats.values()):
-            if leg is not None:
-                leg.bye()
+            self.centre.bye(headers)
+        for seat in self.seats.values():
+            seat.bye()
 
     async def release(self) -> None:
         """Give back everything; the end of every call, whatever came before."""
+        self.end_dialogs()
         while not self._inbox.empty():
             if isinstance(late := self._inbox.get_nowait(), SeatArrived):
                 late.leg.refuse(480, "the call is over")
@@ -210,10 +224,6 @@ class Call:
 
     def _note_video(self, leg: str, text: str) -> None:
         self.note(text, leg, "media")
-
-    def _ring(self, what: str) -> None:
-        self._timers.pop(what, None)
-        self.post(TimeUp(what))
 
 
 def _leg_view(leg: Leg) -> LegView:

@@ -164,7 +164,6 @@ class Calls:
         except Exception:
             log.exception("the call failed", call_id=call.call_id)
             call.conclude("a fault in the gateway; see the log", 500)
-            call.abandon()
         finally:
             del self._calls[call.call_id]
             self._short_codes.discard(call.short_code)

@@ -19,7 +19,7 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave
-from splitter.calls.leg import plain_headers
+from splitter.calls.leg import Pairs, plain_headers
 from splitter.core.errors import MediaError
 from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
 
@@ -75,19 +75,14 @@ class Conversation:
             return
         # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
         carried = list(plain_headers(event.request, "Reason", "User-to-User").items())
-        other = call.centre if leg is call.caller else call.caller
-        if other is not None:
-            other.bye(carried)
-        self._end(f"the {leg.name} hung up")
+        self._end(f"the {leg.name} hung up", carried)
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, carried: Pairs = ()) -> None:
         call = self._call
         self._over = True
         call.conclude(reason, 200)
         call.note(reason, kind="state")
-        for leg in (call.caller, call.centre, *call.seats.values()):
-            if leg is not None:
-                leg.bye()
+        call.end_dialogs(carried)
 
     async def _on_ack_missing(self, event: AckMissing) -> None:
         """RFC 3261 §13.3.1.4 would end the session; where voice flows that would harm a call that works."""

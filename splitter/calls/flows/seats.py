@@ -22,7 +22,7 @@ async def join(call: Call, event: SeatArrived) -> None:
         leg.refuse(503, "no media resources for video", [("Retry-After", "5")])
         return
     try:
-        answer, index = video_answer(call, leg, event.session, call.origin(leg.flow.network))
+        answer, index = video_answer(call, leg, event.session, call.origin(leg.flow.network, leg.flow.transport))
     except PeerError as error:
         await call.video.remove(leg.name)
         leg.refuse(error.status, error.reason)

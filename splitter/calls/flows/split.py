@@ -115,8 +115,7 @@ class Setup:
         self.offer = offer
         self.destinations = destinations
         self.media_moved = False
-        self._caller_origin = call.origin(call.caller.flow.network)
-        self._centre_origin = call.origin(destinations[0][0].network)
+        self._caller_origin = call.origin(call.caller.flow.network, call.caller.flow.transport)
         self._video_line: Media | None = None
         self._video_decided = False
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
@@ -135,7 +134,8 @@ class Setup:
             networks = (call.caller.flow.network, trunk.network)
             if networks != call.audio.networks:
                 await call.audio.move(networks)
-            offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), self._centre_origin)
+            origin = call.origin(trunk.network, trunk.transport)
+            offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
             local = call.services.driver.contact(trunk.network, trunk.transport)
             leg = call.dial(Destination(trunk, number, local), offer)
         except MediaError as error:
