@@ -19,7 +19,7 @@ from splitter.sip.uri import NameAddr
 _APPLICATION = ("User-to-User",)
 _CARRIED = ("History-Info", "Diversion", *_APPLICATION)
 # Who the caller is, by the word of the network: only between trunks that are trusted (RFC 3325 §5, RFC 3323).
-_WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
+WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
 # RFC 3261 §25.1, user: what may stand there as it is; all else is escaped, or a number could smuggle in headers.
 _USER = "-_.!~*'()&=+$,;?/"
 _NO_SESSION = "0" * 32  # RFC 7989 §6: the null UUID stands for the half that is not known yet
@@ -95,7 +95,7 @@ def session_uuid(request: Request, ids: IdSource) -> str:
 def _passed_on(request: Request, within_trust: bool) -> tuple[str, ...]:
     """The caller's headers that the centre gets too; History-Info and Diversion may name a caller who hides."""
     if within_trust:
-        return (*_CARRIED, *_WITHIN_TRUST)
+        return (*_CARRIED, *WITHIN_TRUST)
     return _APPLICATION if wants_privacy(request) else _CARRIED
 
 

@@ -16,12 +16,17 @@ class IncomingLeg(Leg):
     """The caller's leg, or a seat's: we are the server of its INVITE.
 
     Raises PeerError on construction if the INVITE cannot make a dialog.
+
+    Attributes:
+        cancelled: the peer gave up before it was answered; Cancelled is in the inbox or was read.
+        early_sessions: what provisional responses said, by branch.
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, event: sip.RequestArrived) -> None:
         super().__init__(context, name, trunk, event.flow, event.request.call_id)
         self.request: Request = event.request
         self._txn: str = event.txn
+        self.cancelled = False
         self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
         self.early_sessions: dict[str, Session] = {}
         self.note_abilities(event.request)
@@ -56,17 +61,21 @@ class IncomingLeg(Leg):
 
     def receive(self, event: sip.SipEvent) -> None:
         if isinstance(event, sip.Cancelled) and event.txn == self._txn:
-            if self.state == "early":
-                self._post(Cancelled(self, event.request))
+            self._give_up(event.request)
             return
         super().receive(event)
 
     def _on_bye(self, request: Request) -> None:
         # BYE in an early dialog (RFC 3261 §15) means what CANCEL means.
         if self.state == "early":
-            self._post(Cancelled(self, request))
+            self._give_up(request)
         else:
             super()._on_bye(request)
+
+    def _give_up(self, request: Request) -> None:
+        if self.state == "early" and not self.cancelled:
+            self.cancelled = True
+            self._post(Cancelled(self, request))
 
     def _early_dialog(self, branch: str) -> Dialog:
         dialog = self._early.get(branch)

@@ -1,4 +1,4 @@
-"""A leg: one dialog of a call and the rules inside it (RFC 3261 §12–§15). No I/O of its own: the driver has that.
+"""A leg: one dialog of a call and the rules inside it (RFC 3261 §12–§15, RFC 3311). No I/O of its own: the driver has it.
 
 A leg turns what the transaction layer says into the events of `calls.events` and posts them to its call. Methods that
 begin or end the dialog differ by side and stand in `incoming` and `outgoing`.
@@ -6,56 +6,83 @@ begin or end the dialog differ by side and stand in `incoming` and `outgoing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from splitter.calls.events import (
-    AckMissing,
     Acknowledged,
+    AckMissing,
     Ended,
     KeyFrameAsked,
     LegEvent,
-    OfferAccepted,
     Offered,
+    OfferAccepted,
     OfferRefused,
     OfferWithdrawn,
+    Refreshed,
+)
+from splitter.calls.leg_timer import LegTimer
+from splitter.calls.messages import (
+    ALLOW,
+    EXTENSIONS,
+    FAST_UPDATE,
+    KEY_FRAME_BODY,
+    SDP,
+    SUPPORTED,
+    Pairs,
+    Refusal,
+    has_session,
+    headers_of,
+    refuse_unknown_extensions,
+    session_of,
+    warning,
 )
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
-from splitter.sdp.parse import parse
 from splitter.sdp.write import write
 from splitter.sip import events as sip
+from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
-from splitter.sip.headers import Headers
 from splitter.sip.message import Message, Request, Response
-from splitter.sip.multipart import find_part
+from splitter.sip.session_timer import TimerSettings
 from splitter.transport.driver import Driver
 
-SDP = "application/sdp"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
-FAST_UPDATE = "application/media_control+xml"  # RFC 5168
-KEY_FRAME_BODY = (
-    b'<?xml version="1.0" encoding="utf-8"?>\r\n'
-    b"<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>\r\n"
-)
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
-
-Pairs = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class LegContext:
-    """What every leg of a call shares."""
+    """What every leg of a call shares.
+
+    Attributes:
+        after, stop_timer: set and stop a named alarm of the call; it comes back as TimeUp.
+    """
 
     driver: Driver
     ids: IdSource
     post: Callable[[LegEvent], None]
     server: str
+    timers: TimerSettings
+    after: Callable[[float, str], None]
+    stop_timer: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _OwnOffer:
+    """An offer of ours that is open, and the INVITE or 2xx that carries it.
+
+    `answered`: the answer came in a reliable provisional response; only the transaction goes on.
+    """
+
+    txn: str
+    cseq: int = 0
+    in_2xx: bool = False
+    answered: bool = False
 
 
 class Leg:
@@ -67,6 +94,7 @@ class Leg:
         local, remote: the session descriptions in force, ours and the peer's.
         sent: the last description we sent, a refused one included: the next one follows its o= version.
         allows: methods of the peer's Allow; empty while unknown.
+        timer: the leg's session timer.
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
@@ -79,13 +107,14 @@ class Leg:
         self.remote: Session | None = None
         self.sent: Session | None = None
         self.allows: frozenset[str] = frozenset()
+        self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
         self._context = context
         self._driver = context.driver
         self._dialog: Dialog | None = None
-        self._offering: str | None = None  # our re-INVITE in progress, or our 2xx whose ACK must bring the answer
-        self._offering_cseq = 0
-        self._offers: dict[str, Request] = {}  # the peer's re-INVITEs without a final response of ours
+        self._own: _OwnOffer | None = None
+        self._offers: dict[str, Request] = {}  # the peer's INVITEs and UPDATEs with SDP, without a final response of ours
         self._unacknowledged: set[str] = set()
+        self._receiver = reliable.ReliableReceiver()
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK
 
     # ---- what a flow may ask ----
@@ -93,23 +122,25 @@ class Leg:
     @property
     def settled(self) -> bool:
         """No INVITE of either side is in progress: a re-INVITE may be sent (RFC 3261 §14.1)."""
-        return not (self.state != "confirmed" or self._offering or self._offers or self._unacknowledged)
+        return not (self.state != "confirmed" or self._own or self._offers or self._unacknowledged)
 
     def offer(self, session: Session) -> None:
         """Send a re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
         assert self._dialog is not None
-        request = self._dialog.request("INVITE", headers=self._headers(), body=write(session), content_type=SDP)
-        self._offering_cseq = request.cseq[0]
+        lines = [*self._headers(), *self.timer.request_headers()]
+        request = self._dialog.request("INVITE", headers=lines, body=write(session), content_type=SDP)
         self.sent = session
-        self._offering = self._driver.request(request, self._way(), self.receive)
+        self._receiver = reliable.ReliableReceiver()
+        self._own = _OwnOffer("", request.cseq[0])
+        self._own.txn = self._driver.request(request, self._way(), self.receive)
 
     def withdraw_offer(self) -> None:
         """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
-        if self._offering is not None:
-            self._driver.cancel(self._offering)
+        if self._own is not None and not self._own.in_2xx:
+            self._driver.cancel(self._own.txn)
 
     def answer(self, txn: str, session: Session) -> bool:
-        """Accept a re-INVITE; `session` is the answer, or the offer where the re-INVITE had none.
+        """Accept a re-INVITE or UPDATE; `session` is the answer, or the offer where the re-INVITE had none.
 
         Returns: False where nobody waits for it any more: the peer cancelled it or hung up meanwhile.
         """
@@ -117,25 +148,38 @@ class Leg:
         if request is None:
             return False
         self.local = self.sent = session
-        self._unacknowledged.add(txn)
-        if not _has_session(request):
-            self._offering = txn
-        response = request.respond(200, headers=self._headers(), body=write(session), content_type=SDP)
-        self._driver.respond(txn, response)
+        if request.method == "INVITE":
+            self._unacknowledged.add(txn)
+            if not has_session(request):
+                self._own = _OwnOffer(txn, in_2xx=True)
+        lines = [*self._headers(), *self._take_timer(request)]
+        self._driver.respond(txn, request.respond(200, headers=lines, body=write(session), content_type=SDP))
         return True
 
     def decline(self, txn: str, status: int, reason: str = "", headers: Pairs = ()) -> None:
-        """Refuse a re-INVITE; the session stands as it was."""
+        """Refuse a re-INVITE or UPDATE; the session stands as it was."""
         request = self._offers.pop(txn, None)
         if request is not None:
-            self._driver.respond(txn, request.respond(status, headers=[*self._warning(status, reason), *headers]))
+            lines = [*self._warning(status, reason), *headers]
+            self._driver.respond(txn, request.respond(status, headers=lines))
+
+    def refresh(self) -> bool:
+        """Refresh the session by an UPDATE without SDP (RFC 4028 §7.4); ends in Refreshed or OfferRefused.
+
+        Returns: False where the peer does not allow UPDATE: a re-INVITE must do.
+        """
+        if self._dialog is None or "UPDATE" not in self.allows:
+            return False
+        request = self._dialog.request("UPDATE", headers=[*self._headers(), *self.timer.request_headers()])
+        self._driver.request(request, self._way(), self._on_refresh)
+        return True
 
     def ask_key_frame(self) -> bool:
         """Ask for a key frame by INFO (RFC 5168); False where the peer does not allow INFO."""
         if self.state != "confirmed" or self._dialog is None or (self.allows and "INFO" not in self.allows):
             return False
         request = self._dialog.request("INFO", body=KEY_FRAME_BODY, content_type=FAST_UPDATE)
-        self._driver.request(request, self._way(), lambda event: None)
+        self._driver.request(request, self._way(), _ignore)
         return True
 
     def bye(self, headers: Pairs = ()) -> None:
@@ -146,7 +190,7 @@ class Leg:
         if self.state != "confirmed" or self._dialog is None:
             return
         self.state = "ended"
-        self._decline_all()
+        self.timer.stop()
         if self._unacknowledged:
             self._bye_headers = headers
         else:
@@ -156,13 +200,14 @@ class Leg:
 
     def receive(self, event: sip.SipEvent) -> None:
         """The driver's listener for everything that concerns this leg."""
+        own = self._own
         match event:
             case sip.RequestArrived():
                 self._on_request(event)
-            case sip.ResponseArrived() if event.txn == self._offering:
-                self._on_offer_response(event.response)
-            case sip.RequestFailed() if event.txn == self._offering:
-                self._offering = None
+            case sip.ResponseArrived() if own is not None and own.txn in (event.txn, ""):
+                self._on_offer_response(own, event)
+            case sip.RequestFailed() if own is not None and own.txn in (event.txn, ""):
+                self._own = None
                 self._post(OfferRefused(self, event.status, event.reason))
             case sip.Cancelled() if event.txn in self._offers:
                 self.decline(event.txn, 487)
@@ -171,54 +216,76 @@ class Leg:
                 self._on_ack(event)
             case sip.AckMissing() if event.txn in self._unacknowledged:
                 self._unacknowledged.discard(event.txn)
-                if self._offering == event.txn:
-                    self._offering = None
+                if own is not None and own.txn == event.txn:
+                    self._own = None
                 if not self._release_bye():
                     self._post(AckMissing(self))
             case _:
-                pass  # provisional answers to re-INVITE, answers to BYE and INFO, ends of transactions
+                pass  # answers to BYE and INFO, ends of transactions
 
     def _on_request(self, event: sip.RequestArrived) -> None:
         request = event.request
-        assert self._dialog is not None
         try:
-            self._dialog.receive(request)
-            refuse_unknown_extensions(request)
+            self._dialog_of(request).receive(request)
+            refuse_unknown_extensions(request, self._extensions())
             match request.method:
                 case "BYE":
                     self._reply(event, 200)
                     self._on_bye(request)
                 case "INVITE":
                     self._on_reinvite(event)
+                case "UPDATE":
+                    self._on_update(event)
+                case "PRACK":
+                    self._on_prack(event)
                 case "INFO":
                     self._on_info(event)
                 case "OPTIONS":
-                    self._reply(event, 200, [("Allow", ALLOW), ("Accept", SDP)])
+                    self._reply(event, 200, [("Allow", ALLOW), ("Accept", SDP), ("Supported", SUPPORTED)])
                 case method:
                     raise Refusal(405, f"{method[:20]} is not supported in a call", [("Allow", ALLOW)])
         except PeerError as error:
-            self._reply(event, error.status, [*self._warning(error.status, error.reason), *_extra(error)])
+            self._reply(event, error.status, [*self._warning(error.status, error.reason), *headers_of(error)])
 
     def _on_bye(self, request: Request) -> None:
-        self._decline_all()
-        self._bye_headers = None  # the BYE of ours that waits for an ACK has become needless
-        ended = self.state == "ended"
-        self._close()
-        if not ended:
+        for txn in tuple(self._offers):
+            self.decline(txn, 487)  # RFC 3261 §15.1.2: pending requests get a final response
+        if self.state != "ended":
+            self._close()
             self._post(Ended(self, request))
 
     def _on_reinvite(self, event: sip.RequestArrived) -> None:
-        if self.state == "ended":
-            raise PeerError("the call is over", 481)
-        if self.state == "early" or self._offers:
-            # RFC 3261 §14.2: its own earlier INVITE is still open
-            raise Refusal(500, "the previous re-INVITE is not answered yet", [("Retry-After", "1")])
-        if self._offering:
-            raise PeerError("our own offer is open", 491)
+        if self.state != "confirmed":
+            raise PeerError("no session is established yet", 491)
+        self._admit_offer(event.request, inviting=True)
+        self._take_offer(event, session_of(event.request))
+
+    def _on_update(self, event: sip.RequestArrived) -> None:
+        """RFC 3311 §5.2: also before the answer, once a first answer was given reliably."""
+        self.note_abilities(event.request)
         session = session_of(event.request)
+        if session is None:
+            headers = [*self._headers(), *self._take_timer(event.request)]
+            self._reply(event, 200, headers)
+            return
+        self._admit_offer(event.request, inviting=False)
+        self._take_offer(event, session)
+
+    def _admit_offer(self, request: Request, inviting: bool) -> None:
+        """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
+        if self._offers:
+            raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
+        if self._own is not None and (inviting or not self._own.answered):
+            raise PeerError("our own offer is open", 491)
+        self.timer.judge(request)
+
+    def _take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
         self._offers[event.txn] = event.request
         self._driver.adopt(event.txn, self.receive)
         self._post(Offered(self, event.txn, session))
+
+    def _on_prack(self, event: sip.RequestArrived) -> None:
+        raise PeerError("no reliable response waits for a PRACK", 481)
 
     def _on_info(self, event: sip.RequestArrived) -> None:
         if event.request.content_type == FAST_UPDATE:
@@ -229,17 +296,38 @@ class Leg:
         else:
             self._reply(event, 200)
 
-    def _on_offer_response(self, response: Response) -> None:
+    def _on_offer_response(self, own: _OwnOffer, event: sip.ResponseArrived) -> None:
+        response = event.response
+        own.txn = event.txn
         if response.status < 200:
+            self._on_offer_provisional(own, response)
             return
-        txn, self._offering = self._offering, None
+        self._own = None
         if response.status >= 300:
-            self._post(OfferRefused(self, response.status, response.reason))
+            self._refuse_offer(response)
             return
-        assert self._dialog is not None and txn is not None
+        assert self._dialog is not None
         with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
             self._dialog.refresh(response)
-        self._driver.acknowledge(txn, self._dialog.ack(self._offering_cseq), self._way())
+        self._driver.acknowledge(event.txn, self._dialog.ack(own.cseq), self._way())
+        with suppress(PeerError):
+            self.timer.agreed(response)
+        if own.answered:
+            self._post(Refreshed(self))
+        else:
+            self._accept_offer(response)
+
+    def _on_offer_provisional(self, own: _OwnOffer, response: Response) -> None:
+        """A handset may answer our re-INVITE in a reliable 18x and finish after its user consented (RFC 3262 §5)."""
+        assert self._dialog is not None
+        if response.status == 100 or not reliable.requires(response) or not self._receiver.take(response):
+            return
+        self._prack(self._dialog, response)
+        if not own.answered and has_session(response):
+            own.answered = True
+            self._accept_offer(response)
+
+    def _accept_offer(self, response: Response) -> None:
         try:
             session = session_of(response)
         except PeerError as error:
@@ -248,19 +336,36 @@ class Leg:
         self.local = self.sent
         self._post(OfferAccepted(self, session))
 
+    def _refuse_offer(self, response: Response) -> None:
+        if response.status == 422:
+            with suppress(PeerError):
+                self.timer.raised(response)
+        self._post(OfferRefused(self, response.status, response.reason))
+
+    def _on_refresh(self, event: sip.SipEvent) -> None:
+        match event:
+            case sip.ResponseArrived(response=response) if 200 <= response.status < 300:
+                with suppress(PeerError):
+                    self.timer.agreed(response)
+                self._post(Refreshed(self))
+            case sip.ResponseArrived(response=response) if response.status >= 300:
+                self._refuse_offer(response)
+            case sip.RequestFailed():
+                self._post(OfferRefused(self, event.status, event.reason))
+            case _:
+                pass
+
     def _on_ack(self, event: sip.Acknowledged) -> None:
         self._unacknowledged.discard(event.txn)
-        owed = self._offering == event.txn
+        owed = self._own is not None and self._own.txn == event.txn
         if owed:
-            self._offering = None
+            self._own = None
         if self._release_bye():
             return
         session = None
         if owed:
-            try:
+            with suppress(PeerError):  # an ACK cannot be refused; the session stands as it was
                 session = session_of(event.request)
-            except PeerError:
-                session = None  # an ACK cannot be refused; the session stands as it was
         self._post(Acknowledged(self, session))
 
     # ---- building blocks ----
@@ -280,13 +385,30 @@ class Leg:
             if methods := message.headers.values("allow"):
                 self.allows = frozenset(method.upper() for method in methods)
 
-    def _decline_all(self) -> None:
-        """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
-        for txn in tuple(self._offers):
-            self.decline(txn, 487)
+    def _take_timer(self, request: Request) -> list[tuple[str, str]]:
+        """Start the session timer that a request of the peer asks for; returns what our 2xx says of it."""
+        timer, headers = self.timer.judge(request)
+        if self.state == "confirmed":
+            self.timer.start(timer)
+        return headers
+
+    def _extensions(self) -> frozenset[str]:
+        """What a Require of this peer may name."""
+        return EXTENSIONS
+
+    def _dialog_of(self, request: Request) -> Dialog:
+        """The dialog that a request of the peer belongs to; an unanswered leg has several."""
+        assert self._dialog is not None
+        return self._dialog
+
+    def _prack(self, dialog: Dialog, response: Response) -> None:
+        """Confirm a reliable provisional response (RFC 3262 §4)."""
+        request = dialog.request("PRACK", headers=[("RAck", reliable.rack(response))])
+        self._driver.request(request, self._way(dialog), _ignore)
 
     def _close(self) -> None:
         self.state = "ended"
+        self.timer.stop()
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)
 
@@ -301,7 +423,7 @@ class Leg:
     def _send_bye(self, headers: Pairs) -> None:
         assert self._dialog is not None
         request = self._dialog.request("BYE", headers=headers)
-        self._driver.request(request, self._way(), lambda event: None)
+        self._driver.request(request, self._way(), _ignore)
         self._close()
 
     def _way(self, dialog: Dialog | None = None) -> Flow:
@@ -322,7 +444,7 @@ class Leg:
 
     def _headers(self) -> list[tuple[str, str]]:
         """What we say about ourselves in requests and answers that make or refresh a dialog."""
-        return [*self._contact(), ("Allow", ALLOW)]
+        return [*self._contact(), ("Allow", ALLOW), ("Supported", SUPPORTED)]
 
     def _contact(self) -> list[tuple[str, str]]:
         address = self._driver.contact(self.flow.network, self.flow.transport)
@@ -331,45 +453,8 @@ class Leg:
         return [("Contact", f"<sip:{self._context.server}@{address}{transport}>{features}")]
 
     def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
-        return [] if status in (491, 487) else warning(self._context.server, reason)
+        return [] if status in (487, 491) else warning(self._context.server, reason)
 
 
-class Refusal(PeerError):
-    """A PeerError that brings headers for its response."""
-
-    def __init__(self, status: int, reason: str, headers: Pairs) -> None:
-        super().__init__(reason, status)
-        self.headers = tuple(headers)
-
-
-def _extra(error: PeerError) -> tuple[tuple[str, str], ...]:
-    return error.headers if isinstance(error, Refusal) else ()
-
-
-def warning(server: str, reason: str) -> list[tuple[str, str]]:
-    """A Warning in plain words (RFC 3261 §20.43: 399), if there is something to say; it may hold a peer's text."""
-    text = "".join(" " if ord(letter) < 32 else letter for letter in reason)
-    text = text.replace("\\", "").replace('"', "'")
-    return [("Warning", f'399 {server} "{text}"')] if text else []
-
-
-def refuse_unknown_extensions(request: Request) -> None:
-    """Raise 420 for a Require that we do not implement (RFC 3261 §8.2.2.3)."""
-    if wanted := request.headers.values("require"):
-        names = ", ".join(wanted)
-        raise Refusal(420, f"unsupported extension: {names[:60]}", [("Unsupported", names)])
-
-
-def session_of(message: Message) -> Session | None:
-    """The session description in a message, wherever in its body it stands; None where there is none."""
-    body = find_part(message, SDP)
-    return parse(body) if body else None
-
-
-def _has_session(message: Message) -> bool:
-    return bool(find_part(message, SDP))
-
-
-def plain_headers(message: Message, *names: str) -> Headers:
-    """Those headers of a message that are passed on as they are."""
-    return Headers((name, value) for name in names for value in message.headers.get_all(name))
+def _ignore(event: sip.SipEvent) -> None:
+    """For requests whose outcome changes nothing."""

@@ -18,7 +18,7 @@ from splitter.calls.events import (
     TimeUp,
 )
 from splitter.calls.flows.reoffer import Reoffers
-from splitter.calls.flows.seats import join, leave
+from splitter.calls.flows.seats import join, on_seat
 from splitter.calls.leg import Pairs, plain_headers
 from splitter.core.errors import MediaError
 from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
@@ -49,9 +49,12 @@ class Conversation:
                 await self._reoffers.pump()
 
     async def _on(self, event: CallEvent) -> None:
+        call = self._call
         match event:
+            case Ended() | AckMissing() | Offered() if event.leg not in (call.caller, call.centre):
+                await on_media(call, event)  # a seat must never be taken for one of the two
             case Ended():
-                await self._on_bye(event)
+                self._on_bye(event)
             case HangupAsked():
                 self._end(event.reason)
             case Offered() | OfferAccepted() | OfferRefused() | OfferWithdrawn() | Acknowledged():
@@ -66,16 +69,12 @@ class Conversation:
             case RelayLost() | RoomLost():
                 await self._on_lost(event)
             case _:
-                await on_media(self._call, event)
+                await on_media(call, event)
 
-    async def _on_bye(self, event: Ended) -> None:
-        call, leg = self._call, event.leg
-        if leg.name in call.seats:
-            await leave(call, leg, "it hung up")
-            return
+    def _on_bye(self, event: Ended) -> None:
         # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
         carried = list(plain_headers(event.request, "Reason", "User-to-User").items())
-        self._end(f"the {leg.name} hung up", carried)
+        self._end(f"the {event.leg.name} hung up", carried)
 
     def _end(self, reason: str, carried: Pairs = ()) -> None:
         call = self._call
@@ -87,10 +86,7 @@ class Conversation:
     async def _on_ack_missing(self, event: AckMissing) -> None:
         """RFC 3261 §13.3.1.4 would end the session; where voice flows that would harm a call that works."""
         call, leg = self._call, event.leg
-        if leg.name in call.seats:
-            leg.bye()
-            await leave(call, leg, "it never acknowledged our answer")
-        elif call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1):
+        if call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1):
             call.note("our 200 was never acknowledged, but voice flows: the call goes on", leg.name, "alarm")
         else:
             self._end(f"the {leg.name} never acknowledged our answer, and no voice came from it")
@@ -124,8 +120,8 @@ async def on_media(call: Call, event: CallEvent) -> None:
     match event:
         case SeatArrived():
             await join(call, event)
-        case Ended() if event.leg.name in call.seats:
-            await leave(call, event.leg, "it hung up")
+        case Ended() | AckMissing() | Offered() if event.leg.name in call.seats:
+            await on_seat(call, event)
         case KeyFrameAsked():
             await call.video.request_key_frame(event.leg.name)
         case KeyFrameWanted():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn
-from splitter.calls.flows.seats import reoffered, video_index
+from splitter.calls.flows.seats import video_index
 from splitter.calls.leg import Leg
 from splitter.core.errors import MediaError, PeerError
 from splitter.sdp.compare import Change, audio_change
@@ -70,8 +70,6 @@ class Reoffers:
     async def on(self, event: ReofferEvent) -> str:
         """Handle one event; returns why the call is over, or ""."""
         match event:
-            case Offered() if event.leg.name in self._call.seats:
-                await reoffered(self._call, event)
             case Offered():
                 await self._on_offer(event)
             case OfferAccepted():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.call import Call
-from splitter.calls.events import Offered, SeatArrived
+from splitter.calls.events import AckMissing, Ended, Offered, SeatArrived
 from splitter.calls.leg import Leg
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import in_sequence
@@ -20,6 +20,10 @@ async def join(call: Call, event: SeatArrived) -> None:
     await call.video.ready()
     if not await call.video.add(leg.name, leg.flow.network):
         leg.refuse(503, "no media resources for video", [("Retry-After", "5")])
+        return
+    if leg.cancelled:
+        await call.video.remove(leg.name)
+        leg.refuse(487)
         return
     try:
         answer, index = video_answer(call, leg, event.session, call.origin(leg.flow.network, leg.flow.transport))
@@ -43,6 +47,19 @@ async def leave(call: Call, leg: Leg, why: str) -> None:
     call.services.changed(call.view())
 
 
+async def on_seat(call: Call, event: Ended | AckMissing | Offered) -> None:
+    """What a seat does by itself, in any state of the call."""
+    leg = event.leg
+    match event:
+        case Ended():
+            await leave(call, leg, "it hung up")
+        case AckMissing():
+            leg.bye()
+            await leave(call, leg, "it never acknowledged our answer")
+        case Offered():
+            await reoffered(call, event)
+
+
 async def reoffered(call: Call, event: Offered) -> None:
     """A seat's re-INVITE concerns nobody else: it is answered here."""
     leg = event.leg
@@ -56,9 +73,9 @@ async def reoffered(call: Call, event: Offered) -> None:
         leg.decline(event.txn, error.status, error.reason)
         return
     answer = in_sequence(leg.sent, answer)
-    leg.remote = event.session
-    leg.answer(event.txn, answer)
-    await call.video.take(leg.name, event.session, answer, index)
+    if leg.answer(event.txn, answer):
+        leg.remote = event.session
+        await call.video.take(leg.name, event.session, answer, index)
 
 
 def video_answer(call: Call, leg: Leg, offer: Session, origin: Origin) -> tuple[Session, int]:

@@ -18,7 +18,7 @@ from splitter.calls.events import (
     TimeUp,
 )
 from splitter.calls.flows.converse import Conversation, on_media
-from splitter.calls.identity import Destination
+from splitter.calls.identity import WITHIN_TRUST, Destination
 from splitter.calls.leg import plain_headers, refuse_unknown_extensions, session_of
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
@@ -29,7 +29,7 @@ from splitter.sdp.merge import caller_answer, in_sequence
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
-from splitter.sip.message import Response
+from splitter.sip.message import Headers, Response
 from splitter.sip.uri import user_of
 from splitter.telemetry import metrics
 
@@ -165,14 +165,15 @@ class Setup:
                 await self._on_ringing(event, leg)
             case Answered() if event.leg is leg:
                 return await self._on_answer(event, leg)
-            case Cancelled():
-                reason = event.request.headers.get("reason")
-                leg.cancel(reason)
+            case Cancelled() if event.leg is call.caller:
+                leg.cancel(event.request.headers.get("reason"))
+                leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
                 call.caller.refuse(487)
                 call.conclude("the caller hung up before the answer", 487)
                 return True
             case HangupAsked():
                 leg.cancel()
+                leg.bye()
                 call.caller.refuse(480, event.reason)
                 call.conclude(event.reason, 480)
                 return True
@@ -225,9 +226,11 @@ class Setup:
             leg.bye()
             call.post(Refused(leg, error.status, error.reason, event.response))
             return False
+        if call.caller.cancelled:
+            return False  # its CANCEL came first and waits in the inbox
         leg.remote, call.caller.remote = session, self.offer
-        headers = plain_headers(event.response, "P-Asserted-Identity") if _within_trust(call, leg) else ()
-        call.caller.accept(answer, branch, list(headers.items()) if headers else ())
+        headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
+        call.caller.accept(answer, branch, headers.items())
         call.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
         call.enter("connected", f"answered by {_who(event.response)} at {leg.trunk.name}")
