@@ -26,6 +26,7 @@ from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.split import Plan
 from splitter.sip.events import RequestArrived
+from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
 
@@ -194,6 +195,8 @@ class Call:
             stream = member.stream
             text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
             self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
+        for name in tuple(self.seats):
+            self.retire_seat(name)
         self.ended_at = self.services.clock.wall()
         self.enter("ended", self.end_reason)
         self.services.recorder.unbind(self.call_id)
@@ -217,10 +220,16 @@ class Call:
             legs=(*self._past_legs, *(_leg_view(leg) for leg in present)),
         )
 
+    def admit_seat(self, leg: IncomingLeg) -> None:
+        """A seat was answered: it is in the call."""
+        self.seats[leg.name] = leg
+        metrics.SEATS_JOINED.inc()
+
     def retire_seat(self, name: str) -> None:
         """A seat left: it stays in the call's record."""
         if leg := self.seats.pop(name, None):
             self._past_legs.append(_leg_view(leg))
+            metrics.SEATS_JOINED.dec()
 
     def _note_video(self, leg: str, text: str) -> None:
         self.note(text, leg, "media")

@@ -112,7 +112,9 @@ class Leg:
         self._driver = context.driver
         self._dialog: Dialog | None = None
         self._own: _OwnOffer | None = None
-        self._offers: dict[str, Request] = {}  # the peer's INVITEs and UPDATEs with SDP, without a final response of ours
+        self._offers: dict[
+            str, Request
+        ] = {}  # the peer's INVITEs and UPDATEs with SDP, without a final response of ours
         self._unacknowledged: set[str] = set()
         self._receiver = reliable.ReliableReceiver()
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK

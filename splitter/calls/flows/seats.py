@@ -33,7 +33,7 @@ async def join(call: Call, event: SeatArrived) -> None:
         return
     leg.remote = event.session
     leg.accept(answer)
-    call.seats[leg.name] = leg
+    call.admit_seat(leg)
     await call.video.take(leg.name, event.session, answer, index)
     call.note(f"{leg.request.from_.user or leg.trunk.name} joined as {leg.name}", leg.name)
     call.services.changed(call.view())
