@@ -221,6 +221,12 @@ class TestOneProblem:
         assert [problem.split(": ")[1] for problem in found] == ["network.access.media_address"]
         parse(GOOD.replace('"tcp:127.0.0.1"]', '"tcp:0.0.0.0:5062"]\nadvertised_address = "127.0.0.1"'))
 
+    def test_any_address_overlaps_with_each(self) -> None:
+        text = GOOD.replace('listen = ["udp:127.0.0.1:5060", "tcp:127.0.0.1"]', 'listen = ["udp:0.0.0.0:5070"]')
+        text = text.replace("[network.access]", '[network.access]\nadvertised_address = "127.0.0.1"')
+        (problem,) = problems_of(text)
+        assert "network.core.listen[1]: udp:127.0.0.2:5070 is taken by network.access.listen[1] already" in problem
+
     def test_a_source_belongs_to_one_trunk(self) -> None:
         text = GOOD + '[trunk.seats]\nrole = "seat"\nnetwork = "access"\npeers = ["127.0.2.2:5080"]\n'
         assert 'is a peer of trunk "sbc" too' in problems_of(text)[0]

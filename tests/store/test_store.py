@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -204,6 +205,23 @@ class TestOverARestart:
                 await store.flush()
                 assert await store.trace("call1") == [EVENT]
                 assert await store.find("call1") == [b'{"call_id":"call1"}']
+
+        run(story)
+
+    def test_after_a_crash_what_was_written_is_still_there(self, tmp_path: Path) -> None:
+        crashed = tmp_path / "crashed"
+        crashed.mkdir()
+
+        async def story() -> None:
+            async with opened(tmp_path / "calls.db") as store:
+                store.write(EVENT)
+                await store.flush()
+                for name in ("calls.db", "calls.db-wal"):  # as a crash leaves them: the rows are in the log only
+                    shutil.copy(tmp_path / name, crashed / name)
+            async with opened(crashed / "calls.db") as store:
+                store.write(replace(EVENT, seq=2))
+                await store.flush()
+                assert [event.seq for event in await store.trace("call1")] == [1, 2]
 
         run(story)
 

@@ -102,6 +102,17 @@ class TestNothingIsLeftBehind:
         assert scene.sink.told()[-1] == ("call1", "caller", "INVITE")
         assert [event.seq for event in scene.sink.events] == [1, 2]
 
+    def test_a_call_lingers_from_its_own_end_not_from_what_came_before_its_first_leg(self) -> None:
+        scene = Scene()
+        scene.recorder.event("call1", "", "note", "before the first leg")
+        scene.clock.time += 20
+        scene.recorder.bind("a@x", "call1", "caller")
+        scene.recorder.unbind("call1")
+        scene.clock.time += 30
+        scene.recorder.bind("b@x", "call2", "caller")
+        scene.passes("in", "SIP/2.0 200 OK", cseq="2 BYE")
+        assert scene.sink.told()[-1] == ("call1", "caller", "200 OK")
+
     def test_events_of_a_call_that_never_binds_do_not_pile_up(self) -> None:
         scene = Scene()
         for number in range(100):

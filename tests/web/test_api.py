@@ -201,6 +201,27 @@ class TestTrace:
 
         run(tmp_path, story)
 
+    def test_what_happens_while_the_past_is_read_is_told_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(api, "LAST_MESSAGES_S", 0.01)
+
+        async def story(parts: Gateway, client: Client) -> None:
+            parts.calls.add(CALL)
+            parts.begin()
+            flush = parts.store.flush
+
+            async def flush_and_more(limit_s: float = 1.0) -> bool:
+                parts.recorder.event(CALL.call_id, "", "note", "in between")
+                parts.recorder.unbind(CALL.call_id)
+                return await flush(limit_s)
+
+            monkeypatch.setattr(parts.store, "flush", flush_and_more)
+            events = await client.good(f"/v1/calls/{CALL.call_id}/trace?follow=1")
+            assert [event["seq"] for event in events] == [1, 2, 3]
+
+        run(tmp_path, story)
+
     def test_a_follower_who_leaves_is_forgotten(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(api, "HEARTBEAT_S", 0.01)
 
