@@ -67,7 +67,7 @@ def main() -> None:
         budget=f"at most {BUDGET_KB} kB per call in the signalling process",
         verdict=judge(ours, BUDGET_KB),
         notes=[
-            "Pss; idle is after 20 calls to warm up. Each call holds an audio relay and a video room that plays the slate."
+            "Pss; idle is after 20 calls. Each call holds an audio relay and a video room that plays the slate."
         ],
         values={"idle_kb": idle, "live_kb": live, "after_kb": after, "calls": CALLS},
     ).publish()
