@@ -79,14 +79,15 @@ def session_expires(message: Message) -> tuple[int, str] | None:
 
 
 def minimum(message: Message) -> int:
-    """Min-SE, or its default of 90 s (RFC 4028 §5)."""
+    """Min-SE; its default, and the least that it may say, is 90 s (RFC 4028 §5)."""
     value = message.headers.get("min-se")
-    return MINIMUM_S if value is None else _seconds(value.partition(";")[0], "Min-SE")
+    return MINIMUM_S if value is None else max(MINIMUM_S, _seconds(value.partition(";")[0], "Min-SE"))
 
 
 def supports(message: Message) -> bool:
-    """True if the sender knows session timers."""
-    return any(name.lower() == "timer" for name in message.headers.values("supported"))
+    """True if the sender knows session timers: it says so, or insists on them."""
+    headers = message.headers
+    return any(name.lower() == "timer" for name in (*headers.values("supported"), *headers.values("require")))
 
 
 class TooSmall(PeerError):
@@ -121,15 +122,16 @@ def as_uas(
         if interval_s < settings.minimum_s:
             if peer_knows:
                 raise TooSmall(settings.minimum_s)
-            interval_s = settings.minimum_s  # §9: a proxy put it in for a peer that could not read a 422
+            # Erratum 1687 to §9: a proxy put it in for a peer that could not read a 422; §8.1 says what helps.
+            interval_s = max(settings.minimum_s, minimum(request))
     if not peer_knows:
         refresher = "uas"
     elif not refresher:
         refresher = "uas" if current is not None and current.refresher is Refresher.US else "uac"
     timer = SessionTimer(interval_s, Refresher.PEER if refresher == "uac" else Refresher.US)
     headers = [("Session-Expires", f"{interval_s};refresher={refresher}")]
-    if refresher == "uac":
-        headers.append(("Require", "timer"))  # §9: so that a proxy on the way does not take the timer for unused
+    if peer_knows:
+        headers.append(("Require", "timer"))  # §9: MUST for "uac", SHOULD for "uas", whose BYE the peer has to expect
     return timer, headers
 
 
@@ -141,7 +143,8 @@ def request_headers(settings: TimerSettings, current: SessionTimer | None = None
     minimum_s = [("Min-SE", str(settings.minimum_s))] if settings.minimum_s > MINIMUM_S else []
     if current is not None:
         role = "uac" if current.refresher is Refresher.US else "uas"
-        return [("Session-Expires", f"{current.interval_s};refresher={role}"), *minimum_s]
+        interval_s = max(current.interval_s, settings.minimum_s)  # a 422 may have raised the minimum since (§7.4)
+        return [("Session-Expires", f"{interval_s};refresher={role}"), *minimum_s]
     return [("Session-Expires", str(settings.interval_s)), *minimum_s] if settings.interval_s else []
 
 
@@ -167,7 +170,7 @@ def after_too_small(response: Response, settings: TimerSettings) -> TimerSetting
     wanted = minimum(response)
     if wanted <= settings.minimum_s and wanted <= settings.interval_s:
         raise PeerError("422 without a larger Min-SE", 500)
-    return TimerSettings(max(wanted, settings.interval_s), wanted)
+    return TimerSettings(max(wanted, settings.interval_s), max(wanted, settings.minimum_s))
 
 
 def _seconds(text: str, name: str) -> int:
