@@ -9,7 +9,7 @@ from __future__ import annotations
 from splitter.core.errors import PeerError
 from splitter.sip.message import Message, Request, Response
 
-_LARGEST = 2**31 - 1
+_LARGEST = 2**32 - 1  # §7.1; only the first number of a row has to be below 2**31 (§3)
 
 
 def supports(message: Message) -> bool:

@@ -19,9 +19,11 @@ INVITE_SERVER: Final[Table] = {
         Event.SEND_SUCCESS: Step((Action.SEND,), State.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
         Event.SEND_REFUSAL: Step((Action.SEND,), State.COMPLETED, start=(Event.G, Event.H)),
     },
-    # One at a time: the user sends the next reliable response after the PRACK of this one (RFC 3262 §3).
+    # One at a time: the user sends the next reliable response after the PRACK of this one (RFC 3262 §3). An unreliable
+    # one may go beside it; what is repeated stays the reliable one.
     State.UNCONFIRMED: {
         Event.REQUEST: Step((Action.RESEND,), State.UNCONFIRMED),
+        Event.SEND_PROVISIONAL: Step((Action.SEND_ONCE,), State.UNCONFIRMED),
         Event.RESEND_1XX: Step((Action.RESEND, Action.BACK_OFF), State.UNCONFIRMED),
         Event.PRACK: Step((), State.PROCEEDING),
         Event.PRACK_LIMIT: Step((Action.REPORT_PRACK_MISSING,), State.PROCEEDING),

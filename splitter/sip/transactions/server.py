@@ -42,6 +42,7 @@ class ServerSide(Side[ServerTransaction]):
         self._accepted: dict[AcceptedKey, ServerTransaction] = {}
         self._do |= {
             Action.SEND: self._send,
+            Action.SEND_ONCE: self._send_once,
             Action.REPORT_ACK: self._report_ack,
             Action.REPORT_ACK_MISSING: self._report_ack_missing,
             Action.REPORT_PRACK_MISSING: self._report_prack_missing,
@@ -164,6 +165,11 @@ class ServerSide(Side[ServerTransaction]):
             self._accepted[call_id, from_tag, number, txn.accepted_tag] = txn
         txn.last = Transmit(txn.flow, response.serialize(), response, txn.id)
         occasion.out.append(txn.last)
+
+    def _send_once(self, txn: ServerTransaction, occasion: Occasion) -> None:
+        response = occasion.message
+        assert isinstance(response, Response)
+        occasion.out.append(Transmit(txn.flow, response.serialize(), response, txn.id))
 
     def _report_ack(self, txn: ServerTransaction, occasion: Occasion) -> None:
         assert isinstance(occasion.message, Request)

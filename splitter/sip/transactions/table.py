@@ -70,6 +70,7 @@ class Action(StrEnum):
     """What a side carries out."""
 
     SEND = auto()  # the message of the event becomes the one that is re-sent
+    SEND_ONCE = auto()  # the message of the event, which does not
     RESEND = auto()  # the same bytes again
     BACK_OFF = auto()  # re-arm the retransmission timer that fired, with twice the gap, up to its cap
     SLOW_DOWN = auto()  # re-arm it with T2
