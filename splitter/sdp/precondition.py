@@ -11,20 +11,37 @@ from dataclasses import replace
 from splitter.sdp.model import Attribute, Media, Session
 
 _QOS = "qos"
+_MANDATORY = "mandatory"
+_DIRECTIONS = {"none": frozenset(""), "send": frozenset("s"), "recv": frozenset("r"), "sendrecv": frozenset("sr")}
+_MIRRORED = {"send": "recv", "recv": "send"}
+_SEGMENTS = frozenset({"local", "remote"})
 
 
-def _status(media: Media, name: str, segment: str) -> str:
-    """The direction of a=curr:qos SEGMENT …; "" where the line does not say."""
-    for value in media.get_all(name):
+def _current(media: Media) -> str:
+    """The direction in which the sender's own segment is ready: a=curr:qos local …; "none" where it does not say."""
+    for value in media.get_all("curr"):
         words = value.lower().split()
-        if len(words) >= 3 and words[0] == _QOS and words[-2] == segment:
-            return words[-1]
-    return ""
+        if len(words) >= 3 and words[:2] == [_QOS, "local"] and words[2] in _DIRECTIONS:
+            return words[2]
+    return "none"
+
+
+def _desired(media: Media, segment: str) -> list[tuple[str, str]]:
+    """(strength, direction) of each a=des:qos STRENGTH SEGMENT DIRECTION; one line a direction is legal too."""
+    found = []
+    for value in media.get_all("des"):
+        words = value.lower().split()
+        if len(words) >= 4 and words[0] == _QOS and words[2] == segment and words[3] in _DIRECTIONS:
+            found.append((words[1], words[3]))
+    return found
 
 
 def offered(media: Media) -> bool:
-    """True if an m-line speaks of preconditions."""
-    return bool(media.get_all("curr"))
+    """True if an m-line speaks of preconditions for the two segments; end-to-end status (e2e) is not taken up."""
+    return any(
+        len(words) >= 3 and words[0] == _QOS and words[1] in _SEGMENTS
+        for words in (value.lower().split() for value in media.get_all("curr"))
+    )
 
 
 def met(session: Session) -> bool:
@@ -36,32 +53,37 @@ def met(session: Session) -> bool:
 
 
 def _line_met(media: Media) -> bool:
-    for value in media.get_all("des"):
-        words = value.lower().split()
-        if len(words) >= 4 and words[0] == _QOS and words[1] == "mandatory" and words[2] == "local":
-            have = _status(media, "curr", "local")
-            if have != "sendrecv" and have != words[3]:
-                return False
-    return True
+    have = _DIRECTIONS[_current(media)]
+    return all(
+        _DIRECTIONS[direction] <= have for strength, direction in _desired(media, "local") if strength == _MANDATORY
+    )
 
 
 def answer_lines(offer: Media) -> tuple[Attribute, ...]:
     """What our answer to an m-line with preconditions says (RFC 3312 §6, §8).
 
-    Our segment is `local` here and ready; theirs is what they said; while it is not ready we ask to be told.
+    Our segment is `local` here and ready; theirs is `remote` and what they said, with send and recv changed over, for
+    each side speaks from its own point of view (§4). While it is not ready we ask to be told.
     """
     if not offered(offer):
         return ()
-    theirs = _status(offer, "curr", "local") or "none"
+    theirs = _current(offer)
+    wanted = _desired(offer, "local") or [(_MANDATORY, "sendrecv")]
     lines = [
         Attribute("curr", "qos local sendrecv"),
-        Attribute("curr", f"qos remote {theirs}"),
+        Attribute("curr", f"qos remote {_mirrored(theirs)}"),
         Attribute("des", "qos mandatory local sendrecv"),
-        Attribute("des", "qos mandatory remote sendrecv"),
+        *(Attribute("des", f"qos {strength} remote {_mirrored(direction)}") for strength, direction in wanted),
     ]
     if not _line_met(offer):
-        lines.append(Attribute("conf", "qos remote sendrecv"))
+        missing = frozenset[str]().union(*(_DIRECTIONS[d] for strength, d in wanted if strength == _MANDATORY))
+        direction = next(name for name, parts in _DIRECTIONS.items() if parts == missing)
+        lines.append(Attribute("conf", f"qos remote {_mirrored(direction)}"))
     return tuple(lines)
+
+
+def _mirrored(direction: str) -> str:
+    return _MIRRORED.get(direction, direction)
 
 
 def with_preconditions(offer: Session, answer: Session) -> Session:
