@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import TypeVar
 
 from splitter.core.errors import PeerError
@@ -133,7 +134,8 @@ def split_host(text: str, what: str) -> tuple[str, int | None]:
     """
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
-        valid = bool(closed) and ":" in host and not host.strip("0123456789abcdefABCDEF:.")
+        host = host.replace(":::", "::")  # RFC 5118 §4.10: the grammar of RFC 3261 let this be written before IPv4
+        valid = bool(closed) and _is_ipv6(host)
         colon, port = rest[:1], rest[1:].strip(BLANK)
         if rest.strip(BLANK) and colon != ":":
             valid = False
@@ -145,6 +147,17 @@ def split_host(text: str, what: str) -> tuple[str, int | None]:
     if not valid:
         raise PeerError(f"{what} has no valid host: {shown(text)}")
     return host, integer(port, f"port of {what}", 65535) if colon == ":" else None
+
+
+@lru_cache(maxsize=1024)
+def _is_ipv6(host: str) -> bool:
+    if host.strip("0123456789abcdefABCDEF:."):  # among them a zone, which means nothing to anybody else (RFC 4007 §11)
+        return False
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def write_host(host: str, port: int | None) -> str:

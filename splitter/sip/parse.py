@@ -159,7 +159,7 @@ def _request_line(line: str) -> tuple[str, str]:
         raise PeerError(f"not a method: {shown(method)}")
     if ":" not in uri or _NO_URI.search(uri):
         raise PeerError(f"the Request-URI is not a URI: {shown(uri)}")
-    if "?" in uri and uri[:3].lower() == "sip" and parse_uri(uri).headers:  # §19.1.1: not allowed here
+    if uri[:4].lower() in ("sip:", "sips") and parse_uri(uri).headers:  # §19.1.1: not allowed here
         raise PeerError(f"a Request-URI with headers: {shown(uri)}")
     return method, uri
 
