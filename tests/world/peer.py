@@ -92,6 +92,7 @@ class Peer:
         offer: Session | bytes | None = None,
         *,
         number: str | None = None,
+        seat: bool = False,
         headers: Pairs = (),
         **offered: Any,
     ) -> PeerCall:
@@ -101,13 +102,14 @@ class Peer:
             called: the number.
             offer: what is offered; by default the terminal's `first_offer(**offered)`; b"" for none at all.
             number: the caller's; by default one that no other call of this peer has.
+            seat: offer video alone, as an agent's client does; `called` names the call.
             headers: more of them.
         """
         number = number or f"139{len(self.calls):08d}"
         call = PeerCall(self, self.ids.sip_call_id(self.address.host), number)
         self.calls[call.sip_call_id] = call
         if offer is None:
-            offer = call.terminal.first_offer(**offered)
+            offer = call.terminal.seat_offer(**offered) if seat else call.terminal.first_offer(**offered)
         elif isinstance(offer, bytes):
             offer = call.terminal.given(offer) if offer else None
         call.dial(called, offer, headers)

@@ -218,11 +218,11 @@ class World:
         }
         return [f"left behind: {count} {what}" for what, count in held.items() if count]
 
-    def faults(self) -> list[str]:
-        """What must never happen, whatever the peers do."""
+    def faults(self, wire: bool = True) -> list[str]:
+        """What must never happen, whatever the peers do; `wire`: with what was illegal on the wire."""
         found = [f"uncaught: {fault}" for fault in self.loop.faults]
         found += [f"logged: {line}" for line in self.logs if line["log_level"] in ("error", "critical")]
-        for faults in self.monitor.faults.values():
+        for faults in self.monitor.faults.values() if wire else ():
             found += [f"illegal: {fault}" for fault in faults]
         for call_id, events in self.traces.items():
             ends = [event.text for event in events if event.kind == "state" and event.text.startswith("ended: ")]

@@ -1,0 +1,181 @@
+"""What the parties of a simulated call are going to do: drawn once from a seeded generator, before the call begins."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from splitter.lab.offers import Picture, Voice
+
+CALM_S = 80.0
+"""A steady call rests so long before it is hung up: every repetition and retry has had its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do in a call that is answered, `at_s` seconds after the answer."""
+
+    at_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkPlan:
+    """One party in an answered call.
+
+    Attributes:
+        steps: in order of time.
+        hang_up_s: after the answer; None leaves it to the other party.
+        acks: acknowledges 2xx to its INVITEs.
+        manners: what it does with re-INVITEs, one after the other, round and round: "accept", "later", "488", "500",
+            "ignore" (until it is cancelled).
+    """
+
+    steps: tuple[Step, ...] = ()
+    hang_up_s: float | None = None
+    acks: bool = True
+    manners: tuple[str, ...] = ("accept",)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPlan:
+    """The caller.
+
+    Attributes:
+        start_s: when it calls.
+        cancel_s, vanish_s: after the INVITE; None for never.
+        bye_early: says BYE in the early dialog instead of CANCEL, where there is one.
+    """
+
+    start_s: float
+    voice: Voice
+    picture: Picture
+    cancel_s: float | None = None
+    vanish_s: float | None = None
+    talk: TalkPlan = field(default_factory=TalkPlan)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A provisional response, after `delay_s`. `fork` names the branch."""
+
+    delay_s: float
+    status: int
+    media: bool
+    fork: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CentrePlan:
+    """The centre's side of one INVITE.
+
+    Attributes:
+        rings: provisional responses, one after the other.
+        final_s: after them comes the final response; None for never.
+        status: of it. fork: the branch that answers. second: another branch that answers as well.
+        codec: which of the offered ones.
+    """
+
+    rings: tuple[Ring, ...]
+    final_s: float | None
+    status: int = 200
+    fork: str = ""
+    codec: int = 0
+    vanish_s: float | None = None
+    talk: TalkPlan = field(default_factory=TalkPlan)
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPlan:
+    """A seat: joins after the answer by "id", "code" or "number", stays, and leaves (or is hung up on)."""
+
+    at_s: float
+    by: str
+    stays_s: float
+    refresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """Everybody in one call. `must_connect`: nothing but the network is in its way."""
+
+    caller: CallerPlan
+    seats: tuple[SeatPlan, ...]
+    must_connect: bool
+
+
+_CALLER_STEPS = (
+    *("hold", "resume", "mute", "move", "refresh", "offerless", "video off", "video on", "info", "options"),
+    *("withdrawn hold", "hold"),
+)
+_CENTRE_STEPS = ("hold", "resume", "inactive", "move", "refresh", "offerless", "info", "withdrawn hold", "hold")
+_MANNERS = ("accept", "accept", "accept", "accept", "later", "later", "488", "500", "ignore")
+
+
+def plain(rng: random.Random, spread_s: float) -> CallPlan:
+    """A call that everybody wants: it rings, is answered, and somebody hangs up."""
+    talk = TalkPlan(hang_up_s=rng.uniform(5, 60))
+    caller = CallerPlan(rng.uniform(0, spread_s), rng.choice(tuple(Voice)), rng.choice(tuple(Picture)), talk=talk)
+    return CallPlan(caller, (), True)
+
+
+def plain_centre(rng: random.Random) -> CentrePlan:
+    """A centre that rings for a moment and answers."""
+    media = rng.random() < 0.3
+    ring = Ring(rng.uniform(0, 0.1), 183 if media else 180, media)
+    return CentrePlan((ring,), rng.uniform(0.5, 12), codec=rng.randrange(4))
+
+
+def mixed(rng: random.Random, spread_s: float) -> CallPlan:
+    """A call in which anything may happen."""
+    ends = rng.random()
+    cancel_s = rng.choice((rng.uniform(0, 0.3), rng.uniform(0, 15))) if ends < 0.12 else None
+    vanish_s = rng.uniform(0, 40) if 0.12 <= ends < 0.15 else None
+    talk = _talk(rng, _CALLER_STEPS, hangs_up=1.0)
+    caller = CallerPlan(
+        rng.uniform(0, spread_s), rng.choice(tuple(Voice)), rng.choice(tuple(Picture)), cancel_s, vanish_s, talk
+    )
+    seats = tuple(_seat(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2))))
+    return CallPlan(caller, seats, False)
+
+
+def mixed_centre(rng: random.Random) -> CentrePlan:
+    """A centre that may do anything."""
+    forks = rng.choice(("", "", "", "a b", "a b c")).split() or [""]
+    rings = []
+    for _ in range(rng.choice((0, 1, 1, 2, 3, 4))):
+        media = rng.random() < 0.5
+        status = rng.choice((180, 181, 182, 183)) if not media else 183
+        rings.append(Ring(rng.choice((0.0, rng.uniform(0, 6))), status, media, rng.choice(forks)))
+    kind = rng.random()
+    status, final_s = 200, rng.choice((0.0, rng.uniform(0, 2), rng.uniform(0, 30)))
+    if kind < 0.15:
+        status = rng.choice((486, 480, 404, 500, 503, 488, 408, 603, 302))
+    elif kind < 0.18:
+        final_s = None
+    vanish_s = rng.uniform(0, 40) if rng.random() < 0.03 else None
+    talk = _talk(rng, _CENTRE_STEPS, hangs_up=0.5)
+    return CentrePlan(tuple(rings), final_s, status, rng.choice(forks), rng.randrange(4), vanish_s, talk)
+
+
+def _talk(rng: random.Random, kinds: tuple[str, ...], hangs_up: float) -> TalkPlan:
+    count = rng.choice((0, 0, 1, 2, 4, 8))
+    length_s = rng.choice((0.2, 5.0, 60.0))
+    # Whole and half seconds, so that both sides often do something at the very same time.
+    times = sorted(
+        rng.choice((rng.uniform(0, length_s), rng.randrange(int(length_s * 2) + 1) / 2)) for _ in range(count)
+    )
+    steps = tuple(Step(at, rng.choice(kinds)) for at in times)
+    hang_up_s = None
+    if rng.random() < hangs_up:
+        last = times[-1] if times else 0.0
+        hang_up_s = last + rng.choice((0.0, rng.uniform(0, 10), CALM_S, CALM_S, CALM_S, CALM_S))
+        if rng.random() < 0.2:
+            hang_up_s = float(rng.choice((1, 5, 30)))  # both at the same time, now and then
+    manners = tuple(rng.choice(_MANNERS) for _ in range(5)) if rng.random() < 0.4 else ("accept",)
+    return TalkPlan(steps, hang_up_s, rng.random() > 0.02, manners)
+
+
+def _seat(rng: random.Random) -> SeatPlan:
+    by = rng.choice(("id", "id", "code", "number", "nobody"))
+    return SeatPlan(rng.uniform(-5, 30), by, rng.uniform(0, 60), rng.random() < 0.3)

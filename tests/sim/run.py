@@ -1,0 +1,220 @@
+"""One world full of calls, and what must be true of every one of them, whatever the network does."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from splitter.core.errors import MediaUnavailable
+from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
+from tests.sim.scripts import Script, caller, centre
+from tests.world import PeerCall, Weather, World
+
+SPREAD_S = 60.0
+PATIENCE_S = 1500.0
+LEFT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One run.
+
+    Attributes:
+        loss: of datagrams; duplication, jitter and lateness grow with it.
+        plain: every call is wanted by everybody; else anything may happen.
+        mishaps: media workers die, and requests about video fail.
+    """
+
+    seed: int
+    calls: int = 50
+    loss: float = 0.05
+    plain: bool = False
+    mishaps: bool = True
+
+    @property
+    def weather(self) -> Weather:
+        loss = self.loss
+        return Weather(loss=loss, duplication=loss / 2, delay_s=0.02, jitter_s=loss and 0.1, late=loss / 4)
+
+    @property
+    def command(self) -> str:
+        """How to play it again."""
+        flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps)
+        return f"python -m tests.sim --seed {self.seed} --calls {self.calls} --loss {self.loss:g}{flags}"
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        outcomes: calls by the caller's final status.
+        wanted, connected: calls that only the network could keep from being set up, and those that were.
+        faults: what must not be, each with the ladder of its call.
+    """
+
+    setting: Setting
+    outcomes: Counter[int] = field(default_factory=Counter)
+    wanted: int = 0
+    connected: int = 0
+    datagrams: int = 0
+    lost: int = 0
+    virtual_s: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+class Run:
+    """A run in progress."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.result = Result(setting)
+        self.world = World(setting.seed, setting.weather)
+        self._rng = random.Random(f"{setting.seed} sim")
+        self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
+        self._broken_since: dict[str, float] = {}
+        self._answered: set[str] = set()
+        self._blamed: set[str] = set()
+        self._tasks: list[asyncio.Task[PeerCall]] = []
+        self._storm: asyncio.Task[None] | None = None
+        self._others: set[asyncio.Task[None]] = set()
+
+    def play(self) -> Result:
+        """From the first call to the last timer."""
+        with self.world as world:
+            world.pbx.on_call = world.pbx2.on_call = self._on_call
+            if self.setting.mishaps:
+                world.engine.fault = self._fault
+                self._storm = world.loop.create_task(self._mishaps())
+            roll = plain if self.setting.plain else mixed
+            for number in range(self.setting.calls):
+                name = f"138{number:08d}"
+                plan = roll(random.Random(f"{self.setting.seed} call {number}"), SPREAD_S)
+                task = world.loop.create_task(caller(world, plan, name, self._begin), name=name)
+                task.add_done_callback(self._note_error)
+                self._tasks.append(task)
+                self._begin(self._watch(name))
+            if not world.loop.run_until(self._over, PATIENCE_S):
+                self._blame_unended()
+            if self._storm is not None:
+                self._storm.cancel()
+            world.loop.run_until(lambda: not world.leftovers(), LEFT_S)
+            self._judge_end()
+        return self.result
+
+    # ---- what happens besides the callers ----
+
+    def _begin(self, script: Script) -> None:
+        task = self.world.loop.create_task(script)
+        self._others.add(task)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._others.discard(task)
+        self._note_error(task)
+
+    def _note_error(self, task: asyncio.Task[Any]) -> None:
+        """A script that fails is a fault too, of the simulation or of what it met."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.result.faults.append("script failed:\n" + "".join(traceback.format_exception(error)))
+
+    def _on_call(self, call: PeerCall) -> None:
+        roll = plain_centre if self.setting.plain else mixed_centre
+        plan = roll(random.Random(f"{self.setting.seed} {call.peer.name} {call.number}"))
+        self._begin(centre(self.world, call, plan))
+
+    async def _mishaps(self) -> None:
+        """A media worker dies now and then."""
+        while True:
+            await asyncio.sleep(self._rng.uniform(5, 40))
+            self.world.engine.kill(self._rng.randrange(2), self._rng.uniform(0.1, 3))
+
+    def _fault(self, operation: str, call_id: str) -> Exception | None:
+        """Requests about video fail sometimes; that must never show in the voice."""
+        if operation in ("open_room", "join", "set_participant", "show") and self._rng.random() < 0.02:
+            return MediaUnavailable("as the dice fell")
+        return None
+
+    async def _watch(self, number: str) -> None:
+        """Look at one call's voice from its answer to its end."""
+        world = self.world
+        while True:
+            await asyncio.sleep(0.5)
+            call = self._call(number)
+            if call is None or call.state == "early":
+                continue
+            if call.state == "ended" and world.call_of(call) is None:
+                return
+            self._judge_voice(call)
+
+    # ---- judging ----
+
+    def _over(self) -> bool:
+        return all(task.done() for task in self._tasks) and not self._others and not len(self.world.calls)
+
+    def _call(self, number: str) -> PeerCall | None:
+        return next((call for call in self.world.sbc.calls.values() if call.number == number), None)
+
+    def _judge_voice(self, caller_call: PeerCall) -> None:
+        """Voice that is not connected, while nothing is being negotiated, is wrong if it stays so."""
+        world, number = self.world, caller_call.number
+        inside = world.centre_of(caller_call)
+        if inside is None or number in self._blamed:
+            return
+        live = world.call_of(caller_call)
+        if live is None:
+            return
+        for side, one in enumerate((caller_call, inside)):
+            if one.vanished:
+                world.engine.silent.add((live.call_id, side))
+                self._excused.add(number)
+        if caller_call.vanished and inside.vanished:
+            world.calls.hangup(live.call_id, "both sides have vanished; an operator saw it")
+        quiet = caller_call.settled and inside.settled
+        if number in self._excused or not quiet or inside.state != "confirmed":
+            self._broken_since.pop(number, None)
+            return
+        faults = world.voice_faults(caller_call)
+        if not faults:
+            self._broken_since.pop(number, None)
+            return
+        since = self._broken_since.setdefault(number, world.now)
+        if world.now - since > (8.0 if not self.setting.loss else 45.0):
+            self._blame(caller_call, f"voice is not connected since {since:.1f} s: " + "; ".join(faults))
+
+    def _blame_unended(self) -> None:
+        for task in self._tasks:
+            call = self._call(task.get_name())
+            if call is not None and (not task.done() or self.world.call_of(call) is not None):
+                self._blame(call, "the call does not end")
+
+    def _judge_end(self) -> None:
+        world, result = self.world, self.result
+        for peer in world.peers:
+            for call in peer.calls.values():
+                if call.state != "ended":
+                    self._blame(call, f"{peer.name} still thinks it is in the call ({call.state})")
+                for fault in world.monitor.faults.get(call.sip_call_id, ()):
+                    self._blame(call, f"illegal: {fault}")
+        result.faults += [*world.leftovers(), *world.faults(wire=False)]
+        for task in self._tasks:
+            call = self._call(task.get_name())
+            if call is None:
+                continue
+            if not call.status and not call.vanished:
+                self._blame(call, "the INVITE never got a final response")
+            result.outcomes[call.status] += 1
+            result.wanted += self.setting.plain
+            result.connected += self.setting.plain and call.status == 200
+        result.datagrams, result.virtual_s = world.wire.count, world.now
+        result.lost = sum("lost" in sent.fate for sents in world.wire.sent.values() for sent in sents)
+
+    def _blame(self, call: PeerCall, text: str) -> None:
+        if call.number in self._blamed:
+            return
+        self._blamed.add(call.number)
+        self.result.faults.append(f"{call}: {text}\n{self.world.ladder(call)}")

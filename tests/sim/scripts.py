@@ -1,0 +1,159 @@
+"""The parties of simulated calls, doing what their plans say: one task each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from tests.sim.plans import CallPlan, CentrePlan, SeatPlan, TalkPlan
+from tests.world import Heard, PeerCall, World
+
+Script: TypeAlias = Coroutine[Any, Any, None]
+
+SETUP_LIMIT_S = 400.0
+"""Longer than any ring limit and every timer after it."""
+LEFT_ALONE_S = 240.0
+"""So long a party waits for the other one to hang up."""
+
+
+async def caller(world: World, plan: CallPlan, number: str, begin: Callable[[Script], None]) -> PeerCall:
+    """Call, perhaps give up, talk, hang up; returns when the caller's side is over. `begin` starts the seats."""
+    mine = plan.caller
+    await asyncio.sleep(mine.start_s)
+    call = world.sbc.invite(number=number, voice=mine.voice, picture=mine.picture)
+    call.acks = mine.talk.acks
+    if mine.vanish_s is not None:
+        asyncio.get_running_loop().call_later(mine.vanish_s, call.vanish)
+    if mine.cancel_s is not None:
+        asyncio.get_running_loop().call_later(mine.cancel_s, _give_up, call)
+    for seat_plan in plan.seats:
+        begin(seat(world, call, seat_plan))
+    deadline = world.now + SETUP_LIMIT_S
+    while call.state == "early" and world.now < deadline:
+        await call.next(deadline - world.now)
+    if call.state == "confirmed":
+        await talk(world, call, mine.talk)
+    return call
+
+
+async def centre(world: World, call: PeerCall, plan: CentrePlan) -> None:
+    """Ring, answer or refuse, talk."""
+    call.acks = plan.talk.acks
+    if plan.vanish_s is not None:
+        asyncio.get_running_loop().call_later(plan.vanish_s, call.vanish)
+    for ring in plan.rings:
+        await _wait(call, ring.delay_s)
+        if call.state != "early":
+            break
+        call.ring(ring.status, fork=ring.fork, media=ring.media)
+    if plan.final_s is None:
+        await _wait(call, SETUP_LIMIT_S)
+        return
+    await _wait(call, plan.final_s)
+    if call.state == "early" and plan.status >= 300:
+        call.refuse(plan.status)
+    elif call.state == "early":
+        call.answer(fork=plan.fork, codec=plan.codec)
+        await talk(world, call, plan.talk)
+
+
+async def talk(world: World, call: PeerCall, plan: TalkPlan) -> None:
+    """Carry out the steps of an answered call; end it when the plan says so, or when nobody does."""
+    answered = world.now
+    call.on_reinvite = _Manners(plan.manners)
+    for step in plan.steps:
+        await _wait(call, answered + step.at_s - world.now)
+        if call.state == "confirmed":
+            await _do(call, step.what)
+    end_s = plan.hang_up_s if plan.hang_up_s is not None else LEFT_ALONE_S
+    await _wait(call, answered + end_s - world.now)
+    call.bye()
+
+
+async def seat(world: World, caller_call: PeerCall, plan: SeatPlan) -> None:
+    """Join the caller's call once it is answered (or a little before), stay, leave."""
+    while caller_call.state == "early" and not caller_call.vanished and plan.at_s >= 0:  # noqa: ASYNC110 - not told
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(abs(plan.at_s))
+    live = world.call_of(caller_call)
+    names = {"number": caller_call.number, "nobody": "9999999"}
+    if live is not None:
+        names |= {"id": live.call_id, "code": live.short_code}
+    call = world.desk.invite(names.get(plan.by, "gone"), number=f"agent-{caller_call.number}", seat=True)
+    while call.state == "early":
+        if await call.next(60.0) is None:
+            return
+    if plan.refresh and call.state == "confirmed":
+        await _wait(call, plan.stays_s / 2)
+        if call.settled:
+            call.reinvite()
+    await _wait(call, plan.stays_s)
+    call.bye()
+    await _wait(call, 40.0)
+    if call.state != "ended":
+        call.bye()
+
+
+class _Manners:
+    """What a party does with re-INVITEs, in turn."""
+
+    def __init__(self, manners: tuple[str, ...]) -> None:
+        self._manners = manners
+        self._turn = 0
+
+    def __call__(self, call: PeerCall) -> None:
+        manner = self._manners[self._turn % len(self._manners)]
+        self._turn += 1
+        assert call.pending is not None
+        if manner == "accept":
+            call.accept()
+        elif manner == "later":
+            asyncio.get_running_loop().call_later(1.7, _accept_still, call, call.pending[0])
+        elif manner != "ignore":
+            call.decline(int(manner))
+
+
+async def _do(call: PeerCall, what: str) -> None:
+    changes: dict[str, dict[str, object]] = {
+        "hold": {"audio": "sendonly"},
+        "resume": {"audio": "sendrecv"},
+        "mute": {"audio": "recvonly"},
+        "inactive": {"audio": "inactive"},
+        "move": {"move": True},
+        "refresh": {},
+        "video off": {"video": "off"},
+        "video on": {"video": "on"},
+        "withdrawn hold": {"audio": "sendonly"},
+    }
+    if what in ("info", "options"):
+        call.request(what.upper())
+    elif not call.settled:
+        return  # a re-INVITE is under way: RFC 3261 §14.1 forbids another
+    elif what == "offerless":
+        call.reinvite(offerless=True)
+    else:
+        call.reinvite(**changes[what])  # type: ignore[arg-type]
+    if what == "withdrawn hold":
+        await _wait(call, 0.3)
+        call.withdraw()
+
+
+async def _wait(call: PeerCall, seconds: float) -> None:
+    """Let time pass, or the call end; what is heard meanwhile needs no answer from a script."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    heard: Heard | None = None
+    while call.state != "ended" and (left := deadline - loop.time()) > 0:
+        heard = await call.next(left)
+    del heard
+
+
+def _give_up(call: PeerCall) -> None:
+    if call.state == "early":
+        call.cancel()
+
+
+def _accept_still(call: PeerCall, txn: str) -> None:
+    if call.pending is not None and call.pending[0] == txn:
+        call.accept()
