@@ -1,29 +1,38 @@
 """CPU per split call, set up, held for a second and torn down at a fixed rate, against sippy's b2bua_simple.
 
 SIPp calls with the ViLTE offer of a handset, SIPp answers as the centre; both systems stand between the same two, one
-after the other, in turns. No media flows. sippy passes the description through and opens no media ports; the gateway
-splits it, opens an audio relay and a video room for each call, and writes a trace of every message to its store.
+after the other, in turns. The caller sends no media. sippy passes the description through and opens no media ports; the
+gateway splits it, opens an audio relay and a video room for each call, sends the caller the slate from the answer on,
+and writes a trace of every message to its store. A last run under a profiler says where its time goes.
 """
 
 from __future__ import annotations
 
+import pstats
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench.report import Report, judge
-from bench.usage import cpu_by_process, cpu_s
+from bench.usage import cpu_by_process
 from tests.interop.addresses import Desk
-from tests.interop.gateway import Gateway
+from tests.interop.gateway import SPLITTER, Gateway
 from tests.interop.process import Process, eventually
 from tests.interop.scene import CALLED, Scene, listens
 
 RATE, HELD_MS, CALLS, WARM_UP, ROUNDS = 20, 1000, 200, 40, 2
 BUDGET = 0.5
+QUIET, USUAL, VIDEO, VOICE = (
+    "sippy b2bua_simple, its log off",
+    "sippy b2bua_simple, as it comes",
+    "splitter, a video call",
+    "splitter, a voice call",
+)
+CODEC = {"codec": "107", "codec_name": "AMR-WB/16000", "codec_fmtp": "mode-change-capability=2;max-red=0"}
 
 
 @contextmanager
@@ -38,78 +47,106 @@ def sippy(desk: Desk, logging: str) -> Iterator[int]:
 
 
 @contextmanager
-def splitter(desk: Desk, workers: int) -> Iterator[int]:
-    """The gateway, with a store, as an operator runs it."""
-    with Gateway(desk, {"log_level": "warning", "workers": workers, "quarantine_s": 30}) as gateway:
+def splitter(desk: Desk, program: tuple[str, ...] = (SPLITTER,)) -> Iterator[int]:
+    """The gateway as an operator runs it, with one media worker and a store."""
+    with Gateway(desk, {"log_level": "warning", "workers": 1, "quarantine_s": 30}, program) as gateway:
         yield gateway.process.pid
 
 
-def ms_per_call(pid: int, desk: Desk) -> float:
-    """Play the calls; CPU milliseconds per call of the process and everything below it."""
-    _play(desk, WARM_UP)
-    before = cpu_s(pid)
-    _play(desk, CALLS)
+# What is measured: how it is started, and the offer of its callers.
+SYSTEMS: dict[str, tuple[Callable[[Desk], AbstractContextManager[int]], str]] = {
+    QUIET: (lambda desk: sippy(desk, "none"), "vilte"),
+    USUAL: (lambda desk: sippy(desk, "stderr"), "vilte"),
+    VIDEO: (splitter, "vilte"),
+    VOICE: (splitter, "vilte-voice"),
+}
+
+
+def ms_per_call(pid: int, desk: Desk, offer: str) -> dict[str, float]:
+    """Play the calls; CPU milliseconds per call of each process."""
+    play(desk, WARM_UP, offer)
+    before = cpu_by_process(pid)
+    play(desk, CALLS, offer)
     time.sleep(0.5)
-    return 1000 * (cpu_s(pid) - before) / CALLS
+    return {name: 1000 * (value - before.get(name, 0.0)) / CALLS for name, value in cpu_by_process(pid).items()}
 
 
-def _play(desk: Desk, calls: int) -> None:
+def play(desk: Desk, calls: int, offer: str) -> None:
+    """So many calls, one after the other at the fixed rate."""
     scene = Scene(desk, Path(tempfile.mkdtemp(prefix="bench-")))
     try:
         # SIPp cannot read the display name in sippy's Contact, so the target of ACK and BYE is written out for both.
         target = f"sip:{CALLED}@{desk.access}:5060"
         load = {"calls": calls, "trace": False, "limit_s": 120, "held_ms": HELD_MS, "target": target}
-        codec = {"codec": "107", "codec_name": "AMR-WB/16000", "codec_fmtp": "mode-change-capability=2;max-red=0"}
-        centre = scene.centre("load-centre", answer="centre-amr", **codec, **load)
-        caller = scene.caller(
-            "caller-hangs-up", "vilte", options=["-r", str(RATE), "-l", "2000", "-pause_msg_ign"], **load
-        )
-        caller.finish()
+        centre = scene.centre("load-centre", answer="centre-amr", **CODEC, **load)
+        options = ["-r", str(RATE), "-l", "2000", "-pause_msg_ign"]
+        scene.caller("caller-hangs-up", offer, options=options, **load).finish()
         centre.finish()
     finally:
         scene.close()
 
 
+def profile() -> list[str]:
+    """The signalling process under cProfile: the functions that take most time of their own."""
+    file = Path(tempfile.mkdtemp(prefix="bench-")) / "profile"
+    with Desk() as desk, splitter(desk, (sys.executable, "-m", "cProfile", "-o", str(file), SPLITTER)):
+        play(desk, CALLS, "vilte")
+    stats = pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
+    rows = [
+        (own, f"{Path(where).parent.name}/{Path(where).name}:{line} {name}")
+        for (where, line, name), (_, _, own, _, _) in stats.items()
+    ]
+    total = sum(own for own, name in rows if "epoll" not in name and "run_until" not in name)
+    rows = [row for row in sorted(rows, reverse=True) if "run_until" not in row[1]]
+    return [f"{100 * own / total:.1f} % {name}" for own, name in rows[:15]]
+
+
 def main() -> None:
     """Measure in turns, print and write."""
-    systems = {
-        "sippy b2bua_simple, its log off": lambda desk: sippy(desk, "none"),
-        "sippy b2bua_simple, as it comes": lambda desk: sippy(desk, "stderr"),
-        "splitter": lambda desk: splitter(desk, 1),
-    }
-    chosen = sys.argv[1:] or [""]
-    measured: dict[str, list[float]] = {}
-    split: dict[str, float] = {}
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in SYSTEMS}
     for _ in range(ROUNDS):
-        for name, system in systems.items():
-            if not any(word in name for word in chosen):
-                continue
+        for name, (system, offer) in SYSTEMS.items():
             with Desk() as desk, system(desk) as pid:
-                measured.setdefault(name, []).append(ms_per_call(pid, desk))
-                split = cpu_by_process(pid)
-            print(f"  {name}: {measured[name][-1]:.2f} ms", file=sys.stderr, flush=True)
-    base = statistics.mean(measured.get("sippy b2bua_simple, its log off", [0.0]))
-    rows = []
-    for name, rounds in measured.items():
-        mean = statistics.mean(rounds)
-        spread = f"{min(rounds):.2f} to {max(rounds):.2f}"
-        rows.append([name, f"{mean:.2f}", spread, f"{mean / base:.2f}" if base else "-"])
-    ours = statistics.mean(measured.get("splitter", [0.0]))
-    report = Report(
+                measured[name].append(ms_per_call(pid, desk, offer))
+            print(f"  {name}: {sum(measured[name][-1].values()):.2f} ms", file=sys.stderr, flush=True)
+    totals = {name: [sum(found.values()) for found in rounds] for name, rounds in measured.items()}
+    base = statistics.mean(totals[QUIET])
+    ours = statistics.mean(totals[VIDEO])
+    Report(
         name="split",
         title=f"CPU per split call: set up, held {HELD_MS / 1000:g} s, torn down, {RATE} calls/s",
-        columns=["system", "ms CPU per call", f"over {ROUNDS} rounds", "of sippy, log off"],
-        rows=rows,
+        columns=[
+            "system",
+            "ms CPU per call",
+            f"over {ROUNDS} rounds",
+            "signalling",
+            "media worker",
+            "of sippy, log off",
+        ],
+        rows=[
+            [
+                name,
+                f"{statistics.mean(total):.2f}",
+                f"{min(total):.2f} to {max(total):.2f}",
+                *(_part(measured[name], part) for part in ("signalling", "worker")),
+                f"{statistics.mean(total) / base:.2f}",
+            ]
+            for name, total in totals.items()
+        ],
         budget=f"at most {BUDGET} of sippy's b2bua_simple",
-        verdict=judge(ours / base, BUDGET) if ours and base else "not measured",
+        verdict=judge(ours / base, BUDGET),
         notes=[
             f"{CALLS} calls a round after {WARM_UP} to warm up; user and system time of all processes of each system.",
-            "The gateway opens a relay and a room per call and keeps a trace, all counted; sippy does neither.",
-            "splitter by process, whole run: " + ", ".join(f"{k} {v:.1f} s" for k, v in split.items()),
+            "The gateway opens a relay and a room per call, plays the slate and keeps a trace; sippy does none of it.",
+            *(f"signalling, own time: {line}" for line in profile()),
         ],
-        values=dict(measured),
-    )
-    report.publish()
+        values={name: rounds for name, rounds in measured.items()},
+    ).publish()
+
+
+def _part(rounds: list[dict[str, float]], part: str) -> str:
+    values = [found[part] for found in rounds if part in found]
+    return f"{statistics.mean(values):.2f}" if values else "-"
 
 
 if __name__ == "__main__":

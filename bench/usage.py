@@ -16,8 +16,11 @@ def cpu_s(pid: int) -> float:
 
 
 def cpu_by_process(pid: int) -> dict[str, float]:
-    """The same for each process, by a short name."""
-    return {f"{_name(one)} {one}": _cpu_of(one) for one in [pid, *children(pid)]}
+    """The same by what the process is: "signalling" and "worker" for ours, else its program."""
+    found: dict[str, float] = {}
+    for one in [pid, *children(pid)]:
+        found[_name(one)] = found.get(_name(one), 0.0) + _cpu_of(one)
+    return found
 
 
 def resident_kb(pid: int) -> int:
@@ -42,4 +45,6 @@ def _name(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return "?"
-    return "worker" if "splitter.media.worker" in words else Path(words[0]).name
+    if "splitter.media.worker" in words:
+        return "worker"
+    return "signalling" if "run" in words else Path(words[0]).name

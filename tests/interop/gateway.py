@@ -96,10 +96,12 @@ class Gateway:
     Attributes:
         desk: its addresses.
         settings: keys of CONFIGURATION that a test wants otherwise.
+        program: what is run; a profiler may stand before it.
     """
 
     desk: Desk
     settings: dict[str, Any] = field(default_factory=dict)
+    program: tuple[str, ...] = (SPLITTER,)
 
     def __post_init__(self) -> None:
         # The control socket's path must be short (sun_path), so not pytest's folder.
@@ -126,7 +128,7 @@ class Gateway:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
             notified.bind(f"{self.folder}/notify")
             notified.settimeout(0.2)
-            command = [SPLITTER, "run", "-c", str(file)]
+            command = [*self.program, "run", "-c", str(file)]
             self._process = Process("gateway", command, self.folder, {"NOTIFY_SOCKET": f"{self.folder}/notify"})
             eventually(lambda: self._told_ready(notified), "the gateway is ready", 15, self._process.tail)
         return self
