@@ -31,6 +31,7 @@ class Audio:
         self._networks = networks
         self._on_event = on_event
         self._relay: RelayHandle | None = None
+        self._heard = [0, 0]
         self._local: tuple[LocalEnd, LocalEnd] | None = None
         self._wanted: list[RemoteEnd | None] = [None, None]
         self._pointed: list[RemoteEnd | None] = [None, None]
@@ -85,12 +86,15 @@ class Audio:
                 self._pointed[side] = remote
 
     async def heard(self, side: int) -> bool:
-        """True if voice has come from this side; when in doubt, it has."""
+        """True if voice has come from this side since this was last asked; when in doubt, it has."""
         try:
             report = await self._engine.report_relay(self._relay) if self._relay else None
         except MediaError:
             return True
-        return report is None or report.sides[side].packets_in > 0
+        if report is None:
+            return True
+        before, self._heard[side] = self._heard[side], report.sides[side].packets_in
+        return self._heard[side] != before
 
     @property
     def networks(self) -> tuple[str, str]:

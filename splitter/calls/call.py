@@ -14,7 +14,8 @@ from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.identity import Destination, centre_invite
 from splitter.calls.incoming import IncomingLeg
-from splitter.calls.leg import Leg, LegContext, Pairs
+from splitter.calls.leg import Leg, LegContext
+from splitter.calls.messages import Pairs
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Trunk
@@ -26,6 +27,7 @@ from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.split import Plan
 from splitter.sip.events import RequestArrived
+from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
@@ -66,7 +68,10 @@ class Call:
         self._inbox: asyncio.Queue[CallEvent] = asyncio.Queue()
         self._timers: dict[str, tuple[TimeUp, asyncio.TimerHandle]] = {}
         settings = services.settings
-        self.context = LegContext(services.driver, services.ids, self.post, settings.name)
+        timers = TimerSettings(settings.session_expires_s, settings.min_session_expires_s)
+        self.context = LegContext(
+            services.driver, services.ids, self.post, settings.name, timers, self.after, self.stop_timer
+        )
         self.caller = IncomingLeg(self.context, "caller", trunk, event)
         self.centre: OutgoingLeg | None = None
         self.seats: dict[str, IncomingLeg] = {}
@@ -120,8 +125,8 @@ class Call:
 
     # ---- legs ----
 
-    def dial(self, to: Destination, offer: Session) -> OutgoingLeg:
-        """Send the centre's INVITE; ends in Answered or Refused."""
+    def dial(self, to: Destination, offer: Session | None) -> OutgoingLeg:
+        """Send the centre's INVITE; ends in Answered or Refused. Without an offer the centre makes one in its 200."""
         services, source = self.services, self.caller
         request = centre_invite(source.request, source.trunk, to, self.call_id, services.ids, offer)
         assert to.trunk.address is not None

@@ -104,6 +104,22 @@ class OfferRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A request of ours in the dialog came to its end and changed nothing: the leg may be asked again."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshFailed:
+    """Our session refresh was refused, or nobody answered it (408)."""
+
+    leg: Leg
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFrameAsked:
     """INFO with media_control+xml (RFC 5168): the peer wants a key frame. Already answered 200."""
 
@@ -151,6 +167,8 @@ LegEvent = (
     | OfferWithdrawn
     | OfferAccepted
     | OfferRefused
+    | Refreshed
+    | RefreshFailed
     | KeyFrameAsked
     | Ended
 )

@@ -35,7 +35,7 @@ class Destination:
 
 
 def centre_invite(
-    request: Request, source: Trunk, to: Destination, call_id: str, ids: IdSource, offer: Session
+    request: Request, source: Trunk, to: Destination, call_id: str, ids: IdSource, offer: Session | None
 ) -> Request:
     """Make the centre's INVITE out of the caller's.
 
@@ -44,7 +44,7 @@ def centre_invite(
         source: the trunk that it came from; its word on identity counts only if it is trusted.
         to: where it goes.
         call_id: told to the centre in the headers that the trunk names, so that CTI can find the video.
-        offer: audio alone.
+        offer: audio alone; None where the centre is to make the offer.
     Returns: the INVITE without Via and Contact, which belong to the driver and the leg.
     Raises:
         PeerError: status 483 where Max-Forwards is used up.
@@ -71,6 +71,8 @@ def centre_invite(
     headers.add("Session-ID", f"{session_uuid(request, ids)};remote={_NO_SESSION}")
     for name, value in call_id_headers(to.trunk, call_id):
         headers.add(name, value)
+    if offer is None:
+        return Request("INVITE", uri, headers)
     headers.add("Content-Type", "application/sdp")
     return Request("INVITE", uri, headers, write(offer))
 

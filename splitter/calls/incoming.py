@@ -1,69 +1,133 @@
-"""A leg whose INVITE came to us (RFC 3261 §13.3). No I/O of its own."""
+"""A leg whose INVITE came to us (RFC 3261 §13.3), with reliable responses (RFC 3262) and preconditions (RFC 3312).
+
+No I/O of its own. What cannot be sent yet waits here: a provisional response for the PRACK of the one before, the 200
+for that PRACK and for the caller's resources. The flow need not know.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+
 from splitter.calls.events import Cancelled
-from splitter.calls.leg import SDP, Leg, LegContext, Pairs
+from splitter.calls.leg import Leg, LegContext
+from splitter.calls.messages import EXTENSIONS, SDP, Pairs, Refusal, refuse_unknown_extensions, requires, session_of
 from splitter.calls.settings import Trunk
+from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
+from splitter.sdp.precondition import met, with_preconditions
 from splitter.sdp.write import write
 from splitter.sip import events as sip
+from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request
+
+_PRECONDITION = "precondition"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A response that is ready to go: provisional, or the 200 (`status` 200)."""
+
+    status: int
+    reason: str | None
+    branch: str
+    session: Session | None
+    headers: tuple[tuple[str, str], ...]
 
 
 class IncomingLeg(Leg):
     """The caller's leg, or a seat's: we are the server of its INVITE.
 
-    Raises PeerError on construction if the INVITE cannot make a dialog.
-
     Attributes:
         cancelled: the peer gave up before it was answered; Cancelled is in the inbox or was read.
         early_sessions: what provisional responses said, by branch.
+
+    Raises:
+        PeerError: on construction, if the INVITE cannot make a dialog, requires what we do not know (420), or asks for
+            too short a session interval (422).
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, event: sip.RequestArrived) -> None:
         super().__init__(context, name, trunk, event.flow, event.request.call_id)
         self.request: Request = event.request
+        refuse_unknown_extensions(self.request, self._extensions())
+        self.timer.judge(self.request)
         self._txn: str = event.txn
         self.cancelled = False
-        self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
         self.early_sessions: dict[str, Session] = {}
+        self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
+        self._sender = reliable.ReliableSender(1 + context.ids.number(2**30), self.request.cseq[0])
+        self._provisionals: deque[_Waiting] = deque()
+        self._acceptance: _Waiting | None = None
+        self._answered: set[str] = set()  # branches whose early dialog has our answer, reliably
+        self._preconditions = requires(self.request, _PRECONDITION)
+        self._unready = self._preconditions and not _is_met(self.request)
         self.note_abilities(event.request)
         self._early_dialog("")
         self._driver.adopt(event.txn, self.receive)
 
+    # ---- what a flow may ask ----
+
     def ring(self, status: int, reason: str, branch: str, session: Session | None = None, headers: Pairs = ()) -> None:
         """Send a provisional response in the early dialog that stands for `branch` of the centre."""
-        dialog = self._early_dialog(branch)
+        self._early_dialog(branch)
         if session is not None:
             self.early_sessions[branch] = self.sent = session
-        self._respond(status, reason, dialog, session, headers)
+        self._provisionals.append(_Waiting(status, reason, branch, session, tuple(headers)))
+        self._proceed()
 
     def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
         """Answer with 200; the dialog of `branch` is confirmed, the other early ones are gone."""
-        dialog = self._early_dialog(branch)
-        self._drop_early(but=dialog)
-        self._unacknowledged.add(self._txn)
-        self.local = self.sent = session
-        self._confirm(dialog, self.request)
-        self._respond(200, None, dialog, session, headers)
+        self._acceptance = _Waiting(200, None, branch, session, tuple(headers))
+        if self._unready and branch not in self._answered:
+            # The caller needs our answer to reserve its resources (RFC 3312 §5); 200 follows when it has them.
+            self.ring(183, "Session Progress", branch, session)
+        else:
+            self._proceed()
 
     def refuse(self, status: int, reason: str = "", headers: Pairs = ()) -> None:
         """Answer with a final failure."""
         if self.state != "early":
             return
+        self._decline_all()
         self.state = "ended"
         dialog = self._early_dialog("")
         self._drop_early()
         lines = [*self._warning(status, reason), *headers]
         self._driver.respond(self._txn, self.request.respond(status, to_tag=dialog.local_tag, headers=lines))
 
+    def answer(self, txn: str, session: Session) -> bool:
+        request = self._offers.get(txn)
+        if self.state != "early" or request is None or not self._preconditions:
+            return super().answer(txn, session)
+        offer = session_of(request)
+        assert offer is not None  # an UPDATE or PRACK without SDP is no offer
+        super().answer(txn, with_preconditions(offer, session))
+        self._unready = not met(offer)
+        self._proceed()
+        return True
+
+    def bye(self, headers: Pairs = ()) -> None:
+        if self.state == "early":
+            self.refuse(480)  # its 200 was still waiting
+        else:
+            super().bye(headers)
+
+    # ---- what the transaction layer says ----
+
     def receive(self, event: sip.SipEvent) -> None:
-        if isinstance(event, sip.Cancelled) and event.txn == self._txn:
-            self._give_up(event.request)
-            return
-        super().receive(event)
+        match event:
+            case sip.Cancelled() if event.txn == self._txn:
+                self._give_up(event.request)
+            case sip.PrackMissing() if event.txn == self._txn:
+                # RFC 3262 §3 would refuse the INVITE; a 200 with the answer may still save the call.
+                self._sender.give_up()
+                self._answered.clear()
+                self._proceed()
+            case _:
+                super().receive(event)
 
     def _on_bye(self, request: Request) -> None:
         # BYE in an early dialog (RFC 3261 §15) means what CANCEL means.
@@ -72,10 +136,81 @@ class IncomingLeg(Leg):
         else:
             super()._on_bye(request)
 
+    def _on_prack(self, event: sip.RequestArrived) -> None:
+        session = session_of(event.request)
+        self._sender.confirm(event.request)
+        self._driver.confirm_provisional(self._txn)
+        if session is None:
+            self._reply(event, 200)
+        else:
+            self._take_offer(event, session)  # RFC 3262 §5: a further offer, answered in the 200
+        self._proceed()
+
+    def _admit_offer(self, request: Request, inviting: bool) -> None:
+        if self.state == "early" and not self._answered:
+            raise Refusal(500, "the offer in the INVITE is not answered yet", [("Retry-After", "1")])
+        super()._admit_offer(request, inviting)
+
     def _give_up(self, request: Request) -> None:
         if self.state == "early" and not self.cancelled:
             self.cancelled = True
             self._post(Cancelled(self, request))
+
+    # ---- what waits ----
+
+    def _proceed(self) -> None:
+        """Send what may be sent now: one reliable response at a time, and the 200 when nothing is owed."""
+        while self._provisionals and not self._sender.waiting and self.state == "early":
+            waiting = self._provisionals.popleft()
+            if waiting.session is not None or not self._unready:  # RFC 3312 §7: nobody is alerted without resources
+                self._send_provisional(waiting)
+        acceptance = self._acceptance
+        if acceptance is not None and self.state == "early" and not self._sender.waiting and not self._unready:
+            self._acceptance = None
+            self._send_acceptance(acceptance)
+
+    def _send_provisional(self, waiting: _Waiting) -> None:
+        session = None if waiting.branch in self._answered else waiting.session
+        lines = list(waiting.headers)
+        if self._is_reliable(session):
+            lines += self._sender.headers()
+            if session is not None:
+                self._answered.add(waiting.branch)
+                session = self._with_preconditions(session)
+                self.local = self.sent = session
+        self._respond(waiting, self._early_dialog(waiting.branch), session, lines)
+
+    def _send_acceptance(self, waiting: _Waiting) -> None:
+        dialog = self._early_dialog(waiting.branch)
+        self._drop_early(but=dialog)
+        self._unacknowledged.add(self._txn)
+        self._confirm(dialog, self.request)
+        lines = [*waiting.headers, *self._take_timer(self.request)]
+        if waiting.branch in self._answered:
+            self._respond(waiting, dialog, None, lines)  # the answer was given; a 200 must not give another
+        else:
+            self.local = self.sent = waiting.session
+            self._respond(waiting, dialog, waiting.session, lines)
+
+    def _is_reliable(self, session: Session | None) -> bool:
+        if reliable.requires(self.request):
+            return True
+        return session is not None and self.trunk.reliable_provisional and reliable.supports(self.request)
+
+    def _with_preconditions(self, session: Session) -> Session:
+        offer = session_of(self.request) if self._preconditions else None
+        return with_preconditions(offer, session) if offer is not None else session
+
+    def _extensions(self) -> frozenset[str]:
+        return EXTENSIONS | {_PRECONDITION}
+
+    # ---- early dialogs ----
+
+    def _dialog_of(self, request: Request) -> Dialog:
+        for dialog in self._early.values():
+            if dialog.local_tag == request.to_tag:
+                return dialog
+        return super()._dialog_of(request)
 
     def _early_dialog(self, branch: str) -> Dialog:
         dialog = self._early.get(branch)
@@ -91,11 +226,18 @@ class IncomingLeg(Leg):
                 self._driver.unregister(dialog.id)
         self._early.clear()
 
-    def _respond(
-        self, status: int, reason: str | None, dialog: Dialog, session: Session | None, headers: Pairs
-    ) -> None:
+    def _respond(self, waiting: _Waiting, dialog: Dialog, session: Session | None, headers: Pairs) -> None:
         lines = [*self._headers(), *headers]
         body, kind = (write(session), SDP) if session is not None else (b"", None)
-        tag = dialog.local_tag
-        response = self.request.respond(status, reason, to_tag=tag, headers=lines, body=body, content_type=kind)
+        response = self.request.respond(
+            waiting.status, waiting.reason, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind
+        )
         self._driver.respond(self._txn, response)
+
+
+def _is_met(request: Request) -> bool:
+    """True if the offer says that the caller's resources are there; one that cannot be read is judged elsewhere."""
+    with suppress(PeerError):
+        offer = session_of(request)
+        return offer is None or met(offer)
+    return True

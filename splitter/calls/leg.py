@@ -1,4 +1,4 @@
-"""A leg: one dialog of a call and the rules inside it (RFC 3261 §12–§15, RFC 3311). No I/O of its own: the driver has it.
+"""A leg: one dialog of a call and the rules inside it (RFC 3261 §12–§15, RFC 3311, RFC 4028). No I/O of its own.
 
 A leg turns what the transaction layer says into the events of `calls.events` and posts them to its call. Methods that
 begin or end the dialog differ by side and stand in `incoming` and `outgoing`.
@@ -11,16 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from splitter.calls.events import (
-    Acknowledged,
     AckMissing,
+    Acknowledged,
     Ended,
     KeyFrameAsked,
     LegEvent,
-    Offered,
     OfferAccepted,
+    Offered,
     OfferRefused,
     OfferWithdrawn,
     Refreshed,
+    RefreshFailed,
 )
 from splitter.calls.leg_timer import LegTimer
 from splitter.calls.messages import (
@@ -112,9 +113,7 @@ class Leg:
         self._driver = context.driver
         self._dialog: Dialog | None = None
         self._own: _OwnOffer | None = None
-        self._offers: dict[
-            str, Request
-        ] = {}  # the peer's INVITEs and UPDATEs with SDP, without a final response of ours
+        self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
         self._unacknowledged: set[str] = set()
         self._receiver = reliable.ReliableReceiver()
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK
@@ -166,7 +165,7 @@ class Leg:
             self._driver.respond(txn, request.respond(status, headers=lines))
 
     def refresh(self) -> bool:
-        """Refresh the session by an UPDATE without SDP (RFC 4028 §7.4); ends in Refreshed or OfferRefused.
+        """Refresh the session by an UPDATE without SDP (RFC 4028 §7.4); ends in Refreshed or RefreshFailed.
 
         Returns: False where the peer does not allow UPDATE: a re-INVITE must do.
         """
@@ -193,6 +192,7 @@ class Leg:
             return
         self.state = "ended"
         self.timer.stop()
+        self._decline_all()
         if self._unacknowledged:
             self._bye_headers = headers
         else:
@@ -250,15 +250,17 @@ class Leg:
             self._reply(event, error.status, [*self._warning(error.status, error.reason), *headers_of(error)])
 
     def _on_bye(self, request: Request) -> None:
-        for txn in tuple(self._offers):
-            self.decline(txn, 487)  # RFC 3261 §15.1.2: pending requests get a final response
-        if self.state != "ended":
-            self._close()
+        self._decline_all()
+        self._bye_headers = None  # the BYE of ours that waits for an ACK has become needless
+        ended = self.state == "ended"
+        self._close()
+        if not ended:
             self._post(Ended(self, request))
 
     def _on_reinvite(self, event: sip.RequestArrived) -> None:
-        if self.state != "confirmed":
-            raise PeerError("no session is established yet", 491)
+        if self.state == "early":
+            # RFC 3261 §14.2: its own earlier INVITE is still open
+            raise Refusal(500, "the first INVITE is not answered yet", [("Retry-After", "1")])
         self._admit_offer(event.request, inviting=True)
         self._take_offer(event, session_of(event.request))
 
@@ -275,6 +277,8 @@ class Leg:
 
     def _admit_offer(self, request: Request, inviting: bool) -> None:
         """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
+        if self.state == "ended":
+            raise PeerError("the call is over", 481)
         if self._offers:
             raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
         if self._own is not None and (inviting or not self._own.answered):
@@ -339,9 +343,7 @@ class Leg:
         self._post(OfferAccepted(self, session))
 
     def _refuse_offer(self, response: Response) -> None:
-        if response.status == 422:
-            with suppress(PeerError):
-                self.timer.raised(response)
+        self._raise_timer(response)
         self._post(OfferRefused(self, response.status, response.reason))
 
     def _on_refresh(self, event: sip.SipEvent) -> None:
@@ -351,11 +353,17 @@ class Leg:
                     self.timer.agreed(response)
                 self._post(Refreshed(self))
             case sip.ResponseArrived(response=response) if response.status >= 300:
-                self._refuse_offer(response)
+                self._raise_timer(response)
+                self._post(RefreshFailed(self, response.status, response.reason))
             case sip.RequestFailed():
-                self._post(OfferRefused(self, event.status, event.reason))
+                self._post(RefreshFailed(self, event.status, event.reason))
             case _:
                 pass
+
+    def _raise_timer(self, response: Response) -> None:
+        if response.status == 422:
+            with suppress(PeerError):
+                self.timer.raised(response)
 
     def _on_ack(self, event: sip.Acknowledged) -> None:
         self._unacknowledged.discard(event.txn)
@@ -386,6 +394,11 @@ class Leg:
         with suppress(PeerError):
             if methods := message.headers.values("allow"):
                 self.allows = frozenset(method.upper() for method in methods)
+
+    def _decline_all(self) -> None:
+        """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
+        for txn in tuple(self._offers):
+            self.decline(txn, 487)
 
     def _take_timer(self, request: Request) -> list[tuple[str, str]]:
         """Start the session timer that a request of the peer asks for; returns what our 2xx says of it."""

@@ -1,28 +1,47 @@
-"""A leg whose INVITE we send (RFC 3261 §13.2), with CANCEL and its crossings (§9.1). No I/O of its own."""
+"""A leg whose INVITE we send (RFC 3261 §13.2), with CANCEL and its crossings (§9.1) and PRACK (RFC 3262 §4).
+
+No I/O of its own.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass, field
+
 from splitter.calls.events import Answered, Rang, Refused
-from splitter.calls.leg import Leg, LegContext, session_of
+from splitter.calls.leg import Leg, LegContext
+from splitter.calls.messages import SDP, Pairs, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
+from splitter.sdp.write import write
 from splitter.sip import events as sip
+from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request, Response
+
+_ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
+
+
+@dataclass(slots=True)
+class _Early:
+    """An early dialog, and the reliable responses seen in it."""
+
+    dialog: Dialog
+    receiver: reliable.ReliableReceiver = field(default_factory=reliable.ReliableReceiver)
 
 
 class OutgoingLeg(Leg):
     """The centre's leg: we are the client of its INVITE.
 
     Args:
-        request: the INVITE, complete but for the Via and our own Contact.
-        session: the offer that it carries.
+        request: the INVITE, complete but for the Via and what the leg says about itself.
+        session: the offer that it carries; None where the centre is to make the offer.
     """
 
     def __init__(
-        self, context: LegContext, name: str, trunk: Trunk, flow: Flow, request: Request, session: Session
+        self, context: LegContext, name: str, trunk: Trunk, flow: Flow, request: Request, session: Session | None
     ) -> None:
         super().__init__(context, name, trunk, flow, request.call_id)
         self.local = self.sent = session
@@ -30,9 +49,20 @@ class OutgoingLeg(Leg):
             request.headers.add(header, value)
         self._request = request
         self._txn = ""
+        self._attempts = 0
+        self._early: dict[str, _Early] = {}
+        self._unanswered: tuple[str, Dialog] | None = None  # a 2xx with an offer, whose ACK must bring our answer
 
     def dial(self) -> None:
         """Send the INVITE; ends in Answered or Refused."""
+        self._attempts += 1
+        for name in ("Session-Expires", "Min-SE"):
+            self._request.headers.remove(name)
+        for name, value in self.timer.request_headers():
+            self._request.headers.add(name, value)
+        if self.local is None:
+            self._request.headers.set("Supported", "timer")  # an offer in 18x would need its answer in PRACK
+        self._txn = ""
         self._txn = self._driver.request(
             self._request, self.flow, self.receive, answer_limit_s=self.trunk.answer_limit_s
         )
@@ -40,14 +70,30 @@ class OutgoingLeg(Leg):
     def cancel(self, reason: str | None = None) -> None:
         """Give up an unanswered INVITE. A 2xx that crosses is acknowledged and followed by BYE; nothing is posted."""
         if self.state == "early":
+            self._decline_all()
             self.state = "ended"
             self._driver.cancel(self._txn, reason)
 
+    def acknowledge(self, session: Session) -> None:
+        """Answer the offer that came in the 2xx (RFC 3261 §13.2.2.4)."""
+        if self._unanswered is not None:
+            self.local = self.sent = session
+            self._send_ack(write(session))
+
+    def bye(self, headers: Pairs = ()) -> None:
+        if self._unanswered is not None:
+            self._send_ack(b"")  # there will be no session; the dialog must be confirmed all the same to be ended
+        super().bye(headers)
+
+    # ---- what the transaction layer says ----
+
     def receive(self, event: sip.SipEvent) -> None:
         match event:
-            case sip.ResponseArrived() if event.txn == self._txn:
+            case sip.ResponseArrived() if self._txn in (event.txn, ""):
+                self._txn = event.txn
                 self._on_response(event.response)
-            case sip.RequestFailed() if event.txn == self._txn:
+            case sip.RequestFailed() if self._txn in (event.txn, ""):
+                self._drop_early()
                 if self.state == "early":
                     self.state = "ended"
                     self._post(Refused(self, event.status, event.reason, None))
@@ -55,34 +101,63 @@ class OutgoingLeg(Leg):
                 super().receive(event)
 
     def _on_response(self, response: Response) -> None:
-        if 200 <= response.status < 300:
-            self._on_success(response)
-        elif self.state != "early" or response.status == 100:
+        if response.status == 100:
             return
-        elif response.status < 200:
-            self.note_abilities(response)
-            try:
-                session = session_of(response)
-            except PeerError:
-                session = None  # early media that cannot be read is no reason to lose the call
-            self._post(Rang(self, response, session, response.to_tag or ""))
+        if response.status < 200:
+            if self.state == "early":
+                self._on_provisional(response)
+        elif response.status < 300:
+            self._on_success(response)
         else:
-            self.state = "ended"
-            self._post(Refused(self, response.status, response.reason, response))
+            self._on_failure(response)
+
+    def _on_provisional(self, response: Response) -> None:
+        self.note_abilities(response)
+        session = None
+        with suppress(PeerError):  # early media that cannot be read is no reason to lose the call
+            early = self._early_of(response)
+            if reliable.requires(response):
+                if early is None or not early.receiver.take(response):
+                    return
+                self._prack(early.dialog, response)
+            session = session_of(response)
+        self._post(Rang(self, response, session, response.to_tag or ""))
+
+    def _on_failure(self, response: Response) -> None:
+        self._drop_early()
+        if self.state != "early":
+            return
+        if response.status == 422 and self._attempts < _ATTEMPTS:
+            with suppress(PeerError):
+                self.timer.raised(response)
+                self._dial_again()
+                return
+        self.state = "ended"
+        self._post(Refused(self, response.status, response.reason, response))
 
     def _on_success(self, response: Response) -> None:
-        dialog = _dialog(self._request, response)
-        if self._dialog is not None and self._dialog.remote_tag == dialog.remote_tag:
+        early = self._early.pop(response.to_tag or "", None)
+        dialog = _confirmed(early.dialog, response) if early else _dialog(self._request, response)
+        if self.state == "confirmed" and self._dialog is not None and self._dialog.remote_tag == dialog.remote_tag:
             return  # a repetition; the endpoint repeats the ACK
         first = self.state == "early"
         if first:
+            self._drop_early()
             self._confirm(dialog, response)
-        way = self._way(dialog)
-        self._driver.acknowledge(self._txn, dialog.ack(self._request.cseq[0]), way)
+        if first and self.local is None:
+            self._unanswered = self._txn, dialog
+        else:
+            self._driver.acknowledge(self._txn, dialog.ack(self._request.cseq[0]), self._way(dialog))
         if not first:
             # It crossed our CANCEL, or a second branch of a fork answered as well: §13.2.2.4 says end it.
-            self._driver.request(dialog.request("BYE"), way, lambda event: None)
+            self._driver.unregister(dialog.id)
+            self._driver.request(dialog.request("BYE"), self._way(dialog), lambda event: None)
             return
+        with suppress(PeerError):
+            self.timer.agreed(response)
+        self._report(response)
+
+    def _report(self, response: Response) -> None:
         try:
             session = session_of(response)
         except PeerError as error:
@@ -90,6 +165,47 @@ class OutgoingLeg(Leg):
             self._post(Refused(self, 488, f"its answer cannot be read: {error.reason}", response))
             return
         self._post(Answered(self, response, session))
+
+    # ---- building blocks ----
+
+    def _dial_again(self) -> None:
+        """The same INVITE in a new transaction (RFC 4028 §7.4): one CSeq number on."""
+        number, _ = self._request.cseq
+        self._request.headers.set("CSeq", f"{number + 1} INVITE")
+        self.dial()
+
+    def _send_ack(self, body: bytes) -> None:
+        assert self._unanswered is not None
+        (txn, dialog), self._unanswered = self._unanswered, None
+        ack = dialog.ack(self._request.cseq[0], body=body, content_type=SDP if body else None)
+        self._driver.acknowledge(txn, ack, self._way(dialog))
+
+    def _early_of(self, response: Response) -> _Early | None:
+        """The early dialog of a provisional response (RFC 3261 §12.1); None without a To tag."""
+        tag = response.to_tag
+        if not tag:
+            return None
+        early = self._early.get(tag)
+        if early is None:
+            early = self._early[tag] = _Early(Dialog.as_uac(self._request, response))
+            self._driver.register(early.dialog.id, self.receive)
+        return early
+
+    def _dialog_of(self, request: Request) -> Dialog:
+        early = self._early.get(request.from_tag or "")
+        return early.dialog if early is not None else super()._dialog_of(request)
+
+    def _drop_early(self) -> None:
+        for early in self._early.values():
+            if self._dialog is None or early.dialog.id != self._dialog.id:
+                self._driver.unregister(early.dialog.id)
+        self._early.clear()
+
+
+def _confirmed(dialog: Dialog, response: Response) -> Dialog:
+    with suppress(PeerError):  # a Contact or Record-Route that cannot be read changes nothing
+        dialog.confirm(response)
+    return dialog
 
 
 def _dialog(request: Request, response: Response) -> Dialog:

@@ -11,7 +11,7 @@ from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.events import SeatArrived
 from splitter.calls.flows.split import split
-from splitter.calls.leg import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
+from splitter.calls.messages import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError

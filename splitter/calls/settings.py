@@ -41,6 +41,9 @@ class Trunk:
         call_id_headers: how the call id is told to a centre: any of "user-to-user" and "x-splitter-call".
         answer_limit_s: without any response from it for this long, the next route is tried.
         ring_limit_s: ringing longer than this ends the attempt.
+        reliable_provisional: send 18x with SDP reliably to a peer that supports it (RFC 3262); one that requires
+            it always gets it.
+        delayed_offer: send it INVITEs without an offer: it offers in its 200 (some centres insist on that).
     """
 
     name: str
@@ -53,6 +56,8 @@ class Trunk:
     call_id_headers: tuple[str, ...] = ("x-splitter-call",)
     answer_limit_s: float = 4.0
     ring_limit_s: float = 180.0
+    reliable_provisional: bool = True
+    delayed_offer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,15 @@ class CallSettings:
         max_calls: past this an INVITE gets 503 with Retry-After.
         consult_limit_s: how long one side may take to answer a re-INVITE that was relayed to it.
         bitrate_kbps: what b=AS of our video lines asks for.
+        session_expires_s: the session interval that we ask for on each leg (RFC 4028); 0 asks for none.
+        min_session_expires_s: the shortest that we grant; 90 or more.
+        end_on_missed_refresh: end a call whose peer did not refresh in time even while its voice flows.
     """
 
     name: str = "splitter"
     max_calls: int = 2000
     consult_limit_s: float = 20.0
     bitrate_kbps: int = 960
+    session_expires_s: int = 1800
+    min_session_expires_s: int = 90
+    end_on_missed_refresh: bool = False

@@ -7,6 +7,7 @@ from splitter.calls.events import (
     AckMissing,
     Acknowledged,
     CallEvent,
+    Cancelled,
     Ended,
     HangupAsked,
     KeyFrameAsked,
@@ -14,16 +15,19 @@ from splitter.calls.events import (
     Offered,
     OfferRefused,
     OfferWithdrawn,
+    RefreshFailed,
     SeatArrived,
     TimeUp,
 )
 from splitter.calls.flows.reoffer import Reoffers
-from splitter.calls.flows.seats import join, on_seat
-from splitter.calls.leg import Pairs, plain_headers
+from splitter.calls.flows.seats import join, leave, on_seat
+from splitter.calls.leg import Leg
+from splitter.calls.messages import Pairs, plain_headers
 from splitter.core.errors import MediaError
 from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
 
 _MOVE = "move the voice"
+_REFRESH_AGAIN_S = 30.0
 
 
 class Conversation:
@@ -57,15 +61,21 @@ class Conversation:
                 self._on_bye(event)
             case HangupAsked():
                 self._end(event.reason)
+            case Cancelled() if event.leg is call.caller:
+                call.caller.refuse(487)  # it crossed our 200, which was still waiting for the caller's resources
+                self._end("the caller hung up before our answer was sent")
             case Offered() | OfferAccepted() | OfferRefused() | OfferWithdrawn() | Acknowledged():
                 if gone := await self._reoffers.on(event):
                     self._end(gone)
+            case RefreshFailed():
+                await self._on_refresh_failed(event)
             case AckMissing():
                 await self._on_ack_missing(event)
             case TimeUp(what=what) if what == _MOVE:
                 await self._move_voice()
             case TimeUp():
-                await self._reoffers.on_time_up(event.what)
+                if not await self._on_session_timer(event.what):
+                    await self._reoffers.on_time_up(event.what)
             case RelayLost() | RoomLost():
                 await self._on_lost(event)
             case _:
@@ -90,6 +100,50 @@ class Conversation:
             call.note("our 200 was never acknowledged, but voice flows: the call goes on", leg.name, "alarm")
         else:
             self._end(f"the {leg.name} never acknowledged our answer, and no voice came from it")
+
+    async def _on_session_timer(self, what: str) -> bool:
+        """Session timers (RFC 4028 §10); False if `what` is none of theirs."""
+        call = self._call
+        for leg in (call.caller, call.centre, *call.seats.values()):
+            if leg is not None and what == leg.timer.refresh_alarm:
+                self._reoffers.refresh(leg)
+                return True
+            if leg is not None and what == leg.timer.dead_alarm:
+                await self._on_missed_refresh(leg)
+                return True
+        return False
+
+    async def _on_missed_refresh(self, leg: Leg) -> None:
+        """The peer did not refresh in time. RFC 4028 §10 would send BYE; a voice that flows is not ended for that,
+        unless the operator wants it: we refresh ourselves, and what comes of that decides."""
+        call = self._call
+        if leg.name in call.seats:
+            leg.bye()
+            await leave(call, leg, "it did not refresh its session in time")
+        elif call.services.settings.end_on_missed_refresh:
+            self._end(f"the {leg.name} did not refresh its session in time")
+        else:
+            call.note("no session refresh in time: asking the peer ourselves", leg.name, "alarm")
+            await self._still_heard(leg)  # from here on, counts
+            self._reoffers.refresh(leg)
+
+    async def _on_refresh_failed(self, event: RefreshFailed) -> None:
+        """The peer does not know the session any more, or does not answer at all."""
+        call, leg = self._call, event.leg
+        if leg.name in call.seats:
+            leg.bye()
+            await leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
+        elif event.status == 422:
+            self._reoffers.refresh(leg)
+        elif event.status == 481 or (event.status == 408 and not await self._still_heard(leg)):
+            self._end(f"the {leg.name} no longer answers: {event.status} {event.reason}")
+        else:
+            call.note(f"session refresh failed ({event.status} {event.reason}); voice goes on", leg.name, "alarm")
+            leg.timer.again(_REFRESH_AGAIN_S)
+
+    async def _still_heard(self, leg: Leg) -> bool:
+        call = self._call
+        return call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1)
 
     async def _on_lost(self, event: RelayLost | RoomLost) -> None:
         """A media worker died: go to another one, and tell both sides the new ports."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
-from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn
+from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
 from splitter.calls.flows.seats import video_index
 from splitter.calls.leg import Leg
 from splitter.core.errors import MediaError, PeerError
@@ -34,6 +34,7 @@ from splitter.sdp.video import refuse
 
 _CONSULT = "consult limit"
 _RETRY = "offer again to "
+_REFRESH_AGAIN_S = 5.0
 ReofferEvent = Offered | OfferAccepted | OfferRefused | OfferWithdrawn | Acknowledged
 
 
@@ -81,6 +82,13 @@ class Reoffers:
             case Acknowledged():
                 await self._on_answer_in_ack(event)
         return ""
+
+    def refresh(self, leg: Leg) -> None:
+        """Refresh a leg's session (RFC 4028 §10), by UPDATE where the peer knows it, else by a re-INVITE."""
+        if not leg.settled:
+            leg.timer.again(_REFRESH_AGAIN_S)
+        elif not leg.refresh():
+            self.owe(leg)
 
     async def on_time_up(self, what: str) -> None:
         """The consulted side takes too long, or it is time to offer again."""
@@ -283,6 +291,7 @@ class Reoffers:
             call.after(delay_ms / 1000, _RETRY + leg.name)
         else:
             call.note("the peer does not know our new ports", leg.name, "alarm")
+            call.post(RefreshFailed(leg, event.status, event.reason))
         return ""
 
     def _on_withdrawn(self, event: OfferWithdrawn) -> None:

@@ -13,19 +13,21 @@ from splitter.calls.events import (
     CallEvent,
     Cancelled,
     HangupAsked,
+    Offered,
     Rang,
     Refused,
     TimeUp,
 )
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.identity import WITHIN_TRUST, Destination
-from splitter.calls.leg import plain_headers, refuse_unknown_extensions, session_of
+from splitter.calls.messages import Refusal, headers_of, plain_headers, session_of
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import RelayLost, RoomLost
-from splitter.sdp.merge import caller_answer, in_sequence
+from splitter.sdp.compare import Change, audio_change
+from splitter.sdp.merge import caller_answer, in_sequence, standing_answer
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
@@ -61,7 +63,6 @@ async def _admit(call: Call) -> Setup | None:
     caller = call.caller
     try:
         call.called_number = user_of(caller.request.uri)
-        refuse_unknown_extensions(caller.request)
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
         offer = session_of(caller.request)
@@ -119,6 +120,7 @@ class Setup:
         self._video_line: Media | None = None
         self._video_decided = False
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
+        self._last_early: Session | None = None
 
     def refuse(self, refused: Refused) -> None:
         """No route is left: tell the caller."""
@@ -165,6 +167,8 @@ class Setup:
                 await self._on_ringing(event, leg)
             case Answered() if event.leg is leg:
                 return await self._on_answer(event, leg)
+            case Offered() if event.leg is call.caller or event.leg is leg:
+                await self._on_early_offer(event, leg)
             case Cancelled() if event.leg is call.caller:
                 leg.cancel(event.request.headers.get("reason"))
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
@@ -236,6 +240,34 @@ class Setup:
         call.enter("connected", f"answered by {_who(event.response)} at {leg.trunk.name}")
         return True
 
+    async def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
+        """UPDATE or PRACK with an offer before the answer (RFC 3311 §5.1): moved addresses, resources that are ready.
+
+        What the other side would notice has to wait for the answer: 500 with Retry-After lets the peer try again.
+        """
+        call, asker, offer = self.call, event.leg, event.session
+        assert call.audio is not None and call.plan is not None and offer is not None
+        side, before = (CALLER, self.offer) if asker is call.caller else (CENTRE, self._last_early)
+        try:
+            if before is None or asker.local is None or asker.sent is None:
+                raise PeerError("no answer was given yet", 500)
+            chosen = plan(offer, call.plan) if side == CALLER else call.plan
+            index = chosen.audio if side == CALLER else audio_line(offer)
+            old_index = call.plan.audio if side == CALLER else audio_line(before)
+            if audio_change(before.media[old_index], offer.media[index], before, offer) is Change.MATERIAL:
+                raise Refusal(500, "not before the call is answered", [("Retry-After", "2")])
+            answer = in_sequence(asker.sent, standing_answer(offer, asker.local, asker.local.origin))
+            check_answer(offer, answer)
+        except PeerError as error:
+            asker.decline(event.txn, error.status, error.reason, headers_of(error))
+            return
+        asker.answer(event.txn, answer)
+        call.note("offer absorbed before the answer", asker.name)
+        await self._point(side, offer, index)
+        if side == CALLER:
+            self.offer, call.plan = offer, chosen
+            await call.video.take("caller", offer, answer, chosen.video)
+
     async def _answer(self, centre_sdp: Session, branch: str) -> Session:
         """Our answer to the caller; the same one again where nothing changed since the 18x."""
         call = self.call
@@ -261,13 +293,17 @@ class Setup:
 
     async def _connect_voice(self, centre_sdp: Session) -> None:
         """Let voice flow; before anything of video, which may take its time."""
-        call = self.call
-        assert call.audio is not None and call.plan is not None
+        assert self.call.plan is not None
+        self._last_early = centre_sdp
+        await self._point(CALLER, self.offer, self.call.plan.audio)
+        await self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
+
+    async def _point(self, side: int, session: Session, index: int) -> None:
+        assert self.call.audio is not None
         try:
-            await call.audio.point(CALLER, self.offer, call.plan.audio)
-            await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+            await self.call.audio.point(side, session, index)
         except MediaError as error:
-            call.note(f"the voice may be late: {error}", kind="alarm")
+            self.call.note(f"the voice may be late: {error}", kind="alarm")
 
 
 def _branch(leg: OutgoingLeg, response: Response) -> str:

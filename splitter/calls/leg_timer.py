@@ -1,0 +1,83 @@
+"""The session timer of one leg (RFC 4028): what was agreed, and the two alarms that follow from it.
+
+No I/O of its own: alarms are set through the call, and come back as TimeUp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from splitter.sip import session_timer
+from splitter.sip.message import Request, Response
+from splitter.sip.session_timer import Refresher, SessionTimer, TimerSettings
+
+
+class LegTimer:
+    """Who refreshes a leg's session, and by when.
+
+    Args:
+        leg: its name, for the names of the alarms.
+        after, stop: set and stop an alarm of the call.
+    """
+
+    def __init__(
+        self,
+        leg: str,
+        settings: TimerSettings,
+        after: Callable[[float, str], None],
+        stop: Callable[[str], None],
+    ) -> None:
+        self.refresh_alarm = f"refresh {leg}"
+        self.dead_alarm = f"dead {leg}"
+        self.settings = settings
+        self.current: SessionTimer | None = None
+        self._after = after
+        self._stop = stop
+
+    def request_headers(self) -> list[tuple[str, str]]:
+        """What an INVITE or UPDATE of ours says."""
+        return session_timer.request_headers(self.settings, self.current)
+
+    def judge(self, request: Request) -> tuple[SessionTimer | None, list[tuple[str, str]]]:
+        """What an INVITE or UPDATE of the peer leads to, and the headers of our 2xx; see `start`.
+
+        Raises:
+            PeerError: 422 with Min-SE, or 400.
+        """
+        return session_timer.as_uas(request, self.settings, self.current)
+
+    def agreed(self, response: Response) -> None:
+        """A 2xx to our INVITE or UPDATE.
+
+        Raises:
+            PeerError: its Session-Expires cannot be read; the timer is as it was.
+        """
+        self.start(session_timer.as_uac(response))
+
+    def raised(self, response: Response) -> None:
+        """A 422: ask for more from now on (§7.4).
+
+        Raises:
+            PeerError: it asks for nothing that we could do.
+        """
+        self.settings = session_timer.after_too_small(response, self.settings)
+
+    def start(self, timer: SessionTimer | None) -> None:
+        """Run anew with this agreement; None for a session without a timer."""
+        self.stop()
+        self.current = timer
+        if timer is None:
+            return
+        if timer.refresher is Refresher.US:
+            self._after(timer.refresh_after_s, self.refresh_alarm)
+        else:
+            self._after(timer.dead_after_s, self.dead_alarm)
+
+    def again(self, delay_s: float) -> None:
+        """Try our refresh once more after a while."""
+        self._after(delay_s, self.refresh_alarm)
+
+    def stop(self) -> None:
+        """The session is over."""
+        self._stop(self.refresh_alarm)
+        self._stop(self.dead_alarm)

@@ -1,0 +1,79 @@
+"""What legs and flows read from SIP messages and put into them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from splitter.core.errors import PeerError
+from splitter.sdp.model import Session
+from splitter.sdp.parse import parse
+from splitter.sip.headers import Headers
+from splitter.sip.message import Message, Request
+from splitter.sip.multipart import find_part
+
+SDP = "application/sdp"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+SUPPORTED = "100rel, timer"
+EXTENSIONS = frozenset({"100rel", "timer"})  # what a Require may name towards every leg
+
+FAST_UPDATE = "application/media_control+xml"  # RFC 5168
+KEY_FRAME_BODY = (
+    b'<?xml version="1.0" encoding="utf-8"?>\r\n'
+    b"<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>\r\n"
+)
+
+Pairs = Iterable[tuple[str, str]]
+
+
+class Refusal(PeerError):
+    """A PeerError that brings headers for its response."""
+
+    def __init__(self, status: int, reason: str, headers: Pairs) -> None:
+        super().__init__(reason, status)
+        self.headers = tuple(headers)
+
+
+def headers_of(error: PeerError) -> tuple[tuple[str, str], ...]:
+    """The headers that the response to this fault needs."""
+    found: tuple[tuple[str, str], ...] = getattr(error, "headers", ())
+    return found
+
+
+def warning(server: str, reason: str) -> list[tuple[str, str]]:
+    """A Warning in plain words (RFC 3261 §20.43: 399), if there is something to say; it may hold a peer's text."""
+    text = "".join(" " if ord(letter) < 32 else letter for letter in reason)
+    text = text.replace("\\", "").replace('"', "'")
+    return [("Warning", f'399 {server} "{text}"')] if text else []
+
+
+def refuse_unknown_extensions(request: Request, known: Collection[str] = EXTENSIONS) -> None:
+    """Raise 420 for a Require that we do not implement (RFC 3261 §8.2.2.3)."""
+    unknown = [name for name in request.headers.values("require") if name.lower() not in known]
+    if unknown:
+        names = ", ".join(unknown)
+        raise Refusal(420, f"unsupported extension: {names[:60]}", [("Unsupported", names)])
+
+
+def requires(message: Message, extension: str) -> bool:
+    """True if a message names this option tag in Require."""
+    return any(name.lower() == extension for name in message.headers.values("require"))
+
+
+def has_session(message: Message) -> bool:
+    """True if there is a session description anywhere in the body."""
+    return bool(find_part(message, SDP))
+
+
+def session_of(message: Message) -> Session | None:
+    """The session description in a message, wherever in its body it stands; None where there is none.
+
+    Raises:
+        PeerError: it cannot be read.
+    """
+    body = find_part(message, SDP)
+    return parse(body) if body else None
+
+
+def plain_headers(message: Message, *names: str) -> Headers:
+    """Those headers of a message that are passed on as they are."""
+    return Headers((name, value) for name in names for value in message.headers.get_all(name))
