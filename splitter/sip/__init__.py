@@ -9,6 +9,8 @@ Layout, from the bottom up:
     parse.py        bytes → message; stream framing
     multipart.py    bodies inside bodies
     dialog.py       dialogs (§12)
+    digest.py       Digest authentication: challenges, proofs, hashes (§22, RFC 7616, RFC 8760)
+    authorizer.py authenticator.py nonce.py   its client, its server, and the server's nonces
     transactions/   the four transaction machines as tables (§17, RFC 6026)
     endpoint.py     the transaction layer as one object
 
