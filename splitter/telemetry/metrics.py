@@ -26,7 +26,8 @@ CALLS = Counter(
 )
 CALLS_REJECTED = Counter(
     "splitter_calls_rejected_total",
-    "INVITEs turned away before a call was made, by reason: limit, draining, loop, bad-request.",
+    "INVITEs turned away before a call was made, by reason: limit (gateway.max_calls), trunk-calls and trunk-rate (the "
+    "trunk's own limits), overload, draining, loop, bad-request.",
     ["reason"],
     registry=REGISTRY,
 )
@@ -82,6 +83,63 @@ TCP_REFUSED = Counter(
     "TCP connections refused because the limit was reached.",
     ["network"],
     registry=REGISTRY,
+)
+
+# ---- trunks and load ---------------------------------------------------------------------------------------------
+
+TRUNK_UP = Gauge(
+    "splitter_trunk_up", "1 while calls may go to the trunk, 0 while it is down or draining.", ["trunk"], registry=REGISTRY
+)
+TRUNK_CHANGES = Counter(
+    "splitter_trunk_changes_total",
+    "Changes of a trunk's state, by the new one: up, down, draining.",
+    ["trunk", "state"],
+    registry=REGISTRY,
+)
+TRUNK_PROBES = Counter(
+    "splitter_trunk_probes_total",
+    "OPTIONS sent to watch a trunk, by outcome: alive, failed, held (it asked to be left alone).",
+    ["trunk", "outcome"],
+    registry=REGISTRY,
+)
+TRUNK_LATENCY_SECONDS = Gauge(
+    "splitter_trunk_latency_seconds",
+    "How long the trunk's nearest server takes to answer OPTIONS, smoothed.",
+    ["trunk"],
+    registry=REGISTRY,
+)
+TRUNK_JITTER_SECONDS = Gauge(
+    "splitter_trunk_jitter_seconds",
+    "How much that time varies, smoothed.",
+    ["trunk"],
+    registry=REGISTRY,
+)
+TRUNK_CALLS = Gauge(
+    "splitter_trunk_calls", "Calls from and to the trunk, those being set up included.", ["trunk"], registry=REGISTRY
+)
+TRUNK_LIMITED = Counter(
+    "splitter_trunk_limited_total",
+    "Calls that a limit of the trunk kept from it or refused from it, by limit: calls, rate.",
+    ["trunk", "limit"],
+    registry=REGISTRY,
+)
+DNS_LOOKUPS = Counter(
+    "splitter_dns_lookups_total",
+    "Look-ups of the trunks' names, by outcome: found, nothing (it leads nowhere), failed (the last answer is kept).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+LOOP_LAG_SECONDS = Gauge(
+    "splitter_loop_lag_seconds", "How late the event loop is with its work; the median of a second.", registry=REGISTRY
+)
+LOOP_CPU_RATIO = Gauge(
+    "splitter_loop_cpu_ratio", "Share of one core that the event loop's thread uses; over a second.", registry=REGISTRY
+)
+OVERLOAD_LEVEL = Gauge(
+    "splitter_overload_level", "0 none, 1 new calls get no video, 2 new calls are refused.", registry=REGISTRY
+)
+VIDEO_REFUSED = Counter(
+    "splitter_video_refused_total", "Calls answered without the video that they asked for, for load.", registry=REGISTRY
 )
 
 # ---- media -------------------------------------------------------------------------------------------------------
