@@ -39,6 +39,9 @@ def read_gateway(table: Table, calls: Table, base: Path) -> tuple[CallSettings, 
         max_calls=table.take_integer("max_calls", default.max_calls, 1, 100_000),
         consult_limit_s=calls.take_number("consult_limit_s", default.consult_limit_s, 1, 32),
         bitrate_kbps=calls.take_integer("bitrate_kbps", default.bitrate_kbps, 64, 20_000),
+        session_expires_s=calls.take_integer("session_expires_s", default.session_expires_s, 0, 86_400),
+        min_session_expires_s=calls.take_integer("min_session_expires_s", default.min_session_expires_s, 90, 86_400),
+        end_on_missed_refresh=calls.take_flag("end_on_missed_refresh", default.end_on_missed_refresh),
     )
     # The name goes into Server and User-Agent (RFC 3261 §20.35) and the s= line of SDP.
     if not re.fullmatch(r"[A-Za-z0-9.!%*_+`'~-]+(/[A-Za-z0-9.!%*_+`'~-]+)?", settings.name):
@@ -93,6 +96,8 @@ def read_trunk(table: Table) -> Trunk:
         call_id_headers=_call_id_headers(table, default),
         answer_limit_s=table.take_number("answer_limit_s", default.answer_limit_s, 0.5, 32),
         ring_limit_s=table.take_number("ring_limit_s", default.ring_limit_s, 1, 3600),
+        reliable_provisional=table.take_flag("reliable_provisional", default.reliable_provisional),
+        delayed_offer=table.take_flag("delayed_offer", default.delayed_offer),
     )
     table.finish()
     return trunk
