@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from splitter.core.net import Address
+from splitter.transport.targets import HostName
 
 
 class Role(StrEnum):
@@ -35,8 +36,9 @@ class Trunk:
         role: see Role.
         network: the name of our network that faces it.
         peers: sources accepted as this trunk; anything else gets silence.
-        address: where requests to it go (required for a centre); port 0 is never stored, 5060 is the default.
-        transport: "udp" or "tcp", for requests to it.
+        address: where requests to it go (required for a centre); port 0 is never stored, 5060 is the default. A name
+            leads to one or more servers by its DNS records.
+        transport: "udp" or "tcp", for requests to it; "auto" lets the records of a name say it.
         trusted: inside the trust domain: identity headers pass (RFC 3325).
         call_id_headers: how the call id is told to a centre: any of "user-to-user" and "x-splitter-call".
         answer_limit_s: without any response from it for this long, the next route is tried.
@@ -44,13 +46,16 @@ class Trunk:
         reliable_provisional: send 18x with SDP reliably to a peer that supports it (RFC 3262); one that requires
             it always gets it.
         delayed_offer: send it INVITEs without an offer: it offers in its 200 (some centres insist on that).
+        options_interval_s: it is asked by OPTIONS so often whether it is alive; 0 never asks.
+        max_calls: the most at a time, from it and to it; 0 for no limit of its own.
+        calls_per_s: new calls per second, from it and to it; 0 for no limit.
     """
 
     name: str
     role: Role
     network: str
     peers: tuple[Peer, ...]
-    address: Address | None = None
+    address: Address | HostName | None = None
     transport: str = "udp"
     trusted: bool = False
     call_id_headers: tuple[str, ...] = ("x-splitter-call",)
@@ -58,11 +63,21 @@ class Trunk:
     ring_limit_s: float = 180.0
     reliable_provisional: bool = True
     delayed_offer: bool = False
+    options_interval_s: float = 10.0
+    max_calls: int = 0
+    calls_per_s: float = 0.0
+
+
+class Choice(StrEnum):
+    """Which of a route's trunks that are up is tried first."""
+
+    ORDER = "order"  # as they are written
+    WEIGHTED = "weighted"  # drawn, the quicker ones more often
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Called numbers that match `called` (whole user part) go to the trunks in order.
+    """Called numbers that match `called` (whole user part) go to the trunks, one after the other, until one takes them.
 
     `number` is what the centre sees as called number; `\\1` style groups of `called` may be used; empty keeps it.
     """
@@ -70,6 +85,44 @@ class Route:
     called: re.Pattern[str]
     trunks: tuple[str, ...]
     number: str = ""
+    choice: Choice = Choice.ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """How a trunk's servers are watched, and what that means for the choice among trunks.
+
+    Attributes:
+        answer_limit_s: an OPTIONS without a final response for so long has failed.
+        failures_down: so many failures in a row, and the server is down.
+        successes_up: so many answers in a row, and it is up again.
+        jitter_factor: a weighted choice gives a trunk the weight 1 / (latency + jitter_factor * jitter).
+    """
+
+    answer_limit_s: float = 2.0
+    failures_down: int = 3
+    successes_up: int = 2
+    jitter_factor: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class OverloadSettings:
+    """When load costs new calls their video, and when it turns them away. Both end at half of their thresholds.
+
+    Attributes:
+        video_lag_s: the event loop is late by so much: new calls get no video.
+        refuse_lag_s: and by so much: they get 503. Past T1 (0.5 s) peers repeat themselves, which adds to the load.
+        video_cpu, refuse_cpu: the same for the share of one core that the loop uses; 1 is all of it.
+        recover_s: below half of a threshold for so long takes one step back.
+        retry_after_s: what Retry-After says, and up to as much again by chance: not all come back at once.
+    """
+
+    video_lag_s: float = 0.1
+    refuse_lag_s: float = 0.3
+    video_cpu: float = 0.9
+    refuse_cpu: float = 0.97
+    recover_s: float = 3.0
+    retry_after_s: int = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,236 @@
+"""Where a name leads: which records to ask for, and in which order to use what they name (RFC 3263 §4, RFC 2782). Pure.
+
+`locate` is a generator: it yields questions, is sent their answers, and returns what was found. Who asks the questions,
+of whom and how long, is `transport.resolver`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import groupby
+from typing import NamedTuple, TypeAlias
+
+from splitter.core.net import Address
+
+AUTO = "auto"
+"""The transport of a neighbour whose DNS records say how it wants to be reached."""
+
+SIP_PORT, SIPS_PORT = 5060, 5061
+SERVERS_MOST, ADDRESSES_MOST = 16, 8  # what one name may make us remember and try
+FRESH_WITHOUT_TTL_S = 60.0  # for what comes from the hosts file
+# RFC 3263 §4.1: what a NAPTR record calls a transport, and where its SRV record stands.
+_SERVICES = {"SIP+D2U": "udp", "SIP+D2T": "tcp", "SIPS+D2T": "tls"}
+_PREFIXES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
+
+Pick: TypeAlias = Callable[[int], int]
+"""A random integer in [0, n): `IdSource.number`, so that a seed repeats a run."""
+
+
+class HostName(NamedTuple):
+    """A neighbour's name where an address could stand. Without a port, its SRV records say the port."""
+
+    name: str
+    port: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.port is None else f"{self.name}:{self.port}"
+
+
+class Target(NamedTuple):
+    """One server: a transport and a numeric address."""
+
+    transport: str
+    address: Address
+
+    def __str__(self) -> str:
+        return f"{self.transport} {self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for.
+
+    Attributes:
+        host: the name.
+        transport: "udp" or "tcp" where the operator says so; AUTO: the records say.
+        reach: transport and address family ("A", "AAAA") of each of our listeners, the preferred one first.
+    """
+
+    host: HostName
+    transport: str
+    reach: tuple[tuple[str, str], ...]
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """Those that may be used, the preferred one first."""
+        ours = tuple(dict.fromkeys(transport for transport, _ in self.reach))
+        return ours if self.transport == AUTO else tuple(one for one in ours if one == self.transport)
+
+
+class Question(NamedTuple):
+    """`kind` is "NAPTR", "SRV", "A" or "AAAA"."""
+
+    name: str
+    kind: str
+
+
+class Naptr(NamedTuple):
+    """RFC 3403 §4.1."""
+
+    order: int
+    preference: int
+    flags: str
+    service: str
+    replacement: str
+
+
+class Srv(NamedTuple):
+    """RFC 2782. `name` is the server's."""
+
+    priority: int
+    weight: int
+    port: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Records of one question; none where there are none. `ttl_s` is None where nothing says how long they hold."""
+
+    records: tuple[Naptr | Srv | str, ...] = ()
+    ttl_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One host behind the name.
+
+    Attributes:
+        priority: lower ones are used first; compared as a whole.
+        weight: its share of what goes to servers of its priority.
+        targets: its addresses, equal among each other.
+    """
+
+    priority: tuple[int, int]
+    weight: int
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a name leads, for as long as `ttl_s`."""
+
+    servers: tuple[Server, ...]
+    ttl_s: float = float("inf")
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every target, in the order of the records."""
+        return tuple(dict.fromkeys(target for server in self.servers for target in server.targets))
+
+    def order(self, pick: Pick) -> list[Target]:
+        """Every target in the order in which one request tries them: by priority, drawn by weight within it."""
+        found: list[Target] = []
+        for _, equals in groupby(sorted(self.servers, key=lambda one: one.priority), key=lambda one: one.priority):
+            for server in _drawn(list(equals), pick):
+                turn = pick(len(server.targets)) if len(server.targets) > 1 else 0
+                found += (*server.targets[turn:], *server.targets[:turn])
+        return list(dict.fromkeys(found))
+
+
+def fixed(target: Target) -> Located:
+    """The only place where a numeric address leads."""
+    return Located((Server((0, 0), 0, (target,)),))
+
+
+def locate(wanted: Wanted) -> Generator[list[Question], list[Answer], Located]:
+    """The procedure of RFC 3263 §4.1 and §4.2.
+
+    Yields: questions, to be asked at the same time; it is sent their answers in the same order.
+    Returns: what was found; without servers where nothing was, or nothing that our listeners reach.
+    """
+    host, port = wanted.host
+    if not wanted.transports:
+        return Located(())
+    if port is not None:
+        # §4.1: an explicit port means no SRV, and UDP unless told otherwise.
+        plain = [(_plain(wanted), (0, 0), Srv(0, 0, port, host))]
+        return (yield from _addresses(wanted, plain, []))
+    ways, ttls = yield from _services(wanted)
+    answers = yield [Question(name, "SRV") for name, _ in ways]
+    found = []
+    for rank, ((_, transport), answer) in enumerate(zip(ways, answers, strict=True)):
+        records = [record for record in answer.records if isinstance(record, Srv)]
+        if records:
+            ttls.append(answer.ttl_s)
+        # RFC 2782: a single "." says that the service is not offered there.
+        found += [(transport, (rank, one.priority), one) for one in records if one.name not in ("", ".")]
+    if not found and not any(answer.records for answer in answers):
+        transport = _plain(wanted)
+        found = [(transport, (0, 0), Srv(0, 0, SIPS_PORT if transport == "tls" else SIP_PORT, host))]
+    return (yield from _addresses(wanted, found, ttls))
+
+
+def _services(wanted: Wanted) -> Generator[list[Question], list[Answer], tuple[list[tuple[str, str]], list[float | None]]]:
+    """Names of SRV records and their transports, the preferred ones first; and how long that holds."""
+    host, transports = wanted.host.name, wanted.transports
+    guessed = [(f"{_PREFIXES[transport]}.{host}", transport) for transport in transports if transport in _PREFIXES]
+    if wanted.transport != AUTO:
+        return guessed, []
+    (answer,) = yield [Question(host, "NAPTR")]
+    records = sorted(record for record in answer.records if isinstance(record, Naptr))
+    named = []
+    for record in records:
+        transport = _SERVICES.get(record.service.upper(), "")
+        if record.flags.lower() == "s" and transport in transports:
+            named.append((record.replacement, transport))
+    # NAPTR records that name nothing of ours leave SRV records as the way to find out.
+    return (named, [answer.ttl_s]) if named else (guessed, [])
+
+
+def _addresses(
+    wanted: Wanted, found: Sequence[tuple[str, tuple[int, int], Srv]], ttls: Iterable[float | None]
+) -> Generator[list[Question], list[Answer], Located]:
+    """The addresses of the servers, in the families in which our listeners reach them."""
+    found = sorted(found, key=lambda one: one[1])[:SERVERS_MOST]
+    questions = [
+        Question(srv.name, family) for transport, _, srv in found for ours, family in wanted.reach if ours == transport
+    ]
+    questions = list(dict.fromkeys(questions))
+    answers = dict(zip(questions, (yield questions), strict=True)) if questions else {}
+    servers = []
+    for transport, priority, srv in found:
+        families = [family for ours, family in wanted.reach if ours == transport]
+        hosts = [host for family in dict.fromkeys(families) for host in answers[Question(srv.name, family)].records]
+        targets = [Target(transport, Address(_canonical(str(host)), srv.port)) for host in hosts[:ADDRESSES_MOST]]
+        if targets:
+            servers.append(Server(priority, srv.weight, tuple(targets)))
+    held = [*ttls, *(answer.ttl_s for answer in answers.values() if answer.records)]
+    return Located(tuple(servers), min((FRESH_WITHOUT_TTL_S if ttl is None else ttl for ttl in held), default=0.0))
+
+
+def _plain(wanted: Wanted) -> str:
+    """The transport where no record names one: §4.1 says UDP, where we have that."""
+    return "udp" if "udp" in wanted.transports else wanted.transports[0]
+
+
+def _drawn(servers: list[Server], pick: Pick) -> list[Server]:
+    """Servers of one priority, drawn one after the other by weight (RFC 2782, "Weight")."""
+    left = sorted(servers, key=lambda one: one.weight != 0)  # those without weight first: a small chance for them
+    drawn = []
+    while len(left) > 1:
+        mark = pick(sum(one.weight for one in left) + 1)
+        running = 0
+        for one in left:
+            running += one.weight
+            if running >= mark:
+                break
+        left.remove(one)
+        drawn.append(one)
+    return drawn + left
+
+
+def _canonical(host: str) -> str:
+    return str(ip_address(host))
