@@ -12,7 +12,7 @@ from splitter.sip.multipart import parts
 from splitter.sip.parse import MalformedRequest, parse_message
 
 TORTURE = Path(__file__).parent / "torture"
-ALL = sorted(path.stem.removeprefix("rfc4475-") for path in TORTURE.glob("*.sip"))
+ALL = sorted(path.stem.removeprefix("rfc4475-") for path in TORTURE.glob("rfc4475-*.sip"))
 
 REFUSED = {  # name: (status, a word of the reason)
     "3.1.2.1-badinv01": (400, "Via"),
