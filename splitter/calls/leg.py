@@ -424,6 +424,7 @@ class Leg:
     def _close(self) -> None:
         self.state = "ended"
         self.timer.stop()
+        self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)
 
