@@ -119,6 +119,7 @@ class Setup:
         self._caller_origin = call.origin(call.caller.flow.network, call.caller.flow.transport)
         self._video_line: Media | None = None
         self._video_decided = False
+        self._moves = 0
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
         self._last_early: Session | None = None
 
@@ -198,6 +199,7 @@ class Setup:
         try:
             await call.audio.move()
             self.media_moved = True
+            self._moves += 1
         except MediaError as error:
             call.hang_up(f"no media for the voice: {error}")
 
@@ -210,12 +212,12 @@ class Setup:
         if event.session is not None:
             try:
                 await self._connect_voice(event.session)
-                answer = await self._answer(event.session, branch)
+                answer = await self._answer(event.session, self._dialog(branch))
                 self._early[branch] = event.session
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
-        call.caller.ring(event.response.status, event.response.reason, branch, answer)
+        call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer)
 
     async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
         """Answer the caller with what the centre answered; False where that cannot be used."""
@@ -225,7 +227,7 @@ class Setup:
             if session is None:
                 raise PeerError("the centre answered without a session description", 488)
             await self._connect_voice(session)
-            answer = await self._answer(session, branch)
+            answer = await self._answer(session, self._dialog(branch))
         except PeerError as error:
             leg.bye()
             call.post(Refused(leg, error.status, error.reason, event.response))
@@ -234,11 +236,19 @@ class Setup:
             return False  # its CANCEL came first and waits in the inbox
         leg.remote, call.caller.remote = session, self.offer
         headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
-        call.caller.accept(answer, branch, headers.items())
+        call.caller.accept(answer, self._dialog(branch), headers.items())
         call.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
         call.enter("connected", f"answered by {_who(event.response)} at {leg.trunk.name}")
         return True
+
+    def _dialog(self, branch: str) -> str:
+        """The caller's early dialog for a branch of the centre.
+
+        One offer has one answer in a dialog (RFC 3261 §13.2.1), so after a worker's death, which moved our ports, the
+        answer comes under another To tag, as if another branch had given it.
+        """
+        return f"{branch} {self._moves}" if self._moves else branch
 
     async def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
         """UPDATE or PRACK with an offer before the answer (RFC 3311 §5.1): moved addresses, resources that are ready.
