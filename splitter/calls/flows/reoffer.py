@@ -34,6 +34,7 @@ from splitter.sdp.video import refuse
 
 _CONSULT = "consult limit"
 _RETRY = "offer again to "
+_RETRY_LIMIT_S = 32.0
 _REFRESH_AGAIN_S = 5.0
 ReofferEvent = Offered | OfferAccepted | OfferRefused | OfferWithdrawn | Acknowledged
 
@@ -45,6 +46,7 @@ class _Consult:
     Attributes:
         before: our description in force when we asked.
         offered: the re-INVITE that waits for the outcome; None for an offer of our own.
+        own: an offer of our own, with our present ports.
         plan: the caller's new one.
         withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
     """
@@ -54,6 +56,7 @@ class _Consult:
     offered: Offered | None = None
     plan: Plan | None = None
     withdrawn: bool = False
+    own: bool = False
 
 
 class Reoffers:
@@ -63,6 +66,7 @@ class Reoffers:
         self._call = call
         self._consult: _Consult | None = None
         self._owed: list[Leg] = []
+        self._refused: dict[str, int] = {}  # how often in a row each leg refused an offer of our own
 
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with our present ports."""
@@ -207,7 +211,7 @@ class Reoffers:
             session = self._with_video(leg, session, call.plan.video)
         else:
             session = self._with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
-        self._consult = _Consult(leg, leg.local)
+        self._consult = _Consult(leg, leg.local, own=True)
         call.note("re-INVITE with our new ports", leg.name)
         call.after(call.services.settings.consult_limit_s, _CONSULT)
         leg.offer(in_sequence(leg.sent, session))
@@ -235,11 +239,12 @@ class Reoffers:
             return
         try:
             check_peer_answer(leg.sent, session)
-            if consult.withdrawn:
+            if consult.own:
+                self._refused.pop(leg.name, None)
+                await self._settle(leg, session)
+            elif consult.withdrawn:
                 leg.local = consult.before
                 self.owe(leg)
-            elif consult.offered is None:
-                await self._settle(leg, session)
             elif leg is self._call.centre:
                 await self._answer_caller(consult, session)
             else:
@@ -280,7 +285,7 @@ class Reoffers:
         call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
         if event.status == 481 and leg.name not in call.seats:
             return f"the {leg.name} no longer knows the call"
-        if consult is None or consult.withdrawn:
+        if consult is None or (consult.withdrawn and not consult.own):
             return ""
         if consult.offered is not None:
             self._decline(consult, event.status, f"the other side: {event.status} {event.reason}")
@@ -292,6 +297,9 @@ class Reoffers:
         else:
             call.note("the peer does not know our new ports", leg.name, "alarm")
             call.post(RefreshFailed(leg, event.status, event.reason))
+            # Until it takes them there is no voice: what it refused now it may take in a while.
+            times = self._refused[leg.name] = self._refused.get(leg.name, 0) + 1
+            call.after(min(2.0**times, _RETRY_LIMIT_S), _RETRY + leg.name)
         return ""
 
     def _on_withdrawn(self, event: OfferWithdrawn) -> None:
