@@ -32,6 +32,11 @@ QUIET, USUAL, VIDEO, VOICE = (
     "splitter, a video call",
     "splitter, a voice call",
 )
+# Not work of a call: waiting in the event loop, and what only the start does.
+IDLE, START = (
+    ("run", "run_until_complete", "<method 'poll' of 'select.epoll' objects>"),
+    ("compile", "marshal", ".exec>"),
+)
 CODEC = {"codec": "107", "codec_name": "AMR-WB/16000", "codec_fmtp": "mode-change-capability=2;max-red=0"}
 
 
@@ -92,13 +97,26 @@ def profile() -> list[str]:
     with Desk() as desk, splitter(desk, (sys.executable, "-m", "cProfile", "-o", str(file), SPLITTER)):
         play(desk, CALLS, "vilte")
     stats = pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
-    rows = [
-        (own, f"{Path(where).parent.name}/{Path(where).name}:{line} {name}")
-        for (where, line, name), (_, _, own, _, _) in stats.items()
+    own: dict[str, float] = {}
+    packages: dict[str, float] = {}
+    for (where, line, name), (_, _, spent, _, _) in stats.items():
+        if name in IDLE or any(word in name for word in START):
+            continue
+        path = Path(where)
+        own[f"{path.parent.name}/{path.name}:{line} {name}" if line else name] = spent
+        package = where.partition("/splitter/")[2].partition("/")[0] if "/splitter/" in where else ""
+        packages[package or "Python and C"] = packages.get(package or "Python and C", 0.0) + spent
+    total = sum(own.values())
+    return [
+        "signalling by package, own time: "
+        + ", ".join(f"{name} {value:.0f} %" for name, value in _shares(packages, total)),
+        *(f"signalling, own time: {value:.1f} % {name}" for name, value in _shares(own, total)[:15]),
     ]
-    total = sum(own for own, name in rows if "epoll" not in name and "run_until" not in name)
-    rows = [row for row in sorted(rows, reverse=True) if "run_until" not in row[1]]
-    return [f"{100 * own / total:.1f} % {name}" for own, name in rows[:15]]
+
+
+def _shares(spent: dict[str, float], total: float) -> list[tuple[str, float]]:
+    """In per cent of the total, the largest first."""
+    return sorted(((name, 100 * value / total) for name, value in spent.items()), key=lambda row: -row[1])
 
 
 def main() -> None:
@@ -138,7 +156,7 @@ def main() -> None:
         notes=[
             f"{CALLS} calls a round after {WARM_UP} to warm up; user and system time of all processes of each system.",
             "The gateway opens a relay and a room per call, plays the slate and keeps a trace; sippy does none of it.",
-            *(f"signalling, own time: {line}" for line in profile()),
+            *profile(),
         ],
         values=dict(measured),
     ).publish()
