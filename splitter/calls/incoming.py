@@ -11,8 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from splitter.calls.events import Cancelled
-from splitter.calls.leg import Leg, LegContext
-from splitter.calls.messages import EXTENSIONS, SDP, Pairs, Refusal, refuse_unknown_extensions, requires, session_of
+from splitter.calls.leg import Leg, LegContext, OwnOffer
+from splitter.calls.messages import (
+    EXTENSIONS,
+    SDP,
+    Pairs,
+    Refusal,
+    has_session,
+    refuse_unknown_extensions,
+    requires,
+    session_of,
+)
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
@@ -72,6 +81,8 @@ class IncomingLeg(Leg):
 
     def ring(self, status: int, reason: str, branch: str, session: Session | None = None, headers: Pairs = ()) -> None:
         """Send a provisional response in the early dialog that stands for `branch` of the centre."""
+        if not has_session(self.request) and reliable.requires(self.request):
+            return  # RFC 3262 §5: it would have to make the offer, and the centre has made none yet
         self._early_dialog(branch)
         if session is not None:
             self.early_sessions[branch] = self.sent = session
@@ -186,6 +197,8 @@ class IncomingLeg(Leg):
         self._unacknowledged.add(self._txn)
         self._confirm(dialog, self.request)
         lines = [*waiting.headers, *self._take_timer(self.request)]
+        if not has_session(self.request):
+            self._own = OwnOffer(self._txn, in_2xx=True)  # the answer comes in the ACK
         if waiting.branch in self._answered:
             self._respond(waiting, dialog, None, lines)  # the answer was given; a 200 must not give another
         else:

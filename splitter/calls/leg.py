@@ -74,7 +74,7 @@ class LegContext:
 
 
 @dataclass(slots=True)
-class _OwnOffer:
+class OwnOffer:
     """An offer of ours that is open, and the INVITE or 2xx that carries it.
 
     `answered`: the answer came in a reliable provisional response; only the transaction goes on.
@@ -112,7 +112,7 @@ class Leg:
         self._context = context
         self._driver = context.driver
         self._dialog: Dialog | None = None
-        self._own: _OwnOffer | None = None
+        self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
         self._unacknowledged: set[str] = set()
         self._receiver = reliable.ReliableReceiver()
@@ -132,7 +132,7 @@ class Leg:
         request = self._dialog.request("INVITE", headers=lines, body=write(session), content_type=SDP)
         self.sent = session
         self._receiver = reliable.ReliableReceiver()
-        self._own = _OwnOffer("", request.cseq[0])
+        self._own = OwnOffer("", request.cseq[0])
         self._own.txn = self._driver.request(request, self._way(), self.receive)
 
     def withdraw_offer(self) -> None:
@@ -152,7 +152,7 @@ class Leg:
         if request.method == "INVITE":
             self._unacknowledged.add(txn)
             if not has_session(request):
-                self._own = _OwnOffer(txn, in_2xx=True)
+                self._own = OwnOffer(txn, in_2xx=True)
         lines = [*self._headers(), *self._take_timer(request)]
         self._driver.respond(txn, request.respond(200, headers=lines, body=write(session), content_type=SDP))
         return True
@@ -302,7 +302,7 @@ class Leg:
         else:
             self._reply(event, 200)
 
-    def _on_offer_response(self, own: _OwnOffer, event: sip.ResponseArrived) -> None:
+    def _on_offer_response(self, own: OwnOffer, event: sip.ResponseArrived) -> None:
         response = event.response
         own.txn = event.txn
         if response.status < 200:
@@ -323,7 +323,7 @@ class Leg:
         else:
             self._accept_offer(response)
 
-    def _on_offer_provisional(self, own: _OwnOffer, response: Response) -> None:
+    def _on_offer_provisional(self, own: OwnOffer, response: Response) -> None:
         """A handset may answer our re-INVITE in a reliable 18x and finish after its user consented (RFC 3262 §5)."""
         assert self._dialog is not None
         if response.status == 100 or not reliable.requires(response) or not self._receiver.take(response):

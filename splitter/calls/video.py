@@ -14,6 +14,7 @@ from typing import TypeVar
 from splitter.calls.audio import remote_end
 from splitter.core.errors import MediaError
 from splitter.media.engine import (
+    LocalEnd,
     MediaEngine,
     MediaListener,
     ParticipantHandle,
@@ -117,6 +118,11 @@ class Video:
             return False
         self._members[name] = _Member(network, handle)
         return True
+
+    def local(self, name: str) -> LocalEnd | None:
+        """A member's ports."""
+        member = self._members.get(name)
+        return member.handle.local if member is not None else None
 
     def answer(self, name: str, offer: Session, index: int, wanted: VideoFormat) -> Media | None:
         """Our line in answer to a member's m=video; None where it has no ports."""

@@ -19,6 +19,7 @@ from splitter.calls.events import (
     TimeUp,
 )
 from splitter.calls.flows.converse import Conversation, on_media
+from splitter.calls.flows.delayed import answer_centre, offer_to_caller
 from splitter.calls.identity import WITHIN_TRUST, Destination
 from splitter.calls.messages import Refusal, headers_of, plain_headers, session_of
 from splitter.calls.outgoing import OutgoingLeg
@@ -66,13 +67,11 @@ async def _admit(call: Call) -> Setup | None:
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
         offer = session_of(caller.request)
-        if offer is None:
-            raise PeerError("an INVITE without an offer is not supported on this trunk", 488)
-        call.plan = plan(offer)
+        call.plan = plan(offer) if offer is not None else None
         destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
         if not destinations:
             raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
-        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(offer, call.plan)}", "caller")
+        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(call.plan)}", "caller")
         networks = (caller.flow.network, destinations[0][0].network)
         call.audio = Audio(call.services.engine, call.call_id, networks, call.post)
         await call.audio.open()
@@ -85,7 +84,7 @@ async def _admit(call: Call) -> Setup | None:
         call.conclude(f"no media for the voice: {error}", 503)
         caller.refuse(503, "no media resources", [("Retry-After", str(retry_after))])
         return None
-    if call.plan.video is not None:
+    if call.plan is not None and call.plan.video is not None:
         call.video.prepare(caller.flow.network)
     return Setup(call, offer, destinations)
 
@@ -96,7 +95,9 @@ def _turn_away(call: Call, error: PeerError) -> None:
     call.caller.refuse(error.status, error.reason, getattr(error, "headers", ()))
 
 
-def _wish(offer: Session, chosen: Plan) -> str:
+def _wish(chosen: Plan | None) -> str:
+    if chosen is None:
+        return "without an offer"
     if chosen.video is not None:
         return "audio and video"
     return f"audio; {chosen.video_fault}" if chosen.video_fault else "audio alone"
@@ -106,12 +107,12 @@ class Setup:
     """A call on its way to being answered.
 
     Attributes:
-        offer: the caller's.
+        offer: the caller's; None where it leaves that to us.
         destinations: trunk and number of each route, in order.
         media_moved: a worker died meanwhile: both sides get a fresh offer once the call is answered.
     """
 
-    def __init__(self, call: Call, offer: Session, destinations: list[tuple[Trunk, str]]) -> None:
+    def __init__(self, call: Call, offer: Session | None, destinations: list[tuple[Trunk, str]]) -> None:
         self.call = call
         self.offer = offer
         self.destinations = destinations
@@ -132,13 +133,15 @@ class Setup:
     async def attempt(self, trunk: Trunk, number: str) -> Refused | None:
         """Try one route; None once the call is connected or over."""
         call = self.call
-        assert call.audio is not None and call.plan is not None
+        assert call.audio is not None
         try:
             networks = (call.caller.flow.network, trunk.network)
             if networks != call.audio.networks:
                 await call.audio.move(networks)
-            origin = call.origin(trunk.network, trunk.transport)
-            offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
+            offer = None
+            if self.offer is not None and call.plan is not None and not trunk.delayed_offer:
+                origin = call.origin(trunk.network, trunk.transport)
+                offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
             local = call.services.driver.contact(trunk.network, trunk.transport)
             leg = call.dial(Destination(trunk, number, local), offer)
         except MediaError as error:
@@ -209,7 +212,7 @@ class Setup:
         if call.state != "ringing":
             call.enter("ringing", f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
         answer = None
-        if event.session is not None:
+        if event.session is not None and leg.local is not None:
             try:
                 await self._connect_voice(event.session)
                 answer = await self._answer(event.session, self._dialog(branch))
@@ -226,6 +229,10 @@ class Setup:
         try:
             if session is None:
                 raise PeerError("the centre answered without a session description", 488)
+            if self.offer is None:
+                return await self._on_answer_with_offer(leg, session, event.response)
+            if leg.local is None:
+                answer_centre(call, leg, session, self.offer)
             await self._connect_voice(session)
             answer = await self._answer(session, self._dialog(branch))
         except PeerError as error:
@@ -237,10 +244,27 @@ class Setup:
         leg.remote, call.caller.remote = session, self.offer
         headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
         call.caller.accept(answer, self._dialog(branch), headers.items())
+        self._connected(leg, event.response)
+        return True
+
+    async def _on_answer_with_offer(self, leg: OutgoingLeg, centre_sdp: Session, response: Response) -> bool:
+        """The caller made no offer: the centre's goes to it."""
+        try:
+            session = await offer_to_caller(self.call, leg, centre_sdp, self._dialog(_branch(leg, response)))
+        except (PeerError, MediaError) as error:
+            self.call.conclude(f"no session could be agreed on: {error}", 488)
+            session = None
+        if session is None:
+            self.call.end_dialogs()
+        else:
+            self._connected(leg, response)
+        return True
+
+    def _connected(self, leg: OutgoingLeg, response: Response) -> None:
+        call = self.call
         call.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
-        call.enter("connected", f"answered by {_who(event.response)} at {leg.trunk.name}")
-        return True
+        call.enter("connected", f"answered by {_who(response)} at {leg.trunk.name}")
 
     def _dialog(self, branch: str) -> str:
         """The caller's early dialog for a branch of the centre.
@@ -281,7 +305,7 @@ class Setup:
     async def _answer(self, centre_sdp: Session, branch: str) -> Session:
         """Our answer to the caller; the same one again where nothing changed since the 18x."""
         call = self.call
-        assert call.audio is not None and call.plan is not None
+        assert call.audio is not None and call.plan is not None and self.offer is not None
         line = await self._decide_video()
         answer = caller_answer(self.offer, call.plan, centre_sdp, call.audio.local(CALLER), line, self._caller_origin)
         check_answer(self.offer, answer)
@@ -293,7 +317,7 @@ class Setup:
     async def _decide_video(self) -> Media | None:
         """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
         call = self.call
-        assert call.plan is not None
+        assert call.plan is not None and self.offer is not None
         if not self._video_decided:
             self._video_decided = True
             index, wanted = call.plan.video, call.plan.video_format
@@ -303,7 +327,7 @@ class Setup:
 
     async def _connect_voice(self, centre_sdp: Session) -> None:
         """Let voice flow; before anything of video, which may take its time."""
-        assert self.call.plan is not None
+        assert self.call.plan is not None and self.offer is not None
         self._last_early = centre_sdp
         await self._point(CALLER, self.offer, self.call.plan.audio)
         await self._point(CENTRE, centre_sdp, audio_line(centre_sdp))

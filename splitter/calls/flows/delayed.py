@@ -1,0 +1,89 @@
+"""Delayed offers (RFC 3261 §13.2.1): an INVITE without SDP, whose 2xx makes the offer and whose ACK answers it.
+
+a caller without an offer   the centre is called without one as well; its offer and our video go to the caller in our
+                            200, and the caller's ACK answers both
+a centre that must offer    `delayed_offer` of its trunk: the caller's offer waits here, and answers the centre in our ACK
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splitter.calls.audio import CALLER, CENTRE
+from splitter.calls.call import Call
+from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked
+from splitter.calls.flows.converse import on_media
+from splitter.calls.outgoing import OutgoingLeg
+from splitter.core.errors import PeerError
+from splitter.sdp.merge import caller_offer, centre_answer
+from splitter.sdp.model import Session
+from splitter.sdp.offer_answer import check_answer, check_peer_answer
+from splitter.sdp.split import Plan, audio_line, plan
+from splitter.sdp.video import offer_video
+
+
+def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Session) -> None:
+    """Answer the offer in the centre's 2xx with what the caller offered.
+
+    Raises:
+        PeerError: status 488 if they have no codec in common.
+    """
+    assert call.plan is not None and call.audio is not None
+    origin = call.origin(leg.flow.network, leg.flow.transport)
+    answer = centre_answer(centre_sdp, offer, call.plan, call.audio.local(CENTRE), origin)
+    check_answer(centre_sdp, answer)
+    leg.acknowledge(answer)
+
+
+async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, branch: str) -> Session | None:
+    """Answer a caller that made no offer, with the centre's offer and our video; the centre gets the caller's answer.
+
+    Returns: the caller's answer; None where the call is over, and concluded.
+    Raises:
+        PeerError: the centre's offer, or the caller's answer, cannot be used.
+    """
+    assert call.audio is not None
+    call.caller.accept(await _offer(call, centre_sdp), branch)
+    session = await _answer(call, leg)
+    if session is None:
+        return None
+    assert call.caller.local is not None
+    check_peer_answer(call.caller.local, session)
+    call.plan = plan(session)
+    answer_centre(call, leg, centre_sdp, session)
+    leg.remote, call.caller.remote = centre_sdp, session
+    await call.audio.point(CALLER, session, call.plan.audio)
+    await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+    await call.video.take("caller", session, call.caller.local, call.plan.video)
+    return session
+
+
+async def _offer(call: Call, centre_sdp: Session) -> Session:
+    """The centre's audio and, if there is a room, our video."""
+    assert call.audio is not None
+    flow = call.caller.flow
+    origin = call.origin(flow.network, flow.transport)
+    call.video.prepare(flow.network)
+    here = call.video.local("caller") if await call.video.ready() else None
+    alone = replace(centre_sdp, origin=origin, media=(centre_sdp.media[audio_line(centre_sdp)],))
+    video = offer_video(None, here) if here is not None else None
+    return caller_offer(alone, Plan(audio=0), alone, call.audio.local(CALLER), origin, video)
+
+
+async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
+    """Wait for the caller's ACK; None where somebody hangs up first."""
+    while True:
+        event = await call.next()
+        match event:
+            case Acknowledged() if event.leg is call.caller:
+                if event.session is None:
+                    raise PeerError("the caller's ACK has no answer", 488)
+                return event.session
+            case Ended() | AckMissing() | Cancelled() if event.leg in (call.caller, leg):
+                call.conclude(f"the {event.leg.name} hung up before the session stood", 487)
+                return None
+            case HangupAsked():
+                call.conclude(event.reason, 480)
+                return None
+            case _:
+                await on_media(call, event)
