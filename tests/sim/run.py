@@ -183,7 +183,9 @@ class Run:
             self._broken_since.pop(number, None)
             return
         since = self._broken_since.setdefault(number, world.now)
-        if world.now - since > (8.0 if not self.setting.loss else 45.0):
+        # A peer that refuses to hear of new ports is asked again, more and more seldom.
+        patience_s = 100.0 if caller_call.declined or inside.declined else 45.0 if self.setting.loss else 8.0
+        if world.now - since > patience_s:
             self._blame(caller_call, f"voice is not connected since {since:.1f} s: " + "; ".join(faults))
 
     def _blame_unended(self) -> None:

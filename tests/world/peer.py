@@ -159,6 +159,7 @@ class PeerCall:
         on_reinvite: what to do with a re-INVITE that could be answered; `accept_reinvite` by default.
         pending: the peer's re-INVITE that the script still has to answer; its transaction and request.
         offering: our INVITE or re-INVITE is without a final response.
+        declined: how many re-INVITEs it refused.
         vanished: see `vanish`.
     """
 
@@ -177,6 +178,7 @@ class PeerCall:
         self.pending: tuple[str, Request] | None = None
         self.offering = ""
         self.cancelled = False
+        self.declined = 0
         self.vanished = False
         self.dialog: Dialog | None = None
         self.unacknowledged: set[str] = set()
@@ -335,6 +337,7 @@ class PeerCall:
         if self.pending is None:
             return
         (txn, request), self.pending = self.pending, None
+        self.declined += 1
         self.peer.driver.respond(txn, request.respond(status, headers=headers))
 
     def request(self, method: str, headers: Pairs = (), body: bytes = b"", content_type: str | None = None) -> None:

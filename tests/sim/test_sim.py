@@ -1,0 +1,30 @@
+"""A fixed set of seeds; `make sim` plays many more, and `python -m tests.sim` plays any again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.run import Run, Setting
+
+MIXED = [
+    Setting(seed, 40, loss) for seed, loss in enumerate((0.0, 0.0, 0.02, 0.05, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3), 9000)
+]
+
+
+class TestManyCalls:
+    @pytest.mark.parametrize("setting", MIXED, ids=lambda setting: f"seed {setting.seed} loss {setting.loss:g}")
+    def test_every_call_is_in_order(self, setting: Setting) -> None:
+        result = Run(setting).play()
+        assert not result.faults, "\n".join([f"again: {setting.command}", *result.faults[:3]])
+        assert result.outcomes[200] > setting.calls / 2
+
+    def test_calls_are_set_up_through_heavy_loss(self) -> None:
+        """`make sim` asks for 99.9 % of 10,000; this is a glance at it."""
+        result = Run(Setting(9100, 300, 0.2, plain=True)).play()
+        assert not result.faults, "\n".join(result.faults[:3])
+        assert result.connected >= result.wanted - 2
+
+    def test_a_seed_plays_the_same_run_again(self) -> None:
+        first, second = (Run(Setting(9200, 20, 0.1)).play() for _ in range(2))
+        assert (first.datagrams, first.lost, first.virtual_s) == (second.datagrams, second.lost, second.virtual_s)
+        assert first.outcomes == second.outcomes
