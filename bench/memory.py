@@ -66,9 +66,7 @@ def main() -> None:
         rows=rows,
         budget=f"at most {BUDGET_KB} kB per call in the signalling process",
         verdict=judge(ours, BUDGET_KB),
-        notes=[
-            "Pss; idle is after 20 calls. Each call holds an audio relay and a video room that plays the slate."
-        ],
+        notes=["Pss; idle is after 20 calls. Each call holds an audio relay and a video room that plays the slate."],
         values={"idle_kb": idle, "live_kb": live, "after_kb": after, "calls": CALLS},
     ).publish()
 
