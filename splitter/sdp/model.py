@@ -318,14 +318,23 @@ class Session:
         connection = self.connection_of(index)
         return connection is None or connection.is_null or not connection.is_literal
 
-    def address_fault(self, index: int) -> str:
-        """Why an m-line's address cannot be used, in plain words; "" if it can (null and inactive lines can)."""
+    def address_fault(self, index: int, ours: str = "") -> str:
+        """Why an m-line's address cannot be used, in plain words; "" if it can (null and inactive lines can).
+
+        Args:
+            ours: the address of our own media there; what is of the other family cannot be reached from it.
+        """
         connection = self.connection_of(index)
         if connection is None:
             return "" if self.direction_of(index) == "inactive" else "no c= line (RFC 8866 §5.7)"
-        if connection.is_null or connection.is_literal:
+        if connection.is_null:
             return ""
-        return f"c= names a host ({shown(connection.address)}); only IP addresses are used"
+        if not connection.is_literal:
+            return f"c= names a host ({shown(connection.address)}); only IP addresses are used"
+        if ours and (":" in ours) != (":" in connection.host):
+            theirs, mine = ("IPv6", "IPv4") if ":" in connection.host else ("IPv4", "IPv6")
+            return f"its media are {theirs} ({shown(connection.host)}), ours {mine} ({ours})"
+        return ""
 
     def address_of(self, index: int, *, muxed: bool = False) -> MediaPort:
         """Where an m-line receives.

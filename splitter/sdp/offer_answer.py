@@ -52,7 +52,8 @@ def check_peer_answer(offer: Session, answer: Session) -> None:
     that we send on repeats them.
 
     Raises:
-        PeerError: status 488 if m-lines cannot be told apart (RFC 3264 §6) or a running line has no common format.
+        PeerError: status 488 if m-lines cannot be told apart (RFC 3264 §6), a running line has no common format, or
+            the audio no address that ours can reach.
     """
     if len(offer.media) != len(answer.media):
         raise PeerError(f"{len(answer.media)} m-lines answer {len(offer.media)} (RFC 3264 §6)", 488)
@@ -64,6 +65,9 @@ def check_peer_answer(offer: Session, answer: Session) -> None:
         keys = {codec.key for codec in offered.codecs}
         if keys and not any(codec.key in keys for codec in answered.codecs):
             raise PeerError(f"m-line {i}: none of the offered formats (RFC 3264 §6.1)", 488)
+        ours = offer.connection_of(i)
+        if ours is not None and answered.kind == "audio" and (fault := answer.address_fault(i, ours.host)):
+            raise PeerError(f"m-line {i}: {fault}", 488)
 
 
 def answer_faults(offer: Session, answer: Session) -> Iterator[str]:

@@ -33,17 +33,18 @@ class Plan:
     video_fault: str = ""
 
 
-def plan(offer: Session, previous: Plan | None = None) -> Plan:
+def plan(offer: Session, previous: Plan | None = None, ours: str = "") -> Plan:
     """Choose the lines of an offer; every other one is answered with port 0.
 
     Args:
         offer: the caller's, initial or later.
         previous: the plan of the session so far: its lines stay the chosen ones while they are usable, because an
             m-line keeps its meaning (RFC 3264 §8).
+        ours: the address of our media on this leg: lines of the other address family cannot be used.
     Raises:
         PeerError: status 488 and the reason if there is no usable audio; 400 if its address is missing.
     """
-    audio = _choose_audio(offer, previous.audio if previous else None)
+    audio = _choose_audio(offer, previous.audio if previous else None, ours)
     candidates = [i for i, media in enumerate(offer.media) if media.kind == "video" and media.port != 0]
     if previous and previous.video in candidates:
         candidates = [previous.video]
@@ -53,7 +54,7 @@ def plan(offer: Session, previous: Plan | None = None) -> Plan:
     for i in candidates:
         chosen = choose_video(offer.media[i], offer.attributes)
         problem = "" if chosen else video_fault(offer.media[i])
-        if chosen and (address_fault := offer.address_fault(i)):
+        if chosen and (address_fault := offer.address_fault(i, ours)):
             problem = f"video: {address_fault}"
         if not problem:
             return Plan(audio, i, chosen)
@@ -95,14 +96,14 @@ def centre_offer(
     return Session(origin=origin, connection=Connection.to(local.host), media=tuple(lines))
 
 
-def _choose_audio(offer: Session, preferred: int | None) -> int:
+def _choose_audio(offer: Session, preferred: int | None, ours: str) -> int:
     lines = [i for i, media in enumerate(offer.media) if media.kind == "audio"]
     lines.sort(key=lambda i: i != preferred)
     faults = []
     for i in lines:
         fault = _audio_fault(offer.media[i])
         if not fault:
-            if address_fault := offer.address_fault(i):
+            if address_fault := offer.address_fault(i, ours):
                 raise PeerError(f"audio: {address_fault}", 488 if offer.connection_of(i) else 400)
             return i
         faults.append(fault)

@@ -204,9 +204,9 @@ class Driver:
         """The flow to a URI; see `Addressing.resolve`."""
         return await self._addressing.resolve(network, uri, default_transport)
 
-    def contact(self, network: str, transport: str) -> Address:
-        """Host and port that reach us on this network; see `Addressing.contact`."""
-        return self._addressing.contact(network, transport)
+    def contact(self, network: str, transport: str, host: str | None = None) -> Address:
+        """Host and port that reach us on this network, for a peer at `host`; see `Addressing.contact`."""
+        return self._addressing.contact(network, transport, host)
 
     def sizes(self) -> dict[str, int]:
         """How much is held, for the check that nothing is left behind."""
