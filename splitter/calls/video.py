@@ -60,6 +60,7 @@ class Video:
         self._note = note
         self._room: RoomHandle | None = None
         self._members: dict[str, _Member] = {}
+        self._homeless: dict[str, str] = {}  # members of a lost room without a place in a new one; their networks
         self._preparing: asyncio.Task[None] | None = None
         self._closed = False
         self._opening = asyncio.Lock()
@@ -87,11 +88,28 @@ class Video:
         return tuple(self._members)
 
     async def rebuild(self) -> tuple[str, ...]:
-        """Make a room that died anew, with fresh ports and the same members; returns those that need a new offer."""
-        members, self._members, self._room = self._members, {}, None
-        for name, member in members.items():
-            await self.add(name, member.network)
-        return tuple(self._members)
+        """Make a room that died anew, with fresh ports and the same members.
+
+        Returns: those that need a new offer; `incomplete` tells whether some could not be placed yet.
+        """
+        self._homeless |= {name: member.network for name, member in self._members.items()}
+        self._members, self._room = {}, None
+        return await self.complete()
+
+    async def complete(self) -> tuple[str, ...]:
+        """Try again to place those whom a lost room left behind; returns whom it could."""
+        placed = []
+        for name, network in tuple(self._homeless.items()):
+            if not await self.add(name, network):
+                break  # nor will the next one find a place
+            del self._homeless[name]
+            placed.append(name)
+        return tuple(placed)
+
+    @property
+    def incomplete(self) -> bool:
+        """True while somebody waits for a place."""
+        return bool(self._homeless)
 
     async def close(self) -> RoomReport | None:
         """Close the room and every port in it."""
@@ -161,6 +179,7 @@ class Video:
 
     async def remove(self, name: str) -> None:
         """Take a participant out; who watched it sees the slate."""
+        self._homeless.pop(name, None)
         member = self._members.pop(name, None)
         if member is not None:
             await self._guarded(self._engine.leave(member.handle), f"taking out {name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from splitter.calls.call import Call
 from splitter.calls.events import (
     AckMissing,
@@ -19,14 +21,13 @@ from splitter.calls.events import (
     SeatArrived,
     TimeUp,
 )
+from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat
 from splitter.calls.leg import Leg
 from splitter.calls.messages import Pairs, plain_headers
-from splitter.core.errors import MediaError
 from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
 
-_MOVE = "move the voice"
 _REFRESH_AGAIN_S = 30.0
 
 
@@ -34,15 +35,14 @@ class Conversation:
     """The flow from the answer to the end.
 
     Args:
-        media_moved: ports changed while it rang: both sides need to hear of it.
+        owed: those whose media moved while it rang, after they were told the old ports.
     """
 
-    def __init__(self, call: Call, media_moved: bool = False) -> None:
+    def __init__(self, call: Call, owed: Iterable[Leg] = ()) -> None:
         self._call = call
         self._reoffers = Reoffers(call)
         self._over = False
-        if media_moved:
-            self._reoffers.owe(call.caller, call.centre)
+        self._reoffers.owe(*owed)
 
     async def run(self) -> None:
         """Until somebody ends it."""
@@ -71,13 +71,11 @@ class Conversation:
                 await self._on_refresh_failed(event)
             case AckMissing():
                 await self._on_ack_missing(event)
-            case TimeUp(what=what) if what == _MOVE:
-                await self._move_voice()
+            case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
+                self._reoffers.owe(*await move_media(call, event))
             case TimeUp():
                 if not await self._on_session_timer(event.what):
                     await self._reoffers.on_time_up(event.what)
-            case RelayLost() | RoomLost():
-                await self._on_lost(event)
             case _:
                 await on_media(call, event)
 
@@ -144,29 +142,6 @@ class Conversation:
     async def _still_heard(self, leg: Leg) -> bool:
         call = self._call
         return call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1)
-
-    async def _on_lost(self, event: RelayLost | RoomLost) -> None:
-        """A media worker died: go to another one, and tell both sides the new ports."""
-        call = self._call
-        if isinstance(event, RoomLost):
-            if call.video.is_on(event.room_id):
-                call.note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
-                members = await call.video.rebuild()
-                self._reoffers.owe(*(leg for leg in (call.caller, *call.seats.values()) if leg.name in members))
-        elif call.audio is not None and call.audio.is_on(event.relay_id):
-            call.note(f"the voice worker died ({event.reason}): the voice moves to another", kind="alarm")
-            await self._move_voice()
-
-    async def _move_voice(self) -> None:
-        call = self._call
-        assert call.audio is not None
-        try:
-            await call.audio.move()
-        except MediaError as error:
-            call.note(f"no media for the voice: {error}; trying again in a second", kind="alarm")
-            call.after(1.0, _MOVE)
-        else:
-            self._reoffers.owe(call.caller, call.centre)
 
 
 async def on_media(call: Call, event: CallEvent) -> None:

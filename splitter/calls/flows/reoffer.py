@@ -9,12 +9,13 @@ At most one side is consulted at a time; an offer that has to wait is put aside 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
-from splitter.calls.flows.seats import video_index
+from splitter.calls.flows.seats import leave, video_index
 from splitter.calls.leg import Leg
 from splitter.core.errors import MediaError, PeerError
 from splitter.sdp.compare import Change, audio_change
@@ -28,7 +29,7 @@ from splitter.sdp.merge import (
     with_audio_at,
 )
 from splitter.sdp.model import Media, Session
-from splitter.sdp.offer_answer import check_answer, check_peer_answer
+from splitter.sdp.offer_answer import check_answer, check_peer_answer, check_reoffer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 
@@ -45,9 +46,9 @@ class _Consult:
 
     Attributes:
         before: our description in force when we asked.
-        offered: the re-INVITE that waits for the outcome; None for an offer of our own.
-        own: an offer of our own, with our present ports.
+        offered: the re-INVITE that waits for the outcome; None for an offer of our own, and once it was answered.
         plan: the caller's new one.
+        own: an offer of our own.
         withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
     """
 
@@ -55,8 +56,8 @@ class _Consult:
     before: Session | None
     offered: Offered | None = None
     plan: Plan | None = None
-    withdrawn: bool = False
     own: bool = False
+    withdrawn: bool = False
 
 
 class Reoffers:
@@ -66,7 +67,8 @@ class Reoffers:
         self._call = call
         self._consult: _Consult | None = None
         self._owed: list[Leg] = []
-        self._refused: dict[str, int] = {}  # how often in a row each leg refused an offer of our own
+        self._refused: Counter[str] = Counter()  # how often in a row each leg refused an offer of our own
+        self._wishes: dict[str, str] = {}  # by leg: the direction that its side wants, not what it was left with
 
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with our present ports."""
@@ -80,7 +82,7 @@ class Reoffers:
             case OfferAccepted():
                 await self._on_accepted(event)
             case OfferRefused():
-                return self._on_refused(event)
+                return await self._on_refused(event)
             case OfferWithdrawn():
                 self._on_withdrawn(event)
             case Acknowledged():
@@ -114,11 +116,12 @@ class Reoffers:
         for _ in range(len(waiting)):
             await self._on_offer(waiting.popleft())
         for leg in tuple(self._owed):
-            if self._consult is None and leg.settled:
+            seat = leg.name in self._call.seats  # asked beside the voice: it may take its time
+            if leg.state == "ended":
+                self._owed.remove(leg)
+            elif leg.settled and (seat or self._consult is None):
                 self._owed.remove(leg)
                 self._offer_own(leg)
-            elif leg.state == "ended":
-                self._owed.remove(leg)
 
     # ---- offers of the peers ----
 
@@ -137,7 +140,7 @@ class Reoffers:
         assert call.plan is not None and call.audio is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, standing_offer(leg.local, leg.local.origin)))
+            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg)))
             return
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
@@ -156,24 +159,26 @@ class Reoffers:
             lines[chosen.video] = line
         answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin, lines))
         check_answer(offer, answer)
-        self._call.note(_video_news(self._call.plan, chosen), leg.name)
-        leg.answer(event.txn, answer)
-        await self._settle_caller(offer, answer, chosen)
+        if leg.answer(event.txn, answer):
+            self._call.note(_video_news(self._call.plan, chosen), leg.name)
+            await self._settle_caller(offer, answer, chosen)
 
     async def _from_centre(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
         assert call.plan is not None and call.audio is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, standing_offer(leg.local, leg.local.origin)))
+            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg)))
             return
         index = audio_line(offer)
+        if not offer.media[index].port:
+            raise PeerError("the voice cannot be taken out of a call", 488)
         if _change(leg.remote, audio_line(leg.remote), offer, index) is not Change.MATERIAL:
             answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin))
             check_answer(offer, answer)
-            leg.answer(event.txn, answer)
-            call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
-            await self._settle_centre(offer)
+            if leg.answer(event.txn, answer):
+                call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
+                await self._settle_centre(offer)
         elif self._may_ask(event, call.caller):
             ours = self._offer_to_caller(offer)
             self._ask(_Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
@@ -189,39 +194,72 @@ class Reoffers:
         return False
 
     def _ask(self, consult: _Consult, offer: Session, wish: str) -> None:
-        """Relay an offer to the other side."""
+        """Relay an offer to the other side.
+
+        Raises:
+            PeerError: it would not be legal there, e.g. a payload type that stands for another codec on that leg.
+        """
         assert consult.asked.sent is not None
+        offer = in_sequence(consult.asked.sent, offer)
+        check_reoffer(consult.asked.sent, offer)
         self._consult = consult
         self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
         self._call.after(self._call.services.settings.consult_limit_s, _CONSULT)
-        consult.asked.offer(in_sequence(consult.asked.sent, offer))
+        consult.asked.offer(offer)
 
     # ---- offers of our own ----
 
     def _offer_own(self, leg: Leg) -> None:
         """Tell a side our present ports; what is negotiated stays."""
         call = self._call
-        assert leg.local is not None and leg.sent is not None and call.plan is not None and call.audio is not None
+        assert leg.sent is not None and call.plan is not None and call.audio is not None
         if leg is call.centre:
-            session = standing_offer(leg.local, leg.local.origin)
+            session = self._standing(leg)
             session = with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
-        elif leg is call.caller:
-            session = standing_offer(leg.local, leg.local.origin)
-            session = with_audio_at(session, call.plan.audio, call.audio.local(CALLER))
+        elif leg is call.caller and call.centre is not None and call.centre.remote is not None:
+            session = self._offer_to_caller(call.centre.remote, self._wish_of(call.centre))
             session = self._with_video(leg, session, call.plan.video)
         else:
-            session = self._with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
-        self._consult = _Consult(leg, leg.local, own=True)
-        call.note("re-INVITE with our new ports", leg.name)
-        call.after(call.services.settings.consult_limit_s, _CONSULT)
+            session = self._with_video(leg, self._standing(leg), video_index(leg.local))
+        if leg.name not in call.seats:
+            self._consult = _Consult(leg, leg.local, own=True)
+            call.after(call.services.settings.consult_limit_s, _CONSULT)
+        call.note("re-INVITE with what we have now", leg.name)
         leg.offer(in_sequence(leg.sent, session))
 
-    def _offer_to_caller(self, centre_sdp: Session) -> Session:
+    def _standing(self, leg: Leg) -> Session:
+        """The state of a leg as an offer of ours: what the other side wants, not what this peer left of it.
+
+        A peer that put us on hold and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
+        offer what it had left us, it never could (RFC 6337 §5.3).
+        """
+        assert leg.local is not None
+        session = standing_offer(leg.local, leg.local.origin)
+        call = self._call
+        if leg.name in call.seats or call.centre is None or call.plan is None:
+            return session
+        index = audio_line(session) if leg is call.centre else call.plan.audio
+        wish = self._wish_of(call.caller if leg is call.centre else call.centre)
+        lines = list(session.media)
+        lines[index] = lines[index].with_direction(wish)
+        return replace(session, media=tuple(lines))
+
+    def _wish_of(self, leg: Leg) -> str:
+        """The direction that a side wants for its voice: as it last said in an offer, or freely in an answer."""
+        call = self._call
+        if leg.name not in self._wishes:
+            assert leg.remote is not None and call.plan is not None
+            index = call.plan.audio if leg is call.caller else audio_line(leg.remote)
+            self._wishes[leg.name] = leg.remote.flow_of(index)
+        return self._wishes[leg.name]
+
+    def _offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
         assert call.plan is not None and call.audio is not None
         assert call.caller.local is not None
         here = call.audio.local(CALLER)
-        return caller_offer(call.caller.local, call.plan, centre_sdp, here, call.caller.local.origin)
+        ours = call.caller.local
+        return caller_offer(ours, call.plan, centre_sdp, here, ours.origin, direction=direction)
 
     def _with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
         if index is None or not session.media[index].port:
@@ -233,25 +271,32 @@ class Reoffers:
     # ---- outcomes ----
 
     async def _on_accepted(self, event: OfferAccepted) -> None:
-        consult = self._finish(event.leg)
         leg, session = event.leg, event.session
-        if consult is None or session is None or leg.sent is None:
-            return
+        consult = self._finish(leg)
+        assert leg.sent is not None
         try:
+            if session is None:
+                raise PeerError("it has no session description", 488)
             check_peer_answer(leg.sent, session)
-            if consult.own:
+            if consult is None or consult.own:
                 self._refused.pop(leg.name, None)
                 await self._settle(leg, session)
             elif consult.withdrawn:
-                leg.local = consult.before
-                self.owe(leg)
+                self._put_back(consult)
             elif leg is self._call.centre:
                 await self._answer_caller(consult, session)
             else:
                 await self._answer_centre(consult, session)
         except PeerError as error:
-            self._call.note(f"the answer to our re-INVITE is not legal: {error.reason}", leg.name, "alarm")
-            self._decline(consult, error.status, error.reason)
+            self._call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
+            if consult is not None and not consult.own:
+                self._decline(consult, error.status, error.reason)
+                self._put_back(consult)
+
+    def _put_back(self, consult: _Consult) -> None:
+        """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
+        consult.asked.local = consult.before
+        self.owe(consult.asked)
 
     async def _answer_caller(self, consult: _Consult, session: Session) -> None:
         """The centre accepted what the caller offered."""
@@ -262,7 +307,10 @@ class Reoffers:
         answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.sent.origin)
         answer = in_sequence(call.caller.sent, answer)
         check_answer(offer, answer)
-        call.caller.answer(offered.txn, answer)
+        if not call.caller.answer(offered.txn, answer):
+            self._put_back(consult)  # it cancelled meanwhile
+            return
+        self._wishes[call.caller.name] = offer.flow_of(chosen.audio)
         await self._settle_centre(session)
         await self._settle_caller(offer, answer, chosen)
 
@@ -275,21 +323,32 @@ class Reoffers:
         answer = centre_answer(offered.session, session, call.plan, here, call.centre.sent.origin)
         answer = in_sequence(call.centre.sent, answer)
         check_answer(offered.session, answer)
-        call.centre.answer(offered.txn, answer)
+        if not call.centre.answer(offered.txn, answer):
+            self._put_back(consult)
+            return
+        self._wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
         await self._settle_centre(offered.session)
         await self._settle(call.caller, session)
 
-    def _on_refused(self, event: OfferRefused) -> str:
-        consult = self._finish(event.leg)
-        call, leg = self._call, event.leg
+    async def _on_refused(self, event: OfferRefused) -> str:
+        leg, call = event.leg, self._call
+        consult = self._finish(leg)
         call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
-        if event.status == 481 and leg.name not in call.seats:
-            return f"the {leg.name} no longer knows the call"
-        if consult is None or (consult.withdrawn and not consult.own):
-            return ""
-        if consult.offered is not None:
+        if event.status == 481:
+            if leg.name not in call.seats:
+                return f"the {leg.name} no longer knows the call"
+            leg.bye()
+            await leave(call, leg, "it no longer knows the call")
+        elif consult is None or consult.own:
+            self._try_again(event)
+        elif consult.offered is not None:
             self._decline(consult, event.status, f"the other side: {event.status} {event.reason}")
-        elif event.status == 491:
+        return ""
+
+    def _try_again(self, event: OfferRefused) -> None:
+        """An offer of our own was refused."""
+        call, leg = self._call, event.leg
+        if event.status == 491:
             # RFC 3261 §14.1: who owns the Call-ID waits longer
             owner = leg is call.centre
             delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
@@ -298,9 +357,8 @@ class Reoffers:
             call.note("the peer does not know our new ports", leg.name, "alarm")
             call.post(RefreshFailed(leg, event.status, event.reason))
             # Until it takes them there is no voice: what it refused now it may take in a while.
-            times = self._refused[leg.name] = self._refused.get(leg.name, 0) + 1
-            call.after(min(2.0**times, _RETRY_LIMIT_S), _RETRY + leg.name)
-        return ""
+            self._refused[leg.name] += 1
+            call.after(min(2.0 ** self._refused[leg.name], _RETRY_LIMIT_S), _RETRY + leg.name)
 
     def _on_withdrawn(self, event: OfferWithdrawn) -> None:
         """The asker cancelled; so is our question, and if it was answered already the old state is offered again."""
@@ -316,15 +374,24 @@ class Reoffers:
 
     async def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
-        leg, session = event.leg, event.session
-        if session is None or leg.local is None or leg.name in self._call.seats:
+        call, leg, session = self._call, event.leg, event.session
+        if session is None or leg.local is None:
             return
         try:
             check_peer_answer(leg.local, session)
         except PeerError as error:
-            self._call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
+            call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
             return
+        if leg.name in call.seats:
+            await self._settle(leg, session)
+            return
+        before = self._wish_of(leg)
         await self._settle(leg, session)
+        index = call.plan.audio if leg is call.caller and call.plan else audio_line(session)
+        self._wishes[leg.name] = wish = session.flow_of(index)
+        if wish != before:
+            call.note(f"its answer wants another direction: {wish}", leg.name)
+            self.owe(call.centre if leg is call.caller else call.caller)
 
     def _decline(self, consult: _Consult, status: int, reason: str) -> None:
         """Pass a refusal on. What says that a peer is gone never crosses: it would end the other leg too."""

@@ -5,6 +5,8 @@ Follow `split` from top to bottom to follow a call from its INVITE to its end.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from splitter.calls.audio import CALLER, CENTRE, Audio
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
@@ -20,7 +22,9 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
+from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.identity import WITHIN_TRUST, Destination
+from splitter.calls.leg import Leg
 from splitter.calls.messages import Refusal, headers_of, plain_headers, session_of
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
@@ -28,12 +32,12 @@ from splitter.calls.settings import Trunk
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.compare import Change, audio_change
-from splitter.sdp.merge import caller_answer, in_sequence, standing_answer
+from splitter.sdp.merge import caller_answer, in_sequence, same_content, standing_answer
 from splitter.sdp.model import Media, Session
-from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.offer_answer import answer_faults, check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sip.message import Headers, Response
-from splitter.sip.uri import user_of
+from splitter.sip.uri import NameAddr, user_of
 from splitter.telemetry import metrics
 
 _RING = "ring limit"
@@ -46,17 +50,18 @@ async def split(call: Call) -> None:
         return
     refused: Refused | None = None
     for trunk, number in setup.destinations:
+        if refused is not None:
+            metrics.ROUTE_FAILOVERS.labels(refused.leg.trunk.name).inc()
         refused = await setup.attempt(trunk, number)
         if refused is None:
             break  # connected, or over
         call.note(f"{trunk.name} refused: {refused.status} {refused.reason}", "centre")
         if not tries_next_route(refused.status):
             break
-        metrics.ROUTE_FAILOVERS.labels(trunk.name).inc()
     if refused is not None:
         setup.refuse(refused)
     elif call.state == "connected":
-        await Conversation(call, media_moved=setup.media_moved).run()
+        await Conversation(call, setup.owed).run()
 
 
 async def _admit(call: Call) -> Setup | None:
@@ -109,14 +114,15 @@ class Setup:
     Attributes:
         offer: the caller's; None where it leaves that to us.
         destinations: trunk and number of each route, in order.
-        media_moved: a worker died meanwhile: both sides get a fresh offer once the call is answered.
+        owed: legs whose media moved to another worker after they were told where it was; they get a fresh offer once
+            the call is answered.
     """
 
     def __init__(self, call: Call, offer: Session | None, destinations: list[tuple[Trunk, str]]) -> None:
         self.call = call
         self.offer = offer
         self.destinations = destinations
-        self.media_moved = False
+        self.owed: list[Leg] = []
         self._caller_origin = call.origin(call.caller.flow.network, call.caller.flow.transport)
         self._video_line: Media | None = None
         self._video_decided = False
@@ -143,6 +149,7 @@ class Setup:
                 origin = call.origin(trunk.network, trunk.transport)
                 offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
             local = call.services.driver.contact(trunk.network, trunk.transport)
+            self.owed = [owed for owed in self.owed if owed is not call.centre]
             leg = call.dial(Destination(trunk, number, local), offer)
         except MediaError as error:
             call.conclude(f"no media for the voice: {error}", 503)
@@ -185,30 +192,23 @@ class Setup:
                 call.caller.refuse(480, event.reason)
                 call.conclude(event.reason, 480)
                 return True
-            case RelayLost() if call.audio and call.audio.is_on(event.relay_id):
-                await self._move_voice(event.reason)
-            case RoomLost() if call.video.is_on(event.room_id):
-                call.note(f"the video worker died: {event.reason}", kind="alarm")
-                await call.video.rebuild()
-                self.media_moved = True
+            case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
+                self._owe(await move_media(call, event))
+                self._moves += isinstance(event, RelayLost)
             case _:
                 await on_media(call, event)
         return False
 
-    async def _move_voice(self, reason: str) -> None:
-        call = self.call
-        assert call.audio is not None
-        call.note(f"the voice worker died: {reason}; moved to another", kind="alarm")
-        try:
-            await call.audio.move()
-            self.media_moved = True
-            self._moves += 1
-        except MediaError as error:
-            call.hang_up(f"no media for the voice: {error}")
+    def _owe(self, legs: list[Leg]) -> None:
+        """Those who know of ports that are gone; the caller does once it had a description of ours."""
+        caller = self.call.caller
+        self.owed += [leg for leg in legs if leg is not caller or caller.early_sessions]
 
     async def _on_ringing(self, event: Rang, leg: OutgoingLeg) -> None:
         """Relay 18x, with early media where the centre has some (announcements, queue music)."""
         call, branch = self.call, _branch(leg, event.response)
+        if event.response.status == 199:
+            return  # a branch of the centre's fork ended (RFC 6228); the caller did not say that it understands that
         if call.state != "ringing":
             call.enter("ringing", f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
         answer = None
@@ -221,6 +221,7 @@ class Setup:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
         call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer)
+        await self._take_video(answer)
 
     async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
         """Answer the caller with what the centre answered; False where that cannot be used."""
@@ -245,6 +246,7 @@ class Setup:
         headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
         call.caller.accept(answer, self._dialog(branch), headers.items())
         self._connected(leg, event.response)
+        await self._take_video(answer)
         return True
 
     async def _on_answer_with_offer(self, leg: OutgoingLeg, centre_sdp: Session, response: Response) -> bool:
@@ -295,7 +297,8 @@ class Setup:
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
             return
-        asker.answer(event.txn, answer)
+        if not asker.answer(event.txn, answer):
+            return
         call.note("offer absorbed before the answer", asker.name)
         await self._point(side, offer, index)
         if side == CALLER:
@@ -303,16 +306,31 @@ class Setup:
             await call.video.take("caller", offer, answer, chosen.video)
 
     async def _answer(self, centre_sdp: Session, branch: str) -> Session:
-        """Our answer to the caller; the same one again where nothing changed since the 18x."""
+        """Our answer to the caller.
+
+        What a provisional response said in this dialog is said again, word for word (RFC 3261 §13.2.1); what has
+        changed since is offered once the call is answered.
+        """
         call = self.call
         assert call.audio is not None and call.plan is not None and self.offer is not None
-        line = await self._decide_video()
-        answer = caller_answer(self.offer, call.plan, centre_sdp, call.audio.local(CALLER), line, self._caller_origin)
+        here, line = call.audio.local(CALLER), await self._decide_video()
+        answer = caller_answer(self.offer, call.plan, centre_sdp, here, line, self._caller_origin)
+        if line is not None and (fault := next(answer_faults(self.offer, answer), "")):
+            # Should it be the picture that cannot be answered in order, then the voice is answered alone.
+            call.note(f"answered without video: {fault}", "caller", "alarm")
+            self._video_line = None
+            answer = caller_answer(self.offer, call.plan, centre_sdp, here, None, self._caller_origin)
         check_answer(self.offer, answer)
         previous = call.caller.early_sessions.get(branch)
-        answer = answer if previous is None else in_sequence(previous, answer)
-        await call.video.take("caller", self.offer, answer, call.plan.video)
-        return answer
+        if previous is not None and not same_content(previous, answer):
+            self._owe([call.caller])
+        return previous or answer
+
+    async def _take_video(self, answer: Session | None) -> None:
+        """Carry the picture out once the voice has its answer: a room may take its time."""
+        call = self.call
+        if answer is not None and call.plan is not None and self.offer is not None:
+            await call.video.take("caller", self.offer, answer, call.plan.video)
 
     async def _decide_video(self) -> Media | None:
         """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
@@ -350,9 +368,12 @@ def _within_trust(call: Call, leg: OutgoingLeg) -> bool:
 
 
 def _who(response: Response) -> str:
-    """Who answered, by the centre's word."""
-    for value in response.headers.values("p-asserted-identity"):
-        if user := user_of(value.partition("<")[2].partition(">")[0] or value):
-            return user
-    contact = response.contact
-    return (contact.user if contact else "") or "somebody"
+    """Who answered, by the centre's word, as far as it can be read."""
+    with suppress(PeerError):
+        for value in response.headers.values("p-asserted-identity"):
+            if user := NameAddr.parse(value).user:
+                return user
+    with suppress(PeerError):
+        if response.contact and response.contact.user:
+            return response.contact.user
+    return "somebody"

@@ -1,0 +1,60 @@
+"""A media worker died: what it carried moves to another one, and whoever was told the old ports is owed an offer.
+
+While no worker is ready (the only one restarts), it is tried again until there is one: the call lives on.
+"""
+
+from __future__ import annotations
+
+from splitter.calls.call import Call
+from splitter.calls.events import CallEvent, TimeUp
+from splitter.calls.leg import Leg
+from splitter.core.errors import MediaError
+from splitter.media.engine import RelayLost, RoomLost
+
+_VOICE, _VIDEO = "move the voice", "move the video"
+_VOICE_AGAIN_S, _VIDEO_AGAIN_S = 1.0, 2.0
+
+
+def moves_media(call: Call, event: CallEvent) -> bool:
+    """True if `move_media` has to deal with this event."""
+    match event:
+        case RelayLost():
+            return call.audio is not None and call.audio.is_on(event.relay_id)
+        case RoomLost():
+            return call.video.is_on(event.room_id)
+        case TimeUp():
+            return event.what in (_VOICE, _VIDEO)
+        case _:
+            return False
+
+
+async def move_media(call: Call, event: TimeUp | RelayLost | RoomLost) -> list[Leg]:
+    """Move what was lost; returns the legs whose ports have changed."""
+    match event:
+        case RelayLost():
+            call.note(f"the voice worker died ({event.reason}): the voice moves to another", kind="alarm")
+            return await _move_voice(call)
+        case RoomLost():
+            call.note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
+            return _legs(call, await call.video.rebuild())
+        case TimeUp() if event.what == _VOICE:
+            return await _move_voice(call)
+        case _:
+            return _legs(call, await call.video.complete())
+
+
+async def _move_voice(call: Call) -> list[Leg]:
+    assert call.audio is not None
+    try:
+        await call.audio.move()
+    except MediaError as error:
+        call.note(f"no media for the voice: {error}; trying again", kind="alarm")
+        call.after(_VOICE_AGAIN_S, _VOICE)
+        return []
+    return [leg for leg in (call.caller, call.centre) if leg is not None]
+
+
+def _legs(call: Call, names: tuple[str, ...]) -> list[Leg]:
+    if call.video.incomplete:
+        call.after(_VIDEO_AGAIN_S, _VIDEO)
+    return [leg for leg in (call.caller, *call.seats.values()) if leg.name in names]
