@@ -12,8 +12,8 @@ from typing import Any
 from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.sip.message import Message, Request
+from splitter.transport.counters import TransportCounters
 from splitter.transport.settings import Network
-from splitter.transport.sockets import Sockets
 
 Arrived = Callable[[Address, bytes], None]
 
@@ -129,24 +129,38 @@ class Wire:
             arrived(source, data)
 
 
-class WireSockets(Sockets):
-    """A driver's sockets that are ends of the wire. UDP alone."""
+class WireSockets:
+    """A driver's sockets (see `splitter.transport.sockets.Sockets`) that are ends of the wire. UDP alone."""
+
+    connections = 0
 
     def __init__(
-        self, wire: Wire, user: Any, networks: Mapping[str, Network], addressing: Any, settings: Any, *rest: Any
+        self,
+        wire: Wire,
+        user: Any,
+        networks: Mapping[str, Network],
+        addressing: object,
+        settings: object,
+        clock: object,
+        source_ok: Callable[[Flow], bool],
+        counters: TransportCounters,
+        *more: object,
+        **named: object,
     ) -> None:
-        super().__init__(user, networks, addressing, settings, *rest)
         self._wire = wire
-        self._local = {
+        self._user = user
+        self._source_ok = source_ok
+        self._counters = counters
+        self._ends = [
             (network.name, listener.address) for network in networks.values() for listener in network.listeners
-        }
+        ]
 
     async def start(self) -> None:
-        for network, local in sorted(self._local):
+        for network, local in self._ends:
             self._wire.attach(local, self._end(network, local))
 
     async def stop(self) -> None:
-        for _, local in self._local:
+        for _, local in self._ends:
             self._wire.detach(local)
 
     def send(self, transmit: Transmit) -> None:
@@ -155,7 +169,11 @@ class WireSockets(Sockets):
 
     def _end(self, network: str, local: Address) -> Arrived:
         def arrived(source: Address, data: bytes) -> None:
-            self._datagram(Flow(network, "udp", local, source), data)
+            flow = Flow(network, "udp", local, source)
+            if self._source_ok(flow):
+                self._user.received(flow, data)
+            else:
+                self._counters.unknown_source(network, "udp")
 
         return arrived
 
