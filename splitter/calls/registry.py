@@ -22,9 +22,8 @@ from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-_KNOWN_METHODS = frozenset(
-    {"REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "REFER", "UPDATE", "PRACK", "INFO", "BYE"}
-)
+_KNOWN_METHODS = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "REFER"})
+_IN_DIALOG = frozenset({"BYE", "UPDATE", "PRACK", "INFO"})  # outside one they speak of a call that is not there
 
 
 class Calls:
@@ -67,6 +66,8 @@ class Calls:
                     self._on_invite(trunk, event)
                 case "OPTIONS":
                     self._on_options(event)
+                case method if method in _IN_DIALOG:
+                    raise PeerError(f"{method} outside a dialog", 481)
                 case method if method in _KNOWN_METHODS:
                     raise Refusal(405, f"{method} is not served here", [("Allow", ALLOW)])
                 case method:
@@ -133,7 +134,12 @@ class Calls:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
             metrics.CALLS_REJECTED.labels(why).inc()
             raise Refusal(503, reason, [("Retry-After", "10")])
-        call = Call(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
+        try:
+            call = Call(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
+        except PeerError:
+            metrics.CALLS_REJECTED.labels("bad-request").inc()
+            raise
+        self._short_codes.add(call.short_code)
         self._calls[call.call_id] = call
         metrics.CALLS_ACTIVE.set(len(self._calls))
         task = asyncio.create_task(self._run(call), name=f"call {call.call_id}")
@@ -190,6 +196,5 @@ class Calls:
             for _ in range(20):
                 code = str(self.services.ids.number(10**digits)).zfill(digits)
                 if code not in self._short_codes:
-                    self._short_codes.add(code)
                     return code
             digits += 1
