@@ -1,0 +1,91 @@
+"""Steps that many flows begin or end with."""
+
+from __future__ import annotations
+
+from splitter.core.net import Address
+from splitter.sdp.model import Media, Session
+from tests.world import Heard, Peer, PeerCall, World
+
+
+def ringing(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
+    """A call that rings at the centre; (caller, centre)."""
+    caller = world.sbc.invite(**offered)
+    centre = world.pbx.take()
+    centre.ring(180)
+    caller.expect("180")
+    return caller, centre
+
+
+def connected(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
+    """An answered call whose voice is connected; (caller, centre)."""
+    caller = world.sbc.invite(**offered)
+    centre = world.pbx.take()
+    centre.answer()
+    caller.expect("200")
+    centre.expect("ACK")
+    world.run(0.1)
+    assert world.voice_faults(caller) == []
+    return caller, centre
+
+
+def joined(world: World, caller: PeerCall) -> PeerCall:
+    """A seat that has joined this caller's call."""
+    call = world.call_of(caller)
+    assert call is not None
+    seat = world.desk.invite(call.call_id, seat=True)
+    seat.expect("200")
+    world.run(0.2)
+    return seat
+
+
+def ended(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """The caller hangs up; the centre hears of it and nothing is left."""
+    world.run(0.1)
+    if centre.unread and centre.unread[0].what == "ACK":
+        centre.unread.popleft()
+    caller.bye()
+    centre.expect("BYE")
+    caller.expect("200 BYE")
+    world.settle()
+
+
+def drop_next(world: World, source: Peer, what: str, times: int = 1) -> None:
+    """Lose the next datagrams of this label ("ACK", "200 INVITE") that this peer sends."""
+    left = [times]
+
+    def drop(sent: object) -> bool:
+        from tests.world.wire import Sent, label
+
+        assert isinstance(sent, Sent)
+        if sent.source == source.address and label(sent.message) == what and left[0]:
+            left[0] -= 1
+            return True
+        return False
+
+    world.wire.drop = drop
+
+
+def sdp(heard: Heard) -> Session:
+    """The description in what was heard; there must be one."""
+    assert heard.session is not None, heard.message
+    return heard.session
+
+
+def line(session: Session, kind: str) -> Media:
+    """The first line of this kind."""
+    return next(media for media in session.media if media.kind == kind)
+
+
+def relay_target(world: World, caller: PeerCall, side: int) -> Address | None:
+    """Where the call's relay sends to on this side."""
+    call = world.call_of(caller)
+    assert call is not None
+    relay = world.engine.relay_of(call.call_id)
+    assert relay is not None
+    remote = relay.remote[side]
+    return remote.rtp if remote else None
+
+
+def header(message: object, name: str) -> str | None:
+    """A header of what was heard."""
+    return message.headers.get(name)  # type: ignore[attr-defined,no-any-return]

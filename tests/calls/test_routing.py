@@ -1,0 +1,95 @@
+"""Which trunk a source is, and where a number goes."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+
+from splitter.calls.routing import Routing, routable
+from splitter.calls.settings import Peer, Role, Route, Trunk
+from splitter.core.net import Address, Flow
+
+
+def trunk(name: str, *peers: Peer, role: Role = Role.CENTRE, network: str = "core", address: str = "") -> Trunk:
+    return Trunk(name, role, network, peers, address=Address(address, 5060) if address else None)
+
+
+def flow(host: str, port: int = 5060, *, network: str = "core", transport: str = "udp") -> Flow:
+    return Flow(network, transport, Address("10.0.0.1", 5060), Address(host, port))
+
+
+def peer(network: str, port: int | None = None) -> Peer:
+    return Peer(ip_network(network), port)
+
+
+class TestSources:
+    def test_a_network_is_one_trunk(self) -> None:
+        routing = Routing({"pbx": trunk("pbx", peer("10.1.0.0/24"))}, [])
+        found = routing.trunk_of(flow("10.1.0.77", 40_000))
+        assert found is not None and found.name == "pbx"
+        assert routing.trunk_of(flow("10.1.1.77")) is None
+
+    def test_the_same_address_elsewhere_is_a_stranger(self) -> None:
+        routing = Routing({"pbx": trunk("pbx", peer("10.1.0.5/32"))}, [])
+        assert routing.trunk_of(flow("10.1.0.5", network="access")) is None
+
+    def test_ports_tell_two_trunks_on_one_host_apart(self) -> None:
+        trunks = {"a": trunk("a", peer("10.1.0.5/32", 5060)), "b": trunk("b", peer("10.1.0.5/32", 5080))}
+        routing = Routing(trunks, [])
+        assert [
+            found and found.name for found in (routing.trunk_of(flow("10.1.0.5", p)) for p in (5060, 5080, 5090))
+        ] == [
+            "a",
+            "b",
+            None,
+        ]
+
+    def test_a_tcp_connection_may_come_from_any_port(self) -> None:
+        routing = Routing({"a": trunk("a", peer("10.1.0.5/32", 5060))}, [])
+        found = routing.trunk_of(flow("10.1.0.5", 49_152, transport="tcp"))
+        assert found is not None and found.name == "a"
+
+    def test_ipv6(self) -> None:
+        routing = Routing({"a": trunk("a", peer("2001:db8::/64")), "b": trunk("b", peer("10.0.0.0/8"))}, [])
+        found = routing.trunk_of(flow("2001:db8::5"))
+        assert found is not None and found.name == "a"
+        assert routing.trunk_of(flow("2001:db8:1::5")) is None
+
+    def test_a_scanner_does_not_fill_the_memory(self) -> None:
+        routing = Routing({"a": trunk("a", peer("10.1.0.5/32", 5060))}, [])
+        for port in range(1, 20_002):
+            routing.trunk_of(flow("198.51.100.9", port))
+        assert len(routing._known) <= 10_001
+        assert routing.trunk_of(flow("10.1.0.5")) is not None
+
+
+TRUNKS = {name: trunk(name, address="10.1.0.5") for name in ("one", "two", "three")}
+
+
+class TestNumbers:
+    def routing(self, *routes: tuple[str, tuple[str, ...], str]) -> Routing:
+        return Routing(TRUNKS, [Route(re.compile(called), names, number) for called, names, number in routes])
+
+    def found(self, routing: Routing, called: str) -> list[tuple[str, str]]:
+        return [(trunk.name, number) for trunk, number in routing.destinations(called)]
+
+    def test_the_first_route_that_matches_counts(self) -> None:
+        routing = self.routing(("110", ("one", "two"), ""), (r"\d+", ("three",), ""))
+        assert self.found(routing, "110") == [("one", "110"), ("two", "110")]
+        assert self.found(routing, "119") == [("three", "119")]
+
+    def test_the_whole_number_must_match(self) -> None:
+        assert self.found(self.routing(("110", ("one",), "")), "1100") == []
+
+    def test_the_number_may_be_rewritten_by_groups(self) -> None:
+        assert self.found(self.routing((r"\+86(1\d+)", ("one",), r"0\1")), "+86139") == [("one", "0139")]
+
+    def test_nothing_matches(self) -> None:
+        assert self.found(self.routing(), "110") == []
+
+
+class TestRoutable:
+    def test_a_centre_with_an_address(self) -> None:
+        assert routable(trunk("a", address="10.1.0.5"))
+        assert not routable(trunk("a"))
+        assert not routable(trunk("a", role=Role.SEAT, address="10.1.0.5"))
