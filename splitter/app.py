@@ -86,8 +86,7 @@ class Gateway:
             await self.stop()
             raise
         self._state = "running"
-        metrics.BUILD.labels(__version__).set(1)
-        metrics.READY.set(1)
+        self._measure()
         log.info("ready", version=__version__, networks=list(self._settings.networks))
 
     async def drain(self, limit_s: float = DRAIN_LIMIT_S) -> None:
@@ -135,6 +134,14 @@ class Gateway:
         if self._store.alarm:
             alarms.append(self._store.alarm)
         return tuple(alarms)
+
+    def _measure(self) -> None:
+        """Let the gauges of what is held read it when they are scraped."""
+        metrics.MEDIA_RELAYS.set_function(lambda: self._engine.sizes()["relays"])
+        metrics.MEDIA_ROOMS.set_function(lambda: self._engine.sizes()["rooms"])
+        metrics.MEDIA_WORKERS.set_function(lambda: sum(w.state == "ready" for w in self._engine.status()))
+        metrics.BUILD.labels(__version__).set(1)
+        metrics.READY.set(1)
 
     def _save(self, view: CallView) -> None:
         row = CallRow(

@@ -64,6 +64,7 @@ from splitter.media.worker.protocol import (
     Show,
 )
 from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
+from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
 log = structlog.get_logger(__name__)
@@ -214,7 +215,9 @@ class WorkerEngine:
         supervisor = self._supervisors[index]
         gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
         for held in [self._drop(id) for id in gone]:
-            self._tell(held.listener, held.lost(f"media worker {index} died: {reason}"))
+            event = held.lost(f"media worker {index} died: {reason}")
+            metrics.MEDIA_LOST.labels("relay" if isinstance(event, RelayLost) else "room").inc()
+            self._tell(held.listener, event)
 
     def _tell(self, listener: MediaListener, event: MediaEvent) -> None:
         try:
@@ -252,6 +255,10 @@ class WorkerEngine:
             return await held.client.ask(command, expected, limit_s or self._settings.request_limit_s)
         except MediaTimeout:
             held.supervisor.suspect()
+            metrics.MEDIA_REQUEST_FAILURES.labels("timeout").inc()
+            raise
+        except MediaUnavailable:
+            metrics.MEDIA_REQUEST_FAILURES.labels("unavailable").inc()
             raise
 
     async def _open(
@@ -316,7 +323,10 @@ class WorkerEngine:
         held = self._release(relay.relay_id)
         if held is None:
             return None
-        return (await self._last(held, CloseRelay(relay.relay_id), RelayCounts, RelayCounts(None))).report
+        report = (await self._last(held, CloseRelay(relay.relay_id), RelayCounts, RelayCounts(None))).report
+        if report is not None:
+            metrics.RTP_REJECTED.inc(sum(side.rejected for side in report.sides))
+        return report
 
     async def report_relay(self, relay: RelayHandle) -> RelayReport | None:
         held = self._held.get(relay.relay_id)

@@ -27,6 +27,7 @@ from splitter.media.engine import MediaEvent
 from splitter.media.relay.ports import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.protocol import AwaitVideo, Done, Hello, Ping, Shutdown, Status
+from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
 log = structlog.get_logger(__name__)
@@ -167,6 +168,7 @@ class Supervisor:
             if time.monotonic() - born > self._timers.steady_s:
                 pause_s = self._timers.backoff_first_s
             self.restarts += 1
+            metrics.MEDIA_WORKER_RESTARTS.inc()
             log.error("media worker lost", index=self.index, reason=reason, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, self._timers.backoff_last_s)
