@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from splitter.calls.admission import Admission
 from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.identity import Destination, centre_invite
@@ -19,6 +20,7 @@ from splitter.calls.messages import Pairs
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Trunk
+from splitter.calls.trunks import Trunks
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, LegView
 from splitter.core.clock import Clock
@@ -31,6 +33,7 @@ from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
+from splitter.transport.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Services:
     routing: Routing
     settings: CallSettings
     changed: Callable[[CallView], None]  # a call's state changed: to the store
+    trunks: Trunks = field(default_factory=Trunks)
+    admission: Admission = field(default_factory=Admission)
 
 
 class Call:
@@ -125,12 +130,11 @@ class Call:
 
     # ---- legs ----
 
-    def dial(self, to: Destination, offer: Session | None) -> OutgoingLeg:
+    def dial(self, to: Destination, target: Target, offer: Session | None) -> OutgoingLeg:
         """Send the centre's INVITE; ends in Answered or Refused. Without an offer the centre makes one in its 200."""
         services, source = self.services, self.caller
         request = centre_invite(source.request, source.trunk, to, self.call_id, services.ids, offer)
-        assert to.trunk.address is not None
-        flow = services.driver.flow_to(to.trunk.network, to.trunk.transport, to.trunk.address)
+        flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
             self._past_legs.append(_leg_view(self.centre))
         self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)

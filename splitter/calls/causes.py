@@ -15,6 +15,11 @@ def tries_next_route(status: int) -> bool:
     return status in _OUT_OF_ORDER or 500 <= status <= 599
 
 
+def tries_next_server(status: int) -> bool:
+    """True where another server of the same trunk may succeed: this one is not there, or full (RFC 3263 §4.3)."""
+    return status in _OUT_OF_ORDER or status == 503
+
+
 def status_for_caller(status: int) -> int:
     """The status the caller gets for the centre's refusal.
 

@@ -14,6 +14,7 @@ from splitter.sdp.write import write
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 from splitter.sip.uri import NameAddr
+from splitter.transport.targets import AUTO, HostName
 
 # What says how the call came here is carried on as it is: RFC 7044, RFC 5806, RFC 7433.
 _APPLICATION = ("User-to-User",)
@@ -53,7 +54,7 @@ def centre_invite(
         raise PeerError("Max-Forwards is used up", 483)
     assert to.trunk.address is not None
     uri = _uri(to.number, to.trunk.address)
-    if to.trunk.transport != "udp":
+    if to.trunk.transport not in ("udp", AUTO):
         uri += f";transport={to.trunk.transport}"
     within = source.trusted and to.trunk.trusted
     headers = Headers(
@@ -109,7 +110,7 @@ def _from(request: Request, to: Destination, within_trust: bool) -> str:
     return str(NameAddr(caller.display, _uri(caller.user, to.local)))
 
 
-def _uri(user: str, address: Address) -> str:
+def _uri(user: str, address: Address | HostName) -> str:
     return f"sip:{quote(user, _USER)}@{address}" if user else f"sip:{address}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from splitter.calls.admission import Denied, Permit, retry_after_headers
 from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.events import SeatArrived
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 _KNOWN_METHODS = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "REFER"})
 _IN_DIALOG = frozenset({"BYE", "UPDATE", "PRACK", "INFO"})  # outside one they speak of a call that is not there
+
+_RETRY_AFTER = [("Retry-After", "10")]
 
 
 class Calls:
@@ -117,8 +120,8 @@ class Calls:
 
     def _on_options(self, event: RequestArrived) -> None:
         # A node that drains must say so, or it keeps getting calls.
-        status = 503 if self._draining else 200
-        self._refuse(event, status, "", [("Allow", ALLOW), ("Accept", SDP)])
+        status, pause = (503, _RETRY_AFTER) if self._draining else (200, [])
+        self._refuse(event, status, "", [("Allow", ALLOW), ("Accept", SDP), *pause])
 
     def _on_invite(self, trunk: Trunk, event: RequestArrived) -> None:
         if trunk.role is Role.SEAT:
@@ -133,18 +136,29 @@ class Calls:
         if self._draining or len(self._calls) >= limit:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
             metrics.CALLS_REJECTED.labels(why).inc()
-            raise Refusal(503, reason, [("Retry-After", "10")])
+            raise Refusal(503, reason, _RETRY_AFTER)
+        permit = self._admitted(trunk)
         try:
             call = Call(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
         except PeerError:
+            permit.release()
             metrics.CALLS_REJECTED.labels("bad-request").inc()
             raise
         self._short_codes.add(call.short_code)
         self._calls[call.call_id] = call
         metrics.CALLS_ACTIVE.set(len(self._calls))
-        task = asyncio.create_task(self._run(call), name=f"call {call.call_id}")
+        task = asyncio.create_task(self._run(call, permit), name=f"call {call.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _admitted(self, trunk: Trunk) -> Permit:
+        """A place for a call from this trunk, or the 503 that says when to come back."""
+        services = self.services
+        permit = services.admission.admit(trunk, services.clock.now())
+        if isinstance(permit, Denied):
+            metrics.CALLS_REJECTED.labels(permit.why).inc()
+            raise Refusal(503, permit.reason, retry_after_headers(permit.retry_after_s))
+        return permit
 
     def _on_seat(self, trunk: Trunk, event: RequestArrived) -> None:
         refuse_unknown_extensions(event.request)
@@ -161,7 +175,7 @@ class Calls:
             raise PeerError("a seat's INVITE must offer video", 488)
         found[0].post(SeatArrived(found[0].take_seat(trunk, event), session))
 
-    async def _run(self, call: Call) -> None:
+    async def _run(self, call: Call, permit: Permit) -> None:
         """The border of one call: what goes wrong in it stays in it."""
         structlog.contextvars.bind_contextvars(call=call.call_id)
         log.info("call began", caller=call.caller_number, source=str(call.caller.flow))
@@ -173,6 +187,7 @@ class Calls:
         finally:
             del self._calls[call.call_id]
             self._short_codes.discard(call.short_code)
+            permit.release()
             await call.release()
             self._count(call)
             log.info("call ended", reason=call.end_reason, status=call.end_status)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
-from splitter.calls.settings import Role, Route, Trunk
+from splitter.calls.settings import Choice, Role, Route, Trunk
 from splitter.core.net import Flow
+
+_BELIEVED_S = 4 * 3600.0  # hardly a call is longer
 
 
 class Routing:
@@ -16,6 +18,7 @@ class Routing:
         self._trunks = dict(trunks)
         self._routes = tuple(routes)
         self._known: dict[tuple[str, str, str, int], Trunk | None] = {}
+        self._learnt: dict[str, dict[str, float]] = {}
 
     def trunk_of(self, flow: Flow) -> Trunk | None:
         """The trunk that this source belongs to; None for a stranger.
@@ -39,6 +42,20 @@ class Routing:
                 return [(self._trunks[name], number) for name in route.trunks]
         return []
 
+    def choice(self, called: str) -> Choice:
+        """Which of the destinations that are up is tried first."""
+        return next((route.choice for route in self._routes if route.called.fullmatch(called)), Choice.ORDER)
+
+    def learn(self, name: str, hosts: Iterable[str], now: float) -> None:
+        """A trunk's name leads to these addresses now: they are believed to be the trunk, as its peers are.
+
+        Those that it led to before are believed for a while longer: calls that began there are still there.
+        """
+        believed = self._learnt.setdefault(name, {})
+        believed.update(dict.fromkeys(hosts, now + _BELIEVED_S))
+        self._learnt[name] = {host: until for host, until in believed.items() if until > now}
+        self._known.clear()
+
     def _find(self, network: str, transport: str, host: str, port: int) -> Trunk | None:
         try:
             address = ip_address(host)
@@ -50,6 +67,9 @@ class Routing:
                 for peer in trunk.peers
             ):
                 return trunk
+        for name, believed in self._learnt.items():
+            if self._trunks[name].network == network and host in believed:
+                return self._trunks[name]
         return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
@@ -49,6 +49,14 @@ class Trunk:
         options_interval_s: it is asked by OPTIONS so often whether it is alive; 0 never asks.
         max_calls: the most at a time, from it and to it; 0 for no limit of its own.
         calls_per_s: new calls per second, from it and to it; 0 for no limit.
+        authenticate: seats must prove who they are (Digest), for each INVITE and REGISTER.
+        algorithms: what they are asked for, the preferred one first (RFC 8760); MD5 for who knows nothing better.
+        realm: what we ask seats for, the gateway's name if empty; of a centre the only one that gets our password,
+            any if empty.
+        register: keep us registered at the centre.
+        register_expires_s: how long a registration is asked for.
+        username, password: who we are to a centre that asks, at REGISTER and in calls.
+        domain: of our address at the centre (From and To of REGISTER); its address if empty.
     """
 
     name: str
@@ -66,6 +74,14 @@ class Trunk:
     options_interval_s: float = 10.0
     max_calls: int = 0
     calls_per_s: float = 0.0
+    authenticate: bool = False
+    algorithms: tuple[str, ...] = ("SHA-256", "SHA-512-256", "MD5")
+    realm: str = ""
+    register: bool = False
+    register_expires_s: int = 3600
+    username: str = ""
+    password: str = field(default="", repr=False)
+    domain: str = ""
 
 
 class Choice(StrEnum):
@@ -107,13 +123,13 @@ class MonitorSettings:
 
 @dataclass(frozen=True, slots=True)
 class OverloadSettings:
-    """When load costs new calls their video, and when it turns them away. Both end at half of their thresholds.
+    """When load costs new calls their video, and when it turns them away.
 
     Attributes:
         video_lag_s: the event loop is late by so much: new calls get no video.
         refuse_lag_s: and by so much: they get 503. Past T1 (0.5 s) peers repeat themselves, which adds to the load.
         video_cpu, refuse_cpu: the same for the share of one core that the loop uses; 1 is all of it.
-        recover_s: below half of a threshold for so long takes one step back.
+        recover_s: below half of a lag and four fifths of a share for so long takes one step back.
         retry_after_s: what Retry-After says, and up to as much again by chance: not all come back at once.
     """
 

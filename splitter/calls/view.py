@@ -38,3 +38,36 @@ class CallView:
     route: str  # the centre trunk that carries it, "" before
     showing: str
     legs: tuple[LegView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """One server of a trunk: its address, its state and since when, and how quickly it answers; None: not measured."""
+
+    address: str  # such as "udp 10.1.0.20:5060"
+    state: str
+    reason: str
+    since: float
+    latency_ms: float | None
+    jitter_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkView:
+    """One trunk. `state`: up, down or draining, `reason` why, `since` seconds since the Unix epoch.
+
+    Limits of 0 are none. Latency and jitter are those of the nearest server that is up; None where nothing is measured.
+    """
+
+    name: str
+    role: str
+    state: str
+    reason: str
+    since: float
+    calls: int
+    max_calls: int
+    calls_per_s: float
+    address: str
+    latency_ms: float | None
+    jitter_ms: float | None
+    targets: tuple[TargetView, ...]

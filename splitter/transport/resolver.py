@@ -1,7 +1,7 @@
 """Asks the DNS where the neighbours with names are (RFC 3263), and keeps asking as the answers run out. Does I/O.
 
-Names are watched, not looked up when a call needs them: a call only ever reads what is known, so that no fault of the DNS
-delays one. An answer stays in use until a better one is there; how old it is, is not held against it (RFC 8767 §4).
+Names are watched, not looked up when a call needs them: a call only ever reads what is known, so that no fault of the
+DNS delays one. An answer stays in use until a better one is there; how old it is, is not held against it (RFC 8767 §4).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Resolver:
 
 
 def pause(failures: int, ttl_s: float) -> float:
-    """Seconds until the next look-up: as long as the answer holds; after failures in a row a little longer each time."""
+    """Seconds until the next look-up: as long as the answer holds; after failures a little longer each time."""
     if failures:
         return min(RETRY_MOST_S, 2.0 ** min(failures, 10))
     return min(max(ttl_s, REFRESH_LEAST_S), REFRESH_MOST_S)

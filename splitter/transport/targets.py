@@ -173,7 +173,9 @@ def locate(wanted: Wanted) -> Generator[list[Question], list[Answer], Located]:
     return (yield from _addresses(wanted, found, ttls))
 
 
-def _services(wanted: Wanted) -> Generator[list[Question], list[Answer], tuple[list[tuple[str, str]], list[float | None]]]:
+def _services(
+    wanted: Wanted,
+) -> Generator[list[Question], list[Answer], tuple[list[tuple[str, str]], list[float | None]]]:
     """Names of SRV records and their transports, the preferred ones first; and how long that holds."""
     host, transports = wanted.host.name, wanted.transports
     guessed = [(f"{_PREFIXES[transport]}.{host}", transport) for transport in transports if transport in _PREFIXES]

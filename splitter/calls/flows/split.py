@@ -5,8 +5,10 @@ Follow `split` from top to bottom to follow a call from its INVITE to its end.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 
+from splitter.calls.admission import Denied, retry_after_headers
 from splitter.calls.audio import CALLER, CENTRE, Audio
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
@@ -23,8 +25,10 @@ from splitter.calls.events import (
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
 from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.hunt import Hunt, Way
 from splitter.calls.identity import WITHIN_TRUST, Destination
 from splitter.calls.leg import Leg
+from splitter.calls.link import retry_after
 from splitter.calls.messages import Refusal, headers_of, plain_headers, session_of
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
@@ -48,20 +52,32 @@ async def split(call: Call) -> None:
     setup = await _admit(call)
     if setup is None:
         return
+    with closing(setup.hunt()) as hunt:
+        refused = await _connect(setup, hunt)
+        if refused is not None:
+            setup.refuse(refused)
+        elif call.state == "connected":
+            await Conversation(call, setup.owed).run()
+
+
+async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
+    """Try one way after the other; None once the call is connected or over."""
+    call, clock = setup.call, setup.call.services.clock
     refused: Refused | None = None
-    for trunk, number in setup.destinations:
+    while (way := hunt.next(clock.now())) is not None:
         if refused is not None:
             metrics.ROUTE_FAILOVERS.labels(refused.leg.trunk.name).inc()
-        refused = await setup.attempt(trunk, number)
+        refused = await setup.attempt(way)
         if refused is None:
-            break  # connected, or over
-        call.note(f"{trunk.name} refused: {refused.status} {refused.reason}", "centre")
+            if call.state == "connected":
+                hunt.took(way, clock.now())
+            return None
+        call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", "centre")
+        pause_s = retry_after(refused.response.headers) if refused.response else None
+        hunt.refused(way, refused.status, refused.response is not None, pause_s, clock.now())
         if not tries_next_route(refused.status):
             break
-    if refused is not None:
-        setup.refuse(refused)
-    elif call.state == "connected":
-        await Conversation(call, setup.owed).run()
+    return refused or hunt.denied
 
 
 async def _admit(call: Call) -> Setup | None:
@@ -72,7 +88,7 @@ async def _admit(call: Call) -> Setup | None:
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
         offer = session_of(caller.request)
-        call.plan = plan(offer) if offer is not None else None
+        call.plan = _planned(call, offer) if offer is not None else None
         destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
         if not destinations:
             raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
@@ -92,6 +108,15 @@ async def _admit(call: Call) -> Setup | None:
     if call.plan is not None and call.plan.video is not None:
         call.video.prepare(caller.flow.network)
     return Setup(call, offer, destinations)
+
+
+def _planned(call: Call, offer: Session) -> Plan:
+    """What of the offer is used; under load without its video."""
+    chosen = plan(offer)
+    if chosen.video is None or not (fault := call.services.admission.video_fault()):
+        return chosen
+    metrics.VIDEO_REFUSED.inc()
+    return replace(chosen, video=None, video_format=None, video_fault=fault)
 
 
 def _turn_away(call: Call, error: PeerError) -> None:
@@ -130,15 +155,33 @@ class Setup:
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
         self._last_early: Session | None = None
 
-    def refuse(self, refused: Refused) -> None:
+    def hunt(self) -> Hunt:
+        """The ways that the call may take."""
+        call, services = self.call, self.call.services
+        return Hunt(
+            services.trunks,
+            services.admission.limits,
+            self.destinations,
+            services.routing.choice(call.called_number),
+            services.ids.number,
+            services.clock.now(),
+            lambda text: call.note(text, "centre"),
+        )
+
+    def refuse(self, refused: Refused | Denied) -> None:
         """No route is left: tell the caller."""
+        if isinstance(refused, Denied):
+            # Not 503: the SBC must not take this gateway for full because a centre is.
+            self.call.conclude(refused.reason, 480)
+            self.call.caller.refuse(480, refused.reason, retry_after_headers(refused.retry_after_s))
+            return
         status = status_for_caller(refused.status)
         self.call.conclude(f"{refused.leg.trunk.name}: {refused.status} {refused.reason}", status)
         self.call.caller.refuse(status, f"the centre: {refused.status} {refused.reason}")
 
-    async def attempt(self, trunk: Trunk, number: str) -> Refused | None:
-        """Try one route; None once the call is connected or over."""
-        call = self.call
+    async def attempt(self, way: Way) -> Refused | None:
+        """Try one way; None once the call is connected or over."""
+        call, (trunk, number, target) = self.call, way
         assert call.audio is not None
         try:
             networks = (call.caller.flow.network, trunk.network)
@@ -146,16 +189,16 @@ class Setup:
                 await call.audio.move(networks)
             offer = None
             if self.offer is not None and call.plan is not None and not trunk.delayed_offer:
-                origin = call.origin(trunk.network, trunk.transport)
+                origin = call.origin(trunk.network, target.transport)
                 offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
-            local = call.services.driver.contact(trunk.network, trunk.transport)
+            local = call.services.driver.contact(trunk.network, target.transport)
             self.owed = [owed for owed in self.owed if owed is not call.centre]
-            leg = call.dial(Destination(trunk, number, local), offer)
+            leg = call.dial(Destination(trunk, number, local), target, offer)
         except MediaError as error:
             call.conclude(f"no media for the voice: {error}", 503)
             call.caller.refuse(503, "no media resources", [("Retry-After", "5")])
             return None
-        call.note(f"trying {trunk.name} at {trunk.address} as {number}", "centre")
+        call.note(f"trying {trunk.name} at {target.address} as {number}", "centre")
         call.after(trunk.ring_limit_s, _RING)
         try:
             while True:

@@ -1,0 +1,204 @@
+"""Which new calls are taken: limits of each trunk, and what load costs. Pure: time and measurements are arguments.
+
+Load is met in two steps, so that voice goes last: new calls lose their video, and only then are they turned away, with
+a Retry-After, before the event loop is so late that peers begin to repeat themselves (RFC 3261 §21.5.4, RFC 6357 §4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from math import ceil
+from statistics import median
+
+from splitter.calls.settings import OverloadSettings, Trunk
+from splitter.transport.targets import Pick
+
+SAMPLES = 5  # of the median: one long pause is no load
+# Below these parts of a threshold it is calm. A core that is used by two thirds is well used, not overloaded.
+LAG_CALM, CPU_CALM = 0.5, 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A call is not taken.
+
+    Attributes:
+        why: a word for the metrics.
+        reason: in plain words.
+    """
+
+    why: str
+    reason: str
+    retry_after_s: int
+
+
+def retry_after_headers(seconds: int) -> list[tuple[str, str]]:
+    """How a peer is told when to come back; nothing where that is not known."""
+    return [("Retry-After", str(seconds))] if seconds > 0 else []
+
+
+class Bucket:
+    """A token bucket: `rate` per second on average, at most one second's worth at once (and never less than one).
+
+    Args:
+        rate: 0 for no limit.
+    """
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._burst = max(1.0, rate)
+        self._tokens = self._burst
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Take a token, if there is one."""
+        if not self._rate:
+            return True
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next token, after `take` found none."""
+        return (1.0 - self._tokens) / self._rate if self._rate else 0.0
+
+
+class Permit:
+    """One call's place on a trunk. Give it back with `release`; once more does no harm."""
+
+    __slots__ = ("_limits", "_trunk")
+
+    def __init__(self, limits: Limits, trunk: str) -> None:
+        self._limits: Limits | None = limits
+        self._trunk = trunk
+
+    def release(self) -> None:
+        limits, self._limits = self._limits, None
+        if limits is not None:
+            limits.give_back(self._trunk)
+
+
+class Limits:
+    """How many calls each trunk has, in both directions, and whether it may have another one."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, int] = {}
+        self._buckets: dict[str, Bucket] = {}
+
+    def take(self, trunk: Trunk, now: float) -> Permit | Denied:
+        """A place for one more call from or to the trunk."""
+        calls = self._calls.get(trunk.name, 0)
+        if trunk.max_calls and calls >= trunk.max_calls:
+            return Denied("trunk-calls", f"{trunk.name} has {calls} calls, which is its limit", 5)
+        bucket = self._buckets.get(trunk.name)
+        if bucket is None:
+            bucket = self._buckets[trunk.name] = Bucket(trunk.calls_per_s, now)
+        if not bucket.take(now):
+            reason = f"{trunk.name} may have {trunk.calls_per_s:g} new calls per second"
+            return Denied("trunk-rate", reason, ceil(bucket.wait_s))
+        self._calls[trunk.name] = calls + 1
+        return Permit(self, trunk.name)
+
+    def calls(self, trunk: str) -> int:
+        """How many it has."""
+        return self._calls.get(trunk, 0)
+
+    def give_back(self, trunk: str) -> None:
+        """A call has left it; by way of its permit only."""
+        self._calls[trunk] -= 1
+
+
+class Level(IntEnum):
+    """What load costs."""
+
+    NONE = 0
+    NO_VIDEO = 1
+    REFUSE = 2
+
+
+class Overload:
+    """The level of load, from how late the event loop is and how much of a core it uses.
+
+    Attributes:
+        lag_s, cpu: the median of the last samples.
+        reason: why the level is what it is, in plain words.
+    """
+
+    def __init__(self, settings: OverloadSettings | None = None) -> None:
+        self._settings = settings or OverloadSettings()
+        self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES)
+        self._calm_since: float | None = None
+        self.level = Level.NONE
+        self.lag_s = 0.0
+        self.cpu = 0.0
+        self.reason = ""
+
+    def observe(self, lag_s: float, cpu: float, now: float) -> bool:
+        """Take one measurement in; True where the level has changed."""
+        self._samples.append((lag_s, cpu))
+        if len(self._samples) < SAMPLES:
+            return False
+        self.lag_s, self.cpu = (median(values) for values in zip(*self._samples, strict=True))
+        before = self.level
+        reached = self._reached()
+        if reached > self.level:
+            self._enter(reached)
+        elif self.level is Level.NONE or self._reached(LAG_CALM, CPU_CALM) >= self.level:
+            self._calm_since = None
+        elif self._calm_since is None:
+            self._calm_since = now
+        elif now - self._calm_since >= self._settings.recover_s:
+            self._enter(Level(self.level - 1))
+        return self.level is not before
+
+    def retry_after_s(self, pick: Pick) -> int:
+        """What to tell a caller that is turned away."""
+        least = self._settings.retry_after_s
+        return least + pick(least + 1)
+
+    def _reached(self, lag_part: float = 1.0, cpu_part: float = 1.0) -> Level:
+        """The level whose thresholds, or these parts of them, are reached."""
+        at = self._settings
+        if self.lag_s >= at.refuse_lag_s * lag_part or self.cpu >= at.refuse_cpu * cpu_part:
+            return Level.REFUSE
+        if self.lag_s >= at.video_lag_s * lag_part or self.cpu >= at.video_cpu * cpu_part:
+            return Level.NO_VIDEO
+        return Level.NONE
+
+    def _enter(self, level: Level) -> None:
+        self.level = level
+        self._calm_since = None
+        self.reason = f"the event loop is {self.lag_s * 1000:.0f} ms late and uses {self.cpu:.0%} of a core"
+
+
+class Admission:
+    """Everything that decides on a new call, but for the gateway's own limit and its drain.
+
+    Args:
+        pick: for Retry-After.
+    """
+
+    def __init__(self, settings: OverloadSettings | None = None, pick: Pick = lambda below: 0) -> None:
+        self.limits = Limits()
+        self.overload = Overload(settings)
+        self._pick = pick
+
+    def admit(self, trunk: Trunk, now: float) -> Permit | Denied:
+        """A call comes from this trunk."""
+        if self.overload.level is Level.REFUSE:
+            return Denied("overload", f"overload: {self.overload.reason}", self.overload.retry_after_s(self._pick))
+        return self.limits.take(trunk, now)
+
+    def video_fault(self) -> str:
+        """Why a new call gets no video now; "" where it may have it."""
+        if self.overload.level is Level.NONE:
+            return ""
+        return f"video is refused under load: {self.overload.reason}"

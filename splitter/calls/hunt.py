@@ -1,0 +1,120 @@
+"""One call's hunt for a centre that takes it: trunks in order, and the servers of each (RFC 3263 §4.3). Pure.
+
+Nothing here waits: what a name leads to is known or it is not, and a trunk that is full is passed over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import NamedTuple
+
+from splitter.calls.admission import Denied, Limits, Permit
+from splitter.calls.causes import tries_next_server
+from splitter.calls.link import Alive, Failed, Held
+from splitter.calls.settings import Choice, Trunk
+from splitter.calls.trunks import Trunks
+from splitter.telemetry import metrics
+from splitter.transport.targets import Pick, Target
+
+SERVERS_MOST = 4  # of one trunk: a caller must not wait for dozens of dead ones
+
+
+class Way(NamedTuple):
+    """One attempt: a server of a trunk, and the number it is shown."""
+
+    trunk: Trunk
+    number: str
+    target: Target
+
+
+class Hunt:
+    """The ways that one call may take, one after the other.
+
+    Args:
+        destinations: trunk and number, in the order of the route.
+        note: told why a trunk is passed over.
+
+    Attributes:
+        denied: why the last trunk that was passed over was; what the caller is told where no way is left.
+    """
+
+    def __init__(
+        self,
+        trunks: Trunks,
+        limits: Limits,
+        destinations: Sequence[tuple[Trunk, str]],
+        choice: Choice,
+        pick: Pick,
+        now: float,
+        note: Callable[[str], None],
+    ) -> None:
+        self._trunks = trunks
+        self._limits = limits
+        self._pick = pick
+        self._note = note
+        self._permit: Permit | None = None
+        self._servers: deque[Way] = deque()
+        order = trunks.order(destinations, choice, now, pick)
+        self._left = deque(order)
+        self.denied = Denied("trunk-down", "no centre takes calls now", ceil(trunks.frees_in(destinations, now)))
+        for trunk, _ in destinations:
+            if all(trunk is not kept for kept, _ in order):
+                self._pass_over(trunk, now)
+
+    def next(self, now: float) -> Way | None:
+        """The next way, with the call's place on its trunk taken; None where none is left."""
+        while not self._servers:
+            self.close()
+            if not self._left:
+                return None
+            self._enter(*self._left.popleft(), now)
+        return self._servers.popleft()
+
+    def refused(self, way: Way, status: int, answered: bool, retry_after_s: float | None, now: float) -> None:
+        """An attempt failed.
+
+        Args:
+            status: the final response, or what stands for its absence.
+            answered: there was a response, not only its absence.
+        """
+        if answered and status == 503 and retry_after_s:
+            self._trunks.hear(way.trunk, way.target, Held("INVITE: 503", retry_after_s), now)
+        elif answered:
+            self._trunks.hear(way.trunk, way.target, Alive(), now)
+        elif status in (408, 503):
+            reason = "INVITE: no answer" if status == 408 else "INVITE: cannot be sent"
+            self._trunks.hear(way.trunk, way.target, Failed(reason), now)
+        if not tries_next_server(status):
+            self._servers.clear()
+
+    def took(self, way: Way, now: float) -> None:
+        """The call is answered there."""
+        self._trunks.hear(way.trunk, way.target, Alive(), now)
+
+    def close(self) -> None:
+        """The call is over, or has left the trunk: its place is free."""
+        if self._permit is not None:
+            self._permit.release()
+            self._permit = None
+
+    # ---- inside ----
+
+    def _enter(self, trunk: Trunk, number: str, now: float) -> None:
+        targets = self._trunks.targets(trunk, now, self._pick)
+        if not targets:
+            self._pass_over(trunk, now)
+            return
+        permit = self._limits.take(trunk, now)
+        if isinstance(permit, Denied):
+            self.denied = permit
+            self._note(f"{trunk.name} is passed over: {permit.reason}")
+            metrics.TRUNK_LIMITED.labels(trunk.name, permit.why.removeprefix("trunk-")).inc()
+            return
+        self._permit = permit
+        self._servers.extend(Way(trunk, number, target) for target in targets[:SERVERS_MOST])
+
+    def _pass_over(self, trunk: Trunk, now: float) -> None:
+        state, reason = self._trunks.state(trunk, now)
+        self._note(f"{trunk.name} is passed over: {state}, {reason}")
