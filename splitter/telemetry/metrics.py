@@ -75,14 +75,54 @@ SIP_TRANSACTIONS = Gauge("splitter_sip_transactions", "SIP transactions alive no
 SIP_TIMEOUTS = Counter(
     "splitter_sip_timeouts_total", "Requests of ours that nobody answered, by network.", ["network"], registry=REGISTRY
 )
+SIP_ABUSE = Counter(
+    "splitter_sip_abuse_total",
+    "What costs a source points towards a ban, by reason: malformed, oversize, unknown-source, not-sip (a connection "
+    "that ended without a message), slow (bytes that trickle, a peer that does not read), handshake (no TLS), flood, "
+    "authentication, other. Neighbours that are never banned are counted too.",
+    ["network", "transport", "reason"],
+    registry=REGISTRY,
+)
+SIP_BANNED = Gauge("splitter_sip_banned", "Sources that are banned now; see `splitter bans`.", registry=REGISTRY)
+SIP_BANNED_DROPS = Counter(
+    "splitter_sip_banned_drops_total",
+    "Datagrams and connections of banned sources that were dropped unread.",
+    ["network", "transport"],
+    registry=REGISTRY,
+)
+AUTHENTICATIONS = Counter(
+    "splitter_authentications_total",
+    "Requests of seats on trunks that ask for authentication, by outcome: granted; missing, stale (they are challenged "
+    "and come again); wrong-password, unknown-user, replayed, other-name, malformed (failed logins).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+SEATS_REGISTERED = Gauge("splitter_seats_registered", "SIP seats that are registered now.", registry=REGISTRY)
+REGISTERED = Gauge("splitter_registered", "1 while we are registered at this trunk.", ["trunk"], registry=REGISTRY)
+REGISTRATION_FAILURES = Counter(
+    "splitter_registration_failures_total",
+    "Attempts to register at this trunk that failed.",
+    ["trunk"],
+    registry=REGISTRY,
+)
 TCP_CONNECTIONS = Gauge(
-    "splitter_tcp_connections", "SIP connections over TCP open now.", ["network"], registry=REGISTRY
+    "splitter_tcp_connections", "SIP connections over TCP, TLS and WebSocket open now.", ["network"], registry=REGISTRY
 )
 TCP_REFUSED = Counter(
     "splitter_tcp_refused_total",
-    "TCP connections refused because the limit was reached.",
+    "Connections cut off, by reason: limit, source-limit (too many of one source), handshakes (too many in progress), "
+    "gave-way (it had carried no message when another needed its place).",
+    ["network", "reason"],
+    registry=REGISTRY,
+)
+TLS_CERTIFICATE_ENDS = Gauge(
+    "splitter_tls_certificate_not_after_seconds",
+    "When the certificate of a network ends, in seconds since the Unix epoch. Renew it, then `splitter reload`.",
     ["network"],
     registry=REGISTRY,
+)
+TLS_RELOADS = Counter(
+    "splitter_tls_reloads_total", "Reloads of the certificates, by result: done, failed.", ["result"], registry=REGISTRY
 )
 
 # ---- trunks and load ---------------------------------------------------------------------------------------------

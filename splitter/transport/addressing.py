@@ -11,9 +11,10 @@ from ipaddress import ip_address
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.uri import SipUri, parse_uri
-from splitter.transport.settings import Listener, Network
+from splitter.transport.settings import WEB, Listener, Network
 
 _DEFAULT_PORT = 5060
+_TLS_PORT = 5061  # RFC 3261 §19.1.2
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 
 
@@ -75,21 +76,23 @@ class Addressing:
         Raises:
             PeerError: see `resolve`.
         """
-        parsed = _sip_uri(uri)
+        parsed = parse_uri(uri)
         host = _host(parsed)
         return self._flow(network, parsed, default_transport, host) if _numeric(host) else None
 
     async def resolve(self, network: str, uri: str, default_transport: str = "udp") -> Flow:
-        """The flow to a URI: its transport parameter, its port or 5060, its host through the system's resolver.
+        """The flow to a URI: its transport parameter, its port or the default one, its host by the system's resolver.
 
-        A transport that the network does not have gives way to the default one: the peer may still be reached.
+        A transport that the network does not have gives way to the default one: the peer may still be reached. A sips
+        URI never gives way: it wants TLS (RFC 3261 §19.1).
         SRV and NAPTR records are not asked for: neighbours of a gateway are named by the operator.
 
         Raises:
-            PeerError: 416 for a URI that is not sip (sips cannot be honoured), 503 where the host does not resolve
-                in time or the network cannot reach it.
+            PeerError: 416 for a URI that is neither sip nor sips, or for sips in a network without TLS; 503 where the
+                host does not resolve in time or the network cannot reach it, or only the peer's own WebSocket
+                connection leads there (RFC 7118 §5).
         """
-        parsed = _sip_uri(uri)
+        parsed = parse_uri(uri)
         host = _host(parsed)
         if _numeric(host):
             return self._flow(network, parsed, default_transport, host)
@@ -107,19 +110,23 @@ class Addressing:
         raise refused
 
     def _flow(self, network: str, uri: SipUri, default_transport: str, host: str) -> Flow:
-        remote = Address(host, uri.port or _DEFAULT_PORT)
-        for transport in (uri.transport or default_transport, default_transport, "udp", "tcp"):
+        for transport in _transports(uri, default_transport):
+            if transport in WEB:
+                raise PeerError(f"{host} cannot be connected to over WebSocket", 503)
             local = self.local(network, transport, host)
             if local is not None:
-                return Flow(network, transport, local, remote)
-        raise PeerError(f"network {network!r} has no listener that reaches {remote}", 503)
+                port = uri.port or (_TLS_PORT if transport == "tls" else _DEFAULT_PORT)
+                return Flow(network, transport, local, Address(host, port))
+        if uri.scheme == "sips" and self.local(network, "tls") is None:
+            raise PeerError(f"sips: asks for TLS, which network {network!r} does not have", 416)
+        raise PeerError(f"network {network!r} has no listener that reaches {host}", 503)
 
 
-def _sip_uri(uri: str) -> SipUri:
-    parsed = parse_uri(uri)
-    if parsed.scheme != "sip":
-        raise PeerError(f"{parsed.scheme}: asks for TLS on every hop, which is not offered", 416)
-    return parsed
+def _transports(uri: SipUri, default: str) -> tuple[str, ...]:
+    """What to reach a URI by, the best first (RFC 3263 §4.1)."""
+    if uri.scheme == "sips":
+        return ("wss",) if uri.transport in WEB else ("tls",)
+    return (uri.transport or default, default, "udp", "tcp")
 
 
 def _host(uri: SipUri) -> str:

@@ -1,29 +1,40 @@
-"""TCP: listeners, the pool of connections, and connecting (RFC 3261 §18.1, §18.2; RFC 5923). Does I/O."""
+"""The pool of connections: TCP, TLS and WebSocket (RFC 3261 §18.1, §18.2; RFC 5923; RFC 5626 §3.5). Does I/O."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
-from typing import Protocol
-
-import structlog
+import socket
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 from splitter.core.clock import Clock
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.sip.message import Response
+from splitter.transport.acceptor import Acceptor, reset
+from splitter.transport.connecting import connect
 from splitter.transport.counters import TransportCounters
-from splitter.transport.settings import TransportSettings
+from splitter.transport.gate import Gate
+from splitter.transport.holds import Holds
+from splitter.transport.settings import SECURE, WEB, Network, TransportSettings
+from splitter.transport.stream import Stream
 from splitter.transport.tasks import Tasks
 from splitter.transport.tcp import Connection
-
-log = structlog.get_logger(__name__)
+from splitter.transport.tls import Credentials
+from splitter.transport.websocket import WebSocket
 
 _WAITING = 1000
 """Messages that may wait for one connection to open."""
-_WILDCARDS = frozenset(("0.0.0.0", "::"))
+_CLOSING_S = 5.0
+"""A peer may take so long to let a connection be closed in order."""
+_STOPPING_S = 1.0
+"""At the end all of them together may take so long."""
+_PONG_S = 10.0  # RFC 5626 §4.4.1
+_YOUNG_S = 2.0
+"""A connection without a message gives way to others, but not sooner than this."""
+_DEFAULT_PORTS = {"tls": 5061}
 
 
 class StreamUser(Protocol):
@@ -44,179 +55,320 @@ class StreamUser(Protocol):
         ...
 
 
+class _Key(NamedTuple):
+    network: str
+    transport: str
+    remote: Address
+
+    @classmethod
+    def of(cls, flow: Flow) -> _Key:
+        return cls(flow.network, flow.transport, flow.remote)
+
+
 class Connections:
-    """All TCP of the gateway. A connection is found by network and peer address, whichever side opened it."""
+    """All connections of the gateway. One is found by network, transport and peer address, whoever opened it.
+
+    Args:
+        holds: flows that dialogs and registrations need.
+    """
 
     def __init__(
         self,
         user: StreamUser,
-        source_ok: Callable[[Flow], bool],
+        networks: Mapping[str, Network],
         settings: TransportSettings,
         clock: Clock,
         counters: TransportCounters,
-        on_unknown: Callable[[Flow], None],
+        gate: Gate,
+        credentials: Credentials,
+        holds: Holds,
     ) -> None:
         self._user = user
-        self._source_ok = source_ok
+        self._networks = networks
         self._settings = settings
         self._clock = clock
         self._counters = counters
-        self._on_unknown = on_unknown
-        self._servers: list[asyncio.Server] = []
-        self._open: dict[tuple[str, Address], Connection] = {}
-        self._aliases: dict[tuple[str, Address], Connection] = {}
-        self._waiting: dict[tuple[str, Address], list[Transmit]] = {}
+        self._gate = gate
+        self._credentials = credentials
+        self._holds = holds
+        self._acceptors: list[Acceptor] = []
+        self._arriving: set[Stream] = set()
+        self._open: dict[_Key, Stream] = {}
+        self._silent: OrderedDict[Stream, None] = OrderedDict()  # inbound, without a message yet, the oldest first
+        self._aliases: dict[_Key, Stream] = {}
+        self._waiting: dict[_Key, list[Transmit]] = {}
         self._per_network: Counter[str] = Counter()
         self._tasks = Tasks()
+        self._emptied: asyncio.Future[None] | None = None
+        gate.on_ban = self._drop
 
-    async def listen(self, network: str, address: Address) -> Address:
+    def listen(self, network: str, transport: str, address: Address) -> Address:
         """Open a listener; port 0 takes a free one. Returns where it is bound.
 
         Raises:
             OSError: it cannot be bound.
         """
-        bound = address
 
-        def flow_of(transport: asyncio.Transport) -> Flow:
-            return Flow(network, "tcp", bound, Address(*transport.get_extra_info("peername")[:2]))
+        def accepted(sock: socket.socket, remote: Address) -> None:
+            self._accepted(Flow(network, transport, acceptor.address, remote), sock)
 
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self, flow_of, self._clock, self._settings.message_limit_bytes, inbound=True),
-            address.host,
-            address.port,
-            backlog=512,
-        )
-        self._servers.append(server)
-        bound = Address(*server.sockets[0].getsockname()[:2])
-        return bound
+        acceptor = Acceptor(address, accepted)
+        self._acceptors.append(acceptor)
+        return acceptor.address
 
     def start(self) -> None:
-        """Begin to look after idle and slow connections."""
-        self._tasks.start(self._sweep(), "tcp sweep")
+        """Begin to accept, and to look after idle and slow connections."""
+        for acceptor in self._acceptors:
+            acceptor.start()
+        self._tasks.start(self._sweep(), "connections")
 
     async def stop(self) -> None:
         """Close all listeners and connections; what was written still goes out."""
-        for server in self._servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self._acceptors.clear()
+        for stream in list(self._open.values()):
+            stream.close()
+        if self._open:
+            self._emptied = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._emptied}, timeout=_STOPPING_S)
         await self._tasks.stop()
-        for connection in list(self._open.values()):
-            connection.close()
+        for stream in [*self._open.values(), *self._arriving]:
+            stream.abort("")
         self._waiting.clear()
-        self._servers.clear()
 
     def send(self, transmit: Transmit) -> None:
         """Send over the connection of the flow, or open one. Failure is told to the user, later."""
         flow = transmit.flow
-        connection = self._find(flow.network, flow.remote)
-        if connection is None and isinstance(transmit.message, Response):
-            # §18.2.2: the connection of the request is gone; its sent-by says where the peer listens.
-            flow = flow._replace(remote=Address(flow.remote.host, transmit.message.via.port or 5060))
-            connection = self._find(flow.network, flow.remote)
-        if connection is not None:
-            connection.send(transmit)
+        stream = self._find(_Key.of(flow))
+        if flow.transport in WEB:  # RFC 7118 §5: the client's connection is the only way to it
+            if stream is not None:
+                stream.send(transmit)
+            else:
+                self._unsent(transmit, f"the WebSocket connection of {flow.remote} is gone")
             return
-        key = (flow.network, flow.remote)
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            self._waiting[key] = [transmit]
-            self._tasks.start(self._connect(flow), f"tcp connect {flow.remote}")
-        elif len(waiting) < _WAITING:
-            waiting.append(transmit)
+        if stream is None and isinstance(transmit.message, Response):
+            # §18.2.2: the connection of the request is gone; its sent-by says where the peer listens.
+            port = transmit.message.via.port or _DEFAULT_PORTS.get(flow.transport, 5060)
+            flow = flow._replace(remote=Address(flow.remote.host, port))
+            stream = self._find(_Key.of(flow))
+        if stream is not None:
+            stream.send(transmit)
         else:
-            asyncio.get_running_loop().call_soon(self._user.unsent, transmit, f"too much waits for {flow.remote}")
+            self._send_later(flow, transmit)
 
     def alias(self, flow: Flow, port: int) -> None:
-        """The peer asked that requests to this port of its host go over its connection (RFC 5923 §5)."""
-        connection = self._open.get((flow.network, flow.remote))
-        if connection is not None and connection.inbound:
-            self._aliases[flow.network, Address(flow.remote.host, port)] = connection
+        """The peer asked that requests to this port of its host go over its connection (RFC 5923 §5).
+
+        Over TLS it must have shown a certificate (§5 again), or anybody behind the same address could ask.
+        """
+        stream = self._open.get(_Key.of(flow))
+        if stream is None or not stream.inbound or (flow.transport in SECURE and not stream.certificate):
+            return
+        self._aliases[_Key(flow.network, flow.transport, Address(flow.remote.host, port))] = stream
 
     def __len__(self) -> int:
         return len(self._open)
 
-    # ---- what connections tell us ----
+    # ---- what streams tell us ----
 
-    def opened(self, connection: Connection) -> None:
-        flow = connection.flow
-        if connection.inbound:
-            if not self._source_ok(flow):
-                self._on_unknown(flow)
-                connection.abort("unknown source")
+    def opened(self, stream: Stream) -> None:
+        flow = stream.flow
+        if stream.inbound:
+            self._arrived(stream)
+            self._silent[stream] = None
+        elif flow.transport in SECURE:
+            objection = self._credentials.objection(flow.network, flow.remote, stream.certificate)
+            if objection:
+                stream.abort(objection)
                 return
-            if len(self._open) >= self._settings.tcp_connections:
-                self._counters.connection_refused(flow.network)
-                connection.abort("too many connections")
-                return
-        if (flow.network, flow.remote) not in self._open:
-            self._per_network[flow.network] += 1
-        self._open[flow.network, flow.remote] = connection
-        self._counters.connections(flow.network, self._per_network[flow.network])
+        if (replaced := self._open.get(_Key.of(flow))) is not None:
+            self._forget(replaced)
+        self._open[_Key.of(flow)] = stream
+        self._count(flow.network, 1)
 
-    def received(self, connection: Connection, data: bytes) -> None:
-        self._user.received(connection.flow, data)
+    def received(self, stream: Stream, data: bytes) -> None:
+        self._silent.pop(stream, None)
+        if self._gate.message(stream.flow):
+            self._user.received(stream.flow, data)
 
-    def unframeable(self, connection: Connection, error: PeerError) -> None:
-        self._user.unframeable(connection.flow, error)
+    def unframeable(self, stream: Stream, error: PeerError) -> None:
+        self._user.unframeable(stream.flow, error)
 
-    def lost(self, connection: Connection, fault: str) -> None:
-        flow = connection.flow
-        for key in [key for key, value in self._aliases.items() if value is connection]:
-            del self._aliases[key]
-        if self._open.get((flow.network, flow.remote)) is connection:  # it may have been refused, or replaced
-            del self._open[flow.network, flow.remote]
-            self._per_network[flow.network] -= 1
-            self._counters.connections(flow.network, self._per_network[flow.network])
-        if fault and connection.requests:
-            self._user.broken(list(connection.requests), f"connection to {flow.remote} broke: {fault}")
+    def abused(self, stream: Stream, reason: str, detail: str) -> None:
+        self._gate.abuse(stream.flow, reason, detail)
 
-    # ---- inside ----
+    def lost(self, stream: Stream, fault: str) -> None:
+        flow = stream.flow
+        if stream.inbound:
+            self._arrived(stream)
+            self._gate.closed(flow)
+            if not stream.carried and not fault:
+                self._gate.abuse(flow, "not-sip")
+        self._forget(stream)
+        if fault and stream.requests:
+            self._user.broken(list(stream.requests), f"connection to {flow.remote} broke: {fault}")
 
-    def _find(self, network: str, remote: Address) -> Connection | None:
-        """A usable connection; on one that is closing, what is written gets lost."""
-        for connections in (self._open, self._aliases):
-            connection = connections.get((network, remote))
-            if connection is not None and connection.usable:
-                return connection
-        return None
+    # ---- connections that peers open ----
+
+    def _accepted(self, flow: Flow, sock: socket.socket) -> None:
+        """Let it in, or cut it off without a byte."""
+        if not self._gate.connection(flow):
+            reset(sock)
+            return
+        if not self._has_room():
+            self._counters.connection_refused(flow.network, "limit")
+        elif flow.transport == "tcp" or self._gate.handshake(flow):
+            stream = self._stream(flow)
+            self._arriving.add(stream)
+            self._tasks.start(self._welcome(stream, sock), f"accept {flow.remote}")
+            return
+        self._gate.closed(flow)
+        reset(sock)
+
+    def _stream(self, flow: Flow) -> Stream:
+        if flow.transport not in WEB:
+            return Connection(self, flow, self._clock, True, self._settings.message_limit_bytes)
+        origins = self._networks[flow.network].web_origins
+        return WebSocket(self, flow, self._clock, self._settings, origins, self._tasks)
+
+    async def _welcome(self, stream: Stream, sock: socket.socket) -> None:
+        """Hand the socket to asyncio, and see the TLS handshake through."""
+        flow = stream.flow
+        secure = flow.transport in SECURE
+        limit_s = self._settings.handshake_limit_s if secure else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: stream,
+                sock,
+                ssl=self._credentials.server(flow.network) if secure else None,
+                ssl_handshake_timeout=limit_s,
+                ssl_shutdown_timeout=_CLOSING_S if secure else None,
+            )
+        except OSError as error:
+            sock.close()
+            self._arrived(stream)
+            self._gate.closed(flow)
+            self._gate.abuse(flow, "handshake", f"no TLS: {reason_of(error)}")
+
+    def _arrived(self, stream: Stream) -> None:
+        """Its handshakes came to an end, good or bad."""
+        if stream in self._arriving:
+            self._arriving.discard(stream)
+            if stream.flow.transport != "tcp":
+                self._gate.shaken(stream.flow)
+
+    def _has_room(self) -> bool:
+        """Room for one more; a connection that never carried a message gives way if it must."""
+        if len(self._open) + len(self._arriving) < self._settings.tcp_connections:
+            return True
+        oldest = next(iter(self._silent), None)
+        if oldest is None or self._clock.now() - oldest.made_at < _YOUNG_S:
+            return False
+        self._counters.connection_refused(oldest.flow.network, "gave-way")
+        self._forget(oldest)
+        oldest.abort("it carried nothing, and others wait")
+        return True
+
+    # ---- connections that we open ----
+
+    def _send_later(self, flow: Flow, transmit: Transmit) -> None:
+        key = _Key.of(flow)
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = [transmit]
+            self._tasks.start(self._connect(flow), f"connect {flow}")
+        elif len(waiting) < _WAITING:
+            waiting.append(transmit)
+        else:
+            self._unsent(transmit, f"too much waits for {flow.remote}")
 
     async def _connect(self, flow: Flow) -> None:
-        """Open a connection from the listener's own address, so that the peer knows us; then send what waits."""
-        key = (flow.network, flow.remote)
-        local = None if flow.local.host in _WILDCARDS else (flow.local.host, 0)
+        """Open a connection; then send what waits for it."""
+        key = _Key.of(flow)
+        stream = Connection(self, flow, self._clock, False, self._settings.message_limit_bytes)
         reason = ""
         try:
             if len(self._open) >= self._settings.tcp_connections:
                 raise OSError("too many connections are open")
-            async with asyncio.timeout(self._settings.tcp_connect_limit_s):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(
-                        self, lambda _: flow, self._clock, self._settings.message_limit_bytes, inbound=False
-                    ),
-                    flow.remote.host,
-                    flow.remote.port,
-                    local_addr=local,
-                )
-        except TimeoutError:
-            reason = f"no TCP connection to {flow.remote} within {self._settings.tcp_connect_limit_s:g} s"
-        except OSError as error:
-            reason = f"no TCP connection to {flow.remote}: {error.strerror or error}"
+            await connect(stream, self._credentials, self._settings.tcp_connect_limit_s)
+        except (OSError, LocalError) as error:
+            reason = f"no {flow.transport.upper()} connection to {flow.remote}: {reason_of(error)}"
         for transmit in self._waiting.pop(key, ()):
-            connection = self._find(*key)
-            if connection is not None:
-                connection.send(transmit)
+            found = self._find(key)
+            if found is not None:
+                found.send(transmit)
             else:
-                self._user.unsent(transmit, reason or f"connection to {flow.remote} closed at once")
+                fault = stream.fault or "closed at once"
+                self._user.unsent(transmit, reason or f"connection to {flow.remote}: {fault}")
+
+    def _unsent(self, transmit: Transmit, reason: str) -> None:
+        asyncio.get_running_loop().call_soon(self._user.unsent, transmit, reason)
+
+    # ---- all of them ----
+
+    def _find(self, key: _Key) -> Stream | None:
+        """A usable connection; on one that is closing, what is written gets lost."""
+        for streams in (self._open, self._aliases):
+            stream = streams.get(key)
+            if stream is not None and stream.usable:
+                return stream
+        return None
+
+    def _forget(self, stream: Stream) -> None:
+        """It is no way to its peer any more; harmless where it is none already."""
+        self._silent.pop(stream, None)
+        for alias in [alias for alias, known in self._aliases.items() if known is stream]:
+            del self._aliases[alias]
+        key = _Key.of(stream.flow)
+        if self._open.get(key) is stream:
+            del self._open[key]
+            self._count(key.network, -1)
+            if self._emptied is not None and not self._open and not self._emptied.done():
+                self._emptied.set_result(None)
+
+    def _count(self, network: str, change: int) -> None:
+        self._per_network[network] += change
+        self._counters.connections(network, self._per_network[network])
+
+    def _drop(self, host: str) -> None:
+        """An address was banned: what it has opened goes too."""
+        for stream in [*self._open.values(), *self._arriving]:
+            if stream.inbound and stream.flow.remote.host == host:
+                stream.abort("its source was banned")
 
     async def _sweep(self) -> None:
-        """Close idle connections in order; drop those whose message never comes to its end."""
         settings = self._settings
-        period_s = min(1.0, settings.tcp_message_limit_s / 2, settings.tcp_idle_limit_s / 2)
+        limits = (settings.tcp_message_limit_s, settings.tcp_idle_limit_s, settings.keep_alive_s)
+        period_s = min(1.0, *(limit_s / 2 for limit_s in limits))
         while True:
             await asyncio.sleep(period_s)
+            self._gate.look()
             now = self._clock.now()
-            for connection in list(self._open.values()):
-                if connection.begun_at is not None and now - connection.begun_at > settings.tcp_message_limit_s:
-                    log.warning("message never came to its end, connection closed", peer=str(connection.flow))
-                    connection.abort("a message never came to its end")
-                elif now - connection.used_at > settings.tcp_idle_limit_s:
-                    connection.close()
+            for stream in list(self._open.values()):
+                self._look_after(stream, now)
+
+    def _look_after(self, stream: Stream, now: float) -> None:
+        """Keep alive what somebody needs, close what nobody uses, drop what is stuck."""
+        settings = self._settings
+        if stream.closing_at is not None:
+            if now - stream.closing_at > _CLOSING_S:
+                stream.abort("it would not be closed")
+        elif stream.begun_at is not None and now - stream.begun_at > settings.tcp_message_limit_s:
+            self._gate.abuse(stream.flow, "slow", "a message never came to its end, connection closed")
+            stream.abort("a message never came to its end")
+        elif self._holds.held(stream.flow):
+            if stream.pinged_at is not None and stream.answers_pings and now - stream.pinged_at > _PONG_S:
+                stream.abort("no answer to a keep-alive")
+            elif now - max(stream.used_at, stream.heard_at, stream.pinged_at or 0.0) > settings.keep_alive_s:
+                stream.ping()
+        elif now - stream.used_at > settings.tcp_idle_limit_s:
+            stream.close()
+
+
+def reason_of(error: Exception) -> str:
+    """An error of sockets or TLS in words."""
+    for name in ("verify_message", "reason", "strerror"):
+        if text := getattr(error, name, None):
+            return str(text)
+    return str(error) or type(error).__name__

@@ -24,11 +24,23 @@ class TransportCounters(Protocol):
         ...
 
     def connections(self, network: str, count: int) -> None:
-        """So many TCP connections are open."""
+        """So many connections are open, of all kinds."""
         ...
 
-    def connection_refused(self, network: str) -> None:
-        """A TCP connection was refused because the limit was reached."""
+    def connection_refused(self, network: str, reason: str) -> None:
+        """A connection was refused: "limit", "source-limit", "handshakes"; or had to give way: "gave-way"."""
+        ...
+
+    def abuse(self, network: str, transport: str, reason: str) -> None:
+        """A source misbehaved; see `splitter.transport.bans.POINTS`."""
+        ...
+
+    def banned(self, count: int) -> None:
+        """So many sources are banned."""
+        ...
+
+    def banned_drop(self, network: str, transport: str) -> None:
+        """A datagram or connection of a banned source was dropped."""
         ...
 
     def transactions(self, count: int) -> None:
@@ -55,8 +67,17 @@ class PrometheusCounters:
     def connections(self, network: str, count: int) -> None:
         metrics.TCP_CONNECTIONS.labels(network).set(count)
 
-    def connection_refused(self, network: str) -> None:
-        metrics.TCP_REFUSED.labels(network).inc()
+    def connection_refused(self, network: str, reason: str) -> None:
+        metrics.TCP_REFUSED.labels(network, reason).inc()
+
+    def abuse(self, network: str, transport: str, reason: str) -> None:
+        metrics.SIP_ABUSE.labels(network, transport, reason).inc()
+
+    def banned(self, count: int) -> None:
+        metrics.SIP_BANNED.set(count)
+
+    def banned_drop(self, network: str, transport: str) -> None:
+        metrics.SIP_BANNED_DROPS.labels(network, transport).inc()
 
     def transactions(self, count: int) -> None:
         metrics.SIP_TRANSACTIONS.set(count)
@@ -83,8 +104,17 @@ class PlainCounters:
     def connections(self, network: str, count: int) -> None:
         self.counts["connections", network] = count
 
-    def connection_refused(self, network: str) -> None:
-        self.counts["connection_refused", network] += 1
+    def connection_refused(self, network: str, reason: str) -> None:
+        self.counts["connection_refused", network, reason] += 1
+
+    def abuse(self, network: str, transport: str, reason: str) -> None:
+        self.counts["abuse", network, transport, reason] += 1
+
+    def banned(self, count: int) -> None:
+        self.counts[("banned",)] = count
+
+    def banned_drop(self, network: str, transport: str) -> None:
+        self.counts["banned_drop", network, transport] += 1
 
     def transactions(self, count: int) -> None:
         self.counts[("transactions",)] = count

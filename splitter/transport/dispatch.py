@@ -58,6 +58,10 @@ class Dispatch:
         """The dialog is over; harmless where it is not known."""
         self._dialogs.pop(dialog, None)
 
+    def knows(self, dialog: DialogId) -> bool:
+        """True while somebody has this dialog."""
+        return dialog in self._dialogs
+
     def dialog(self, request: Request) -> Listener | None:
         """Who has the dialog that a request belongs to (RFC 3261 §12.2.2)."""
         return self._dialogs.get(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 import structlog
@@ -36,11 +36,13 @@ from splitter.sip.message import Message, Request, Response
 from splitter.sip.parse import MalformedRequest, parse_message
 from splitter.sip.transactions.matching import client_key, reply_flow, stamp
 from splitter.transport.addressing import Addressing
+from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.dispatch import Ask, Dispatch, Listener
 from splitter.transport.quiet import Quiet
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.sockets import Sockets
+from splitter.transport.x509 import Validity
 
 __all__ = ["Driver", "Listener", "SipEvent", "Tap"]
 
@@ -83,6 +85,7 @@ class Driver:
         tap: sees each message.
         source_ok: asked for each datagram and connection before anything is read of it.
         counters: where counts go.
+        spared: addresses of neighbours, which are never banned; None: nobody ever is.
         sockets: makes what carries the bytes; a simulation hands in a network of its own.
     """
 
@@ -97,6 +100,7 @@ class Driver:
         *,
         source_ok: Callable[[Flow], bool] = lambda flow: True,
         counters: TransportCounters | None = None,
+        spared: Iterable[IpNetwork] | None = None,
         sockets: Callable[..., Sockets] = Sockets,
     ) -> None:
         self._endpoint = endpoint
@@ -107,6 +111,8 @@ class Driver:
         self._counters: TransportCounters = counters or PrometheusCounters()
         self._addressing = Addressing(networks, settings.resolve_limit_s)
         self._sockets = sockets(self, networks, self._addressing, settings, clock, source_ok, self._counters)
+        if spared is not None:
+            self._sockets.gate.bans.spare_only(spared)
         self._dispatch = Dispatch()
         self._quiet = Quiet()
         self._tcp_refused: dict[tuple[str, Address], float] = {}
@@ -148,13 +154,7 @@ class Driver:
         sent_by = self._sent_by(flow)
         txn, outputs = self._endpoint.request(request, flow, sent_by, now, answer_limit_s)
         ask = self._dispatch.asks[txn] = Ask(listener, flow.network)
-        first = outputs[0]
-        if (
-            flow.transport == "udp"
-            and isinstance(first, Transmit)
-            and len(first.data) > self._settings.udp_request_limit_bytes
-            and self._tcp_possible(flow, now)
-        ):
+        if self._too_large(outputs[0], flow, now):
             ask.fallback = flow
             stream = self._addressing.flow_to(flow.network, "tcp", flow.remote)
             outputs = self._endpoint.reroute(txn, stream, self._sent_by(stream), now)
@@ -175,7 +175,12 @@ class Driver:
 
     def acknowledge(self, txn: TransactionId, ack: Request, flow: Flow) -> None:
         """Send the ACK of a 2xx to our INVITE `txn`, and again whenever that 2xx comes again."""
-        self._carry_out(self._endpoint.acknowledge(txn, ack, flow, self._clock.now(), self._sent_by(flow)))
+        now = self._clock.now()
+        outputs = self._endpoint.acknowledge(txn, ack, flow, now, self._sent_by(flow))
+        if self._too_large(outputs[0], flow, now):
+            flow = self._addressing.flow_to(flow.network, "tcp", flow.remote)
+            outputs = self._endpoint.acknowledge(txn, ack, flow, now, self._sent_by(flow))
+        self._carry_out(outputs)
 
     def adopt(self, txn: TransactionId, listener: Listener) -> None:
         """Let `listener` hear of Cancelled, Acknowledged, AckMissing and PrackMissing of a request that arrived.
@@ -191,6 +196,20 @@ class Driver:
     def unregister(self, dialog_id: DialogId) -> None:
         """Forget a dialog; further requests in it get 481."""
         self._dispatch.unregister(dialog_id)
+        self._sockets.holds.release(dialog_id)
+
+    def hold(self, owner: Hashable, flow: Flow) -> None:
+        """Keep the connection of a flow alive for a registration (RFC 5626); dialogs need not ask.
+
+        Args:
+            owner: what needs it, an address of record and its binding, say; a later `hold` of it moves it.
+        """
+        if flow.reliable:
+            self._sockets.holds.hold(owner, flow)
+
+    def release(self, owner: Hashable) -> None:
+        """The registration is over; harmless where it is not known."""
+        self._sockets.holds.release(owner)
 
     def flow_to(self, network: str, transport: str, remote: Address) -> Flow:
         """The flow to a numeric address; see `Addressing.flow_to`."""
@@ -208,11 +227,45 @@ class Driver:
         """Host and port that reach us on this network, for a peer at `host`; see `Addressing.contact`."""
         return self._addressing.contact(network, transport, host)
 
+    def expect(self, network: str, host: str, name: str) -> None:
+        """A TLS server at this address is to prove that it is `name` (RFC 5922); else, that it has the address."""
+        self._sockets.credentials.expect(network, host, name)
+
+    def reload(self) -> None:
+        """Read the certificates again; live connections keep theirs.
+
+        Raises:
+            LocalError: a file cannot be used; nothing has changed.
+        """
+        self._sockets.credentials.load()
+
+    def certificates(self) -> dict[str, Validity]:
+        """From when until when our certificates hold, by network."""
+        return self._sockets.credentials.validities()
+
+    def on_abuse(self, flow: Flow, reason: str) -> None:
+        """A source misbehaved in a way that only the user sees, such as "authentication"; see `transport.bans`."""
+        self._sockets.gate.abuse(flow, reason)
+
+    def spare(self, network: IpNetwork) -> None:
+        """Never ban these addresses: a neighbour's name has resolved to them."""
+        self._sockets.gate.bans.spare(network)
+
+    def bans(self) -> list[tuple[Ban, float]]:
+        """All bans, each with the seconds that it still lasts."""
+        now = self._clock.now()
+        return [(ban, ban.until - now) for ban in self._sockets.gate.bans.list(now)]
+
+    def lift_ban(self, host: str) -> bool:
+        """End a ban; False where there is none."""
+        return self._sockets.gate.bans.lift(host)
+
     def sizes(self) -> dict[str, int]:
         """How much is held, for the check that nothing is left behind."""
         return {
             "transactions": len(self._endpoint),
             "connections": self._sockets.connections,
+            "holds": len(self._sockets.holds),
             **self._dispatch.sizes(),
         }
 
@@ -227,11 +280,13 @@ class Driver:
 
     def unframeable(self, flow: Flow, error: PeerError) -> None:
         """A stream that is no SIP; its connection is being closed."""
-        self._malformed(flow, error.reason, None)
+        self._malformed(flow, error.reason, None, error.status)
 
     def unsent(self, transmit: Transmit, reason: str) -> None:
         """A message could not be sent: another way for a request that has one, else the transaction hears of it."""
         now = self._clock.now()
+        if self._resend_ack(transmit, now):
+            return
         ask = self._dispatch.asks.get(transmit.txn)
         if ask is not None and ask.fallback is not None and transmit.flow.transport == "tcp":
             flow, ask.fallback = ask.fallback, None
@@ -277,7 +332,7 @@ class Driver:
         if not data.strip(b"\r\n\0"):
             return  # a keep-alive over UDP
         if len(data) > self._settings.message_limit_bytes:
-            self._malformed(flow, f"longer than {self._settings.message_limit_bytes} bytes", None)
+            self._malformed(flow, f"longer than {self._settings.message_limit_bytes} bytes", None, 513)
             return
         try:
             message = parse_message(data)
@@ -285,7 +340,7 @@ class Driver:
             self._malformed(flow, error.reason, error.request, error.status)
             return
         except PeerError as error:
-            self._malformed(flow, error.reason, None)
+            self._malformed(flow, error.reason, None, error.status)
             return
         request = message if isinstance(message, Request) else None
         self._counters.message(flow.network, "in", _kind(message))
@@ -295,13 +350,21 @@ class Driver:
         except PeerError as error:
             self._malformed(flow, error.reason, request, error.status)
             return
-        if request is not None and flow.transport == "tcp" and "alias" in request.via.params:
-            self._sockets.alias(flow, request.via.port or 5060)
+        if request is not None and flow.reliable:
+            if "alias" in request.via.params:
+                self._sockets.alias(flow, request.via.port or (5061 if flow.transport == "tls" else 5060))
+            self._hold_for(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""), flow)
         self._carry_out(outputs)
+
+    def _hold_for(self, dialog: DialogId, flow: Flow) -> None:
+        """A request of a dialog went over this connection: it is worth keeping alive while the dialog lives."""
+        if self._dispatch.knows(dialog):
+            self._sockets.holds.hold(dialog, flow)
 
     def _malformed(self, flow: Flow, reason: str, request: Request | None, status: int = 400) -> None:
         """Count and log it; answer it where that can be done, without keeping anything."""
         self._counters.malformed(flow.network, flow.transport)
+        self._sockets.gate.abuse(flow, "oversize" if status == 513 else "malformed")
         if (held := self._quiet.permit(f"malformed {flow.remote.host}", self._clock.now())) is not None:
             log.warning("malformed SIP", source=str(flow), reason=reason, similar=held)
         if request is None or request.method == "ACK":
@@ -324,7 +387,10 @@ class Driver:
         self._arm()
 
     def _transmit(self, transmit: Transmit) -> None:
-        self._counters.message(transmit.flow.network, "out", _kind(transmit.message))
+        flow, message = transmit.flow, transmit.message
+        if flow.reliable and isinstance(message, Request):
+            self._hold_for(DialogId(message.call_id, message.from_tag or "", message.to_tag or ""), flow)
+        self._counters.message(flow.network, "out", _kind(message))
         self._sockets.send(transmit)
         self._tap.message("out", transmit.flow, transmit.message, transmit.data)
 
@@ -377,6 +443,35 @@ class Driver:
 
     def _sent_by(self, flow: Flow) -> Address:
         return self._addressing.contact(flow.network, flow.transport, flow.remote.host)
+
+    def _too_large(self, output: Output, flow: Flow, now: float) -> bool:
+        """True for a request that is too long for a datagram where TCP may do (RFC 3261 §18.1.1)."""
+        return (
+            flow.transport == "udp"
+            and isinstance(output, Transmit)
+            and len(output.data) > self._settings.udp_request_limit_bytes
+            and self._tcp_possible(flow, now)
+        )
+
+    def _resend_ack(self, transmit: Transmit, now: float) -> bool:
+        """A large ACK of a 2xx that TCP did not take goes over UDP after all; True where that was done.
+
+        It is told from the ACK of a refusal by its branch: that one is part of the INVITE's transaction.
+        """
+        flow, ack = transmit.flow, transmit.message
+        if not isinstance(ack, Request) or ack.method != "ACK" or flow.transport != "tcp":
+            return False
+        if len(transmit.data) <= self._settings.udp_request_limit_bytes:
+            return False
+        if client_key(ack.via.branch or "", "INVITE") == transmit.txn:
+            return False
+        local = self._addressing.local(flow.network, "udp", flow.remote.host)
+        if local is None:
+            return False
+        self._remember_tcp_refused(flow, now)
+        flow = Flow(flow.network, "udp", local, flow.remote)
+        self._carry_out(self._endpoint.acknowledge(transmit.txn, ack, flow, now, self._sent_by(flow)))
+        return True
 
     def _tcp_possible(self, flow: Flow, now: float) -> bool:
         refused_at = self._tcp_refused.get((flow.network, flow.remote))

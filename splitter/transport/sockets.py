@@ -6,20 +6,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import structlog
-
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
 from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.transport.addressing import Addressing
+from splitter.transport.bans import EVERYBODY, Bans
 from splitter.transport.connections import Connections, StreamUser
 from splitter.transport.counters import TransportCounters
-from splitter.transport.quiet import Quiet
+from splitter.transport.gate import Gate
+from splitter.transport.holds import Holds
 from splitter.transport.settings import Network, TransportSettings
+from splitter.transport.tls import Credentials
 from splitter.transport.udp import UdpSocket
-
-log = structlog.get_logger(__name__)
 
 
 class SocketsUser(StreamUser, Protocol):
@@ -35,6 +34,11 @@ class Sockets:
 
     Args:
         user: told of messages from sources that `source_ok` accepts, and of what could not be sent.
+
+    Attributes:
+        gate: who may come in, and who is banned.
+        credentials: certificates, by network.
+        holds: flows that dialogs and registrations need.
     """
 
     def __init__(
@@ -50,25 +54,27 @@ class Sockets:
         self._user = user
         self._networks = networks
         self._addressing = addressing
-        self._settings = settings
-        self._clock = clock
-        self._source_ok = source_ok
-        self._counters = counters
-        self._quiet = Quiet()
+        bans = Bans(settings.ban_after, settings.ban_window_s, settings.ban_s, spared=EVERYBODY)
+        self.gate = Gate(source_ok, bans, settings, clock, counters)
+        self.credentials = Credentials(networks)
+        self.holds = Holds()
         self._udp: dict[tuple[str, Address], UdpSocket] = {}
-        self._connections = Connections(user, source_ok, settings, clock, counters, self._unknown)
+        self._connections = Connections(
+            user, networks, settings, clock, counters, self.gate, self.credentials, self.holds
+        )
 
     async def start(self) -> None:
-        """Open every listener.
+        """Read the certificates and open every listener.
 
         Raises:
-            LocalError: one cannot be opened; none is left open then.
+            LocalError: a certificate cannot be used, or a listener not be opened; none is left open then.
         """
         try:
+            self.credentials.load()
             for network in self._networks.values():
                 for index, listener in enumerate(network.listeners):
                     try:
-                        bound = await self._listen(network.name, listener.transport, listener.address)
+                        bound = self._listen(network.name, listener.transport, listener.address)
                     except OSError as error:
                         where = f"{listener.transport}:{listener.address}"
                         raise LocalError(f"cannot listen on {where} of network {network.name}: {error}") from error
@@ -90,7 +96,7 @@ class Sockets:
     def send(self, transmit: Transmit) -> None:
         """Send one message; failure is told to the user, later."""
         flow = transmit.flow
-        if flow.transport == "tcp":
+        if flow.transport != "udp":
             self._connections.send(transmit)
             return
         sock = self._udp.get((flow.network, flow.local))
@@ -108,24 +114,16 @@ class Sockets:
 
     @property
     def connections(self) -> int:
-        """TCP connections open now."""
+        """Connections open now, of all kinds."""
         return len(self._connections)
 
-    async def _listen(self, network: str, transport: str, address: Address) -> Address:
-        if transport == "tcp":
-            return await self._connections.listen(network, address)
+    def _listen(self, network: str, transport: str, address: Address) -> Address:
+        if transport != "udp":
+            return self._connections.listen(network, transport, address)
         sock = UdpSocket(network, address, self._datagram, self._user.bounced)
         self._udp[network, sock.address] = sock
         return sock.address
 
     def _datagram(self, flow: Flow, data: bytes) -> None:
-        if self._source_ok(flow):
+        if self.gate.datagram(flow):
             self._user.received(flow, data)
-        else:
-            self._unknown(flow)
-
-    def _unknown(self, flow: Flow) -> None:
-        """Silence towards a source that no trunk names; one log line in a while for each."""
-        self._counters.unknown_source(flow.network, flow.transport)
-        if (held := self._quiet.permit(flow.remote.host, self._clock.now())) is not None:
-            log.warning("unknown source, ignored", source=str(flow), similar=held)

@@ -193,6 +193,15 @@ class TcpPeer:
             self.ready += self.framer.feed(data)
         return parse_message(self.ready.pop(0))
 
+    @classmethod
+    async def refused(cls, to: Address) -> None:
+        """Connect, and be cut off without a byte; that may be before connecting is done."""
+        try:
+            peer = await cls.connect(to)
+        except ConnectionError:
+            return
+        assert await peer.closed() == b""
+
     async def closed(self) -> bytes:
         """Wait for the end of the connection; what came before it."""
         try:

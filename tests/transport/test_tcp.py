@@ -378,9 +378,8 @@ class TestLimits:
                     await peer.send(tcp_wire(peer, branch=f"z9hG4bK{peer.address.port}", call_id=str(peer.address)))
                     await peer.message()
                 assert stage.counters.counts["connections", "access"] == 2
-                third = await TcpPeer.connect(stage.address("tcp"))
-                assert await third.closed() == b""
-                assert stage.counters.counts["connection_refused", "access"] == 1
+                await TcpPeer.refused(stage.address("tcp"))
+                assert stage.counters.counts["connection_refused", "access", "limit"] == 1
                 peers[0].close()
                 await until(lambda: stage.counters.counts["connections", "access"] == 1)
                 fourth = await TcpPeer.connect(stage.address("tcp"))
@@ -413,9 +412,7 @@ class TestLimits:
     def test_an_unknown_source_is_cut_off_without_a_byte(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene(source_ok=lambda flow: flow.transport == "udp") as stage:
-                peer = await TcpPeer.connect(stage.address("tcp"))
-                peer.writer.write(tcp_wire(peer))
-                assert await peer.closed() == b""
+                await TcpPeer.refused(stage.address("tcp"))
                 assert stage.counters.counts["unknown_source", "access", "tcp"] == 1
                 assert not stage.counters.counts["malformed", "access", "tcp"]
                 assert stage.driver.sizes()["connections"] == 0

@@ -1,0 +1,140 @@
+"""Who may come in: known sources, bans, limits per source; and what becomes of those who misbehave. No own I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+from splitter.core.clock import Clock
+from splitter.core.net import Flow
+from splitter.transport.bans import POINTS, Bans, Rates
+from splitter.transport.counters import TransportCounters
+from splitter.transport.quiet import Quiet
+from splitter.transport.settings import TransportSettings
+
+log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """The check of every datagram, connection and message, before anything is read of it.
+
+    Args:
+        source_ok: true for a source that some trunk names.
+        bans: scores and bans, by source.
+
+    Attributes:
+        on_ban: told of an address that was just banned.
+    """
+
+    def __init__(
+        self,
+        source_ok: Callable[[Flow], bool],
+        bans: Bans,
+        settings: TransportSettings,
+        clock: Clock,
+        counters: TransportCounters,
+    ) -> None:
+        self.bans = bans
+        self.on_ban: Callable[[str], None] = lambda host: None
+        self._source_ok = source_ok
+        self._settings = settings
+        self._clock = clock
+        self._counters = counters
+        self._quiet = Quiet()
+        self._rates = Rates(settings.source_messages_per_s)
+        self._open: Counter[str] = Counter()
+        self._shaking: Counter[str] = Counter()
+        self._all_shaking = 0
+
+    # ---- may it come in? ----
+
+    def datagram(self, flow: Flow) -> bool:
+        """May this datagram be read?"""
+        return self._known(flow) and self.message(flow)
+
+    def message(self, flow: Flow) -> bool:
+        """May one more message of this source be handled? Neighbours that are never banned are not held back."""
+        host = flow.remote.host
+        if self.bans.spares(host) or self._rates.take(host, self._clock.now()):
+            return True
+        self.abuse(flow, "flood")
+        return False
+
+    def connection(self, flow: Flow) -> bool:
+        """May this connection be opened? It counts from now until `closed`."""
+        if not self._known(flow):
+            return False
+        host = flow.remote.host
+        if self._open[host] >= self._settings.tcp_connections_per_source:
+            self._counters.connection_refused(flow.network, "source-limit")
+            self.abuse(flow, "flood", "too many connections of one source")
+            return False
+        self._open[host] += 1
+        return True
+
+    def closed(self, flow: Flow) -> None:
+        """A connection that `connection` let in is gone."""
+        _less(self._open, flow.remote.host)
+
+    def handshake(self, flow: Flow) -> bool:
+        """May a handshake begin on it? It counts from now until `shaken`."""
+        host = flow.remote.host
+        most = self._settings.handshakes
+        if self._all_shaking >= most or self._shaking[host] >= max(1, most // 4):
+            self._counters.connection_refused(flow.network, "handshakes")
+            self.abuse(flow, "flood", "too many handshakes in progress")
+            return False
+        self._shaking[host] += 1
+        self._all_shaking += 1
+        return True
+
+    def shaken(self, flow: Flow) -> None:
+        """A handshake came to its end, good or bad."""
+        _less(self._shaking, flow.remote.host)
+        self._all_shaking -= 1
+
+    def look(self) -> None:
+        """Now and then: bans that have ended are counted out."""
+        self._counters.banned(len(self.bans.list(self._clock.now())))
+
+    # ---- what misbehaves ----
+
+    def abuse(self, flow: Flow, reason: str, detail: str = "") -> None:
+        """Count an abuse, log it now and then, and ban the source where it was one too many.
+
+        Args:
+            reason: one of `splitter.transport.bans.POINTS`.
+            detail: for the log; where it is empty, whoever calls has logged already.
+        """
+        now = self._clock.now()
+        host = flow.remote.host
+        self._counters.abuse(flow.network, flow.transport, reason if reason in POINTS else "other")
+        if detail and (held := self._quiet.permit(f"{reason} {host}", now)) is not None:
+            log.warning("abuse", reason=reason, detail=detail, source=str(flow), similar=held)
+        ban = self.bans.offend(host, reason, now)
+        if ban is None:
+            return
+        self._counters.banned(len(self.bans))
+        if (held := self._quiet.permit("ban", now)) is not None:
+            log.warning("source banned", source=ban.source, reason=reason, for_s=self._settings.ban_s, similar=held)
+        self.on_ban(host)
+
+    def _known(self, flow: Flow) -> bool:
+        if self.bans.holds(flow.remote.host, self._clock.now()):
+            self._counters.banned_drop(flow.network, flow.transport)
+            return False
+        if self._source_ok(flow):
+            return True
+        self._counters.unknown_source(flow.network, flow.transport)
+        if (held := self._quiet.permit(flow.remote.host, self._clock.now())) is not None:
+            log.warning("unknown source, ignored", source=str(flow), similar=held)
+        self.abuse(flow, "unknown-source")
+        return False
+
+
+def _less(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]
