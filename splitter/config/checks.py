@@ -6,6 +6,7 @@ import ipaddress
 from itertools import combinations
 
 from splitter.calls.settings import Role, Trunk
+from splitter.config.accounts import check_logins
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, suggest
 from splitter.transport.settings import Listener, Network
@@ -19,6 +20,7 @@ def check(settings: Settings, problems: Problems) -> None:
     for trunk in settings.trunks.values():
         _check_trunk(trunk, settings, problems)
     _check_peers(settings, problems)
+    check_logins(settings, problems)
     _check_routes(settings, problems)
     for network in settings.networks.values():
         _check_network(network, problems)

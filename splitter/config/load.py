@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from splitter.config import sections
+from splitter.config import accounts, sections
 from splitter.config.checks import check
 from splitter.config.locate import Locator
 from splitter.config.model import Settings
@@ -74,6 +74,8 @@ def _read(root: Table, base: Path) -> Settings:
         networks=networks,
         trunks=trunks,
         routes=tuple(sections.read_route(table) for table in root.take_tables("route")),
+        accounts=tuple(accounts.read_account(table) for table in root.take_tables("account")),
+        registrar=accounts.read_registrar(root.take_table("registrar")),
         calls=calls,
         media=sections.read_media(root.take_table("media"), base),
         transport=sections.read_transport(root.take_table("transport")),
@@ -94,6 +96,7 @@ def _syntax_problem(file: str, text: str, message: str) -> str:
         return f"{file}:{line}: file: is not TOML: {what} at the end of the file; complete the last entry"
     line, column = int(match[1]), match[2]
     shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
+    shown = re.sub(r"(?s)(password|ha1).*", r"\1 = …", shown)  # what is secret stays in the file
     return (
         f"{file}:{line}: file: is not TOML: {message[: match.start()]} at column {column}; correct this line: {shown}"
     )

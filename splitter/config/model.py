@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from splitter.calls.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
@@ -23,6 +24,8 @@ class Settings:
         trunks: neighbours by name; at least one of role `access` and one of role `centre`.
         routes: in the order of the file; the first whose pattern matches the called number is taken.
         calls: bounds on calls; `name` and `max_calls` stand under [gateway] in the file.
+        accounts: who may log in at trunks that ask for it.
+        registrar: bounds on their registrations.
         control_socket: path of the Unix socket that the command line talks to.
     """
 
@@ -34,6 +37,8 @@ class Settings:
     transport: TransportSettings = field(default_factory=TransportSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    accounts: tuple[Account, ...] = ()
+    registrar: RegistrarSettings = field(default_factory=RegistrarSettings)
     control_socket: str = CONTROL_SOCKET
 
     def trunks_of(self, role: Role) -> tuple[Trunk, ...]:

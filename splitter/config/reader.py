@@ -110,6 +110,15 @@ class Table:
             return default
         return value
 
+    def take_secret(self, key: str) -> str:
+        """A string that no problem may show; empty where it is missing."""
+        self._known.add(key)
+        value = self._data.get(key, "")
+        if isinstance(value, str):
+            return value
+        self.problem(key, "must be text in quotes", "put it in quotes")
+        return ""
+
     def take_flag(self, key: str, default: bool) -> bool:
         """true or false."""
         value = self._take(key, bool, "true or false")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.config.accounts import with_login
 from splitter.config.model import CONTROL_SOCKET
 from splitter.config.reader import Table, ValueProblem, suggest
 from splitter.config.values import (
@@ -99,6 +100,7 @@ def read_trunk(table: Table) -> Trunk:
         reliable_provisional=table.take_flag("reliable_provisional", default.reliable_provisional),
         delayed_offer=table.take_flag("delayed_offer", default.delayed_offer),
     )
+    trunk = with_login(table, trunk)
     table.finish()
     return trunk
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from splitter.calls.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
@@ -30,9 +31,11 @@ RENAMED = {
     (TelemetrySettings, "metrics"): "metrics.listen",
 }
 TABLES = {
+    Account: "account",
     CallSettings: "calls",
     MediaSettings: "media",
     Network: "network",
+    RegistrarSettings: "registrar",
     Route: "route",
     StoreSettings: "store",
     TelemetrySettings: "log",
@@ -79,7 +82,7 @@ class TestTheReference:
         # The loader reports keys that it does not know; that each known one is used, the defaults' test shows.
         parse(uncommented())
 
-    @pytest.mark.parametrize("part", ["calls", "media", "store", "transport", "control_socket"])
+    @pytest.mark.parametrize("part", ["calls", "media", "registrar", "store", "transport", "control_socket"])
     def test_tells_the_true_defaults(self, part: str) -> None:
         shown = parse(uncommented())
         defaults = Settings({}, {}, ())
@@ -137,6 +140,10 @@ class TestEveryKeyIsRead:
             ("transport.message_limit_bytes", "9999"),
             ("transport.udp_request_limit_bytes", "999"),
             ("transport.resolve_limit_s", "1.5"),
+            ("registrar.min_expires_s", "61"),
+            ("registrar.max_expires_s", "1800"),
+            ("registrar.contacts", "7"),
+            ("registrar.seats", "7"),
             ("store.path", '"/other.db"'),
             ("store.max_age_days", "1.5"),
             ("store.max_size_mb", "7"),
@@ -155,5 +162,5 @@ class TestEveryKeyIsRead:
     def test_the_list_above_is_complete(self) -> None:
         mark = next(mark for mark in self.test_and_changes_the_settings.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
         tested = {key for key, _ in mark.args[1]}
-        elsewhere = {key for key in EVERY_KEY if key.split(".")[0] in ("network", "trunk", "route", "metrics")}
+        elsewhere = {key for key in EVERY_KEY if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics")}
         assert tested == EVERY_KEY - elsewhere
