@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
+from splitter.lab.offers import Picture
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
@@ -93,6 +94,8 @@ class Peer:
         *,
         number: str | None = None,
         seat: bool = False,
+        reliable: str = "",
+        timer_s: int = 0,
         headers: Pairs = (),
         **offered: Any,
     ) -> PeerCall:
@@ -103,6 +106,8 @@ class Peer:
             offer: what is offered; by default the terminal's `first_offer(**offered)`; b"" for none at all.
             number: the caller's; by default one that no other call of this peer has.
             seat: offer video alone, as an agent's client does; `called` names the call.
+            reliable: "supported" or "require": provisional responses are to be reliable (RFC 3262).
+            timer_s: ask for a session of this length (RFC 4028); the peer refreshes what is its duty.
             headers: more of them.
         """
         number = number or f"139{len(self.calls):08d}"
@@ -112,7 +117,11 @@ class Peer:
             offer = call.terminal.seat_offer(**offered) if seat else call.terminal.first_offer(**offered)
         elif isinstance(offer, bytes):
             offer = call.terminal.given(offer) if offer else None
-        call.dial(called, offer, headers)
+        supported = [name for name, wanted in (("100rel", reliable == "supported"), ("timer", timer_s)) if wanted]
+        lines = [("Supported", ", ".join(supported))] if supported else []
+        lines += [("Require", "100rel")] if reliable == "require" else []
+        lines += [("Session-Expires", str(timer_s))] if timer_s else []
+        call.dial(called, offer, [*lines, *headers])
         return call
 
     def take(self, limit_s: float = 10.0) -> PeerCall:
@@ -189,6 +198,13 @@ class PeerCall:
         self._offer_cseq = 0
         self._offered_in_2xx = ""
         self._bye_waits = False
+        self._updating: Session | None = None  # our offer in an UPDATE
+        self._rseq = 0  # server side: of the last reliable response; client side: see _heard_rseq
+        self._unconfirmed = ""  # server side: the fork whose reliable response waits for its PRACK
+        self._held: deque[Callable[[], None]] = deque()  # responses that wait for that PRACK
+        self._reliably: set[str] = set()  # server side: forks that have their answer
+        self._heard_rseq: dict[str, int] = {}  # client side, by To tag
+        self._refresh: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
 
     # ---- reading ----
@@ -223,7 +239,8 @@ class PeerCall:
     @property
     def settled(self) -> bool:
         """Confirmed, and no INVITE of either side is under way."""
-        return self.state == "confirmed" and not (self.offering or self.pending or self.unacknowledged)
+        busy = self.offering or self.pending or self.unacknowledged or self._updating
+        return self.state == "confirmed" and not busy
 
     # ---- as the caller ----
 
@@ -266,6 +283,7 @@ class PeerCall:
         *,
         fork: str = "",
         media: bool = False,
+        reliable: bool = False,
         headers: Pairs = (),
     ) -> None:
         """A provisional response.
@@ -273,19 +291,40 @@ class PeerCall:
         Args:
             session: the answer in it. media: let the terminal make one.
             fork: names one of several branches that ring; each has a To tag and an answer of its own.
+            reliable: with 100rel; what comes after it waits for its PRACK.
         """
+        if self._unconfirmed:
+            again = partial(self.ring, status, session, fork=fork, media=media, reliable=reliable, headers=headers)
+            self._held.append(again)
+            return
         if media:
             session = self._early_answers.get(fork) or self.terminal.answer(self._theirs())
         if session is not None:
             self._early_answers[fork] = session
+        if fork in self._reliably:
+            session = None  # the answer was given
+        if reliable and self.state == "early":
+            self._rseq += 1
+            self._unconfirmed = fork or "the only one"
+            headers = [("Require", "100rel"), ("RSeq", str(self._rseq)), *headers]
+            if session is not None:
+                self._reliably.add(fork)
+                self.terminal.agree(session, self._theirs())
         self._respond_first(status, session, fork, headers)
 
     def answer(self, session: Session | None = None, *, fork: str = "", headers: Pairs = (), **wanted: Any) -> None:
         """200, with what the fork said before, with `session`, or with the terminal's answer(**wanted)."""
+        if self._unconfirmed:
+            self._held.append(partial(self.answer, session, fork=fork, headers=headers, **wanted))
+            return
         offer = session_of(self.invite)
+        if fork in self._reliably:
+            self._respond_first(200, None, fork, headers)
+            return
         if session is None:
             if offer is None:
-                session = self.terminal.first_offer(**wanted)
+                wanted.pop("codec", None)
+                session = self.terminal.first_offer(**{"picture": Picture.NONE, **wanted})
             else:
                 session = self._early_answers.get(fork) or self.terminal.answer(offer, **wanted)
         self._respond_first(200, session, fork, headers)
@@ -296,6 +335,7 @@ class PeerCall:
 
     def refuse(self, status: int, headers: Pairs = ()) -> None:
         """A final refusal."""
+        self._held.clear()
         self._respond_first(status, None, "", headers)
 
     # ---- in the call ----
@@ -309,6 +349,13 @@ class PeerCall:
         request = self.dialog.request("INVITE", headers=self._headers(), body=body, content_type=kind)
         self._offer, self._offer_cseq = session, request.cseq[0]
         self.offering = self.peer.driver.request(request, self._way(), self._on_event)
+
+    def update(self, session: Session | None = None, *, bare: bool = False, **change: Any) -> None:
+        """Send an UPDATE (RFC 3311), with an offer unless it is `bare`; its answer is heard as "200 UPDATE"."""
+        if not bare:
+            self._updating = session or self.terminal.change(**change)
+        body, kind = (write(self._updating), SDP) if self._updating is not None else (b"", None)
+        self.request("UPDATE", self._headers(), body, kind)
 
     def withdraw(self) -> None:
         """CANCEL our re-INVITE."""
@@ -342,9 +389,9 @@ class PeerCall:
 
     def request(self, method: str, headers: Pairs = (), body: bytes = b"", content_type: str | None = None) -> None:
         """Any other request in the dialog; its answer is heard as "200 INFO"."""
-        assert self.dialog is not None
-        request = self.dialog.request(method, headers=headers, body=body, content_type=content_type)
-        self.peer.driver.request(request, self._way(), partial(self._on_answer, method))
+        dialog = self.dialog or next(iter(self._early.values()))
+        request = dialog.request(method, headers=headers, body=body, content_type=content_type)
+        self.peer.driver.request(request, self._way(dialog), partial(self._on_answer, method))
 
     def bye(self, headers: Pairs = ()) -> None:
         """Hang up. Who answered the call waits for the ACK first (RFC 3261 §15)."""
@@ -382,6 +429,10 @@ class PeerCall:
                 self._on_cancel(event)
             case sip.Acknowledged():
                 self._on_ack(event)
+            case sip.PrackMissing():
+                self._unconfirmed = ""
+                self.refuse(500)
+                self._hear("no PRACK")
             case sip.AckMissing():
                 self.unacknowledged.discard(event.txn)
                 self._hear("no ACK")
@@ -401,11 +452,15 @@ class PeerCall:
         session = session_of(response)
         if response.status < 200:
             tag = response.to_tag
+            if not self._is_next(response):
+                return
             if tag and self._offer is not None and session is not None:
                 self._early_answers.setdefault(tag, session)
             if tag and tag not in self._early:
                 self._early[tag] = Dialog.as_uac(self.invite, response)
                 self.peer.driver.register(self._early[tag].id, self._on_event)
+            if tag and "rseq" in response.headers:
+                self._confirm_provisional(self._early[tag], response)
         elif response.status < 300:
             self._on_success(response, session)
             if self.state == "ended":
@@ -416,12 +471,21 @@ class PeerCall:
         self._hear(str(response.status), response, session)
 
     def _on_success(self, response: Response, session: Session | None) -> None:
-        dialog = Dialog.as_uac(self.invite, response)
+        dialog = self._early.get(response.to_tag or "")
+        if dialog is not None:
+            dialog.confirm(response)
+        else:
+            dialog = Dialog.as_uac(self.invite, response)
         first = not self.status
         if first:
             self.offering, self.status = "", response.status
             self._confirm(dialog)
-        ack = dialog.ack(self.invite.cseq[0])
+        answer = None
+        if first and self._offer is None and session is not None:  # it makes the offer; the ACK answers
+            answer = self.terminal.answer(session)
+            self.terminal.agree(answer, session)
+        body, kind = (write(answer), SDP) if answer else (b"", None)
+        ack = dialog.ack(self.invite.cseq[0], body=body, content_type=kind)
         if self.acks:
             self.peer.driver.acknowledge(self._txn, ack, self._way(dialog))
         if not first or self.cancelled:  # a second branch, or it crossed our CANCEL (RFC 3261 §13.2.2.4, §9.1)
@@ -433,6 +497,37 @@ class PeerCall:
         session = self._early_answers.get(response.to_tag or "") or session
         if self._offer is not None and session is not None:
             self.terminal.agree(self._offer, session)
+        self._keep_refreshing(response, "uac")
+
+    def _is_next(self, response: Response) -> bool:
+        """RFC 3262 §4: of reliable responses, repetitions and those ahead of their turn are ignored."""
+        if "rseq" not in response.headers:
+            return True
+        number, before = int(response.headers.get("rseq") or 0), self._heard_rseq.get(response.to_tag or "")
+        if before is not None and number != before + 1:
+            return False
+        self._heard_rseq[response.to_tag or ""] = number
+        return True
+
+    def _confirm_provisional(self, dialog: Dialog, response: Response) -> None:
+        rack = f"{response.headers.get('rseq')} {self.invite.cseq[0]} INVITE"
+        request = dialog.request("PRACK", headers=[("RAck", rack)])
+        self.peer.driver.request(request, self._way(dialog), partial(self._on_answer, "PRACK"))
+
+    def _keep_refreshing(self, message: Message, role: str) -> None:
+        """Refresh the session at half its length, where that was agreed to be ours (RFC 4028 §10)."""
+        value, _, refresher = (message.headers.get("session-expires") or "").partition(";refresher=")
+        if self._refresh is not None:
+            self._refresh.cancel()
+        if value and refresher == role:
+            loop = asyncio.get_running_loop()
+            self._refresh = loop.call_later(int(value) / 2, self._do_refresh, int(value))
+
+    def _do_refresh(self, interval_s: int) -> None:
+        self._refresh = None
+        if self.state == "confirmed" and not self.vanished:
+            lines = [*self._headers(), ("Supported", "timer"), ("Session-Expires", f"{interval_s};refresher=uac")]
+            self.request("UPDATE", lines)
 
     def _on_offer_response(self, response: Response) -> None:
         self.offering = ""
@@ -465,13 +560,27 @@ class PeerCall:
 
     def _on_answer(self, method: str, event: sip.SipEvent) -> None:
         if isinstance(event, sip.ResponseArrived) and event.response.status >= 200:
-            self._hear(f"{event.response.status} {method}", event.response)
+            if method == "UPDATE":
+                self._on_updated(event.response)
+            if method != "PRACK":
+                self._hear(f"{event.response.status} {method}", event.response, session_of(event.response))
         elif isinstance(event, sip.RequestFailed):
+            self._updating = None if method == "UPDATE" else self._updating
             self._hear(f"failed {event.status} {method}")
+
+    def _on_updated(self, response: Response) -> None:
+        offer, self._updating = self._updating, None
+        answer = session_of(response)
+        if response.status < 300:
+            if offer is not None and answer is not None:
+                self.terminal.agree(offer, answer)
+            self._keep_refreshing(response, "uac")
+        elif response.status == 481:
+            self._end()
 
     def _on_request(self, event: sip.RequestArrived) -> None:
         request, driver = event.request, self.peer.driver
-        dialog = self.dialog or next(iter(self._early.values()))
+        dialog = self._dialog_of(request)
         try:
             dialog.receive(request)
         except PeerError as error:
@@ -488,6 +597,10 @@ class PeerCall:
                 driver.adopt(event.txn, self._on_event)
                 self._hear("INVITE", request, session_of(request))
                 self.on_reinvite(self)
+            case "UPDATE" if session_of(request) is not None:
+                self._on_update(event)
+            case "PRACK":
+                self._on_prack(event)
             case "BYE":
                 driver.respond(event.txn, request.respond(200))
                 if self.pending:
@@ -497,6 +610,38 @@ class PeerCall:
             case method:
                 driver.respond(event.txn, request.respond(200))
                 self._hear(method, request)
+
+    def _on_update(self, event: sip.RequestArrived) -> None:
+        """An offer in an UPDATE is answered at once (RFC 3311 §5.2)."""
+        request, driver = event.request, self.peer.driver
+        if self.pending:
+            driver.respond(event.txn, request.respond(500, headers=[("Retry-After", "1")]))
+        elif (self.offering and self.dialog) or self._updating or self._offered_in_2xx:
+            driver.respond(event.txn, request.respond(491))
+        else:
+            offer = session_of(request)
+            assert offer is not None
+            answer = self.terminal.answer(offer)
+            self.terminal.agree(answer, offer)
+            driver.respond(
+                event.txn, request.respond(200, headers=self._headers(), body=write(answer), content_type=SDP)
+            )
+        self._hear("UPDATE", request, session_of(request))
+
+    def _on_prack(self, event: sip.RequestArrived) -> None:
+        driver, status = self.peer.driver, 200 if self._unconfirmed else 481
+        driver.respond(event.txn, event.request.respond(status))
+        self._hear("PRACK", event.request, session_of(event.request))
+        self._unconfirmed = ""
+        driver.confirm_provisional(self._txn)
+        while self._held and not self._unconfirmed:
+            self._held.popleft()()
+
+    def _dialog_of(self, request: Request) -> Dialog:
+        early = (dialog for dialog in self._early.values() if dialog.local_tag == request.to_tag)
+        return self.dialog or next(
+            (d for d in early if d.remote_tag == request.from_tag), next(iter(self._early.values()))
+        )
 
     def _on_cancel(self, event: sip.Cancelled) -> None:
         if event.txn == self._txn and self.state == "early":
@@ -557,6 +702,8 @@ class PeerCall:
 
     def _end(self) -> None:
         self.state = "ended"
+        if self._refresh is not None:
+            self._refresh.cancel()
         self._forget_early()
         if self.dialog is not None:
             self.peer.driver.unregister(self.dialog.id)
@@ -571,7 +718,7 @@ class PeerCall:
         return self.peer.driver.locate("net", dialog.next_hop) or self.peer.gateway
 
     def _headers(self) -> list[tuple[str, str]]:
-        allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
         return [("Contact", f"<sip:{self.peer.name}@{self.peer.address}>"), ("Allow", allow)]
 
     def __str__(self) -> str:

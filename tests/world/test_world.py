@@ -75,3 +75,68 @@ class TestWhatItFinds:
             with pytest.raises(AssertionError, match=r"waits for 200, and 486 came(.|\n)*486 INVITE"):
                 call.expect("200")
             world.settle()
+
+
+class TestWhatPeersCan:
+    def test_reliable_provisionals_on_both_sides(self) -> None:
+        with World() as world:
+            call = world.sbc.invite(reliable="supported")
+            inside = world.pbx.take()
+            inside.ring(183, media=True, reliable=True)
+            inside.ring(180, reliable=True)
+            inside.answer()
+            inside.expect("PRACK")
+            inside.expect("PRACK")
+            call.expect("183")
+            call.expect("180")
+            answered = call.expect("200")
+            assert answered.session is None
+            inside.expect("ACK")
+            assert world.voice_faults(call) == []
+            call.bye()
+            inside.expect("BYE")
+            world.settle()
+
+    def test_update_holds_the_call(self) -> None:
+        with World() as world:
+            call = world.sbc.invite()
+            inside = world.pbx.take()
+            inside.answer()
+            call.expect("200")
+            inside.expect("ACK")
+            world.run(1)
+            call.update(audio="sendonly")
+            held = inside.expect("INVITE").session
+            assert held is not None and held.direction_of(0) == "sendonly"
+            call.expect("200 UPDATE")
+            assert world.voice_faults(call) == []
+            call.bye()
+            inside.expect("BYE")
+            world.settle()
+
+    def test_an_invite_without_an_offer(self) -> None:
+        with World() as world:
+            call = world.sbc.invite(offer=b"")
+            inside = world.pbx.take()
+            inside.answer()
+            offer = call.expect("200").session
+            assert offer is not None
+            inside.expect("ACK")
+            world.run(1)
+            assert world.voice_faults(call) == []
+            call.bye()
+            inside.expect("BYE")
+            world.settle()
+
+    def test_a_session_is_refreshed_by_whose_duty_it_is(self) -> None:
+        with World() as world:
+            call = world.sbc.invite(timer_s=90)
+            inside = world.pbx.take()
+            inside.answer()
+            call.expect("200")
+            inside.expect("ACK")
+            for _ in range(3):
+                call.expect("200 UPDATE", 50)
+            call.bye()
+            inside.expect("BYE")
+            world.settle()
