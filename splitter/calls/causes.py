@@ -7,6 +7,9 @@ _TOLD_AS_IS = frozenset({404, 410, 480, 484, 486, 600, 603, 604, 607, 608})
 # These say that this centre, or the way to it, is out of order.
 _OUT_OF_ORDER = frozenset({408, 430})
 
+# What a side that refuses a re-INVITE may mean by it: it does not want this change, or not now.
+_ABOUT_THE_OFFER = frozenset({415, 480, 486, 488, 491})
+
 BUSY = frozenset({486, 600})
 
 
@@ -27,6 +30,19 @@ def status_for_caller(status: int) -> int:
     goes for what only concerns the two of us (401, 407, 481, 488 …): all of that is 480 for the caller.
     """
     return status if status in _TOLD_AS_IS else 480
+
+
+def status_for_asker(status: int) -> int:
+    """The status for who offered a change that the other side refused with `status`.
+
+    What says that a peer is gone or broken (408, 481, 5xx …) never crosses: it would end the asker's leg as well. That
+    is 500, which with Retry-After leaves the session as it was.
+    """
+    if status in _ABOUT_THE_OFFER:
+        return status
+    if status == 606:
+        return 488
+    return 603 if status >= 600 else 500
 
 
 def outcome(status: int) -> str:

@@ -68,7 +68,9 @@ class Video:
     # ---- the room ----
 
     def prepare(self, network: str) -> None:
-        """Open the room and the caller's ports beside the setting up of the voice."""
+        """Open the room and the caller's ports beside what the voice is doing."""
+        if self._preparing is not None and not self._preparing.done():
+            return
         self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
 
     async def ready(self) -> bool:

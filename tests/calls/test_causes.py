@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.causes import outcome, status_for_caller, tries_next_route
+from splitter.calls.causes import outcome, status_for_asker, status_for_caller, tries_next_route
 
 
 class TestNextRoute:
@@ -27,6 +27,19 @@ class TestStatusForCaller:
     @pytest.mark.parametrize("status", [404, 480, 484, 486, 600, 603])
     def test_what_concerns_the_caller_is_passed_on(self, status: int) -> None:
         assert status_for_caller(status) == status
+
+
+class TestStatusForAsker:
+    @pytest.mark.parametrize("status", range(300, 700))
+    def test_never_ends_the_askers_leg(self, status: int) -> None:
+        assert status_for_asker(status) not in (401, 404, 405, 407, 408, 410, 481, 482, 483, 487, 503)
+        assert status_for_asker(status) >= 400
+
+    @pytest.mark.parametrize(
+        ("status", "told"), [(488, 488), (491, 491), (603, 603), (606, 488), (302, 500), (408, 500)]
+    )
+    def test_a_refusal_stays_one(self, status: int, told: int) -> None:
+        assert status_for_asker(status) == told
 
 
 class TestOutcome:

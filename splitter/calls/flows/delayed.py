@@ -2,7 +2,7 @@
 
 a caller without an offer   the centre is called without one as well; its offer and our video go to the caller in our
                             200, and the caller's ACK answers both
-a centre that must offer    `delayed_offer` of its trunk: the caller's offer waits here, and answers the centre in our ACK
+a centre that must offer    `delayed_offer` of its trunk: the caller's offer waits here, and answers it in our ACK
 """
 
 from __future__ import annotations

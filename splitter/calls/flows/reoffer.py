@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
+from splitter.calls.causes import status_for_asker
 from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
 from splitter.calls.flows.seats import leave, video_index
 from splitter.calls.leg import Leg
@@ -29,7 +30,7 @@ from splitter.sdp.merge import (
     with_audio_at,
 )
 from splitter.sdp.model import Media, Session
-from splitter.sdp.offer_answer import check_answer, check_peer_answer, check_reoffer
+from splitter.sdp.offer_answer import answer_direction, check_answer, check_peer_answer, check_reoffer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 
@@ -68,7 +69,12 @@ class Reoffers:
         self._consult: _Consult | None = None
         self._owed: list[Leg] = []
         self._refused: Counter[str] = Counter()  # how often in a row each leg refused an offer of our own
-        self._wishes: dict[str, str] = {}  # by leg: the direction that its side wants, not what it was left with
+        self._wishes: dict[
+            str, str
+        ] = {}  # by leg: the direction that its side wants for its voice, not what it was left with
+        for leg, index in self._voices():
+            assert leg.remote is not None
+            self._wishes[leg.name] = leg.remote.flow_of(index)
 
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with our present ports."""
@@ -217,7 +223,7 @@ class Reoffers:
             session = self._standing(leg)
             session = with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
         elif leg is call.caller and call.centre is not None and call.centre.remote is not None:
-            session = self._offer_to_caller(call.centre.remote, self._wish_of(call.centre))
+            session = self._offer_to_caller(call.centre.remote, self._wishes[call.centre.name])
             session = self._with_video(leg, session, call.plan.video)
         else:
             session = self._with_video(leg, self._standing(leg), video_index(leg.local))
@@ -239,19 +245,10 @@ class Reoffers:
         if leg.name in call.seats or call.centre is None or call.plan is None:
             return session
         index = audio_line(session) if leg is call.centre else call.plan.audio
-        wish = self._wish_of(call.caller if leg is call.centre else call.centre)
+        other = call.caller if leg is call.centre else call.centre
         lines = list(session.media)
-        lines[index] = lines[index].with_direction(wish)
+        lines[index] = lines[index].with_direction(self._wishes[other.name])
         return replace(session, media=tuple(lines))
-
-    def _wish_of(self, leg: Leg) -> str:
-        """The direction that a side wants for its voice: as it last said in an offer, or freely in an answer."""
-        call = self._call
-        if leg.name not in self._wishes:
-            assert leg.remote is not None and call.plan is not None
-            index = call.plan.audio if leg is call.caller else audio_line(leg.remote)
-            self._wishes[leg.name] = leg.remote.flow_of(index)
-        return self._wishes[leg.name]
 
     def _offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
@@ -385,11 +382,11 @@ class Reoffers:
         if leg.name in call.seats:
             await self._settle(leg, session)
             return
-        before = self._wish_of(leg)
-        await self._settle(leg, session)
         index = call.plan.audio if leg is call.caller and call.plan else audio_line(session)
-        self._wishes[leg.name] = wish = session.flow_of(index)
-        if wish != before:
+        expected = answer_direction(leg.local.direction_of(index), self._wishes[leg.name])
+        await self._settle(leg, session)
+        if (wish := session.flow_of(index)) != expected:
+            self._wishes[leg.name] = wish
             call.note(f"its answer wants another direction: {wish}", leg.name)
             self.owe(call.centre if leg is call.caller else call.caller)
 
@@ -398,12 +395,8 @@ class Reoffers:
         if consult.offered is None:
             return
         offered, consult.offered = consult.offered, None
-        if status in (401, 403, 405, 407, 408, 481, 482, 483, 487, 500) or status > 500:
-            headers = [("Retry-After", "3")] if status != 603 else []
-            status = 603 if status == 603 else 500
-            offered.leg.decline(offered.txn, status, reason, headers)
-        else:
-            offered.leg.decline(offered.txn, status, reason)
+        told = status_for_asker(status)
+        offered.leg.decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
 
     # ---- carrying it out ----
 
@@ -444,7 +437,8 @@ class Reoffers:
             return None
         video = self._call.video
         if "caller" not in video.members:
-            await video.add("caller", self._call.caller.flow.network)
+            video.prepare(self._call.caller.flow.network)
+            await video.ready()  # patient for a moment only: an offer of the voice may depend on this
         return video.answer("caller", offer, chosen.video, chosen.video_format)
 
     def _finish(self, leg: Leg) -> _Consult | None:
@@ -455,6 +449,12 @@ class Reoffers:
         self._consult = None
         self._call.stop_timer(_CONSULT)
         return consult
+
+    def _voices(self) -> list[tuple[Leg, int]]:
+        """The caller and the centre, each with the index of the audio in what it said."""
+        call = self._call
+        assert call.plan is not None and call.centre is not None and call.centre.remote is not None
+        return [(call.caller, call.plan.audio), (call.centre, audio_line(call.centre.remote))]
 
     def _legs(self) -> list[Leg]:
         call = self._call
