@@ -11,6 +11,8 @@ import structlog
 
 from splitter import __version__
 from splitter.calls.call import Services
+from splitter.calls.reception import Reception
+from splitter.calls.registration import Registrations
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.view import CallView
@@ -56,6 +58,9 @@ class Gateway:
             self._recorder,
             source_ok=self._calls.source_ok,
         )
+        trunks, name = tuple(settings.trunks.values()), settings.calls.name
+        self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids)
+        self._registrations = Registrations(trunks, self._driver, self._clock, ids, name)
         self._calls.attach(
             Services(
                 driver=self._driver,
@@ -66,9 +71,10 @@ class Gateway:
                 routing=Routing(settings.trunks, settings.routes),
                 settings=settings.calls,
                 changed=self._save,
-            )
+            ),
+            self._reception,
         )
-        ports = Ports(self._calls, self._store, self._recorder, self.status)
+        ports = Ports(self._calls, self._store, self._recorder, self.status, self._reception.seats)
         self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
 
     async def start(self) -> None:
@@ -82,6 +88,7 @@ class Gateway:
             await self._engine.start()
             await self._server.start()
             await self._driver.start()
+            self._registrations.start()
         except BaseException:
             await self.stop()
             raise
@@ -98,6 +105,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""
+        await self._registrations.stop()
+        self._reception.stop()
         await self._driver.stop()
         await self._server.stop()
         await self._engine.stop()

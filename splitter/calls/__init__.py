@@ -14,6 +14,8 @@ Layout:
     negotiation             pure: what was offered and answered on the caller's and the centre's side
     audio, video            the call's relay and its room, as the flow sees them
     routing, identity, causes   pure: where to, as whom, and what a refusal means
+    accounts, reception, registrar   who may log in, who did, and where seats are registered
+    registration            our own registration at a centre
     call, registry          the actor; all calls, admission, and the way in for out-of-dialog requests
     flows/                  split (the main flow), join (a seat)
 """

@@ -13,6 +13,7 @@ from splitter.calls.causes import outcome
 from splitter.calls.events import SeatArrived
 from splitter.calls.flows.split import split
 from splitter.calls.messages import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
+from splitter.calls.reception import Reception
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
@@ -37,14 +38,16 @@ class Calls:
 
     def __init__(self) -> None:
         self._services: Services | None = None
+        self._reception: Reception | None = None
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._short_codes: set[str] = set()
         self._draining = False
 
-    def attach(self, services: Services) -> None:
-        """Hand in what calls need; before the driver is started."""
+    def attach(self, services: Services, reception: Reception | None = None) -> None:
+        """Hand in what calls need; before the driver is started. Without a reception, every seat is let in."""
         self._services = services
+        self._reception = reception
 
     @property
     def services(self) -> Services:
@@ -69,6 +72,8 @@ class Calls:
                     self._on_invite(trunk, event)
                 case "OPTIONS":
                     self._on_options(event)
+                case "REGISTER" if trunk.role is Role.SEAT and self._reception is not None:
+                    self._refuse(event, 200, "", self._reception.register(trunk, event))
                 case method if method in _IN_DIALOG:
                     raise PeerError(f"{method} outside a dialog", 481)
                 case method if method in _KNOWN_METHODS:
@@ -76,7 +81,8 @@ class Calls:
                 case method:
                     raise Refusal(501, f"unknown method {method[:20]}", [("Allow", ALLOW)])
         except PeerError as error:
-            log.info("request refused", source=str(event.flow), status=error.status, reason=error.reason)
+            if error.status != 401:  # the ordinary beginning of a login; the reception tells of those that fail
+                log.info("request refused", source=str(event.flow), status=error.status, reason=error.reason)
             self._refuse(event, error.status, error.reason, getattr(error, "headers", ()))
 
     # ---- for the API ----
@@ -125,6 +131,8 @@ class Calls:
 
     def _on_invite(self, trunk: Trunk, event: RequestArrived) -> None:
         if trunk.role is Role.SEAT:
+            if self._reception is not None:
+                self._reception.admit(trunk, event)
             self._on_seat(trunk, event)
         elif trunk.role is Role.ACCESS:
             self._on_caller(trunk, event)

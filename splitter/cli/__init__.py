@@ -6,6 +6,7 @@ Layout, one file per group:
     calls.py   calls, call, hangup
     trace.py   trace
     status.py  status
+    seats.py   seats
     demo.py    demo: the gateway with simulated neighbours
     door.py    talks to the running gateway over its control socket
     text.py    tables, times and exit codes
@@ -29,6 +30,7 @@ COMMANDS = {
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),
     "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
+    "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

@@ -105,21 +105,6 @@ REGISTRATION_FAILURES = Counter(
     ["trunk"],
     registry=REGISTRY,
 )
-AUTHENTICATIONS = Counter(
-    "splitter_authentications_total",
-    "Requests of seats on trunks that ask for authentication, by outcome: granted; missing, stale (they are challenged "
-    "and come again); wrong-password, unknown-user, replayed, other-name, malformed (failed logins).",
-    ["outcome"],
-    registry=REGISTRY,
-)
-SEATS_REGISTERED = Gauge("splitter_seats_registered", "SIP seats that are registered now.", registry=REGISTRY)
-REGISTERED = Gauge("splitter_registered", "1 while we are registered at this trunk.", ["trunk"], registry=REGISTRY)
-REGISTRATION_FAILURES = Counter(
-    "splitter_registration_failures_total",
-    "Attempts to register at this trunk that failed.",
-    ["trunk"],
-    registry=REGISTRY,
-)
 TCP_CONNECTIONS = Gauge(
     "splitter_tcp_connections", "SIP connections over TCP, TLS and WebSocket open now.", ["network"], registry=REGISTRY
 )

@@ -5,6 +5,7 @@
     GET    /v1/calls/{ref}        one call
     DELETE /v1/calls/{ref}        hang up; 202
     GET    /v1/calls/{ref}/trace  an event per line (NDJSON); raw=1: with the bytes (base64); follow=1: until the end
+    GET    /v1/seats              SIP seats that are registered
     GET    /v1/search             number=: calls from or to it, live and ended, the newest first; limit=
 
 {ref} is a call id, its beginning, or the short code. Live calls go before ended ones.
@@ -46,6 +47,7 @@ def build(ports: Ports) -> web.Application:
     app.router.add_delete("/v1/calls/{ref}", api.hangup)
     app.router.add_get("/v1/calls/{ref}/trace", api.trace)
     app.router.add_get("/v1/search", api.search)
+    app.router.add_get("/v1/seats", api.seats)
     return app
 
 
@@ -64,9 +66,14 @@ class _Api:
         self._archive = ports.archive
         self._live = ports.live
         self._status = ports.status
+        self._seats = ports.seats
 
     async def status(self, request: web.Request) -> web.Response:
         return json_response(self._status())
+
+    async def seats(self, request: web.Request) -> web.Response:
+        views = sorted(self._seats(), key=lambda seat: (seat.trunk, seat.user, seat.registered_at))
+        return json_response({"seats": views})
 
     async def calls(self, request: web.Request) -> web.Response:
         if not _flag(request, "ended"):

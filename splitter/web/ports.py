@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from splitter.calls.reception import SeatView
 from splitter.calls.view import CallView
 from splitter.telemetry.trace import Subscription, TraceEvent
 
@@ -83,3 +84,4 @@ class Ports:
     archive: Archive
     live: Live
     status: Callable[[], GatewayStatus]
+    seats: Callable[[], list[SeatView]] = list

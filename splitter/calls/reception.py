@@ -1,0 +1,222 @@
+"""Where SIP seats come in: who they are (Digest) and where they can be reached (REGISTER). Sets one timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from splitter.calls.accounts import Account, RegistrarSettings
+from splitter.calls.messages import Refusal
+from splitter.calls.registrar import Binding, Registrar
+from splitter.calls.settings import Role, Trunk
+from splitter.core.clock import Clock
+from splitter.core.errors import PeerError
+from splitter.core.ids import IdSource
+from splitter.core.net import Flow
+from splitter.sip.authenticator import Authenticator, Verdict
+from splitter.sip.events import RequestArrived
+from splitter.sip.message import Request
+from splitter.sip.nonce import Nonces
+from splitter.sip.uri import user_of
+from splitter.telemetry import metrics
+from splitter.transport.quiet import Quiet
+
+log = structlog.get_logger(__name__)
+
+ABUSE = "authentication"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """One way to a seat, as operators see it. Times are seconds since the Unix epoch.
+
+    `user` is what it registered as, `extension` that of its account; `peer` is where its requests come from, `contact`
+    where it says it is.
+    """
+
+    trunk: str
+    user: str
+    extension: str
+    peer: str
+    contact: str
+    registered_at: float
+    expires_at: float
+    user_agent: str
+    instance: str
+
+
+class Reception:
+    """Authentication and registration of seats.
+
+    Args:
+        trunks: those of role seat are served.
+        accounts: who may come in on a trunk that asks for authentication.
+        settings: bounds of the registrar.
+        name: the realm of trunks that name none.
+        on_abuse: told of each failed login: the flow it came on, and a reason that `transport.bans` knows.
+    """
+
+    def __init__(
+        self,
+        trunks: Iterable[Trunk],
+        accounts: Iterable[Account],
+        settings: RegistrarSettings,
+        name: str,
+        clock: Clock,
+        ids: IdSource,
+        on_abuse: Callable[[Flow, str], None] = lambda flow, reason: None,
+    ) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._on_abuse = on_abuse
+        self._accounts = {account.user: account for account in accounts}
+        self._registrar = Registrar(settings)
+        self._authenticators = self._authenticate(trunks, name)
+        self._quiet = Quiet()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    # ---- for requests ----
+
+    def admit(self, trunk: Trunk, event: RequestArrived) -> str:
+        """Let in a request outside any dialog, if it proves whose it is, where its trunk asks for that.
+
+        Returns: the user name; empty on a trunk that does not ask.
+        Raises:
+            Refusal: 401 with challenges.
+            PeerError: 400 for credentials that cannot be read; 403 for who claims to be somebody else.
+        """
+        authenticator = self._authenticators.get(trunk.name)
+        if authenticator is None:
+            return ""
+        request, flow, now = event.request, event.flow, self._clock.now()
+        try:
+            judgement = authenticator.judge(request, flow.remote.host, now)
+        except PeerError as error:
+            self._failed("malformed", request, flow, error.reason)
+            raise
+        verdict = judgement.verdict
+        if verdict.hostile:
+            self._failed(verdict, request, flow, judgement.username)
+        else:
+            metrics.AUTHENTICATIONS.labels(verdict).inc()
+        if verdict is not Verdict.GRANTED:
+            salt = self._ids.number(2**64)
+            lines = authenticator.challenges(flow.remote.host, salt, now, stale=verdict.stale)
+            raise Refusal(401, "", lines)
+        self._check_name(self._accounts[judgement.username], request, flow)
+        return judgement.username
+
+    def register(self, trunk: Trunk, event: RequestArrived) -> tuple[tuple[str, str], ...]:
+        """Carry out a REGISTER.
+
+        Returns: the headers of its 200.
+        Raises:
+            PeerError: it is refused; a Refusal has headers for the response.
+        """
+        if trunk.role is not Role.SEAT:
+            raise PeerError(f"trunk {trunk.name} is no place to register at", 403)
+        self.admit(trunk, event)
+        done = self._registrar.register(trunk.name, event.request, event.flow, self._clock.now())
+        for binding in done.gained:
+            log.info("seat registered", **_shown(binding))
+        for binding in done.lost:
+            log.info("seat unregistered", **_shown(binding))
+        self._settle()
+        return done.headers
+
+    # ---- for who calls seats, and for operators ----
+
+    def bindings(self, trunk: str, user: str) -> list[Binding]:
+        """The ways to a seat, the latest refreshed first."""
+        return self._registrar.bindings(trunk, user, self._clock.now())
+
+    def seats(self) -> list[SeatView]:
+        """Who is registered."""
+        now, wall = self._clock.now(), self._clock.wall()
+        return [
+            SeatView(
+                trunk=binding.trunk,
+                user=binding.user,
+                extension=self._extension(binding.user),
+                peer=str(binding.flow),
+                contact=binding.contact,
+                registered_at=wall - (now - binding.since),
+                expires_at=wall + (binding.expires_at - now),
+                user_agent=binding.user_agent,
+                instance=binding.instance,
+            )
+            for binding in self._registrar.all(now)
+        ]
+
+    def stop(self) -> None:
+        """Set no more timers."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---- inside ----
+
+    def _authenticate(self, trunks: Iterable[Trunk], name: str) -> dict[str, Authenticator]:
+        """An authenticator for each trunk that asks."""
+        nonces = Nonces(self._ids.number(2**256).to_bytes(32, "big"))
+        found = {}
+        for trunk in trunks:
+            if trunk.role is Role.SEAT and trunk.authenticate:
+                realm = trunk.realm or name
+                secrets = {user: _secrets(account, realm, trunk) for user, account in self._accounts.items()}
+                decoy = f"{self._ids.number(2**256):064x}"
+                found[trunk.name] = Authenticator(realm, secrets, trunk.algorithms, nonces, decoy)
+        return found
+
+    def _check_name(self, account: Account, request: Request, flow: Flow) -> None:
+        """A user registers (§10.3 step 4) and calls as itself only: a desk's records must not lie."""
+        claimed = user_of((request.to if request.method == "REGISTER" else request.from_).uri)
+        if claimed not in account.names:
+            self._failed("other-name", request, flow, account.user)
+            raise PeerError(f"{account.user} may not come as {claimed[:40]}", 403)
+
+    def _failed(self, reason: str, request: Request, flow: Flow, detail: str) -> None:
+        metrics.AUTHENTICATIONS.labels(reason).inc()
+        self._on_abuse(flow, ABUSE)
+        if (held := self._quiet.permit(f"{reason} {flow.remote.host}", self._clock.now())) is not None:
+            log.warning(
+                "login failed",
+                source=str(flow),
+                method=request.method,
+                reason=reason,
+                detail=detail[:80],
+                similar=held,
+            )
+
+    def _extension(self, user: str) -> str:
+        account = self._accounts.get(user) or next((a for a in self._accounts.values() if user in a.names), None)
+        return account.extension if account else ""
+
+    def _settle(self) -> None:
+        """Count, and keep the one timer at the next expiry."""
+        metrics.SEATS_REGISTERED.set(len(self._registrar))
+        at = self._registrar.next_expiry()
+        if at is None or (self._timer is not None and self._timer_at <= at):
+            return  # a timer that rings early just looks again
+        self.stop()
+        self._timer_at = at
+        delay_s = max(0.0, at - self._clock.now())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        for binding in self._registrar.expire(self._clock.now()):
+            log.info("seat expired", **_shown(binding))
+        self._settle()
+
+
+def _secrets(account: Account, realm: str, trunk: Trunk) -> Mapping[str, str]:
+    return {algorithm: account.secret(algorithm, realm) for algorithm in trunk.algorithms}
+
+
+def _shown(binding: Binding) -> dict[str, str]:
+    return {"trunk": binding.trunk, "user": binding.user, "contact": binding.contact, "flow": str(binding.flow)}

@@ -1,0 +1,360 @@
+"""Our own registration at a centre that wants one (RFC 3261 §10.2): kept for as long as we run. One task per trunk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from splitter.calls.settings import Trunk
+from splitter.core.clock import Clock
+from splitter.core.errors import LocalError, PeerError
+from splitter.core.ids import IdSource
+from splitter.core.net import Address, Flow
+from splitter.sip import events as sip
+from splitter.sip.authorizer import Authorizer
+from splitter.sip.digest import Credentials
+from splitter.sip.grammar import integer, write_host
+from splitter.sip.headers import Headers
+from splitter.sip.message import Request, Response
+from splitter.sip.uri import parse_uri
+from splitter.telemetry import metrics
+from splitter.transport.driver import Driver
+from splitter.transport.targets import AUTO
+
+log = structlog.get_logger(__name__)
+
+RETRY_FIRST_S = 5.0
+RETRY_MOST_S = 300.0
+REFRESH_MARGIN_S = 60.0
+"""A refresh that nobody answers takes 32 s to fail (timer F); there must be time for one more."""
+UNREGISTER_LIMIT_S = 2.0
+_EXPIRES_MOST_S = 7 * 86_400
+# Asking again soon cannot help, and looks like guessing passwords.
+_HOPELESS = frozenset((401, 403, 404, 405, 407, 501, 604))
+
+Way = Callable[[Trunk], Awaitable[Flow]]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationView:
+    """A registration as operators see it. Times are seconds since the Unix epoch; None where there is none.
+
+    `state`: "registering" (for the first time), "registered", "failed" or "stopped". `reason`: the last failure in
+    plain words; beside "registered": a refresh failed, and is tried again before the registration ends.
+    """
+
+    trunk: str
+    state: str
+    reason: str
+    since: float
+    expires_at: float | None
+    next_at: float | None
+
+
+class Failure(Exception):
+    """An attempt did not succeed.
+
+    Attributes:
+        status: of the response, or what stands for silence.
+        retry_after_s: what the registrar asked for; 0 for nothing.
+    """
+
+    def __init__(self, status: int, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+def credentials_of(trunk: Trunk) -> Credentials | None:
+    """What we answer this trunk's challenges with; None where it has no user name."""
+    return Credentials(trunk.username, trunk.password, trunk.realm) if trunk.username else None
+
+
+class Registration:
+    """One trunk's registration.
+
+    Args:
+        trunk: with `register`, `username` and an address.
+        server: the user part of our Contact.
+        way: finds the flow to the trunk; by default from its address.
+    """
+
+    def __init__(
+        self, trunk: Trunk, driver: Driver, clock: Clock, ids: IdSource, server: str, way: Way | None = None
+    ) -> None:
+        self.trunk = trunk
+        self._driver = driver
+        self._clock = clock
+        self._ids = ids
+        self._server = server
+        self._way = way or self._own_way
+        credentials = credentials_of(trunk)
+        assert credentials is not None, "the configuration is checked for this"
+        self._authorizer = Authorizer(credentials, ids.tag)
+        self._call_id = ids.sip_call_id(server)
+        self._tag = ids.tag()
+        self._cseq = 0
+        self._wanted_s = trunk.register_expires_s
+        self._state, self._reason, self._since = "registering", "", clock.wall()
+        self._ends_at: float | None = None  # of the registration in force; monotonic
+        self._next_at: float | None = None
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, and keep at it."""
+        self._task = asyncio.create_task(self._run(), name=f"registration {self.trunk.name}")
+
+    async def stop(self, limit_s: float = UNREGISTER_LIMIT_S) -> None:
+        """Take it back, as far as the registrar answers in time."""
+        if self._task is None:
+            return
+        self._stopping.set()
+        done, _ = await asyncio.wait({self._task}, timeout=limit_s)
+        if not done:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._enter("stopped", "")
+
+    def status(self) -> RegistrationView:
+        """How it stands."""
+        epoch = self._clock.wall() - self._clock.now()
+        return RegistrationView(
+            trunk=self.trunk.name,
+            state=self._state,
+            reason=self._reason,
+            since=self._since,
+            expires_at=None if self._ends_at is None else epoch + self._ends_at,
+            next_at=None if self._next_at is None else epoch + self._next_at,
+        )
+
+    # ---- the task ----
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                delay_s = self._registered(await self._register(self._wanted_s))
+                failures = 0
+            except Failure as failure:
+                failures += 1
+                delay_s = self._failed(failure, failures)
+            except Exception:
+                log.exception("registration failed", trunk=self.trunk.name)
+                failures += 1
+                delay_s = self._failed(Failure(500, "a fault in the gateway; see the log"), failures)
+            await self._rest(delay_s)
+        if self._in_force():
+            with suppress(Failure):
+                await self._register(0)
+            self._ends_at = None
+
+    async def _rest(self, delay_s: float) -> None:
+        """Wait for the next attempt; a registration that ends meanwhile is told of then, not later."""
+        now = self._clock.now()
+        self._next_at = now + delay_s
+        if self._reason and self._ends_at is not None and self._ends_at < self._next_at:
+            if await self._pause(self._ends_at - now):
+                return
+            self._ends_at = None
+            self._enter("failed", self._reason)
+        await self._pause(self._next_at - self._clock.now())
+        self._next_at = None
+
+    async def _pause(self, delay_s: float) -> bool:
+        """True if it was stopped meanwhile."""
+        try:
+            await asyncio.wait_for(self._stopping.wait(), max(0.0, delay_s))
+        except TimeoutError:
+            return False
+        return True
+
+    def _registered(self, granted_s: int) -> float:
+        """It took us; the time until the refresh."""
+        if granted_s <= 0:
+            raise Failure(200, "it registered us for no time at all")
+        self._ends_at = self._clock.now() + granted_s
+        self._enter("registered", "")
+        return max(granted_s / 2, granted_s - REFRESH_MARGIN_S)
+
+    def _failed(self, failure: Failure, failures: int) -> float:
+        """The time until the next attempt: longer each time, and never the same for all (RFC 5626 §4.5)."""
+        metrics.REGISTRATION_FAILURES.labels(self.trunk.name).inc()
+        in_force = self._in_force()
+        if not in_force:
+            self._ends_at = None
+        self._enter("registered" if in_force else "failed", str(failure))
+        if failure.retry_after_s:
+            return min(failure.retry_after_s, 3600.0)
+        most_s = min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 20))
+        if failure.status in _HOPELESS:
+            most_s = RETRY_MOST_S
+        return most_s * (0.5 + self._ids.number(1000) / 2000)
+
+    # ---- one attempt ----
+
+    async def _register(self, expires_s: int) -> int:
+        """REGISTER until it is accepted or refused for good.
+
+        Returns: for how many seconds we are registered.
+        Raises:
+            Failure: with the reason.
+        """
+        try:
+            flow = await self._way(self.trunk)
+        except (PeerError, LocalError) as error:
+            raise Failure(503, str(error)) from error
+        bare = self._request(expires_s, flow)
+        request = self._authorizer.prepared(bare)
+        raised = False
+        while True:
+            response = await self._ask(request, flow)
+            if response.status < 300:
+                return self._granted_s(response, self._contact(flow))
+            if response.status in (401, 407):
+                # What was sent unasked may be of an old nonce: that refusal says nothing about the password.
+                request = self._answer(bare if request.cseq == bare.cseq else request, response)
+                self._cseq = request.cseq[0]
+            elif response.status == 423 and not raised and (longer_s := _min_expires(response)) > expires_s > 0:
+                self._wanted_s, raised = longer_s, True
+                expires_s = longer_s
+                bare = self._request(expires_s, flow)
+                request = self._authorizer.prepared(bare)
+            else:
+                raise Failure(response.status, response.reason, _retry_after_s(response))
+
+    def _answer(self, request: Request, response: Response) -> Request:
+        try:
+            return self._authorizer.answer(request, response)
+        except PeerError as error:
+            raise Failure(response.status, error.reason) from error
+
+    async def _ask(self, request: Request, flow: Flow) -> Response:
+        """Send it; its final response."""
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def listen(event: sip.SipEvent) -> None:
+            if answered.done():
+                return
+            match event:
+                case sip.ResponseArrived(response=response) if response.status >= 200:
+                    answered.set_result(response)
+                case sip.RequestFailed(status=status, reason=reason):
+                    answered.set_exception(Failure(status, reason))
+
+        self._driver.request(request, flow, listen)
+        return await answered
+
+    def _request(self, expires_s: int, flow: Flow) -> Request:
+        """A REGISTER (§10.2): the same Call-ID for as long as we run, CSeq one more each time."""
+        self._cseq += 1
+        domain = self._domain()
+        address = f"<sip:{self.trunk.username}@{domain}>"
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"{address};tag={self._tag}"),
+                ("To", address),
+                ("Call-ID", self._call_id),
+                ("CSeq", f"{self._cseq} REGISTER"),
+                ("Contact", f"<{self._contact(flow)}>"),
+                ("Expires", str(expires_s)),
+                ("Supported", "path"),
+                ("User-Agent", self._server),
+            ]
+        )
+        return Request("REGISTER", f"sip:{domain}", headers)
+
+    def _contact(self, flow: Flow) -> str:
+        address = self._driver.contact(flow.network, flow.transport)
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"sip:{self.trunk.username}@{address}{transport}"
+
+    def _domain(self) -> str:
+        """The host part of our address of record."""
+        address = self.trunk.address
+        if self.trunk.domain or address is None:
+            return self.trunk.domain
+        if isinstance(address, Address):
+            return write_host(address.host, None if address.port == 5060 else address.port)
+        return str(address)
+
+    async def _own_way(self, trunk: Trunk) -> Flow:
+        assert trunk.address is not None
+        if isinstance(trunk.address, Address):
+            return self._driver.flow_to(trunk.network, trunk.transport, trunk.address)
+        transport = "udp" if trunk.transport == AUTO else trunk.transport
+        return await self._driver.resolve(trunk.network, f"sip:{trunk.address}", transport)
+
+    def _granted_s(self, response: Response, contact: str) -> int:
+        """For how long: what our Contact says in the response, else its Expires, else what we asked for (§10.2.4)."""
+        ours = parse_uri(contact)
+        with suppress(PeerError):  # others may be registered too, with Contacts that we cannot read
+            for other in response.contacts:
+                theirs = parse_uri(other.uri)
+                same = (theirs.user, theirs.host.lower(), theirs.port) == (ours.user, ours.host.lower(), ours.port)
+                if same and other.params.get("expires"):
+                    return _seconds(other.params["expires"], self._wanted_s)
+        return _seconds(response.headers.get("expires"), self._wanted_s)
+
+    # ---- what is known of it ----
+
+    def _in_force(self) -> bool:
+        return self._ends_at is not None and self._ends_at > self._clock.now()
+
+    def _enter(self, state: str, reason: str) -> None:
+        metrics.REGISTERED.labels(self.trunk.name).set(state == "registered")
+        if (state, reason) != (self._state, self._reason):
+            tell = log.warning if reason else log.info
+            tell("registration", trunk=self.trunk.name, state=state, reason=reason)
+        if state != self._state:
+            self._since = self._clock.wall()
+        self._state, self._reason = state, reason
+
+
+class Registrations:
+    """The registrations of all trunks that want one."""
+
+    def __init__(
+        self, trunks: Iterable[Trunk], driver: Driver, clock: Clock, ids: IdSource, server: str, way: Way | None = None
+    ) -> None:
+        self._parts = trunks, driver, clock, ids, server, way
+        self._all: dict[str, Registration] = {}
+
+    def start(self) -> None:
+        """Begin with all; the driver must be running."""
+        trunks, driver, clock, ids, server, way = self._parts
+        for trunk in trunks:
+            if trunk.register:
+                registration = self._all[trunk.name] = Registration(trunk, driver, clock, ids, server, way)
+                registration.start()
+
+    async def stop(self) -> None:
+        """Take all back, side by side."""
+        await asyncio.gather(*(registration.stop() for registration in self._all.values()))
+
+    def status(self) -> dict[str, RegistrationView]:
+        """By trunk."""
+        return {name: registration.status() for name, registration in self._all.items()}
+
+
+def _seconds(text: str | None, default: int) -> int:
+    try:
+        return min(integer((text or "").strip(), "expires"), _EXPIRES_MOST_S)
+    except PeerError:
+        return default
+
+
+def _min_expires(response: Response) -> int:
+    return _seconds(response.headers.get("min-expires"), 0)
+
+
+def _retry_after_s(response: Response) -> float:
+    """Retry-After may have a comment and parameters (§20.33)."""
+    digits = (response.headers.get("retry-after") or "").partition(";")[0].partition("(")[0]
+    return float(_seconds(digits, 0))

@@ -1,0 +1,55 @@
+"""splitter seats: which SIP seats are registered, and how they are reached."""
+
+from __future__ import annotations
+
+import time
+
+import click
+import msgspec
+
+from splitter.cli.door import Refused, open_door
+from splitter.cli.text import clock, fail, span, table
+
+
+class Seat(msgspec.Struct):
+    """One way to a seat; see splitter.calls.reception.SeatView."""
+
+    trunk: str
+    user: str
+    extension: str
+    peer: str
+    contact: str
+    registered_at: float
+    expires_at: float
+    user_agent: str
+    instance: str
+
+
+class SeatList(msgspec.Struct):
+    """The answer to /v1/seats."""
+
+    seats: list[Seat]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
+@click.pass_context
+def seats(ctx: click.Context, as_json: bool) -> None:
+    """List the SIP seats that are registered."""
+    try:
+        found = open_door(ctx).get(SeatList, "seats").seats
+    except Refused as error:
+        fail(str(error))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    elif not found:
+        click.echo("no seat is registered")
+    else:
+        titles = ("USER", "EXTENSION", "TRUNK", "FROM", "CONTACT", "SINCE", "FOR", "CLIENT")
+        click.echo(table(titles, [_row(seat) for seat in found]))
+
+
+def _row(seat: Seat) -> tuple[str, ...]:
+    left = span(seat.expires_at - time.time())
+    where = (seat.trunk, seat.peer, seat.contact)
+    return (seat.user, seat.extension or "-", *where, clock(seat.registered_at), left, seat.user_agent or "-")
