@@ -53,21 +53,24 @@ def main() -> None:
         play(desk, gateway, 20, 1000)
         idle = memory_kb(gateway)
         live = play(desk, gateway, CALLS, HELD_MS)
-        after = memory_kb(gateway)
+        again = play(desk, gateway, CALLS, HELD_MS)
     rows = []
     for name, index in (("signalling process", 0), ("media workers", 1)):
         per_call = (live[index] - idle[index]) / CALLS
-        rows.append([name, f"{idle[index]}", f"{live[index]}", f"{per_call:.1f}", f"{after[index]}"])
+        rows.append([name, f"{idle[index]}", f"{live[index]}", f"{per_call:.1f}", f"{again[index]}"])
     ours = (live[0] - idle[0]) / CALLS
     Report(
         name="memory",
         title=f"Memory per live call, at {CALLS} calls",
-        columns=["process", "idle kB", f"{CALLS} calls kB", "kB per call", "after the calls kB"],
+        columns=["process", "idle kB", f"{CALLS} calls kB", "kB per call", "the next 1000 kB"],
         rows=rows,
         budget=f"at most {BUDGET_KB} kB per call in the signalling process",
         verdict=judge(ours, BUDGET_KB),
-        notes=["Pss; idle is after 20 calls. Each call holds an audio relay and a video room that plays the slate."],
-        values={"idle_kb": idle, "live_kb": live, "after_kb": after, "calls": CALLS},
+        notes=[
+            "Pss; idle is after 20 calls. Each call holds an audio relay and a video room that plays the slate.",
+            "The next 1,000 calls come after the first have gone: what they need more is what the first left behind.",
+        ],
+        values={"idle_kb": idle, "live_kb": live, "again_kb": again, "calls": CALLS},
     ).publish()
 
 

@@ -55,6 +55,8 @@ class Scene:
         }
         for key, value in more.items():
             values[key] = sdp_value(value) if key.rstrip("234") in ("offer", "answer") else str(value)
+        if "body" in more:
+            values["offer"] = more["body"]  # instead of a description alone
         sipp = Sipp(self.folder, name, scenario, local, remote, values, **fields)
         self._stack.callback(sipp.stop)
         return sipp.start()

@@ -245,6 +245,13 @@ def sdp_file(name: str) -> str:
     return (HERE / "sdp" / f"{name}.sdp").read_text().rstrip("\n")
 
 
+def ports_of(text: str) -> str:
+    """A description file with numbers for its ports."""
+    for name, port in (("audio", 7000), ("video", 7002), ("data", 7004), ("slides", 7006), ("text", 7008)):
+        text = text.replace(f"{{{{{name}_port}}}}", str(port))
+    return text
+
+
 def sdp_value(name: str) -> str:
     """The same as a value for a scenario, where a bracket would begin a keyword of SIPp's."""
     return sdp_file(name).replace("[", "[bracket]")

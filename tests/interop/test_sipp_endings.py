@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import pytest
 
 from tests.interop.gateway import Gateway
 from tests.interop.scene import Scene, until
-from tests.interop.sipp import Sipp
+from tests.interop.sipp import Sipp, ports_of, sdp_file
 
 pytestmark = pytest.mark.interop
+
+
+HASTY = """\
+{method} sip:12345@{gateway} SIP/2.0
+Via: SIP/2.0/UDP {host}:5060;branch=z9hG4bK-hasty
+From: <sip:+99900000001@{host}>;tag=hasty
+To: <sip:12345@{gateway}>
+Call-ID: hasty@{host}
+CSeq: 1 {method}
+Max-Forwards: 70
+Contact: <sip:{host}:5060>
+Content-Type: application/sdp
+Content-Length: {length}
+
+{body}"""
+
+
+def length(body: str) -> int:
+    """Of a body whose lines will end with CR LF."""
+    return len(body.replace("\n", "\r\n"))
 
 
 def finish(*parties: Sipp) -> None:
@@ -62,7 +83,29 @@ class TestRetransmissions:
 class TestCancel:
     """RFC 3261 §9, at each stage."""
 
-    def test_before_any_response_was_read(self, gateway: Gateway, scene: Scene) -> None:
+    def test_in_the_same_breath_as_the_invite(self, gateway: Gateway, scene: Scene) -> None:
+        """CANCEL is on the wire before any response could be: no legal client does it, hasty ones do."""
+        centre = scene.centre("centre-is-given-up", ring_ms=300)
+        host, invite = scene.desk.caller, ports_of(sdp_file("transcoded")).replace("{{host}}", scene.desk.caller)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, 5060))
+            sock.settimeout(5)
+            for method, body in (("INVITE", invite + "\n"), ("CANCEL", "")):
+                text = HASTY.format(method=method, host=host, gateway=scene.desk.access, body=body, length=length(body))
+                sock.sendto(text.replace("\n", "\r\n").encode(), (scene.desk.access, 5060))
+            said: list[str] = []
+            while "487 INVITE" not in said:
+                answer = sock.recv(65536).decode()
+                said.append(f"{answer.split()[1]} {answer.partition('CSeq: 1 ')[2].split()[0]}")
+            ack = HASTY.format(method="ACK", host=host, gateway=scene.desk.access, body="", length=0)
+            tag = answer.partition("To: ")[2].splitlines()[0]
+            ack = ack.replace(f"To: <sip:12345@{scene.desk.access}>", f"To: {tag}")
+            sock.sendto(ack.replace("\n", "\r\n").encode(), (scene.desk.access, 5060))
+        assert "200 CANCEL" in said and "200 INVITE" not in said
+        if centre.messages():
+            centre.finish()
+
+    def test_before_the_centre_has_said_anything(self, gateway: Gateway, scene: Scene) -> None:
         centre = scene.centre("centre-is-given-up", ring_ms=700)
         caller = scene.caller("caller-cancels-at-once")
         finish(caller, centre)

@@ -9,7 +9,7 @@ import pytest
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
 from tests.interop.scene import CALLED, CALLER, CALLER_TONE, CENTRE_TONE, Scene, until
-from tests.interop.sipp import Sipp, read_sdp, sdp_file
+from tests.interop.sipp import HERE, Sipp, ports_of, read_sdp, sdp_file, sdp_value
 
 pytestmark = pytest.mark.interop
 
@@ -48,13 +48,6 @@ def play(scene: Scene, case: Case, **more: str) -> tuple[Sipp, Sipp]:
     caller.finish()
     centre.finish()
     return caller, centre
-
-
-def ports_of(text: str) -> str:
-    """A description file with numbers for its ports."""
-    for name, port in (("audio", 7000), ("video", 7002), ("data", 7004), ("slides", 7006), ("text", 7008)):
-        text = text.replace(f"{{{{{name}_port}}}}", str(port))
-    return text
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.offer)
@@ -158,6 +151,30 @@ class TestHeaders:
             promised = message.get("supported") + message.get("require")
             assert "precondition" not in promised
             assert message.get("allow"), "Allow says what works"
+
+
+class TestBodies:
+    """Multipart: the SDP is found wherever it is, and goes on alone (IMS emergency calls carry a location)."""
+
+    def test_a_location_before_the_sdp(self, gateway: Gateway, scene: Scene) -> None:
+        location = (HERE / "sdp" / "location.xml").read_text().strip()
+        body = "\n".join(
+            [
+                "--a b+c", "Content-Type: application/pidf+xml", "Content-ID: <caller@ims.example.org>", "", location,
+                "--a b+c", "Content-Type: application/sdp", "Content-Disposition: session", "", sdp_value("transcoded"),
+                "--a b+c--",
+            ]
+        )  # fmt: skip
+        centre = scene.centre("centre-answers")
+        caller = scene.caller(
+            "caller-hangs-up", body=body, content_type='multipart/mixed;boundary="a b+c"',
+            headers="Geolocation: <cid:caller@ims.example.org>\nGeolocation-Routing: no\n",
+        )  # fmt: skip
+        caller.finish()
+        centre.finish()
+        assert centre.received("INVITE").get("content-type") == "application/sdp", "SDP alone to the centre"
+        assert centre.received("INVITE").sdp.kinds == ("audio",)
+        assert caller.received("INVITE", 200).sdp.kinds == ("audio", "video")
 
 
 class TestTransports:
