@@ -38,7 +38,7 @@ class Trunk:
         peers: sources accepted as this trunk; anything else gets silence.
         address: where requests to it go (required for a centre); port 0 is never stored, 5060 is the default. A name
             leads to one or more servers by its DNS records.
-        transport: "udp" or "tcp", for requests to it; "auto" lets the records of a name say it.
+        transport: "udp", "tcp" or "tls", for requests to it; "auto" lets the records of a name say it.
         trusted: inside the trust domain: identity headers pass (RFC 3325).
         call_id_headers: how the call id is told to a centre: any of "user-to-user" and "x-splitter-call".
         answer_limit_s: without any response from it for this long, the next route is tried.
@@ -57,6 +57,8 @@ class Trunk:
         register_expires_s: how long a registration is asked for.
         username, password: who we are to a centre that asks, at REGISTER and in calls.
         domain: of our address at the centre (From and To of REGISTER); its address if empty.
+        tls_name: whom its certificate must be for (RFC 5922); the host of `address` if empty.
+        bannable: its peers may be banned when they misbehave: clients on the internet, not neighbours.
     """
 
     name: str
@@ -82,6 +84,8 @@ class Trunk:
     username: str = ""
     password: str = field(default="", repr=False)
     domain: str = ""
+    tls_name: str = ""
+    bannable: bool = False
 
 
 class Choice(StrEnum):

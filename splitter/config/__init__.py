@@ -5,6 +5,7 @@ Layout:
     load.py      file → Settings, or ConfigError with every problem at once
     reader.py    one table of the file, read key by key; collects problems
     sections.py  the tables of the file, one function each
+    networks.py  networks, their certificates, and the bounds of the transport
     accounts.py  logins: who may come in here, and who we are elsewhere
     values.py    addresses, peers, patterns: values written as text
     checks.py    what only shows when the whole file is known: dangling names, overlapping listeners, no centre

@@ -8,6 +8,7 @@ from itertools import combinations
 from splitter.calls.settings import Role, Trunk
 from splitter.config.accounts import check_logins
 from splitter.config.model import Settings
+from splitter.config.networks import check_tls, only_web
 from splitter.config.reader import Problems, suggest
 from splitter.transport.settings import Listener, Network
 
@@ -21,6 +22,7 @@ def check(settings: Settings, problems: Problems) -> None:
         _check_trunk(trunk, settings, problems)
     _check_peers(settings, problems)
     check_logins(settings, problems)
+    check_tls(settings, problems)
     _check_routes(settings, problems)
     for network in settings.networks.values():
         _check_network(network, problems)
@@ -63,7 +65,7 @@ def _check_reach(trunk: Trunk, network: Network, problems: Problems) -> None:
     """Requests to the trunk need a listener of their transport and address family, or no answer would find back."""
     path = ("trunk", trunk.name)
     transports = sorted({listener.transport for listener in network.listeners})
-    if transports and trunk.transport not in transports:
+    if transports and trunk.transport not in transports and not (trunk.address is None and only_web(network)):
         what = f'the network "{network.name}" does not listen on {trunk.transport}'
         listener = f'"{trunk.transport}:ADDRESS:PORT"'
         remedy = f"add {listener} to network.{network.name}.listen, or use {' or '.join(transports)}"
@@ -154,7 +156,7 @@ def _check_listeners(settings: Settings, problems: Problems) -> None:
 
 
 def _overlap(one: Listener, other: Listener) -> bool:
-    if one.transport != other.transport or one.address.port != other.address.port:
+    if (one.transport == "udp") != (other.transport == "udp") or one.address.port != other.address.port:
         return False
     hosts = ipaddress.ip_address(one.address.host), ipaddress.ip_address(other.address.host)
     if hosts[0].version != hosts[1].version:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from splitter.config import accounts, sections
+from splitter.config import accounts, networks, sections
 from splitter.config.checks import check
 from splitter.config.locate import Locator
 from splitter.config.model import Settings
@@ -14,9 +14,11 @@ from splitter.config.reader import Problems, Table
 from splitter.core.errors import ConfigError
 
 
-def load(path: str | Path) -> Settings:
+def load(path: str | Path, expiry: bool = False) -> Settings:
     """Read a configuration file.
 
+    Args:
+        expiry: a certificate that does not hold now is a problem too.
     Raises:
         ConfigError: with one line per problem, "FILE:LINE: key: what is wrong; remedy", in the order of the file.
     """
@@ -34,6 +36,7 @@ def load(path: str | Path) -> Settings:
     picture = settings.media.slate_picture
     if picture and not Path(picture).is_file():
         problems.add(("media", "slate_picture"), f"there is no file {picture}", "correct the path, or leave it empty")
+    networks.check_files(settings.networks, problems, expiry)
     if problems:
         raise ConfigError(problems.lines())
     return settings
@@ -68,17 +71,17 @@ def _parse(text: str, file: str, base: Path) -> tuple[Settings, Problems]:
 
 def _read(root: Table, base: Path) -> Settings:
     calls, control_socket = sections.read_gateway(root.take_table("gateway"), root.take_table("calls"), base)
-    networks = {table.name: sections.read_network(table) for table in root.take_named_tables("network")}
+    sides = {table.name: networks.read_network(table, base) for table in root.take_named_tables("network")}
     trunks = {table.name: sections.read_trunk(table) for table in root.take_named_tables("trunk")}
     settings = Settings(
-        networks=networks,
+        networks=sides,
         trunks=trunks,
         routes=tuple(sections.read_route(table) for table in root.take_tables("route")),
         accounts=tuple(accounts.read_account(table) for table in root.take_tables("account")),
         registrar=accounts.read_registrar(root.take_table("registrar")),
         calls=calls,
         media=sections.read_media(root.take_table("media"), base),
-        transport=sections.read_transport(root.take_table("transport")),
+        transport=networks.read_transport(root.take_table("transport")),
         store=sections.read_store(root.take_table("store"), base),
         telemetry=sections.read_telemetry(root.take_table("log"), root.take_table("metrics")),
         control_socket=control_socket,

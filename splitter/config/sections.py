@@ -12,8 +12,6 @@ from splitter.config.reader import Table, ValueProblem, suggest
 from splitter.config.values import (
     TRANSPORTS,
     parse_address,
-    parse_host,
-    parse_listener,
     parse_pattern,
     parse_peer,
     parse_sip_address,
@@ -22,11 +20,9 @@ from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.log import FORMATS, LEVELS
 from splitter.telemetry.settings import TelemetrySettings
-from splitter.transport.settings import Network, TransportSettings
 
 CALL_ID_HEADERS = ("user-to-user", "x-splitter-call")
 SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its final zero
-_DAY_S = 86_400
 
 
 def read_gateway(table: Table, calls: Table, base: Path) -> tuple[CallSettings, str]:
@@ -55,24 +51,6 @@ def read_gateway(table: Table, calls: Table, base: Path) -> tuple[CallSettings, 
     return settings, control_socket
 
 
-def read_network(table: Table) -> Network:
-    """[network.NAME]"""
-    listeners = tuple(table.take_list("listen", parse_listener))
-    if "listen" not in table:
-        table.problem("listen", "is missing", 'add where SIP is heard, such as listen = ["udp:10.0.0.5:5060"]')
-    elif not table.listed("listen"):
-        table.problem("listen", "is empty", 'name at least one listener, such as "udp:10.0.0.5:5060"')
-    first = listeners[0].address.host if listeners else "127.0.0.1"
-    network = Network(
-        name=table.name,
-        listeners=listeners,
-        media_address=table.take_parsed("media_address", parse_host, first),
-        advertised_address=table.take_parsed("advertised_address", parse_host),
-    )
-    table.finish()
-    return network
-
-
 def read_trunk(table: Table) -> Trunk:
     """[trunk.NAME]"""
     role = Role(table.take_text("role", Role.ACCESS, tuple(Role)))
@@ -99,6 +77,8 @@ def read_trunk(table: Table) -> Trunk:
         ring_limit_s=table.take_number("ring_limit_s", default.ring_limit_s, 1, 3600),
         reliable_provisional=table.take_flag("reliable_provisional", default.reliable_provisional),
         delayed_offer=table.take_flag("delayed_offer", default.delayed_offer),
+        tls_name=table.take_text("tls_name", default.tls_name),
+        bannable=table.take_flag("bannable", default.bannable),
     )
     trunk = with_login(table, trunk)
     table.finish()
@@ -149,24 +129,6 @@ def read_media(table: Table, base: Path) -> MediaSettings:
         slate_picture=_path(base, picture) if picture else "",
         request_limit_s=table.take_number("request_limit_s", default.request_limit_s, 0.1, 30),
         socket_dir=_path(base, table.take_text("socket_dir", default.socket_dir)),
-    )
-    table.finish()
-    return settings
-
-
-def read_transport(table: Table) -> TransportSettings:
-    """[transport]"""
-    default = TransportSettings()
-    settings = TransportSettings(
-        tcp_connect_limit_s=table.take_number("tcp_connect_limit_s", default.tcp_connect_limit_s, 0.1, 30),
-        tcp_idle_limit_s=table.take_number("tcp_idle_limit_s", default.tcp_idle_limit_s, 5, _DAY_S),
-        tcp_message_limit_s=table.take_number("tcp_message_limit_s", default.tcp_message_limit_s, 0.5, 120),
-        tcp_connections=table.take_integer("tcp_connections", default.tcp_connections, 1, 100_000),
-        message_limit_bytes=table.take_integer("message_limit_bytes", default.message_limit_bytes, 2000, 1_000_000),
-        udp_request_limit_bytes=table.take_integer(
-            "udp_request_limit_bytes", default.udp_request_limit_bytes, 500, 65_535
-        ),
-        resolve_limit_s=table.take_number("resolve_limit_s", default.resolve_limit_s, 0.1, 30),
     )
     table.finish()
     return settings

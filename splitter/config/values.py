@@ -8,10 +8,12 @@ import re
 from splitter.calls.settings import Peer
 from splitter.config.reader import ValueProblem
 from splitter.core.net import Address
+from splitter.transport.settings import TRANSPORTS as LISTENERS
 from splitter.transport.settings import Listener
 
 SIP_PORT = 5060  # RFC 3261 §19.1.2
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")  # that requests can be sent over
+_DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # RFC 3261 §19.1.2, RFC 7118 §5.1
 _ADDRESS_REMEDY = 'write an IP address and a port, such as "10.0.0.5:5060" or "[2001:db8::5]:5060"'
 
 
@@ -42,12 +44,22 @@ def parse_sip_address(text: str) -> Address:
 def parse_listener(text: str) -> Listener:
     """ "udp:10.0.0.5:5060" """
     transport, _, address = text.partition(":")
-    if transport not in TRANSPORTS or not address:
+    if transport not in LISTENERS or not address:
         raise ValueProblem(
             f'"{text}" names no transport',
-            'write "udp:ADDRESS:PORT" or "tcp:ADDRESS:PORT", such as "udp:10.0.0.5:5060"',
+            'write "udp:ADDRESS:PORT", or tcp, tls, ws, wss instead of udp, such as "udp:10.0.0.5:5060"',
         )
-    return Listener(transport, parse_sip_address(address))
+    host, port = _split_port(address)
+    return Listener(
+        transport, Address(parse_host(host), _DEFAULT_PORTS.get(transport, SIP_PORT) if port is None else port)
+    )
+
+
+def parse_origin(text: str) -> str:
+    """The origin of web pages, as browsers send it (RFC 6454 §6.2)."""
+    if not re.fullmatch(r"https?://[^/\s]+", text.lower()):
+        raise ValueProblem(f'"{text}" is not an origin', 'write scheme and host, such as "https://desk.example"')
+    return text.lower()
 
 
 def parse_peer(text: str) -> Peer:

@@ -114,7 +114,16 @@ def identity(tls: TlsSettings) -> Identity:
     client.check_hostname = False  # that knows the rules of the web; ours are in `identity`
     client.verify_mode = ssl.CERT_REQUIRED if tls.verify else ssl.CERT_NONE
     _trust(client, tls, ssl.Purpose.SERVER_AUTH)
-    return Identity(server, client, validity(Path(tls.certificate).read_text(encoding="latin-1")))
+    return Identity(server, client, validity_of(tls))
+
+
+def validity_of(tls: TlsSettings) -> Validity:
+    """From when until when our certificate holds.
+
+    Raises:
+        OSError, ValueError: see `faults`.
+    """
+    return validity(Path(tls.certificate).read_text(encoding="latin-1"))
 
 
 def faults(tls: TlsSettings) -> list[Fault]:

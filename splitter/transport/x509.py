@@ -14,11 +14,27 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+)-----END CE
 _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x17, 0x18, 0xA0
 
 
+SOON_S = 14 * 86_400.0
+"""A certificate that ends sooner than this is an alarm."""
+
+
 class Validity(NamedTuple):
     """From when until when, in seconds since the Unix epoch."""
 
     begins: float
     ends: float
+
+    def objection(self, wall: float) -> str:
+        """Why it does not hold at this time, in words; empty where it does."""
+        if wall < self.begins:
+            return f"holds only from {_day(self.begins)}"
+        return f"expired on {_day(self.ends)}" if wall > self.ends else ""
+
+    def warning(self, wall: float) -> str:
+        """What an operator should know: an objection, or that the end is near; empty for nothing."""
+        if self.ends - wall < SOON_S and not self.objection(wall):
+            return f"expires on {_day(self.ends)}"
+        return self.objection(wall)
 
 
 class _Element(NamedTuple):
@@ -44,6 +60,10 @@ def validity(pem: str) -> Validity:
         return Validity(_time(begins), _time(ends))
     except (ValueError, IndexError) as error:
         raise ValueError("holds a certificate that cannot be read") from error
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _elements(data: bytes) -> list[_Element]:

@@ -184,10 +184,10 @@ class TestOneProblem:
             ),
             (
                 'network = "core"',
-                'network = "core"\ntransport = "tls"',
+                'network = "core"\ntransport = "sctp"',
                 "trunk.pbx.transport",
                 "not possible",
-                "tcp, udp",
+                "tcp, tls, udp",
             ),
             ('to = ["pbx"]', 'to = ["pbx", "pbc"]', "route[1].to", 'no trunk "pbc"', 'did you mean "pbx"?'),
             ('to = ["pbx"]', 'to = ["pbx", "sbc"]', "route[1].to", "has the role access", "role centre"),

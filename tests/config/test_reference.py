@@ -16,7 +16,7 @@ from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
-from splitter.transport.settings import Network, TransportSettings
+from splitter.transport.settings import Network, TlsSettings, TransportSettings
 
 REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
 
@@ -39,11 +39,12 @@ TABLES = {
     Route: "route",
     StoreSettings: "store",
     TelemetrySettings: "log",
+    TlsSettings: "network",
     TransportSettings: "transport",
     Trunk: "trunk",
 }
 # Named by the table's own name.
-NAMES = {(Network, "name"), (Trunk, "name")}
+NAMES = {(Network, "name"), (Trunk, "name"), (Network, "tls")}
 
 
 def uncommented() -> str:
@@ -140,6 +141,14 @@ class TestEveryKeyIsRead:
             ("transport.message_limit_bytes", "9999"),
             ("transport.udp_request_limit_bytes", "999"),
             ("transport.resolve_limit_s", "1.5"),
+            ("transport.tcp_connections_per_source", "7"),
+            ("transport.handshake_limit_s", "1.5"),
+            ("transport.handshakes", "7"),
+            ("transport.keep_alive_s", "7.5"),
+            ("transport.source_messages_per_s", "7"),
+            ("transport.ban_after", "7"),
+            ("transport.ban_window_s", "7.5"),
+            ("transport.ban_s", "7.5"),
             ("registrar.min_expires_s", "61"),
             ("registrar.max_expires_s", "1800"),
             ("registrar.contacts", "7"),
