@@ -133,6 +133,7 @@ class WireSockets:
     """A driver's sockets (see `splitter.transport.sockets.Sockets`) that are ends of the wire. UDP alone."""
 
     connections = 0
+    holds: tuple[object, ...] = ()
 
     def __init__(
         self,
