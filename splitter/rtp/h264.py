@@ -178,6 +178,9 @@ class Depacketiser:
         head = payload[1]
         if head & _START:
             self.gap()
+            if not 0 < head & _TYPE < STAP_A:  # RFC 6184 §5.8: a fragment of an aggregate or of a fragment is none
+                self.broken += 1
+                return []
             self._parts = [bytes((payload[0] & 0xE0 | head & _TYPE,))]
             self._size = 0
         if self._parts is None:  # its start was lost

@@ -94,7 +94,7 @@ def _one_byte_elements(data: Buffer, at: int, end: int) -> list[tuple[int, bytes
         if head == 0:  # padding
             continue
         element, length = head >> 4, (head & 0x0F) + 1
-        if element == 15 or at + length > end:  # 15 ends the list (RFC 8285 §4.2)
+        if element in (0, 15) or at + length > end:  # both end the list (RFC 8285 §4.2); padding has no length
             break
         found.append((element, bytes(data[at : at + length])))
         at += length

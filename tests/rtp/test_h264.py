@@ -119,6 +119,12 @@ class TestDepacketise:
             assert depacketiser.push(payload) == []
         assert depacketiser.broken == 6
 
+    @pytest.mark.parametrize("kind", [0, 24, 28, 31])
+    def test_rfc_6184_section_5_8_a_fragment_is_of_a_unit_alone(self, kind: int) -> None:
+        depacketiser = Depacketiser()
+        assert depacketiser.push(bytes((0x7C, 0xC0 | kind, 1, 2))) == []
+        assert depacketiser.broken == 1
+
 
 class TestSps:
     """H.264 §7.3.2.1."""

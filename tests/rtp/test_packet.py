@@ -110,3 +110,10 @@ class TestArithmetic:
         assert packet.sequence_delta(65_534, 2) == -4
         assert packet.timestamp_delta(5, 0xFFFF_FFFF) == 6
         assert packet.timestamp_delta(0xFFFF_FFFF, 5) == -6
+
+
+class TestRfc8285Section42:
+    def test_an_element_0_with_a_length_ends_the_list(self) -> None:
+        elements = bytes.fromhex("7032" + "00" + "313437" + "02aabbcc" + "7033")
+        raw = bytes.fromhex("907b00010000000200000007" + "bede0003") + elements + b"payload"
+        assert packet.parse(raw).extensions == ((7, b"2"), (3, b"47"))
