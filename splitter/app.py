@@ -59,7 +59,7 @@ class Gateway:
             source_ok=self._calls.source_ok,
         )
         trunks, name = tuple(settings.trunks.values()), settings.calls.name
-        self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids)
+        self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids, self._driver)
         self._registrations = Registrations(trunks, self._driver, self._clock, ids, name)
         self._calls.attach(
             Services(

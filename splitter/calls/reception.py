@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -27,6 +28,22 @@ from splitter.transport.quiet import Quiet
 log = structlog.get_logger(__name__)
 
 ABUSE = "authentication"
+
+
+class Flows(Protocol):
+    """What the reception tells of flows; the driver is one."""
+
+    def on_abuse(self, flow: Flow, reason: str) -> None:
+        """A login failed; `reason` is one that `transport.bans` knows."""
+        ...
+
+    def hold(self, owner: Hashable, flow: Flow) -> None:
+        """A seat is reached over this flow: its connection must stay."""
+        ...
+
+    def release(self, owner: Hashable) -> None:
+        """No more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,7 @@ class Reception:
         accounts: who may come in on a trunk that asks for authentication.
         settings: bounds of the registrar.
         name: the realm of trunks that name none.
-        on_abuse: told of each failed login: the flow it came on, and a reason that `transport.bans` knows.
+        flows: told of failed logins, and of the flows that seats need.
     """
 
     def __init__(
@@ -67,11 +84,11 @@ class Reception:
         name: str,
         clock: Clock,
         ids: IdSource,
-        on_abuse: Callable[[Flow, str], None] = lambda flow, reason: None,
+        flows: Flows,
     ) -> None:
         self._clock = clock
         self._ids = ids
-        self._on_abuse = on_abuse
+        self._flows = flows
         self._accounts = {account.user: account for account in accounts}
         self._registrar = Registrar(settings)
         self._authenticators = self._authenticate(trunks, name)
@@ -123,8 +140,10 @@ class Reception:
         done = self._registrar.register(trunk.name, event.request, event.flow, self._clock.now())
         for binding in done.gained:
             log.info("seat registered", **_shown(binding))
+        for binding in (*done.gained, *done.refreshed):
+            self._flows.hold(binding.id, binding.flow)
         for binding in done.lost:
-            log.info("seat unregistered", **_shown(binding))
+            self._drop(binding, "seat unregistered")
         self._settle()
         return done.headers
 
@@ -181,7 +200,7 @@ class Reception:
 
     def _failed(self, reason: str, request: Request, flow: Flow, detail: str) -> None:
         metrics.AUTHENTICATIONS.labels(reason).inc()
-        self._on_abuse(flow, ABUSE)
+        self._flows.on_abuse(flow, ABUSE)
         if (held := self._quiet.permit(f"{reason} {flow.remote.host}", self._clock.now())) is not None:
             log.warning(
                 "login failed",
@@ -210,8 +229,12 @@ class Reception:
     def _ring(self) -> None:
         self._timer = None
         for binding in self._registrar.expire(self._clock.now()):
-            log.info("seat expired", **_shown(binding))
+            self._drop(binding, "seat expired")
         self._settle()
+
+    def _drop(self, binding: Binding, what: str) -> None:
+        self._flows.release(binding.id)
+        log.info(what, **_shown(binding))
 
 
 def _secrets(account: Account, realm: str, trunk: Trunk) -> Mapping[str, str]:

@@ -29,6 +29,7 @@ class Binding:
 
     Attributes:
         trunk, user: the address of record: on which trunk, under which name.
+        key: what tells the bindings of one seat apart; see `_key`.
         contact: the URI that goes into the Request-URI.
         params: of the Contact, as written, to be echoed.
         flow: where requests to it go.
@@ -40,6 +41,7 @@ class Binding:
 
     trunk: str
     user: str
+    key: tuple[str, ...]
     contact: str
     params: tuple[tuple[str, str | None], ...]
     flow: Flow
@@ -52,6 +54,11 @@ class Binding:
     reg_id: int = 0
     user_agent: str = ""
 
+    @property
+    def id(self) -> tuple[str, ...]:
+        """Stays through refreshes."""
+        return "seat", self.trunk, self.user, *self.key
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -59,12 +66,13 @@ class Registered:
 
     Attributes:
         headers: for its 200.
-        gained, lost: bindings that are new, and those that are gone.
+        gained, refreshed, lost: bindings that are new, those that go on, and those that are gone.
     """
 
     headers: tuple[tuple[str, str], ...]
-    gained: tuple[Binding, ...]
-    lost: tuple[Binding, ...]
+    gained: tuple[Binding, ...] = ()
+    refreshed: tuple[Binding, ...] = ()
+    lost: tuple[Binding, ...] = ()
 
 
 _Key = tuple[str, ...]
@@ -97,11 +105,11 @@ class Registrar:
             for contact in contacts:
                 self._bind(after, seat, contact, request, flow, now)
         self._keep(seat, before, after)
-        new, old = frozenset(after) - frozenset(before), frozenset(before) - frozenset(after)
         return Registered(
             headers=_headers(request, after.values(), now),
-            gained=tuple(after[key] for key in after if key in new),
-            lost=tuple(before[key] for key in before if key in old),
+            gained=tuple(after[key] for key in after if key not in before),
+            refreshed=tuple(after[key] for key in after if key in before and after[key] is not before[key]),
+            lost=tuple(before[key] for key in before if key not in after),
         )
 
     def bindings(self, trunk: str, user: str, now: float) -> list[Binding]:
@@ -159,6 +167,7 @@ class Registrar:
         bindings[key] = Binding(
             trunk=seat[0],
             user=seat[1],
+            key=key,
             contact=contact.uri,
             params=tuple((name, value) for name, value in contact.params.items() if name != "expires"),
             flow=flow,
