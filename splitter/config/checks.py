@@ -10,7 +10,9 @@ from splitter.config.accounts import check_logins
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
 from splitter.config.reader import Problems, suggest
+from splitter.core.net import Address
 from splitter.transport.settings import Listener, Network
+from splitter.transport.targets import AUTO
 
 PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
 
@@ -56,7 +58,7 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     if trunk.role is Role.CENTRE and trunk.address is None and not problems.within((*path, "address")):
         remedy = 'say where calls to the centre go, such as address = "10.1.0.5:5060"'
         problems.add((*path, "address"), "is missing", remedy)
-    elif not trunk.peers and not problems.within((*path, "peers")) and not problems.within((*path, "address")):
+    elif not trunk.peers and trunk.address is None and not problems.within((*path, "peers")) and not problems.within((*path, "address")):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
 
@@ -65,13 +67,13 @@ def _check_reach(trunk: Trunk, network: Network, problems: Problems) -> None:
     """Requests to the trunk need a listener of their transport and address family, or no answer would find back."""
     path = ("trunk", trunk.name)
     transports = sorted({listener.transport for listener in network.listeners})
-    if transports and trunk.transport not in transports and not (trunk.address is None and only_web(network)):
+    if transports and trunk.transport not in (*transports, AUTO) and not (trunk.address is None and only_web(network)):
         what = f'the network "{network.name}" does not listen on {trunk.transport}'
         listener = f'"{trunk.transport}:ADDRESS:PORT"'
         remedy = f"add {listener} to network.{network.name}.listen, or use {' or '.join(transports)}"
         problems.add((*path, "transport"), what, remedy)
     families = {":" in listener.address.host for listener in network.listeners}
-    if trunk.address and families and (":" in trunk.address.host) not in families:
+    if isinstance(trunk.address, Address) and families and (":" in trunk.address.host) not in families:
         version = "IPv6" if ":" in trunk.address.host else "IPv4"
         what = f'the network "{network.name}" has no {version} listener'
         problems.add((*path, "address"), what, "add one, or use another network")

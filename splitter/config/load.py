@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from splitter.config import accounts, networks, sections
+from splitter.config import trunks as trunks_of
 from splitter.config.checks import check
 from splitter.config.locate import Locator
 from splitter.config.model import Settings
@@ -82,6 +83,9 @@ def _read(root: Table, base: Path) -> Settings:
         calls=calls,
         media=sections.read_media(root.take_table("media"), base),
         transport=networks.read_transport(root.take_table("transport")),
+        monitor=trunks_of.read_monitor(root.take_table("monitor")),
+        overload=trunks_of.read_overload(root.take_table("overload")),
+        dns=trunks_of.read_dns(root.take_table("dns")),
         store=sections.read_store(root.take_table("store"), base),
         telemetry=sections.read_telemetry(root.take_table("log"), root.take_table("metrics")),
         control_socket=control_socket,

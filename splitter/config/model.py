@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from splitter.calls.accounts import Account, RegistrarSettings
-from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
-from splitter.transport.settings import Network, TransportSettings
+from splitter.transport.settings import DnsSettings, Network, TransportSettings
 
 CONTROL_SOCKET = "/run/splitter/control.sock"
 
@@ -24,6 +24,9 @@ class Settings:
         trunks: neighbours by name; at least one of role `access` and one of role `centre`.
         routes: in the order of the file; the first whose pattern matches the called number is taken.
         calls: bounds on calls; `name` and `max_calls` stand under [gateway] in the file.
+        monitor: how trunks are watched.
+        overload: what load costs.
+        dns: how names of trunks are looked up.
         accounts: who may log in at trunks that ask for it.
         registrar: bounds on their registrations.
         control_socket: path of the Unix socket that the command line talks to.
@@ -37,6 +40,9 @@ class Settings:
     transport: TransportSettings = field(default_factory=TransportSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
+    overload: OverloadSettings = field(default_factory=OverloadSettings)
+    dns: DnsSettings = field(default_factory=DnsSettings)
     accounts: tuple[Account, ...] = ()
     registrar: RegistrarSettings = field(default_factory=RegistrarSettings)
     control_socket: str = CONTROL_SOCKET

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.calls.settings import CallSettings, Choice, Role, Route, Trunk
 from splitter.config.accounts import with_login
 from splitter.config.model import CONTROL_SOCKET
 from splitter.config.reader import Table, ValueProblem, suggest
+from splitter.config.trunks import TRUNK_TRANSPORTS, parse_target, with_watch
 from splitter.config.values import (
-    TRANSPORTS,
     parse_address,
     parse_pattern,
     parse_peer,
-    parse_sip_address,
 )
+from splitter.core.net import Address
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.log import FORMATS, LEVELS
@@ -59,9 +59,9 @@ def read_trunk(table: Table) -> Trunk:
     network = table.take_text("network", "")
     if "network" not in table:
         table.problem("network", "is missing", "add the name of our network that faces it")
-    address = table.take_parsed("address", parse_sip_address)
+    address = table.take_parsed("address", parse_target)
     peers = tuple(table.take_list("peers", parse_peer))
-    if "peers" not in table and address is not None:
+    if "peers" not in table and isinstance(address, Address):
         peers = (parse_peer(address.host),)
     default = Trunk(table.name, role, network, peers)
     trunk = Trunk(
@@ -70,7 +70,7 @@ def read_trunk(table: Table) -> Trunk:
         network=network,
         peers=peers,
         address=address,
-        transport=table.take_text("transport", default.transport, TRANSPORTS),
+        transport=table.take_text("transport", default.transport, TRUNK_TRANSPORTS),
         trusted=table.take_flag("trusted", default.trusted),
         call_id_headers=_call_id_headers(table, default),
         answer_limit_s=table.take_number("answer_limit_s", default.answer_limit_s, 0.5, 32),
@@ -80,7 +80,7 @@ def read_trunk(table: Table) -> Trunk:
         tls_name=table.take_text("tls_name", default.tls_name),
         bannable=table.take_flag("bannable", default.bannable),
     )
-    trunk = with_login(table, trunk)
+    trunk = with_watch(table, with_login(table, trunk))
     table.finish()
     return trunk
 
@@ -105,6 +105,7 @@ def read_route(table: Table) -> Route:
     if not table.listed("to"):
         table.problem("to", "names no trunk", 'add the centres to try, in order, such as to = ["pbx"]')
     number = table.take_text("number", "")
+    choice = Choice(table.take_text("choice", Choice.ORDER, tuple(Choice)))
     groups = [int(group) for group in re.findall(r"\\(\d+)", number)]
     if called is not None and any(group > called.groups for group in groups):
         table.problem(
@@ -113,7 +114,7 @@ def read_route(table: Table) -> Route:
             "put (…) around it there",
         )
     table.finish()
-    return Route(called or re.compile(""), trunks, number)
+    return Route(called or re.compile(""), trunks, number, choice)
 
 
 def read_media(table: Table, base: Path) -> MediaSettings:

@@ -62,6 +62,19 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsSettings:
+    """How names of trunks are looked up.
+
+    Attributes:
+        servers: name servers; without any, those of the system (/etc/resolv.conf).
+        limit_s: what finding all servers of one name may take.
+    """
+
+    servers: tuple[Address, ...] = ()
+    limit_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class TransportSettings:
     """Bounds on what the network may cost us. "TCP" means everything above it too: TLS and WebSocket.
 
