@@ -12,8 +12,8 @@ from typing import Any
 from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.sip.message import Message, Request
-from splitter.transport.counters import TransportCounters
 from splitter.transport.settings import Network
+from splitter.transport.sockets import Sockets
 
 Arrived = Callable[[Address, bytes], None]
 
@@ -129,39 +129,22 @@ class Wire:
             arrived(source, data)
 
 
-class WireSockets:
-    """A driver's sockets (see `splitter.transport.sockets.Sockets`) that are ends of the wire. UDP alone."""
+class WireSockets(Sockets):
+    """A driver's sockets that are ends of the wire. UDP alone; what stands before them (bans, limits) is the real thing."""
 
-    connections = 0
-    holds: tuple[object, ...] = ()
-
-    def __init__(
-        self,
-        wire: Wire,
-        user: Any,
-        networks: Mapping[str, Network],
-        addressing: object,
-        settings: object,
-        clock: object,
-        source_ok: Callable[[Flow], bool],
-        counters: TransportCounters,
-        *more: object,
-        **named: object,
-    ) -> None:
+    def __init__(self, wire: Wire, user: Any, networks: Mapping[str, Network], *rest: Any) -> None:
+        super().__init__(user, networks, *rest)
         self._wire = wire
-        self._user = user
-        self._source_ok = source_ok
-        self._counters = counters
-        self._ends = [
+        self._places = [
             (network.name, listener.address) for network in networks.values() for listener in network.listeners
         ]
 
     async def start(self) -> None:
-        for network, local in self._ends:
+        for network, local in self._places:
             self._wire.attach(local, self._end(network, local))
 
     async def stop(self) -> None:
-        for _, local in self._ends:
+        for _, local in self._places:
             self._wire.detach(local)
 
     def send(self, transmit: Transmit) -> None:
@@ -170,11 +153,7 @@ class WireSockets:
 
     def _end(self, network: str, local: Address) -> Arrived:
         def arrived(source: Address, data: bytes) -> None:
-            flow = Flow(network, "udp", local, source)
-            if self._source_ok(flow):
-                self._user.received(flow, data)
-            else:
-                self._counters.unknown_source(network, "udp")
+            self._datagram(Flow(network, "udp", local, source), data)
 
         return arrived
 
