@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 
@@ -17,8 +18,11 @@ from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.view import CallView
 from splitter.config.model import Settings
+from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
+from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
+from splitter.core.net import Address
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
@@ -26,6 +30,7 @@ from splitter.store.schema import CallRow
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
+from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
 from splitter.web.ports import GatewayStatus, Ports
 from splitter.web.server import Server
@@ -57,7 +62,11 @@ class Gateway:
             self._calls.on_request,
             self._recorder,
             source_ok=self._calls.source_ok,
+            spared=spared(settings),
         )
+        for trunk in settings.trunks.values():
+            if trunk.tls_name and isinstance(trunk.address, Address):
+                self._driver.expect(trunk.network, trunk.address.host, trunk.tls_name)
         trunks, name = tuple(settings.trunks.values()), settings.calls.name
         self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids, self._driver)
         self._registrations = Registrations(trunks, self._driver, self._clock, ids, name)
@@ -74,7 +83,7 @@ class Gateway:
             ),
             self._reception,
         )
-        ports = Ports(self._calls, self._store, self._recorder, self.status, self._reception.seats)
+        ports = Ports(self._calls, self._store, self._recorder, self.status, self._reception.seats, self)
         self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
 
     async def start(self) -> None:
@@ -112,6 +121,32 @@ class Gateway:
         await self._engine.stop()
         await self._store.stop()
 
+    # ---- for the API ----
+
+    def bans(self) -> list[tuple[Ban, float]]:
+        """Sources that are banned, each with the seconds that it still lasts."""
+        return self._driver.bans()
+
+    def lift_ban(self, host: str) -> bool:
+        """End a ban; False where there is none."""
+        return self._driver.lift_ban(host)
+
+    def reload(self) -> None:
+        """Read the certificates again; live connections keep theirs.
+
+        Raises:
+            LocalError: a file cannot be used; nothing has changed.
+        """
+        try:
+            self._driver.reload()
+        except LocalError as error:
+            metrics.TLS_RELOADS.labels("failed").inc()
+            log.error("certificates not reloaded", reason=str(error))
+            raise
+        metrics.TLS_RELOADS.labels("done").inc()
+        self._measure_certificates()
+        log.info("certificates reloaded")
+
     def status(self) -> GatewayStatus:
         """How it is doing, for the API."""
         sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
@@ -142,6 +177,9 @@ class Gateway:
         alarms = [f"{missing} media workers are not ready"] if missing else []
         if self._store.alarm:
             alarms.append(self._store.alarm)
+        for network, validity in self._driver.certificates().items():
+            if warning := validity.warning(self._clock.wall()):
+                alarms.append(f"the certificate of network {network} {warning}")
         return tuple(alarms)
 
     def _measure(self) -> None:
@@ -149,8 +187,15 @@ class Gateway:
         metrics.MEDIA_RELAYS.set_function(lambda: self._engine.sizes()["relays"])
         metrics.MEDIA_ROOMS.set_function(lambda: self._engine.sizes()["rooms"])
         metrics.MEDIA_WORKERS.set_function(lambda: sum(w.state == "ready" for w in self._engine.status()))
+        self._measure_certificates()
         metrics.BUILD.labels(__version__).set(1)
         metrics.READY.set(1)
+
+    def _measure_certificates(self) -> None:
+        for network, validity in self._driver.certificates().items():
+            metrics.TLS_CERTIFICATE_ENDS.labels(network).set(validity.ends)
+            if warning := validity.warning(self._clock.wall()):
+                log.error("certificate must be renewed", network=network, reason=warning)
 
     def _save(self, view: CallView) -> None:
         row = CallRow(
@@ -176,6 +221,7 @@ async def run(settings: Settings, ready: Callable[[], None] = lambda: None) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload, gateway)
     await gateway.start()
     ready()
     try:
@@ -188,3 +234,9 @@ async def run(settings: Settings, ready: Callable[[], None] = lambda: None) -> N
             task.cancel()
     finally:
         await gateway.stop()
+
+
+def _reload(gateway: Gateway) -> None:
+    """SIGHUP; what is wrong stands in the log already."""
+    with contextlib.suppress(LocalError):
+        gateway.reload()

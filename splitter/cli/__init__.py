@@ -9,6 +9,7 @@ Layout, one file per group:
     seats.py   seats
     demo.py    demo: the gateway with simulated neighbours
     door.py    talks to the running gateway over its control socket
+    bans.py    bans, reload
     text.py    tables, times and exit codes
 
 Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
@@ -31,6 +32,8 @@ COMMANDS = {
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),
     "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
+    "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
+    "reload": ("splitter.cli.bans:reload", "Read the certificates again; live connections keep theirs."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

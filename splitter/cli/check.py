@@ -15,7 +15,7 @@ from splitter.core.errors import ConfigError
 def check(file: str) -> None:
     """Check a configuration file. Prints every problem as FILE:LINE: key: what is wrong; remedy."""
     try:
-        settings = load(file)
+        settings = load(file, expiry=True)
     except ConfigError as error:
         click.echo("\n".join(error.problems), err=True)
         fail(counted(len(error.problems), "problem"))

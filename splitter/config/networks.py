@@ -14,6 +14,7 @@ from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
 from splitter.config.values import parse_host, parse_listener, parse_origin
 from splitter.core.net import Address
+from splitter.transport.bans import IpNetwork
 from splitter.transport.settings import SECURE, WEB, Network, TlsSettings, TransportSettings
 from splitter.transport.tls import faults, validity_of
 
@@ -105,6 +106,11 @@ def check_tls(settings: Settings, problems: Problems) -> None:
 def only_web(network: Network) -> bool:
     """True where nobody is ever connected to: clients come by WebSocket alone."""
     return bool(network.listeners) and all(listener.transport in WEB for listener in network.listeners)
+
+
+def spared(settings: Settings) -> list[IpNetwork]:
+    """Addresses that no ban may touch: those of neighbours, but for trunks that are bannable."""
+    return [peer.network for trunk in settings.trunks.values() if not trunk.bannable for peer in trunk.peers]
 
 
 def check_files(networks: Mapping[str, Network], problems: Problems, expiry: bool) -> None:

@@ -8,7 +8,7 @@
     GET    /v1/seats              SIP seats that are registered
     GET    /v1/search             number=: calls from or to it, live and ended, the newest first; limit=
 
-{ref} is a call id, its beginning, or the short code. Live calls go before ended ones.
+Bans and certificates: see `splitter.web.security`. {ref} is a call id, its beginning, or the short code. Live calls go before ended ones.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from splitter.telemetry.summary import Summariser
 from splitter.telemetry.trace import TraceEvent
 from splitter.web.errors import ApiError, border, json_response
 from splitter.web.ports import Ports
+from splitter.web.security import add_routes
 
 LIMIT_MOST = 1000
 LEAST_PREFIX = 3
@@ -48,6 +49,7 @@ def build(ports: Ports) -> web.Application:
     app.router.add_get("/v1/calls/{ref}/trace", api.trace)
     app.router.add_get("/v1/search", api.search)
     app.router.add_get("/v1/seats", api.seats)
+    add_routes(app, ports.security)
     return app
 
 

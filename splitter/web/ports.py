@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from splitter.calls.reception import SeatView
 from splitter.calls.view import CallView
 from splitter.telemetry.trace import Subscription, TraceEvent
+from splitter.web.security import NoSecurity, Security
 
 
 class Calls(Protocol):
@@ -85,3 +86,4 @@ class Ports:
     live: Live
     status: Callable[[], GatewayStatus]
     seats: Callable[[], list[SeatView]] = list
+    security: Security = field(default_factory=NoSecurity)

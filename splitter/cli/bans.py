@@ -1,0 +1,59 @@
+"""splitter bans, reload: hostile sources, and certificates that were renewed."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from splitter.cli.door import Refused, open_door
+from splitter.cli.text import fail, span, table
+
+
+class Ban(msgspec.Struct):
+    """One of the answer to /v1/bans."""
+
+    source: str
+    reason: str
+    offences: int
+    expires_in_s: float
+
+
+class BanList(msgspec.Struct):
+    """The answer to /v1/bans."""
+
+    bans: list[Ban]
+
+
+@click.command()
+@click.option("--lift", metavar="SOURCE", help="End the ban of this address.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
+@click.pass_context
+def bans(ctx: click.Context, lift: str | None, as_json: bool) -> None:
+    """List the sources that are banned because they misbehaved, or lift a ban."""
+    door = open_door(ctx)
+    try:
+        if lift is not None:
+            door.read("DELETE", "bans", lift)
+            click.echo(f"{lift} is not banned any more")
+            return
+        found = door.get(BanList, "bans").bans
+    except Refused as error:
+        fail(str(error))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    elif not found:
+        click.echo("nobody is banned")
+    else:
+        rows = [(ban.source, ban.reason, str(ban.offences), span(ban.expires_in_s)) for ban in found]
+        click.echo(table(("SOURCE", "LAST REASON", "OFFENCES", "ENDS IN"), rows))
+
+
+@click.command()
+@click.pass_context
+def reload(ctx: click.Context) -> None:
+    """Read the certificates again: new connections use them, live ones stay. Other settings need a restart."""
+    try:
+        open_door(ctx).read("POST", "reload")
+    except Refused as error:
+        fail(str(error))
+    click.echo("certificates reloaded")

@@ -1,0 +1,73 @@
+"""The part of the API that is about hostile sources and certificates. Does I/O through aiohttp.
+
+GET    /v1/bans           sources that are banned, and for how long yet
+DELETE /v1/bans/{source}  lift a ban
+POST   /v1/reload         read the certificates again; live connections keep theirs
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aiohttp import web
+
+from splitter.core.errors import LocalError
+from splitter.transport.bans import Ban
+from splitter.web.errors import ApiError, json_response
+
+
+class Security(Protocol):
+    """What the API needs for that."""
+
+    def bans(self) -> list[tuple[Ban, float]]:
+        """Each ban with the seconds that it still lasts."""
+        ...
+
+    def lift_ban(self, host: str) -> bool:
+        """False where there is no such ban."""
+        ...
+
+    def reload(self) -> None:
+        """Raises LocalError where a file cannot be used; nothing has changed then."""
+        ...
+
+
+class NoSecurity:
+    """Nobody is banned, and there is nothing to reload."""
+
+    def bans(self) -> list[tuple[Ban, float]]:
+        return []
+
+    def lift_ban(self, host: str) -> bool:
+        return False
+
+    def reload(self) -> None:
+        pass
+
+
+def add_routes(app: web.Application, security: Security) -> None:
+    """Serve the three above."""
+
+    async def bans(request: web.Request) -> web.Response:
+        return json_response({"bans": [_shown(ban, left_s) for ban, left_s in security.bans()]})
+
+    async def lift(request: web.Request) -> web.Response:
+        source = request.match_info["source"]
+        if not security.lift_ban(source):
+            raise ApiError(404, "no-such-ban", f"{source} is not banned")
+        return json_response({"source": source})
+
+    async def reload(request: web.Request) -> web.Response:
+        try:
+            security.reload()
+        except LocalError as error:
+            raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
+        return json_response({"reloaded": "certificates"})
+
+    app.router.add_get("/v1/bans", bans)
+    app.router.add_delete("/v1/bans/{source:.+}", lift)
+    app.router.add_post("/v1/reload", reload)
+
+
+def _shown(ban: Ban, left_s: float) -> dict[str, object]:
+    return {"source": ban.source, "reason": ban.reason, "offences": ban.offences, "expires_in_s": round(left_s, 1)}
