@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from splitter.calls.accounts import Account, RegistrarSettings
-from splitter.calls.settings import CallSettings, Role, Route, Trunk
+from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
-from splitter.transport.settings import Network, TlsSettings, TransportSettings
+from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
 
 REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
 
@@ -33,8 +33,11 @@ RENAMED = {
 TABLES = {
     Account: "account",
     CallSettings: "calls",
+    DnsSettings: "dns",
     MediaSettings: "media",
+    MonitorSettings: "monitor",
     Network: "network",
+    OverloadSettings: "overload",
     RegistrarSettings: "registrar",
     Route: "route",
     StoreSettings: "store",
@@ -149,6 +152,18 @@ class TestEveryKeyIsRead:
             ("transport.ban_after", "7"),
             ("transport.ban_window_s", "7.5"),
             ("transport.ban_s", "7.5"),
+            ("monitor.answer_limit_s", "1.5"),
+            ("monitor.failures_down", "7"),
+            ("monitor.successes_up", "7"),
+            ("monitor.jitter_factor", "1.5"),
+            ("overload.video_lag_s", "0.05"),
+            ("overload.refuse_lag_s", "1.5"),
+            ("overload.video_cpu", "0.5"),
+            ("overload.refuse_cpu", "1.5"),
+            ("overload.recover_s", "7.5"),
+            ("overload.retry_after_s", "7"),
+            ("dns.servers", '["10.0.0.53", "10.0.0.54:5353"]'),
+            ("dns.limit_s", "1.5"),
             ("registrar.min_expires_s", "61"),
             ("registrar.max_expires_s", "1800"),
             ("registrar.contacts", "7"),
