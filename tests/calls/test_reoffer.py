@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from splitter.calls.settings import CallSettings
@@ -351,8 +353,6 @@ class TestRefused:
         with World() as world:
             caller, centre = connected(world)
             assert caller.terminal.ours is not None
-            from dataclasses import replace
-
             caller.reinvite(replace(caller.terminal.ours, media=caller.terminal.ours.media[:1]))
             caller.expect("488 re-INVITE")
             ended(world, caller, centre)
