@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from splitter.calls.admission import Admission
 from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
+from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, centre_invite
 from splitter.calls.incoming import IncomingLeg
 from splitter.calls.leg import Leg, LegContext
@@ -59,6 +60,7 @@ class Call:
         call_id, short_code: how people and seats name it.
         state: routing, ringing, connected, ended.
         plan: which m-lines of the caller are used.
+        facts: what the network says of the caller.
         centre: the leg of the route being tried, or that carries the call.
         seats: the seats in the call, by name.
         showing: what the caller sees.
@@ -83,6 +85,7 @@ class Call:
         self.put_aside: deque[Offered] = deque()
         self.plan: Plan | None = None
         self.caller_number = event.request.from_.user
+        self.facts = facts_of(event.request, trunk.trusted)
         self.called_number = ""
         self.audio: Audio | None = None
         self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_video)
@@ -227,6 +230,7 @@ class Call:
             route=self.route,
             showing=self.showing,
             legs=(*self._past_legs, *(_leg_view(leg) for leg in present)),
+            facts=self.facts,
         )
 
     def admit_seat(self, leg: IncomingLeg) -> None:

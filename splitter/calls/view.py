@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from splitter.calls.facts import CallerFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class CallView:
     route: str  # the centre trunk that carries it, "" before
     showing: str
     legs: tuple[LegView, ...]
+    facts: CallerFacts = field(default_factory=CallerFacts)
 
 
 @dataclass(frozen=True, slots=True)

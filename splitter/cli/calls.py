@@ -95,6 +95,14 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("started", clock(view.started_at)),
         ("answered", clock(view.answered_at)),
     ]
+    known = view.facts
+    if known.access_network:
+        facts.append(("access", known.access_network))
+    if known.latitude is not None:
+        around = f" ± {known.radius_m:.0f} m" if known.radius_m is not None else ""
+        facts.append(("location", f"{known.latitude:.5f} {known.longitude:.5f}{around} {known.civic_address}".rstrip()))
+    if known.charging_id:
+        facts.append(("charging id", known.charging_id))
     if view.ended_at is not None:
         facts.append(("ended", f"{clock(view.ended_at)}, {view.end_status or 'no status'}: {view.end_reason}"))
     return facts

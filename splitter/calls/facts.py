@@ -1,0 +1,123 @@
+"""What the network says of a caller beside the call itself: where the phone is, how it is charged, what it can. Pure.
+
+Taken from trusted trunks alone, shown to the API and kept with the call, never passed to the centre. Whatever cannot be
+read is left out: a bad location must not fail a call.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from splitter.core.errors import PeerError
+from splitter.sip.message import Request
+from splitter.sip.multipart import find_part
+
+PIDF = "application/pidf+xml"
+_LARGEST_PIDF = 32_768
+_GML = "{http://www.opengis.net/gml}"
+_SHAPES = "{http://www.opengis.net/pidflo/1.0}"
+_CIVIC = "{urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr}"
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFacts:
+    """What is known of a caller; empty or None where it is not.
+
+    Attributes:
+        access_network: P-Access-Network-Info as it came, cell id included (RFC 7315 §4.4).
+        latitude, longitude: degrees in WGS 84, from a PIDF-LO body (RFC 4119, RFC 5491).
+        radius_m: how uncertain that is.
+        civic_address: its civic address, largest part first.
+        charging_id: the icid of P-Charging-Vector (RFC 7315 §4.6).
+        video_capable: the phone's Contact names the feature `video` (RFC 3840); None where it names no features at all.
+    """
+
+    access_network: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    radius_m: float | None = None
+    civic_address: str = ""
+    charging_id: str = ""
+    video_capable: bool | None = None
+
+
+def facts_of(request: Request, trusted: bool) -> CallerFacts:
+    """Read what an INVITE says of its caller.
+
+    Args:
+        trusted: of the trunk it came from; a stranger's word on location and charging is not taken.
+    """
+    capable = _video_capable(request)
+    if not trusted:
+        return CallerFacts(video_capable=capable)
+    point, radius, civic = _location(request)
+    return CallerFacts(
+        access_network=(request.headers.get("p-access-network-info") or "")[:_LONGEST],
+        latitude=point[0] if point else None,
+        longitude=point[1] if point else None,
+        radius_m=radius,
+        civic_address=civic[:_LONGEST],
+        charging_id=_charging_id(request),
+        video_capable=capable,
+    )
+
+
+def _video_capable(request: Request) -> bool | None:
+    with suppress(PeerError):
+        contact = request.contact
+        features = {name.lower() for name in contact.params} if contact is not None else set()
+        if features & {"audio", "video", "text", "+g.3gpp.icsi-ref"}:
+            return "video" in features
+    return None
+
+
+def _charging_id(request: Request) -> str:
+    for word in (request.headers.get("p-charging-vector") or "").split(";"):
+        name, _, value = word.partition("=")
+        if name.strip().lower() == "icid-value":
+            return value.strip().strip('"')[:_LONGEST]
+    return ""
+
+
+def _location(request: Request) -> tuple[tuple[float, float] | None, float | None, str]:
+    """Point, radius and civic address of the first location in a PIDF-LO body."""
+    try:
+        body = find_part(request, PIDF)
+    except PeerError:
+        return None, None, ""
+    # A document type could define entities that grow without bound; a PIDF has none.
+    if not body or len(body) > _LARGEST_PIDF or b"<!" in body:
+        return None, None, ""
+    try:
+        root = ElementTree.fromstring(body)
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return None, None, ""
+    return _point(root), _radius(root), _civic(root)
+
+
+def _point(root: ElementTree.Element) -> tuple[float, float] | None:
+    for element in root.iter(f"{_GML}pos"):
+        with suppress(ValueError):
+            latitude, longitude = (float(word) for word in (element.text or "").split()[:2])
+            if -90 <= latitude <= 90 and -180 <= longitude <= 180:
+                return latitude, longitude
+    return None
+
+
+def _radius(root: ElementTree.Element) -> float | None:
+    for element in root.iter(f"{_SHAPES}radius"):
+        with suppress(ValueError):
+            radius = float(element.text or "")
+            if 0 <= radius < 1e7:
+                return radius
+    return None
+
+
+def _civic(root: ElementTree.Element) -> str:
+    for address in root.iter(f"{_CIVIC}civicAddress"):
+        parts = [(part.text or "").strip() for part in address]
+        return " ".join(part for part in parts if part)
+    return ""
