@@ -7,12 +7,13 @@ from itertools import combinations
 
 from splitter.calls.settings import Role, Trunk
 from splitter.config.accounts import check_logins
+from splitter.config.locate import Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
 from splitter.config.reader import Problems, suggest
 from splitter.core.net import Address
 from splitter.transport.settings import Listener, Network
-from splitter.transport.targets import AUTO
+from splitter.transport.targets import AUTO, HostName
 
 PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
 
@@ -58,9 +59,14 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     if trunk.role is Role.CENTRE and trunk.address is None and not problems.within((*path, "address")):
         remedy = 'say where calls to the centre go, such as address = "10.1.0.5:5060"'
         problems.add((*path, "address"), "is missing", remedy)
-    elif not trunk.peers and trunk.address is None and not problems.within((*path, "peers")) and not problems.within((*path, "address")):
+    elif not trunk.peers and not isinstance(trunk.address, HostName) and not _told(path, problems):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
+
+
+def _told(path: Path, problems: Problems) -> bool:
+    """Something about its sources, or the address that stands for them, is complained of already."""
+    return problems.within((*path, "peers")) or problems.within((*path, "address"))
 
 
 def _check_reach(trunk: Trunk, network: Network, problems: Problems) -> None:

@@ -186,5 +186,7 @@ class TestEveryKeyIsRead:
     def test_the_list_above_is_complete(self) -> None:
         mark = next(mark for mark in self.test_and_changes_the_settings.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
         tested = {key for key, _ in mark.args[1]}
-        elsewhere = {key for key in EVERY_KEY if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics")}
+        elsewhere = {
+            key for key in EVERY_KEY if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics")
+        }
         assert tested == EVERY_KEY - elsewhere
