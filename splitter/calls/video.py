@@ -104,7 +104,6 @@ class Video:
         for name, network in tuple(self._homeless.items()):
             if not await self.add(name, network):
                 break  # nor will the next one find a place
-            del self._homeless[name]
             placed.append(name)
         return tuple(placed)
 
@@ -136,6 +135,7 @@ class Video:
         handle = await self._guarded(self._engine.join(self._room, name, network), f"ports for the video of {name}")
         if handle is None:
             return False
+        self._homeless.pop(name, None)
         self._members[name] = _Member(network, handle)
         return True
 

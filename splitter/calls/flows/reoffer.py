@@ -146,7 +146,7 @@ class Reoffers:
         assert call.plan is not None and call.audio is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg)))
+            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg, self._wish_for(leg))))
             return
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
@@ -174,7 +174,7 @@ class Reoffers:
         assert call.plan is not None and call.audio is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg)))
+            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg, self._wish_for(leg))))
             return
         index = audio_line(offer)
         if not offer.media[index].port:
@@ -220,35 +220,42 @@ class Reoffers:
         call = self._call
         assert leg.sent is not None and call.plan is not None and call.audio is not None
         if leg is call.centre:
-            session = self._standing(leg)
+            session = self._standing(leg, self._agreed(leg))
             session = with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
         elif leg is call.caller and call.centre is not None and call.centre.remote is not None:
-            session = self._offer_to_caller(call.centre.remote, self._wishes[call.centre.name])
+            session = self._offer_to_caller(call.centre.remote, self._agreed(leg))
             session = self._with_video(leg, session, call.plan.video)
         else:
-            session = self._with_video(leg, self._standing(leg), video_index(leg.local))
+            assert leg.local is not None
+            session = self._with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
         if leg.name not in call.seats:
             self._consult = _Consult(leg, leg.local, own=True)
             call.after(call.services.settings.consult_limit_s, _CONSULT)
         call.note("re-INVITE with what we have now", leg.name)
         leg.offer(in_sequence(leg.sent, session))
 
-    def _standing(self, leg: Leg) -> Session:
-        """The state of a leg as an offer of ours: what the other side wants, not what this peer left of it.
+    def _standing(self, leg: Leg, direction: str) -> Session:
+        """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
+        assert leg.local is not None and self._call.plan is not None
+        session = standing_offer(leg.local, leg.local.origin)
+        index = self._call.plan.audio if leg is self._call.caller else audio_line(session)
+        lines = list(session.media)
+        lines[index] = lines[index].with_direction(direction)
+        return replace(session, media=tuple(lines))
 
-        A peer that put us on hold and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
+    def _wish_for(self, leg: Leg) -> str:
+        """What the other side wants of this one: the direction of an offer that this one asked us for.
+
+        A peer that holds the call and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
         offer what it had left us, it never could (RFC 6337 §5.3).
         """
-        assert leg.local is not None
-        session = standing_offer(leg.local, leg.local.origin)
-        call = self._call
-        if leg.name in call.seats or call.centre is None or call.plan is None:
-            return session
-        index = audio_line(session) if leg is call.centre else call.plan.audio
-        other = call.caller if leg is call.centre else call.centre
-        lines = list(session.media)
-        lines[index] = lines[index].with_direction(self._wishes[other.name])
-        return replace(session, media=tuple(lines))
+        other = self._call.caller if leg is self._call.centre else self._call.centre
+        assert other is not None
+        return self._wishes[other.name]
+
+    def _agreed(self, leg: Leg) -> str:
+        """The direction of an offer that is to change nothing: what both sides want."""
+        return answer_direction(self._wishes[leg.name], self._wish_for(leg))
 
     def _offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
@@ -261,7 +268,10 @@ class Reoffers:
     def _with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
         if index is None or not session.media[index].port:
             return session
-        line = self._call.video.offer(leg.name, session.media[index]) or refuse(session.media[index])
+        line = self._call.video.offer(leg.name, session.media[index])
+        if line is None and self._call.video.incomplete:
+            return session  # a new room is on its way; taken out now, the picture would not come back with it
+        line = line or refuse(session.media[index])
         lines = (*session.media[:index], line, *session.media[index + 1 :])
         return replace(session, media=lines)
 
