@@ -10,12 +10,12 @@ Words used here:
 
 Layout:
     settings, view          what the operator sets; what the operator sees
-    events, leg             what can happen; one dialog and its rules
-    negotiation             pure: what was offered and answered on the caller's and the centre's side
+    events, messages        what can happen; what is read from SIP messages and put into them
+    leg, incoming, outgoing, leg_timer   one dialog and its rules: both sides, the server's, the client's, its timer
     audio, video            the call's relay and its room, as the flow sees them
     routing, identity, causes   pure: where to, as whom, and what a refusal means
     accounts, reception, registrar   who may log in, who did, and where seats are registered
     registration            our own registration at a centre
     call, registry          the actor; all calls, admission, and the way in for out-of-dialog requests
-    flows/                  split (the main flow), join (a seat)
+    flows/                  what a call does, from its INVITE to its end
 """
