@@ -16,6 +16,8 @@ from splitter.sip.message import Message, Request, Response
 from tests.world.peer import session_of
 from tests.world.wire import Sent, label
 
+_OWED = "the ACK does not answer the offer of the 2xx (RFC 3261 §13.2.2.4)"
+
 
 @dataclass(slots=True)
 class _Talk:
@@ -90,10 +92,14 @@ class Monitor:
             offers[method, number, True] = session
             if session is not None:
                 self._judge_next(request, self._talk(request.call_id, request.from_tag, request.to_tag), session)
+        elif method == "BYE":
+            # Where nothing of the offer can be used, the ACK only serves to end the dialog.
+            faults = self.faults.get(request.call_id, [])
+            faults[:] = [fault for fault in faults if not fault.endswith(_OWED)]
         elif method == "ACK":
             offer = offers.get(("ACK", number, True))
             if offer is not None and session is None:
-                self._fault(request, "the ACK does not answer the offer of the 2xx (RFC 3261 §13.2.2.4)")
+                self._fault(request, _OWED)
             elif offer is not None and session is not None:
                 self._judge_answer(request, offer, session)
                 self._judge_next(request, self._talk(request.call_id, request.from_tag, request.to_tag), session)

@@ -165,6 +165,7 @@ class PeerCall:
         invite: the first INVITE, sent or received.
         unread: what was heard and not yet read by `expect` or `next`.
         acks: send the ACK of a 2xx (a script may forbid it).
+        keeps_time: agree to session timers that the gateway asks for (RFC 4028).
         on_reinvite: what to do with a re-INVITE that could be answered; `accept_reinvite` by default.
         pending: the peer's re-INVITE that the script still has to answer; its transaction and request.
         offering: our INVITE or re-INVITE is without a final response.
@@ -183,6 +184,7 @@ class PeerCall:
         self.unread: deque[Heard] = deque()
         self.heard: list[str] = []
         self.acks = True
+        self.keeps_time = False
         self.on_reinvite: Callable[[PeerCall], None] = PeerCall.accept
         self.pending: tuple[str, Request] | None = None
         self.offering = ""
@@ -376,7 +378,8 @@ class PeerCall:
             session = session or self.terminal.answer(offer, **wanted)
             self.terminal.agree(session, offer)
         self.unacknowledged.add(txn)
-        response = request.respond(200, headers=self._headers(), body=write(session), content_type=SDP)
+        lines = [*self._headers(), *self._timer_lines(request)]
+        response = request.respond(200, headers=lines, body=write(session), content_type=SDP)
         self.peer.driver.respond(txn, response)
 
     def decline(self, status: int, headers: Pairs = ()) -> None:
@@ -523,6 +526,15 @@ class PeerCall:
             loop = asyncio.get_running_loop()
             self._refresh = loop.call_later(int(value) / 2, self._do_refresh, int(value))
 
+    def _timer_lines(self, request: Request) -> list[tuple[str, str]]:
+        """What our 2xx says of the timer that a request asks for; ours to keep from now on, if it says "uas"."""
+        value, _, refresher = (request.headers.get("session-expires") or "").partition(";refresher=")
+        if not value or not self.keeps_time:
+            return []
+        lines = [("Session-Expires", f"{value};refresher={refresher or 'uac'}"), ("Require", "timer")]
+        self._keep_refreshing(Request("UPDATE", "", Headers(lines)), "uas")
+        return lines
+
     def _do_refresh(self, interval_s: int) -> None:
         self._refresh = None
         if self.state == "confirmed" and not self.vanished:
@@ -608,7 +620,8 @@ class PeerCall:
                 self._end()
                 self._hear("BYE", request)
             case method:
-                driver.respond(event.txn, request.respond(200))
+                lines = [*self._headers(), *self._timer_lines(request)] if method == "UPDATE" else ()
+                driver.respond(event.txn, request.respond(200, headers=lines))
                 self._hear(method, request)
 
     def _on_update(self, event: sip.RequestArrived) -> None:
@@ -690,7 +703,7 @@ class PeerCall:
         elif status >= 300:
             self._end()
         body, kind = (write(session), SDP) if session is not None else (b"", None)
-        lines = [*self._headers(), *headers]
+        lines = [*self._headers(), *headers, *(self._timer_lines(self.invite) if 200 <= status < 300 else ())]
         response = self.invite.respond(status, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind)
         self.peer.driver.respond(self._txn, response)
 

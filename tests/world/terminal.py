@@ -32,6 +32,7 @@ class Terminal:
     Attributes:
         ours, theirs: the descriptions in force; None before there are any.
         sent: the last one that was sent, refused offers included.
+        wish: the direction of the audio that this side wants: "sendonly" while it holds the call.
     """
 
     def __init__(self, host: str, first_port: int, session_id: int) -> None:
@@ -40,6 +41,7 @@ class Terminal:
         self.ours: Session | None = None
         self.theirs: Session | None = None
         self.sent: Session | None = None
+        self.wish = "sendrecv"
         self._session_id = session_id
         self._moves = 0
         self._video_line: Media | None = None
@@ -61,17 +63,18 @@ class Terminal:
         """An offer that a test wrote itself."""
         return self._note(parse(body))
 
-    def answer(self, offer: Session, *, audio: str = "sendrecv", video: str = "sendrecv", codec: int = 0) -> Session:
+    def answer(self, offer: Session, *, audio: str = "", video: str = "sendrecv", codec: int = 0) -> Session:
         """Answer an offer.
 
         Args:
-            audio, video: wanted directions, bounded by the offer; "off" refuses the line.
+            audio, video: wanted directions, bounded by the offer; "off" refuses the line. For audio the default is
+                the wish: who holds the call holds it still.
             codec: which of the offered voice codecs is taken (modulo their number).
         """
         lines = []
         taken: set[str] = set()
         for index, media in enumerate(offer.media):
-            wanted = {"audio": audio, "video": video}.get(media.kind, "off")
+            wanted = {"audio": audio or self.wish, "video": video}.get(media.kind, "off")
             if media.port == 0 or wanted == "off" or media.kind in taken:
                 lines.append(_refused(media))
                 continue
@@ -91,6 +94,8 @@ class Terminal:
         """
         assert self.ours is not None
         self._moves += move
+        self.wish = audio or self.wish
+        audio = self.wish
         lines = []
         for media in self.ours.media:
             line = media.without(("acfg",))

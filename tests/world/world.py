@@ -209,6 +209,7 @@ class World:
         held = {
             "calls": len(self.calls),
             "call tasks": self.calls.tasks,
+            "timers of calls": sum(_is_of_a_call(timer) for timer in self.loop.timers()),
             "short codes": len(self.calls._short_codes),
             "relays": len(self.engine.relays),
             "rooms": len(self.engine.rooms),
@@ -285,6 +286,10 @@ class World:
         for sent in self.wire.sent.get(call.sip_call_id, ()):
             lines.append(f"{sent.at:10.3f}  {sent.source} → {sent.target}  {label(sent.message)}  {sent.fate}")
         return "\n".join(lines)
+
+
+def _is_of_a_call(timer: asyncio.TimerHandle) -> bool:
+    return isinstance(getattr(timer._callback, "__self__", None), Call)  # type: ignore[attr-defined]
 
 
 def _from(address: Address) -> tuple[Source, ...]:
