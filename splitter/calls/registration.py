@@ -101,6 +101,7 @@ class Registration:
         self._wanted_s = trunk.register_expires_s
         self._state, self._reason, self._since = "registering", "", clock.wall()
         self._ends_at: float | None = None  # of the registration in force; monotonic
+        self._end_timer: asyncio.TimerHandle | None = None
         self._next_at: float | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -119,6 +120,7 @@ class Registration:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        self._hold_for(0)
         self._enter("stopped", "")
 
     def status(self) -> RegistrationView:
@@ -149,46 +151,29 @@ class Registration:
                 failures += 1
                 delay_s = self._failed(Failure(500, "a fault in the gateway; see the log"), failures)
             await self._rest(delay_s)
-        if self._in_force():
+        if self._ends_at is not None:
             with suppress(Failure):
                 await self._register(0)
-            self._ends_at = None
 
     async def _rest(self, delay_s: float) -> None:
-        """Wait for the next attempt; a registration that ends meanwhile is told of then, not later."""
-        now = self._clock.now()
-        self._next_at = now + delay_s
-        if self._reason and self._ends_at is not None and self._ends_at < self._next_at:
-            if await self._pause(self._ends_at - now):
-                return
-            self._ends_at = None
-            self._enter("failed", self._reason)
-        await self._pause(self._next_at - self._clock.now())
+        """Wait for the next attempt, or to be stopped."""
+        self._next_at = self._clock.now() + delay_s
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay_s)
         self._next_at = None
-
-    async def _pause(self, delay_s: float) -> bool:
-        """True if it was stopped meanwhile."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), max(0.0, delay_s))
-        except TimeoutError:
-            return False
-        return True
 
     def _registered(self, granted_s: int) -> float:
         """It took us; the time until the refresh."""
         if granted_s <= 0:
             raise Failure(200, "it registered us for no time at all")
-        self._ends_at = self._clock.now() + granted_s
+        self._hold_for(granted_s)
         self._enter("registered", "")
         return max(granted_s / 2, granted_s - REFRESH_MARGIN_S)
 
     def _failed(self, failure: Failure, failures: int) -> float:
         """The time until the next attempt: longer each time, and never the same for all (RFC 5626 §4.5)."""
         metrics.REGISTRATION_FAILURES.labels(self.trunk.name).inc()
-        in_force = self._in_force()
-        if not in_force:
-            self._ends_at = None
-        self._enter("registered" if in_force else "failed", str(failure))
+        self._enter("registered" if self._ends_at is not None else "failed", str(failure))
         if failure.retry_after_s:
             return min(failure.retry_after_s, 3600.0)
         most_s = min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 20))
@@ -304,8 +289,20 @@ class Registration:
 
     # ---- what is known of it ----
 
-    def _in_force(self) -> bool:
-        return self._ends_at is not None and self._ends_at > self._clock.now()
+    def _hold_for(self, granted_s: float) -> None:
+        """We are registered from now on, for so long; 0 for no longer."""
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+            self._end_timer = None
+        self._ends_at = None
+        if granted_s:
+            self._ends_at = self._clock.now() + granted_s
+            self._end_timer = asyncio.get_running_loop().call_later(granted_s, self._ended)
+
+    def _ended(self) -> None:
+        """No refresh came through in time."""
+        self._hold_for(0)
+        self._enter("failed", self._reason or "the registration ended before its refresh was answered")
 
     def _enter(self, state: str, reason: str) -> None:
         metrics.REGISTERED.labels(self.trunk.name).set(state == "registered")
