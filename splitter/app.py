@@ -17,6 +17,7 @@ from splitter.calls.registration import Registrations
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.view import CallView
+from splitter.calls.watch import Watch
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
@@ -68,6 +69,11 @@ class Gateway:
             if trunk.tls_name and isinstance(trunk.address, Address):
                 self._driver.expect(trunk.network, trunk.address.host, trunk.tls_name)
         trunks, name = tuple(settings.trunks.values()), settings.calls.name
+        routing = Routing(settings.trunks, settings.routes)
+        watching = (settings.monitor, settings.overload, settings.dns)
+        self._watch = Watch(
+            settings.trunks, settings.networks, self._driver, routing, self._clock, ids, name, *watching
+        )
         self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids, self._driver)
         self._registrations = Registrations(trunks, self._driver, self._clock, ids, name)
         self._calls.attach(
@@ -77,13 +83,15 @@ class Gateway:
                 recorder=self._recorder,
                 clock=self._clock,
                 ids=ids,
-                routing=Routing(settings.trunks, settings.routes),
+                routing=routing,
                 settings=settings.calls,
                 changed=self._save,
+                trunks=self._watch.trunks,
+                admission=self._watch.admission,
             ),
             self._reception,
         )
-        ports = Ports(self._calls, self._store, self._recorder, self.status, self._reception.seats, self)
+        ports = Ports(self._calls, self._store, self._recorder, self.status, self._reception.seats, self, self._watch.views)
         self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
 
     async def start(self) -> None:
@@ -97,6 +105,7 @@ class Gateway:
             await self._engine.start()
             await self._server.start()
             await self._driver.start()
+            await self._watch.start()
             self._registrations.start()
         except BaseException:
             await self.stop()
@@ -114,6 +123,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""
+        await self._watch.stop()
         await self._registrations.stop()
         self._reception.stop()
         await self._driver.stop()
@@ -177,6 +187,7 @@ class Gateway:
         alarms = [f"{missing} media workers are not ready"] if missing else []
         if self._store.alarm:
             alarms.append(self._store.alarm)
+        alarms += self._watch.alarms()
         for network, validity in self._driver.certificates().items():
             if warning := validity.warning(self._clock.wall()):
                 alarms.append(f"the certificate of network {network} {warning}")

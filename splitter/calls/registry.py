@@ -169,6 +169,7 @@ class Calls:
         return permit
 
     def _on_seat(self, trunk: Trunk, event: RequestArrived) -> None:
+        self._admitted(trunk).release()  # its rate counts, but it joins a call that has its place already
         refuse_unknown_extensions(event.request)
         name = user_of(event.request.uri)
         found = [call for call in self._calls.values() if name in (call.call_id, call.short_code)]

@@ -6,6 +6,7 @@ Layout, one file per group:
     calls.py   calls, call, hangup
     trace.py   trace
     status.py  status
+    trunks.py  trunks
     seats.py   seats
     demo.py    demo: the gateway with simulated neighbours
     door.py    talks to the running gateway over its control socket
@@ -31,6 +32,7 @@ COMMANDS = {
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),
     "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
+    "trunks": ("splitter.cli.trunks:trunks", "Show whether the neighbours are there, and how many calls they have."),
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
     "reload": ("splitter.cli.bans:reload", "Read the certificates again; live connections keep theirs."),

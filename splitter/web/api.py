@@ -6,6 +6,7 @@
     DELETE /v1/calls/{ref}        hang up; 202
     GET    /v1/calls/{ref}/trace  an event per line (NDJSON); raw=1: with the bytes (base64); follow=1: until the end
     GET    /v1/seats              SIP seats that are registered
+    GET    /v1/trunks             the neighbours: state, calls, limits, latency, each server
     GET    /v1/search             number=: calls from or to it, live and ended, the newest first; limit=
 
 Bans and certificates: see `splitter.web.security`. {ref} is a call id, its beginning, or the short code. Live calls go before ended ones.
@@ -49,6 +50,7 @@ def build(ports: Ports) -> web.Application:
     app.router.add_get("/v1/calls/{ref}/trace", api.trace)
     app.router.add_get("/v1/search", api.search)
     app.router.add_get("/v1/seats", api.seats)
+    app.router.add_get("/v1/trunks", api.trunks)
     add_routes(app, ports.security)
     return app
 
@@ -69,6 +71,7 @@ class _Api:
         self._live = ports.live
         self._status = ports.status
         self._seats = ports.seats
+        self._trunks = ports.trunks
 
     async def status(self, request: web.Request) -> web.Response:
         return json_response(self._status())
@@ -76,6 +79,9 @@ class _Api:
     async def seats(self, request: web.Request) -> web.Response:
         views = sorted(self._seats(), key=lambda seat: (seat.trunk, seat.user, seat.registered_at))
         return json_response({"seats": views})
+
+    async def trunks(self, request: web.Request) -> web.Response:
+        return json_response({"trunks": self._trunks()})
 
     async def calls(self, request: web.Request) -> web.Response:
         if not _flag(request, "ended"):

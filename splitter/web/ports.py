@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from splitter.calls.reception import SeatView
-from splitter.calls.view import CallView
+from splitter.calls.view import CallView, TrunkView
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.security import NoSecurity, Security
 
@@ -87,3 +87,4 @@ class Ports:
     status: Callable[[], GatewayStatus]
     seats: Callable[[], list[SeatView]] = list
     security: Security = field(default_factory=NoSecurity)
+    trunks: Callable[[], list[TrunkView]] = list

@@ -50,12 +50,14 @@ call_id_headers = ["x-splitter-call"]
 trusted = true
 answer_limit_s = {answer_limit_s}
 ring_limit_s = {ring_limit_s}
+options_interval_s = 0    # SIPp's scenarios expect an INVITE first
 
 [trunk.pbx2]
 role = "centre"
 network = "core"
 address = "{desk.second_centre}:5060"
 peers = ["{desk.second_centre}"]
+options_interval_s = 0
 answer_limit_s = {answer_limit_s}
 
 [trunk.desks]

@@ -1,0 +1,182 @@
+"""Watches trunks: where their names lead, and by OPTIONS whether their servers live. Does I/O through the driver.
+
+Calls never wait for any of this: they read what is known. An OPTIONS that is lost, late or answered by nonsense concerns
+one server; what it means is decided in `calls.link`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import structlog
+
+from splitter.calls.link import Alive, Failed, Held, News, State, judge
+from splitter.calls.messages import SDP
+from splitter.calls.routing import Routing
+from splitter.calls.settings import MonitorSettings, Trunk
+from splitter.calls.trunks import Change, Probe, Trunks
+from splitter.core.clock import Clock
+from splitter.core.errors import LocalError
+from splitter.core.ids import IdSource
+from splitter.sip import events as sip
+from splitter.sip.headers import Headers
+from splitter.sip.message import Request
+from splitter.telemetry import metrics
+from splitter.transport.driver import Driver
+from splitter.transport.resolver import Resolver
+from splitter.transport.targets import AUTO, HostName, Located, Wanted
+
+log = structlog.get_logger(__name__)
+
+Reach = Callable[[str], tuple[tuple[str, str], ...]]
+"""Transport and address family of each listener of a network; see `targets.Wanted`."""
+
+_OUTCOMES = {Alive: "alive", Failed: "failed", Held: "held"}
+
+
+def announce(change: Change) -> None:
+    """A trunk's state changed: to the log and the metrics."""
+    say = log.info if change.state is State.UP else log.warning
+    say("trunk changed", trunk=change.trunk, state=str(change.state), reason=change.reason)
+    metrics.TRUNK_UP.labels(change.trunk).set(change.state is State.UP)
+    metrics.TRUNK_CHANGES.labels(change.trunk, str(change.state)).inc()
+
+
+class Monitor:
+    """The one who asks.
+
+    Args:
+        trunks: what is known; it gets the answers.
+        watched: the same trunks as it was made with.
+        routing: told which addresses a name leads to, for they are sources of the trunk as well.
+        name: what we call ourselves in From.
+        reach: what our listeners can reach.
+    """
+
+    def __init__(
+        self,
+        trunks: Trunks,
+        watched: Iterable[Trunk],
+        routing: Routing,
+        driver: Driver,
+        resolver: Resolver,
+        clock: Clock,
+        ids: IdSource,
+        name: str,
+        reach: Reach,
+        settings: MonitorSettings,
+    ) -> None:
+        self._trunks = trunks
+        self._watched = tuple(watched)
+        self._routing = routing
+        self._driver = driver
+        self._resolver = resolver
+        self._clock = clock
+        self._ids = ids
+        self._name = name
+        self._reach = reach
+        self._settings = settings
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    async def start(self) -> None:
+        """Look names up and begin to ask. Returns once every name has led somewhere or failed to, which is bounded."""
+        told = []
+        for trunk in self._watched:
+            metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is State.UP)
+            if isinstance(trunk.address, HostName):
+                wanted = Wanted(trunk.address, trunk.transport, self._reach(trunk.network))
+                told.append(
+                    self._resolver.watch(wanted, partial(self._located, trunk), partial(self._unlocated, trunk))
+                )
+        if told:
+            await asyncio.gather(*(event.wait() for event in told))
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="trunk monitor")
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        await self._resolver.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    # ---- names ----
+
+    def _located(self, trunk: Trunk, located: Located) -> None:
+        now = self._clock.now()
+        name = trunk.address.name if isinstance(trunk.address, HostName) else ""
+        for target in located.targets:
+            if target.transport == "tls":  # RFC 5922 §4: a certificate is for the name that was looked up
+                self._driver.expect(trunk.network, target.address.host, trunk.tls_name or name)
+        new = self._trunks.located(trunk.name, located, now)
+        self._routing.learn(trunk.name, {target.address.host for target in located.targets}, now)
+        if new:
+            found = [str(target) for target in located.targets]
+            log.info("trunk located", trunk=trunk.name, name=str(trunk.address), targets=found)
+            self._wake.set()
+
+    def _unlocated(self, trunk: Trunk, reason: str) -> None:
+        self._trunks.unlocated(trunk.name, reason, self._clock.now())
+        log.warning("trunk not located", trunk=trunk.name, name=str(trunk.address), reason=reason)
+
+    # ---- asking ----
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            for probe in self._trunks.due(self._clock.now()):
+                self._ask(probe)
+            at = self._trunks.next_due()
+            pause_s = None if at is None else max(0.0, at - self._clock.now())
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _ask(self, probe: Probe) -> None:
+        trunk, target = probe.trunk, probe.target
+        try:
+            flow = self._driver.flow_to(trunk.network, *target)
+            request = self._request(trunk, self._driver.contact(trunk.network, target.transport).host)
+            listener = partial(self._on_event, probe, self._clock.now())
+            self._driver.request(request, flow, listener, answer_limit_s=self._settings.answer_limit_s)
+        except LocalError as error:
+            self._conclude(probe, Failed(f"OPTIONS: {error}"))
+
+    def _on_event(self, probe: Probe, asked_at: float, event: sip.SipEvent) -> None:
+        match event:
+            case sip.ResponseArrived(response=response) if response.status >= 200:
+                latency_s = self._clock.now() - asked_at
+                self._conclude(probe, judge(response.status, response.reason, response.headers, latency_s))
+            case sip.RequestFailed(status=408):
+                self._conclude(probe, Failed(f"OPTIONS: no answer in {self._settings.answer_limit_s:g} s"))
+            case sip.RequestFailed(reason=reason):
+                self._conclude(probe, Failed(f"OPTIONS: {reason}"))
+            case _:
+                pass
+
+    def _conclude(self, probe: Probe, news: News) -> None:
+        now = self._clock.now()
+        metrics.TRUNK_PROBES.labels(probe.trunk.name, _OUTCOMES[type(news)]).inc()
+        self._trunks.hear(probe.trunk, probe.target, news, now)
+        spread = 0.9 + self._ids.number(201) / 1000  # not all at once, not in step with others
+        self._trunks.asked(probe, now, spread)
+        self._wake.set()
+
+    def _request(self, trunk: Trunk, local: str) -> Request:
+        """OPTIONS outside a dialog (RFC 3261 §11.1)."""
+        uri = f"sip:{trunk.address}" + ("" if trunk.transport in ("udp", AUTO) else f";transport={trunk.transport}")
+        host = f"[{local}]" if ":" in local else local
+        headers = [
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:{self._name}@{host}>;tag={self._ids.tag()}"),
+            ("To", f"<{uri}>"),
+            ("Call-ID", self._ids.sip_call_id(local)),
+            ("CSeq", "1 OPTIONS"),
+            ("Accept", SDP),
+        ]
+        return Request("OPTIONS", uri, Headers(headers))

@@ -1,0 +1,120 @@
+"""Everything that keeps an eye on trunks and on our own load, built and run as one part. Does I/O through its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from math import nan
+
+import structlog
+
+from splitter.calls.admission import Admission, Level
+from splitter.calls.meter import Meter
+from splitter.calls.monitor import Monitor, announce
+from splitter.calls.routing import Routing
+from splitter.calls.settings import MonitorSettings, OverloadSettings, Trunk
+from splitter.calls.trunks import Trunks
+from splitter.calls.view import TrunkView
+from splitter.core.clock import Clock
+from splitter.core.ids import IdSource
+from splitter.telemetry import metrics
+from splitter.transport.driver import Driver
+from splitter.transport.resolver import Resolver
+from splitter.transport.settings import DnsSettings, Network
+
+log = structlog.get_logger(__name__)
+
+_COSTS = {
+    Level.NONE: "new calls are taken as usual",
+    Level.NO_VIDEO: "new calls get no video",
+    Level.REFUSE: "new calls are refused",
+}
+
+
+class Watch:
+    """Trunks, what is known of them, and admission.
+
+    Attributes:
+        trunks, admission: for `Services`.
+    """
+
+    def __init__(
+        self,
+        trunks: Mapping[str, Trunk],
+        networks: Mapping[str, Network],
+        driver: Driver,
+        routing: Routing,
+        clock: Clock,
+        ids: IdSource,
+        name: str,
+        monitor: MonitorSettings,
+        overload: OverloadSettings,
+        dns: DnsSettings,
+    ) -> None:
+        self._clock = clock
+        self._names = tuple(trunks)
+        self.trunks = Trunks(trunks.values(), monitor, clock.now(), announce)
+        self.admission = Admission(overload, ids.number)
+        self._monitor = Monitor(
+            self.trunks,
+            trunks.values(),
+            routing,
+            driver,
+            Resolver(dns.servers, dns.limit_s),
+            clock,
+            ids,
+            name,
+            lambda network: reach(networks[network]),
+            monitor,
+        )
+        self._meter = Meter(self._measured)
+
+    async def start(self) -> None:
+        """Begin. Names are looked up before this returns, which is bounded; OPTIONS go out after."""
+        self._publish()
+        self._meter.start()
+        await self._monitor.start()
+
+    async def stop(self) -> None:
+        """Watch no more; may be called without a start."""
+        self._meter.stop()
+        await self._monitor.stop()
+
+    def views(self) -> list[TrunkView]:
+        """All trunks as operators see them."""
+        return self.trunks.views(self._clock.now(), self._clock.wall(), self.admission.limits.calls)
+
+    def alarms(self) -> tuple[str, ...]:
+        """What is wrong, in plain words."""
+        overload = self.admission.overload
+        load = (f"{_COSTS[overload.level]}: {overload.reason}",) if overload.level is not Level.NONE else ()
+        return (*load, *self.trunks.alarms())
+
+    # ---- inside ----
+
+    def _measured(self, lag_s: float, cpu: float) -> None:
+        overload = self.admission.overload
+        changed = overload.observe(lag_s, cpu, self._clock.now())
+        metrics.LOOP_LAG_SECONDS.set(overload.lag_s)
+        metrics.LOOP_CPU_RATIO.set(overload.cpu)
+        if changed:
+            metrics.OVERLOAD_LEVEL.set(overload.level)
+            say = log.info if overload.level is Level.NONE else log.warning
+            say("load", means=_COSTS[overload.level], reason=overload.reason)
+
+    def _publish(self) -> None:
+        """Let the gauges of trunks read what is known when they are scraped."""
+        for name in self._names:
+            metrics.TRUNK_CALLS.labels(name).set_function(partial(self.admission.limits.calls, name))
+            metrics.TRUNK_LATENCY_SECONDS.labels(name).set_function(partial(self._timing, name, 0))
+            metrics.TRUNK_JITTER_SECONDS.labels(name).set_function(partial(self._timing, name, 1))
+
+    def _timing(self, name: str, which: int) -> float:
+        timing = self.trunks.timing(name)
+        return timing[which] if timing else nan
+
+
+def reach(network: Network) -> tuple[tuple[str, str], ...]:
+    """Transport and address family of what a network's listeners reach, without those of browsers (RFC 7118)."""
+    listeners = [listener for listener in network.listeners if listener.transport in ("udp", "tcp", "tls")]
+    return tuple((one.transport, "AAAA" if ":" in one.address.host else "A") for one in listeners)

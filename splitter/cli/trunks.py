@@ -1,0 +1,53 @@
+"""splitter trunks: whether the neighbours are there, how quickly they answer, and how many calls they have."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from splitter.calls.view import TargetView, TrunkView
+from splitter.cli.door import Refused, open_door
+from splitter.cli.text import clock, fail, table
+
+
+class TrunkList(msgspec.Struct):
+    """The answer to /v1/trunks."""
+
+    trunks: list[TrunkView]
+
+
+@click.command()
+@click.option("--servers", is_flag=True, help="Each server of each trunk.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
+@click.pass_context
+def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
+    """Show the trunks: their state, since when and why, calls, limits, latency and jitter (ms)."""
+    try:
+        found = open_door(ctx).get(TrunkList, "trunks").trunks
+    except Refused as error:
+        fail(str(error))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    elif servers:
+        titles = ("TRUNK", "SERVER", "STATE", "SINCE", "LATENCY", "JITTER", "BECAUSE")
+        click.echo(table(titles, [_server_row(trunk, target) for trunk in found for target in trunk.targets]))
+    else:
+        titles = ("TRUNK", "ROLE", "STATE", "SINCE", "CALLS", "PER SECOND", "LATENCY", "JITTER", "ADDRESS", "BECAUSE")
+        click.echo(table(titles, [_row(trunk) for trunk in found]))
+
+
+def _row(trunk: TrunkView) -> tuple[str, ...]:
+    calls = f"{trunk.calls} of {trunk.max_calls}" if trunk.max_calls else str(trunk.calls)
+    rate = f"{trunk.calls_per_s:g}" if trunk.calls_per_s else "-"
+    timing = (_ms(trunk.latency_ms), _ms(trunk.jitter_ms))
+    state = (trunk.state, clock(trunk.since), calls, rate)
+    return (trunk.name, trunk.role, *state, *timing, trunk.address or "-", trunk.reason)
+
+
+def _server_row(trunk: TrunkView, target: TargetView) -> tuple[str, ...]:
+    timing = (_ms(target.latency_ms), _ms(target.jitter_ms))
+    return (trunk.name, target.address, target.state, clock(target.since), *timing, target.reason)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
