@@ -201,6 +201,12 @@ class Trunks:
         """
         return [_view(known, now, wall, calls(name)) for name, known in self._known.items()]
 
+    def timing(self, name: str) -> tuple[float, float] | None:
+        """Latency and jitter of a trunk's nearest server, in seconds; None where nothing is measured."""
+        known = self._known.get(name)
+        nearest = known.nearest() if known else None
+        return None if nearest is None else (nearest.latency_s or 0.0, nearest.jitter_s or 0.0)
+
     def alarms(self) -> tuple[str, ...]:
         """Trunks that calls go to and that are not up, in plain words."""
         return tuple(
