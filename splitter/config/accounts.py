@@ -130,7 +130,9 @@ def parse_algorithm(text: str) -> str:
 
 def parse_hash(text: str) -> tuple[str, str]:
     """ "SHA-256:…": an algorithm, and a hash in hexadecimal digits."""
-    name, _, digits = text.partition(":")
+    name, colon, digits = text.partition(":")
+    if not colon:
+        raise ValueProblem("the hash does not name its algorithm", 'write it such as "SHA-256:…"')
     algorithm = parse_algorithm(name)
     wanted = 2 * _BYTES.get(algorithm, 32)
     if not re.fullmatch(rf"[0-9A-Fa-f]{{{wanted}}}", digits):
