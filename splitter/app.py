@@ -91,7 +91,9 @@ class Gateway:
             ),
             self._reception,
         )
-        ports = Ports(self._calls, self._store, self._recorder, self.status, self._reception.seats, self, self._watch.views)
+        ports = Ports(
+            self._calls, self._store, self._recorder, self.status, self._reception.seats, self, self._watch.views
+        )
         self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
 
     async def start(self) -> None:

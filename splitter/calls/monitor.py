@@ -1,7 +1,7 @@
 """Watches trunks: where their names lead, and by OPTIONS whether their servers live. Does I/O through the driver.
 
-Calls never wait for any of this: they read what is known. An OPTIONS that is lost, late or answered by nonsense concerns
-one server; what it means is decided in `calls.link`.
+Calls never wait for any of this: they read what is known. An OPTIONS that is lost, late or answered by nonsense
+concerns one server; what it means is decided in `calls.link`.
 """
 
 from __future__ import annotations

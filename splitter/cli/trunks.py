@@ -39,9 +39,9 @@ def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
 def _row(trunk: TrunkView) -> tuple[str, ...]:
     calls = f"{trunk.calls} of {trunk.max_calls}" if trunk.max_calls else str(trunk.calls)
     rate = f"{trunk.calls_per_s:g}" if trunk.calls_per_s else "-"
-    timing = (_ms(trunk.latency_ms), _ms(trunk.jitter_ms))
-    state = (trunk.state, clock(trunk.since), calls, rate)
-    return (trunk.name, trunk.role, *state, *timing, trunk.address or "-", trunk.reason)
+    state = (trunk.name, trunk.role, trunk.state, clock(trunk.since))
+    load = (calls, rate, _ms(trunk.latency_ms), _ms(trunk.jitter_ms))
+    return (*state, *load, trunk.address or "-", trunk.reason)
 
 
 def _server_row(trunk: TrunkView, target: TargetView) -> tuple[str, ...]:

@@ -128,7 +128,10 @@ TLS_RELOADS = Counter(
 # ---- trunks and load ---------------------------------------------------------------------------------------------
 
 TRUNK_UP = Gauge(
-    "splitter_trunk_up", "1 while calls may go to the trunk, 0 while it is down or draining.", ["trunk"], registry=REGISTRY
+    "splitter_trunk_up",
+    "1 while calls may go to the trunk, 0 while it is down or draining.",
+    ["trunk"],
+    registry=REGISTRY,
 )
 TRUNK_CHANGES = Counter(
     "splitter_trunk_changes_total",
