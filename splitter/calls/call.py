@@ -20,6 +20,7 @@ from splitter.calls.leg import Leg, LegContext
 from splitter.calls.messages import Pairs
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import Routing
+from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.trunks import Trunks
 from splitter.calls.video import Video
@@ -85,6 +86,8 @@ class Call:
         self.put_aside: deque[Offered] = deque()
         self.plan: Plan | None = None
         self.caller_number = event.request.from_.user
+        self.session_id = SessionId(event.request, services.ids)
+        self.caller.session_id = self.session_id.towards_caller
         self.facts = facts_of(event.request, trunk.trusted)
         self.called_number = ""
         self.audio: Audio | None = None
@@ -142,6 +145,7 @@ class Call:
             self._past_legs.append(_leg_view(self.centre))
         self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
         services.recorder.bind(request.call_id, self.call_id, "centre")
+        self.centre.session_id = self.session_id.towards_centre
         self.route = to.trunk.name
         self.centre.dial()
         return self.centre
@@ -150,6 +154,7 @@ class Call:
         """A leg for a seat that wants to join."""
         self._seats_seen += 1
         leg = IncomingLeg(self.context, f"seat-{self._seats_seen}", trunk, event)
+        leg.session_id = self.session_id.towards_caller
         self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
         return leg
 
@@ -181,7 +186,7 @@ class Call:
         Args:
             headers: for the BYE to the caller and the centre.
         """
-        self.caller.refuse(500)
+        self.caller.refuse(self.end_status if self.end_status >= 300 else 480)
         self.caller.bye(headers)
         if self.centre is not None:
             self.centre.cancel()

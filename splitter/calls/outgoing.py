@@ -14,7 +14,8 @@ from splitter.calls.messages import SDP, Pairs, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
-from splitter.sdp.model import Session
+from splitter.sdp.model import Connection, Origin, Session
+from splitter.sdp.video import refuse
 from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
@@ -45,17 +46,19 @@ class OutgoingLeg(Leg):
     ) -> None:
         super().__init__(context, name, trunk, flow, request.call_id)
         self.local = self.sent = session
-        for header, value in self._headers():
-            request.headers.add(header, value)
         self._request = request
         self._txn = ""
         self._attempts = 0
         self._early: dict[str, _Early] = {}
         self._unanswered: tuple[str, Dialog] | None = None  # a 2xx with an offer, whose ACK must bring our answer
+        self._their_offer: Session | None = None  # in that 2xx
 
     def dial(self) -> None:
         """Send the INVITE; ends in Answered or Refused."""
         self._attempts += 1
+        if self._attempts == 1:
+            for name, value in self._headers():
+                self._request.headers.add(name, value)
         for name in ("Session-Expires", "Min-SE"):
             self._request.headers.remove(name)
         for name, value in self.timer.request_headers():
@@ -82,7 +85,8 @@ class OutgoingLeg(Leg):
 
     def bye(self, headers: Pairs = ()) -> None:
         if self._unanswered is not None:
-            self._send_ack(b"")  # there will be no session; the dialog must be confirmed all the same to be ended
+            # There will be no session, but its offer wants an answer, and the dialog an ACK, before it can be ended.
+            self._send_ack(self._refusal())
         super().bye(headers)
 
     # ---- what the transaction layer says ----
@@ -164,6 +168,7 @@ class OutgoingLeg(Leg):
             self.bye()
             self._post(Refused(self, 488, f"its answer cannot be read: {error.reason}", response))
             return
+        self._their_offer = session
         self._post(Answered(self, response, session))
 
     # ---- building blocks ----
@@ -173,6 +178,20 @@ class OutgoingLeg(Leg):
         number, _ = self._request.cseq
         self._request.headers.set("CSeq", f"{number + 1} INVITE")
         self.dial()
+
+    def _refusal(self) -> bytes:
+        """Every line of their offer with port 0 (RFC 3264 §6); nothing where it could not be read."""
+        if self._their_offer is None:
+            return b""
+        host = self._driver.contact(self.flow.network, self.flow.transport).host
+        return write(
+            Session(
+                origin=Origin.of(host, self._context.ids.number(2**31)),
+                connection=Connection.to(host),
+                times=tuple(line for line in self._their_offer.times if line.startswith("t=")),
+                media=tuple(refuse(media) for media in self._their_offer.media),
+            )
+        )
 
     def _send_ack(self, body: bytes) -> None:
         assert self._unanswered is not None

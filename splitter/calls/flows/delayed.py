@@ -11,10 +11,13 @@ from dataclasses import replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
-from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked
+from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, TimeUp
 from splitter.calls.flows.converse import on_media
+from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.leg import Leg
 from splitter.calls.outgoing import OutgoingLeg
-from splitter.core.errors import PeerError
+from splitter.core.errors import MediaError, PeerError
+from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.merge import caller_offer, centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer
@@ -35,16 +38,20 @@ def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Sess
     leg.acknowledge(answer)
 
 
-async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, branch: str) -> Session | None:
+async def offer_to_caller(
+    call: Call, leg: OutgoingLeg, centre_sdp: Session, branch: str, owed: list[Leg]
+) -> Session | None:
     """Answer a caller that made no offer, with the centre's offer and our video; the centre gets the caller's answer.
 
+    Args:
+        owed: takes the legs whose media moved to another worker meanwhile.
     Returns: the caller's answer; None where the call is over, and concluded.
     Raises:
         PeerError: the centre's offer, or the caller's answer, cannot be used.
     """
     assert call.audio is not None
     call.caller.accept(await _offer(call, centre_sdp), branch)
-    session = await _answer(call, leg)
+    session = await _answer(call, leg, owed)
     if session is None:
         return None
     assert call.caller.local is not None
@@ -52,8 +59,11 @@ async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, bra
     call.plan = plan(session)
     answer_centre(call, leg, centre_sdp, session)
     leg.remote, call.caller.remote = centre_sdp, session
-    await call.audio.point(CALLER, session, call.plan.audio)
-    await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+    try:
+        await call.audio.point(CALLER, session, call.plan.audio)
+        await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+    except MediaError as error:
+        call.note(f"the voice may be late: {error}", kind="alarm")
     await call.video.take("caller", session, call.caller.local, call.plan.video)
     return session
 
@@ -70,7 +80,7 @@ async def _offer(call: Call, centre_sdp: Session) -> Session:
     return caller_offer(alone, Plan(audio=0), alone, call.audio.local(CALLER), origin, video)
 
 
-async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
+async def _answer(call: Call, leg: OutgoingLeg, owed: list[Leg]) -> Session | None:
     """Wait for the caller's ACK; None where somebody hangs up first."""
     while True:
         event = await call.next()
@@ -85,5 +95,7 @@ async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
             case HangupAsked():
                 call.conclude(event.reason, 480)
                 return None
+            case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
+                owed += [moved for moved in await move_media(call, event) if moved is not leg]
             case _:
                 await on_media(call, event)

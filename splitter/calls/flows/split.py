@@ -29,7 +29,7 @@ from splitter.calls.hunt import Hunt, Way
 from splitter.calls.identity import WITHIN_TRUST, Destination
 from splitter.calls.leg import Leg
 from splitter.calls.link import retry_after
-from splitter.calls.messages import Refusal, headers_of, plain_headers, session_of
+from splitter.calls.messages import Refusal, early_media_headers, headers_of, plain_headers, session_of
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
@@ -263,7 +263,9 @@ class Setup:
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
-        call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer)
+        call.session_id.learn(event.response)
+        headers = early_media_headers(call.caller.request, call.caller.trunk.trusted) if answer is not None else ()
+        call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer, headers)
         await self._take_video(answer)
 
     async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
@@ -286,6 +288,7 @@ class Setup:
         if call.caller.cancelled:
             return False  # its CANCEL came first and waits in the inbox
         leg.remote, call.caller.remote = session, self.offer
+        call.session_id.learn(event.response)
         headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
         call.caller.accept(answer, self._dialog(branch), headers.items())
         self._connected(leg, event.response)
@@ -295,7 +298,7 @@ class Setup:
     async def _on_answer_with_offer(self, leg: OutgoingLeg, centre_sdp: Session, response: Response) -> bool:
         """The caller made no offer: the centre's goes to it."""
         try:
-            session = await offer_to_caller(self.call, leg, centre_sdp, self._dialog(_branch(leg, response)))
+            session = await offer_to_caller(self.call, leg, centre_sdp, self._dialog(_branch(leg, response)), self.owed)
         except (PeerError, MediaError) as error:
             self.call.conclude(f"no session could be agreed on: {error}", 488)
             session = None
@@ -325,10 +328,9 @@ class Setup:
         What the other side would notice has to wait for the answer: 500 with Retry-After lets the peer try again.
         """
         call, asker, offer = self.call, event.leg, event.session
-        assert call.audio is not None and call.plan is not None and offer is not None
         side, before = (CALLER, self.offer) if asker is call.caller else (CENTRE, self._last_early)
         try:
-            if before is None or asker.local is None or asker.sent is None:
+            if before is None or offer is None or call.plan is None or asker.local is None or asker.sent is None:
                 raise PeerError("no answer was given yet", 500)
             chosen = plan(offer, call.plan) if side == CALLER else call.plan
             index = chosen.audio if side == CALLER else audio_line(offer)
