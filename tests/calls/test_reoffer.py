@@ -196,6 +196,7 @@ class TestWithoutOffer:
             centre.reinvite(audio="sendonly")
             centre.expect("200 re-INVITE")
             assert sdp(caller.expect("INVITE")).direction_of(0) == "sendonly"
+            centre.terminal.wish = "sendrecv"
             centre.reinvite(offerless=True)
             assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
             assert sdp(caller.expect("INVITE")).direction_of(0) == "sendrecv"
