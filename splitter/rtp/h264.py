@@ -30,7 +30,8 @@ def split_stap_a(payload: Buffer) -> list[memoryview]:
         size = view[at] << 8 | view[at + 1]
         if size == 0 or at + 2 + size > len(view):
             raise PeerError("H.264: STAP-A with an impossible unit length")
-        units.append(view[at + 2 : at + 2 + size])
+        if 0 < view[at + 2] & _TYPE < STAP_A:  # RFC 6184 §5.7: an aggregate holds no aggregates and no fragments
+            units.append(view[at + 2 : at + 2 + size])
         at += 2 + size
     if not units:
         raise PeerError("H.264: STAP-A without a unit")

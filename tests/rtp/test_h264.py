@@ -119,6 +119,14 @@ class TestDepacketise:
             assert depacketiser.push(payload) == []
         assert depacketiser.broken == 6
 
+    def test_rfc_6184_section_5_7_an_aggregate_holds_units_alone(self) -> None:
+        depacketiser = Depacketiser()
+        nested, unit = b"\x78\0\x01\x67", b"\x65\x88"
+        aggregate = b"\x78" + b"".join(len(one).to_bytes(2) + one for one in (nested, unit, b"\x7c\xc5\x01"))
+        assert [bytes(one) for one in depacketiser.push(aggregate)] == [unit]
+        assert depacketiser.push(b"\x78" + len(nested).to_bytes(2) + nested) == []
+        assert depacketiser.broken == 1
+
     @pytest.mark.parametrize("kind", [0, 24, 28, 31])
     def test_rfc_6184_section_5_8_a_fragment_is_of_a_unit_alone(self, kind: int) -> None:
         depacketiser = Depacketiser()
