@@ -25,7 +25,7 @@ _METHODS = frozenset(
     ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "PRACK", "INFO", "REGISTER", "MESSAGE", "REFER", "NOTIFY")
 )
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
+_CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE)
 _NO_URI = re.compile(r"[\x00-\x20\x7f<>\"]")
 
 
