@@ -19,7 +19,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit lint format sim bench lock venv peers clean
+.PHONY: help demo test check unit lint format sim bench fuzz lock venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,16 @@ sim: $(VENV)/.dev  ## simulate calls on a bad network: a long run; SEED=… CALL
 bench: $(VENV)/.bench peers  ## measure side by side with other systems; writes bench/results/
 	@$(BIN)/python -m bench
 
+# Each target for so many seconds; what it learned stays in .venv/fuzz for the next run.
+FUZZ_S ?= 60
+FUZZ ?= sip stream sdp rtcp rtp
+fuzz: $(VENV)/.fuzz  ## fuzz the parsers by coverage, FUZZ_S=60 seconds each; stops at the first input that breaks one
+	@for target in $(FUZZ); do
+	  echo "== $$target for $(FUZZ_S) s"
+	  $(BIN)/python -m tests.fuzz.atheris_main $$target $(VENV)/fuzz -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=10 \
+	    -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1
+	done
+
 venv: $(VENV)/.dev  ## make .venv with everything for development
 
 peers: $(VENV)/.dev  ## install the real peers of the tests (apt; Asterisk in a folder outside the checkout)
@@ -91,6 +101,11 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(PIP) $(LOCKED) requirements/bench.txt --no-binary sippy --no-build-isolation
 	touch $@
 
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
+	@echo "== installing requirements/fuzz.txt"
+	$(PIP) $(LOCKED) requirements/fuzz.txt
+	touch $@
+
 # Universal locks: hashes of every platform's files, no index named. UV=… uses a uv of yours.
 UV ?= $(VENV)/lock/bin/uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
@@ -100,6 +115,7 @@ lock: $(BIN)/python  ## solve the requirements anew and write the locks
 	$(COMPILE) $(UPGRADE) --extra lab --extra dev -o requirements/dev.txt
 	$(COMPILE) --extra lab -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) --extra lab --extra bench -c requirements/dev.txt -o requirements/bench.txt
+	$(subst pyproject.toml requirements/build.in,requirements/fuzz.in,$(COMPILE)) -o requirements/fuzz.txt
 	wc -l requirements/*.txt
 
 clean:  ## remove .venv and caches (the peers stay)
