@@ -70,12 +70,14 @@ class AckMissing:
 class Offered:
     """A re-INVITE came in; answer it with `leg.answer(txn, …)` or `leg.decline(txn, …)`.
 
-    `session` is None for a re-INVITE without an offer: our 2xx makes one.
+    `session` is None for a re-INVITE without an offer: our 2xx makes one. `tag` is the peer's, which names the dialog
+    while there are several.
     """
 
     leg: Leg
     txn: str
     session: Session | None
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,15 @@ class OfferAccepted:
 
 @dataclass(frozen=True, slots=True)
 class OfferRefused:
-    """A re-INVITE of ours failed; the session stands as it was (RFC 3261 §14.1, RFC 6141)."""
+    """A re-INVITE of ours failed; the session stands as it was (RFC 3261 §14.1, RFC 6141).
+
+    `retry_after_s` is what the peer's Retry-After asks for.
+    """
 
     leg: Leg
     status: int
     reason: str
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitter.calls.events import Cancelled
 from splitter.calls.leg import Leg, LegContext, OwnOffer
 from splitter.calls.messages import (
-    EXTENSIONS,
     SDP,
     Pairs,
     Refusal,
@@ -33,6 +32,7 @@ from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request
 
 _PRECONDITION = "precondition"
+_RESOURCES_LIMIT_S = 32.0  # a centre that has answered waits so long for the caller's resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class IncomingLeg(Leg):
     Attributes:
         cancelled: the peer gave up before it was answered; Cancelled is in the inbox or was read.
         early_sessions: what provisional responses said, by branch.
+        resources_alarm: rings when the caller's resources are not there in time.
 
     Raises:
         PeerError: on construction, if the INVITE cannot make a dialog, requires what we do not know (420), or asks for
@@ -67,12 +68,15 @@ class IncomingLeg(Leg):
         self.cancelled = False
         self.early_sessions: dict[str, Session] = {}
         self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
-        self._sender = reliable.ReliableSender(1 + context.ids.number(2**30), self.request.cseq[0])
+        self._senders: dict[str, reliable.ReliableSender] = {}  # by branch: each is a row of its own, as from a fork
         self._provisionals: deque[_Waiting] = deque()
         self._acceptance: _Waiting | None = None
         self._answered: set[str] = set()  # branches whose early dialog has our answer, reliably
+        self._alert: _Waiting | None = None  # a 180 that waits for the caller's resources
         self._preconditions = requires(self.request, _PRECONDITION)
-        self._unready = self._preconditions and not _is_met(self.request)
+        # Without reliable responses there is no way to tell each other (RFC 3312 §11): then it is an ordinary call.
+        self._unready = self._preconditions and reliable.supports(self.request) and not _is_met(self.request)
+        self.resources_alarm = f"resources of {name}"
         self.note_abilities(event.request)
         self._early_dialog("")
         self._driver.adopt(event.txn, self.receive)
@@ -86,13 +90,21 @@ class IncomingLeg(Leg):
         self._early_dialog(branch)
         if session is not None:
             self.early_sessions[branch] = self.sent = session
-        self._provisionals.append(_Waiting(status, reason, branch, session, tuple(headers)))
+        waiting = _Waiting(status, reason, branch, session, tuple(headers))
+        if self._unready and status == 180:  # RFC 3312 §7: nobody is alerted without resources
+            self._alert = replace(waiting, session=None)
+            if session is None:
+                return
+            waiting = replace(waiting, status=183, reason="Session Progress")
+        self._provisionals.append(waiting)
         self._proceed()
 
     def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
         """Answer with 200; the dialog of `branch` is confirmed, the other early ones are gone."""
         self._acceptance = _Waiting(200, None, branch, session, tuple(headers))
-        if self._unready and branch not in self._answered:
+        if self._unready:
+            self._context.after(_RESOURCES_LIMIT_S, self.resources_alarm)
+        if self._unready and not self._will_answer(branch):
             # The caller needs our answer to reserve its resources (RFC 3312 §5); 200 follows when it has them.
             self.ring(183, "Session Progress", branch, session)
         else:
@@ -104,6 +116,7 @@ class IncomingLeg(Leg):
             return
         self._decline_all()
         self.state = "ended"
+        self._context.stop_timer(self.resources_alarm)
         dialog = self._early_dialog("")
         self._drop_early()
         lines = [*self._warning(status, reason), *headers]
@@ -111,13 +124,14 @@ class IncomingLeg(Leg):
 
     def answer(self, txn: str, session: Session) -> bool:
         request = self._offers.get(txn)
-        if self.state != "early" or request is None or not self._preconditions:
+        offer = session_of(request) if request is not None else None
+        if request is None or offer is None:
             return super().answer(txn, session)
-        offer = session_of(request)
-        assert offer is not None  # an UPDATE or PRACK without SDP is no offer
-        super().answer(txn, with_preconditions(offer, session))
-        self._unready = not met(offer)
-        self._proceed()
+        if requires(request, _PRECONDITION) or (self._preconditions and self.state == "early"):
+            session = with_preconditions(offer, session)
+        super().answer(txn, session)
+        if self._unready and met(offer):
+            self._be_ready()
         return True
 
     def bye(self, headers: Pairs = ()) -> None:
@@ -134,9 +148,10 @@ class IncomingLeg(Leg):
                 self._give_up(event.request)
             case sip.PrackMissing() if event.txn == self._txn:
                 # RFC 3262 §3 would refuse the INVITE; a 200 with the answer may still save the call.
-                self._sender.give_up()
+                for sender in self._senders.values():
+                    sender.give_up()
                 self._answered.clear()
-                self._proceed()
+                self._be_ready()
             case _:
                 super().receive(event)
 
@@ -149,7 +164,7 @@ class IncomingLeg(Leg):
 
     def _on_prack(self, event: sip.RequestArrived) -> None:
         session = session_of(event.request)
-        self._sender.confirm(event.request)
+        self._sender_of(event.request).confirm(event.request)
         self._driver.confirm_provisional(self._txn)
         if session is None:
             self._reply(event, 200)
@@ -169,22 +184,38 @@ class IncomingLeg(Leg):
 
     # ---- what waits ----
 
+    @property
+    def _unconfirmed(self) -> bool:
+        """A reliable response waits for its PRACK."""
+        return any(sender.waiting for sender in self._senders.values())
+
     def _proceed(self) -> None:
         """Send what may be sent now: one reliable response at a time, and the 200 when nothing is owed."""
-        while self._provisionals and not self._sender.waiting and self.state == "early":
-            waiting = self._provisionals.popleft()
-            if waiting.session is not None or not self._unready:  # RFC 3312 §7: nobody is alerted without resources
-                self._send_provisional(waiting)
+        while self._provisionals and not self._unconfirmed and self.state == "early":
+            self._send_provisional(self._provisionals.popleft())
         acceptance = self._acceptance
-        if acceptance is not None and self.state == "early" and not self._sender.waiting and not self._unready:
+        if acceptance is not None and self.state == "early" and not self._unconfirmed and not self._unready:
             self._acceptance = None
             self._send_acceptance(acceptance)
+
+    def _be_ready(self) -> None:
+        """The caller has its resources, or will never say so: what waited for them may go."""
+        self._unready = False
+        self._context.stop_timer(self.resources_alarm)
+        alert, self._alert = self._alert, None
+        if alert is not None and self._acceptance is None:
+            self._provisionals.append(alert)
+        self._proceed()
+
+    def _will_answer(self, branch: str) -> bool:
+        """True if a reliable response with our answer was sent in this early dialog, or waits for its turn."""
+        return branch in self._answered or any(w.branch == branch and w.session for w in self._provisionals)
 
     def _send_provisional(self, waiting: _Waiting) -> None:
         session = None if waiting.branch in self._answered else waiting.session
         lines = list(waiting.headers)
         if self._is_reliable(session):
-            lines += self._sender.headers()
+            lines += self._sender(waiting.branch).headers()
             if session is not None:
                 self._answered.add(waiting.branch)
                 session = self._with_preconditions(session)
@@ -208,14 +239,31 @@ class IncomingLeg(Leg):
     def _is_reliable(self, session: Session | None) -> bool:
         if reliable.requires(self.request):
             return True
-        return session is not None and self.trunk.reliable_provisional and reliable.supports(self.request)
+        wanted = self.trunk.reliable_provisional or self._unready
+        return session is not None and wanted and reliable.supports(self.request)
+
+    def _sender(self, branch: str) -> reliable.ReliableSender:
+        """The row of reliable responses in an early dialog; its first number is random (RFC 3262 §3)."""
+        if branch not in self._senders:
+            first = 1 + self._context.ids.number(2**30)
+            self._senders[branch] = reliable.ReliableSender(first, self.request.cseq[0])
+        return self._senders[branch]
+
+    def _sender_of(self, prack: Request) -> reliable.ReliableSender:
+        for branch, dialog in self._early.items():
+            if dialog.local_tag == prack.to_tag and branch in self._senders:
+                return self._senders[branch]
+        raise PeerError("PRACK in a dialog that has no reliable response", 481)
 
     def _with_preconditions(self, session: Session) -> Session:
         offer = session_of(self.request) if self._preconditions else None
         return with_preconditions(offer, session) if offer is not None else session
 
     def _extensions(self) -> frozenset[str]:
-        return EXTENSIONS | {_PRECONDITION}
+        return super()._extensions() | {_PRECONDITION}
+
+    def _supported(self) -> str:
+        return f"{super()._supported()}, {_PRECONDITION}" if self._preconditions else super()._supported()
 
     # ---- early dialogs ----
 

@@ -55,6 +55,8 @@ from splitter.transport.driver import Driver
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
 
+ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
+
 
 @dataclass(frozen=True, slots=True)
 class LegContext:
@@ -84,6 +86,7 @@ class OwnOffer:
     cseq: int = 0
     in_2xx: bool = False
     answered: bool = False
+    attempts: int = 1
 
 
 class Leg:
@@ -127,12 +130,15 @@ class Leg:
 
     def offer(self, session: Session) -> None:
         """Send a re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
+        self._send_offer(session, 1)
+
+    def _send_offer(self, session: Session, attempt: int) -> None:
         assert self._dialog is not None
         lines = [*self._headers(), *self.timer.request_headers()]
         request = self._dialog.request("INVITE", headers=lines, body=write(session), content_type=SDP)
         self.sent = session
         self._receiver = reliable.ReliableReceiver()
-        self._own = OwnOffer("", request.cseq[0])
+        self._own = OwnOffer("", request.cseq[0], attempts=attempt)
         self._own.txn = self._driver.request(request, self._way(), self.receive)
 
     def withdraw_offer(self) -> None:
@@ -243,7 +249,7 @@ class Leg:
                 case "INFO":
                     self._on_info(event)
                 case "OPTIONS":
-                    self._reply(event, 200, [("Allow", ALLOW), ("Accept", SDP), ("Supported", SUPPORTED)])
+                    self._reply(event, 200, [("Allow", ALLOW), ("Accept", SDP), ("Supported", self._supported())])
                 case method:
                     raise Refusal(405, f"{method[:20]} is not supported in a call", [("Allow", ALLOW)])
         except PeerError as error:
@@ -259,8 +265,7 @@ class Leg:
 
     def _on_reinvite(self, event: sip.RequestArrived) -> None:
         if self.state == "early":
-            # RFC 3261 §14.2: its own earlier INVITE is still open
-            raise Refusal(500, "the first INVITE is not answered yet", [("Retry-After", "1")])
+            raise self._too_early()
         self._admit_offer(event.request, inviting=True)
         self._take_offer(event, session_of(event.request))
 
@@ -285,10 +290,14 @@ class Leg:
             raise PeerError("our own offer is open", 491)
         self.timer.judge(request)
 
+    def _too_early(self) -> PeerError:
+        """What a re-INVITE gets while the first INVITE is open: the peer's own one, unless the side says otherwise."""
+        return Refusal(500, "the first INVITE is not answered yet", [("Retry-After", "1")])  # RFC 3261 §14.2
+
     def _take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
         self._offers[event.txn] = event.request
         self._driver.adopt(event.txn, self.receive)
-        self._post(Offered(self, event.txn, session))
+        self._post(Offered(self, event.txn, session, event.request.from_tag or ""))
 
     def _on_prack(self, event: sip.RequestArrived) -> None:
         raise PeerError("no reliable response waits for a PRACK", 481)
@@ -310,7 +319,7 @@ class Leg:
             return
         self._own = None
         if response.status >= 300:
-            self._refuse_offer(response)
+            self._on_refusal(own, response)
             return
         assert self._dialog is not None
         with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
@@ -326,8 +335,11 @@ class Leg:
     def _on_offer_provisional(self, own: OwnOffer, response: Response) -> None:
         """A handset may answer our re-INVITE in a reliable 18x and finish after its user consented (RFC 3262 §5)."""
         assert self._dialog is not None
-        if response.status == 100 or not reliable.requires(response) or not self._receiver.take(response):
-            return
+        try:
+            if response.status == 100 or not reliable.requires(response) or not self._receiver.take(response):
+                return
+        except PeerError:
+            return  # without a number it cannot be confirmed; the peer sends its final response all the same
         self._prack(self._dialog, response)
         if not own.answered and has_session(response):
             own.answered = True
@@ -342,28 +354,40 @@ class Leg:
         self.local = self.sent
         self._post(OfferAccepted(self, session))
 
-    def _refuse_offer(self, response: Response) -> None:
-        self._raise_timer(response)
-        self._post(OfferRefused(self, response.status, response.reason))
+    def _on_refusal(self, own: OwnOffer, response: Response) -> None:
+        if self._raise_timer(response) and own.attempts < ATTEMPTS and self.sent is not None:
+            self._send_offer(self.sent, own.attempts + 1)
+        else:
+            self._post(OfferRefused(self, response.status, response.reason, _retry_after(response)))
 
     def _on_refresh(self, event: sip.SipEvent) -> None:
         match event:
             case sip.ResponseArrived(response=response) if 200 <= response.status < 300:
                 with suppress(PeerError):
+                    if self._dialog is not None:
+                        self._dialog.refresh(response)
+                with suppress(PeerError):
                     self.timer.agreed(response)
                 self._post(Refreshed(self))
             case sip.ResponseArrived(response=response) if response.status >= 300:
                 self._raise_timer(response)
+                if response.status in (405, 501):
+                    self.allows -= {"UPDATE"}  # whatever its Allow said
                 self._post(RefreshFailed(self, response.status, response.reason))
             case sip.RequestFailed():
                 self._post(RefreshFailed(self, event.status, event.reason))
             case _:
                 pass
 
-    def _raise_timer(self, response: Response) -> None:
-        if response.status == 422:
-            with suppress(PeerError):
-                self.timer.raised(response)
+    def _raise_timer(self, response: Response) -> bool:
+        """Take up the Min-SE of a 422; True if it is worth asking again (RFC 4028 §7.4)."""
+        if response.status != 422:
+            return False
+        try:
+            self.timer.raised(response)
+        except PeerError:
+            return False
+        return True
 
     def _on_ack(self, event: sip.Acknowledged) -> None:
         self._unacknowledged.discard(event.txn)
@@ -410,6 +434,10 @@ class Leg:
     def _extensions(self) -> frozenset[str]:
         """What a Require of this peer may name."""
         return EXTENSIONS
+
+    def _supported(self) -> str:
+        """Our Supported header towards this peer."""
+        return SUPPORTED
 
     def _dialog_of(self, request: Request) -> Dialog:
         """The dialog that a request of the peer belongs to; an unanswered leg has several."""
@@ -470,6 +498,12 @@ class Leg:
 
     def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
         return [] if status in (487, 491) else warning(self._context.server, reason)
+
+
+def _retry_after(response: Response) -> float | None:
+    """Retry-After in seconds, as far as it can be read and is of any use in a call."""
+    digits = (response.headers.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
+    return min(float(digits), 60.0) if digits.isascii() and digits.isdigit() and len(digits) < 6 else None
 
 
 def _ignore(event: sip.SipEvent) -> None:

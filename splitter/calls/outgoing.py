@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from splitter.calls.events import Answered, Rang, Refused
-from splitter.calls.leg import Leg, LegContext
-from splitter.calls.messages import SDP, Pairs, session_of
+from splitter.calls.leg import ATTEMPTS, Leg, LegContext
+from splitter.calls.messages import SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
@@ -22,14 +22,13 @@ from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request, Response
 
-_ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
-
 
 @dataclass(slots=True)
 class _Early:
-    """An early dialog, and the reliable responses seen in it."""
+    """An early dialog, and the reliable responses seen in it; `answered` says that one of them had the answer."""
 
     dialog: Dialog
+    answered: bool = False
     receiver: reliable.ReliableReceiver = field(default_factory=reliable.ReliableReceiver)
 
 
@@ -124,6 +123,7 @@ class OutgoingLeg(Leg):
                 if early is None or not early.receiver.take(response):
                     return
                 self._prack(early.dialog, response)
+                early.answered |= self.local is not None and has_session(response)
             session = session_of(response)
         self._post(Rang(self, response, session, response.to_tag or ""))
 
@@ -131,7 +131,7 @@ class OutgoingLeg(Leg):
         self._drop_early()
         if self.state != "early":
             return
-        if response.status == 422 and self._attempts < _ATTEMPTS:
+        if response.status == 422 and self._attempts < ATTEMPTS:
             with suppress(PeerError):
                 self.timer.raised(response)
                 self._dial_again()
@@ -170,6 +170,27 @@ class OutgoingLeg(Leg):
             return
         self._their_offer = session
         self._post(Answered(self, response, session))
+
+    def _too_early(self) -> PeerError:
+        return PeerError("our own INVITE is open", 491)  # RFC 3261 §14.2
+
+    def _admit_offer(self, request: Request, inviting: bool) -> None:
+        early = self._early.get(request.from_tag or "")
+        if self.state == "early" and not (early and early.answered):
+            raise PeerError("our own offer has no answer yet", 491)  # RFC 3311 §5.2: none that counts, at least
+        super()._admit_offer(request, inviting)
+
+    def _on_bye(self, request: Request) -> None:
+        """Who was called must not send BYE before it answers (RFC 3261 §15); a branch that does has gone."""
+        if self.state != "early":
+            super()._on_bye(request)
+            return
+        early = self._early.pop(request.from_tag or "", None)
+        if early is not None:
+            self._driver.unregister(early.dialog.id)
+        if not self._early:
+            self.cancel()
+            self._post(Refused(self, 480, "it hung up while it rang", None))
 
     # ---- building blocks ----
 
