@@ -253,6 +253,25 @@ class Reoffers:
         assert other is not None
         return self._wishes[other.name]
 
+    def _heed(self, leg: Leg, answer: Session) -> bool:
+        """Learn what a side wants from its answer to our offer; True if that is something new.
+
+        Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
+        """
+        if leg.name in self._call.seats or leg.local is None or self._call.plan is None:
+            return False
+        index = self._call.plan.audio if leg is self._call.caller else audio_line(answer)
+        offered, given, before = leg.local.direction_of(index), answer.flow_of(index), self._wishes[leg.name]
+        if given == answer_direction(offered, before):
+            return False
+        sends = _sends(given if _receives(offered) else before)
+        receives = _receives(given if _sends(offered) else before)
+        self._wishes[leg.name] = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
+            (sends, receives), "inactive"
+        )
+        self._call.note(f"its answer wants another direction: {given}", leg.name)
+        return True
+
     def _agreed(self, leg: Leg) -> str:
         """The direction of an offer that is to change nothing: what both sides want."""
         return answer_direction(self._wishes[leg.name], self._wish_for(leg))
@@ -278,7 +297,7 @@ class Reoffers:
     # ---- outcomes ----
 
     async def _on_accepted(self, event: OfferAccepted) -> None:
-        leg, session = event.leg, event.session
+        call, leg, session = self._call, event.leg, event.session
         consult = self._finish(leg)
         assert leg.sent is not None
         try:
@@ -288,14 +307,16 @@ class Reoffers:
             if consult is None or consult.own:
                 self._refused.pop(leg.name, None)
                 await self._settle(leg, session)
+                if self._heed(leg, session):
+                    self.owe(call.centre if leg is call.caller else call.caller)
             elif consult.withdrawn:
                 self._put_back(consult)
-            elif leg is self._call.centre:
+            elif leg is call.centre:
                 await self._answer_caller(consult, session)
             else:
                 await self._answer_centre(consult, session)
         except PeerError as error:
-            self._call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
+            call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
             if consult is not None and not consult.own:
                 self._decline(consult, error.status, error.reason)
                 self._put_back(consult)
@@ -319,6 +340,7 @@ class Reoffers:
             return
         self._wishes[call.caller.name] = offer.flow_of(chosen.audio)
         await self._settle_centre(session)
+        self._heed(consult.asked, session)
         await self._settle_caller(offer, answer, chosen)
 
     async def _answer_centre(self, consult: _Consult, session: Session) -> None:
@@ -336,6 +358,7 @@ class Reoffers:
         self._wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
         await self._settle_centre(offered.session)
         await self._settle(call.caller, session)
+        self._heed(consult.asked, session)
 
     async def _on_refused(self, event: OfferRefused) -> str:
         leg, call = event.leg, self._call
@@ -389,15 +412,8 @@ class Reoffers:
         except PeerError as error:
             call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
             return
-        if leg.name in call.seats:
-            await self._settle(leg, session)
-            return
-        index = call.plan.audio if leg is call.caller and call.plan else audio_line(session)
-        expected = answer_direction(leg.local.direction_of(index), self._wishes[leg.name])
         await self._settle(leg, session)
-        if (wish := session.flow_of(index)) != expected:
-            self._wishes[leg.name] = wish
-            call.note(f"its answer wants another direction: {wish}", leg.name)
+        if self._heed(leg, session):
             self.owe(call.centre if leg is call.caller else call.caller)
 
     def _decline(self, consult: _Consult, status: int, reason: str) -> None:
@@ -469,6 +485,14 @@ class Reoffers:
     def _legs(self) -> list[Leg]:
         call = self._call
         return [leg for leg in (call.caller, call.centre, *call.seats.values()) if leg is not None]
+
+
+def _sends(direction: str) -> bool:
+    return direction in ("sendrecv", "sendonly")
+
+
+def _receives(direction: str) -> bool:
+    return direction in ("sendrecv", "recvonly")
 
 
 def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:
