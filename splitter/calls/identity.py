@@ -23,7 +23,6 @@ _CARRIED = ("History-Info", "Diversion", *_APPLICATION)
 WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
 # RFC 3261 §25.1, user: what may stand there as it is; all else is escaped, or a number could smuggle in headers.
 _USER = "-_.!~*'()&=+$,;?/"
-_NO_SESSION = "0" * 32  # RFC 7989 §6: the null UUID stands for the half that is not known yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,6 @@ def centre_invite(
     for name in _passed_on(request, within):
         for value in request.headers.get_all(name):
             headers.add(name, value)
-    headers.add("Session-ID", f"{session_uuid(request, ids)};remote={_NO_SESSION}")
     for name, value in call_id_headers(to.trunk, call_id):
         headers.add(name, value)
     if offer is None:
@@ -85,14 +83,6 @@ def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
         "user-to-user": ("User-to-User", f"{call_id.encode().hex()};encoding=hex"),  # RFC 7433 §4.1
     }
     return [ways[name] for name in trunk.call_id_headers]
-
-
-def session_uuid(request: Request, ids: IdSource) -> str:
-    """The caller's half of the Session-ID, or one that we make for a caller without it (RFC 7989 §5)."""
-    value = (request.headers.get("session-id") or "").partition(";")[0].strip().lower()
-    if len(value) == 32 and all(digit in "0123456789abcdef" for digit in value) and value != _NO_SESSION:
-        return value
-    return f"{ids.number(2**128):032x}"
 
 
 def _passed_on(request: Request, within_trust: bool) -> tuple[str, ...]:

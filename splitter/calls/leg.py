@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from splitter.calls.challenged import with_credentials
 from splitter.calls.events import (
     AckMissing,
     Acknowledged,
@@ -99,6 +100,7 @@ class Leg:
         sent: the last description we sent, a refused one included: the next one follows its o= version.
         allows: methods of the peer's Allow; empty while unknown.
         timer: the leg's session timer.
+        session_id: gives the value of Session-ID in what we send (RFC 7989).
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
@@ -111,9 +113,10 @@ class Leg:
         self.remote: Session | None = None
         self.sent: Session | None = None
         self.allows: frozenset[str] = frozenset()
+        self.session_id: Callable[[], str] = str
         self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
         self._context = context
-        self._driver = context.driver
+        self._driver = with_credentials(context.driver, trunk, context.ids)
         self._dialog: Dialog | None = None
         self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
@@ -466,7 +469,7 @@ class Leg:
 
     def _send_bye(self, headers: Pairs) -> None:
         assert self._dialog is not None
-        request = self._dialog.request("BYE", headers=headers)
+        request = self._dialog.request("BYE", headers=[*headers, *self._session_headers()])
         self._driver.request(request, self._way(), _ignore)
         self._close()
 
@@ -488,7 +491,10 @@ class Leg:
 
     def _headers(self) -> list[tuple[str, str]]:
         """What we say about ourselves in requests and answers that make or refresh a dialog."""
-        return [*self._contact(), ("Allow", ALLOW), ("Supported", SUPPORTED)]
+        return [*self._contact(), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_headers()]
+
+    def _session_headers(self) -> list[tuple[str, str]]:
+        return [("Session-ID", value)] if (value := self.session_id()) else []
 
     def _contact(self) -> list[tuple[str, str]]:
         address = self._driver.contact(self.flow.network, self.flow.transport)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.identity import Destination, call_id_headers, centre_invite, session_uuid
+from splitter.calls.identity import Destination, call_id_headers, centre_invite
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
@@ -136,18 +136,3 @@ class TestCallId:
 
     def test_none_is_wanted(self) -> None:
         assert "x-splitter-call" not in made(invite(), to=replace(PBX, call_id_headers=())).headers
-
-
-class TestSessionId:
-    IDS = IdSource(random.Random(1))
-
-    def test_the_callers_half_is_kept(self) -> None:
-        half = "ab30317f1a784dc48ff824d0d3715d86"
-        request = invite(f"Session-ID: {half.upper()};remote={'0' * 32}")
-        assert session_uuid(request, self.IDS) == half
-        assert made(request).headers.get("session-id") == f"{half};remote={'0' * 32}"
-
-    @pytest.mark.parametrize("value", ["", "0" * 32, "xyz", "ab30317f1a784dc48ff824d0d3715d8z"])
-    def test_a_missing_or_useless_one_is_made(self, value: str) -> None:
-        found = session_uuid(invite(f"Session-ID: {value}"), self.IDS)
-        assert len(found) == 32 and found != "0" * 32 and int(found, 16)

@@ -1,0 +1,42 @@
+"""Session-ID: one name for the session from end to end, made of a half from each side (RFC 7989). Pure.
+
+The gateway passes each side's half to the other, as a B2BUA that changes nothing else of it (§7).
+"""
+
+from __future__ import annotations
+
+from splitter.core.ids import IdSource
+from splitter.sip.message import Message
+
+NONE = "0" * 32  # §5: the null UUID, for a half that is not known
+
+
+def half_of(message: Message) -> str:
+    """The sender's half; "" where it has none that can be read."""
+    value = (message.headers.get("session-id") or "").partition(";")[0].strip().lower()
+    readable = len(value) == 32 and all(digit in "0123456789abcdef" for digit in value)
+    return value if readable and value != NONE else ""
+
+
+class SessionId:
+    """The two halves of one call.
+
+    Args:
+        invite: the caller's INVITE; a caller without Session-ID gets a half made for it (§5).
+    """
+
+    def __init__(self, invite: Message, ids: IdSource) -> None:
+        self._caller = half_of(invite) or f"{ids.number(2**128):032x}"
+        self._centre = NONE
+
+    def learn(self, response: Message) -> None:
+        """Take the centre's half from a message of it."""
+        self._centre = half_of(response) or self._centre
+
+    def towards_centre(self) -> str:
+        """The header's value on the centre's leg."""
+        return f"{self._caller};remote={self._centre}"
+
+    def towards_caller(self) -> str:
+        """The header's value on the caller's leg, and on those of seats."""
+        return f"{self._centre};remote={self._caller}"
