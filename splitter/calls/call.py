@@ -74,6 +74,7 @@ class Call:
         self.short_code = short_code
         self.state = "routing"
         self._inbox: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._released = False
         self._timers: dict[str, tuple[TimeUp, asyncio.TimerHandle]] = {}
         settings = services.settings
         timers = TimerSettings(settings.session_expires_s, settings.min_session_expires_s)
@@ -120,8 +121,13 @@ class Call:
                 return event
 
     def after(self, delay_s: float, what: str) -> None:
-        """Post TimeUp(what) in `delay_s` seconds; a timer of the same name is replaced."""
+        """Post TimeUp(what) in `delay_s` seconds; a timer of the same name is replaced.
+
+        None is set any more once the call is over: a late answer to a refresh may still ask for one.
+        """
         self.stop_timer(what)
+        if self._released:
+            return
         event = TimeUp(what)
         self._timers[what] = (event, asyncio.get_running_loop().call_later(delay_s, self.post, event))
 
@@ -196,6 +202,7 @@ class Call:
 
     async def release(self) -> None:
         """Give back everything; the end of every call, whatever came before."""
+        self._released = True
         self.end_dialogs()
         while not self._inbox.empty():
             if isinstance(late := self._inbox.get_nowait(), SeatArrived):
