@@ -27,13 +27,15 @@ class TalkPlan:
         steps: in order of time.
         hang_up_s: after the answer; None leaves it to the other party.
         acks: acknowledges 2xx to its INVITEs.
-        manners: what it does with re-INVITEs, one after the other, round and round: "accept", "later", "488", "500",
-            "ignore" (until it is cancelled).
+        keeps_time: takes part in session timers.
+        manners: what it does with re-INVITEs, one after the other, round and round: "accept", "later", "resume" (its own
+            hold, if it has one, ends with its answer), "488", "500", "ignore" (until it is cancelled).
     """
 
     steps: tuple[Step, ...] = ()
     hang_up_s: float | None = None
     acks: bool = True
+    keeps_time: bool = False
     manners: tuple[str, ...] = ("accept",)
 
 
@@ -43,13 +45,17 @@ class CallerPlan:
 
     Attributes:
         start_s: when it calls.
+        offers: its INVITE holds an offer.
+        reliable: "", "supported" or "require": of provisional responses. timer_s: of the session; 0 asks for none.
         cancel_s, vanish_s: after the INVITE; None for never.
-        bye_early: says BYE in the early dialog instead of CANCEL, where there is one.
     """
 
     start_s: float
     voice: Voice
     picture: Picture
+    offers: bool = True
+    reliable: str = ""
+    timer_s: int = 0
     cancel_s: float | None = None
     vanish_s: float | None = None
     talk: TalkPlan = field(default_factory=TalkPlan)
@@ -57,12 +63,13 @@ class CallerPlan:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A provisional response, after `delay_s`. `fork` names the branch."""
+    """A provisional response, after `delay_s`. `fork` names the branch; `reliable`: with 100rel."""
 
     delay_s: float
     status: int
     media: bool
     fork: str = ""
+    reliable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class CentrePlan:
     Attributes:
         rings: provisional responses, one after the other.
         final_s: after them comes the final response; None for never.
-        status: of it. fork: the branch that answers. second: another branch that answers as well.
+        status: of it. fork: the branch that answers.
         codec: which of the offered ones.
     """
 
@@ -106,10 +113,11 @@ class CallPlan:
 
 _CALLER_STEPS = (
     *("hold", "resume", "mute", "move", "refresh", "offerless", "video off", "video on", "info", "options"),
-    *("withdrawn hold", "hold"),
+    *("withdrawn hold", "hold", "update hold", "update resume", "update move", "update"),
 )
 _CENTRE_STEPS = ("hold", "resume", "inactive", "move", "refresh", "offerless", "info", "withdrawn hold", "hold")
-_MANNERS = ("accept", "accept", "accept", "accept", "later", "later", "488", "500", "ignore")
+_CENTRE_STEPS = (*_CENTRE_STEPS, "update hold", "update resume", "update move", "update")
+_MANNERS = ("accept", "accept", "accept", "resume", "later", "later", "488", "500", "ignore")
 
 
 def plain(rng: random.Random, spread_s: float) -> CallPlan:
@@ -133,7 +141,15 @@ def mixed(rng: random.Random, spread_s: float) -> CallPlan:
     vanish_s = rng.uniform(0, 40) if 0.12 <= ends < 0.15 else None
     talk = _talk(rng, _CALLER_STEPS, hangs_up=1.0)
     caller = CallerPlan(
-        rng.uniform(0, spread_s), rng.choice(tuple(Voice)), rng.choice(tuple(Picture)), cancel_s, vanish_s, talk
+        rng.uniform(0, spread_s),
+        rng.choice(tuple(Voice)),
+        rng.choice(tuple(Picture)),
+        rng.random() > 0.05,
+        rng.choice(("", "", "supported", "supported", "require")),
+        60 if rng.random() < 0.02 else rng.choice((0, 0, 90, 120, 1800)),
+        cancel_s,
+        vanish_s,
+        talk,
     )
     seats = tuple(_seat(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2))))
     return CallPlan(caller, seats, False)
@@ -146,7 +162,8 @@ def mixed_centre(rng: random.Random) -> CentrePlan:
     for _ in range(rng.choice((0, 1, 1, 2, 3, 4))):
         media = rng.random() < 0.5
         status = rng.choice((180, 181, 182, 183)) if not media else 183
-        rings.append(Ring(rng.choice((0.0, rng.uniform(0, 6))), status, media, rng.choice(forks)))
+        delay_s, reliable = rng.choice((0.0, rng.uniform(0, 6))), rng.random() < 0.3
+        rings.append(Ring(delay_s, status, media, rng.choice(forks), reliable))
     kind = rng.random()
     status, final_s = 200, rng.choice((0.0, rng.uniform(0, 2), rng.uniform(0, 30)))
     if kind < 0.15:
@@ -173,7 +190,7 @@ def _talk(rng: random.Random, kinds: tuple[str, ...], hangs_up: float) -> TalkPl
         if rng.random() < 0.2:
             hang_up_s = float(rng.choice((1, 5, 30)))  # both at the same time, now and then
     manners = tuple(rng.choice(_MANNERS) for _ in range(5)) if rng.random() < 0.4 else ("accept",)
-    return TalkPlan(steps, hang_up_s, rng.random() > 0.02, manners)
+    return TalkPlan(steps, hang_up_s, rng.random() > 0.02, rng.random() < 0.5, manners)
 
 
 def _seat(rng: random.Random) -> SeatPlan:

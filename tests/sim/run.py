@@ -9,13 +9,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from splitter.calls.settings import CallSettings
 from splitter.core.errors import MediaUnavailable
 from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
 from tests.sim.scripts import Script, caller, centre
 from tests.world import PeerCall, Weather, World
 
 SPREAD_S = 60.0
-PATIENCE_S = 1500.0
+PATIENCE_S = 4000.0
 LEFT_S = 120.0
 
 
@@ -73,8 +74,12 @@ class Run:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.result = Result(setting)
-        self.world = World(setting.seed, setting.weather)
         self._rng = random.Random(f"{setting.seed} sim")
+        settings, trunk = CallSettings(), {}
+        if not setting.plain:
+            settings = CallSettings(session_expires_s=self._rng.choice((90, 180, 1800)))
+            trunk = {"delayed_offer": self._rng.random() < 0.2, "reliable_provisional": self._rng.random() < 0.8}
+        self.world = World(setting.seed, setting.weather, settings=settings, trunk=trunk)
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
         self._broken_since: dict[str, float] = {}
         self._answered: set[str] = set()
@@ -172,8 +177,6 @@ class Run:
             if one.vanished:
                 world.engine.silent.add((live.call_id, side))
                 self._excused.add(number)
-        if caller_call.vanished and inside.vanished:
-            world.calls.hangup(live.call_id, "both sides have vanished; an operator saw it")
         quiet = caller_call.settled and inside.settled
         if number in self._excused or not quiet or inside.state != "confirmed":
             self._broken_since.pop(number, None)

@@ -21,8 +21,9 @@ async def caller(world: World, plan: CallPlan, number: str, begin: Callable[[Scr
     """Call, perhaps give up, talk, hang up; returns when the caller's side is over. `begin` starts the seats."""
     mine = plan.caller
     await asyncio.sleep(mine.start_s)
-    call = world.sbc.invite(number=number, voice=mine.voice, picture=mine.picture)
-    call.acks = mine.talk.acks
+    media = {"voice": mine.voice, "picture": mine.picture} if mine.offers else {"offer": b""}
+    call = world.sbc.invite(number=number, reliable=mine.reliable, timer_s=mine.timer_s, **media)  # type: ignore[arg-type]
+    call.acks, call.keeps_time = mine.talk.acks, mine.talk.keeps_time
     if mine.vanish_s is not None:
         asyncio.get_running_loop().call_later(mine.vanish_s, call.vanish)
     if mine.cancel_s is not None:
@@ -39,14 +40,15 @@ async def caller(world: World, plan: CallPlan, number: str, begin: Callable[[Scr
 
 async def centre(world: World, call: PeerCall, plan: CentrePlan) -> None:
     """Ring, answer or refuse, talk."""
-    call.acks = plan.talk.acks
+    call.acks, call.keeps_time = plan.talk.acks, plan.talk.keeps_time
+    offered = bool(call.invite.body)  # without an offer the answer would have to come in PRACK
     if plan.vanish_s is not None:
         asyncio.get_running_loop().call_later(plan.vanish_s, call.vanish)
     for ring in plan.rings:
         await _wait(call, ring.delay_s)
         if call.state != "early":
             break
-        call.ring(ring.status, fork=ring.fork, media=ring.media)
+        call.ring(ring.status, fork=ring.fork, media=ring.media and offered, reliable=ring.reliable and offered)
     if plan.final_s is None:
         await _wait(call, SETUP_LIMIT_S)
         return
@@ -108,6 +110,9 @@ class _Manners:
         assert call.pending is not None
         if manner == "accept":
             call.accept()
+        elif manner == "resume":
+            call.terminal.wish = "sendrecv"
+            call.accept()
         elif manner == "later":
             asyncio.get_running_loop().call_later(1.7, _accept_still, call, call.pending[0])
         elif manner != "ignore":
@@ -126,10 +131,14 @@ async def _do(call: PeerCall, what: str) -> None:
         "video on": {"video": "on"},
         "withdrawn hold": {"audio": "sendonly"},
     }
-    if what in ("info", "options"):
+    if what == "update":
+        call.update(bare=True)
+    elif what in ("info", "options"):
         call.request(what.upper())
-    elif not call.settled:
+    elif not call.settled or call.terminal.ours is None:
         return  # a re-INVITE is under way: RFC 3261 §14.1 forbids another
+    elif what.startswith("update "):
+        call.update(**changes[what.removeprefix("update ")])  # type: ignore[arg-type]
     elif what == "offerless":
         call.reinvite(offerless=True)
     else:
