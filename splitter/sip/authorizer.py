@@ -57,18 +57,20 @@ class Authorizer:
         self._known: dict[tuple[bool, str], _Known] = {}
         self._tries: dict[int, int] = {}  # by CSeq number of a request that we authorised
 
-    def answer(self, request: Request, response: Response) -> Request:
+    def answer(self, request: Request, response: Response, number: int | None = None) -> Request:
         """The request to send after a 401 or 407: the same with credentials and the next CSeq number (§22.2).
 
-        Inside a dialog, the dialog's own counter must follow: `dialog.local_cseq = answer.cseq[0]`.
+        Inside a dialog, the dialog's own counter must follow.
 
         Args:
             request: what was challenged, without our Via; not modified.
+            number: of CSeq, where requests that came after this one have used the next one already.
         Raises:
             PeerError: with the status of `response`, when nothing better can be sent; the reason in plain words.
         """
-        number, method = request.cseq
-        tries = self._tries.pop(number, 0)
+        asked, method = request.cseq
+        number = asked + 1 if number is None else number
+        tries = self._tries.pop(asked, 0)
         if tries >= TRIES:
             raise PeerError(f"{method} was challenged {tries + 1} times", response.status)
         usable = self._usable(response)
@@ -80,8 +82,8 @@ class Authorizer:
                 raise PeerError(reason, response.status)
         for challenge in usable:
             self._known[challenge.proxy, challenge.realm] = _Known(challenge)
-        authorised = self.prepared(request, number + 1)
-        self._tries[number + 1] = tries + 1
+        authorised = self.prepared(request, number)
+        self._tries[number] = tries + 1
         _bound(self._tries)
         _bound(self._known)
         return authorised
@@ -94,7 +96,7 @@ class Authorizer:
         Args:
             number: of CSeq; the request's own by default.
         """
-        if not self._known:
+        if not self._known and number in (None, request.cseq[0]):
             return request
         headers = request.headers.copy()
         for proxy in HEADERS:
