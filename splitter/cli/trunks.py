@@ -29,8 +29,8 @@ def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)))
     elif servers:
-        titles = ("TRUNK", "SERVER", "STATE", "SINCE", "LATENCY", "JITTER", "BECAUSE")
-        click.echo(table(titles, [_server_row(trunk, target) for trunk in found for target in trunk.targets]))
+        columns = ("TRUNK", "SERVER", "STATE", "SINCE", "LATENCY", "JITTER", "BECAUSE")
+        click.echo(table(columns, [_server_row(trunk, target) for trunk in found for target in trunk.targets]))
     else:
         titles = ("TRUNK", "ROLE", "STATE", "SINCE", "CALLS", "PER SECOND", "LATENCY", "JITTER", "ADDRESS", "BECAUSE")
         click.echo(table(titles, [_row(trunk) for trunk in found]))
