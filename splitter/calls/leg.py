@@ -200,7 +200,7 @@ class Leg:
         if self.state != "confirmed" or self._dialog is None:
             return
         self.state = "ended"
-        self.timer.stop()
+        self.timer.end()
         self._decline_all()
         if self._unacknowledged:
             self._bye_headers = headers
@@ -454,7 +454,7 @@ class Leg:
 
     def _close(self) -> None:
         self.state = "ended"
-        self.timer.stop()
+        self.timer.end()
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)

@@ -33,6 +33,7 @@ class LegTimer:
         self.current: SessionTimer | None = None
         self._after = after
         self._stop = stop
+        self._over = False
 
     def request_headers(self) -> list[tuple[str, str]]:
         """What an INVITE or UPDATE of ours says."""
@@ -63,10 +64,11 @@ class LegTimer:
         self.settings = session_timer.after_too_small(response, self.settings)
 
     def start(self, timer: SessionTimer | None) -> None:
-        """Run anew with this agreement; None for a session without a timer."""
-        self.stop()
+        """Run anew with this agreement; None for a session without a timer. After `end` nothing runs any more: an answer
+        that comes late must not wake a call that is over."""
+        self._stop_both()
         self.current = timer
-        if timer is None:
+        if timer is None or self._over:
             return
         if timer.refresher is Refresher.US:
             self._after(timer.refresh_after_s, self.refresh_alarm)
@@ -75,9 +77,14 @@ class LegTimer:
 
     def again(self, delay_s: float) -> None:
         """Try our refresh once more after a while."""
-        self._after(delay_s, self.refresh_alarm)
+        if not self._over:
+            self._after(delay_s, self.refresh_alarm)
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """The session is over."""
+        self._over = True
+        self._stop_both()
+
+    def _stop_both(self) -> None:
         self._stop(self.refresh_alarm)
         self._stop(self.dead_alarm)
