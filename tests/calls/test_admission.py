@@ -134,7 +134,8 @@ class TestMany:
         with World() as world:
             callers = [world.sbc.invite() for _ in range(100)]
             world.run(0.5)
-            assert len({view.short_code for view in world.calls.list()}) == 100
+            codes = {view.short_code for view in world.calls.list()}
+            assert len(codes) == 100 and codes == world.calls._short_codes
             centres = list(world.pbx.calls.values())
             for number, centre in enumerate(centres):
                 if number % 3:

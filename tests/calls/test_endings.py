@@ -7,6 +7,7 @@ import pytest
 from splitter.sip.message import Request
 from tests.calls.kit import connected, drop_next, ended, joined, ringing
 from tests.world import World
+from tests.world.wire import label
 
 
 class TestCancel:
@@ -142,7 +143,8 @@ class TestBye:
             caller.bye()
             caller.expect("200 BYE")
             world.run(40)
-            assert caller.heard.count("BYE") == 0
+            sent = [label(sent.message) for sent in world.wire.sent[caller.sip_call_id]]
+            assert sent.count("BYE") == 1  # the caller's
             world.settle()
 
     def test_while_a_reinvite_waits_for_the_other_side(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from splitter.calls.call import Call
 from splitter.calls.settings import CallSettings
 from splitter.media.engine import RelayLost
-from tests.calls.kit import connected, ended, joined, line, ringing, sdp
+from tests.calls.kit import connected, ended, joined, line, relay_target, ringing, sdp
 from tests.world import PeerCall, World
 from tests.world.media import Room
 
@@ -45,6 +45,9 @@ class TestVoice:
         with World() as world:
             caller, centre = connected(world)
             lose_voice(world, caller)
+            world.run(0.005)  # the peers have not even read the new offer
+            assert relay_target(world, caller, 0) == caller.terminal.local("audio")
+            assert relay_target(world, caller, 1) == centre.terminal.local("audio")
             offers = [sdp(caller.expect("INVITE")), sdp(centre.expect("INVITE"))]
             assert [media.kind for media in offers[0].media] == ["audio", "video"]
             assert [media.kind for media in offers[1].media] == ["audio"]

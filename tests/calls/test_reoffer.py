@@ -342,6 +342,17 @@ class TestRefused:
             assert world.voice_faults(caller) == []
             ended_quietly(world, caller)
 
+    def test_a_payload_type_that_stands_for_another_codec_at_the_caller(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            ours = centre.terminal.ours
+            assert ours is not None
+            audio = ours.media[0].replace_attributes("fmtp").replace_attributes("rtpmap", "107 PCMA/8000")
+            centre.reinvite(replace(ours, media=(audio.with_(formats=("107",)),), origin=ours.origin.next()))
+            centre.expect("488 re-INVITE")
+            caller.hears_nothing(1)
+            ended(world, caller, centre)
+
     def test_the_voice_cannot_be_taken_out(self) -> None:
         with World() as world:
             caller, centre = connected(world)

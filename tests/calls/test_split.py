@@ -142,6 +142,21 @@ class TestEarlyMedia:
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)
 
+    def test_200_with_another_description_than_the_183(self) -> None:
+        """It comes too late to be the answer (RFC 3261 §13.2.1), but there are centres that mean it: offered again."""
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.ring(183, media=True)
+            early = sdp(caller.expect("183"))
+            centre.answer(centre.terminal.answer(centre._theirs(), codec=2))
+            assert sdp(caller.expect("200")) == early
+            offer = sdp(caller.expect("INVITE"))
+            assert line(offer, "audio").formats == ("105", "102")
+            world.run(0.2)
+            assert world.voice_faults(caller) == []
+            ended(world, caller, centre)
+
     def test_200_without_a_description_after_a_183_that_had_one(self) -> None:
         with World() as world:
             caller = world.sbc.invite()
