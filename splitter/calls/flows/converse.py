@@ -63,7 +63,11 @@ class Conversation:
                 self._end(event.reason)
             case Cancelled() if event.leg is call.caller:
                 call.caller.refuse(487)  # it crossed our 200, which was still waiting for the caller's resources
-                self._end("the caller hung up before our answer was sent")
+                carried = list(plain_headers(event.request, "Reason").items())
+                self._end("the caller hung up before our answer was sent", carried)
+            case TimeUp(what=what) if what == call.caller.resources_alarm:
+                call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
+                self._end("the caller's network did not get the resources in time")
             case Offered() | OfferAccepted() | OfferRefused() | OfferWithdrawn() | Acknowledged():
                 if gone := await self._reoffers.on(event):
                     self._end(gone)
@@ -89,6 +93,7 @@ class Conversation:
         self._over = True
         call.conclude(reason, 200)
         call.note(reason, kind="state")
+        call.caller.refuse(480, reason)  # where its 200 was still waiting
         call.end_dialogs(carried)
 
     async def _on_ack_missing(self, event: AckMissing) -> None:
@@ -131,7 +136,7 @@ class Conversation:
         if leg.name in call.seats:
             leg.bye()
             await leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
-        elif event.status == 422:
+        elif event.status in (405, 422, 501):  # it wants another interval, or a re-INVITE
             self._reoffers.refresh(leg)
         elif event.status == 481 or (event.status == 408 and not await self._still_heard(leg)):
             self._end(f"the {leg.name} no longer answers: {event.status} {event.reason}")

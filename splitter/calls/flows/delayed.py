@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
-from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, TimeUp
+from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered, TimeUp
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.leg import Leg
@@ -89,6 +89,8 @@ async def _answer(call: Call, leg: OutgoingLeg, owed: list[Leg]) -> Session | No
                 if event.session is None:
                     raise PeerError("the caller's ACK has no answer", 488)
                 return event.session
+            case Offered() if event.leg in (call.caller, leg):
+                event.leg.decline(event.txn, 491)  # an offer is open towards both
             case Ended() | AckMissing() | Cancelled() if event.leg in (call.caller, leg):
                 call.conclude(f"the {event.leg.name} hung up before the session stood", 487)
                 return None

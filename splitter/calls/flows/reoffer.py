@@ -16,8 +16,11 @@ from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
 from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
+from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.seats import leave, video_index
 from splitter.calls.leg import Leg
+from splitter.calls.messages import headers_of
+from splitter.calls.outgoing import OutgoingLeg
 from splitter.core.errors import MediaError, PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import (
@@ -139,7 +142,7 @@ class Reoffers:
                 await self._from_centre(event)
         except PeerError as error:
             self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", event.leg.name)
-            event.leg.decline(event.txn, error.status, error.reason)
+            event.leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
     async def _from_caller(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
@@ -151,11 +154,20 @@ class Reoffers:
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
         chosen = plan(offer, call.plan)
-        if _change(leg.remote, call.plan.audio, offer, chosen.audio) is not Change.MATERIAL:
+        change = _change(leg.remote, call.plan.audio, offer, chosen.audio)
+        if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
             await self._absorb_caller(event, offer, chosen)
         elif call.centre is not None and call.centre.sent is not None and self._may_ask(event, call.centre):
             ours = centre_offer(offer, chosen, call.audio.local(CENTRE), call.centre.sent.origin, call.centre.sent)
             self._ask(_Consult(call.centre, call.centre.local, event, chosen), ours, _wish(offer, chosen.audio))
+
+    def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
+        """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
+        call, leg = self._call, self._call.caller
+        assert call.plan is not None and leg.local is not None and leg.remote is not None
+        before, after = leg.remote.media[call.plan.audio], offer.media[chosen.audio]
+        same_way = leg.remote.flow_of(call.plan.audio) == offer.flow_of(chosen.audio)
+        return leg.state == "early" and same_way and keeps_voice(before, leg.local.media[chosen.audio], after)
 
     async def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
         leg = event.leg
@@ -380,9 +392,11 @@ class Reoffers:
         call, leg = self._call, event.leg
         if event.status == 491:
             # RFC 3261 §14.1: who owns the Call-ID waits longer
-            owner = leg is call.centre
+            owner = isinstance(leg, OutgoingLeg)
             delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
             call.after(delay_ms / 1000, _RETRY + leg.name)
+        elif event.status == 500 and event.retry_after_s is not None:
+            call.after(max(1.0, event.retry_after_s), _RETRY + leg.name)  # an offer of its own is open (§14.2)
         else:
             call.note("the peer does not know our new ports", leg.name, "alarm")
             call.post(RefreshFailed(leg, event.status, event.reason))

@@ -24,22 +24,24 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
+from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.hunt import Hunt, Way
 from splitter.calls.identity import WITHIN_TRUST, Destination
 from splitter.calls.leg import Leg
 from splitter.calls.link import retry_after
-from splitter.calls.messages import Refusal, early_media_headers, headers_of, plain_headers, session_of
+from splitter.calls.messages import early_media_headers, headers_of, plain_headers, session_of
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.compare import Change, audio_change
-from splitter.sdp.merge import caller_answer, in_sequence, same_content, standing_answer
+from splitter.sdp.merge import caller_answer
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_faults, check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
+from splitter.sdp.video import refuse
 from splitter.sip.message import Headers, Response
 from splitter.sip.uri import NameAddr, user_of
 from splitter.telemetry import metrics
@@ -153,7 +155,8 @@ class Setup:
         self._video_decided = False
         self._moves = 0
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
-        self._last_early: Session | None = None
+        self._updated: set[str] = set()  # those that the centre changed by UPDATE
+        self._told: dict[str, Session] = {}  # the same as the caller was told it, by its dialogs
 
     def hunt(self) -> Hunt:
         """The ways that the call may take."""
@@ -224,7 +227,7 @@ class Setup:
             case Offered() if event.leg is call.caller or event.leg is leg:
                 await self._on_early_offer(event, leg)
             case Cancelled() if event.leg is call.caller:
-                leg.cancel(event.request.headers.get("reason"))
+                leg.cancel(", ".join(event.request.headers.get_all("reason")) or None)
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
                 call.caller.refuse(487)
                 call.conclude("the caller hung up before the answer", 487)
@@ -272,6 +275,8 @@ class Setup:
         """Answer the caller with what the centre answered; False where that cannot be used."""
         call, branch = self.call, _branch(leg, event.response)
         session = event.session or self._early.get(branch)
+        if branch in self._updated:
+            session = self._early[branch]  # its 2xx can only repeat the answer to our INVITE (RFC 3262 §5)
         try:
             if session is None:
                 raise PeerError("the centre answered without a session description", 488)
@@ -323,32 +328,49 @@ class Setup:
         return f"{branch} {self._moves}" if self._moves else branch
 
     async def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
-        """UPDATE or PRACK with an offer before the answer (RFC 3311 §5.1): moved addresses, resources that are ready.
-
-        What the other side would notice has to wait for the answer: 500 with Retry-After lets the peer try again.
-        """
-        call, asker, offer = self.call, event.leg, event.session
-        side, before = (CALLER, self.offer) if asker is call.caller else (CENTRE, self._last_early)
+        """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
+        asker = event.leg
         try:
-            if before is None or offer is None or call.plan is None or asker.local is None or asker.sent is None:
-                raise PeerError("no answer was given yet", 500)
-            chosen = plan(offer, call.plan) if side == CALLER else call.plan
-            index = chosen.audio if side == CALLER else audio_line(offer)
-            old_index = call.plan.audio if side == CALLER else audio_line(before)
-            if audio_change(before.media[old_index], offer.media[index], before, offer) is Change.MATERIAL:
-                raise Refusal(500, "not before the call is answered", [("Retry-After", "2")])
-            answer = in_sequence(asker.sent, standing_answer(offer, asker.local, asker.local.origin))
-            check_answer(offer, answer)
+            if asker is leg:
+                await self._from_centre(event, leg)
+            else:
+                await self._from_caller(event)
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
+
+    async def _from_caller(self, event: Offered) -> None:
+        call, caller, offer, before = self.call, self.call.caller, event.session, self.offer
+        assert call.plan is not None and offer is not None
+        if before is None or caller.local is None:
+            raise PeerError("no answer was given yet", 500)
+        chosen, old = plan(offer, call.plan), call.plan.audio
+        lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
+        if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
+            line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
+            lines |= {chosen.video: line} if line is not None else {}
+        answer = early_answer(caller, before, old, offer, chosen.audio, lines)
+        if not caller.answer(event.txn, answer):
             return
-        if not asker.answer(event.txn, answer):
+        call.note("offer absorbed before the answer", caller.name)
+        if call.centre is not None and before.flow_of(old) != offer.flow_of(chosen.audio):
+            self.owed.append(call.centre)  # hears of it when it has answered
+        self.offer, call.plan = offer, chosen
+        await self._point(CALLER, offer, chosen.audio)
+        await call.video.take("caller", offer, answer, chosen.video)
+
+    async def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
+        branch, offer = f"{leg.sip_call_id} {event.tag}", event.session
+        before = self._early.get(branch)
+        assert offer is not None
+        if before is None or leg.local is None:
+            raise PeerError("our own offer has no answer yet", 491)
+        index = audio_line(offer)
+        if not leg.answer(event.txn, early_answer(leg, before, audio_line(before), offer, index)):
             return
-        call.note("offer absorbed before the answer", asker.name)
-        await self._point(side, offer, index)
-        if side == CALLER:
-            self.offer, call.plan = offer, chosen
-            await call.video.take("caller", offer, answer, chosen.video)
+        self.call.note("offer absorbed before the answer", leg.name)
+        self._early[branch] = offer
+        self._updated.add(branch)
+        await self._point(CENTRE, offer, index)
 
     async def _answer(self, centre_sdp: Session, branch: str) -> Session:
         """Our answer to the caller.
@@ -367,8 +389,9 @@ class Setup:
             answer = caller_answer(self.offer, call.plan, centre_sdp, here, None, self._caller_origin)
         check_answer(self.offer, answer)
         previous = call.caller.early_sessions.get(branch)
-        if previous is not None and not same_content(previous, answer):
+        if previous is not None and _audio_differs(self._told[branch], centre_sdp):
             self._owe([call.caller])
+        self._told[branch] = centre_sdp
         return previous or answer
 
     async def _take_video(self, answer: Session | None) -> None:
@@ -391,7 +414,6 @@ class Setup:
     async def _connect_voice(self, centre_sdp: Session) -> None:
         """Let voice flow; before anything of video, which may take its time."""
         assert self.call.plan is not None and self.offer is not None
-        self._last_early = centre_sdp
         await self._point(CALLER, self.offer, self.call.plan.audio)
         await self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
 
@@ -406,6 +428,11 @@ class Setup:
 def _branch(leg: OutgoingLeg, response: Response) -> str:
     """Names an early dialog of the centre; each has a To tag of its own towards the caller."""
     return f"{leg.sip_call_id} {response.to_tag or ''}"
+
+
+def _audio_differs(old: Session, new: Session) -> bool:
+    one, other = old.media[audio_line(old)], new.media[audio_line(new)]
+    return audio_change(one, other, old, new) is Change.MATERIAL
 
 
 def _within_trust(call: Call, leg: OutgoingLeg) -> bool:
