@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import NamedTuple, TypeAlias
 
 from splitter.core.net import Address
@@ -219,18 +219,16 @@ def _plain(wanted: Wanted) -> str:
 
 
 def _drawn(servers: list[Server], pick: Pick) -> list[Server]:
-    """Servers of one priority, drawn one after the other by weight (RFC 2782, "Weight")."""
-    left = sorted(servers, key=lambda one: one.weight != 0)  # those without weight first: a small chance for them
-    drawn = []
+    """Servers of one priority, drawn one after the other by weight (RFC 2782, "Weight").
+
+    Weight 0 has the very small chance that it is to have; where no server has a weight, all are equal.
+    """
+    left, drawn = list(servers), []
     while len(left) > 1:
-        mark = pick(sum(one.weight for one in left) + 1)
-        running = 0
-        for one in left:
-            running += one.weight
-            if running >= mark:
-                break
-        left.remove(one)
-        drawn.append(one)
+        shares = [one.weight * 100 or 1 for one in left]
+        mark = pick(sum(shares))
+        index = next(index for index, end in enumerate(accumulate(shares)) if mark < end)
+        drawn.append(left.pop(index))
     return drawn + left
 
 
