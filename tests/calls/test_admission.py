@@ -1,149 +1,168 @@
-"""The way in: who may, what is answered to anything but an INVITE, limits and draining."""
+"""Limits and overload in virtual time."""
 
 from __future__ import annotations
 
-import asyncio
+import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from splitter.calls.settings import CallSettings
-from splitter.core.net import Address
-from splitter.sip.message import Response
-from splitter.sip.parse import parse_message
-from tests.calls.kit import connected, ended, ringing
-from tests.world import World
-
-STRANGER = Address("198.51.100.9", 5060)
+from splitter.calls.admission import Admission, Bucket, Denied, Level, Limits, Overload, Permit, retry_after_headers
+from splitter.calls.settings import OverloadSettings, Role, Trunk
 
 
-def raw(method: str, *lines: str, call_id: str = "raw", body: bytes = b"", to: str = "<sip:110@gateway>") -> bytes:
-    head = [
-        f"{method} sip:110@10.1.0.1 SIP/2.0",
-        f"Via: SIP/2.0/UDP 10.1.0.5:5060;branch=z9hG4bK{call_id}",
-        "From: <sip:1@h>;tag=1",
-        f"To: {to}",
-        f"Call-ID: {call_id}",
-        f"CSeq: 1 {method}",
-        "Max-Forwards: 70",
-        *lines,
-        f"Content-Length: {len(body)}",
-    ]
-    return ("\r\n".join(head) + "\r\n\r\n").encode() + body
+def trunk(max_calls: int = 0, calls_per_s: float = 0.0, name: str = "pbx") -> Trunk:
+    return Trunk(name, Role.CENTRE, "core", (), max_calls=max_calls, calls_per_s=calls_per_s)
 
 
-def answers(world: World, data: bytes, source: Address | None = None) -> list[Response]:
-    """What the gateway answers to a datagram, 100 left out."""
-    world.wire._arrive(source or world.sbc.address, world.sbc.gateway.remote, data)
-    world.run(1)
-    found = [parse_message(sent.data) for sent in world.wire.sent["raw"]]
-    return [message for message in found if isinstance(message, Response) and message.status > 100]
+class TestBucket:
+    def test_a_seconds_worth_at_once_then_at_its_rate(self) -> None:
+        bucket = Bucket(4, 0.0)
+        assert [bucket.take(0.0) for _ in range(5)] == [True] * 4 + [False]
+        assert bucket.wait_s == pytest.approx(0.25)
+        assert [bucket.take(at) for at in (0.2, 0.25, 0.26, 0.5)] == [False, True, False, True]
+
+    def test_less_than_one_a_second_still_lets_the_first_through(self) -> None:
+        bucket = Bucket(0.1, 0.0)
+        assert [bucket.take(at) for at in (0.0, 5.0, 10.0, 11.0)] == [True, False, True, False]
+
+    def test_no_rate_is_no_limit(self) -> None:
+        bucket = Bucket(0, 0.0)
+        assert all(bucket.take(0.0) for _ in range(1000))
+
+    @given(st.floats(0.1, 50), st.lists(st.floats(0, 2), max_size=60))
+    def test_never_more_than_the_rate_and_a_seconds_worth(self, rate: float, gaps: list[float]) -> None:
+        bucket, now, taken = Bucket(rate, 0.0), 0.0, 0
+        for gap in gaps:
+            now += gap
+            taken += bucket.take(now)
+        assert taken <= max(1.0, rate) + rate * now + 1e-6
 
 
-class TestMethods:
-    def test_options(self) -> None:
-        with World() as world:
-            (response,) = answers(world, raw("OPTIONS"))
-            assert response.status == 200 and "INVITE" in (response.headers.get("allow") or "")
-            assert response.headers.get("accept") == "application/sdp"
-            world.settle()
+class TestLimits:
+    def test_calls_at_a_time_in_both_directions_together(self) -> None:
+        limits, one = Limits(), trunk(max_calls=2)
+        permits = [limits.take(one, 0.0), limits.take(one, 0.0)]
+        denied = limits.take(one, 0.0)
+        assert isinstance(denied, Denied)
+        assert (denied.why, denied.reason) == ("trunk-calls", "pbx has 2 calls, which is its limit")
+        assert isinstance(permits[0], Permit)
+        permits[0].release()
+        assert limits.calls("pbx") == 1
+        assert isinstance(limits.take(one, 0.0), Permit)
+
+    def test_giving_back_twice_does_no_harm(self) -> None:
+        limits = Limits()
+        permit = limits.take(trunk(), 0.0)
+        assert isinstance(permit, Permit)
+        limits.take(trunk(), 0.0)
+        permit.release()
+        permit.release()
+        assert limits.calls("pbx") == 1
+
+    def test_new_calls_per_second_with_the_time_to_wait(self) -> None:
+        limits, one = Limits(), trunk(calls_per_s=0.5)
+        assert isinstance(limits.take(one, 0.0), Permit)
+        denied = limits.take(one, 0.5)
+        assert isinstance(denied, Denied)
+        assert (denied.why, denied.retry_after_s) == ("trunk-rate", 2)
+        assert isinstance(limits.take(one, 2.0), Permit)
+
+    def test_a_call_that_has_no_place_costs_no_token(self) -> None:
+        limits, one = Limits(), trunk(max_calls=1, calls_per_s=1)
+        permit = limits.take(one, 0.0)
+        assert isinstance(permit, Permit)
+        for at in (1.0, 2.0, 3.0):
+            assert isinstance(limits.take(one, at), Denied)
+        permit.release()
+        assert isinstance(limits.take(one, 3.0), Permit)
+
+    def test_trunks_do_not_share_theirs(self) -> None:
+        limits = Limits()
+        limits.take(trunk(max_calls=1, name="a"), 0.0)
+        assert isinstance(limits.take(trunk(max_calls=1, name="b"), 0.0), Permit)
+
+
+class TestOverload:
+    SETTINGS = OverloadSettings(video_lag_s=0.1, refuse_lag_s=0.3, video_cpu=0.9, refuse_cpu=0.97, recover_s=3.0)
+
+    def run(self, *samples: tuple[float, float], start: float = 0.0, overload: Overload | None = None) -> Overload:
+        overload = overload or Overload(self.SETTINGS)
+        for step, sample in enumerate(samples):
+            overload.observe(*sample, start + step * 0.2)
+        return overload
+
+    def test_idle_costs_nothing(self) -> None:
+        assert self.run(*[(0.001, 0.1)] * 50).level is Level.NONE
+
+    def test_one_long_pause_is_no_load(self) -> None:
+        assert self.run(*[(0.0, 0.1)] * 5, (4.0, 1.0), (2.0, 1.0), *[(0.0, 0.1)] * 5).level is Level.NONE
 
     @pytest.mark.parametrize(
-        ("method", "status"),
-        [("MESSAGE", 405), ("REFER", 405), ("BYE", 481), ("UPDATE", 481), ("INFO", 481), ("WINK", 501)],
+        ("sample", "level"),
+        [
+            ((0.09, 0.89), Level.NONE),
+            ((0.11, 0.1), Level.NO_VIDEO),
+            ((0.01, 0.91), Level.NO_VIDEO),
+            ((0.31, 0.1), Level.REFUSE),
+            ((0.01, 0.98), Level.REFUSE),
+        ],
     )
-    def test_others_outside_a_dialog(self, method: str, status: int) -> None:
-        with World() as world:
-            (response,) = answers(world, raw(method))
-            assert response.status == status
-            assert status == 481 or "INVITE" in (response.headers.get("allow") or "")
-            world.settle()
+    def test_what_lasts_costs_video_first_and_then_calls(self, sample: tuple[float, float], level: Level) -> None:
+        assert self.run(*[sample] * 5).level is level
 
-    def test_in_a_dialog(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.request("OPTIONS")
-            caller.expect("200 OPTIONS")
-            caller.request("REFER", [("Refer-To", "<sip:2@h>")])
-            caller.expect("405 REFER")
-            caller.request("INFO", [("Require", "quantum-leap")])
-            caller.expect("420 INFO")
-            ended(world, caller, centre)
+    def test_it_rises_at_once(self) -> None:
+        overload = self.run(*[(0.0, 0.1)] * 5)
+        changes = [overload.observe(0.5, 0.5, 1.0 + step * 0.2) for step in range(5)]
+        assert changes == [False, False, True, False, False]  # the third of five makes the median
+        assert overload.level is Level.REFUSE
+        assert "500 ms late" in overload.reason
 
+    def test_it_recovers_step_by_step_and_only_well_below_the_thresholds(self) -> None:
+        overload = self.run(*[(0.5, 0.5)] * 5)
+        self.run(*[(0.2, 0.5)] * 100, start=1.0, overload=overload)
+        assert overload.level is Level.REFUSE  # below 0.3, but not below half of it
+        self.run(*[(0.08, 0.5)] * 30, start=21.0, overload=overload)
+        assert overload.level is Level.NO_VIDEO  # below half of 0.3, not below half of 0.1
+        self.run(*[(0.01, 0.5)] * 30, start=27.0, overload=overload)
+        assert overload.level is Level.NONE
 
-class TestInvites:
-    def test_of_strangers_get_silence(self) -> None:
-        with World() as world:
-            assert answers(world, raw("INVITE"), STRANGER) == []
-            assert len(world.calls) == 0
-            world.settle()
+    def test_a_core_that_is_half_used_is_calm(self) -> None:
+        overload = self.run(*[(0.01, 0.99)] * 5)
+        self.run(*[(0.01, 0.6)] * 60, start=1.0, overload=overload)
+        assert overload.level is Level.NONE
 
-    def test_from_the_centre_are_not_routed(self) -> None:
-        with World() as world:
-            world.pbx.invite("110").expect("403")
-            world.settle()
+    def test_a_peak_while_it_recovers_starts_the_time_again(self) -> None:
+        overload = self.run(*[(0.5, 0.5)] * 5)
+        self.run(*[(0.01, 0.1)] * 12, start=1.0, overload=overload)
+        self.run(*[(0.5, 0.5)] * 4, start=3.4, overload=overload)
+        self.run(*[(0.01, 0.1)] * 14, start=4.2, overload=overload)
+        assert overload.level is Level.REFUSE
 
-    def test_that_can_make_no_dialog_leave_nothing(self) -> None:
-        with World() as world:
-            for _ in range(2):
-                found = answers(world, raw("INVITE", call_id="raw"))
-                assert found[0].status == 400
-            world.settle()
-
-    def test_whose_sdp_is_none(self) -> None:
-        with World() as world:
-            lines = ("Contact: <sip:1@10.1.0.5>", "Content-Type: application/sdp")
-            (response, *_) = answers(world, raw("INVITE", *lines, body=b"v=?\r\n"))
-            assert response.status == 400 and response.headers.get("warning")
-            world.settle()
-
-    def test_past_the_limit(self) -> None:
-        with World(settings=CallSettings(max_calls=1)) as world:
-            caller, centre = connected(world)
-            refusal = world.sbc.invite().expect("503").message
-            assert refusal is not None and refusal.headers.get("retry-after")
-            ended(world, caller, centre)
+    def test_it_never_leaps_from_refusing_to_nothing(self) -> None:
+        rng = random.Random(3)
+        overload, before = Overload(self.SETTINGS), Level.NONE
+        for step in range(3000):
+            loud = step // 200 % 2
+            overload.observe(rng.choice((0.0, 0.15, 0.5)) * loud, 0.1, step * 0.2)
+            assert overload.level >= before - 1
+            before = overload.level
 
 
-class TestDrain:
-    def test_takes_no_more_calls_and_says_so(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            draining = world.loop.create_task(world.calls.drain(60))
-            world.run(0.1)
-            world.sbc.invite().expect("503")
-            (response,) = answers(world, raw("OPTIONS"))
-            assert response.status == 503
-            assert not draining.done()
-            ended(world, caller, centre)
-            world.run(0.1)
-            assert draining.done()
+class TestAdmission:
+    def test_overload_goes_before_the_limits_and_tells_when_to_come_back(self) -> None:
+        admission = Admission(OverloadSettings(retry_after_s=5), lambda below: below - 1)
+        assert isinstance(admission.admit(trunk(), 0.0), Permit)
+        assert admission.video_fault() == ""
+        for step in range(5):
+            admission.overload.observe(1.0, 0.5, step * 0.2)
+        denied = admission.admit(trunk(), 1.0)
+        assert isinstance(denied, Denied)
+        assert (denied.why, denied.retry_after_s) == ("overload", 10)
+        assert admission.limits.calls("pbx") == 1
+        assert "video is refused under load" in admission.video_fault()
 
-    def test_hangs_up_what_does_not_end(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            other, ringing_centre = ringing(world)
-            draining = world.loop.create_task(world.calls.drain(5))
-            world.run(10)
-            assert draining.done() and asyncio.isfuture(draining)
-            assert caller.state == other.state == ringing_centre.state == "ended"
-            world.settle()
-
-
-class TestMany:
-    def test_a_hundred_calls_leave_nothing(self) -> None:
-        with World() as world:
-            callers = [world.sbc.invite() for _ in range(100)]
-            world.run(0.5)
-            codes = {view.short_code for view in world.calls.list()}
-            assert len(codes) == 100 and codes == world.calls._short_codes
-            centres = list(world.pbx.calls.values())
-            for number, centre in enumerate(centres):
-                if number % 3:
-                    centre.answer()
-                else:
-                    centre.refuse(486)
-            world.run(0.5)
-            for caller in callers:
-                caller.bye()
-            world.settle()
-            assert {caller.state for caller in callers} == {"ended"}
+    def test_retry_after_is_left_out_where_it_is_not_known(self) -> None:
+        assert retry_after_headers(0) == []
+        assert retry_after_headers(3) == [("Retry-After", "3")]
