@@ -354,9 +354,10 @@ class PeerCall:
 
     def update(self, session: Session | None = None, *, bare: bool = False, **change: Any) -> None:
         """Send an UPDATE (RFC 3311), with an offer unless it is `bare`; its answer is heard as "200 UPDATE"."""
+        body, kind = b"", None
         if not bare:
             self._updating = session or self.terminal.change(**change)
-        body, kind = (write(self._updating), SDP) if self._updating is not None else (b"", None)
+            body, kind = write(self._updating), SDP
         self.request("UPDATE", self._headers(), body, kind)
 
     def withdraw(self) -> None:
@@ -394,7 +395,8 @@ class PeerCall:
         """Any other request in the dialog; its answer is heard as "200 INFO"."""
         dialog = self.dialog or next(iter(self._early.values()))
         request = dialog.request(method, headers=headers, body=body, content_type=content_type)
-        self.peer.driver.request(request, self._way(dialog), partial(self._on_answer, method))
+        offered = method == "UPDATE" and bool(body)
+        self.peer.driver.request(request, self._way(dialog), partial(self._on_answer, method, offered=offered))
 
     def bye(self, headers: Pairs = ()) -> None:
         """Hang up. Who answered the call waits for the ACK first (RFC 3261 §15)."""
@@ -570,18 +572,19 @@ class PeerCall:
                 self.bye()
         self._hear(f"failed {event.status}")
 
-    def _on_answer(self, method: str, event: sip.SipEvent) -> None:
+    def _on_answer(self, method: str, event: sip.SipEvent, offered: bool = False) -> None:
         if isinstance(event, sip.ResponseArrived) and event.response.status >= 200:
             if method == "UPDATE":
-                self._on_updated(event.response)
+                self._on_updated(event.response, offered)
             if method != "PRACK":
                 self._hear(f"{event.response.status} {method}", event.response, session_of(event.response))
         elif isinstance(event, sip.RequestFailed):
-            self._updating = None if method == "UPDATE" else self._updating
+            self._updating = None if offered else self._updating
             self._hear(f"failed {event.status} {method}")
 
-    def _on_updated(self, response: Response) -> None:
-        offer, self._updating = self._updating, None
+    def _on_updated(self, response: Response, offered: bool) -> None:
+        offer = self._updating if offered else None
+        self._updating = None if offered else self._updating
         answer = session_of(response)
         if response.status < 300:
             if offer is not None and answer is not None:
@@ -599,7 +602,7 @@ class PeerCall:
             driver.respond(event.txn, request.respond(error.status))
             return
         match request.method:
-            case "INVITE" if self.offering or self._offered_in_2xx:
+            case "INVITE" if self.offering or self._offered_in_2xx or self._updating:
                 driver.respond(event.txn, request.respond(491))
                 self._hear("glare", request)
             case "INVITE" if self.pending:
