@@ -64,8 +64,10 @@ class LegTimer:
         self.settings = session_timer.after_too_small(response, self.settings)
 
     def start(self, timer: SessionTimer | None) -> None:
-        """Run anew with this agreement; None for a session without a timer. After `end` nothing runs any more: an answer
-        that comes late must not wake a call that is over."""
+        """Run anew with this agreement; None for a session without a timer.
+
+        After `end` nothing runs any more: an answer that comes late must not wake a call that is over.
+        """
         self._stop_both()
         self.current = timer
         if timer is None or self._over:

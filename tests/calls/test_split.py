@@ -245,6 +245,23 @@ class TestFailover:
             caller.expect("200")
             ended(world, caller, second)
 
+    def test_a_centre_that_cannot_be_reached(self) -> None:
+        """The transport says so at once; no timer is waited for."""
+        with World() as world:
+            world.pbx.vanish()
+            caller = world.sbc.invite()
+            world.run(0.007)
+            call = world.call_of(caller)
+            assert call is not None and call.centre is not None
+            for transmit in world.driver._endpoint.transport_failed(call.centre._txn, world.now, "port unreachable"):
+                world.driver._deliver(transmit)  # type: ignore[arg-type]
+            second = world.pbx2.take()
+            assert world.now < 0.1
+            second.answer()
+            caller.expect("200")
+            world.run(0.2)
+            ended(world, caller, second)
+
     def test_no_route_is_left(self) -> None:
         with World() as world:
             caller = world.sbc.invite()
