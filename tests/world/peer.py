@@ -165,6 +165,8 @@ class PeerCall:
         invite: the first INVITE, sent or received.
         unread: what was heard and not yet read by `expect` or `next`.
         acks: send the ACK of a 2xx (a script may forbid it).
+        pracks: send the PRACK of a reliable response (a script may forbid it, and use `prack`).
+        allow: the Allow that it shows. extra: more headers for its requests and responses.
         keeps_time: agree to session timers that the gateway asks for (RFC 4028).
         on_reinvite: what to do with a re-INVITE that could be answered; `accept_reinvite` by default.
         pending: the peer's re-INVITE that the script still has to answer; its transaction and request.
@@ -184,6 +186,9 @@ class PeerCall:
         self.unread: deque[Heard] = deque()
         self.heard: list[str] = []
         self.acks = True
+        self.pracks = True
+        self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+        self.extra: list[tuple[str, str]] = []
         self.keeps_time = False
         self.on_reinvite: Callable[[PeerCall], None] = PeerCall.accept
         self.pending: tuple[str, Request] | None = None
@@ -201,8 +206,9 @@ class PeerCall:
         self._offered_in_2xx = ""
         self._bye_waits = False
         self._updating: Session | None = None  # our offer in an UPDATE
-        self._rseq = 0  # server side: of the last reliable response; client side: see _heard_rseq
+        self._rseq: dict[str, int] = {}  # server side: of the last reliable response, by fork
         self._unconfirmed = ""  # server side: the fork whose reliable response waits for its PRACK
+        self._progressed = ""  # the re-INVITE that was answered in a reliable 183
         self._held: deque[Callable[[], None]] = deque()  # responses that wait for that PRACK
         self._reliably: set[str] = set()  # server side: forks that have their answer
         self._heard_rseq: dict[str, int] = {}  # client side, by To tag
@@ -306,9 +312,9 @@ class PeerCall:
         if fork in self._reliably:
             session = None  # the answer was given
         if reliable and self.state == "early":
-            self._rseq += 1
+            self._rseq[fork] = self._rseq.get(fork, 0) + 1
             self._unconfirmed = fork or "the only one"
-            headers = [("Require", "100rel"), ("RSeq", str(self._rseq)), *headers]
+            headers = [("Require", "100rel"), ("RSeq", str(self._rseq[fork])), *headers]
             if session is not None:
                 self._reliably.add(fork)
                 self.terminal.agree(session, self._theirs())
@@ -360,6 +366,36 @@ class PeerCall:
             body, kind = write(self._updating), SDP
         self.request("UPDATE", self._headers(), body, kind)
 
+    def prack(self, response: Response, session: Session | None = None, rack: str = "") -> None:
+        """Confirm a reliable response, with an offer or a wrong RAck; its answer is heard as "200 PRACK"."""
+        dialog = self._early.get(response.to_tag or "") or self.dialog
+        assert dialog is not None
+        number, method = response.cseq
+        headers = [("RAck", rack or f"{response.headers.get('rseq')} {number} {method}")]
+        body, kind = (write(session), SDP) if session is not None else (b"", None)
+        request = dialog.request("PRACK", headers=headers, body=body, content_type=kind)
+
+        def heard(event: sip.SipEvent) -> None:
+            if isinstance(event, sip.ResponseArrived):
+                answer = session_of(event.response)
+                if session is not None and answer is not None:
+                    self.terminal.agree(session, answer)
+                self._hear(f"{event.response.status} PRACK", event.response, answer)
+
+        self.peer.driver.request(request, self._way(dialog), heard)
+
+    def progress(self, session: Session | None = None, **wanted: Any) -> None:
+        """Answer the pending re-INVITE in a reliable 183; `accept` or `decline` ends it (RFC 3262, RFC 6141)."""
+        assert self.pending is not None
+        txn, request = self.pending
+        offer = session_of(request)
+        assert offer is not None
+        session = session or self.terminal.answer(offer, **wanted)
+        self.terminal.agree(session, offer)
+        self._unconfirmed, self._progressed = "re-INVITE", txn
+        lines = [("Require", "100rel"), ("RSeq", "1"), *self._headers()]
+        self.peer.driver.respond(txn, request.respond(183, headers=lines, body=write(session), content_type=SDP))
+
     def withdraw(self) -> None:
         """CANCEL our re-INVITE."""
         if self.offering:
@@ -371,6 +407,10 @@ class PeerCall:
             return
         (txn, request), self.pending = self.pending, None
         offer = session_of(request)
+        if txn == self._progressed:  # the answer was given
+            self.unacknowledged.add(txn)
+            self.peer.driver.respond(txn, request.respond(200, headers=[*self._headers(), *self._timer_lines(request)]))
+            return
         if offer is None:
             assert self.terminal.ours is not None
             session = session or self.terminal.change()
@@ -464,7 +504,7 @@ class PeerCall:
             if tag and tag not in self._early:
                 self._early[tag] = Dialog.as_uac(self.invite, response)
                 self.peer.driver.register(self._early[tag].id, self._on_event)
-            if tag and "rseq" in response.headers:
+            if tag and "rseq" in response.headers and self.pracks:
                 self._confirm_provisional(self._early[tag], response)
         elif response.status < 300:
             self._on_success(response, session)
@@ -630,7 +670,7 @@ class PeerCall:
     def _on_update(self, event: sip.RequestArrived) -> None:
         """An offer in an UPDATE is answered at once (RFC 3311 §5.2)."""
         request, driver = event.request, self.peer.driver
-        if self.pending:
+        if self.pending and self.pending[0] != self._progressed:
             driver.respond(event.txn, request.respond(500, headers=[("Retry-After", "1")]))
         elif (self.offering and self.dialog) or self._updating or self._offered_in_2xx:
             driver.respond(event.txn, request.respond(491))
@@ -650,6 +690,7 @@ class PeerCall:
         self._hear("PRACK", event.request, session_of(event.request))
         self._unconfirmed = ""
         driver.confirm_provisional(self._txn)
+        driver.confirm_provisional(self._progressed)
         while self._held and not self._unconfirmed:
             self._held.popleft()()
 
@@ -734,8 +775,7 @@ class PeerCall:
         return self.peer.driver.locate("net", dialog.next_hop) or self.peer.gateway
 
     def _headers(self) -> list[tuple[str, str]]:
-        allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
-        return [("Contact", f"<sip:{self.peer.name}@{self.peer.address}>"), ("Allow", allow)]
+        return [("Contact", f"<sip:{self.peer.name}@{self.peer.address}>"), ("Allow", self.allow), *self.extra]
 
     def __str__(self) -> str:
         return f"{self.peer.name}'s call of {self.number}"
