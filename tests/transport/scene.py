@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import Any, TypeAlias
 
 from splitter.core.clock import Clock, SystemClock
@@ -20,7 +22,7 @@ from splitter.sip.parse import StreamFramer, parse_message
 from splitter.sip.timers import Timers
 from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.settings import Listener, Network, TlsSettings, TransportSettings
 
 Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 PATIENCE_S = 10.0
@@ -93,9 +95,18 @@ async def scene(
     on_request: Callable[[Driver, RequestArrived], None] | None = None,
     host: str = HOST,
     clock: Clock | None = None,
+    tls: TlsSettings | None = None,
+    web_origins: tuple[str, ...] = (),
+    spared: Iterable[IPv4Network] | None = None,
 ) -> AsyncIterator[Scene]:
-    """A driver with one network, "access", on free ports."""
-    network = Network("access", tuple(Listener(transport, Address(host, 0)) for transport in listeners), host)
+    """A driver with one network, "access", on free ports. Nobody is banned unless `spared` says who is not."""
+    network = Network(
+        "access",
+        tuple(Listener(transport, Address(host, 0)) for transport in listeners),
+        host,
+        tls=tls,
+        web_origins=web_origins,
+    )
     counters = PlainCounters()
 
     def arrived(event: RequestArrived) -> None:
@@ -117,6 +128,7 @@ async def scene(
         Tap(),
         source_ok=source_ok,
         counters=counters,
+        spared=spared,
     )
     stage = Scene(driver, counters)
     await driver.start()
@@ -179,8 +191,8 @@ class TcpPeer:
         self.address = Address(*writer.get_extra_info("sockname")[:2])
 
     @classmethod
-    async def connect(cls, to: Address) -> TcpPeer:
-        return cls(*await asyncio.open_connection(*to))
+    async def connect(cls, to: Address, tls: ssl.SSLContext | None = None, source: str = HOST) -> TcpPeer:
+        return cls(*await asyncio.open_connection(*to, ssl=tls, local_addr=(source, 0)))
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -194,10 +206,10 @@ class TcpPeer:
         return parse_message(self.ready.pop(0))
 
     @classmethod
-    async def refused(cls, to: Address) -> None:
+    async def refused(cls, to: Address, source: str = HOST) -> None:
         """Connect, and be cut off without a byte; that may be before connecting is done."""
         try:
-            peer = await cls.connect(to)
+            peer = await cls.connect(to, source=source)
         except ConnectionError:
             return
         assert await peer.closed() == b""
@@ -237,7 +249,7 @@ class TcpListener:
         self.accepted: asyncio.Queue[TcpPeer] = asyncio.Queue()
 
     @classmethod
-    async def open(cls, sock: socket.socket | None = None) -> TcpListener:
+    async def open(cls, sock: socket.socket | None = None, tls: ssl.SSLContext | None = None) -> TcpListener:
         """Listen on a free port, or on a socket that is bound."""
         listener = cls()
 
@@ -245,7 +257,7 @@ class TcpListener:
             listener.accepted.put_nowait(TcpPeer(reader, writer))
 
         sock = sock or bound()
-        listener.server = await asyncio.start_server(accept, sock=sock)
+        listener.server = await asyncio.start_server(accept, sock=sock, ssl=tls)
         listener.address = Address(*sock.getsockname())
         return listener
 
