@@ -57,10 +57,31 @@ def root() -> Path:
     return Path(os.environ.get("SPLITTER_ASTERISK_ROOT") or cache / "splitter" / "bullseye")
 
 
-class Asterisk:
-    """One Asterisk at `desk.centre`, with phones 8001 at `desk.agent` and 8002 at `desk.colleague`."""
+# With a login for the gateway: at REGISTER, and at each INVITE.
+_LOGIN_MODULES = "res_pjsip_authenticator_digest res_pjsip_registrar"
+_LOGIN = """
+[gateway]
+type = auth
+auth_type = userpass
+realm = asterisk
+username = gateway
+password = hunter2
 
-    def __init__(self, desk: Desk) -> None:
+[gateway]
+type = aor
+max_contacts = 1
+"""
+
+
+class Asterisk:
+    """One Asterisk at `desk.centre`, with phones 8001 at `desk.agent` and 8002 at `desk.colleague`.
+
+    Args:
+        login: the gateway must log in as "gateway" with "hunter2", and may register.
+    """
+
+    def __init__(self, desk: Desk, *, login: bool = False) -> None:
+        self._login = login
         assert (root() / ".complete").exists(), f"Asterisk is not installed in {root()}; run `make peers`"
         (root() / "srv").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="splitter-", dir=root() / "srv"))
@@ -74,10 +95,15 @@ class Asterisk:
             (self.folder / name).mkdir(parents=True)
         for file in CONFIGURATION.glob("*.conf"):
             (self.folder / "etc" / file.name).write_text(self._here(file.read_text()))
+        modules = _MODULES + _LOGIN_MODULES if self._login else _MODULES
+        if self._login:
+            pjsip = self.folder / "etc" / "pjsip.conf"
+            guarded = pjsip.read_text().replace("aors = splitter\n", "aors = splitter,gateway\nauth = gateway\n")
+            pjsip.write_text(guarded + _LOGIN)
         etc = self.folder / "etc"
         (etc / "asterisk.conf").write_text(_MAIN.format(inside=self._inside))
         (etc / "modules.conf").write_text(
-            "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in _MODULES.split())
+            "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in modules.split())
         )
         (etc / "logger.conf").write_text("[general]\n[logfiles]\nmessages => notice,warning,error,verbose\n")
         _write_tone(self.folder / "var" / "moh" / "music.wav", MUSIC_TONE)

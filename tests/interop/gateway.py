@@ -51,6 +51,7 @@ trusted = true
 answer_limit_s = {answer_limit_s}
 ring_limit_s = {ring_limit_s}
 options_interval_s = 0    # SIPp's scenarios expect an INVITE first
+{pbx_login}
 
 [trunk.pbx2]
 role = "centre"
@@ -64,6 +65,7 @@ answer_limit_s = {answer_limit_s}
 role = "seat"
 network = "access"
 peers = ["{desk.seat}"]
+{desks_login}
 
 [[route]]
 called = "{called}"
@@ -72,6 +74,8 @@ to = ["pbx"]
 [[route]]
 called = "110"
 to = ["pbx", "pbx2"]
+
+{accounts}
 
 [media]
 workers = {workers}
@@ -116,6 +120,9 @@ class Gateway:
             "called": "12345",
             "max_calls": 2000,
             "answer_limit_s": 4,
+            "pbx_login": "",
+            "desks_login": "",
+            "accounts": "",
             "ring_limit_s": 60,
             "workers": 1,
             "quarantine_s": 1,

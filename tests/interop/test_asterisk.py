@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.interop.addresses import Desk
 from tests.interop.asterisk import MUSIC_TONE, Asterisk
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
@@ -159,3 +160,23 @@ class TestBlindTransfer:
         phone.sipp.finish()
         caller.finish()
         colleague.sipp.finish()
+
+
+class TestLogin:
+    """Asterisk that asks who we are: at REGISTER, and at each INVITE."""
+
+    def test_we_register_and_call_and_take_it_back(self, desk: Desk, scene: Scene) -> None:
+        login = 'register = true\nusername = "gateway"\npassword = "hunter2"\n'
+        with Asterisk(desk, login=True) as asterisk:
+            with Gateway(desk, {"pbx_login": login}) as gateway:
+                eventually(lambda: gateway.metric("splitter_registered") == 1, "we are registered", 10, asterisk.log)
+                assert f"gateway@{desk.core}" in asterisk.command("pjsip show aor gateway")
+                phone = Phone(scene, "agent", desk.agent, AGENT_TONE, "centre-answers")
+                caller, voice = called(scene, "caller-hangs-up", held_ms=3000)
+                phone.picked_up()
+                hears(voice, AGENT_TONE, "the caller hears the agent")
+                caller.finish()
+                phone.sipp.finish()
+                gateway.must_be_idle()
+                gateway.must_be_sound()
+            assert f"gateway@{desk.core}" not in asterisk.command("pjsip show aor gateway")
