@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from splitter.calls.admission import Denied, Limits, Permit
 from splitter.calls.causes import tries_next_server
-from splitter.calls.link import Alive, Failed, Held
+from splitter.calls.link import Alive, Failed, Held, State
 from splitter.calls.settings import Choice, Trunk
 from splitter.calls.trunks import Trunks
 from splitter.telemetry import metrics
@@ -60,8 +60,10 @@ class Hunt:
         self._left = deque(order)
         self.denied = Denied("trunk-down", "no centre takes calls now", ceil(trunks.frees_in(destinations, now)))
         for trunk, _ in destinations:
-            if all(trunk is not kept for kept, _ in order):
-                self._pass_over(trunk, now)
+            state, reason = trunks.state(trunk, now)
+            if state is not State.UP:
+                fate = "it is tried last" if any(trunk is kept for kept, _ in order) else "it is passed over"
+                note(f"{trunk.name} is {state}: {reason}; {fate}")
 
     def next(self, now: float) -> Way | None:
         """The next way, with the call's place on its trunk taken; None where none is left."""
@@ -104,7 +106,7 @@ class Hunt:
     def _enter(self, trunk: Trunk, number: str, now: float) -> None:
         targets = self._trunks.targets(trunk, now, self._pick)
         if not targets:
-            self._pass_over(trunk, now)
+            self._note(f"{trunk.name} is passed over: {self._trunks.state(trunk, now)[1]}")
             return
         permit = self._limits.take(trunk, now)
         if isinstance(permit, Denied):
@@ -114,7 +116,3 @@ class Hunt:
             return
         self._permit = permit
         self._servers.extend(Way(trunk, number, target) for target in targets[:SERVERS_MOST])
-
-    def _pass_over(self, trunk: Trunk, now: float) -> None:
-        state, reason = self._trunks.state(trunk, now)
-        self._note(f"{trunk.name} is passed over: {state}, {reason}")
