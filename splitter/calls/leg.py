@@ -497,7 +497,7 @@ class Leg:
         return [("Session-ID", value)] if (value := self.session_id()) else []
 
     def _contact(self) -> list[tuple[str, str]]:
-        address = self._driver.contact(self.flow.network, self.flow.transport)
+        address = self._driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
         transport = "" if self.flow.transport == "udp" else f";transport={self.flow.transport}"
         features = VIDEO_FEATURES if self.trunk.role is Role.ACCESS else ""
         return [("Contact", f"<sip:{self._context.server}@{address}{transport}>{features}")]

@@ -56,7 +56,7 @@ async def offer_to_caller(
         return None
     assert call.caller.local is not None
     check_peer_answer(call.caller.local, session)
-    call.plan = plan(session)
+    call.plan = plan(session, ours=call.audio.local(CALLER).host)
     answer_centre(call, leg, centre_sdp, session)
     leg.remote, call.caller.remote = centre_sdp, session
     try:

@@ -153,7 +153,7 @@ class Reoffers:
             return
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
-        chosen = plan(offer, call.plan)
+        chosen = plan(offer, call.plan, call.audio.local(CALLER).host if call.audio else "")
         change = _change(leg.remote, call.plan.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
             await self._absorb_caller(event, offer, chosen)

@@ -90,14 +90,14 @@ async def _admit(call: Call) -> Setup | None:
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
         offer = session_of(caller.request)
-        call.plan = _planned(call, offer) if offer is not None else None
         destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
         if not destinations:
             raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
-        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(call.plan)}", "caller")
         networks = (caller.flow.network, destinations[0][0].network)
         call.audio = Audio(call.services.engine, call.call_id, networks, call.post)
         await call.audio.open()
+        call.plan = _planned(call, offer) if offer is not None else None
+        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(call.plan)}", "caller")
     except PeerError as error:
         _turn_away(call, error)
         return None
@@ -114,7 +114,8 @@ async def _admit(call: Call) -> Setup | None:
 
 def _planned(call: Call, offer: Session) -> Plan:
     """What of the offer is used; under load without its video."""
-    chosen = plan(offer)
+    assert call.audio is not None
+    chosen = plan(offer, ours=call.audio.local(CALLER).host)
     if chosen.video is None or not (fault := call.services.admission.video_fault()):
         return chosen
     metrics.VIDEO_REFUSED.inc()
@@ -340,10 +341,10 @@ class Setup:
 
     async def _from_caller(self, event: Offered) -> None:
         call, caller, offer, before = self.call, self.call.caller, event.session, self.offer
-        assert call.plan is not None and offer is not None
+        assert call.plan is not None and call.audio is not None and offer is not None
         if before is None or caller.local is None:
             raise PeerError("no answer was given yet", 500)
-        chosen, old = plan(offer, call.plan), call.plan.audio
+        chosen, old = plan(offer, call.plan, call.audio.local(CALLER).host), call.plan.audio
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
             line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
