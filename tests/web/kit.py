@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from splitter.calls.view import CallView, LegView
+from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
 from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
@@ -78,6 +78,7 @@ class Gateway:
     clock: VirtualClock
     server: Server
     alarms: tuple[str, ...] = ()
+    trunks: list[TrunkView] = field(default_factory=list)
 
     def status(self) -> GatewayStatus:
         return GatewayStatus(
@@ -119,7 +120,7 @@ async def gateway(directory: Path, metrics: Address | None = None) -> AsyncItera
         store,
         recorder,
         clock,
-        Server(path, metrics, Ports(calls, store, recorder, lambda: parts.status())),
+        Server(path, metrics, Ports(calls, store, recorder, lambda: parts.status(), trunks=lambda: parts.trunks)),
     )
     store.start()
     await parts.server.start()
