@@ -76,7 +76,30 @@ class TestRetransmissionSection17_1_1_2:
 
     def test_answer_limit_replaces_timer_b(self, stand: Stand) -> None:
         stand.request(outgoing(), answer_limit_s=4.0)
-        assert timeline(stand.run(60))[-2:] == [(4.0, "RequestFailed 408"), (4.0, "Ended")]
+        assert timeline(stand.run(60))[-2:] == [(4.0, "RequestFailed 408"), (36.0, "Ended")]
+
+    def test_what_rings_after_the_answer_limit_is_cancelled(self, stand: Stand) -> None:
+        stand.request(outgoing(), answer_limit_s=4.0)
+        invite = stand.record[0][1]
+        assert isinstance(invite, Transmit)
+        stand.run(10)
+        assert what(stand.receive(stand.reply(invite, 180))) == ["> CANCEL"]
+        assert stand.receive(stand.reply(invite, 183)) == []
+        assert what(stand.receive(stand.reply(invite, 487))) == ["> ACK"]
+        assert what(stand.receive(stand.reply(invite, 487))) == ["> ACK"]
+        stand.run(60)
+        assert len(stand.endpoint) == 0
+
+    def test_what_answers_after_the_answer_limit_is_told(self, stand: Stand) -> None:
+        txn = stand.request(outgoing(), answer_limit_s=4.0)
+        invite = stand.record[0][1]
+        assert isinstance(invite, Transmit)
+        stand.run(10)
+        ok = stand.reply(invite, 200)
+        assert what(stand.receive(ok)) == ["ResponseArrived 200"]
+        assert what(stand.acknowledge(txn, ok)) == ["> ACK"]
+        stand.run(60)
+        assert len(stand.endpoint) == 0
 
     def test_any_response_ends_the_answer_limit(self, stand: Stand) -> None:
         stand.request(outgoing(), answer_limit_s=4.0)

@@ -174,7 +174,7 @@ class TestRequestsThatWeSend:
                 assert isinstance(event, RequestFailed)
                 assert (event.txn, event.status) == (txn, 408)
                 assert stage.counters.counts["unanswered", "access"] == 1
-                assert set(stage.driver.sizes().values()) == {0}
+                await until(lambda: set(stage.driver.sizes().values()) == {0})
 
         run(scenario())
 

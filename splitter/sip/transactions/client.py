@@ -8,7 +8,7 @@ from splitter.core.net import Address, Flow
 from splitter.sip.events import Output, RequestFailed, ResponseArrived, TransactionId, Transmit
 from splitter.sip.headers import Headers, Line
 from splitter.sip.message import Request, Response
-from splitter.sip.transactions.invite_client import INVITE_CLIENT
+from splitter.sip.transactions.invite_client import IMPATIENT_INVITE_CLIENT, INVITE_CLIENT
 from splitter.sip.transactions.matching import client_key, response_key
 from splitter.sip.transactions.non_invite_client import NON_INVITE_CLIENT
 from splitter.sip.transactions.record import ClientTransaction
@@ -58,6 +58,8 @@ class ClientSide(Side[ClientTransaction]):
         wire = Request(request.method, request.uri, headers, request.body)
         txn = self._add(wire, flow, sent_by, branch)
         txn.answer_limit_s = answer_limit_s
+        if answer_limit_s is not None and request.method == "INVITE":
+            txn.table = IMPATIENT_INVITE_CLIENT
         self.feed(txn, Event.START, now, out, wire)
         return txn.id
 

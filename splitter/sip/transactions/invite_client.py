@@ -39,3 +39,27 @@ INVITE_CLIENT: Final[Table] = {
         Event.D: Step((), State.TERMINATED),
     },
 }
+
+_LATE_REFUSAL = Step((Action.SEND_ACK,), State.COMPLETED, start=(Event.D,))
+
+# The table of an INVITE with a limit of its own (`answer_limit_s`) in the place of timer B: so short a silence may be a
+# lossy or slow network, and the INVITE may have arrived. What rings there all the same is cancelled, as §9.1 wants it
+# once there is a provisional response; what answers is left to the user to end.
+IMPATIENT_INVITE_CLIENT: Final[Table] = {
+    **INVITE_CLIENT,
+    State.CALLING: {
+        **INVITE_CLIENT[State.CALLING],
+        Event.B: Step((Action.REPORT_TIMEOUT,), State.ABANDONED, start=(Event.M,)),
+    },
+    State.ABANDONED: {
+        Event.PROVISIONAL: Step((Action.SEND_CANCEL,), State.RECALLED, start=(Event.M,)),
+        Event.SUCCESS: _ACCEPT,
+        Event.REFUSAL: _LATE_REFUSAL,
+        Event.M: Step((), State.TERMINATED),
+    },
+    State.RECALLED: {
+        Event.SUCCESS: _ACCEPT,
+        Event.REFUSAL: _LATE_REFUSAL,
+        Event.M: Step((), State.TERMINATED),
+    },
+}

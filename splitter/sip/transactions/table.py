@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 
 class State(StrEnum):
-    """Where a transaction is; the names of the RFCs, and ACKNOWLEDGED."""
+    """Where a transaction is; the names of the RFCs, and some of our own."""
 
     CALLING = auto()
     TRYING = auto()
@@ -22,6 +22,8 @@ class State(StrEnum):
     ACKNOWLEDGED = auto()  # ACCEPTED after the ACK: only absorbs (our split of RFC 6026's state)
     COMPLETED = auto()
     CONFIRMED = auto()
+    ABANDONED = auto()  # CALLING after the user's own limit, while a late response may come
+    RECALLED = auto()  # the same once its late provisional response was answered by CANCEL
     TERMINATED = auto()
 
 
