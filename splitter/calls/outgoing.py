@@ -145,8 +145,8 @@ class OutgoingLeg(Leg):
         if self.state == "confirmed" and self._dialog is not None and self._dialog.remote_tag == dialog.remote_tag:
             return  # a repetition; the endpoint repeats the ACK
         first = self.state == "early"
+        self._drop_early()
         if first:
-            self._drop_early()
             self._confirm(dialog, response)
         if first and self.local is None:
             self._unanswered = self._txn, dialog
