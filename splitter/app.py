@@ -75,7 +75,14 @@ class Gateway:
             settings.trunks, settings.networks, self._driver, routing, self._clock, ids, name, *watching
         )
         self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids, self._driver)
-        self._registrations = Registrations(trunks, self._driver, self._clock, ids, name)
+        self._registrations = Registrations(
+            trunks,
+            self._driver,
+            self._clock,
+            ids,
+            name,
+            lambda trunk: self._watch.trunks.targets(trunk, self._clock.now(), ids.number),
+        )
         self._calls.attach(
             Services(
                 driver=self._driver,
@@ -190,6 +197,7 @@ class Gateway:
         if self._store.alarm:
             alarms.append(self._store.alarm)
         alarms += self._watch.alarms()
+        alarms += self._registrations.alarms()
         for network, validity in self._driver.certificates().items():
             if warning := validity.warning(self._clock.wall()):
                 alarms.append(f"the certificate of network {network} {warning}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from splitter.sip.message import Request, Response
 from splitter.sip.uri import parse_uri
 from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
-from splitter.transport.targets import AUTO
+from splitter.transport.targets import AUTO, Target
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,14 @@ _EXPIRES_MOST_S = 7 * 86_400
 # Asking again soon cannot help, and looks like guessing passwords.
 _HOPELESS = frozenset((401, 403, 404, 405, 407, 501, 604))
 
-Way = Callable[[Trunk], Awaitable[Flow]]
+Targets = Callable[[Trunk], Sequence[Target]]
+
+
+def own_address(trunk: Trunk) -> Sequence[Target]:
+    """The server of a trunk with a numeric address; none for one with a name."""
+    if not isinstance(trunk.address, Address):
+        return ()
+    return (Target("udp" if trunk.transport == AUTO else trunk.transport, trunk.address),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +87,19 @@ class Registration:
     Args:
         trunk: with `register`, `username` and an address.
         server: the user part of our Contact.
-        way: finds the flow to the trunk; by default from its address.
+        targets: the trunk's servers, the best one first; after a failure the next one is asked.
     """
 
     def __init__(
-        self, trunk: Trunk, driver: Driver, clock: Clock, ids: IdSource, server: str, way: Way | None = None
+        self, trunk: Trunk, driver: Driver, clock: Clock, ids: IdSource, server: str, targets: Targets = own_address
     ) -> None:
         self.trunk = trunk
         self._driver = driver
         self._clock = clock
         self._ids = ids
         self._server = server
-        self._way = way or self._own_way
+        self._targets = targets
+        self._failures = 0  # in a row
         credentials = credentials_of(trunk)
         assert credentials is not None, "the configuration is checked for this"
         self._authorizer = Authorizer(credentials, ids.tag)
@@ -138,18 +146,15 @@ class Registration:
     # ---- the task ----
 
     async def _run(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
             try:
                 delay_s = self._registered(await self._register(self._wanted_s))
-                failures = 0
+                self._failures = 0
             except Failure as failure:
-                failures += 1
-                delay_s = self._failed(failure, failures)
+                delay_s = self._failed(failure)
             except Exception:
                 log.exception("registration failed", trunk=self.trunk.name)
-                failures += 1
-                delay_s = self._failed(Failure(500, "a fault in the gateway; see the log"), failures)
+                delay_s = self._failed(Failure(500, "a fault in the gateway; see the log"))
             await self._rest(delay_s)
         if self._ends_at is not None:
             with suppress(Failure):
@@ -170,13 +175,14 @@ class Registration:
         self._enter("registered", "")
         return max(granted_s / 2, granted_s - REFRESH_MARGIN_S)
 
-    def _failed(self, failure: Failure, failures: int) -> float:
+    def _failed(self, failure: Failure) -> float:
         """The time until the next attempt: longer each time, and never the same for all (RFC 5626 §4.5)."""
+        self._failures += 1
         metrics.REGISTRATION_FAILURES.labels(self.trunk.name).inc()
         self._enter("registered" if self._ends_at is not None else "failed", str(failure))
         if failure.retry_after_s:
             return min(failure.retry_after_s, 3600.0)
-        most_s = min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 20))
+        most_s = min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 20))
         if failure.status in _HOPELESS:
             most_s = RETRY_MOST_S
         return most_s * (0.5 + self._ids.number(1000) / 2000)
@@ -190,10 +196,7 @@ class Registration:
         Raises:
             Failure: with the reason.
         """
-        try:
-            flow = await self._way(self.trunk)
-        except (PeerError, LocalError) as error:
-            raise Failure(503, str(error)) from error
+        flow = self._flow()
         bare = self._request(expires_s, flow)
         request = self._authorizer.prepared(bare)
         raised = False
@@ -269,12 +272,16 @@ class Registration:
             return write_host(address.host, None if address.port == 5060 else address.port)
         return str(address)
 
-    async def _own_way(self, trunk: Trunk) -> Flow:
-        assert trunk.address is not None
-        if isinstance(trunk.address, Address):
-            return self._driver.flow_to(trunk.network, trunk.transport, trunk.address)
-        transport = "udp" if trunk.transport == AUTO else trunk.transport
-        return await self._driver.resolve(trunk.network, f"sip:{trunk.address}", transport)
+    def _flow(self) -> Flow:
+        """The way to the registrar."""
+        targets = self._targets(self.trunk)
+        if not targets:
+            raise Failure(503, "no server of the trunk is known, or none wants to be asked now")
+        transport, address = targets[self._failures % len(targets)]
+        try:
+            return self._driver.flow_to(self.trunk.network, transport, address)
+        except LocalError as error:
+            raise Failure(503, str(error)) from error
 
     def _granted_s(self, response: Response, contact: str) -> int:
         """For how long: what our Contact says in the response, else its Expires, else what we asked for (§10.2.4)."""
@@ -318,18 +325,22 @@ class Registrations:
     """The registrations of all trunks that want one."""
 
     def __init__(
-        self, trunks: Iterable[Trunk], driver: Driver, clock: Clock, ids: IdSource, server: str, way: Way | None = None
+        self,
+        trunks: Iterable[Trunk],
+        driver: Driver,
+        clock: Clock,
+        ids: IdSource,
+        server: str,
+        targets: Targets = own_address,
     ) -> None:
-        self._parts = trunks, driver, clock, ids, server, way
-        self._all: dict[str, Registration] = {}
+        self._all = {
+            trunk.name: Registration(trunk, driver, clock, ids, server, targets) for trunk in trunks if trunk.register
+        }
 
     def start(self) -> None:
         """Begin with all; the driver must be running."""
-        trunks, driver, clock, ids, server, way = self._parts
-        for trunk in trunks:
-            if trunk.register:
-                registration = self._all[trunk.name] = Registration(trunk, driver, clock, ids, server, way)
-                registration.start()
+        for registration in self._all.values():
+            registration.start()
 
     async def stop(self) -> None:
         """Take all back, side by side."""
@@ -338,6 +349,11 @@ class Registrations:
     def status(self) -> dict[str, RegistrationView]:
         """By trunk."""
         return {name: registration.status() for name, registration in self._all.items()}
+
+    def alarms(self) -> tuple[str, ...]:
+        """Registrations that are not in force, in plain words."""
+        views = self.status().values()
+        return tuple(f"not registered at trunk {view.trunk}: {view.reason}" for view in views if view.state == "failed")
 
 
 def _seconds(text: str | None, default: int) -> int:

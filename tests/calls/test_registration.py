@@ -31,6 +31,7 @@ from splitter.telemetry import metrics
 from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.targets import Target
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.world.wire import FAIR, Weather, Wire, WireSockets
 
@@ -89,14 +90,16 @@ class Centre:
 class Scene:
     """The two of them, a wire, and time."""
 
-    def __init__(self, trunk: Trunk = TRUNK, weather: Weather = FAIR) -> None:
+    def __init__(self, trunk: Trunk = TRUNK, weather: Weather = FAIR, targets: list[Target] | None = None) -> None:
+        self.targets = [Target("udp", CENTRE)] if targets is None else targets
         self.loop = VirtualLoop()
         self.rng = random.Random(1)
         self.wire = Wire(self.loop, self.rng, weather)
         self.clock = VirtualClock(self.loop)
         self.centre = Centre(self)
         self.ours = self.driver(US, lambda event: None)
-        self.registration = Registration(trunk, self.ours, self.clock, IdSource(random.Random(2)), "splitter")
+        ids = IdSource(random.Random(2))
+        self.registration = Registration(trunk, self.ours, self.clock, ids, "splitter", lambda trunk: self.targets)
 
     def driver(self, address: Address, on_request: Callable[[RequestArrived], None]) -> Driver:
         networks = {"core": Network("core", (Listener("udp", address),), address.host)}
@@ -280,6 +283,24 @@ class TestFailing:
         assert "hunter" not in repr(logs)
         failures = [line for line in logs if line["event"] == "registration" and line["state"] == "failed"]
         assert len(failures) == 1, "the same failure again is no news"
+
+
+class TestServers:
+    def test_after_a_failure_the_next_one_is_asked(self) -> None:
+        dead = Address("10.2.0.4", 5060)
+        with Scene(targets=[Target("udp", dead), Target("udp", CENTRE)]) as scene:
+            scene.pass_time(31)
+            assert not scene.centre.heard
+            scene.pass_time(10)
+            assert scene.state == ("registered", "")
+
+    def test_none_is_a_failure_until_there_is_one(self) -> None:
+        with Scene(targets=[]) as scene:
+            scene.pass_time(1)
+            assert "no server" in scene.state[1]
+            scene.targets.append(Target("udp", CENTRE))
+            scene.pass_time(10)
+            assert scene.state == ("registered", "")
 
 
 class TestWhatItGrants:
