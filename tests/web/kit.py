@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from splitter.calls.reception import SeatView
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
 from splitter.store.schema import CallRow
@@ -39,6 +40,19 @@ CALL = CallView(
         ),
         LegView("centre", "pbx", "10.1.0.20:5060", "b@y", "confirmed", "PCMA/8000 sendrecv", ""),
     ),
+)
+
+
+SEAT = SeatView(
+    trunk="seats",
+    user="8001",
+    extension="501",
+    peer="access/udp 10.2.0.7:40000",
+    contact="sip:8001@10.2.0.7",
+    registered_at=1000.0,
+    expires_at=4600.0,
+    user_agent="phone/1",
+    instance="<urn:uuid:1>",
 )
 
 
@@ -79,6 +93,7 @@ class Gateway:
     server: Server
     alarms: tuple[str, ...] = ()
     trunks: list[TrunkView] = field(default_factory=list)
+    seats: list[SeatView] = field(default_factory=list)
 
     def status(self) -> GatewayStatus:
         return GatewayStatus(
@@ -114,14 +129,10 @@ async def gateway(directory: Path, metrics: Address | None = None) -> AsyncItera
     recorder = Recorder(store, clock)
     calls = FakeCalls()
     path = str(directory / "control.sock")
-    parts = Gateway(
-        path,
-        calls,
-        store,
-        recorder,
-        clock,
-        Server(path, metrics, Ports(calls, store, recorder, lambda: parts.status(), trunks=lambda: parts.trunks)),
+    ports = Ports(
+        calls, store, recorder, lambda: parts.status(), seats=lambda: parts.seats, trunks=lambda: parts.trunks
     )
+    parts = Gateway(path, calls, store, recorder, clock, Server(path, metrics, ports))
     store.start()
     await parts.server.start()
     try:
