@@ -88,9 +88,9 @@ class RequestFailed:
     """Our request got no final response.
 
     Attributes:
-        status: as if it had been answered so: 408 after timer B or F (where `answer_limit_s` was shorter than timer B, a
-            2xx may still follow, for the user to end), 503 after a transport failure,
-            487 where a cancelled INVITE never got its final response (RFC 3261 §9.1).
+        status: as if it had been answered so: 408 after timer B or F (after an `answer_limit_s` a 2xx may still follow,
+            for the user to end), 503 after a transport failure, 487 where a cancelled INVITE never got its final
+            response (RFC 3261 §9.1).
         reason: in plain words.
     """
 
