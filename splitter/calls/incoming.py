@@ -127,9 +127,9 @@ class IncomingLeg(Leg):
         offer = session_of(request) if request is not None else None
         if request is None or offer is None:
             return super().answer(txn, session)
-        if requires(request, _PRECONDITION) or (self._preconditions and self.state == "early"):
-            session = with_preconditions(offer, session)
-        super().answer(txn, session)
+        needed = requires(request, _PRECONDITION) or (self._preconditions and self.state == "early")
+        super().answer(txn, with_preconditions(offer, session) if needed else session)
+        self.local = session  # what is offered again one day has no status of resources in it
         if self._unready and met(offer):
             self._be_ready()
         return True
@@ -218,8 +218,7 @@ class IncomingLeg(Leg):
             lines += self._sender(waiting.branch).headers()
             if session is not None:
                 self._answered.add(waiting.branch)
-                session = self._with_preconditions(session)
-                self.local = self.sent = session
+                self._note_sent(session)
         self._respond(waiting, self._early_dialog(waiting.branch), session, lines)
 
     def _send_acceptance(self, waiting: _Waiting) -> None:
@@ -233,7 +232,8 @@ class IncomingLeg(Leg):
         if waiting.branch in self._answered:
             self._respond(waiting, dialog, None, lines)  # the answer was given; a 200 must not give another
         else:
-            self.local = self.sent = waiting.session
+            assert waiting.session is not None
+            self._note_sent(waiting.session)
             self._respond(waiting, dialog, waiting.session, lines)
 
     def _is_reliable(self, session: Session | None) -> bool:
@@ -254,6 +254,9 @@ class IncomingLeg(Leg):
             if dialog.local_tag == prack.to_tag and branch in self._senders:
                 return self._senders[branch]
         raise PeerError("PRACK in a dialog that has no reliable response", 481)
+
+    def _note_sent(self, session: Session) -> None:
+        self.local, self.sent = session, self._with_preconditions(session)
 
     def _with_preconditions(self, session: Session) -> Session:
         offer = session_of(self.request) if self._preconditions else None
@@ -289,7 +292,7 @@ class IncomingLeg(Leg):
 
     def _respond(self, waiting: _Waiting, dialog: Dialog, session: Session | None, headers: Pairs) -> None:
         lines = [*self._headers(), *headers]
-        body, kind = (write(session), SDP) if session is not None else (b"", None)
+        body, kind = (write(self._with_preconditions(session)), SDP) if session is not None else (b"", None)
         response = self.request.respond(
             waiting.status, waiting.reason, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind
         )

@@ -491,7 +491,7 @@ class Leg:
 
     def _headers(self) -> list[tuple[str, str]]:
         """What we say about ourselves in requests and answers that make or refresh a dialog."""
-        return [*self._contact(), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_headers()]
+        return [*self._contact(), ("Allow", ALLOW), ("Supported", self._supported()), *self._session_headers()]
 
     def _session_headers(self) -> list[tuple[str, str]]:
         return [("Session-ID", value)] if (value := self.session_id()) else []

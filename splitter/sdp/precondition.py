@@ -14,6 +14,7 @@ _QOS = "qos"
 _MANDATORY = "mandatory"
 _DIRECTIONS = {"none": frozenset(""), "send": frozenset("s"), "recv": frozenset("r"), "sendrecv": frozenset("sr")}
 _MIRRORED = {"send": "recv", "recv": "send"}
+_NAMES = ("curr", "des", "conf")
 _SEGMENTS = frozenset({"local", "remote"})
 
 
@@ -87,9 +88,10 @@ def _mirrored(direction: str) -> str:
 
 
 def with_preconditions(offer: Session, answer: Session) -> Session:
-    """Our answer with the lines that the offer's preconditions call for, on every m-line in use."""
-    media = tuple(
-        mine.with_(attributes=(*mine.attributes, *answer_lines(theirs))) if mine.port else mine
-        for theirs, mine in zip(offer.media, answer.media, strict=True)
-    )
+    """Our answer with the lines that the offer's preconditions call for, on every m-line in use; earlier ones go."""
+    lines = []
+    for theirs, mine in zip(offer.media, answer.media, strict=True):
+        kept = mine.without(_NAMES).attributes
+        lines.append(mine.with_(attributes=(*kept, *answer_lines(theirs))) if mine.port else mine)
+    media = tuple(lines)
     return replace(answer, media=media)

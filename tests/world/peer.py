@@ -379,7 +379,7 @@ class PeerCall:
             if isinstance(event, sip.ResponseArrived):
                 answer = session_of(event.response)
                 if session is not None and answer is not None:
-                    self.terminal.agree(session, answer)
+                    self._agree_early(session, answer, event.response)
                 self._hear(f"{event.response.status} PRACK", event.response, answer)
 
         self.peer.driver.request(request, self._way(dialog), heard)
@@ -628,10 +628,17 @@ class PeerCall:
         answer = session_of(response)
         if response.status < 300:
             if offer is not None and answer is not None:
-                self.terminal.agree(offer, answer)
+                self._agree_early(offer, answer, response)
             self._keep_refreshing(response, "uac")
         elif response.status == 481:
             self._end()
+
+    def _agree_early(self, offer: Session, answer: Session, response: Response) -> None:
+        """Offer and answer in UPDATE or PRACK; before the 200 to the INVITE they are what it will find in force."""
+        self.terminal.agree(offer, answer)
+        if self.state == "early":
+            self._offer = offer
+            self._early_answers[response.to_tag or ""] = answer
 
     def _on_request(self, event: sip.RequestArrived) -> None:
         request, driver = event.request, self.peer.driver
