@@ -11,6 +11,7 @@ from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
 from tests.interop.scene import Scene, until
 from tests.interop.sipp import Seen, Sipp
+from tests.interop.test_sipp_bad_input import sender
 
 pytestmark = pytest.mark.interop
 
@@ -21,6 +22,20 @@ SEATS = {
 }
 OURS = 'username = "gateway"\npassword = "hunter2"\n'
 MakeGateway = Callable[..., Gateway]
+
+REGISTER = """\
+REGISTER sip:{gateway} SIP/2.0
+Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK-overheard
+From: <sip:8001@{gateway}>;tag=thief
+To: <sip:8001@{gateway}>
+Call-ID: overheard
+CSeq: 99 REGISTER
+Max-Forwards: 70
+Contact: <sip:8001@{host}:6666>
+Authorization: {proof}
+Content-Length: 0
+
+"""
 
 
 def seat(scene: Scene, scenario: str, password: str = "red", user: str = "8001", **more: object) -> Sipp:
@@ -78,6 +93,20 @@ class TestSeats:
         stranger = scene.caller("caller-refused", "video-alone", host=scene.desk.seat, status="401")
         stranger.finish()
         assert 'realm="seats.example.org"' in stranger.received("INVITE", 401).get("www-authenticate")
+
+    def test_a_login_that_somebody_overheard_is_worth_nothing(self, make_gateway: MakeGateway, scene: Scene) -> None:
+        gateway = make_gateway(**SEATS)
+        honest = seat(scene, "seat-registers")
+        honest.finish()
+        proof = honest.messages()[-2].get("authorization")
+        assert proof.startswith("Digest")
+        with sender(scene.desk.seat, scene.desk.access) as send:
+            answer = send(REGISTER.replace("{proof}", proof))
+        assert answer.startswith("SIP/2.0 401") and "stale=true" in answer
+        assert gateway.metric("splitter_authentications_total") == 3  # missing, granted, replayed
+        assert "replayed" in gateway.log
+        [found] = gateway.get("/v1/seats")["seats"]
+        assert found["contact"].endswith(":5062"), "it is where it was"
 
 
 class TestOurRegistration:
