@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from splitter.core.net import Address
+from splitter.sip.digest import ALGORITHMS
 from splitter.transport.targets import HostName
 
 
@@ -77,7 +78,7 @@ class Trunk:
     max_calls: int = 0
     calls_per_s: float = 0.0
     authenticate: bool = False
-    algorithms: tuple[str, ...] = ("SHA-256", "SHA-512-256", "MD5")
+    algorithms: tuple[str, ...] = ALGORITHMS
     realm: str = ""
     register: bool = False
     register_expires_s: int = 3600
