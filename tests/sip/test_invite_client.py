@@ -76,7 +76,12 @@ class TestRetransmissionSection17_1_1_2:
 
     def test_answer_limit_replaces_timer_b(self, stand: Stand) -> None:
         stand.request(outgoing(), answer_limit_s=4.0)
-        assert timeline(stand.run(60))[-2:] == [(4.0, "RequestFailed 408"), (36.0, "Ended")]
+        assert timeline(stand.run(60)) == [
+            *((at, "> INVITE") for at in (0.5, 1.5, 3.5)),
+            (4.0, "RequestFailed 408"),
+            *((at, "> INVITE") for at in (7.5, 15.5, 31.5)),
+            (36.0, "Ended"),
+        ]
 
     def test_what_rings_after_the_answer_limit_is_cancelled(self, stand: Stand) -> None:
         stand.request(outgoing(), answer_limit_s=4.0)

@@ -44,14 +44,17 @@ _LATE_REFUSAL = Step((Action.SEND_ACK,), State.COMPLETED, start=(Event.D,))
 
 # The table of an INVITE with a limit of its own (`answer_limit_s`) in the place of timer B: so short a silence may be a
 # lossy or slow network, and the INVITE may have arrived. What rings there all the same is cancelled, as §9.1 wants it
-# once there is a provisional response; what answers is left to the user to end.
+# once there is a provisional response, and until there is one the INVITE is repeated, because a peer whose 100 was lost
+# says nothing more by itself. What answers is left to the user to end.
 IMPATIENT_INVITE_CLIENT: Final[Table] = {
     **INVITE_CLIENT,
     State.CALLING: {
         **INVITE_CLIENT[State.CALLING],
-        Event.B: Step((Action.REPORT_TIMEOUT,), State.ABANDONED, start=(Event.M,)),
+        Event.B: Step((Action.REPORT_TIMEOUT,), State.ABANDONED, start=(Event.M,), keep=(Event.A,)),
     },
     State.ABANDONED: {
+        Event.A: Step((Action.RESEND, Action.BACK_OFF), State.ABANDONED),
+        Event.TRANSPORT_ERROR: Step((), State.TERMINATED),
         Event.PROVISIONAL: Step((Action.SEND_CANCEL,), State.RECALLED, start=(Event.M,)),
         Event.SUCCESS: _ACCEPT,
         Event.REFUSAL: _LATE_REFUSAL,
