@@ -9,7 +9,8 @@
     GET    /v1/trunks             the neighbours: state, calls, limits, latency, each server
     GET    /v1/search             number=: calls from or to it, live and ended, the newest first; limit=
 
-Bans and certificates: see `splitter.web.security`. {ref} is a call id, its beginning, or the short code. Live calls go before ended ones.
+Bans and certificates: see `splitter.web.security`. {ref} is a call id, its beginning, or the short
+code. Live calls go before ended ones.
 """
 
 from __future__ import annotations
