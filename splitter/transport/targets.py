@@ -205,8 +205,9 @@ def _addresses(
     servers = []
     for transport, priority, srv in found:
         families = [family for ours, family in wanted.reach if ours == transport]
-        hosts = [host for family in dict.fromkeys(families) for host in answers[Question(srv.name, family)].records]
-        targets = [Target(transport, Address(_canonical(str(host)), srv.port)) for host in hosts[:ADDRESSES_MOST]]
+        # Name servers shuffle addresses; sorted, the only chance in their order is that of `Located.order`.
+        hosts = [host for family in dict.fromkeys(families) for host in _hosts(answers[Question(srv.name, family)])]
+        targets = [Target(transport, Address(host, srv.port)) for host in hosts[:ADDRESSES_MOST]]
         if targets:
             servers.append(Server(priority, srv.weight, tuple(targets)))
     held = [*ttls, *(answer.ttl_s for answer in answers.values() if answer.records)]
@@ -232,5 +233,6 @@ def _drawn(servers: list[Server], pick: Pick) -> list[Server]:
     return drawn + left
 
 
-def _canonical(host: str) -> str:
-    return str(ip_address(host))
+def _hosts(answer: Answer) -> list[str]:
+    """The addresses of an answer in their canonical form."""
+    return sorted(str(ip_address(str(record))) for record in answer.records)
