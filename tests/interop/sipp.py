@@ -122,6 +122,9 @@ def read_messages(log: bytes) -> list[Seen]:
     heads = list(_HEAD.finditer(log))
     for head, following in zip(heads, [*heads[1:], None], strict=False):
         raw = log[head.end() : following.start() if following else len(log)]
+        raw = raw.partition(b"\n-----------------------------------------------\n")[
+            0
+        ]  # what it says of unexpected ones
         start, _, body = raw.decode(errors="replace").replace("\r\n", "\n").partition("\n\n")
         first, *rest = start.strip("\n").split("\n")
         headers = tuple((n.strip().lower(), v.strip()) for n, _, v in (line.partition(":") for line in rest))

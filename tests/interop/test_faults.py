@@ -21,10 +21,11 @@ class TestWorkerKilled:
     def test_voice_flows_again(self, make_gateway: Callable[..., Gateway], scene: Scene, workers: int) -> None:
         gateway = make_gateway(workers=workers)
         ours, theirs = scene.voices()
-        centre = scene.centre("centre-rehomed", answer2="centre-resumed")
-        caller = scene.caller("caller-rehomed", answer2="transcoded-resumed", held_ms=4000)
+        centre = scene.centre("centre-rehomed", answer2="centre-resumed", held_ms=5000)
+        caller = scene.caller("caller-rehomed", answer2="transcoded-resumed")
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
-        ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
+        first = until(caller, "INVITE", 200).sdp
+        ours.talk_to(first.address_of(0))
         eventually(lambda: ours.hears(CENTRE_TONE) and theirs.hears(CALLER_TONE), "both are heard", 5, ours.in_words)
         killed = gateway.kill_workers()
         eventually(lambda: not any(alive(pid) for pid in killed), "the workers are dead", 3)
@@ -37,6 +38,9 @@ class TestWorkerKilled:
         ours.forget(), theirs.forget()
         eventually(lambda: ours.hears(CENTRE_TONE), "the caller hears the centre again", 8, ours.in_words)
         eventually(lambda: theirs.hears(CALLER_TONE), "the centre hears the caller again", 8, theirs.in_words)
+        eventually(
+            lambda: invites(caller)[-1].sdp.address_of(1) != first.address_of(1), "the picture too", 8, caller.complaint
+        )
         caller.finish()
         centre.finish()
         assert gateway.workers(), "there are workers again"
