@@ -189,7 +189,13 @@ class Run:
         # A peer that refuses to hear of new ports is asked again, more and more seldom; one that does not acknowledge a
         # 200 cannot be asked before 64*T1 have passed (RFC 3261 §14.1).
         slow = self.setting.loss or not (caller_call.acks and inside.acks)
-        patience_s = 100.0 if caller_call.declined or inside.declined else 45.0 if slow else 8.0
+        patience_s = (
+            100.0
+            if caller_call.declined or inside.declined
+            else 45.0 + 200 * max(0.0, self.setting.loss - 0.2)
+            if slow
+            else 8.0
+        )
         if world.now - since > patience_s:
             self._blame(caller_call, f"voice is not connected since {since:.1f} s: " + "; ".join(faults))
 

@@ -19,8 +19,10 @@ What fails prints the call as a ladder, with what the network did to each datagr
 
 Layout:
     world       World: builds it all; run, run_until, settle, voice_faults, ladder
-    peer        Peer (sbc, pbx, pbx2, desk) and PeerCall: invite, ring, answer, refuse, cancel, bye, reinvite, accept,
-                decline, request, vanish; expect (plain tests), next (scripts that run as tasks)
+    peer        Peer (sbc, pbx, pbx2, desk): invite, take, vanish
+    peer_call   PeerCall: ring, answer, refuse, cancel, bye, reinvite, update, accept, decline, request, vanish; expect
+                (plain tests), next (scripts that run as tasks)
+    user_agent  what a peer's call does by itself: ACK, PRACK, 200 to BYE, 487, 491, session refresh
     terminal    the media of a peer's call: first_offer, seat_offer, answer, change
     media       FakeEngine: ports counted, faults injected (fault, stuck, down, kill), remotes known
     wire        the network: Weather (loss, duplication, delay, jitter), cut, drop
