@@ -33,8 +33,9 @@ class Connection(Stream):
     def data_received(self, data: bytes) -> None:
         if not self.usable:
             return
-        if self.pinged_at is not None and data == _PONG:
+        if self.pinged_at is not None and self._is_pong(data):
             self.answers_pings = True
+            data = data[len(_PONG) :]  # or two of them would read as a ping
         self._heard()
         try:
             messages = self._framer.feed(data)
@@ -50,6 +51,9 @@ class Connection(Stream):
             self.begun_at = None
         elif self.begun_at is None or messages:
             self.begun_at = self.heard_at
+
+    def _is_pong(self, data: bytes) -> bool:
+        return data.startswith(_PONG) and not data.startswith(_PING) and not self._framer.pending
 
     def _write(self, data: bytes) -> None:
         assert self._transport is not None

@@ -23,3 +23,9 @@ class TestQuiet:
             quiet.permit(key, 0.0)
         assert quiet.permit("d", 1.0) is None
         assert quiet.permit("a", 1.0) == 0
+
+    def test_many_keys_share_a_bounded_number_of_lines(self) -> None:
+        quiet = Quiet(interval_s=10, lines=5)
+        assert sum(quiet.permit(str(i), 100.0) is not None for i in range(50)) == 5
+        assert quiet.permit("another", 109.0) is None
+        assert quiet.permit("another", 110.0) == 0

@@ -20,6 +20,7 @@ from tests.transport.scene import (
     HOST,
     LeapingClock,
     Run,
+    Scene,
     TcpListener,
     TcpPeer,
     UdpPeer,
@@ -486,6 +487,72 @@ class TestLargeRequestsSection18_1_1:
                 again, _ = await soon(peer.got)
                 assert first == again
                 sock.close()
+
+        run(scenario())
+
+
+class TestLargeAckSection18_1_1:
+    """The ACK of a 2xx to a delayed offer carries the answer, and has no transaction that could notice its loss."""
+
+    BODY = b"x" * 1400
+
+    async def answered(self, stage: Scene, peer: UdpPeer) -> tuple[str, Request]:
+        """An INVITE of ours that was answered over UDP: its transaction, and the INVITE as it went out."""
+        txn = stage.driver.request(outgoing("INVITE"), stage.flow(peer.address), stage.listen)
+        invite = await peer.request()
+        peer.send(invite.respond(200, to_tag="theirs").serialize(), stage.address())
+        await stage.answered()
+        return txn, invite
+
+    def ack(self, size: int = 1400) -> Request:
+        ack = outgoing("ACK", b"x" * size)
+        ack.headers.set("To", f"<sip:12345@{HOST}>;tag=theirs")
+        return ack
+
+    def test_goes_over_tcp_and_again_for_each_repeated_2xx(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer, sock = await both()
+                listener = await TcpListener.open(sock)
+                txn, invite = await self.answered(stage, peer)
+                stage.driver.acknowledge(txn, self.ack(), stage.flow(peer.address))
+                stream = await listener.peer()
+                first = await stream.message()
+                assert isinstance(first, Request)
+                assert (first.method, first.body) == ("ACK", self.BODY)
+                assert (first.via.transport, first.via.port) == ("TCP", stage.address("tcp").port)
+                peer.send(invite.respond(200, to_tag="theirs").serialize(), stage.address())
+                assert (await stream.message()).via.branch == first.via.branch
+                assert peer.got.empty()
+                stream.close()
+
+        run(scenario())
+
+    def test_over_udp_where_tcp_is_refused(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene() as stage:
+                peer, sock = await both()
+                txn, invite = await self.answered(stage, peer)
+                stage.driver.acknowledge(txn, self.ack(), stage.flow(peer.address))
+                first = await peer.request()
+                assert (first.method, first.via.transport, first.via.port) == ("ACK", "UDP", stage.address().port)
+                assert first.body == self.BODY
+                peer.send(invite.respond(200, to_tag="theirs").serialize(), stage.address())
+                assert (await peer.request()).via.branch == first.via.branch
+                sock.close()
+
+        run(scenario())
+
+    def test_small_ones_and_networks_without_tcp_stay_on_udp(self, run: Run) -> None:
+        async def scenario() -> None:
+            for listeners, size in ((("udp", "tcp"), 500), (("udp",), 1400)):
+                async with scene(listeners) as stage:
+                    peer, sock = await both()
+                    listener = await TcpListener.open(sock)
+                    txn, _ = await self.answered(stage, peer)
+                    stage.driver.acknowledge(txn, self.ack(size), stage.flow(peer.address))
+                    assert (await peer.request()).method == "ACK"
+                    assert listener.accepted.empty()
 
         run(scenario())
 
