@@ -9,12 +9,14 @@ from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sip.headers import Headers
 from splitter.sip.message import Message, Request
-from splitter.sip.multipart import find_part
+from splitter.sip.multipart import find_part, parts
 
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 SUPPORTED = "100rel, timer"
 EXTENSIONS = frozenset({"100rel", "timer"})  # what a Require may name towards every leg
+
+UNDERSTOOD = frozenset({SDP, "application/pidf+xml"})  # bodies of an INVITE that stop no call
 
 FAST_UPDATE = "application/media_control+xml"  # RFC 5168
 KEY_FRAME_BODY = (
@@ -52,6 +54,19 @@ def refuse_unknown_extensions(request: Request, known: Collection[str] = EXTENSI
     if unknown:
         names = ", ".join(unknown)
         raise Refusal(420, f"unsupported extension: {names[:60]}", [("Unsupported", names)])
+
+
+def refuse_unknown_bodies(request: Request) -> None:
+    """Raise 415 for a body that must be understood and is not (RFC 3261 §8.2.3, RFC 5621 §4).
+
+    Voice first: beside a session description only a part that says `handling=required` itself stops a call.
+    """
+    beside_session = has_session(request)
+    for part in parts(request):
+        if part.content_type in UNDERSTOOD or not part.required:
+            continue
+        if not beside_session or "handling" in (part.headers.get("content-disposition") or "").lower():
+            raise Refusal(415, f"unsupported body: {part.content_type[:60]}", [("Accept", SDP)])
 
 
 def requires(message: Message, extension: str) -> bool:

@@ -30,7 +30,13 @@ from splitter.calls.hunt import Hunt, Way
 from splitter.calls.identity import WITHIN_TRUST, Destination
 from splitter.calls.leg import Leg
 from splitter.calls.link import retry_after
-from splitter.calls.messages import early_media_headers, headers_of, plain_headers, session_of
+from splitter.calls.messages import (
+    early_media_headers,
+    headers_of,
+    plain_headers,
+    refuse_unknown_bodies,
+    session_of,
+)
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
@@ -89,6 +95,7 @@ async def _admit(call: Call) -> Setup | None:
         call.called_number = user_of(caller.request.uri)
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
+        refuse_unknown_bodies(caller.request)
         offer = session_of(caller.request)
         destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
         if not destinations:
