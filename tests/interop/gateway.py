@@ -116,6 +116,18 @@ class Gateway:
 
     def start(self) -> Gateway:
         """Write the configuration, start, and wait until systemd would be told READY=1."""
+        file = self.folder / "splitter.toml"
+        file.write_text(self.configuration())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            notified.bind(f"{self.folder}/notify")
+            notified.settimeout(0.2)
+            command = [*self.program, "run", "-c", str(file)]
+            self._process = Process("gateway", command, self.folder, {"NOTIFY_SOCKET": f"{self.folder}/notify"})
+            eventually(lambda: self._told_ready(notified), "the gateway is ready", 15, self._process.tail)
+        return self
+
+    def configuration(self) -> str:
+        """The text of its file."""
         values: dict[str, Any] = {
             "called": "12345",
             "max_calls": 2000,
@@ -132,15 +144,7 @@ class Gateway:
             "log_level": "info",
             **self.settings,
         }
-        file = self.folder / "splitter.toml"
-        file.write_text(CONFIGURATION.format(desk=self.desk, folder=self.folder, **values))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
-            notified.bind(f"{self.folder}/notify")
-            notified.settimeout(0.2)
-            command = [*self.program, "run", "-c", str(file)]
-            self._process = Process("gateway", command, self.folder, {"NOTIFY_SOCKET": f"{self.folder}/notify"})
-            eventually(lambda: self._told_ready(notified), "the gateway is ready", 15, self._process.tail)
-        return self
+        return CONFIGURATION.format(desk=self.desk, folder=self.folder, **values)
 
     @property
     def process(self) -> Process:
