@@ -113,8 +113,9 @@ class Gateway:
             self._store.start()
             await self._engine.start()
             await self._server.start()
+            await self._watch.find()
             await self._driver.start()
-            await self._watch.start()
+            self._watch.start()
             self._registrations.start()
         except BaseException:
             await self.stop()

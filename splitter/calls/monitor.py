@@ -27,6 +27,7 @@ from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
 from splitter.transport.resolver import Resolver
 from splitter.transport.targets import AUTO, HostName, Located, Wanted
+from splitter.transport.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -78,11 +79,11 @@ class Monitor:
         self._name = name
         self._reach = reach
         self._settings = settings
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._wake = asyncio.Event()
 
-    async def start(self) -> None:
-        """Look names up and begin to ask. Returns once every name has led somewhere or failed to, which is bounded."""
+    async def find(self) -> None:
+        """Look names up, and from now on; returns once each has led somewhere or failed to, which is bounded."""
         told = []
         for trunk in self._watched:
             metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is State.UP)
@@ -93,15 +94,15 @@ class Monitor:
                 )
         if told:
             await asyncio.gather(*(event.wait() for event in told))
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="trunk monitor")
+
+    def start(self) -> None:
+        """Begin to ask; the driver has its sockets now."""
+        self._tasks.start(self._run(), "trunk monitor")
 
     async def stop(self) -> None:
-        """Ask no more."""
+        """Ask no more, and look nothing up."""
         await self._resolver.stop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     # ---- names ----
 

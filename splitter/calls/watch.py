@@ -69,11 +69,15 @@ class Watch:
         )
         self._meter = Meter(self._measured)
 
-    async def start(self) -> None:
-        """Begin. Names are looked up before this returns, which is bounded; OPTIONS go out after."""
+    async def find(self) -> None:
+        """Find out where names lead; bounded. Before calls are taken, which then never wait for it."""
         self._publish()
+        await self._monitor.find()
+
+    def start(self) -> None:
+        """Begin to ask, and to measure; the driver has its sockets now."""
         self._meter.start()
-        await self._monitor.start()
+        self._monitor.start()
 
     async def stop(self) -> None:
         """Watch no more; may be called without a start."""

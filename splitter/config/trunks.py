@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from splitter.calls.settings import MonitorSettings, OverloadSettings, Trunk
+from splitter.calls.settings import MonitorSettings, OverloadSettings, Role, Trunk
 from splitter.config.reader import Table, ValueProblem
 from splitter.config.values import TRANSPORTS, parse_address, parse_host, parse_sip_address
 from splitter.core.net import Address
@@ -46,11 +46,14 @@ def with_watch(table: Table, trunk: Trunk) -> Trunk:
     interval_s = table.take_number("options_interval_s", trunk.options_interval_s, 0, 3600)
     if 0 < interval_s < _LEAST_INTERVAL_S:
         table.problem("options_interval_s", f"{interval_s:g} is too often", "use 0 for never, or 1 or more")
+    max_calls = table.take_integer("max_calls", trunk.max_calls, 0, 100_000)
+    if trunk.role is Role.SEAT and max_calls:
+        table.problem("max_calls", "does not count seats, which join calls that have their place", "leave it out")
     return replace(
         trunk,
         transport=transport,
         options_interval_s=interval_s,
-        max_calls=table.take_integer("max_calls", trunk.max_calls, 0, 100_000),
+        max_calls=max_calls,
         calls_per_s=table.take_number("calls_per_s", trunk.calls_per_s, 0, 10_000),
     )
 

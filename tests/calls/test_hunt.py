@@ -15,6 +15,8 @@ from splitter.calls.link import Alive, Failed, Held, State
 from splitter.calls.routing import Routing
 from splitter.calls.settings import Choice, MonitorSettings, OverloadSettings, Route, Trunk
 from splitter.calls.trunks import Trunks
+from splitter.sip.events import ResponseArrived, SipEvent
+from splitter.sip.message import Headers, Request, Response
 from splitter.telemetry import metrics
 from splitter.transport.targets import HostName, Located, Server, Target
 from tests.calls.kit import connected, ended, line, sdp
@@ -72,6 +74,22 @@ def refused(caller: PeerCall, status: int) -> str | None:
     response = caller.expect(str(status), 40.0).message
     assert response is not None
     return response.headers.get("retry-after")
+
+
+def options(world: World) -> tuple[int, str | None]:
+    """Status and Retry-After of the gateway's answer to the SBC's OPTIONS."""
+    heard: list[Response] = []
+    headers = Headers(
+        [("From", "<sip:sbc@10.1.0.5>;tag=x"), ("To", "<sip:10.1.0.1>"), ("Call-ID", "o@sbc"), ("CSeq", "1 OPTIONS")]
+    )
+
+    def listen(event: SipEvent) -> None:
+        if isinstance(event, ResponseArrived):
+            heard.append(event.response)
+
+    world.sbc.driver.request(Request("OPTIONS", "sip:10.1.0.1", headers), world.sbc.gateway, listen)
+    world.run(1.0)
+    return heard[0].status, heard[0].headers.get("retry-after")
 
 
 class TestServersOfATrunk:
@@ -316,13 +334,14 @@ class TestOverload:
 
 
 class TestDraining:
-    def test_new_calls_get_503_with_retry_after_and_live_ones_go_on(self) -> None:
+    def test_new_calls_and_options_get_503_with_retry_after_and_live_ones_go_on(self) -> None:
         with World() as world:
             Scene(world)
             caller, centre = connected(world)
             draining = world.loop.create_task(world.calls.drain(60.0))
             world.run(0.1)
             assert refused(world.sbc.invite("110"), 503) == "10"
+            assert options(world) == (503, "10")
             world.run(5.0)
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)

@@ -69,9 +69,7 @@ class Watched:
 def watched(**world: Any) -> Iterator[Watched]:
     with World(**world) as made:
         scene = Watched(made)
-        made.loop.leave()
-        made.loop.run_until_complete(scene.monitor.start())
-        made.loop.enter()
+        scene.monitor.start()
         yield scene
         made.loop.leave()
         made.loop.run_until_complete(scene.monitor.stop())
@@ -213,7 +211,8 @@ class TestOnRealSockets:
     def test_the_request_is_a_proper_options(self) -> None:
         async def story() -> None:
             async with centre() as peer, stage(peer.address) as parts:
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 await until(lambda: parts.state()[1] == "answers")
                 request = peer.requests[0]
                 assert (request.method, request.uri) == ("OPTIONS", f"sip:{peer.address}")
@@ -230,7 +229,8 @@ class TestOnRealSockets:
             async with centre() as peer, stage(peer.address, options_interval_s=1.0) as parts:
                 peer.answer = (503, [("Retry-After", "300")])
                 with capture_logs() as logs:
-                    await parts.monitor.start()
+                    await parts.monitor.find()
+                    parts.monitor.start()
                     await until(lambda: parts.state()[0] is State.DRAINING)
                 assert "left alone for 300 s" in parts.state()[1]
                 assert [(line["trunk"], line["state"]) for line in logs if line["event"] == "trunk changed"] == [
@@ -248,7 +248,8 @@ class TestOnRealSockets:
                 nobody = peer.address
             settings = MonitorSettings(answer_limit_s=15.0, failures_down=1)
             async with stage(nobody, settings=settings) as parts:  # ICMP says so
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 await until(lambda: parts.state()[0] is State.DOWN)
 
         run(story)
@@ -257,7 +258,8 @@ class TestOnRealSockets:
         async def story() -> None:
             async with centre() as peer, stage(peer.address) as parts:
                 peer.answer = None
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 await until(lambda: bool(peer.requests))
                 await parts.monitor.stop()
                 await parts.monitor.stop()
@@ -267,7 +269,8 @@ class TestOnRealSockets:
     def test_a_transport_that_we_do_not_listen_on_is_a_failure_not_a_fault(self) -> None:
         async def story() -> None:
             async with stage(Address(HOST, 5060), transport="tcp") as parts:
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 await until(lambda: "no tcp listener" in parts.state()[1])
 
         run(story)
@@ -291,7 +294,8 @@ class TestNamesOnRealSockets:
             ):
                 flow = Flow("access", "udp", Address(HOST, 1), one.address)
                 assert parts.routing.trunk_of(flow) is None
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 assert parts.trunks.targets(parts.trunk, 0.0, lambda below: 0) == [
                     Target("udp", one.address),
                     Target("udp", two.address),
@@ -309,7 +313,8 @@ class TestNamesOnRealSockets:
                 stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
             ):
                 dns.silent = {"*"}
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 state, reason = parts.state()
                 assert state is State.DOWN
                 assert "pbx.example.com" in reason
@@ -325,7 +330,8 @@ class TestNamesOnRealSockets:
                 name_server() as dns,
                 stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
             ):
-                await parts.monitor.start()
+                await parts.monitor.find()
+                parts.monitor.start()
                 assert parts.state()[0] is State.DOWN
                 dns.zone = self.zone(peer.address)
                 await until(lambda: parts.state() == (State.UP, "answers"))

@@ -17,6 +17,7 @@ from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.transport.settings import Listener, TransportSettings
+from splitter.transport.targets import HostName
 
 GOOD = """
 [network.access]
@@ -99,6 +100,16 @@ class TestAGoodFile:
 
     def test_a_centre_without_peers_calls_from_its_address_with_any_port(self) -> None:
         assert parse(GOOD).trunks["pbx"].peers == (Peer(ip_network("127.0.0.4/32")),)
+
+    def test_a_centre_may_have_a_name_whose_records_say_how_to_reach_it(self) -> None:
+        pbx = parse(GOOD.replace('"127.0.0.4"', '"PBX.example.com."')).trunks["pbx"]
+        assert (pbx.address, pbx.transport, pbx.peers) == (HostName("pbx.example.com"), "auto", ())
+        pbx = parse(GOOD.replace('"127.0.0.4"', '"pbx:5070"\ntransport = "udp"')).trunks["pbx"]
+        assert (pbx.address, pbx.transport) == (HostName("pbx", 5070), "udp")
+
+    def test_name_servers_have_their_usual_port_unless_told(self) -> None:
+        servers = parse(GOOD + '[dns]\nservers = ["10.0.0.53", "[::1]:5353", "::2"]\n').dns.servers
+        assert servers == (Address("10.0.0.53", 53), Address("::1", 5353), Address("::2", 53))
 
     def test_relative_paths_start_where_the_file_is(self, tmp_path: Path) -> None:
         file = tmp_path / "s.toml"
@@ -248,6 +259,14 @@ class TestOneProblem:
         found = problems_of(GOOD + '[metrics]\nlisten = "127.0.0.1:5060"\n')
         assert "metrics.listen: 127.0.0.1:5060 is taken by network.access.listen[2] already" in found[0]
         parse(GOOD + '[metrics]\nlisten = "127.0.0.2:5070"\n')  # UDP there
+
+    def test_seats_join_calls_and_so_have_no_limit_of_calls(self) -> None:
+        text = GOOD + '[trunk.seats]\nrole = "seat"\nnetwork = "access"\npeers = ["127.0.9.9"]\nmax_calls = 3\n'
+        assert ["does not count seats" in problem for problem in problems_of(text)] == [True]
+
+    def test_video_goes_before_voice(self) -> None:
+        found = problems_of(GOOD + "[overload]\nvideo_lag_s = 0.5\nrefuse_cpu = 0.5\n")
+        assert [problem.split(": ")[1] for problem in found] == ["overload.video_cpu", "overload.video_lag_s"]
 
     def test_ports_must_suffice_for_the_calls(self) -> None:
         found = problems_of(GOOD + "[media]\nfirst_port = 30000\nlast_port = 30399\n[gateway]\nmax_calls = 101\n")
