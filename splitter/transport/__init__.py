@@ -14,6 +14,8 @@ Layout:
     tcp            one TCP connection: framing, limits
     connections    TCP listeners, the pool of connections, connecting
     addressing     which of our addresses serves a network, what it is advertised as; URIs to flows
+    targets        pure: which DNS records to ask for, and the order of what they name
+    resolver, stub names that are watched; one question to the DNS
     counters       what is counted, as a port to the metrics
     quiet          log lines that a flood cannot multiply
     tasks          the supervised set of background tasks
