@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing to misread over a telephone
+
+
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at a time
+_POOL_BYTES = 4096
+
+
+class PooledRandom(random.Random):
+    """The system's randomness, read in larger pieces: a system call for each identifier would cost a call as much as
+    parsing all of its messages."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._at = 0
+        super().__init__()
+
+    def getrandbits(self, k: int, /) -> int:
+        size = (k + 7) // 8
+        if self._at + size > len(self._pool):
+            self._pool, self._at = os.urandom(max(_POOL_BYTES, size)), 0
+        piece = self._pool[self._at : self._at + size]
+        self._at += size
+        return int.from_bytes(piece) >> (size * 8 - k)
+
+    def random(self) -> float:
+        return self.getrandbits(53) / (1 << 53)
+
+    def seed(self, *_: object, **__: object) -> None:
+        """The system cannot be seeded."""
 
 
 class IdSource:
@@ -15,11 +44,11 @@ class IdSource:
     """
 
     def __init__(self, rng: random.Random | None = None) -> None:
-        self._rng = rng or random.SystemRandom()
+        self._rng = rng or PooledRandom()
 
     def _word(self, length: int) -> str:
         bits = self._rng.getrandbits(5 * length)
-        return "".join(_ALPHABET[(bits >> 5 * i) & 31] for i in range(length))
+        return "".join([_PAIRS[(bits >> shift) & 1023] for shift in range(0, 5 * length, 10)])
 
     def call(self) -> str:
         """The id of one call over all its legs: 60 bits, readable aloud."""
