@@ -122,6 +122,7 @@ class Leg:
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
         self._unacknowledged: set[str] = set()
         self._receiver = reliable.ReliableReceiver()
+        self._too_small = 0  # how often in a row a refresh of ours got 422
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK
 
     # ---- what a flow may ask ----
@@ -361,7 +362,8 @@ class Leg:
         if self._raise_timer(response) and own.attempts < ATTEMPTS and self.sent is not None:
             self._send_offer(self.sent, own.attempts + 1)
         else:
-            self._post(OfferRefused(self, response.status, response.reason, _retry_after(response)))
+            status = 500 if response.status == 422 else response.status  # it concerns nobody else
+            self._post(OfferRefused(self, status, response.reason, _retry_after(response)))
 
     def _on_refresh(self, event: sip.SipEvent) -> None:
         match event:
@@ -371,12 +373,17 @@ class Leg:
                         self._dialog.refresh(response)
                 with suppress(PeerError):
                     self.timer.agreed(response)
+                self._too_small = 0
                 self._post(Refreshed(self))
             case sip.ResponseArrived(response=response) if response.status >= 300:
-                self._raise_timer(response)
-                if response.status in (405, 501):
+                status = response.status
+                if status in (405, 501):
                     self.allows -= {"UPDATE"}  # whatever its Allow said
-                self._post(RefreshFailed(self, response.status, response.reason))
+                elif status == 422:
+                    self._too_small += 1
+                    more = self._raise_timer(response) and self._too_small < ATTEMPTS
+                    status = 422 if more else 500  # a peer that never has enough is not asked for ever
+                self._post(RefreshFailed(self, status, response.reason))
             case sip.RequestFailed():
                 self._post(RefreshFailed(self, event.status, event.reason))
             case _:

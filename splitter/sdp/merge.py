@@ -134,7 +134,12 @@ def standing_answer(
 
 
 def with_audio_at(session: Session, index: int, local: LocalPort) -> Session:
-    """The session with one of its lines at another of our ends, e.g. after a media worker was lost."""
+    """The session with one of its lines at another of our ends, e.g. after a media worker was lost; the same session
+    where the line is there already, for a refresh must change nothing.
+    """
+    here = session.address_of(index)
+    if (here.host, here.rtp_port, here.rtcp_port) == (local.host, local.rtp_port, local.rtcp_port):
+        return session
     lines = list(session.media)
     lines[index] = moved(lines[index], local)
     return replace(session, media=tuple(lines))

@@ -39,6 +39,7 @@ class Relay:
     handle: RelayHandle
     listener: MediaListener
     remote: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
+    packets: list[int] = field(default_factory=lambda: [0, 0])
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class FakeEngine:
         fault: asked before each request with (operation, call id): "open_relay", "set_remote", "close_relay",
             "open_room", "join", "set_participant", "leave", "close_room", "report_relay".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`.
-        silent: (call id, side) from which no voice comes: `report_relay` counts nothing there.
+        silent: (call id, side) from which no voice comes: `report_relay` counts nothing more there.
         asked: operations, counted.
     """
 
@@ -237,7 +238,9 @@ class FakeEngine:
         sides = []
         for side, remote in enumerate(relay.remote):
             heard = remote is not None and (relay.handle.call_id, side) not in self.silent
-            sides.append(StreamCount(packets_in=50 if heard else 0))
+            if heard:
+                relay.packets[side] = 50 + int(50 * asyncio.get_running_loop().time())
+            sides.append(StreamCount(packets_in=relay.packets[side]))
         return RelayReport(relay.handle.relay_id, (sides[0], sides[1]))
 
 

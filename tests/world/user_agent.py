@@ -52,6 +52,7 @@ class UserAgent:
         unread: what was heard and not yet read by `expect` or `next`.
         acks: send the ACK of a 2xx (a script may forbid it).
         pracks: send the PRACK of a reliable response (a script may forbid it, and use `prack`).
+        answers: statuses and headers for requests of a method, instead of 200.
         allow: the Allow that it shows. extra: more headers for its requests and responses.
         keeps_time: agree to session timers that the gateway asks for (RFC 4028).
         on_reinvite: what to do with a re-INVITE that could be answered; `PeerCall.accept` by default.
@@ -73,6 +74,7 @@ class UserAgent:
         self.heard: list[str] = []
         self.acks = True
         self.pracks = True
+        self.answers: dict[str, tuple[int, Pairs]] = {}
         self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
         self.extra: list[tuple[str, str]] = []
         self.keeps_time = False
@@ -336,6 +338,10 @@ class UserAgent:
                 driver.adopt(event.txn, self._on_event)
                 self._hear("INVITE", request, session_of(request))
                 self.on_reinvite(self)
+            case method if method in self.answers:
+                status, lines = self.answers[method]
+                driver.respond(event.txn, request.respond(status, headers=lines))
+                self._hear(method, request)
             case "UPDATE" if session_of(request) is not None:
                 self._on_update(event)
             case "PRACK":
