@@ -25,11 +25,12 @@ def main() -> int:
     given = _arguments()
     started = time.monotonic()
     outcomes: Counter[int] = Counter()
-    wanted = connected = broken = datagrams = lost = 0
+    wanted = connected = broken = datagrams = lost = ghosts = 0
     for setting in _settings(given):
         result = Run(setting).play()
         outcomes += result.outcomes
         wanted, connected = wanted + result.wanted, connected + result.connected
+        ghosts += result.ghosts
         datagrams, lost = datagrams + result.datagrams, lost + result.lost
         if result.faults:
             broken += 1
@@ -41,6 +42,8 @@ def main() -> int:
     print(f"{calls} calls, {datagrams} datagrams ({lost} lost), {spent_s:.0f} s of our time; by final status: ", end="")
     print(", ".join(f"{status}: {count}" for status, count in sorted(outcomes.items())))
     rate = connected / wanted if wanted else 1.0
+    if ghosts:
+        print(f"{ghosts} phones rang on for a call that had gone elsewhere: nothing they said had arrived")
     if wanted:
         print(f"set up: {connected} of {wanted} ({rate:.3%})")
     print("nothing was wrong" if not broken else f"{broken} worlds with faults")

@@ -78,7 +78,7 @@ class CentrePlan:
 
     Attributes:
         rings: provisional responses, one after the other.
-        final_s: after them comes the final response; None for never.
+        final_s: after them comes the final response; None: not before whoever calls gives up.
         status: of it. fork: the branch that answers.
         codec: which of the offered ones.
     """

@@ -54,12 +54,14 @@ class Result:
 
     Attributes:
         outcomes: calls by the caller's final status.
+        ghosts: phones of the centre that rang on for long after the call had gone elsewhere.
         wanted, connected: calls that only the network could keep from being set up, and those that were.
         faults: what must not be, each with the ladder of its call.
     """
 
     setting: Setting
     outcomes: Counter[int] = field(default_factory=Counter)
+    ghosts: int = 0
     wanted: int = 0
     connected: int = 0
     datagrams: int = 0
@@ -214,6 +216,8 @@ class Run:
                 for fault in world.monitor.faults.get(call.sip_call_id, ()):
                     self._blame(call, f"illegal: {fault}")
         result.faults += [*world.leftovers(), *world.faults(wire=False)]
+        rang = [call for peer in (world.pbx, world.pbx2) for call in peer.calls.values()]
+        result.ghosts = sum("ghost" in call.heard for call in rang)
         for task in self._tasks:
             call = self._call(task.get_name())
             if call is None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+from splitter.lab.offers import Voice
 from tests.sim.plans import CallPlan, CentrePlan, SeatPlan, TalkPlan
 from tests.world import Heard, PeerCall, World
 
@@ -51,12 +52,16 @@ async def centre(world: World, call: PeerCall, plan: CentrePlan) -> None:
         call.ring(ring.status, fork=ring.fork, media=ring.media and offered, reliable=ring.reliable and offered)
     if plan.final_s is None:
         await _wait(call, SETUP_LIMIT_S)
+        if call.state == "early":
+            call.heard.append("ghost")
+            call.refuse(480)  # nobody takes notice of its ringing: all that it said may have been lost
         return
     await _wait(call, plan.final_s)
     if call.state == "early" and plan.status >= 300:
         call.refuse(plan.status)
     elif call.state == "early":
-        call.answer(fork=plan.fork, codec=plan.codec)
+        # Its own offer has something for every caller.
+        call.answer(fork=plan.fork, **({"codec": plan.codec} if offered else {"voice": Voice.EVS}))
         await talk(world, call, plan.talk)
 
 
