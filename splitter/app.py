@@ -241,8 +241,8 @@ async def run(settings: Settings, ready: Callable[[], None] = lambda: None) -> N
         ready: called once calls are taken.
     """
     gateway = Gateway(settings)
-    # What is loaded by now stays: the collector need not look at it again, nor at every few hundred objects of the calls,
-    # nearly all of which go by reference count.
+    # What is loaded by now stays: the collector need not look at it again, nor at every few hundred objects of the
+    # calls, nearly all of which go by reference count.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
     stop = asyncio.Event()
