@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from splitter.core.net import Address
+from splitter.rtp.telephone_event import Digit
 from splitter.sdp.video import VideoFormat
 
 
@@ -198,6 +199,10 @@ class MediaEngine(Protocol):
 
     async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         """Say where side 0 or 1 sends and receives; None stops sending there. Restarts the latching window."""
+        ...
+
+    async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
+        """Let side 0 or 1 hear a digit, in the voice that it gets (RFC 4733). Returns before it is over."""
         ...
 
     async def close_relay(self, relay: RelayHandle) -> RelayReport | None:

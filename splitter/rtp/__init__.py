@@ -13,6 +13,7 @@ Layout:
     statistics  what a receiver counts: loss, jitter, gaps (RFC 3550 §6.4, A.1, A.3, A.8)
     reorder     a short wait for packets that overtook each other
     cache       sent packets, kept about a second for retransmission
+    telephone_event  digits in place of voice packets (RFC 4733)
 
 Glossary:
     source       who sends a stream that may be shown; identified by an SSRC that may change

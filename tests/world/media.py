@@ -26,6 +26,7 @@ from splitter.media.engine import (
     SourceShown,
     StreamCount,
 )
+from splitter.rtp.telephone_event import Digit
 from splitter.transport.settings import Network
 
 # What may become of a request: None carries it out; an exception is raised after the delay.
@@ -60,10 +61,11 @@ class FakeEngine:
         workers: how many there are; relays and rooms go to them in turn, those in `down` are left out.
         delay: how long a request takes, in seconds.
         fault: asked before each request with (operation, call id): "open_relay", "set_remote", "close_relay",
-            "open_room", "join", "set_participant", "leave", "close_room", "report_relay".
+            "open_room", "join", "set_participant", "leave", "close_room", "report_relay", "send_digit".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`.
         silent: (call id, side) from which no voice comes: `report_relay` counts nothing more there.
         asked: operations, counted.
+        digits: what was sent as telephone events: (call id, the side that hears it, digit).
     """
 
     def __init__(self, networks: Mapping[str, Network], workers: int = 2) -> None:
@@ -77,6 +79,7 @@ class FakeEngine:
         self.stuck: set[str] = set()
         self.silent: set[tuple[str, int]] = set()
         self.asked: dict[str, int] = {}
+        self.digits: list[tuple[str, int, Digit]] = []
         self._networks = networks
         self._ids = itertools.count(1)
         self._port = itertools.cycle(range(20_000, 60_000, 2))
@@ -139,6 +142,11 @@ class FakeEngine:
     async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask("set_remote", relay.call_id)
         self._relay(relay).remote[side] = remote
+
+    async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
+        await self._ask("send_digit", relay.call_id)
+        self._relay(relay)
+        self.digits.append((relay.call_id, side, digit))
 
     async def close_relay(self, relay: RelayHandle) -> RelayReport | None:
         await self._ask("close_relay", relay.call_id, fails=False)

@@ -23,6 +23,7 @@ from splitter.media.engine import MediaEvent, MediaStarted, RelayReport, RemoteE
 from splitter.media.relay.gate import drops, reopen, shut
 from splitter.media.relay.latch import Latch, LatchRules, Source
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
+from splitter.rtp.telephone_event import Digit, DigitStream
 
 DSCP_EF = 46 << 2
 """Expedited Forwarding (RFC 3246) as the TOS octet: audio."""
@@ -90,6 +91,7 @@ class Lane:
     __slots__ = (
         "_accepted",
         "_buffer",
+        "_digits",
         "_gated",
         "_receive",
         "_receive_from",
@@ -114,7 +116,8 @@ class Lane:
         self.sock = sock
         self._receive = sock.recv_into
         self._receive_from = sock.recvfrom_into
-        self._send = sock.sendto
+        self._send: Callable[[memoryview, Source], object] = sock.sendto
+        self._digits: DigitStream | None = None  # that this lane's own socket sends
         self._buffer = buffer
         self._view = memoryview(buffer)
         self._accepted: Source | None = None
@@ -194,6 +197,22 @@ class Lane:
             send(self._view[:size], destination)
         except OSError:  # a full queue or no route: as if lost on the way; the next packet is due in 20 ms
             self._drop(size)
+
+    def send_digit(self, digit: Digit, now: float) -> None:
+        """Put a digit into what this lane's own socket sends. Without digits, the hot path knows nothing of them."""
+        if self._digits is None:
+            self._digits = DigitStream()
+            self._send = self._send_digits
+        if not self._digits.push(digit, now):
+            raise LocalError("too many digits wait to be sent")
+
+    def _send_digits(self, packet: memoryview, destination: Source) -> None:
+        digits = self._digits
+        assert digits is not None
+        event = digits.take(packet, time.monotonic())
+        if digits.idle:
+            self._digits, self._send = None, self.sock.sendto
+        self.sock.sendto(packet if event is None else event, destination)
 
     def _drop(self, size: int) -> None:
         self.dropped += 1
@@ -310,6 +329,16 @@ class Relay:
         side.rtp.signal(rtp)
         side.rtcp.signal(rtcp)
         self._close_window_later(index)
+
+    def send_digit(self, index: int, digit: Digit) -> None:
+        """Let a side hear a digit.
+
+        Raises:
+            LocalError: no digit of DTMF, or too many wait.
+        """
+        if not (0 <= digit.event < 16 and 0 <= digit.payload_type < 128 and digit.clock >= 8000):
+            raise LocalError(f"{digit} cannot be sent")
+        self.sides[index].rtp.send_digit(digit, time.monotonic())
 
     def _close_window_later(self, index: int) -> None:
         timer = self._timers[index]

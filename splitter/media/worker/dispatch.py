@@ -45,6 +45,7 @@ from splitter.media.worker.protocol import (
     RequestKeyFrame,
     Result,
     RoomCounts,
+    SendDigit,
     SetParticipant,
     SetRemote,
     Show,
@@ -117,7 +118,7 @@ class Dispatcher:
                 return Failed("fault", "the worker is at work already")
             case AwaitVideo():
                 return Done() if self.slate is not None else Failed("fault", "no slate: no video in this worker")
-            case OpenRelay() | SetRemote() | CloseRelay() | ReportRelay():
+            case OpenRelay() | SetRemote() | SendDigit() | CloseRelay() | ReportRelay():
                 return self._handle_relay(command)
             case _:
                 return self._handle_room(command)
@@ -125,8 +126,8 @@ class Dispatcher:
     def _give_up(self, command: Command, fault: Exception) -> None:
         """A command raised what it must not: its relay or room is in an unknown state."""
         match command:
-            case SetRemote(relay_id=relay_id) | ReportRelay(relay_id=relay_id) | CloseRelay(relay_id=relay_id):
-                self._lose_relay(relay_id, fault)
+            case SetRemote() | SendDigit() | ReportRelay() | CloseRelay():
+                self._lose_relay(command.relay_id, fault)
             case Join() | SetParticipant() | Show() | RequestKeyFrame() | Leave() | ReportRoom() | CloseRoom():
                 self._lose_room(command.room_id, fault)
 
@@ -143,12 +144,18 @@ class Dispatcher:
                 found = self._relays.get(relay_id)
                 return RelayCounts(None if found is None else found.report())
             case SetRemote(relay_id=relay_id, side=side, remote=remote):
-                if relay_id not in self._relays:
-                    raise _Gone(f"no relay {relay_id}")
-                if side not in (0, 1):
-                    raise LocalError(f"a relay has no side {side}")
-                self._relays[relay_id].set_remote(side, remote)
+                self._relay(relay_id, side).set_remote(side, remote)
                 return Done()
+            case SendDigit(relay_id=relay_id, side=side, digit=digit):
+                self._relay(relay_id, side).send_digit(side, digit)
+                return Done()
+
+    def _relay(self, relay_id: str, side: int) -> Relay:
+        if relay_id not in self._relays:
+            raise _Gone(f"no relay {relay_id}")
+        if side not in (0, 1):
+            raise LocalError(f"a relay has no side {side}")
+        return self._relays[relay_id]
 
     def _open_relay(self, command: OpenRelay) -> Result:
         relay_id = command.relay_id

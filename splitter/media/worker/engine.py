@@ -59,11 +59,13 @@ from splitter.media.worker.protocol import (
     RequestKeyFrame,
     Result,
     RoomCounts,
+    SendDigit,
     SetParticipant,
     SetRemote,
     Show,
 )
 from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
+from splitter.rtp.telephone_event import Digit
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -317,6 +319,9 @@ class WorkerEngine:
 
     async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask(self._find(relay.relay_id), SetRemote(relay.relay_id, side, remote), Done)
+
+    async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
+        await self._ask(self._find(relay.relay_id), SendDigit(relay.relay_id, side, digit), Done)
 
     async def close_relay(self, relay: RelayHandle) -> RelayReport | None:
         """As the port says; also returns None if the worker does not answer: it closes the relay when it wakes up."""

@@ -23,8 +23,9 @@ from splitter.media.engine import (
     RemoteEnd,
     RoomReport,
 )
+from splitter.rtp.telephone_event import Digit
 
-PROTOCOL = 1
+PROTOCOL = 2
 FRAME_LIMIT_BYTES = 1 << 18
 _LENGTH_BYTES = 4
 
@@ -72,6 +73,12 @@ class SetRemote(Message, frozen=True):
     relay_id: str
     side: int
     remote: RemoteEnd | None
+
+
+class SendDigit(Message, frozen=True):
+    relay_id: str
+    side: int
+    digit: Digit
 
 
 class CloseRelay(Message, frozen=True):
@@ -128,7 +135,7 @@ class ReportRoom(RoomCommand, frozen=True):
 
 
 AnyRoomCommand = AwaitVideo | OpenRoom | Join | SetParticipant | Show | RequestKeyFrame | Leave | CloseRoom | ReportRoom
-AnyRelayCommand = OpenRelay | SetRemote | CloseRelay | ReportRelay
+AnyRelayCommand = OpenRelay | SetRemote | SendDigit | CloseRelay | ReportRelay
 Command = Hello | Ping | Shutdown | AnyRelayCommand | AnyRoomCommand
 
 
