@@ -13,7 +13,7 @@ from tests.interop.addresses import Desk
 from tests.interop.gateway import Gateway
 from tests.interop.scene import Scene
 
-PROGRAMS = {"sipp": "SIPp", "baresip": "baresip"}
+PROGRAMS = {"sipp": "SIPp", "baresip": "baresip", "kamailio": "Kamailio"}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -65,6 +65,7 @@ class Scene:
 _VALUES = {
     "called": CALLED,
     "caller": CALLER,
+    "record_route": "Record-Route: <sip:[local_ip]:[local_port];lr>\n",
     "headers": "",
     "content_type": "application/sdp",
     "video_port": "7002",
