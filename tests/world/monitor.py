@@ -47,6 +47,8 @@ class Monitor:
         self._talks: dict[str, dict[tuple[str, str], _Talk]] = {}  # by Call-ID; by local and remote tag
         # Offers by (Call-ID, method, CSeq number, sent by the gateway), None for a request without one.
         self._offers: dict[str, dict[tuple[str, int, bool], Session | None]] = {}
+        # Offers of the gateway that have no answer yet, by (Call-ID, CSeq number, method).
+        self._open: dict[tuple[str, int, str], tuple[Request, _Talk, Session]] = {}
         self._seen: dict[str, set[bytes]] = {}
 
     def watch(self, sent: Sent) -> None:
@@ -72,10 +74,14 @@ class Monitor:
         if isinstance(message, Request) and message.method in ("INVITE", "UPDATE", "PRACK"):
             offers = self._offers.setdefault(message.call_id, {})
             offers[message.method, message.cseq[0], False] = session_of(message)
-        elif isinstance(message, Response) and message.cseq[1] == "INVITE" and message.status >= 200:
+        elif isinstance(message, Response) and message.status >= 300:
+            self._open.pop((message.call_id, *message.cseq), None)
+        elif isinstance(message, Response) and message.status >= 200 and message.cseq[1] in ("INVITE", "UPDATE"):
+            if opened := self._open.pop((message.call_id, *message.cseq), None):
+                self._bind(*opened)
             session = session_of(message)
             offers = self._offers.setdefault(message.call_id, {})
-            if session is not None and offers.get(("INVITE", message.cseq[0], True), session) is None:
+            if session is not None and offers.get((message.cseq[1], message.cseq[0], True), session) is None:
                 offers["ACK", message.cseq[0], True] = session  # an offer that our ACK must answer
 
     def _judge(self, message: Message) -> None:
@@ -91,7 +97,9 @@ class Monitor:
         if method in ("INVITE", "UPDATE"):
             offers[method, number, True] = session
             if session is not None:
-                self._judge_next(request, self._talk(request.call_id, request.from_tag, request.to_tag), session)
+                talk = self._talk(request.call_id, request.from_tag, request.to_tag)
+                self._judge_next(request, talk, session)
+                self._open[request.call_id, number, method] = (request, talk, session)
         elif method == "BYE":
             # Where nothing of the offer can be used, the ACK only serves to end the dialog.
             faults = self.faults.get(request.call_id, [])
@@ -102,7 +110,9 @@ class Monitor:
                 self._fault(request, _OWED)
             elif offer is not None and session is not None:
                 self._judge_answer(request, offer, session)
-                self._judge_next(request, self._talk(request.call_id, request.from_tag, request.to_tag), session)
+                talk = self._talk(request.call_id, request.from_tag, request.to_tag)
+                self._judge_next(request, talk, session)
+                self._bind(request, talk, session)
             elif session is not None:
                 self._fault(request, "an answer in ACK to no offer")
 
@@ -125,6 +135,8 @@ class Monitor:
                 self._fault(response, "another answer than before to the same offer (RFC 3261 §13.2.1)")
             self._judge_answer(response, offer, session)
         self._judge_next(response, talk, session)
+        if offer is not None:
+            self._bind(response, talk, session)
 
     def _judge_answer(self, message: Message, offer: Session, answer: Session) -> None:
         for fault in answer_faults(offer, answer):
@@ -134,11 +146,14 @@ class Monitor:
         if talk.said is not None:
             for fault in reoffer_faults(talk.said, session):
                 self._fault(message, fault)
+        talk.said = session
+
+    def _bind(self, message: Message, talk: _Talk, session: Session) -> None:
+        """A description of the gateway took effect: its payload types stand for what they say, for good."""
         try:
             talk.history = talk.history.after(session)
         except PeerError as error:
             self._fault(message, error.reason)
-        talk.said = session
 
     def _talk(self, call_id: str, local_tag: str | None, remote_tag: str | None) -> _Talk:
         """The talk of a dialog. What the first INVITE offered, which has no To tag yet, counts for all that come of it."""

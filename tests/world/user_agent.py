@@ -447,6 +447,9 @@ class UserAgent:
 
     def _end(self) -> None:
         self.state = "ended"
+        if self.pending is not None and not self.vanished:
+            (txn, request), self.pending = self.pending, None
+            self.peer.driver.respond(txn, request.respond(487))
         if self._refresh is not None:
             self._refresh.cancel()
         self._forget_early()
