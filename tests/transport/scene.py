@@ -191,8 +191,9 @@ class TcpPeer:
         self.address = Address(*writer.get_extra_info("sockname")[:2])
 
     @classmethod
-    async def connect(cls, to: Address, tls: ssl.SSLContext | None = None, source: str = HOST) -> TcpPeer:
-        return cls(*await asyncio.open_connection(*to, ssl=tls, local_addr=(source, 0)))
+    async def connect(cls, to: Address, tls: ssl.SSLContext | None = None, source: str = "") -> TcpPeer:
+        here = source or (to.host if ":" in to.host else HOST)
+        return cls(*await asyncio.open_connection(*to, ssl=tls, local_addr=(here, 0)))
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
