@@ -145,7 +145,8 @@ class Monitor:
     def _judge_next(self, message: Message, talk: _Talk, session: Session) -> None:
         if talk.said is not None:
             for fault in reoffer_faults(talk.said, session):
-                self._fault(message, fault)
+                if "payload type" not in fault:  # what was said may have been refused: see `_bind`
+                    self._fault(message, fault)
         talk.said = session
 
     def _bind(self, message: Message, talk: _Talk, session: Session) -> None:
