@@ -5,14 +5,26 @@ Glossary:
     listener     who is told of the events of a transaction or a dialog.
     tap          sees each message as it passes, in and out; the trace is one.
     source       where a datagram or connection comes from; one that no trunk names is met with silence.
+    stream       one connection: TCP, TLS or WebSocket.
+    abuse        what costs a source points; so many get it banned for a while.
+    to hold      to keep a connection alive because a dialog or registration needs it.
 
 Layout:
     driver         Driver: endpoint + sockets + the one timer; hands events to listeners
     sockets        all sockets of all networks, the check of the source, the way out
     dispatch       which listener an event belongs to
     udp            one datagram socket, ICMP errors included
-    tcp            one TCP connection: framing, limits
-    connections    TCP listeners, the pool of connections, connecting
+    gate, bans     who may come in; points, bans with an end, rates of sources
+    stream         what all connections have in common
+    tcp            one TCP or TLS connection: framing, limits
+    websocket      one WebSocket connection (RFC 7118), on aiohttp
+    acceptor       one listening TCP socket
+    connecting     opens one connection to a peer
+    connections    the pool of connections: found, kept alive, closed
+    holds          pure: which connections dialogs and registrations need
+    tls            certificates and contexts of every network; reload
+    identity, x509 pure: whom a certificate speaks for (RFC 5922); when it holds
+    descriptors, memory   what many connections take, allowed before and given back after
     addressing     which of our addresses serves a network, what it is advertised as; URIs to flows
     targets        pure: which DNS records to ask for, and the order of what they name
     resolver, stub names that are watched; one question to the DNS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
@@ -18,12 +19,13 @@ from splitter.transport.connecting import connect
 from splitter.transport.counters import TransportCounters
 from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
+from splitter.transport.memory import Memory
 from splitter.transport.settings import SECURE, WEB, Network, TransportSettings
 from splitter.transport.stream import Stream
 from splitter.transport.tasks import Tasks
 from splitter.transport.tcp import Connection
 from splitter.transport.tls import Credentials
-from splitter.transport.websocket import WebSocket
+from splitter.transport.websocket import WebServer, WebSocket
 
 _WAITING = 1000
 """Messages that may wait for one connection to open."""
@@ -93,11 +95,14 @@ class Connections:
         self._holds = holds
         self._acceptors: list[Acceptor] = []
         self._arriving: set[Stream] = set()
+        self._shaking: OrderedDict[Stream, socket.socket] = OrderedDict()  # those with a handshake, the oldest first
         self._open: dict[_Key, Stream] = {}
         self._silent: OrderedDict[Stream, None] = OrderedDict()  # inbound, without a message yet, the oldest first
         self._aliases: dict[_Key, Stream] = {}
         self._waiting: dict[_Key, list[Transmit]] = {}
         self._per_network: Counter[str] = Counter()
+        self._memory = Memory()
+        self._web: WebServer | None = None
         self._tasks = Tasks()
         self._emptied: asyncio.Future[None] | None = None
         gate.on_ban = self._drop
@@ -221,6 +226,8 @@ class Connections:
         elif flow.transport == "tcp" or self._gate.handshake(flow):
             stream = self._stream(flow)
             self._arriving.add(stream)
+            if flow.transport != "tcp":
+                self._begin_handshake(stream, sock)
             self._tasks.start(self._welcome(stream, sock), f"accept {flow.remote}")
             return
         self._gate.closed(flow)
@@ -230,7 +237,9 @@ class Connections:
         if flow.transport not in WEB:
             return Connection(self, flow, self._clock, True, self._settings.message_limit_bytes)
         origins = self._networks[flow.network].web_origins
-        return WebSocket(self, flow, self._clock, self._settings, origins, self._tasks)
+        if self._web is None:
+            self._web = WebServer()
+        return WebSocket(self, flow, self._clock, self._settings, origins, self._web, self._tasks)
 
     async def _welcome(self, stream: Stream, sock: socket.socket) -> None:
         """Hand the socket to asyncio, and see the TLS handshake through."""
@@ -253,10 +262,20 @@ class Connections:
 
     def _arrived(self, stream: Stream) -> None:
         """Its handshakes came to an end, good or bad."""
-        if stream in self._arriving:
-            self._arriving.discard(stream)
-            if stream.flow.transport != "tcp":
-                self._gate.shaken(stream.flow)
+        self._arriving.discard(stream)
+        if self._shaking.pop(stream, None) is not None:
+            self._gate.shaken(stream.flow)
+
+    def _begin_handshake(self, stream: Stream, sock: socket.socket) -> None:
+        """Where too many are in progress, the oldest gives way: half-open ones must not keep everybody out."""
+        self._shaking[stream] = sock
+        if len(self._shaking) > self._settings.handshakes:
+            oldest, its_sock = next(iter(self._shaking.items()))
+            self._counters.connection_refused(oldest.flow.network, "handshakes")
+            self._shaking.pop(oldest)
+            self._gate.shaken(oldest.flow)
+            with contextlib.suppress(OSError):
+                its_sock.shutdown(socket.SHUT_RDWR)  # whoever serves it now sees its end
 
     def _has_room(self) -> bool:
         """Room for one more; a connection that never carried a message gives way if it must."""
@@ -344,6 +363,7 @@ class Connections:
         while True:
             await asyncio.sleep(period_s)
             self._gate.look()
+            self._memory.look(len(self._open) + len(self._arriving))
             now = self._clock.now()
             for stream in list(self._open.values()):
                 self._look_after(stream, now)

@@ -28,7 +28,7 @@ class TransportCounters(Protocol):
         ...
 
     def connection_refused(self, network: str, reason: str) -> None:
-        """A connection was refused: "limit", "source-limit", "handshakes"; or had to give way: "gave-way"."""
+        """A connection was refused: "limit", "source-limit", or had to give way: "handshakes", "gave-way"."""
         ...
 
     def abuse(self, network: str, transport: str, reason: str) -> None:

@@ -46,7 +46,6 @@ class Gate:
         self._rates = Rates(settings.source_messages_per_s)
         self._open: Counter[str] = Counter()
         self._shaking: Counter[str] = Counter()
-        self._all_shaking = 0
 
     # ---- may it come in? ----
 
@@ -79,21 +78,18 @@ class Gate:
         _less(self._open, flow.remote.host)
 
     def handshake(self, flow: Flow) -> bool:
-        """May a handshake begin on it? It counts from now until `shaken`."""
+        """May a handshake begin on it? It counts from now until `shaken`. No source may have more than a quarter."""
         host = flow.remote.host
-        most = self._settings.handshakes
-        if self._all_shaking >= most or self._shaking[host] >= max(1, most // 4):
+        if self._shaking[host] >= max(1, self._settings.handshakes // 4):
             self._counters.connection_refused(flow.network, "handshakes")
-            self.abuse(flow, "flood", "too many handshakes in progress")
+            self.abuse(flow, "flood", "too many handshakes of one source")
             return False
         self._shaking[host] += 1
-        self._all_shaking += 1
         return True
 
     def shaken(self, flow: Flow) -> None:
         """A handshake came to its end, good or bad."""
         _less(self._shaking, flow.remote.host)
-        self._all_shaking -= 1
 
     def look(self) -> None:
         """Now and then: bans that have ended are counted out."""

@@ -85,7 +85,7 @@ class TransportSettings:
         tcp_connections: the most that are open at a time; past it new ones are refused and counted.
         tcp_connections_per_source: the most of one source address.
         handshake_limit_s: how long the handshake of TLS, and that of WebSocket, may take.
-        handshakes: the most that are in progress at a time; a source may have a quarter of them.
+        handshakes: the most that are in progress at a time, past it the oldest gives way; a source may have a quarter.
         keep_alive_s: a connection that a dialog or registration needs is pinged after so much silence (RFC 5626).
         message_limit_bytes: a longer message is dropped (UDP) or ends its connection (TCP).
         udp_request_limit_bytes: a longer request goes over TCP where the network listens on it (RFC 3261 §18.1.1).

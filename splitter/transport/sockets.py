@@ -14,6 +14,7 @@ from splitter.transport.addressing import Addressing
 from splitter.transport.bans import EVERYBODY, Bans
 from splitter.transport.connections import Connections, StreamUser
 from splitter.transport.counters import TransportCounters
+from splitter.transport.descriptors import make_room
 from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
 from splitter.transport.settings import Network, TransportSettings
@@ -54,6 +55,7 @@ class Sockets:
         self._user = user
         self._networks = networks
         self._addressing = addressing
+        self._settings = settings
         bans = Bans(settings.ban_after, settings.ban_window_s, settings.ban_s, spared=EVERYBODY)
         self.gate = Gate(source_ok, bans, settings, clock, counters)
         self.credentials = Credentials(networks)
@@ -82,6 +84,8 @@ class Sockets:
         except LocalError:
             await self.stop()
             raise
+        if any(listener.transport != "udp" for network in self._networks.values() for listener in network.listeners):
+            make_room(self._settings.tcp_connections)
         for sock in self._udp.values():
             sock.start()
         self._connections.start()

@@ -25,6 +25,39 @@ _GOING_AWAY = 1001  # RFC 6455 §7.4.1
 _HEADERS, _HEADER_BYTES = 64, 4096
 _SILENT = logging.Logger("splitter.transport.websocket", logging.CRITICAL + 1)
 """What scanners send is counted by the gate; aiohttp would write a traceback for each."""
+_NOTHING = asyncio.Protocol()
+
+
+class WebServer:
+    """The HTTP server of all WebSocket connections; it opens no socket of its own. Needs a running event loop."""
+
+    def __init__(self) -> None:
+        self._streams: dict[asyncio.Protocol, WebSocket] = {}
+        self._server = web.Server(
+            self._serve,
+            access_log=None,
+            logger=_SILENT,
+            max_headers=_HEADERS,
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+            lingering_time=0,
+        )
+
+    def protocol(self, stream: WebSocket) -> asyncio.Protocol:
+        """Who speaks HTTP on this connection."""
+        protocol = self._server()
+        self._streams[protocol] = stream
+        return protocol
+
+    def forget(self, protocol: asyncio.Protocol) -> None:
+        """Its connection is gone."""
+        self._streams.pop(protocol, None)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        stream = self._streams.get(request.protocol)
+        if stream is None:
+            raise web.HTTPServiceUnavailable
+        return await stream.serve(request)
 
 
 class WebSocket(Stream):
@@ -32,6 +65,7 @@ class WebSocket(Stream):
 
     Args:
         origins: pages whose scripts may connect; empty for any. Clients that are no browsers name none, and may.
+        server: speaks HTTP for it.
         tasks: where its writing runs.
     """
 
@@ -42,6 +76,7 @@ class WebSocket(Stream):
         clock: Clock,
         settings: TransportSettings,
         origins: tuple[str, ...],
+        server: WebServer,
         tasks: Tasks,
     ) -> None:
         super().__init__(owner, flow, clock, inbound=True)
@@ -49,16 +84,8 @@ class WebSocket(Stream):
         self._settings = settings
         self._origins = origins
         self._tasks = tasks
-        server = web.Server(
-            self._serve,
-            access_log=None,
-            logger=_SILENT,
-            max_headers=_HEADERS,
-            max_line_size=_HEADER_BYTES,
-            max_field_size=_HEADER_BYTES,
-            lingering_time=0,
-        )
-        self._http = server()
+        self._server = server
+        self._http = server.protocol(self)
         self._socket: web.WebSocketResponse | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._waiting: deque[bytes] = deque()
@@ -90,7 +117,10 @@ class WebSocket(Stream):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+            self._deadline = None
         self._http.connection_lost(exc)
+        self._server.forget(self._http)
+        self._http, self._socket = _NOTHING, None
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -101,7 +131,7 @@ class WebSocket(Stream):
 
     # ---- HTTP ----
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one request of this connection (RFC 7118 §5.1)."""
         socket = web.WebSocketResponse(
             timeout=_CLOSING_S,

@@ -21,6 +21,7 @@ from tests.transport.pki import Paper, client, paper
 from tests.transport.scene import HOST, Run, Scene, TcpListener, TcpPeer, ok, outgoing, scene, soon, until, wire
 
 BOTH = ("udp", "tls")
+FEW = TransportSettings(handshake_limit_s=5, handshakes=8)
 
 
 def tls_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: object) -> bytes:
@@ -132,25 +133,34 @@ class TestHalfOpenHandshakes:
 
         run(scenario())
 
-    def test_only_so_many_are_in_progress_and_one_source_has_a_quarter(self, run: Run) -> None:
+    def test_one_source_may_have_a_quarter_of_all(self, run: Run) -> None:
         async def scenario() -> None:
-            settings = TransportSettings(handshake_limit_s=5, handshakes=8)
-            async with scene(BOTH, tls=paper().settings(), settings=settings, on_request=ok) as stage:
+            async with scene(BOTH, tls=paper().settings(), settings=FEW, on_request=ok) as stage:
                 half_open = []
                 for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
                     for _ in range(2):
                         half_open.append(await TcpPeer.connect(stage.address("tls"), source=host))
                     await TcpPeer.refused(stage.address("tls"), source=host)
                 assert stage.counters.counts["connection_refused", "access", "handshakes"] == 3
-                await TcpPeer.refused(stage.address("tls"))
-                good = await TcpPeer.connect(stage.address("tls"), client(), source="127.0.0.4")
-                await good.send(tls_wire(good))
-                assert isinstance(await good.message(), Response)
                 for peer in half_open[:2]:
                     peer.close()
                 await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 2)
                 again = await TcpPeer.connect(stage.address("tls"), client())
-                for peer in (*half_open, good, again):
+                for peer in (*half_open, again):
+                    peer.close()
+
+        run(scenario())
+
+    def test_however_many_there_are_a_good_peer_comes_in(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(BOTH, tls=paper().settings(), settings=FEW, on_request=ok) as stage:
+                half_open = [await TcpPeer.connect(stage.address("tls"), source=f"127.0.3.{i}") for i in range(1, 9)]
+                good = await TcpPeer.connect(stage.address("tls"), client())
+                await good.send(tls_wire(good))
+                assert isinstance(await good.message(), Response)
+                assert await half_open[0].closed() == b""  # the oldest gave way
+                assert stage.counters.counts["connection_refused", "access", "handshakes"] == 1
+                for peer in (*half_open, good):
                     peer.close()
 
         run(scenario())
