@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from splitter.core.errors import MediaError
+from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.engine import LocalEnd, MediaEngine, MediaListener, RelayHandle, RelayReport, RemoteEnd
+from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Session
 
 CALLER, CENTRE = 0, 1
@@ -84,6 +85,16 @@ class Audio:
             if remote is not None:
                 await self._engine.set_remote(self._relay, side, remote)
                 self._pointed[side] = remote
+
+    async def send_digit(self, side: int, digit: Digit) -> None:
+        """Let this side hear a digit in the voice that it gets.
+
+        Raises:
+            MediaError: there is no relay now, or too many digits wait.
+        """
+        if self._relay is None:
+            raise MediaUnavailable("the relay is being replaced")
+        await self._engine.send_digit(self._relay, side, digit)
 
     async def heard(self, side: int) -> bool:
         """True if voice has come from this side since this was last asked; when in doubt, it has."""

@@ -133,6 +133,15 @@ class KeyFrameAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """INFO with a digit; answer it with `leg.reply_info(txn, …)`."""
+
+    leg: Leg
+    txn: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """BYE from the peer, already answered. `request` carries Reason and User-to-User where the peer gave them."""
 
@@ -176,6 +185,7 @@ LegEvent = (
     | Refreshed
     | RefreshFailed
     | KeyFrameAsked
+    | DigitPressed
     | Ended
 )
 CallEvent = LegEvent | SeatArrived | HangupAsked | TimeUp | MediaEvent

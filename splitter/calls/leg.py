@@ -11,9 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from splitter.calls.challenged import with_credentials
+from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.events import (
     AckMissing,
     Acknowledged,
+    DigitPressed,
     Ended,
     KeyFrameAsked,
     LegEvent,
@@ -24,6 +26,7 @@ from splitter.calls.events import (
     Refreshed,
     RefreshFailed,
 )
+from splitter.calls.leg_infos import LegInfos
 from splitter.calls.leg_timer import LegTimer
 from splitter.calls.messages import (
     ALLOW,
@@ -55,6 +58,8 @@ from splitter.transport.driver import Driver
 
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
+
+INFO_BODIES = ", ".join((FAST_UPDATE, *DIGIT_TYPES))
 
 ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
 
@@ -99,6 +104,7 @@ class Leg:
         local, remote: the session descriptions in force, ours and the peer's.
         sent: the last description we sent, a refused one included: the next one follows its o= version.
         allows: methods of the peer's Allow; empty while unknown.
+        infos: INFOs that concern the other side too.
         timer: the leg's session timer.
         session_id: gives the value of Session-ID in what we send (RFC 7989).
     """
@@ -117,6 +123,7 @@ class Leg:
         self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
         self._context = context
         self._driver = with_credentials(context.driver, trunk, context.ids)
+        self.infos = LegInfos(self._send_info, self._driver.respond)
         self._dialog: Dialog | None = None
         self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
@@ -192,6 +199,18 @@ class Leg:
         request = self._dialog.request("INFO", body=KEY_FRAME_BODY, content_type=FAST_UPDATE)
         self._driver.request(request, self._way(), _ignore)
         return True
+
+    def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
+        if self.state != "confirmed" or self._dialog is None:
+            return False
+        request = self._dialog.request("INFO", body=body, content_type=content_type)
+        self._driver.request(request, self._way(), listener)
+        return True
+
+    def reply_info(self, txn: str, status: int, reason: str = "") -> None:
+        """Answer an INFO of the peer."""
+        lines = [("Accept", INFO_BODIES)] if status == 415 else []
+        self.infos.reply(txn, status, [*lines, *self._warning(status, reason)])
 
     def bye(self, headers: Pairs = ()) -> None:
         """End a confirmed dialog.
@@ -307,13 +326,21 @@ class Leg:
         raise PeerError("no reliable response waits for a PRACK", 481)
 
     def _on_info(self, event: sip.RequestArrived) -> None:
-        if event.request.content_type == FAST_UPDATE:
-            self._reply(event, 200)
-            self._post(KeyFrameAsked(self))
-        elif event.request.body:
-            raise Refusal(415, f"INFO with {event.request.content_type[:60]}", [("Accept", FAST_UPDATE)])
+        request = event.request
+        if self.state == "ended":
+            raise PeerError("the call is over", 481)
+        if package := request.headers.get("info-package"):
+            # RFC 6086 §4.2.2; what we take belongs to no package
+            raise Refusal(469, f"Info Package {package[:60]}", [("Recv-Info", "")])
+        if request.content_type in DIGIT_TYPES and request.body:
+            self.infos.take(event.txn, request)
+            self._post(DigitPressed(self, event.txn, request))
+        elif request.body and request.content_type != FAST_UPDATE:
+            raise Refusal(415, f"INFO with {request.content_type[:60]}", [("Accept", INFO_BODIES)])
         else:
             self._reply(event, 200)
+            if request.body:
+                self._post(KeyFrameAsked(self))
 
     def _on_offer_response(self, own: OwnOffer, event: sip.ResponseArrived) -> None:
         response = event.response
@@ -431,6 +458,7 @@ class Leg:
 
     def _decline_all(self) -> None:
         """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
+        self.infos.decline_all()
         for txn in tuple(self._offers):
             self.decline(txn, 487)
 
@@ -462,6 +490,7 @@ class Leg:
     def _close(self) -> None:
         self.state = "ended"
         self.timer.end()
+        self.infos.end()
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)

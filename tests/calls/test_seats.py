@@ -256,7 +256,7 @@ class TestKeyFrames:
     def test_other_info_is_refused_and_an_empty_one_is_not(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            caller.request("INFO", body=b"Signal=1", content_type="application/dtmf-relay")
+            caller.request("INFO", body=b"<x/>", content_type="application/xml")
             caller.expect("415 INFO")
             caller.request("INFO")
             caller.expect("200 INFO")

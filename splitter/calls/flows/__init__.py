@@ -6,4 +6,5 @@ converse    the answered call: who hangs up, what media say, what is passed to w
 reoffer     re-INVITEs of either side: absorbed, or relayed to the other side; our own when media have moved
 moves       a media worker died: the voice and the room go to another, in any state of the call
 seats       a seat joins by SIP and leaves again
+digits      a digit in INFO is passed on, as INFO or in the voice
 """

@@ -10,6 +10,7 @@ from splitter.calls.events import (
     Acknowledged,
     CallEvent,
     Cancelled,
+    DigitPressed,
     Ended,
     HangupAsked,
     KeyFrameAsked,
@@ -21,6 +22,7 @@ from splitter.calls.events import (
     SeatArrived,
     TimeUp,
 )
+from splitter.calls.flows.digits import pass_digit
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat
@@ -158,6 +160,8 @@ async def on_media(call: Call, event: CallEvent) -> None:
             await on_seat(call, event)
         case KeyFrameAsked():
             await call.video.request_key_frame(event.leg.name)
+        case DigitPressed():
+            await pass_digit(call, event)
         case KeyFrameWanted():
             leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
             if leg is not None and leg.ask_key_frame():
