@@ -89,6 +89,7 @@ class Call:
         self.caller_number = event.request.from_.user
         self.session_id = SessionId(event.request, services.ids)
         self.caller.session_id = self.session_id.towards_caller
+        self.caller.on_message = self.session_id.learn_caller
         self.facts = facts_of(event.request, trunk.trusted)
         self.called_number = ""
         self.audio: Audio | None = None
@@ -152,6 +153,7 @@ class Call:
         self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
         services.recorder.bind(request.call_id, self.call_id, "centre")
         self.centre.session_id = self.session_id.towards_centre
+        self.centre.on_message = self.session_id.learn
         self.route = to.trunk.name
         self.centre.dial()
         return self.centre

@@ -120,7 +120,8 @@ class IncomingLeg(Leg):
         dialog = self._early_dialog("")
         self._drop_early()
         lines = [*self._warning(status, reason), *headers]
-        self._driver.respond(self._txn, self.request.respond(status, to_tag=dialog.local_tag, headers=lines))
+        response = self.request.respond(status, to_tag=dialog.local_tag, headers=lines)
+        self._driver.respond(self._txn, self._named(response))
 
     def answer(self, txn: str, session: Session) -> bool:
         request = self._offers.get(txn)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from splitter.calls.challenged import with_credentials
 from splitter.calls.digits import DIGIT_TYPES
@@ -61,6 +62,8 @@ VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.
 
 INFO_BODIES = ", ".join((FAST_UPDATE, *DIGIT_TYPES))
 
+M = TypeVar("M", Request, Response)
+
 ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
 
 
@@ -107,6 +110,7 @@ class Leg:
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
         session_id: gives the value of Session-ID in what we send (RFC 7989).
+        on_message: told of each message of the peer that may bring its half of it.
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
@@ -120,10 +124,11 @@ class Leg:
         self.sent: Session | None = None
         self.allows: frozenset[str] = frozenset()
         self.session_id: Callable[[], str] = str
+        self.on_message: Callable[[Message], None] = _ignore
         self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
         self._context = context
         self._driver = with_credentials(context.driver, trunk, context.ids)
-        self.infos = LegInfos(self._send_info, self._driver.respond)
+        self.infos = LegInfos(self._send_info, lambda txn, response: self._driver.respond(txn, self._named(response)))
         self._dialog: Dialog | None = None
         self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
@@ -179,7 +184,7 @@ class Leg:
         request = self._offers.pop(txn, None)
         if request is not None:
             lines = [*self._warning(status, reason), *headers]
-            self._driver.respond(txn, request.respond(status, headers=lines))
+            self._driver.respond(txn, self._named(request.respond(status, headers=lines)))
 
     def refresh(self) -> bool:
         """Refresh the session by an UPDATE without SDP (RFC 4028 §7.4); ends in Refreshed or RefreshFailed.
@@ -197,14 +202,14 @@ class Leg:
         if self.state != "confirmed" or self._dialog is None or (self.allows and "INFO" not in self.allows):
             return False
         request = self._dialog.request("INFO", body=KEY_FRAME_BODY, content_type=FAST_UPDATE)
-        self._driver.request(request, self._way(), _ignore)
+        self._driver.request(self._named(request), self._way(), _ignore)
         return True
 
     def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
         if self.state != "confirmed" or self._dialog is None:
             return False
         request = self._dialog.request("INFO", body=body, content_type=content_type)
-        self._driver.request(request, self._way(), listener)
+        self._driver.request(self._named(request), self._way(), listener)
         return True
 
     def reply_info(self, txn: str, status: int, reason: str = "") -> None:
@@ -259,6 +264,7 @@ class Leg:
         try:
             self._dialog_of(request).receive(request)
             refuse_unknown_extensions(request, self._extensions())
+            self.on_message(request)
             match request.method:
                 case "BYE":
                     self._reply(event, 200)
@@ -344,6 +350,7 @@ class Leg:
 
     def _on_offer_response(self, own: OwnOffer, event: sip.ResponseArrived) -> None:
         response = event.response
+        self.on_message(response)
         own.txn = event.txn
         if response.status < 200:
             self._on_offer_provisional(own, response)
@@ -355,7 +362,7 @@ class Leg:
         assert self._dialog is not None
         with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
             self._dialog.refresh(response)
-        self._driver.acknowledge(event.txn, self._dialog.ack(own.cseq), self._way())
+        self._driver.acknowledge(event.txn, self._named(self._dialog.ack(own.cseq)), self._way())
         with suppress(PeerError):
             self.timer.agreed(response)
         if own.answered:
@@ -485,7 +492,7 @@ class Leg:
     def _prack(self, dialog: Dialog, response: Response) -> None:
         """Confirm a reliable provisional response (RFC 3262 §4)."""
         request = dialog.request("PRACK", headers=[("RAck", reliable.rack(response))])
-        self._driver.request(request, self._way(dialog), _ignore)
+        self._driver.request(self._named(request), self._way(dialog), _ignore)
 
     def _close(self) -> None:
         self.state = "ended"
@@ -505,8 +512,8 @@ class Leg:
 
     def _send_bye(self, headers: Pairs) -> None:
         assert self._dialog is not None
-        request = self._dialog.request("BYE", headers=[*headers, *self._session_headers()])
-        self._driver.request(request, self._way(), _ignore)
+        request = self._dialog.request("BYE", headers=headers)
+        self._driver.request(self._named(request), self._way(), _ignore)
         self._close()
 
     def _way(self, dialog: Dialog | None = None) -> Flow:
@@ -523,11 +530,17 @@ class Leg:
             return self.flow
 
     def _reply(self, event: sip.RequestArrived, status: int, headers: Pairs = ()) -> None:
-        self._driver.respond(event.txn, event.request.respond(status, headers=headers))
+        self._driver.respond(event.txn, self._named(event.request.respond(status, headers=headers)))
 
     def _headers(self) -> list[tuple[str, str]]:
         """What we say about ourselves in requests and answers that make or refresh a dialog."""
         return [*self._contact(), ("Allow", ALLOW), ("Supported", self._supported()), *self._session_headers()]
+
+    def _named(self, message: M) -> M:
+        """The message with the name of the session, which every one carries (RFC 7989 §7)."""
+        for name, value in self._session_headers():
+            message.headers.set(name, value)
+        return message
 
     def _session_headers(self) -> list[tuple[str, str]]:
         return [("Session-ID", value)] if (value := self.session_id()) else []
@@ -548,5 +561,5 @@ def _retry_after(response: Response) -> float | None:
     return min(float(digits), 60.0) if digits.isascii() and digits.isdigit() and len(digits) < 6 else None
 
 
-def _ignore(event: sip.SipEvent) -> None:
+def _ignore(event: object) -> None:
     """For requests whose outcome changes nothing."""

@@ -106,6 +106,7 @@ class OutgoingLeg(Leg):
     def _on_response(self, response: Response) -> None:
         if response.status == 100:
             return
+        self.on_message(response)
         if response.status < 200:
             if self.state == "early":
                 self._on_provisional(response)
@@ -151,11 +152,11 @@ class OutgoingLeg(Leg):
         if first and self.local is None:
             self._unanswered = self._txn, dialog
         else:
-            self._driver.acknowledge(self._txn, dialog.ack(self._request.cseq[0]), self._way(dialog))
+            self._driver.acknowledge(self._txn, self._named(dialog.ack(self._request.cseq[0])), self._way(dialog))
         if not first:
             # It crossed our CANCEL, or a second branch of a fork answered as well: §13.2.2.4 says end it.
             self._driver.unregister(dialog.id)
-            self._driver.request(dialog.request("BYE"), self._way(dialog), lambda event: None)
+            self._driver.request(self._named(dialog.request("BYE")), self._way(dialog), lambda event: None)
             return
         with suppress(PeerError):
             self.timer.agreed(response)
@@ -218,7 +219,7 @@ class OutgoingLeg(Leg):
         assert self._unanswered is not None
         (txn, dialog), self._unanswered = self._unanswered, None
         ack = dialog.ack(self._request.cseq[0], body=body, content_type=SDP if body else None)
-        self._driver.acknowledge(txn, ack, self._way(dialog))
+        self._driver.acknowledge(txn, self._named(ack), self._way(dialog))
 
     def _early_of(self, response: Response) -> _Early | None:
         """The early dialog of a provisional response (RFC 3261 §12.1); None without a To tag."""

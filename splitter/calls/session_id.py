@@ -29,9 +29,13 @@ class SessionId:
         self._caller = half_of(invite) or f"{ids.number(2**128):032x}"
         self._centre = NONE
 
-    def learn(self, response: Message) -> None:
-        """Take the centre's half from a message of it."""
-        self._centre = half_of(response) or self._centre
+    def learn(self, message: Message) -> None:
+        """Take the centre's half from a message of it; the latest counts, for a call may be passed on inside (§6)."""
+        self._centre = half_of(message) or self._centre
+
+    def learn_caller(self, message: Message) -> None:
+        """Take the caller's half from a message of it."""
+        self._caller = half_of(message) or self._caller
 
     def towards_centre(self) -> str:
         """The header's value on the centre's leg."""

@@ -274,7 +274,6 @@ class Setup:
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
-        call.session_id.learn(event.response)
         headers = early_media_headers(call.caller.request, call.caller.trunk.trusted) if answer is not None else ()
         call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer, headers)
         await self._take_video(answer)
@@ -301,7 +300,6 @@ class Setup:
         if call.caller.cancelled:
             return False  # its CANCEL came first and waits in the inbox
         leg.remote, call.caller.remote = session, self.offer
-        call.session_id.learn(event.response)
         headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
         call.caller.accept(answer, self._dialog(branch), headers.items())
         self._connected(leg, event.response)

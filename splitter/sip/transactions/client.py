@@ -15,7 +15,7 @@ from splitter.sip.transactions.record import ClientTransaction
 from splitter.sip.transactions.side import Core, Occasion, Side
 from splitter.sip.transactions.table import Action, Event, State
 
-_OFFSPRING = frozenset(("via", "max-forwards", "route", "from", "to", "call-id", "cseq"))
+_OFFSPRING = frozenset(("via", "max-forwards", "route", "from", "to", "call-id", "cseq", "session-id"))
 _MOST_FORKS = 32
 """2xx of more To tags than this are ignored: no proxy forks so widely, and memory is bounded."""
 
@@ -193,7 +193,8 @@ def _via_alone(response: Response) -> bool:
 
 
 def _offspring(request: Request, method: str, to: Line | None = None) -> Request:
-    """The ACK to a refusal (§17.1.1.3) or the CANCEL (§9.1) of a request: its Via, Route, From, Call-ID, CSeq number.
+    """The ACK to a refusal (§17.1.1.3) or the CANCEL (§9.1) of a request: its Via, Route, From, Call-ID, CSeq number,
+    and Session-ID (RFC 7989 §7).
 
     Args:
         to: the To line of the response, for ACK.
