@@ -29,7 +29,7 @@ demo: $(VENV)/.run  ## play one video call through the gateway, on this machine 
 
 test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, pjsua2)
 	@echo "== tests against real peers"
-	$(BIN)/pytest tests/interop -n $(JOBS) --dist load --durations 5
+	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
 check: lint unit  ## format, lint, types, import contracts, unit tests: the truth in under a minute
 
@@ -42,7 +42,7 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	@echo "== unit tests"
-	$(BIN)/pytest --ignore tests/interop -n $(JOBS)
+	$(BIN)/pytest --ignore tests/interop -m "not interop and not slow" -n $(JOBS)
 
 format: $(VENV)/.dev  ## format and fix what can be fixed
 	@$(BIN)/ruff format .

@@ -16,6 +16,13 @@ from tests.interop.scene import Scene
 PROGRAMS = {"sipp": "SIPp", "baresip": "baresip", "kamailio": "Kamailio"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever stands in this folder needs a real peer."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.interop)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def peers() -> None:
     """The peers that have a program of their own are installed."""

@@ -6,6 +6,8 @@ import pytest
 
 from tests.sim.run import Run, Setting
 
+pytestmark = pytest.mark.slow
+
 MIXED = [
     Setting(seed, 40, loss) for seed, loss in enumerate((0.0, 0.0, 0.02, 0.05, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3), 9000)
 ]

@@ -2,137 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import socket
 import ssl
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from splitter.core.net import Address
-from tests.transport.pki import client, paper
+from tests.transport.pki import client
+from tests.transport.process import PATIENCE_S, Gateway, gateway, wait
 from tests.transport.scene import wire
 from tests.transport.test_websocket import UPGRADE
 
 CONNECTIONS = 5000
-MOST = 4000
+MOST = 4000  # transport.tcp_connections of the gateway
 BASE = 60
 """Descriptors of a gateway at rest, at most."""
 SLACK_KB = 12_000
 """What an allocator may keep of some 40 MB."""
-PATIENCE_S = 30.0
-PROGRAM = "from splitter.cli import main; main()"
-CONFIGURATION = """\
-[gateway]
-control_socket = "control.sock"
-max_calls = 10
-[network.access]
-listen = ["udp:{udp}", "tcp:{tcp}", "tls:{tls}", "ws:{ws}"]
-certificate = "{certificate}"
-key = "{key}"
-[network.core]
-listen = ["udp:{core}"]
-[trunk.sbc]
-role = "access"
-network = "access"
-peers = ["127.0.0.0/16"]
-[trunk.pbx]
-role = "centre"
-network = "core"
-address = "127.0.0.1:9"
-options_interval_s = 0
-[[route]]
-called = ".*"
-to = ["pbx"]
-[media]
-workers = 1
-first_port = {media}
-last_port = {last}
-socket_dir = "."
-[store]
-path = ":memory:"
-[metrics]
-listen = "{metrics}"
-[transport]
-tcp_connections = {most}
-tcp_connections_per_source = 1000
-tcp_message_limit_s = 2.0
-handshake_limit_s = 2.0
-[log]
-level = "warning"
-"""
-
-
-@dataclass
-class Gateway:
-    """A running gateway and what can be seen of it from outside."""
-
-    process: subprocess.Popen[bytes]
-    places: dict[str, Address]
-    log: Path
-
-    @property
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208 - no Path for each of thousands
-
-    @property
-    def memory_kb(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
-
-    def counts(self, metric: str) -> dict[str, float]:
-        """Samples of a metric by their labels."""
-        with urllib.request.urlopen(f"http://{self.places['metrics']}/metrics", timeout=PATIENCE_S) as answer:
-            lines = answer.read().decode().splitlines()
-        samples = (line.rpartition(" ") for line in lines if line.startswith(metric))
-        return {labels[len(metric) :]: float(value) for labels, _, value in samples}
-
-    def answers(self, transport: str) -> bool:
-        """One OPTIONS from a neighbour, over a connection of its own."""
-        with ExitStack() as stack:
-            kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-            sock = stack.enter_context(socket.socket(socket.AF_INET, kind))
-            sock.settimeout(PATIENCE_S)
-            sock.bind(("127.0.0.9", 0))
-            sock.connect(self.places[transport])
-            if transport == "tls":
-                sock = stack.enter_context(client().wrap_socket(sock))
-            name = f"{time.monotonic_ns()}"
-            sock.send(wire(via=Address(*sock.getsockname()), branch=f"z9hG4bK{name}", call_id=name))
-            return sock.recv(65_536).startswith(b"SIP/2.0 200 ")
-
-
-@contextmanager
-def gateway(directory: Path) -> Iterator[Gateway]:
-    """A gateway of its own process, ready."""
-    certificate = paper()
-    places = {name: Address("127.0.0.1", _free_port()) for name in ("udp", "tcp", "tls", "ws", "core", "metrics")}
-    media = 20_000 + os.getpid() % 9000 // 100 * 100
-    file, log = directory / "splitter.toml", directory / "log"
-    file.write_text(
-        CONFIGURATION.format(
-            certificate=certificate.certificate, key=certificate.key, most=MOST, media=media, last=media + 99, **places
-        )
-    )
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "run", "-c", str(file)], stdout=output, stderr=output
-        )
-    running = Gateway(process, places, log)
-    try:
-        wait(lambda: _ready(running))
-        yield running
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
 
 
 @dataclass
@@ -224,32 +113,10 @@ class TestSiege:
             assert running.process.poll() is None
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    """Until it holds; a test that waits in vain fails."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
-
-
-def _ready(running: Gateway) -> bool:
-    assert running.process.poll() is None, running.log.read_text()
-    try:
-        return running.counts("splitter_ready").get("", 0.0) == 1.0
-    except OSError:
-        return False
-
-
 def _reasons(running: Gateway) -> set[str]:
     """Why points were given."""
     found = running.counts("splitter_sip_abuse_total")
     return {labels.partition('reason="')[2].partition('"')[0] for labels in found}
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _raise_limit() -> None:

@@ -28,6 +28,8 @@ from tests.media.worker.stand import (
     worker_pid,
 )
 
+pytestmark = pytest.mark.slow
+
 
 class TestPackets:
     def test_pass_both_ways_with_their_payload_untouched(self, shared: Shared) -> None:

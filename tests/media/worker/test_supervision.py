@@ -36,6 +36,8 @@ from tests.media.worker.stand import (
     worker_pid,
 )
 
+pytestmark = pytest.mark.slow
+
 PATIENT = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=60)
 
 
