@@ -14,7 +14,7 @@ from splitter.calls.admission import Admission
 from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
-from splitter.calls.identity import Destination, centre_invite
+from splitter.calls.identity import Destination, caller_number, centre_invite
 from splitter.calls.incoming import IncomingLeg
 from splitter.calls.leg import Leg, LegContext
 from splitter.calls.messages import Pairs
@@ -86,7 +86,7 @@ class Call:
         self.seats: dict[str, IncomingLeg] = {}
         self.put_aside: deque[Offered] = deque()
         self.plan: Plan | None = None
-        self.caller_number = event.request.from_.user
+        self.caller_number = caller_number(event.request, trunk.trusted)
         self.session_id = SessionId(event.request, services.ids)
         self.caller.session_id = self.session_id.towards_caller
         self.caller.on_message = self.session_id.learn_caller

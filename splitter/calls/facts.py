@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import unquote as unescape
 from xml.etree import ElementTree
 
 from splitter.core.errors import PeerError
 from splitter.sip.message import Request
-from splitter.sip.multipart import find_part
+from splitter.sip.multipart import parts
+from splitter.sip.uri import NameAddr
 
 PIDF = "application/pidf+xml"
 _LARGEST_PIDF = 32_768
@@ -31,8 +33,10 @@ class CallerFacts:
         latitude, longitude: degrees in WGS 84, from a PIDF-LO body (RFC 4119, RFC 5491).
         radius_m: how uncertain that is.
         civic_address: its civic address, largest part first.
+        location_uri: where the location can be asked for, if it was sent by reference (RFC 6442 §3.1).
         charging_id: the icid of P-Charging-Vector (RFC 7315 §4.6).
-        video_capable: the phone's Contact names the feature `video` (RFC 3840); None where it names no features at all.
+        video_capable: the phone's Contact names the feature `video` (RFC 3840), or it asks for a peer that has it
+            (Accept-Contact, RFC 3841); None where neither names any feature.
     """
 
     access_network: str = ""
@@ -41,6 +45,7 @@ class CallerFacts:
     radius_m: float | None = None
     civic_address: str = ""
     charging_id: str = ""
+    location_uri: str = ""
     video_capable: bool | None = None
 
 
@@ -61,6 +66,7 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
         radius_m=radius,
         civic_address=civic[:_LONGEST],
         charging_id=_charging_id(request),
+        location_uri=next((uri for uri in _places(request) if not uri.lower().startswith("cid:")), "")[:_LONGEST],
         video_capable=capable,
     )
 
@@ -71,7 +77,15 @@ def _video_capable(request: Request) -> bool | None:
         features = {name.lower() for name in contact.params} if contact is not None else set()
         if features & {"audio", "video", "text", "+g.3gpp.icsi-ref"}:
             return "video" in features
+    with suppress(PeerError):
+        if any("video" in _names(value) for value in request.headers.values("accept-contact")):
+            return True
     return None
+
+
+def _names(value: str) -> set[str]:
+    """The names of the parameters in `*;video;explicit`."""
+    return {word.partition("=")[0].strip().lower() for word in value.split(";")[1:]}
 
 
 def _charging_id(request: Request) -> str:
@@ -84,10 +98,7 @@ def _charging_id(request: Request) -> str:
 
 def _location(request: Request) -> tuple[tuple[float, float] | None, float | None, str]:
     """Point, radius and civic address of the first location in a PIDF-LO body."""
-    try:
-        body = find_part(request, PIDF)
-    except PeerError:
-        return None, None, ""
+    body = _document(request)
     # A document type could define entities that grow without bound; a PIDF has none.
     if not body or len(body) > _LARGEST_PIDF or b"<!" in body:
         return None, None, ""
@@ -96,6 +107,29 @@ def _location(request: Request) -> tuple[tuple[float, float] | None, float | Non
     except (ElementTree.ParseError, ValueError, LookupError):
         return None, None, ""
     return _point(root), _radius(root), _civic(root)
+
+
+def _document(request: Request) -> bytes:
+    """The location that the Geolocation header points to first (RFC 6442 §4.1), else any that is there."""
+    try:
+        documents = [part for part in parts(request) if part.content_type == PIDF]
+    except PeerError:
+        return b""
+    named = {(part.headers.get("content-id") or "").strip(" <>").lower(): part.body for part in documents}
+    for uri in _places(request):
+        scheme, _, name = uri.partition(":")
+        if scheme.lower() == "cid" and (body := named.get(unescape(name).lower())):
+            return body
+    return documents[0].body if documents else b""
+
+
+def _places(request: Request) -> list[str]:
+    """The URIs in Geolocation, the preferred one first; what cannot be read is left out."""
+    found = []
+    with suppress(PeerError):
+        for value in request.headers.values("geolocation"):
+            found.append(NameAddr.parse(value).uri)
+    return found
 
 
 def _point(root: ElementTree.Element) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ _APPLICATION = ("User-to-User",)
 _CARRIED = ("History-Info", "Diversion", *_APPLICATION)
 # Who the caller is, by the word of the network: only between trunks that are trusted (RFC 3325 §5, RFC 3323).
 WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
+# The user part of a From that hides the caller.
+_NOBODY = frozenset({"", "anonymous", "restricted", "unavailable", "unknown"})
 # RFC 3261 §25.1, user: what may stand there as it is; all else is escaped, or a number could smuggle in headers.
 _USER = "-_.!~*'()&=+$,;?/"
 
@@ -89,7 +92,9 @@ def _passed_on(request: Request, within_trust: bool) -> tuple[str, ...]:
     """The caller's headers that the centre gets too; History-Info and Diversion may name a caller who hides."""
     if within_trust:
         return (*_CARRIED, *WITHIN_TRUST)
-    return _APPLICATION if wants_privacy(request) else _CARRIED
+    if wants_privacy(request):
+        return _APPLICATION
+    return tuple(name for name in _CARRIED if name != "History-Info" or "history" not in _privacy(request))
 
 
 def _from(request: Request, to: Destination, within_trust: bool) -> str:
@@ -104,7 +109,32 @@ def _uri(user: str, address: Address | HostName) -> str:
     return f"sip:{quote(user, _USER)}@{address}" if user else f"sip:{address}"
 
 
+def caller_number(request: Request, trusted: bool) -> str:
+    """Who calls, for our own records: From, or where that hides it the word of a trusted network (RFC 3325 §9.1).
+
+    The number is not shown to a centre for this: it gets From as it came, and the network's word within trust alone.
+    """
+    caller = request.from_
+    if not trusted or not _hides(caller):
+        return caller.user
+    with suppress(PeerError):  # one that cannot be read is no reason to lose the call
+        for value in request.headers.values("p-asserted-identity"):
+            if user := NameAddr.parse(value).user:
+                return user
+    return caller.user
+
+
+def _hides(caller: NameAddr) -> bool:
+    """True for an address that names nobody (RFC 3323 §4.1, RFC 3261 §8.1.1.3, TS 24.229 §5.2.6)."""
+    host = caller.uri.partition(";")[0].rpartition("@")[2].lower()
+    return caller.user.lower() in _NOBODY or host.endswith(".invalid")
+
+
 def wants_privacy(request: Request) -> bool:
     """True where the caller's identity must not leave the trust domain (RFC 3323 §4.2, RFC 3325 §7)."""
-    wanted = {word.strip().lower() for line in request.headers.get_all("privacy") for word in line.split(";")}
-    return bool(wanted & {"id", "user", "header"})
+    return bool(_privacy(request) & {"id", "user", "header"})
+
+
+def _privacy(request: Request) -> set[str]:
+    """What the caller wants hidden; "history" is of RFC 7044 §10.1."""
+    return {word.strip().lower() for line in request.headers.get_all("privacy") for word in line.split(";")}

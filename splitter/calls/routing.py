@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
+from splitter.core.errors import PeerError
 from splitter.core.net import Flow
+from splitter.sip.uri import user_of
 
 _BELIEVED_S = 4 * 3600.0  # hardly a call is longer
+_SERVICE = "urn:service:"
 
 
 class Routing:
@@ -34,17 +38,22 @@ class Routing:
         return self._known[key]
 
     def destinations(self, called: str) -> list[tuple[Trunk, str]]:
-        """The centre trunks for a called number, in the order to be tried, each with the number it is shown."""
-        for route in self._routes:
-            match = route.called.fullmatch(called)
-            if match:
-                number = match.expand(route.number) if route.number else called
-                return [(self._trunks[name], number) for name in route.trunks]
-        return []
+        """The centre trunks for a called number or service, in the order to be tried, each with the number it is shown.
+
+        A service (RFC 5031) may be routed by its whole name, by what follows "urn:service:", or as the service that it
+        is a part of: "urn:service:sos.police" is "sos.police" too, and "sos". The centre is shown the short form.
+        """
+        found = self._route(called)
+        if found is None:
+            return []
+        route, match = found
+        number = match.expand(route.number) if route.number else called.removeprefix(_SERVICE)
+        return [(self._trunks[name], number) for name in route.trunks]
 
     def choice(self, called: str) -> Choice:
         """Which of the destinations that are up is tried first."""
-        return next((route.choice for route in self._routes if route.called.fullmatch(called)), Choice.ORDER)
+        found = self._route(called)
+        return found[0].choice if found else Choice.ORDER
 
     def learn(self, name: str, hosts: Iterable[str], now: float) -> None:
         """A trunk's name leads to these addresses now: they are believed to be the trunk, as its peers are.
@@ -55,6 +64,15 @@ class Routing:
         believed.update(dict.fromkeys(hosts, now + _BELIEVED_S))
         self._learnt[name] = {host: until for host, until in believed.items() if until > now}
         self._known.clear()
+
+    def _route(self, called: str) -> tuple[Route, re.Match[str]] | None:
+        """The first route that takes the number, under any of its names."""
+        names = list(_names(called))
+        for route in self._routes:
+            for name in names:
+                if match := route.called.fullmatch(name):
+                    return route, match
+        return None
 
     def _find(self, network: str, transport: str, host: str, port: int) -> Trunk | None:
         try:
@@ -71,6 +89,31 @@ class Routing:
             if self._trunks[name].network == network and host in believed:
                 return self._trunks[name]
         return None
+
+
+def called_of(uri: str) -> str:
+    """The number that a Request-URI asks for, or the name of the service (RFC 5031).
+
+    Raises:
+        PeerError: status 416 for a URI of another kind, 400 for one that cannot be read.
+    """
+    if not uri.lower().startswith("urn:"):
+        return user_of(uri)
+    name = uri.lower()
+    if not name.startswith(_SERVICE) or not name.removeprefix(_SERVICE):
+        raise PeerError(f"{uri[:40]!r} is no service that can be called", 416)
+    return name
+
+
+def _names(called: str) -> Iterator[str]:
+    """What a route may call it; a service also by those that it is a part of (RFC 5031 §4.2)."""
+    if not called.startswith(_SERVICE):
+        yield called
+        return
+    while called:
+        yield called
+        yield called.removeprefix(_SERVICE)
+        called = called.rpartition(".")[0]
 
 
 def routable(trunk: Trunk) -> bool:

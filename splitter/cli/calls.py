@@ -103,6 +103,8 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         facts.append(("location", f"{known.latitude:.5f} {known.longitude:.5f}{around} {known.civic_address}".rstrip()))
     if known.charging_id:
         facts.append(("charging id", known.charging_id))
+    if known.location_uri:
+        facts.append(("location at", known.location_uri))
     if view.ended_at is not None:
         facts.append(("ended", f"{clock(view.ended_at)}, {view.end_status or 'no status'}: {view.end_reason}"))
     return facts

@@ -38,7 +38,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.outgoing import OutgoingLeg
-from splitter.calls.routing import routable
+from splitter.calls.routing import called_of, routable
 from splitter.calls.settings import Trunk
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import RelayLost, RoomLost
@@ -49,7 +49,7 @@ from splitter.sdp.offer_answer import answer_faults, check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 from splitter.sip.message import Headers, Response
-from splitter.sip.uri import NameAddr, user_of
+from splitter.sip.uri import NameAddr
 from splitter.telemetry import metrics
 
 _RING = "ring limit"
@@ -92,7 +92,7 @@ async def _admit(call: Call) -> Setup | None:
     """Judge the INVITE and get the ports; None where it was refused."""
     caller = call.caller
     try:
-        call.called_number = user_of(caller.request.uri)
+        call.called_number = called_of(caller.request.uri)
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
         refuse_unknown_bodies(caller.request)
