@@ -17,7 +17,7 @@ from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
 from splitter.calls.incoming import IncomingLeg
 from splitter.calls.leg import Leg, LegContext
-from splitter.calls.messages import Pairs
+from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
@@ -26,6 +26,7 @@ from splitter.calls.trunks import Trunks
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, LegView
 from splitter.core.clock import Clock
+from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
@@ -63,6 +64,7 @@ class Call:
         plan: which m-lines of the caller are used.
         facts: what the network says of the caller.
         centre: the leg of the route being tried, or that carries the call.
+        newcomer: a leg of the centre that is to take the place of `centre` (RFC 3891), and is not answered yet.
         seats: the seats in the call, by name.
         showing: what the caller sees.
         put_aside: re-offers that wait until the other side can be asked.
@@ -82,7 +84,8 @@ class Call:
             services.driver, services.ids, self.post, settings.name, timers, self.after, self.stop_timer
         )
         self.caller = IncomingLeg(self.context, "caller", trunk, event)
-        self.centre: OutgoingLeg | None = None
+        self.centre: OutgoingLeg | IncomingLeg | None = None
+        self.newcomer: IncomingLeg | None = None
         self.seats: dict[str, IncomingLeg] = {}
         self.put_aside: deque[Offered] = deque()
         self.plan: Plan | None = None
@@ -102,6 +105,7 @@ class Call:
         self.end_reason = ""
         self.end_status = 0
         self._seats_seen = 0
+        self._centres = 1
         self._past_legs: list[LegView] = []
         services.recorder.bind(event.request.call_id, call_id, "caller")
 
@@ -150,13 +154,42 @@ class Call:
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
             self._past_legs.append(_leg_view(self.centre))
-        self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
+        leg = self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
         services.recorder.bind(request.call_id, self.call_id, "centre")
-        self.centre.session_id = self.session_id.towards_centre
-        self.centre.on_message = self.session_id.learn
+        leg.session_id = self.session_id.towards_centre
+        leg.on_message = self.session_id.learn
         self.route = to.trunk.name
-        self.centre.dial()
-        return self.centre
+        leg.dial()
+        return leg
+
+    def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
+        """A leg of the centre that wants to take the place of the present one; `install_newcomer` lets it.
+
+        Raises:
+            PeerError: 500 while another one waits; 488 where our voice does not reach its network; or see IncomingLeg.
+        """
+        if self.newcomer is not None:
+            raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
+        if self.audio is None or self.audio.networks[1] != trunk.network:
+            raise PeerError("the voice of this call goes to another network", 488)
+        self._centres += 1
+        leg = self.newcomer = IncomingLeg(self.context, f"centre-{self._centres}", trunk, event)
+        leg.session_id = self.session_id.towards_centre
+        self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
+        return leg
+
+    def install_newcomer(self) -> Leg:
+        """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
+        assert self.centre is not None and self.newcomer is not None
+        before, self.centre, self.newcomer = self.centre, self.newcomer, None
+        self.session_id.learn(self.centre.request)
+        self.centre.on_message = self.session_id.learn
+        self._past_legs.append(_leg_view(before))
+        self.route = self.centre.trunk.name
+        for aside in tuple(self.put_aside):
+            if aside.leg is before:
+                self.put_aside.remove(aside)
+        return before
 
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
@@ -196,9 +229,12 @@ class Call:
         """
         self.caller.refuse(self.end_status if self.end_status >= 300 else 480)
         self.caller.bye(headers)
-        if self.centre is not None:
+        if isinstance(self.centre, OutgoingLeg):
             self.centre.cancel()
+        if self.centre is not None:
             self.centre.bye(headers)
+        if self.newcomer is not None:
+            self.newcomer.refuse(480, "the call is over")
         for seat in self.seats.values():
             seat.bye()
 

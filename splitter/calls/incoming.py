@@ -123,7 +123,23 @@ class IncomingLeg(Leg):
         response = self.request.respond(status, to_tag=dialog.local_tag, headers=lines)
         self._driver.respond(self._txn, self._named(response))
 
+    @property
+    def first_txn(self) -> str:
+        """The transaction of its INVITE; `answer` and `decline` take it too."""
+        return self._txn
+
+    def decline(self, txn: str, status: int, reason: str = "", headers: Pairs = ()) -> None:
+        if txn == self._txn:
+            self.refuse(status, reason, headers)
+        else:
+            super().decline(txn, status, reason, headers)
+
     def answer(self, txn: str, session: Session) -> bool:
+        if txn == self._txn:
+            if self.state != "early" or self.cancelled:
+                return False
+            self.accept(session)
+            return True
         request = self._offers.get(txn)
         offer = session_of(request) if request is not None else None
         if request is None or offer is None:

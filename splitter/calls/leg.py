@@ -34,6 +34,7 @@ from splitter.calls.messages import (
     EXTENSIONS,
     FAST_UPDATE,
     KEY_FRAME_BODY,
+    REPLACES,
     SDP,
     SUPPORTED,
     Pairs,
@@ -49,10 +50,11 @@ from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
+from splitter.sdp.offer_answer import PayloadHistory
 from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
-from splitter.sip.dialog import Dialog
+from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.session_timer import TimerSettings
 from splitter.transport.driver import Driver
@@ -106,6 +108,7 @@ class Leg:
         state: "early", "confirmed" or "ended".
         local, remote: the session descriptions in force, ours and the peer's.
         sent: the last description we sent, a refused one included: the next one follows its o= version.
+        history: what the payload types of all that we sent stand for.
         allows: methods of the peer's Allow; empty while unknown.
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
@@ -121,7 +124,8 @@ class Leg:
         self.state = "early"
         self.local: Session | None = None
         self.remote: Session | None = None
-        self.sent: Session | None = None
+        self.history = PayloadHistory()
+        self._sent: Session | None = None
         self.allows: frozenset[str] = frozenset()
         self.session_id: Callable[[], str] = str
         self.on_message: Callable[[Message], None] = _ignore
@@ -140,9 +144,24 @@ class Leg:
     # ---- what a flow may ask ----
 
     @property
+    def sent(self) -> Session | None:
+        return self._sent
+
+    @sent.setter
+    def sent(self, session: Session | None) -> None:
+        self._sent = session
+        if session is not None:
+            with suppress(PeerError):
+                self.history = self.history.after(session)
+
+    @property
     def settled(self) -> bool:
         """No INVITE of either side is in progress: a re-INVITE may be sent (RFC 3261 §14.1)."""
         return not (self.state != "confirmed" or self._own or self._offers or self._unacknowledged)
+
+    def is_in(self, dialog: DialogId) -> bool:
+        """True if this is a dialog of the leg, confirmed or early."""
+        return self._dialog is not None and self._dialog.id == dialog
 
     def offer(self, session: Session) -> None:
         """Send a re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
@@ -478,11 +497,11 @@ class Leg:
 
     def _extensions(self) -> frozenset[str]:
         """What a Require of this peer may name."""
-        return EXTENSIONS
+        return EXTENSIONS | {REPLACES} if self.trunk.role is Role.CENTRE else EXTENSIONS
 
     def _supported(self) -> str:
         """Our Supported header towards this peer."""
-        return SUPPORTED
+        return f"{SUPPORTED}, {REPLACES}" if self.trunk.role is Role.CENTRE else SUPPORTED
 
     def _dialog_of(self, request: Request) -> Dialog:
         """The dialog that a request of the peer belongs to; an unanswered leg has several."""

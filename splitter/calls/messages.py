@@ -14,6 +14,7 @@ from splitter.sip.multipart import find_part, parts
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 SUPPORTED = "100rel, timer"
+REPLACES = "replaces"  # of the centre alone: it may take a call over from itself (RFC 3891)
 EXTENSIONS = frozenset({"100rel", "timer"})  # what a Require may name towards every leg
 
 UNDERSTOOD = frozenset({SDP, "application/pidf+xml"})  # bodies of an INVITE that stop no call

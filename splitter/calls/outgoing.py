@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.events import Answered, Rang, Refused
 from splitter.calls.leg import ATTEMPTS, Leg, LegContext
-from splitter.calls.messages import SDP, Pairs, has_session, session_of
+from splitter.calls.messages import REPLACES, SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
@@ -19,7 +19,7 @@ from splitter.sdp.video import refuse
 from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
-from splitter.sip.dialog import Dialog
+from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Request, Response
 
 
@@ -63,7 +63,9 @@ class OutgoingLeg(Leg):
         for name, value in self.timer.request_headers():
             self._request.headers.add(name, value)
         if self.local is None:
-            self._request.headers.set("Supported", "timer")  # an offer in 18x would need its answer in PRACK
+            self._request.headers.set(
+                "Supported", f"timer, {REPLACES}"
+            )  # an offer in 18x would need its answer in PRACK
         self._txn = ""
         self._txn = self._driver.request(
             self._request, self.flow, self.receive, answer_limit_s=self.trunk.answer_limit_s
@@ -75,6 +77,9 @@ class OutgoingLeg(Leg):
             self._decline_all()
             self.state = "ended"
             self._driver.cancel(self._txn, reason)
+
+    def is_in(self, dialog: DialogId) -> bool:
+        return super().is_in(dialog) or any(early.dialog.id == dialog for early in self._early.values())
 
     def acknowledge(self, session: Session) -> None:
         """Answer the offer that came in the 2xx (RFC 3261 §13.2.2.4)."""

@@ -10,7 +10,7 @@ import structlog
 from splitter.calls.admission import Denied, Permit, retry_after_headers
 from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
-from splitter.calls.events import SeatArrived
+from splitter.calls.events import Offered, SeatArrived
 from splitter.calls.flows.split import split
 from splitter.calls.messages import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
 from splitter.calls.reception import Reception
@@ -19,6 +19,7 @@ from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
 from splitter.sip.events import RequestArrived
+from splitter.sip.replaces import replaces
 from splitter.sip.uri import user_of
 from splitter.telemetry import metrics
 
@@ -137,7 +138,26 @@ class Calls:
         elif trunk.role is Role.ACCESS:
             self._on_caller(trunk, event)
         else:
+            self._on_centre(trunk, event)
+
+    def _on_centre(self, trunk: Trunk, event: RequestArrived) -> None:
+        """The centre takes a call over from itself (RFC 3891 §3), as at the end of an attended transfer."""
+        wanted = replaces(event.request)
+        if wanted is None:
             raise PeerError("calls from the centre are not routed", 403)
+        for call in self._calls.values():
+            leg = call.centre
+            if leg is None or not leg.is_in(wanted.dialog):
+                continue
+            if leg.state == "ended":
+                raise PeerError("that dialog is over", 603)
+            if leg.state == "confirmed" and wanted.early_only:
+                raise PeerError("that call was answered", 486)
+            session = session_of(event.request)
+            newcomer = call.take_newcomer(trunk, event)
+            call.post(Offered(newcomer, newcomer.first_txn, session))
+            return
+        raise PeerError("no dialog of a live call is named by Replaces", 481)
 
     def _on_caller(self, trunk: Trunk, event: RequestArrived) -> None:
         limit = self.services.settings.max_calls

@@ -12,7 +12,7 @@ from dataclasses import replace
 from splitter.core.errors import PeerError
 from splitter.sdp.carry import carried, moved, narrowed
 from splitter.sdp.model import Codec, Connection, LocalPort, Media, Origin, Session
-from splitter.sdp.offer_answer import answer_direction
+from splitter.sdp.offer_answer import PayloadHistory, answer_direction
 from splitter.sdp.split import NOT_VOICE, Plan, audio_line
 from splitter.sdp.video import refuse
 
@@ -143,6 +143,21 @@ def with_audio_at(session: Session, index: int, local: LocalPort) -> Session:
     lines = list(session.media)
     lines[index] = moved(lines[index], local)
     return replace(session, media=tuple(lines))
+
+
+def without_rebound(offer: Session, index: int, history: PayloadHistory) -> Session:
+    """The offer without payload types that stood for another codec before (RFC 3264 §8.3.2), if a voice is left.
+
+    Where the centre changes its codec, digits often come under a number that the caller knows for another clock rate.
+    """
+    known = history.lines[index][1] if index < len(history.lines) else {}
+    media = offer.media[index]
+    kept = [codec for codec in media.codecs if known.get(codec.payload_type, codec.key) == codec.key]
+    if all(codec.name.lower() in NOT_VOICE for codec in kept):
+        return offer
+    lines = list(offer.media)
+    lines[index] = narrowed(media, [str(codec.payload_type) for codec in kept])
+    return replace(offer, media=tuple(lines))
 
 
 def with_origin(session: Session, origin: Origin) -> Session:

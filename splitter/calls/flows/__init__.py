@@ -1,9 +1,11 @@
 """Call flows, in the order in which a call meets them.
 
 split       the main flow: an INVITE from the SBC is taken in, brought to the centre and answered
+early       offers before the answer, in UPDATE and PRACK
 delayed     an INVITE without SDP, of the caller or towards the centre
 converse    the answered call: who hangs up, what media say, what is passed to whom
 reoffer     re-INVITEs of either side: absorbed, or relayed to the other side; our own when media have moved
+newcomer    another leg of the centre takes the place of the present one
 moves       a media worker died: the voice and the room go to another, in any state of the call
 seats       a seat joins by SIP and leaves again
 digits      a digit in INFO is passed on, as INFO or in the voice

@@ -57,7 +57,7 @@ class Conversation:
     async def _on(self, event: CallEvent) -> None:
         call = self._call
         match event:
-            case Ended() | AckMissing() | Offered() if event.leg not in (call.caller, call.centre):
+            case Ended() | AckMissing() | Offered() if event.leg not in (call.caller, call.centre, call.newcomer):
                 await on_media(call, event)  # a seat must never be taken for one of the two
             case Ended():
                 self._on_bye(event)
@@ -67,6 +67,10 @@ class Conversation:
                 call.caller.refuse(487)  # it crossed our 200, which was still waiting for the caller's resources
                 carried = list(plain_headers(event.request, "Reason").items())
                 self._end("the caller hung up before our answer was sent", carried)
+            case Cancelled() if event.leg is call.newcomer:
+                call.newcomer.refuse(487)
+                await self._reoffers.on(OfferWithdrawn(event.leg, call.newcomer.first_txn))
+                call.newcomer = None
             case TimeUp(what=what) if what == call.caller.resources_alarm:
                 call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
                 self._end("the caller's network did not get the resources in time")

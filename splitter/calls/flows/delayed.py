@@ -89,6 +89,8 @@ async def _answer(call: Call, leg: OutgoingLeg, owed: list[Leg]) -> Session | No
                 if event.session is None:
                     raise PeerError("the caller's ACK has no answer", 488)
                 return event.session
+            case Offered() if event.leg is call.newcomer:
+                call.put_aside.append(event)
             case Offered() if event.leg in (call.caller, leg):
                 event.leg.decline(event.txn, 491)  # an offer is open towards both
             case Ended() | AckMissing() | Cancelled() if event.leg in (call.caller, leg):

@@ -17,6 +17,7 @@ from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
 from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
 from splitter.calls.flows.early import keeps_voice
+from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
 from splitter.calls.flows.seats import leave, video_index
 from splitter.calls.leg import Leg
 from splitter.calls.messages import headers_of
@@ -31,6 +32,7 @@ from splitter.sdp.merge import (
     standing_answer,
     standing_offer,
     with_audio_at,
+    without_rebound,
 )
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction, check_answer, check_peer_answer, check_reoffer
@@ -138,9 +140,13 @@ class Reoffers:
         try:
             if event.leg is self._call.caller:
                 await self._from_caller(event)
-            else:
+            elif event.leg is self._call.newcomer:
+                await self._from_newcomer(event)
+            elif event.leg is self._call.centre:
                 await self._from_centre(event)
         except PeerError as error:
+            if event.leg is self._call.newcomer:
+                self._call.newcomer = None
             self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", event.leg.name)
             event.leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
@@ -200,6 +206,41 @@ class Reoffers:
         elif self._may_ask(event, call.caller):
             ours = self._offer_to_caller(offer)
             self._ask(_Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
+
+    async def _from_newcomer(self, event: Offered) -> None:
+        """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
+        call, offer, before = self._call, event.session, self._call.centre
+        assert before is not None and before.local is not None
+        if offer is None:
+            session = self._standing(before, self._wish_for(before))
+            voice = (session.media[audio_line(session)],)
+            await self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
+        elif not offer.media[index := audio_line(offer)].port:
+            raise PeerError("the voice cannot be taken out of a call", 488)
+        elif self._consult is not None or not call.caller.settled:
+            call.put_aside.append(event)
+        elif goes_on(call, offer, index, self._wishes[before.name]):
+            await self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
+        elif self._may_ask(event, call.caller):
+            wish = f"another leg of the centre takes over: {_wish(offer, index)}"
+            self._ask(_Consult(call.caller, call.caller.local, event), self._offer_to_caller(offer), wish)
+
+    async def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
+        """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
+        call, leg = self._call, event.leg
+        if not leg.answer(event.txn, ours):
+            return False
+        before = call.install_newcomer()
+        leg.remote = before.remote
+        self._wishes[leg.name] = offer.flow_of(audio_line(offer)) if offer else self._wishes[before.name]
+        if before in self._owed:
+            self._owed.remove(before)
+        before.bye([("Reason", 'SIP;cause=200;text="replaced"')])
+        call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
+        if offer is not None:
+            await self._settle_centre(offer)
+        call.services.changed(call.view())
+        return True
 
     def _may_ask(self, event: Offered, other: Leg) -> bool:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
@@ -294,7 +335,8 @@ class Reoffers:
         assert call.caller.local is not None
         here = call.audio.local(CALLER)
         ours = call.caller.local
-        return caller_offer(ours, call.plan, centre_sdp, here, ours.origin, direction=direction)
+        offer = caller_offer(ours, call.plan, centre_sdp, here, ours.origin, direction=direction)
+        return without_rebound(offer, call.plan.audio, call.caller.history)
 
     def _with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
         if index is None or not session.media[index].port:
@@ -359,6 +401,12 @@ class Reoffers:
         """The caller accepted what the centre offered."""
         call, offered = self._call, consult.offered
         assert offered is not None and offered.session is not None and call.plan is not None
+        if offered.leg is call.newcomer:
+            await self._settle(call.caller, session)
+            answer = answer_newcomer(call, offered.leg, offered.session, session)
+            if not await self._install(offered, answer, offered.session):
+                self._put_back(consult)
+            return
         assert call.audio is not None and call.centre is not None and call.centre.sent is not None
         here = call.audio.local(CENTRE)
         answer = centre_answer(offered.session, session, call.plan, here, call.centre.sent.origin)
@@ -435,6 +483,8 @@ class Reoffers:
         if consult.offered is None:
             return
         offered, consult.offered = consult.offered, None
+        if offered.leg is self._call.newcomer:
+            self._call.newcomer = None
         told = status_for_asker(status)
         offered.leg.decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
 

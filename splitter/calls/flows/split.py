@@ -43,7 +43,7 @@ from splitter.calls.settings import Trunk
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.compare import Change, audio_change
-from splitter.sdp.merge import caller_answer
+from splitter.sdp.merge import caller_answer, centre_answer
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_faults, check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
@@ -232,6 +232,11 @@ class Setup:
                 await self._on_ringing(event, leg)
             case Answered() if event.leg is leg:
                 return await self._on_answer(event, leg)
+            case Offered() if event.leg is call.newcomer:
+                return await self._on_pickup(event, leg)
+            case Cancelled() if event.leg is call.newcomer:
+                call.newcomer.refuse(487)
+                call.newcomer = None
             case Offered() if event.leg is call.caller or event.leg is leg:
                 await self._on_early_offer(event, leg)
             case Cancelled() if event.leg is call.caller:
@@ -302,7 +307,36 @@ class Setup:
         leg.remote, call.caller.remote = session, self.offer
         headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
         call.caller.accept(answer, self._dialog(branch), headers.items())
-        self._connected(leg, event.response)
+        self._connected(leg, _who(event.response))
+        await self._take_video(answer)
+        return True
+
+    async def _on_pickup(self, event: Offered, leg: OutgoingLeg) -> bool:
+        """Another phone of the centre answers the call that rings (RFC 3891: an early dialog is replaced)."""
+        call, newcomer, session = self.call, self.call.newcomer, event.session
+        assert newcomer is not None and call.plan is not None and call.audio is not None
+        dialog = newcomer.sip_call_id
+        try:
+            if session is None or self.offer is None:
+                raise PeerError("who takes a call that rings must make an offer", 488)
+            origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
+            ours = centre_answer(session, self.offer, call.plan, call.audio.local(CENTRE), origin)
+            check_answer(session, ours)
+            await self._connect_voice(session)
+            answer = await self._answer(session, self._dialog(dialog))
+        except PeerError as error:
+            call.newcomer = None
+            newcomer.refuse(error.status, error.reason)
+            return False
+        if call.caller.cancelled or not newcomer.answer(event.txn, ours):
+            return False  # its CANCEL waits in the inbox
+        leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
+        call.install_newcomer().bye()  # where it answered at this very moment
+        self.owed = [owed for owed in self.owed if owed is not leg]
+        newcomer.remote, call.caller.remote = session, self.offer
+        call.caller.accept(answer, self._dialog(dialog))
+        call.note(f"{newcomer.name} takes the call that rings (Replaces)", newcomer.name, "state")
+        self._connected(newcomer, newcomer.request.from_.user or "somebody")
         await self._take_video(answer)
         return True
 
@@ -316,14 +350,14 @@ class Setup:
         if session is None:
             self.call.end_dialogs()
         else:
-            self._connected(leg, response)
+            self._connected(leg, _who(response))
         return True
 
-    def _connected(self, leg: OutgoingLeg, response: Response) -> None:
+    def _connected(self, leg: Leg, who: str) -> None:
         call = self.call
         call.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
-        call.enter("connected", f"answered by {_who(response)} at {leg.trunk.name}")
+        call.enter("connected", f"answered by {who} at {leg.trunk.name}")
 
     def _dialog(self, branch: str) -> str:
         """The caller's early dialog for a branch of the centre.

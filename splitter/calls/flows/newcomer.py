@@ -1,0 +1,51 @@
+"""Another leg of the centre takes the place of the present one (RFC 3891): what it is answered. Pure.
+
+After an attended transfer inside the centre its second leg names the first in Replaces; the caller stays where it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splitter.calls.audio import CENTRE
+from splitter.calls.call import Call
+from splitter.calls.flows.early import keeps_voice
+from splitter.calls.leg import Leg
+from splitter.sdp.carry import narrowed
+from splitter.sdp.merge import centre_answer
+from splitter.sdp.model import Origin, Session
+from splitter.sdp.offer_answer import check_answer
+
+
+def goes_on(call: Call, offer: Session, index: int, wish: str) -> bool:
+    """True if the caller need not be asked: the newcomer offers the codec that the caller uses.
+
+    Args:
+        index: of the audio in its offer.
+        wish: the direction that the centre has wanted so far; another one concerns the caller.
+    """
+    assert call.plan is not None and call.caller.local is not None and call.caller.remote is not None
+    ours, theirs = call.caller.local.media[call.plan.audio], call.caller.remote.media[call.plan.audio]
+    return keeps_voice(theirs, ours, offer.media[index]) and offer.flow_of(index) == wish
+
+
+def answer_newcomer(call: Call, leg: Leg, offer: Session, said: Session | None) -> Session:
+    """Our answer, out of what the caller said last: the codecs that it was told to use, and no others.
+
+    Raises:
+        PeerError: status 488 if none of them was offered.
+    """
+    assert call.plan is not None and call.audio is not None
+    assert said is not None and call.caller.local is not None
+    index = call.plan.audio
+    lines = list(said.media)
+    lines[index] = narrowed(lines[index], call.caller.local.media[index].formats)
+    source = replace(said, media=tuple(lines))
+    answer = centre_answer(offer, source, call.plan, call.audio.local(CENTRE), origin_of(call, leg))
+    check_answer(offer, answer)
+    return answer
+
+
+def origin_of(call: Call, leg: Leg) -> Origin:
+    """The o= line of a new session on this leg."""
+    return call.origin(leg.flow.network, leg.flow.transport)
