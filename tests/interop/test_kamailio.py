@@ -48,6 +48,16 @@ def routes(message: Seen, site: Site) -> list[str]:
     return lines
 
 
+def took(site: Site, calls: list[int | None]) -> None:
+    """So many calls have begun and ended in each gateway; None for one that cannot be asked. The record comes last."""
+
+    def counts() -> list[int | None]:
+        pairs = zip(site.gateways, calls, strict=True)
+        return [None if count is None else len(gateway.calls(ended=True)) for gateway, count in pairs]
+
+    eventually(lambda: counts() == calls, f"the gateways took {calls} calls", 5, counts)
+
+
 @pytest.mark.parametrize("site", list(PORTS), indirect=True, scope="class")
 class TestRouteSet:
     """RFC 3261 §12.2, §16.4, §16.6, RFC 5658: both sides of Kamailio stand in Record-Route, and requests follow them."""
@@ -65,8 +75,7 @@ class TestRouteSet:
         assert f"{site.corners[0].access}:{PORTS[transport]}{parameter}>" in answer.get("contact")
         answers = [m.sdp.media[0].direction for m in caller.messages() if (m.method, m.status) == ("INVITE", 200)]
         assert answers == ["sendrecv", "recvonly", "sendrecv"]
-        [call] = site.gateways[0].calls(ended=True)[:1]
-        assert call["end_reason"] == "the caller hung up"
+        site.gateways[0].must_be_idle()
 
     def test_hold_of_the_centre(self, site: Site) -> None:
         """The gateway's own re-INVITEs go to Kamailio's side, and come out at the other."""
@@ -192,7 +201,7 @@ class TestTwoGateways:
         centre = pair.scene.centre("load-centre", calls=6)
         pair.caller("caller-hangs-up", calls=6, options=["-r", "10"]).finish()
         centre.finish()
-        assert [len(gateway.calls(ended=True)) for gateway in pair.gateways] == [3, 3]
+        took(pair, [3, 3])
 
     @pytest.mark.parametrize("pair", ["udp", "tls"], indirect=True)
     def test_one_is_killed_and_comes_back(self, pair: Site) -> None:
@@ -209,7 +218,7 @@ class TestTwoGateways:
         centre = pair.scene.centre("load-centre", name="later-centre", calls=2)
         pair.caller("caller-hangs-up", name="later-caller", calls=2, options=["-r", "10"]).finish()
         centre.finish()
-        assert [len(gateway.calls(ended=True)) for gateway in pair.gateways] == [1, 3]
+        took(pair, [1, 3])
 
     def test_one_drains(self, pair: Site) -> None:
         """Its own call goes on and ends in its time; new ones go to the other, at first by its 503, then by OPTIONS."""
@@ -222,7 +231,7 @@ class TestTwoGateways:
         eventually(lambda: draining.status()["state"] == "draining", "it drains", 5)
         pair.caller("caller-hangs-up", name="new", port=5070, calls=2, options=["-r", "10"]).finish()
         assert "gateway answered 503" in pair.kamailio.log(), "one of the two was meant for the one that drains"
-        assert len(other.calls(ended=True)) == 2
+        took(pair, [2 if gateway is other else 0 for gateway in pair.gateways])
         eventually(lambda: "IP" in pair.kamailio.states(), "its 503 to OPTIONS is heeded", 5, pair.kamailio.states)
         assert not old.all_received("BYE") and draining.process.running, "it has not dropped its call for that"
         old.finish()
