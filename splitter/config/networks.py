@@ -16,6 +16,7 @@ from splitter.config.values import parse_host, parse_listener, parse_origin
 from splitter.core.net import Address
 from splitter.transport.bans import IpNetwork
 from splitter.transport.settings import SECURE, WEB, Network, TlsSettings, TransportSettings
+from splitter.transport.targets import AUTO
 from splitter.transport.tls import faults, validity_of
 
 _DAY_S = 86_400
@@ -98,7 +99,7 @@ def check_tls(settings: Settings, problems: Problems) -> None:
             what = f"is missing, but the network listens on {' and '.join(secure)}"
             problems.add((*path, "certificate"), what, 'add certificate = "FILE.pem" and key = "FILE.pem"')
     for trunk in settings.trunks.values():
-        if trunk.tls_name and trunk.transport != "tls" and not problems.within(("trunk", trunk.name)):
+        if trunk.tls_name and trunk.transport not in ("tls", AUTO) and not problems.within(("trunk", trunk.name)):
             what = f"has no meaning for transport {trunk.transport}"
             problems.add(("trunk", trunk.name, "tls_name"), what, 'use transport = "tls", or remove it')
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from splitter.calls.settings import CallSettings, Choice, Role, Route, Trunk
@@ -11,6 +12,7 @@ from splitter.config.model import CONTROL_SOCKET
 from splitter.config.reader import Table, ValueProblem, suggest
 from splitter.config.trunks import TRUNK_TRANSPORTS, parse_target, with_watch
 from splitter.config.values import (
+    default_port,
     parse_address,
     parse_pattern,
     parse_peer,
@@ -59,7 +61,8 @@ def read_trunk(table: Table) -> Trunk:
     network = table.take_text("network", "")
     if "network" not in table:
         table.problem("network", "is missing", "add the name of our network that faces it")
-    address = table.take_parsed("address", parse_target)
+    transport = table.take_text("transport", "udp", TRUNK_TRANSPORTS)
+    address = table.take_parsed("address", partial(parse_target, port=default_port(transport)))
     peers = tuple(table.take_list("peers", parse_peer))
     if "peers" not in table and isinstance(address, Address):
         peers = (parse_peer(address.host),)
@@ -70,7 +73,7 @@ def read_trunk(table: Table) -> Trunk:
         network=network,
         peers=peers,
         address=address,
-        transport=table.take_text("transport", default.transport, TRUNK_TRANSPORTS),
+        transport=transport,
         trusted=table.take_flag("trusted", default.trusted),
         call_id_headers=_call_id_headers(table, default),
         answer_limit_s=table.take_number("answer_limit_s", default.answer_limit_s, 0.5, 32),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Role, Trunk
 from splitter.config.reader import Table, ValueProblem
-from splitter.config.values import TRANSPORTS, parse_address, parse_host, parse_sip_address
+from splitter.config.values import SIP_PORT, TRANSPORTS, parse_address, parse_host, parse_sip_address
 from splitter.core.net import Address
 from splitter.transport.settings import DnsSettings
 from splitter.transport.targets import AUTO, HostName
@@ -18,13 +18,17 @@ _NAME = re.compile(rf"((?:{_LABEL}\.)*{_LABEL}\.?)(?::(\d{{1,5}}))?")
 _LEAST_INTERVAL_S = 1.0
 
 
-def parse_target(text: str) -> Address | HostName:
-    """An address or a host name (RFC 1123 §2.1), both with or without a port."""
+def parse_target(text: str, port: int = SIP_PORT) -> Address | HostName:
+    """An address or a host name (RFC 1123 §2.1), both with or without a port.
+
+    Args:
+        port: of an address without one; the records of a name say its port.
+    """
     name = _NAME.fullmatch(text)
     # A last label of digits alone is no name: it is an address, maybe with a fault.
     if name is None or len(name[1]) > 253 or name[1].rstrip(".").rpartition(".")[2].isdigit():
         try:
-            return parse_sip_address(text)
+            return parse_sip_address(text, port)
         except ValueProblem as error:
             if "port" in error.what:
                 raise
@@ -32,10 +36,10 @@ def parse_target(text: str) -> Address | HostName:
                 f'"{text}" is not an IP address, and not a host name',
                 'write such as "10.0.0.5:5060", "[2001:db8::5]:5060" or "pbx.example.com"',
             ) from None
-    port = int(name[2]) if name[2] else None
-    if port is not None and not 1 <= port <= 65535:
+    given = int(name[2]) if name[2] else None
+    if given is not None and not 1 <= given <= 65535:
         raise ValueProblem(f'"{text}" has a port out of range', "use a port from 1 to 65535")
-    return HostName(name[1].rstrip(".").lower(), port)
+    return HostName(name[1].rstrip(".").lower(), given)
 
 
 def with_watch(table: Table, trunk: Trunk) -> Trunk:

@@ -35,10 +35,19 @@ def parse_address(text: str) -> Address:
     return Address(parse_host(host), port)
 
 
-def parse_sip_address(text: str) -> Address:
-    """An address whose port may be left out: 5060 then."""
-    host, port = _split_port(text)
-    return Address(parse_host(host), SIP_PORT if port is None else port)
+def default_port(transport: str) -> int:
+    """Of SIP over this transport."""
+    return _DEFAULT_PORTS.get(transport, SIP_PORT)
+
+
+def parse_sip_address(text: str, port: int = SIP_PORT) -> Address:
+    """An address whose port may be left out.
+
+    Args:
+        port: where it is.
+    """
+    host, given = _split_port(text)
+    return Address(parse_host(host), port if given is None else given)
 
 
 def parse_listener(text: str) -> Listener:
@@ -49,10 +58,7 @@ def parse_listener(text: str) -> Listener:
             f'"{text}" names no transport',
             'write "udp:ADDRESS:PORT", or tcp, tls, ws, wss instead of udp, such as "udp:10.0.0.5:5060"',
         )
-    host, port = _split_port(address)
-    return Listener(
-        transport, Address(parse_host(host), _DEFAULT_PORTS.get(transport, SIP_PORT) if port is None else port)
-    )
+    return Listener(transport, parse_sip_address(address, default_port(transport)))
 
 
 def parse_origin(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, WSServerHandshakeError
 from structlog.testing import capture_logs
 
 from splitter.core.net import Address
@@ -19,7 +19,20 @@ from splitter.sip.parse import parse_message
 from splitter.transport.driver import Driver
 from splitter.transport.settings import TransportSettings
 from tests.transport.pki import client, paper
-from tests.transport.scene import PATIENCE_S, LeapingClock, Run, Scene, TcpPeer, ok, outgoing, scene, soon, until, wire
+from tests.transport.scene import (
+    HOST,
+    PATIENCE_S,
+    LeapingClock,
+    Run,
+    Scene,
+    TcpPeer,
+    ok,
+    outgoing,
+    scene,
+    soon,
+    until,
+    wire,
+)
 
 WEB = ("udp", "ws", "wss")
 UPGRADE = (
@@ -30,11 +43,11 @@ UPGRADE = (
 
 @asynccontextmanager
 async def browser(
-    address: Address, tls: ssl.SSLContext | None = None, **fields: object
+    address: Address, tls: ssl.SSLContext | None = None, source: str = HOST, **fields: object
 ) -> AsyncIterator[ClientWebSocketResponse]:
     """A client as JsSIP is one."""
     url = f"{'wss' if tls else 'ws'}://{address}/sip"
-    async with ClientSession() as session:
+    async with ClientSession(connector=TCPConnector(local_addr=(source, 0))) as session:
         settings: dict[str, object] = {"protocols": ("sip",), **fields}
         async with session.ws_connect(url, ssl=tls or True, **settings) as socket:  # type: ignore[arg-type]
             yield socket
