@@ -66,6 +66,17 @@ class Audio:
             await self._engine.set_remote(self._relay, side, remote)
             self._pointed[side] = remote
 
+    async def hush(self, side: int) -> None:
+        """Let this side hear nothing, until it is pointed to again.
+
+        Raises:
+            MediaError: the engine did not take it.
+        """
+        self._wanted[side] = None
+        if self._relay is not None and self._pointed[side] is not None:
+            await self._engine.set_remote(self._relay, side, None)
+            self._pointed[side] = None
+
     async def move(self, networks: tuple[str, str] | None = None) -> None:
         """Open a fresh relay in place of the present one, pointing to the same remotes.
 

@@ -93,12 +93,3 @@ def session_of(message: Message) -> Session | None:
 def plain_headers(message: Message, *names: str) -> Headers:
     """Those headers of a message that are passed on as they are."""
     return Headers((name, value) for name in names for value in message.headers.get_all(name))
-
-
-def early_media_headers(invite: Request, trusted: bool) -> list[tuple[str, str]]:
-    """P-Early-Media for a 18x with which early media begin, to a network that asked to be told (RFC 5009 §8).
-
-    Without it an IMS core may keep announcements and queue music from the caller.
-    """
-    asked = trusted and "supported" in (invite.headers.get("p-early-media") or "").lower()
-    return [("P-Early-Media", "sendrecv")] if asked else []

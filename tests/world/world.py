@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -49,7 +50,7 @@ class World:
         seed: of everything random. The same seed and script give the same run.
         weather: what the network does to datagrams.
         settings: of calls.
-        trunk: fields of `Trunk` to set otherwise, for every trunk.
+        trunk: fields of `Trunk` to set otherwise, for every trunk. untrusted: those outside the trust domain.
         logs: let log lines through, instead of keeping them in `logs`.
 
     Attributes:
@@ -68,6 +69,7 @@ class World:
         *,
         settings: CallSettings | None = None,
         trunk: dict[str, Any] | None = None,
+        untrusted: Collection[str] = (),
     ) -> None:
         self.seed = seed
         self.rng = random.Random(f"{seed} world")
@@ -78,14 +80,14 @@ class World:
         self.views: dict[str, CallView] = {}
         self.logs: list[Any] = []
         self._stack = ExitStack()
-        self._build(settings or CallSettings(), trunk or {})
+        self._build(settings or CallSettings(), trunk or {}, untrusted)
         self.sbc = Peer(self, "sbc", SBC, Address(_HOSTS["access"], 5060))
         self.pbx = Peer(self, "pbx", PBX, Address(_HOSTS["core"], 5060))
         self.pbx2 = Peer(self, "pbx2", PBX2, Address(_HOSTS["core"], 5060))
         self.desk = Peer(self, "desk", DESK, Address(_HOSTS["desks"], 5060))
         self.peers = (self.sbc, self.pbx, self.pbx2, self.desk)
 
-    def _build(self, settings: CallSettings, trunk: dict[str, Any]) -> None:
+    def _build(self, settings: CallSettings, trunk: dict[str, Any], untrusted: Collection[str]) -> None:
         networks = {name: Network(name, (Listener("udp", Address(host, 5060)),), host) for name, host in _HOSTS.items()}
         self.monitor = Monitor(frozenset(Address(host, 5060) for host in _HOSTS.values()))
         self.wire.watchers.append(self.monitor.watch)
@@ -107,7 +109,7 @@ class World:
         self.trunks = {
             trunk.name: trunk
             for trunk in (
-                replace(one, **trunk)
+                replace(one, **{"trusted": one.trusted and one.name not in untrusted, **trunk})
                 for one in (
                     Trunk("sbc", Role.ACCESS, "access", _from(SBC), trusted=True),
                     Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),

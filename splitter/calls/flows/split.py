@@ -12,6 +12,7 @@ from splitter.calls.admission import Denied, retry_after_headers
 from splitter.calls.audio import CALLER, CENTRE, Audio
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
+from splitter.calls.early_media import EarlyMedia
 from splitter.calls.events import (
     Answered,
     CallEvent,
@@ -27,11 +28,10 @@ from splitter.calls.flows.delayed import answer_centre, offer_to_caller
 from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.hunt import Hunt, Way
-from splitter.calls.identity import WITHIN_TRUST, Destination
+from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
 from splitter.calls.leg import Leg
 from splitter.calls.link import retry_after
 from splitter.calls.messages import (
-    early_media_headers,
     headers_of,
     plain_headers,
     refuse_unknown_bodies,
@@ -164,6 +164,7 @@ class Setup:
         self._moves = 0
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
         self._updated: set[str] = set()  # those that the centre changed by UPDATE
+        self._gate = EarlyMedia()
         self._told: dict[str, Session] = {}  # the same as the caller was told it, by its dialogs
 
     def hunt(self) -> Hunt:
@@ -188,7 +189,10 @@ class Setup:
             return
         status = status_for_caller(refused.status)
         self.call.conclude(f"{refused.leg.trunk.name}: {refused.status} {refused.reason}", status)
-        self.call.caller.refuse(status, f"the centre: {refused.status} {refused.reason}")
+        # Why, in the words of the network behind the centre (RFC 6432), where it is the centre's refusal that is told.
+        told = refused.response if status == refused.status else None
+        headers = plain_headers(told, "Reason") if told is not None else Headers()
+        self.call.caller.refuse(status, f"the centre: {refused.status} {refused.reason}", headers.items())
 
     async def attempt(self, way: Way) -> Refused | None:
         """Try one way; None once the call is connected or over."""
@@ -204,6 +208,7 @@ class Setup:
                 offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
             local = call.services.driver.contact(trunk.network, target.transport)
             self.owed = [owed for owed in self.owed if owed is not call.centre]
+            self._gate = EarlyMedia()
             leg = call.dial(Destination(trunk, number, local), target, offer)
         except MediaError as error:
             call.conclude(f"no media for the voice: {error}", 503)
@@ -270,7 +275,7 @@ class Setup:
             return  # a branch of the centre's fork ended (RFC 6228); the caller did not say that it understands that
         if call.state != "ringing":
             call.enter("ringing", f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
-        answer = None
+        answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
         if event.session is not None and leg.local is not None:
             try:
                 await self._connect_voice(event.session)
@@ -279,7 +284,10 @@ class Setup:
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
-        headers = early_media_headers(call.caller.request, call.caller.trunk.trusted) if answer is not None else ()
+        elif word and branch in self._early:
+            await self._connect_voice(self._early[branch])
+        headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
+        headers += _told(call, leg, event.response).items()
         call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer, headers)
         await self._take_video(answer)
 
@@ -296,6 +304,7 @@ class Setup:
                 return await self._on_answer_with_offer(leg, session, event.response)
             if leg.local is None:
                 answer_centre(call, leg, session, self.offer)
+            self._gate = EarlyMedia()  # it was that of early media alone
             await self._connect_voice(session)
             answer = await self._answer(session, self._dialog(branch))
         except PeerError as error:
@@ -305,8 +314,7 @@ class Setup:
         if call.caller.cancelled:
             return False  # its CANCEL came first and waits in the inbox
         leg.remote, call.caller.remote = session, self.offer
-        headers = plain_headers(event.response, *WITHIN_TRUST) if _within_trust(call, leg) else Headers()
-        call.caller.accept(answer, self._dialog(branch), headers.items())
+        call.caller.accept(answer, self._dialog(branch), _told(call, leg, event.response).items())
         self._connected(leg, _who(event.response))
         await self._take_video(answer)
         return True
@@ -460,7 +468,10 @@ class Setup:
     async def _point(self, side: int, session: Session, index: int) -> None:
         assert self.call.audio is not None
         try:
-            await self.call.audio.point(side, session, index)
+            if side == CALLER and self._gate.gated:
+                await self.call.audio.hush(side)
+            else:
+                await self.call.audio.point(side, session, index)
         except MediaError as error:
             self.call.note(f"the voice may be late: {error}", kind="alarm")
 
@@ -475,8 +486,15 @@ def _audio_differs(old: Session, new: Session) -> bool:
     return audio_change(one, other, old, new) is Change.MATERIAL
 
 
-def _within_trust(call: Call, leg: OutgoingLeg) -> bool:
-    return call.caller.trunk.trusted and leg.trunk.trusted
+def _told(call: Call, leg: OutgoingLeg, response: Response) -> Headers:
+    """What a response of the centre says to the caller: who answers, within trust, and what its application says.
+
+    Some return the User-to-User of the INVITE: of that, what was ours is not for the caller.
+    """
+    trusted = call.caller.trunk.trusted and leg.trunk.trusted
+    ours = {value for _, value in call_id_headers(leg.trunk, call.call_id)}
+    found = plain_headers(response, *(WITHIN_TRUST if trusted else ()), "User-to-User")
+    return Headers((name, value) for name, value in found.items() if value not in ours)
 
 
 def _who(response: Response) -> str:
