@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -65,23 +65,26 @@ class Peer:
         called: str = "110",
         offer: Session | bytes | None = None,
         *,
+        uri: str = "",
         number: str | None = None,
         seat: bool = False,
         reliable: str = "",
         timer_s: int = 0,
         headers: Pairs = (),
+        parts: Sequence[bytes] = (),
         **offered: Any,
     ) -> PeerCall:
         """Send an INVITE.
 
         Args:
-            called: the number.
+            called: the number. uri: the whole Request-URI instead, of any scheme.
             offer: what is offered; by default the terminal's `first_offer(**offered)`; b"" for none at all.
             number: the caller's; by default one that no other call of this peer has.
             seat: offer video alone, as an agent's client does; `called` names the call.
             reliable: "supported" or "require": provisional responses are to be reliable (RFC 3262).
             timer_s: ask for a session of this length (RFC 4028); the peer refreshes what is its duty.
             headers: more of them.
+            parts: of a multipart body, each with its own headers; the description follows as the last one.
         """
         number = number or f"139{len(self.calls):08d}"
         call = PeerCall(self, self.ids.sip_call_id(self.address.host), number)
@@ -94,7 +97,7 @@ class Peer:
         lines = [("Supported", ", ".join(supported))] if supported else []
         lines += [("Require", "100rel")] if reliable == "require" else []
         lines += [("Session-Expires", str(timer_s))] if timer_s else []
-        call.dial(called, offer, [*lines, *headers])
+        call.dial(uri or f"sip:{called}@{self.gateway.remote}", offer, [*lines, *headers], parts)
         return call
 
     def take(self, limit_s: float = 10.0) -> PeerCall:

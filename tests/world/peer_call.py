@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +57,8 @@ class PeerCall(UserAgent):
 
     # ---- as the caller ----
 
-    def dial(self, called: str, offer: Session | None, headers: Pairs) -> None:
-        peer, gateway = self.peer, self.peer.gateway.remote
-        uri = f"sip:{called}@{gateway}"
+    def dial(self, uri: str, offer: Session | None, headers: Pairs, parts: Sequence[bytes] = ()) -> None:
+        peer = self.peer
         lines = Headers(
             [
                 ("From", f"<sip:{self.number}@{peer.address}>;tag={peer.ids.tag()}"),
@@ -70,9 +69,14 @@ class PeerCall(UserAgent):
                 *headers,
             ]
         )
-        if offer is not None and "content-type" not in lines:
+        body = write(offer) if offer is not None else b""
+        if parts:
+            own = [b"Content-Type: application/sdp\r\n\r\n" + body] if body else []
+            body = b"".join(b"--a part\r\n%b\r\n" % part for part in (*parts, *own)) + b"--a part--\r\n"
+            lines.add("Content-Type", 'multipart/mixed; boundary="a part"')
+        elif body and "content-type" not in lines:
             lines.add("Content-Type", SDP)
-        self.invite = Request("INVITE", uri, lines, write(offer) if offer is not None else b"")
+        self.invite = Request("INVITE", uri, lines, body)
         self._offer = offer
         self.offering = self._txn = peer.driver.request(self.invite, peer.gateway, self._on_event)
 

@@ -54,6 +54,7 @@ class UserAgent:
         pracks: send the PRACK of a reliable response (a script may forbid it, and use `prack`).
         answers: statuses and headers for requests of a method, instead of 200.
         allow: the Allow that it shows. extra: more headers for its requests and responses.
+        statuses: what it answers to requests such as INFO, by method; 200 by default.
         keeps_time: agree to session timers that the gateway asks for (RFC 4028).
         on_reinvite: what to do with a re-INVITE that could be answered; `PeerCall.accept` by default.
         pending: the peer's re-INVITE that the script still has to answer; its transaction and request.
@@ -77,6 +78,7 @@ class UserAgent:
         self.answers: dict[str, tuple[int, Pairs]] = {}
         self.allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
         self.extra: list[tuple[str, str]] = []
+        self.statuses: dict[str, int] = {}
         self.keeps_time = False
         self.on_reinvite: Callable[[Any], None] = lambda call: None
         self.pending: tuple[str, Request] | None = None
@@ -354,7 +356,7 @@ class UserAgent:
                 self._hear("BYE", request)
             case method:
                 lines = [*self._headers(), *self._timer_lines(request)] if method == "UPDATE" else ()
-                driver.respond(event.txn, request.respond(200, headers=lines))
+                driver.respond(event.txn, request.respond(self.statuses.get(method, 200), headers=lines))
                 self._hear(method, request)
 
     def _on_update(self, event: sip.RequestArrived) -> None:

@@ -55,7 +55,7 @@ class World:
 
     Attributes:
         sbc: the neighbour that brings callers. pbx, pbx2: the centre, and the one behind it when it fails (the number
-            "110" goes to both in this order, "12345" to pbx alone). desk: agents' seats.
+            "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
         calls, engine, driver, recorder: the gateway's parts.
         wire, loop, clock: the network and time.
         traces: the trace of each call by its id. views: what the store was told of each call, the last one.
@@ -118,7 +118,11 @@ class World:
                 )
             )
         }
-        routes = [Route(re.compile("110"), ("pbx", "pbx2")), Route(re.compile("12345"), ("pbx",))]
+        routes = [
+            Route(re.compile("110"), ("pbx", "pbx2")),
+            Route(re.compile("12345"), ("pbx",)),
+            Route(re.compile("sos"), ("pbx",)),
+        ]
         self.calls.attach(
             Services(
                 driver=self.driver,
