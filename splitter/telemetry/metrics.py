@@ -110,7 +110,8 @@ TCP_CONNECTIONS = Gauge(
 )
 TCP_REFUSED = Counter(
     "splitter_tcp_refused_total",
-    "Connections cut off, by reason: limit, source-limit (too many of one source), handshakes (too many in progress; the oldest gives way), "
+    "Connections cut off, by reason: limit, source-limit (too many of one source), handshakes (too many in "
+    "progress; the oldest gives way), "
     "gave-way (it had carried no message when another needed its place).",
     ["network", "reason"],
     registry=REGISTRY,

@@ -13,6 +13,7 @@ Layout:
     driver         Driver: endpoint + sockets + the one timer; hands events to listeners
     sockets        all sockets of all networks, the check of the source, the way out
     dispatch       which listener an event belongs to
+    large          pure: requests too long for a datagram
     udp            one datagram socket, ICMP errors included
     gate, bans     who may come in; points, bans with an end, rates of sources
     stream         what all connections have in common

@@ -96,6 +96,10 @@ class Bans:
         """True for an address that is never banned."""
         return self._look(host)[1]
 
+    def source(self, host: str) -> str:
+        """What an address is counted as: itself, or the 64 bits that it begins with (IPv6)."""
+        return self._look(host)[0]
+
     def offend(self, host: str, reason: str, now: float) -> Ban | None:
         """Note an abuse by a source address.
 

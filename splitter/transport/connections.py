@@ -99,6 +99,7 @@ class Connections:
         self._open: dict[_Key, Stream] = {}
         self._silent: OrderedDict[Stream, None] = OrderedDict()  # inbound, without a message yet, the oldest first
         self._aliases: dict[_Key, Stream] = {}
+        self._alias_of: dict[Stream, _Key] = {}
         self._waiting: dict[_Key, list[Transmit]] = {}
         self._per_network: Counter[str] = Counter()
         self._memory = Memory()
@@ -168,9 +169,13 @@ class Connections:
         Over TLS it must have shown a certificate (§5 again), or anybody behind the same address could ask.
         """
         stream = self._open.get(_Key.of(flow))
-        if stream is None or not stream.inbound or (flow.transport in SECURE and not stream.certificate):
+        if stream is None or not stream.inbound or flow.transport in WEB:
             return
-        self._aliases[_Key(flow.network, flow.transport, Address(flow.remote.host, port))] = stream
+        if flow.transport in SECURE and not stream.certificate:
+            return
+        self._drop_alias(stream)
+        key = _Key(flow.network, flow.transport, Address(flow.remote.host, port))
+        self._aliases[key], self._alias_of[stream] = stream, key
 
     def __len__(self) -> int:
         return len(self._open)
@@ -337,8 +342,7 @@ class Connections:
     def _forget(self, stream: Stream) -> None:
         """It is no way to its peer any more; harmless where it is none already."""
         self._silent.pop(stream, None)
-        for alias in [alias for alias, known in self._aliases.items() if known is stream]:
-            del self._aliases[alias]
+        self._drop_alias(stream)
         key = _Key.of(stream.flow)
         if self._open.get(key) is stream:
             del self._open[key]
@@ -346,14 +350,20 @@ class Connections:
             if self._emptied is not None and not self._open and not self._emptied.done():
                 self._emptied.set_result(None)
 
+    def _drop_alias(self, stream: Stream) -> None:
+        """A connection has one alias at most: its peer chooses the number, and there are many."""
+        key = self._alias_of.pop(stream, None)
+        if key is not None and self._aliases.get(key) is stream:
+            del self._aliases[key]
+
     def _count(self, network: str, change: int) -> None:
         self._per_network[network] += change
         self._counters.connections(network, self._per_network[network])
 
-    def _drop(self, host: str) -> None:
-        """An address was banned: what it has opened goes too."""
+    def _drop(self, source: str) -> None:
+        """A source was banned: what it has opened goes too."""
         for stream in [*self._open.values(), *self._arriving]:
-            if stream.inbound and stream.flow.remote.host == host:
+            if stream.inbound and self._gate.bans.source(stream.flow.remote.host) == source:
                 stream.abort("its source was banned")
 
     async def _sweep(self) -> None:

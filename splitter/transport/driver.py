@@ -39,6 +39,7 @@ from splitter.transport.addressing import Addressing
 from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.dispatch import Ask, Dispatch, Listener
+from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.sockets import Sockets
@@ -50,9 +51,6 @@ log = structlog.get_logger(__name__)
 
 OnRequest: TypeAlias = Callable[[RequestArrived], None]
 
-_TCP_REFUSED_S = 60.0
-"""A peer that did not take a TCP connection is not asked again for so long; large requests go to it over UDP."""
-_TCP_REFUSED_PEERS = 256
 _BRANCH = re.compile(rb"\A([A-Z]+) .*?;branch=(z9hG4bK[0-9a-z]+)", re.DOTALL)
 """Method and branch of a request of ours, in as much of it as an ICMP error quotes; our Via stands first."""
 
@@ -115,7 +113,7 @@ class Driver:
             self._sockets.gate.bans.spare_only(spared)
         self._dispatch = Dispatch()
         self._quiet = Quiet()
-        self._tcp_refused: dict[tuple[str, Address], float] = {}
+        self._large = LargeRequests(self._addressing, settings.udp_request_limit_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -154,9 +152,8 @@ class Driver:
         sent_by = self._sent_by(flow)
         txn, outputs = self._endpoint.request(request, flow, sent_by, now, answer_limit_s)
         ask = self._dispatch.asks[txn] = Ask(listener, flow.network)
-        if self._too_large(outputs[0], flow, now):
+        if (stream := self._large.stream(outputs[0], flow, now)) is not None:
             ask.fallback = flow
-            stream = self._addressing.flow_to(flow.network, "tcp", flow.remote)
             outputs = self._endpoint.reroute(txn, stream, self._sent_by(stream), now)
         self._carry_out(outputs)
         return txn
@@ -177,9 +174,8 @@ class Driver:
         """Send the ACK of a 2xx to our INVITE `txn`, and again whenever that 2xx comes again."""
         now = self._clock.now()
         outputs = self._endpoint.acknowledge(txn, ack, flow, now, self._sent_by(flow))
-        if self._too_large(outputs[0], flow, now):
-            flow = self._addressing.flow_to(flow.network, "tcp", flow.remote)
-            outputs = self._endpoint.acknowledge(txn, ack, flow, now, self._sent_by(flow))
+        if (stream := self._large.stream(outputs[0], flow, now)) is not None:
+            outputs = self._endpoint.acknowledge(txn, ack, stream, now, self._sent_by(stream))
         self._carry_out(outputs)
 
     def adopt(self, txn: TransactionId, listener: Listener) -> None:
@@ -285,12 +281,15 @@ class Driver:
     def unsent(self, transmit: Transmit, reason: str) -> None:
         """A message could not be sent: another way for a request that has one, else the transaction hears of it."""
         now = self._clock.now()
-        if self._resend_ack(transmit, now):
+        if (flow := self._large.way_back(transmit)) is not None and isinstance(transmit.message, Request):
+            self._large.refused(transmit.flow, now)
+            ack = transmit.message
+            self._carry_out(self._endpoint.acknowledge(transmit.txn, ack, flow, now, self._sent_by(flow)))
             return
         ask = self._dispatch.asks.get(transmit.txn)
         if ask is not None and ask.fallback is not None and transmit.flow.transport == "tcp":
             flow, ask.fallback = ask.fallback, None
-            self._remember_tcp_refused(transmit.flow, now)
+            self._large.refused(transmit.flow, now)
             self._carry_out(self._endpoint.reroute(transmit.txn, flow, self._sent_by(flow), now))
             return
         if self._quiet.permit(reason, now) is not None:
@@ -443,46 +442,6 @@ class Driver:
 
     def _sent_by(self, flow: Flow) -> Address:
         return self._addressing.contact(flow.network, flow.transport, flow.remote.host)
-
-    def _too_large(self, output: Output, flow: Flow, now: float) -> bool:
-        """True for a request that is too long for a datagram where TCP may do (RFC 3261 §18.1.1)."""
-        return (
-            flow.transport == "udp"
-            and isinstance(output, Transmit)
-            and len(output.data) > self._settings.udp_request_limit_bytes
-            and self._tcp_possible(flow, now)
-        )
-
-    def _resend_ack(self, transmit: Transmit, now: float) -> bool:
-        """A large ACK of a 2xx that TCP did not take goes over UDP after all; True where that was done.
-
-        It is told from the ACK of a refusal by its branch: that one is part of the INVITE's transaction.
-        """
-        flow, ack = transmit.flow, transmit.message
-        if not isinstance(ack, Request) or ack.method != "ACK" or flow.transport != "tcp":
-            return False
-        if len(transmit.data) <= self._settings.udp_request_limit_bytes:
-            return False
-        if client_key(ack.via.branch or "", "INVITE") == transmit.txn:
-            return False
-        local = self._addressing.local(flow.network, "udp", flow.remote.host)
-        if local is None:
-            return False
-        self._remember_tcp_refused(flow, now)
-        flow = Flow(flow.network, "udp", local, flow.remote)
-        self._carry_out(self._endpoint.acknowledge(transmit.txn, ack, flow, now, self._sent_by(flow)))
-        return True
-
-    def _tcp_possible(self, flow: Flow, now: float) -> bool:
-        refused_at = self._tcp_refused.get((flow.network, flow.remote))
-        if refused_at is not None and now - refused_at < _TCP_REFUSED_S:
-            return False
-        return self._addressing.local(flow.network, "tcp", flow.remote.host) is not None
-
-    def _remember_tcp_refused(self, flow: Flow, now: float) -> None:
-        if len(self._tcp_refused) >= _TCP_REFUSED_PEERS:
-            self._tcp_refused.clear()
-        self._tcp_refused[flow.network, flow.remote] = now
 
     def _arm(self) -> None:
         """Keep the one timer at the endpoint's next timeout. One that would ring early is left: it just re-arms."""

@@ -25,7 +25,7 @@ class Gate:
         bans: scores and bans, by source.
 
     Attributes:
-        on_ban: told of an address that was just banned.
+        on_ban: told of a source that was just banned.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Gate:
         counters: TransportCounters,
     ) -> None:
         self.bans = bans
-        self.on_ban: Callable[[str], None] = lambda host: None
+        self.on_ban: Callable[[str], None] = lambda source: None
         self._source_ok = source_ok
         self._settings = settings
         self._clock = clock
@@ -56,7 +56,7 @@ class Gate:
     def message(self, flow: Flow) -> bool:
         """May one more message of this source be handled? Neighbours that are never banned are not held back."""
         host = flow.remote.host
-        if self.bans.spares(host) or self._rates.take(host, self._clock.now()):
+        if self.bans.spares(host) or self._rates.take(self.bans.source(host), self._clock.now()):
             return True
         self.abuse(flow, "flood")
         return False
@@ -65,31 +65,31 @@ class Gate:
         """May this connection be opened? It counts from now until `closed`."""
         if not self._known(flow):
             return False
-        host = flow.remote.host
-        if self._open[host] >= self._settings.tcp_connections_per_source:
+        source = self.bans.source(flow.remote.host)
+        if self._open[source] >= self._settings.tcp_connections_per_source:
             self._counters.connection_refused(flow.network, "source-limit")
             self.abuse(flow, "flood", "too many connections of one source")
             return False
-        self._open[host] += 1
+        self._open[source] += 1
         return True
 
     def closed(self, flow: Flow) -> None:
         """A connection that `connection` let in is gone."""
-        _less(self._open, flow.remote.host)
+        _less(self._open, self.bans.source(flow.remote.host))
 
     def handshake(self, flow: Flow) -> bool:
         """May a handshake begin on it? It counts from now until `shaken`. No source may have more than a quarter."""
-        host = flow.remote.host
-        if self._shaking[host] >= max(1, self._settings.handshakes // 4):
+        source = self.bans.source(flow.remote.host)
+        if self._shaking[source] >= max(1, self._settings.handshakes // 4):
             self._counters.connection_refused(flow.network, "handshakes")
             self.abuse(flow, "flood", "too many handshakes of one source")
             return False
-        self._shaking[host] += 1
+        self._shaking[source] += 1
         return True
 
     def shaken(self, flow: Flow) -> None:
         """A handshake came to its end, good or bad."""
-        _less(self._shaking, flow.remote.host)
+        _less(self._shaking, self.bans.source(flow.remote.host))
 
     def look(self) -> None:
         """Now and then: bans that have ended are counted out."""
@@ -115,7 +115,7 @@ class Gate:
         self._counters.banned(len(self.bans))
         if (held := self._quiet.permit("ban", now)) is not None:
             log.warning("source banned", source=ban.source, reason=reason, for_s=self._settings.ban_s, similar=held)
-        self.on_ban(host)
+        self.on_ban(ban.source)
 
     def _known(self, flow: Flow) -> bool:
         if self.bans.holds(flow.remote.host, self._clock.now()):

@@ -8,8 +8,11 @@ from ipaddress import IPv4Network, ip_network
 import pytest
 from structlog.testing import capture_logs
 
-from splitter.core.net import Address
+from splitter.core.net import Address, Flow
 from splitter.sip.message import Response
+from splitter.transport.bans import Bans
+from splitter.transport.counters import PlainCounters
+from splitter.transport.gate import Gate
 from splitter.transport.settings import TransportSettings
 from tests.transport.scene import HOST, LeapingClock, Run, Scene, TcpPeer, UdpPeer, ok, scene, until, wire
 
@@ -260,3 +263,24 @@ class TestLogLines:
                 assert 1 <= len(logs) <= 50
 
         run(scenario())
+
+
+class TestIpv6:
+    def test_the_addresses_of_one_network_are_one_source(self) -> None:
+        """Whoever has one address of 64 bits has them all, and may not take the limits of each."""
+        bans = Bans(9, 1e6, 600.0)
+        gate = Gate(
+            lambda flow: True, bans, TransportSettings(tcp_connections_per_source=2), LeapingClock(), PlainCounters()
+        )
+        dropped: list[str] = []
+        gate.on_ban = dropped.append
+        flows = [
+            Flow("access", "tcp", Address("2001:db8::1", 5060), Address(f"2001:db8:5::{i}", 4000)) for i in range(1, 9)
+        ]
+        assert [gate.connection(flow) for flow in flows[:3]] == [True, True, False]
+        gate.closed(flows[0])
+        assert gate.connection(flows[3])
+        for flow in flows[4:6]:
+            gate.abuse(flow, "authentication")
+        assert dropped == ["2001:db8:5::/64"]
+        assert not gate.connection(flows[7])

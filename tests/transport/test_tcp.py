@@ -185,6 +185,22 @@ class TestReuseSection18:
 
         run(scenario())
 
+    def test_a_connection_has_one_alias_the_latest(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                for port in range(6000, 6020):
+                    await peer.send(
+                        wire(via=Address(HOST, port), transport="TCP", params=";alias", branch=f"z9hG4bK{port}")
+                    )
+                    await peer.message()
+                assert len(stage.driver._sockets._connections._aliases) == 1
+                stage.driver.request(outgoing(), stage.flow(Address(HOST, 6019), "tcp"), stage.listen)
+                assert isinstance(await peer.message(), Request)
+                peer.close()
+
+        run(scenario())
+
     def test_a_connection_that_is_closing_is_not_used(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene() as stage:
