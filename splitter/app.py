@@ -40,7 +40,6 @@ from splitter.web.server import Server
 log = structlog.get_logger(__name__)
 
 _COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
-DRAIN_LIMIT_S = 5.0  # at SIGTERM: live calls may end by themselves for this long, then they are hung up
 
 
 class Gateway:
@@ -126,12 +125,12 @@ class Gateway:
         self._measure()
         log.info("ready", version=__version__, networks=list(self._settings.networks))
 
-    async def drain(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Take no more calls and let those that live end."""
+    async def drain(self) -> None:
+        """Take no more calls and let those that live end, for as long as the operator allows."""
         self._state = "draining"
         metrics.READY.set(0)
         log.info("draining", calls=len(self._calls))
-        await self._calls.drain(limit_s)
+        await self._calls.drain(self._settings.calls.drain_limit_s)
 
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""

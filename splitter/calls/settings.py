@@ -153,6 +153,7 @@ class CallSettings:
     Attributes:
         name: what Server, User-Agent and the SDP session name say.
         max_calls: past this an INVITE gets 503 with Retry-After.
+        drain_limit_s: at SIGTERM, how long live calls may go on before they are hung up.
         consult_limit_s: how long one side may take to answer a re-INVITE that was relayed to it.
         bitrate_kbps: what b=AS of our video lines asks for.
         session_expires_s: the session interval that we ask for on each leg (RFC 4028); 0 asks for none.
@@ -162,6 +163,7 @@ class CallSettings:
 
     name: str = "splitter"
     max_calls: int = 2000
+    drain_limit_s: float = 5.0
     consult_limit_s: float = 20.0
     bitrate_kbps: int = 960
     session_expires_s: int = 1800

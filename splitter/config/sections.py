@@ -36,6 +36,7 @@ def read_gateway(table: Table, calls: Table, base: Path) -> tuple[CallSettings, 
     settings = CallSettings(
         name=table.take_text("name", default.name),
         max_calls=table.take_integer("max_calls", default.max_calls, 1, 100_000),
+        drain_limit_s=table.take_number("drain_limit_s", default.drain_limit_s, 0, 86_400),
         consult_limit_s=calls.take_number("consult_limit_s", default.consult_limit_s, 1, 32),
         bitrate_kbps=calls.take_integer("bitrate_kbps", default.bitrate_kbps, 64, 20_000),
         session_expires_s=calls.take_integer("session_expires_s", default.session_expires_s, 0, 86_400),

@@ -148,7 +148,7 @@ class TestBye:
             world.settle()
 
     def test_while_a_reinvite_waits_for_the_other_side(self) -> None:
-        """What is pending gets its final response; nothing is left of it."""
+        """What is pending gets its final response, the one of who hung up as 500; nothing is left of it."""
         with World() as world:
             caller, centre = connected(world)
             centre.on_reinvite = lambda call: None
@@ -156,7 +156,7 @@ class TestBye:
             centre.expect("INVITE")
             centre.bye()
             world.run(0.1)
-            assert sorted(caller.heard[-2:]) == ["487 re-INVITE", "BYE"]
+            assert sorted(caller.heard[-2:]) == ["500 re-INVITE", "BYE"]
             world.settle()
 
     def test_of_the_caller_while_its_own_reinvite_waits(self) -> None:

@@ -24,6 +24,7 @@ REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
 RENAMED = {
     (CallSettings, "name"): "gateway.name",
     (CallSettings, "max_calls"): "gateway.max_calls",
+    (CallSettings, "drain_limit_s"): "gateway.drain_limit_s",
     (Network, "listeners"): "network.listen",
     (Route, "trunks"): "route.to",
     (TelemetrySettings, "log_format"): "log.format",
@@ -123,6 +124,7 @@ class TestEveryKeyIsRead:
         [
             ("gateway.name", '"other"'),
             ("gateway.max_calls", "7"),
+            ("gateway.drain_limit_s", "60"),
             ("gateway.control_socket", '"/other.sock"'),
             ("calls.consult_limit_s", "9.5"),
             ("calls.bitrate_kbps", "512"),
