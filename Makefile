@@ -27,7 +27,7 @@ help:  ## list the targets
 demo: $(VENV)/.run  ## play one video call through the gateway, on this machine alone, and print what was seen
 	@$(BIN)/splitter demo --once
 
-test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, pjsua2)
+test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, Kamailio, pjsua2)
 	@echo "== tests against real peers"
 	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
