@@ -538,13 +538,16 @@ class Leg:
     def _way(self, dialog: Dialog | None = None) -> Flow:
         """Where requests in the dialog go: the route set or the peer's Contact, if that is an address we can reach.
 
+        A URI without a transport means the one that the peer came by: RFC 3263 §4.1 would say UDP, but who calls over
+        TLS does not want its re-INVITE in clear.
+
         Otherwise (a name, a tel: or sips: URI, another address family) to where the peer's own messages come from: a
         Contact of little use must not keep us from ending the call.
         """
         dialog = dialog or self._dialog
         assert dialog is not None
         try:
-            return self._driver.locate(self.flow.network, dialog.next_hop) or self.flow
+            return self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
         except PeerError:
             return self.flow
 
@@ -566,9 +569,12 @@ class Leg:
 
     def _contact(self) -> list[tuple[str, str]]:
         address = self._driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
-        transport = "" if self.flow.transport == "udp" else f";transport={self.flow.transport}"
+        # RFC 7118 §5.2: the parameter says ws for both kinds of WebSocket
+        name = self.flow.transport.replace("wss", "ws")
+        transport = "" if name == "udp" else f";transport={name}"
+        scheme = "sips" if self._dialog is not None and self._dialog.secure else "sip"  # RFC 3261 §12.1.1
         features = VIDEO_FEATURES if self.trunk.role is Role.ACCESS else ""
-        return [("Contact", f"<sip:{self._context.server}@{address}{transport}>{features}")]
+        return [("Contact", f"<{scheme}:{self._context.server}@{address}{transport}>{features}")]
 
     def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
         return [] if status in (487, 491) else warning(self._context.server, reason)

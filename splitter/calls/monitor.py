@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
+from ipaddress import ip_network
 
 import structlog
 
@@ -110,6 +111,7 @@ class Monitor:
         now = self._clock.now()
         name = trunk.address.name if isinstance(trunk.address, HostName) else ""
         for target in located.targets:
+            self._driver.spare(ip_network(target.address.host))
             if target.transport == "tls":  # RFC 5922 §4: a certificate is for the name that was looked up
                 self._driver.expect(trunk.network, target.address.host, trunk.tls_name or name)
         new = self._trunks.located(trunk.name, located, now)
