@@ -82,10 +82,11 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class OfferWithdrawn:
-    """The peer cancelled its re-INVITE; it was answered 487 and the session stands as it was."""
+    """The peer cancelled its re-INVITE; it was answered 487 and the session stands as it was. `reason`: its Reason."""
 
     leg: Leg
     txn: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

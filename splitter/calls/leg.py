@@ -176,10 +176,10 @@ class Leg:
         self._own = OwnOffer("", request.cseq[0], attempts=attempt)
         self._own.txn = self._driver.request(request, self._way(), self.receive)
 
-    def withdraw_offer(self) -> None:
+    def withdraw_offer(self, reason: str | None = None) -> None:
         """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
         if self._own is not None and not self._own.in_2xx:
-            self._driver.cancel(self._own.txn)
+            self._driver.cancel(self._own.txn, reason)
 
     def answer(self, txn: str, session: Session) -> bool:
         """Accept a re-INVITE or UPDATE; `session` is the answer, or the offer where the re-INVITE had none.
@@ -266,7 +266,8 @@ class Leg:
                 self._post(OfferRefused(self, event.status, event.reason))
             case sip.Cancelled() if event.txn in self._offers:
                 self.decline(event.txn, 487)
-                self._post(OfferWithdrawn(self, event.txn))
+                reason = ", ".join(event.request.headers.get_all("reason")) or None
+                self._post(OfferWithdrawn(self, event.txn, reason))
             case sip.Acknowledged():
                 self._on_ack(event)
             case sip.AckMissing() if event.txn in self._unacknowledged:

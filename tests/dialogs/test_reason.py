@@ -79,9 +79,9 @@ class TestReinvite:
             centre.on_reinvite = lambda call: None
             caller.reinvite(audio="sendonly")
             centre.expect("INVITE")
-            caller.withdraw()
+            caller.peer.driver.cancel(caller.offering, REASONS[0])
             caller.expect("487 re-INVITE")
-            centre.expect("CANCEL")
+            assert header(centre.expect("CANCEL"), "reason") == REASONS[0]
             world.run(1.0)
             assert world.voice_faults(caller) == []
             finish(world, caller, centre)

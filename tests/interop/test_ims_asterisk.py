@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def strict(desk: Desk, *lines: str) -> Iterator[Asterisk]:
         eventually(lambda: asterisk.channels() == 0, "Asterisk holds no channel", 5, asterisk.log)
 
 
-def talk(scene: Scene, gateway: Gateway, **more: object) -> str:
+def talk(scene: Scene, gateway: Gateway, **more: Any) -> str:
     """A caller hears the music of the queue, hangs up, and nothing is left; returns what was said with the centre."""
     voice = scene.voice(scene.desk.caller, 7000, CALLER_TONE)
     caller = scene.caller("caller-hangs-up", "transcoded", held_ms=2500, **more)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.interop.gateway import Gateway
@@ -16,7 +18,7 @@ PRECONDITION = "Supported: 100rel\nRequire: precondition\n"
 CONFIRM = "qos remote sendrecv"
 
 
-def handset(scene: Scene, scenario: str, offer: str, headers: str = RELIABLE, **more: object) -> Sipp:
+def handset(scene: Scene, scenario: str, offer: str, headers: str = RELIABLE, **more: Any) -> Sipp:
     return scene.caller(scenario, offer, headers=headers, **{"reserve_ms": 300, **more})
 
 

@@ -462,7 +462,7 @@ class Reoffers:
         if consult is not None and consult.offered is not None and consult.offered.txn == event.txn:
             consult.offered, consult.withdrawn = None, True
             self._call.note("the re-INVITE was withdrawn", event.leg.name)
-            consult.asked.withdraw_offer()
+            consult.asked.withdraw_offer(event.reason)
 
     async def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
