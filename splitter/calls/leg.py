@@ -313,6 +313,7 @@ class Leg:
             self._post(Ended(self, request))
 
     def _on_reinvite(self, event: sip.RequestArrived) -> None:
+        self.note_abilities(event.request)
         if self.state == "early":
             raise self._too_early()
         self._admit_offer(event.request, inviting=True)

@@ -48,6 +48,7 @@ class OutgoingLeg(Leg):
         self._request = request
         self._txn = ""
         self._attempts = 0
+        self._cancel_reason: str | None = None
         self._early: dict[str, _Early] = {}
         self._unanswered: tuple[str, Dialog] | None = None  # a 2xx with an offer, whose ACK must bring our answer
         self._their_offer: Session | None = None  # in that 2xx
@@ -76,6 +77,7 @@ class OutgoingLeg(Leg):
         if self.state == "early":
             self._decline_all()
             self.state = "ended"
+            self._cancel_reason = reason
             self._driver.cancel(self._txn, reason)
 
     def is_in(self, dialog: DialogId) -> bool:
@@ -161,7 +163,9 @@ class OutgoingLeg(Leg):
         if not first:
             # It crossed our CANCEL, or a second branch of a fork answered as well: §13.2.2.4 says end it.
             self._driver.unregister(dialog.id)
-            self._driver.request(self._named(dialog.request("BYE")), self._way(dialog), lambda event: None)
+            reasons = [("Reason", self._cancel_reason)] if self._cancel_reason else []
+            bye = self._named(dialog.request("BYE", headers=reasons))
+            self._driver.request(bye, self._way(dialog), lambda event: None)
             return
         with suppress(PeerError):
             self.timer.agreed(response)

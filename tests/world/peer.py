@@ -67,6 +67,7 @@ class Peer:
         *,
         uri: str = "",
         number: str | None = None,
+        sender: str = "",
         seat: bool = False,
         reliable: str = "",
         timer_s: int = 0,
@@ -79,7 +80,7 @@ class Peer:
         Args:
             called: the number. uri: the whole Request-URI instead, of any scheme.
             offer: what is offered; by default the terminal's `first_offer(**offered)`; b"" for none at all.
-            number: the caller's; by default one that no other call of this peer has.
+            number: the caller's; by default one that no other call of this peer has. sender: the whole From instead.
             seat: offer video alone, as an agent's client does; `called` names the call.
             reliable: "supported" or "require": provisional responses are to be reliable (RFC 3262).
             timer_s: ask for a session of this length (RFC 4028); the peer refreshes what is its duty.
@@ -97,7 +98,7 @@ class Peer:
         lines = [("Supported", ", ".join(supported))] if supported else []
         lines += [("Require", "100rel")] if reliable == "require" else []
         lines += [("Session-Expires", str(timer_s))] if timer_s else []
-        call.dial(uri or f"sip:{called}@{self.gateway.remote}", offer, [*lines, *headers], parts)
+        call.dial(uri or f"sip:{called}@{self.gateway.remote}", offer, [*lines, *headers], parts, sender)
         return call
 
     def take(self, limit_s: float = 10.0) -> PeerCall:

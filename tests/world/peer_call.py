@@ -57,11 +57,14 @@ class PeerCall(UserAgent):
 
     # ---- as the caller ----
 
-    def dial(self, uri: str, offer: Session | None, headers: Pairs, parts: Sequence[bytes] = ()) -> None:
+    def dial(
+        self, uri: str, offer: Session | None, headers: Pairs, parts: Sequence[bytes] = (), sender: str = ""
+    ) -> None:
         peer = self.peer
+        sender = sender or f"<sip:{self.number}@{peer.address}>"
         lines = Headers(
             [
-                ("From", f"<sip:{self.number}@{peer.address}>;tag={peer.ids.tag()}"),
+                ("From", f"{sender};tag={peer.ids.tag()}"),
                 ("To", f"<{uri}>"),
                 ("Call-ID", self.sip_call_id),
                 ("CSeq", "1 INVITE"),
