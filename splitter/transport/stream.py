@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Protocol, cast
 
 from splitter.core.clock import Clock
@@ -109,7 +110,8 @@ class Stream(asyncio.Protocol):
         """Close at once, because of `fault`."""
         if self._transport is not None:
             self.fault = self.fault or fault
-            self._transport.abort()
+            with suppress(AttributeError):  # asyncio before 3.11.5: a TLS transport that was closed cannot be aborted
+                self._transport.abort()
 
     # ---- for asyncio ----
 
