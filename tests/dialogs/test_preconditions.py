@@ -359,6 +359,20 @@ class TestWhileWaiting:
 
 
 class TestInTheCall:
+    def test_an_offer_of_ours_has_no_status_of_resources(self) -> None:
+        with World() as world:
+            caller, centre = reserving(world)
+            caller.update(ready(caller))
+            caller.expect("200 UPDATE")
+            centre.answer()
+            caller.expect("200")
+            centre.expect("ACK")
+            centre.reinvite(audio="sendonly")
+            offer = sdp(caller.expect("INVITE"))
+            assert not any(qos_of(media) for media in offer.media)
+            centre.expect("200 re-INVITE")
+            ended(world, caller, centre)
+
     @pytest.mark.parametrize("current", ["none", "sendrecv"])
     def test_a_reinvite_that_speaks_of_them_is_answered_with_them(self, current: str) -> None:
         with World() as world:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from splitter.calls.settings import CallSettings
@@ -239,6 +241,18 @@ class TestWeRefresh:
             world.run(120)
             assert 1 <= centre.heard.count("UPDATE") < 8
             assert caller.state == centre.state == "confirmed"
+            hang_up(world, caller, centre)
+
+    def test_422_that_wants_ever_more_does_not_loop(self) -> None:
+        class More(dict[str, tuple[int, Iterable[tuple[str, str]]]]):
+            def __getitem__(self, method: str) -> tuple[int, Iterable[tuple[str, str]]]:
+                return 422, [("Min-SE", str(200 + 10 * centre.heard.count("UPDATE")))]
+
+        with World() as world:
+            caller, centre = talking(world, centre=timer(120, "uac"))
+            centre.answers = More(UPDATE=(422, ()))
+            world.run(62)
+            assert centre.heard.count("UPDATE") == 3
             hang_up(world, caller, centre)
 
     def test_422_to_the_reinvite(self) -> None:

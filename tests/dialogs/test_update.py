@@ -168,6 +168,20 @@ class TestBeforeTheAnswer:
             assert world.voice_faults(caller) == [] and not caller.unread
             ended(world, caller, centre)
 
+    def test_a_200_that_repeats_the_first_answer_does_not_move_it_back(self) -> None:
+        with World() as world:
+            caller, centre = early(world)
+            first = centre._early_answers[""]
+            centre.update(move=True)
+            centre.expect("200 UPDATE")
+            centre._respond_first(200, first, "", ())
+            caller.expect("200")
+            world.run(0.2)
+            assert relay_target(world, caller, 1) == centre.terminal.local("audio")
+            caller.bye()
+            world.run(1.0)
+            nothing_left(world, caller, centre)
+
     def test_the_centre_changes_its_codec_has_to_wait(self) -> None:
         with World() as world:
             caller, centre = early(world)
