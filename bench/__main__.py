@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("parser", "split", "memory", "relay")
+NAMES = ("parser", "split", "rate", "memory", "relay")
 
 
 def main() -> int:
