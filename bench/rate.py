@@ -310,7 +310,8 @@ def report_rate(steps: dict[str, list[Step]], control: Step) -> None:
         rows=rows,
         notes=[
             f"Each step is {STEP_S:g} s of whole calls (set up, held {HELD_MS} ms, torn down), the same SIPp scenario "
-            f"for all, voice alone (PCMA); each is {STEP_UP:g} times the one before, the last is halved {HALVINGS} times; "
+            f"for all, voice alone (PCMA); each is {STEP_UP:g} times the one before, the last is halved {HALVINGS} "
+            "times; "
             f"a step that fails while others have {QUIET:.0%} of the core is played once more.",
             "All processes and threads of a system share core 0, SIPp and the measurement have core 1. "
             "The gateway's overload control and limits are out of reach; it relays, keeps a trace and has one worker.",
@@ -344,8 +345,8 @@ def report_growth(levels: dict[str, list[Level]]) -> None:
         columns=["system", "live calls", "ms CPU per call", f"of that at {LEVELS[0]}", "upkeep ms/s", "failed"],
         rows=rows,
         notes=[
-            f"{BATCH} whole calls at {BATCH_RATE}/s beside those held, the cheaper of {BATCHES} such batches; user and system "
-            "time of the whole system, less the upkeep of those held, measured just before.",
+            f"{BATCH} whole calls at {BATCH_RATE}/s beside those held, the cheaper of {BATCHES} such batches; user and "
+            "system time of the whole system, less the upkeep of those held, measured just before.",
             f"At most {MOST_LIVE} live calls, not 10,000: a voice call holds {PORTS_PER_CALL} sockets of the one "
             f"worker, a process may open {descriptors()} descriptors here, and filling takes its time; the peers were "
             f"filled up to {PEERS_LIVE}. Held calls are silent.",

@@ -13,12 +13,12 @@ import structlog
 
 from splitter import __version__
 from splitter.calls.call import Services
-from splitter.calls.reception import Reception
-from splitter.calls.registration import Registrations
+from splitter.calls.logins.reception import Reception
+from splitter.calls.logins.registration import Registrations
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
+from splitter.calls.trunks.watch import Watch
 from splitter.calls.view import CallView
-from splitter.calls.watch import Watch
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock

@@ -11,14 +11,11 @@ Words used here:
 Layout:
     settings, view          what the operator sets; what the operator sees
     events, messages        what can happen; what is read from SIP messages and put into them
-    leg, incoming, outgoing, leg_timer   one dialog and its rules: both sides, the server's, the client's, its timer
+    routing, identity, facts, session_id, causes   pure: where to, as whom, from where, and what a refusal means
     audio, video            the call's relay and its room, as the flow sees them
-    routing, identity, causes   pure: where to, as whom, and what a refusal means
-    link, trunks, hunt      pure: a server's health, the choice among trunks, one call's way through them
-    admission               pure: limits of trunks, what load costs
-    monitor, meter, watch   OPTIONS and names; the event loop's load; both as one part
-    accounts, reception, registrar   who may log in, who did, and where seats are registered
-    registration            our own registration at a centre
-    call, registry          the actor; all calls, admission, and the way in for out-of-dialog requests
+    call, registry          the actor; all calls, and the way in for out-of-dialog requests
     flows/                  what a call does, from its INVITE to its end
+    legs/                   one dialog and its rules
+    trunks/                 the neighbours: their health, the choice among them, limits and load
+    logins/                 accounts, the registrar, our own registrations
 """

@@ -10,19 +10,19 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from splitter.calls.admission import Admission
 from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
-from splitter.calls.incoming import IncomingLeg
-from splitter.calls.leg import Leg, LegContext
+from splitter.calls.legs.incoming import IncomingLeg
+from splitter.calls.legs.leg import Leg, LegContext
+from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
-from splitter.calls.trunks import Trunks
+from splitter.calls.trunks.admission import Admission
+from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, LegView
 from splitter.core.clock import Clock

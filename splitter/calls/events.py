@@ -10,8 +10,8 @@ from splitter.sdp.model import Session
 from splitter.sip.message import Request, Response
 
 if TYPE_CHECKING:
-    from splitter.calls.incoming import IncomingLeg
-    from splitter.calls.leg import Leg
+    from splitter.calls.legs.incoming import IncomingLeg
+    from splitter.calls.legs.leg import Leg
 
 
 @dataclass(frozen=True, slots=True)

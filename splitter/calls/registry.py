@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import structlog
 
-from splitter.calls.admission import Denied, Permit, retry_after_headers
 from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.events import Offered, SeatArrived
 from splitter.calls.flows.split import split
+from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
-from splitter.calls.reception import Reception
 from splitter.calls.settings import Role, Trunk
+from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow

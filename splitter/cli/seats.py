@@ -12,7 +12,7 @@ from splitter.cli.text import clock, fail, span, table
 
 
 class Seat(msgspec.Struct):
-    """One way to a seat; see splitter.calls.reception.SeatView."""
+    """One way to a seat; see splitter.calls.logins.reception.SeatView."""
 
     trunk: str
     user: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from splitter.calls.accounts import Account, RegistrarSettings
+from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import Role, Trunk
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table, ValueProblem, suggest

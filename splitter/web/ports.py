@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from splitter.calls.reception import SeatView
+from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, TrunkView
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.security import NoSecurity, Security

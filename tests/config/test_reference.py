@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from splitter.calls.accounts import Account, RegistrarSettings
+from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings

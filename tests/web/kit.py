@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from splitter.calls.reception import SeatView
+from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
 from splitter.store.schema import CallRow

@@ -26,7 +26,7 @@ from splitter.calls.flows.digits import pass_digit
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat
-from splitter.calls.leg import Leg
+from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
 

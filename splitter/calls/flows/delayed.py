@@ -14,8 +14,8 @@ from splitter.calls.call import Call
 from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered, TimeUp
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
-from splitter.calls.leg import Leg
-from splitter.calls.outgoing import OutgoingLeg
+from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.core.errors import MediaError, PeerError
 from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.merge import caller_offer, centre_answer

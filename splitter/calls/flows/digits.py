@@ -8,7 +8,7 @@ from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitPressed
-from splitter.calls.leg import Leg
+from splitter.calls.legs.leg import Leg
 from splitter.core.errors import MediaError, PeerError
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.split import audio_line

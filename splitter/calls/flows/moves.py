@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, TimeUp
-from splitter.calls.leg import Leg
+from splitter.calls.legs.leg import Leg
 from splitter.core.errors import MediaError
 from splitter.media.engine import RelayLost, RoomLost
 

@@ -19,9 +19,9 @@ from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRef
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
 from splitter.calls.flows.seats import leave, video_index
-from splitter.calls.leg import Leg
+from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import headers_of
-from splitter.calls.outgoing import OutgoingLeg
 from splitter.core.errors import MediaError, PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from splitter.calls.call import Call
 from splitter.calls.events import AckMissing, Ended, Offered, SeatArrived
-from splitter.calls.leg import Leg
+from splitter.calls.legs.leg import Leg
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import in_sequence
 from splitter.sdp.model import Connection, Origin, Session

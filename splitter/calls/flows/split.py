@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from splitter.calls.admission import Denied, retry_after_headers
 from splitter.calls.audio import CALLER, CENTRE, Audio
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
@@ -27,19 +26,20 @@ from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
 from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.moves import move_media, moves_media
-from splitter.calls.hunt import Hunt, Way
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
-from splitter.calls.leg import Leg
-from splitter.calls.link import retry_after
+from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import (
     headers_of,
     plain_headers,
     refuse_unknown_bodies,
     session_of,
 )
-from splitter.calls.outgoing import OutgoingLeg
 from splitter.calls.routing import called_of, routable
 from splitter.calls.settings import Trunk
+from splitter.calls.trunks.admission import Denied, retry_after_headers
+from splitter.calls.trunks.hunt import Hunt, Way
+from splitter.calls.trunks.link import retry_after
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.compare import Change, audio_change

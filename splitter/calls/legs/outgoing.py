@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from splitter.calls.events import Answered, Rang, Refused
-from splitter.calls.leg import ATTEMPTS, Leg, LegContext
+from splitter.calls.legs.leg import ATTEMPTS, Leg, LegContext
 from splitter.calls.messages import REPLACES, SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from splitter.calls.link import Link, News, State
 from splitter.calls.settings import Choice, MonitorSettings, Role, Trunk
+from splitter.calls.trunks.link import Link, News, State
 from splitter.calls.view import TargetView, TrunkView
 from splitter.core.net import Address
 from splitter.transport.targets import AUTO, HostName, Located, Pick, Target, fixed

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from splitter.calls.events import Cancelled
-from splitter.calls.leg import Leg, LegContext, OwnOffer
+from splitter.calls.legs.leg import Leg, LegContext, OwnOffer
 from splitter.calls.messages import (
     SDP,
     Pairs,

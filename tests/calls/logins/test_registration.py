@@ -1,4 +1,4 @@
-"""calls/registration.py in virtual time, against a registrar that is made of the gateway's own server parts."""
+"""calls/logins/registration.py in virtual time, against a registrar that is made of the gateway's own server parts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from splitter.calls.accounts import RegistrarSettings
-from splitter.calls.registrar import Registrar
-from splitter.calls.registration import Registration
+from splitter.calls.logins.accounts import RegistrarSettings
+from splitter.calls.logins.registrar import Registrar
+from splitter.calls.logins.registration import Registration
 from splitter.calls.settings import Peer, Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource

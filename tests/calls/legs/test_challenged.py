@@ -1,4 +1,4 @@
-"""calls/challenged.py: calls to a centre that asks for credentials, as the whole gateway makes them, in virtual time."""
+"""calls/legs/challenged.py: calls to a centre that asks for credentials, as the whole gateway makes them, in virtual time."""
 
 from __future__ import annotations
 

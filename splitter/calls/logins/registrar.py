@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from splitter.calls.accounts import RegistrarSettings
+from splitter.calls.logins.accounts import RegistrarSettings
 from splitter.calls.messages import Refusal, refuse_unknown_extensions
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow

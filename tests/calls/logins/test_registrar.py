@@ -1,4 +1,4 @@
-"""calls/registrar.py: what a REGISTER does, rule by rule; time is an argument."""
+"""calls/logins/registrar.py: what a REGISTER does, rule by rule; time is an argument."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitter.calls.accounts import RegistrarSettings
-from splitter.calls.registrar import Registered, Registrar
+from splitter.calls.logins.accounts import RegistrarSettings
+from splitter.calls.logins.registrar import Registered, Registrar
 from splitter.core.errors import PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.headers import Headers

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.admission import Admission, Level
-from splitter.calls.link import Alive, Failed, Held, State
 from splitter.calls.routing import Routing
 from splitter.calls.settings import Choice, MonitorSettings, OverloadSettings, Route, Trunk
-from splitter.calls.trunks import Trunks
+from splitter.calls.trunks.admission import Admission, Level
+from splitter.calls.trunks.link import Alive, Failed, Held, State
+from splitter.calls.trunks.trunks import Trunks
 from splitter.sip.events import ResponseArrived, SipEvent
 from splitter.sip.message import Headers, Request, Response
 from splitter.telemetry import metrics

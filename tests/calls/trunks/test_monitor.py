@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from splitter.calls.link import State
-from splitter.calls.meter import INTERVAL_S, Meter
-from splitter.calls.monitor import Monitor, announce
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, Peer, Role, Route, Trunk
-from splitter.calls.trunks import Change, Trunks
-from splitter.calls.watch import reach
+from splitter.calls.trunks.link import State
+from splitter.calls.trunks.meter import INTERVAL_S, Meter
+from splitter.calls.trunks.monitor import Monitor, announce
+from splitter.calls.trunks.trunks import Change, Trunks
+from splitter.calls.trunks.watch import reach
 from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitter.calls.link import Alive, Failed, Held, Link, State, judge, retry_after
 from splitter.calls.settings import MonitorSettings
+from splitter.calls.trunks.link import Alive, Failed, Held, Link, State, judge, retry_after
 from splitter.core.net import Address
 from splitter.sip.headers import Headers
 from splitter.transport.targets import Target

@@ -1,7 +1,7 @@
 """Watches trunks: where their names lead, and by OPTIONS whether their servers live. Does I/O through the driver.
 
 Calls never wait for any of this: they read what is known. An OPTIONS that is lost, late or answered by nonsense
-concerns one server; what it means is decided in `calls.link`.
+concerns one server; what it means is decided in `calls.trunks.link`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ipaddress import ip_network
 
 import structlog
 
-from splitter.calls.link import Alive, Failed, Held, News, State, judge
 from splitter.calls.messages import SDP
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, Trunk
-from splitter.calls.trunks import Change, Probe, Trunks
+from splitter.calls.trunks.link import Alive, Failed, Held, News, State, judge
+from splitter.calls.trunks.trunks import Change, Probe, Trunks
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from splitter.calls.link import Alive, Failed, Held, State
 from splitter.calls.settings import Choice, MonitorSettings, Role, Trunk
-from splitter.calls.trunks import Change, Trunks, weight
+from splitter.calls.trunks.link import Alive, Failed, Held, State
+from splitter.calls.trunks.trunks import Change, Trunks, weight
 from splitter.core.net import Address
 from splitter.transport.targets import HostName, Located, Server, Target
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from splitter.calls.admission import Denied, Limits, Permit
 from splitter.calls.causes import tries_next_server
-from splitter.calls.link import Alive, Failed, Held, State
 from splitter.calls.settings import Choice, Trunk
-from splitter.calls.trunks import Trunks
+from splitter.calls.trunks.admission import Denied, Limits, Permit
+from splitter.calls.trunks.link import Alive, Failed, Held, State
+from splitter.calls.trunks.trunks import Trunks
 from splitter.telemetry import metrics
 from splitter.transport.targets import Pick, Target
 

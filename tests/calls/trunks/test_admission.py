@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitter.calls.admission import Admission, Bucket, Denied, Level, Limits, Overload, Permit, retry_after_headers
 from splitter.calls.settings import OverloadSettings, Role, Trunk
+from splitter.calls.trunks.admission import (
+    Admission,
+    Bucket,
+    Denied,
+    Level,
+    Limits,
+    Overload,
+    Permit,
+    retry_after_headers,
+)
 
 
 def trunk(max_calls: int = 0, calls_per_s: float = 0.0, name: str = "pbx") -> Trunk:

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import structlog
 
-from splitter.calls.accounts import Account, RegistrarSettings
+from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.registrar import Binding, Registrar
 from splitter.calls.messages import Refusal
-from splitter.calls.registrar import Binding, Registrar
 from splitter.calls.settings import Role, Trunk
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from splitter.calls.challenged import with_credentials
 from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.events import (
     AckMissing,
@@ -28,7 +27,8 @@ from splitter.calls.events import (
     RefreshFailed,
 )
 from splitter.calls.leg_infos import LegInfos
-from splitter.calls.leg_timer import LegTimer
+from splitter.calls.legs.challenged import with_credentials
+from splitter.calls.legs.timer import LegTimer
 from splitter.calls.messages import (
     ALLOW,
     EXTENSIONS,

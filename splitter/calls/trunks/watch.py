@@ -8,12 +8,12 @@ from math import nan
 
 import structlog
 
-from splitter.calls.admission import Admission, Level
-from splitter.calls.meter import Meter
-from splitter.calls.monitor import Monitor, announce
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Trunk
-from splitter.calls.trunks import Trunks
+from splitter.calls.trunks.admission import Admission, Level
+from splitter.calls.trunks.meter import Meter
+from splitter.calls.trunks.monitor import Monitor, announce
+from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.view import TrunkView
 from splitter.core.clock import Clock
 from splitter.core.ids import IdSource

@@ -1,4 +1,4 @@
-"""calls/reception.py: who gets in, what the others are told, and what operators see of it. Time is virtual."""
+"""calls/logins/reception.py: who gets in, what the others are told, and what operators see of it. Time is virtual."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from splitter.calls.accounts import Account, RegistrarSettings
+from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import Refusal
-from splitter.calls.reception import Reception
 from splitter.calls.settings import Peer, Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource

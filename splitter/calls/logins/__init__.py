@@ -1,0 +1,8 @@
+"""Who may log in, who did, and where we log in ourselves.
+
+Layout:
+    accounts        users and their secrets
+    reception       judges REGISTER and INVITE of seats that must log in
+    registrar       pure: where seats are registered
+    registration    our own registration at a centre
+"""
