@@ -26,8 +26,8 @@ from splitter.calls.events import (
     Refreshed,
     RefreshFailed,
 )
-from splitter.calls.leg_infos import LegInfos
 from splitter.calls.legs.challenged import with_credentials
+from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.timer import LegTimer
 from splitter.calls.messages import (
     ALLOW,
