@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -140,6 +141,7 @@ class Supervisor:
     async def stop(self) -> None:
         """End the worker, in order if it lets us."""
         self._stopping = True
+        process = self._process
         if self.client is not None:
             self.client.tell(Shutdown())
         elif self._task is not None:
@@ -150,6 +152,10 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        if process is not None and process.returncode is None:  # the task was cancelled while it waited for the end
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
     def suspect(self) -> None:
         """It did not answer a request in time: choose others until it answers a ping."""
