@@ -16,26 +16,23 @@ from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
 from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
+from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
-from splitter.calls.flows.seats import leave, video_index
+from splitter.calls.flows.seats import leave
 from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import headers_of
-from splitter.core.errors import MediaError, PeerError
+from splitter.core.errors import PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import (
     caller_answer,
-    caller_offer,
     centre_answer,
     in_sequence,
     standing_answer,
-    standing_offer,
-    with_audio_at,
-    without_rebound,
 )
-from splitter.sdp.model import Media, Session
-from splitter.sdp.offer_answer import answer_direction, check_answer, check_peer_answer, check_reoffer
+from splitter.sdp.model import Session
+from splitter.sdp.offer_answer import check_answer, check_peer_answer, check_reoffer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 
@@ -74,12 +71,7 @@ class Reoffers:
         self._consult: _Consult | None = None
         self._owed: list[Leg] = []
         self._refused: Counter[str] = Counter()  # how often in a row each leg refused an offer of our own
-        self._wishes: dict[
-            str, str
-        ] = {}  # by leg: the direction that its side wants for its voice, not what it was left with
-        for leg, index in self._voices():
-            assert leg.remote is not None
-            self._wishes[leg.name] = leg.remote.flow_of(index)
+        self._agreement = Agreement(call)
 
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with our present ports."""
@@ -155,7 +147,7 @@ class Reoffers:
         assert call.plan is not None and call.audio is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg, self._wish_for(leg))))
+            leg.answer(event.txn, in_sequence(leg.sent, self._agreement.standing(leg, self._agreement.wish_for(leg))))
             return
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
@@ -179,20 +171,20 @@ class Reoffers:
         leg = event.leg
         assert leg.local is not None and leg.sent is not None
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
-        if chosen.video is not None and (line := await self._video_line(offer, chosen)):
+        if chosen.video is not None and (line := await self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
         answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin, lines))
         check_answer(offer, answer)
         if leg.answer(event.txn, answer):
             self._call.note(_video_news(self._call.plan, chosen), leg.name)
-            await self._settle_caller(offer, answer, chosen)
+            await self._agreement.settle_caller(offer, answer, chosen)
 
     async def _from_centre(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
         assert call.plan is not None and call.audio is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, self._standing(leg, self._wish_for(leg))))
+            leg.answer(event.txn, in_sequence(leg.sent, self._agreement.standing(leg, self._agreement.wish_for(leg))))
             return
         index = audio_line(offer)
         if not offer.media[index].port:
@@ -202,9 +194,9 @@ class Reoffers:
             check_answer(offer, answer)
             if leg.answer(event.txn, answer):
                 call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
-                await self._settle_centre(offer)
+                await self._agreement.settle_centre(offer)
         elif self._may_ask(event, call.caller):
-            ours = self._offer_to_caller(offer)
+            ours = self._agreement.offer_to_caller(offer)
             self._ask(_Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
 
     async def _from_newcomer(self, event: Offered) -> None:
@@ -212,18 +204,18 @@ class Reoffers:
         call, offer, before = self._call, event.session, self._call.centre
         assert before is not None and before.local is not None
         if offer is None:
-            session = self._standing(before, self._wish_for(before))
+            session = self._agreement.standing(before, self._agreement.wish_for(before))
             voice = (session.media[audio_line(session)],)
             await self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         elif self._consult is not None or not call.caller.settled:
             call.put_aside.append(event)
-        elif goes_on(call, offer, index, self._wishes[before.name]):
+        elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
             await self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
         elif self._may_ask(event, call.caller):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
-            self._ask(_Consult(call.caller, call.caller.local, event), self._offer_to_caller(offer), wish)
+            self._ask(_Consult(call.caller, call.caller.local, event), self._agreement.offer_to_caller(offer), wish)
 
     async def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
         """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
@@ -232,13 +224,15 @@ class Reoffers:
             return False
         before = call.install_newcomer()
         leg.remote = before.remote
-        self._wishes[leg.name] = offer.flow_of(audio_line(offer)) if offer else self._wishes[before.name]
+        self._agreement.wishes[leg.name] = (
+            offer.flow_of(audio_line(offer)) if offer else self._agreement.wishes[before.name]
+        )
         if before in self._owed:
             self._owed.remove(before)
         before.bye([("Reason", 'SIP;cause=200;text="replaced"')])
         call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
         if offer is not None:
-            await self._settle_centre(offer)
+            await self._agreement.settle_centre(offer)
         call.services.changed(call.view())
         return True
 
@@ -271,82 +265,13 @@ class Reoffers:
     def _offer_own(self, leg: Leg) -> None:
         """Tell a side our present ports; what is negotiated stays."""
         call = self._call
-        assert leg.sent is not None and call.plan is not None and call.audio is not None
-        if leg is call.centre:
-            session = self._standing(leg, self._agreed(leg))
-            session = with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
-        elif leg is call.caller and call.centre is not None and call.centre.remote is not None:
-            session = self._offer_to_caller(call.centre.remote, self._agreed(leg))
-            session = self._with_video(leg, session, call.plan.video)
-        else:
-            assert leg.local is not None
-            session = self._with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
+        assert leg.sent is not None
+        session = self._agreement.present_offer(leg)
         if leg.name not in call.seats:
             self._consult = _Consult(leg, leg.local, own=True)
             call.after(call.services.settings.consult_limit_s, _CONSULT)
         call.note("re-INVITE with what we have now", leg.name)
         leg.offer(in_sequence(leg.sent, session))
-
-    def _standing(self, leg: Leg, direction: str) -> Session:
-        """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
-        assert leg.local is not None and self._call.plan is not None
-        session = standing_offer(leg.local, leg.local.origin)
-        index = self._call.plan.audio if leg is self._call.caller else audio_line(session)
-        lines = list(session.media)
-        lines[index] = lines[index].with_direction(direction)
-        return replace(session, media=tuple(lines))
-
-    def _wish_for(self, leg: Leg) -> str:
-        """What the other side wants of this one: the direction of an offer that this one asked us for.
-
-        A peer that holds the call and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
-        offer what it had left us, it never could (RFC 6337 §5.3).
-        """
-        other = self._call.caller if leg is self._call.centre else self._call.centre
-        assert other is not None
-        return self._wishes[other.name]
-
-    def _heed(self, leg: Leg, answer: Session) -> bool:
-        """Learn what a side wants from its answer to our offer; True if that is something new.
-
-        Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
-        """
-        if leg.name in self._call.seats or leg.local is None or self._call.plan is None:
-            return False
-        index = self._call.plan.audio if leg is self._call.caller else audio_line(answer)
-        offered, given, before = leg.local.direction_of(index), answer.flow_of(index), self._wishes[leg.name]
-        if given == answer_direction(offered, before):
-            return False
-        sends = _sends(given if _receives(offered) else before)
-        receives = _receives(given if _sends(offered) else before)
-        self._wishes[leg.name] = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
-            (sends, receives), "inactive"
-        )
-        self._call.note(f"its answer wants another direction: {given}", leg.name)
-        return True
-
-    def _agreed(self, leg: Leg) -> str:
-        """The direction of an offer that is to change nothing: what both sides want."""
-        return answer_direction(self._wishes[leg.name], self._wish_for(leg))
-
-    def _offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
-        call = self._call
-        assert call.plan is not None and call.audio is not None
-        assert call.caller.local is not None
-        here = call.audio.local(CALLER)
-        ours = call.caller.local
-        offer = caller_offer(ours, call.plan, centre_sdp, here, ours.origin, direction=direction)
-        return without_rebound(offer, call.plan.audio, call.caller.history)
-
-    def _with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
-        if index is None or not session.media[index].port:
-            return session
-        line = self._call.video.offer(leg.name, session.media[index])
-        if line is None and self._call.video.incomplete:
-            return session  # a new room is on its way; taken out now, the picture would not come back with it
-        line = line or refuse(session.media[index])
-        lines = (*session.media[:index], line, *session.media[index + 1 :])
-        return replace(session, media=lines)
 
     # ---- outcomes ----
 
@@ -360,8 +285,8 @@ class Reoffers:
             check_peer_answer(leg.sent, session)
             if consult is None or consult.own:
                 self._refused.pop(leg.name, None)
-                await self._settle(leg, session)
-                if self._heed(leg, session):
+                await self._agreement.settle(leg, session)
+                if self._agreement.heed(leg, session):
                     self.owe(call.centre if leg is call.caller else call.caller)
             elif consult.withdrawn:
                 self._put_back(consult)
@@ -385,24 +310,24 @@ class Reoffers:
         call, offered, chosen = self._call, consult.offered, consult.plan
         assert offered is not None and offered.session is not None and chosen is not None
         assert call.audio is not None and call.caller.sent is not None
-        offer, line = offered.session, await self._video_line(offered.session, chosen)
+        offer, line = offered.session, await self._agreement.video_line(offered.session, chosen)
         answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.sent.origin)
         answer = in_sequence(call.caller.sent, answer)
         check_answer(offer, answer)
         if not call.caller.answer(offered.txn, answer):
             self._put_back(consult)  # it cancelled meanwhile
             return
-        self._wishes[call.caller.name] = offer.flow_of(chosen.audio)
-        await self._settle_centre(session)
-        self._heed(consult.asked, session)
-        await self._settle_caller(offer, answer, chosen)
+        self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
+        await self._agreement.settle_centre(session)
+        self._agreement.heed(consult.asked, session)
+        await self._agreement.settle_caller(offer, answer, chosen)
 
     async def _answer_centre(self, consult: _Consult, session: Session) -> None:
         """The caller accepted what the centre offered."""
         call, offered = self._call, consult.offered
         assert offered is not None and offered.session is not None and call.plan is not None
         if offered.leg is call.newcomer:
-            await self._settle(call.caller, session)
+            await self._agreement.settle(call.caller, session)
             answer = answer_newcomer(call, offered.leg, offered.session, session)
             if not await self._install(offered, answer, offered.session):
                 self._put_back(consult)
@@ -415,10 +340,10 @@ class Reoffers:
         if not call.centre.answer(offered.txn, answer):
             self._put_back(consult)
             return
-        self._wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
-        await self._settle_centre(offered.session)
-        await self._settle(call.caller, session)
-        self._heed(consult.asked, session)
+        self._agreement.wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
+        await self._agreement.settle_centre(offered.session)
+        await self._agreement.settle(call.caller, session)
+        self._agreement.heed(consult.asked, session)
 
     async def _on_refused(self, event: OfferRefused) -> str:
         leg, call = event.leg, self._call
@@ -474,8 +399,8 @@ class Reoffers:
         except PeerError as error:
             call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
             return
-        await self._settle(leg, session)
-        if self._heed(leg, session):
+        await self._agreement.settle(leg, session)
+        if self._agreement.heed(leg, session):
             self.owe(call.centre if leg is call.caller else call.caller)
 
     def _decline(self, consult: _Consult, status: int, reason: str) -> None:
@@ -490,47 +415,6 @@ class Reoffers:
 
     # ---- carrying it out ----
 
-    async def _settle(self, leg: Leg, session: Session) -> None:
-        """A peer's description counts from now on, together with ours."""
-        call = self._call
-        assert leg.local is not None and call.plan is not None
-        if leg is call.centre:
-            await self._settle_centre(session)
-        elif leg is call.caller:
-            await self._settle_caller(session, leg.local, call.plan)
-        else:
-            leg.remote = session
-            await call.video.take(leg.name, session, leg.local, video_index(leg.local))
-
-    async def _settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
-        call = self._call
-        call.caller.remote, call.plan = session, chosen
-        await self._point(CALLER, session, chosen.audio)
-        await call.video.take("caller", session, ours, chosen.video)
-        call.services.changed(call.view())
-
-    async def _settle_centre(self, session: Session) -> None:
-        assert self._call.centre is not None
-        self._call.centre.remote = session
-        await self._point(CENTRE, session, audio_line(session))
-
-    async def _point(self, side: int, session: Session, index: int) -> None:
-        call = self._call
-        assert call.audio is not None
-        try:
-            await call.audio.point(side, session, index)
-        except MediaError as error:
-            call.note(f"the voice could not follow: {error}", kind="alarm")
-
-    async def _video_line(self, offer: Session, chosen: Plan) -> Media | None:
-        if chosen.video is None or chosen.video_format is None:
-            return None
-        video = self._call.video
-        if "caller" not in video.members:
-            video.prepare(self._call.caller.flow.network)
-            await video.ready()  # patient for a moment only: an offer of the voice may depend on this
-        return video.answer("caller", offer, chosen.video, chosen.video_format)
-
     def _finish(self, leg: Leg) -> _Consult | None:
         """The consultation that ended with this event, if it is the present one."""
         consult = self._consult
@@ -540,23 +424,9 @@ class Reoffers:
         self._call.stop_timer(_CONSULT)
         return consult
 
-    def _voices(self) -> list[tuple[Leg, int]]:
-        """The caller and the centre, each with the index of the audio in what it said."""
-        call = self._call
-        assert call.plan is not None and call.centre is not None and call.centre.remote is not None
-        return [(call.caller, call.plan.audio), (call.centre, audio_line(call.centre.remote))]
-
     def _legs(self) -> list[Leg]:
         call = self._call
         return [leg for leg in (call.caller, call.centre, *call.seats.values()) if leg is not None]
-
-
-def _sends(direction: str) -> bool:
-    return direction in ("sendrecv", "sendonly")
-
-
-def _receives(direction: str) -> bool:
-    return direction in ("sendrecv", "recvonly")
 
 
 def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:

@@ -1,0 +1,168 @@
+"""What both sides of an answered call agreed on: how it is put into offers of ours, and how it is carried out.
+
+The flow `reoffer` decides who is asked what; here is what they are asked about: the direction that each side wants
+for its voice, our present ports, and where media go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splitter.calls.audio import CALLER, CENTRE
+from splitter.calls.call import Call
+from splitter.calls.flows.seats import video_index
+from splitter.calls.legs.leg import Leg
+from splitter.core.errors import MediaError
+from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, without_rebound
+from splitter.sdp.model import Media, Session
+from splitter.sdp.offer_answer import answer_direction
+from splitter.sdp.split import Plan, audio_line
+from splitter.sdp.video import refuse
+
+
+class Agreement:
+    """The state of the session between caller and centre, and of the seats' video.
+
+    Attributes:
+        wishes: by leg, the direction that its side wants for its voice, not what it was left with.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.wishes: dict[str, str] = {}
+        for leg, index in self._voices():
+            assert leg.remote is not None
+            self.wishes[leg.name] = leg.remote.flow_of(index)
+
+    # ---- as offers of ours ----
+
+    def present_offer(self, leg: Leg) -> Session:
+        """What is negotiated with a side, at our present ports; the o= line is still the last one."""
+        call = self._call
+        assert call.plan is not None and call.audio is not None
+        if leg is call.centre:
+            session = self.standing(leg, self.agreed(leg))
+            return with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
+        if leg is call.caller and call.centre is not None and call.centre.remote is not None:
+            session = self.offer_to_caller(call.centre.remote, self.agreed(leg))
+            return self.with_video(leg, session, call.plan.video)
+        assert leg.local is not None
+        return self.with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
+
+    def standing(self, leg: Leg, direction: str) -> Session:
+        """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
+        assert leg.local is not None and self._call.plan is not None
+        session = standing_offer(leg.local, leg.local.origin)
+        index = self._call.plan.audio if leg is self._call.caller else audio_line(session)
+        lines = list(session.media)
+        lines[index] = lines[index].with_direction(direction)
+        return replace(session, media=tuple(lines))
+
+    def wish_for(self, leg: Leg) -> str:
+        """What the other side wants of this one: the direction of an offer that this one asked us for.
+
+        A peer that holds the call and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
+        offer what it had left us, it never could (RFC 6337 §5.3).
+        """
+        other = self._call.caller if leg is self._call.centre else self._call.centre
+        assert other is not None
+        return self.wishes[other.name]
+
+    def heed(self, leg: Leg, answer: Session) -> bool:
+        """Learn what a side wants from its answer to our offer; True if that is something new.
+
+        Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
+        """
+        if leg.name in self._call.seats or leg.local is None or self._call.plan is None:
+            return False
+        index = self._call.plan.audio if leg is self._call.caller else audio_line(answer)
+        offered, given, before = leg.local.direction_of(index), answer.flow_of(index), self.wishes[leg.name]
+        if given == answer_direction(offered, before):
+            return False
+        sends = _sends(given if _receives(offered) else before)
+        receives = _receives(given if _sends(offered) else before)
+        self.wishes[leg.name] = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
+            (sends, receives), "inactive"
+        )
+        self._call.note(f"its answer wants another direction: {given}", leg.name)
+        return True
+
+    def agreed(self, leg: Leg) -> str:
+        """The direction of an offer that is to change nothing: what both sides want."""
+        return answer_direction(self.wishes[leg.name], self.wish_for(leg))
+
+    def offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
+        call = self._call
+        assert call.plan is not None and call.audio is not None
+        assert call.caller.local is not None
+        here = call.audio.local(CALLER)
+        ours = call.caller.local
+        offer = caller_offer(ours, call.plan, centre_sdp, here, ours.origin, direction=direction)
+        return without_rebound(offer, call.plan.audio, call.caller.history)
+
+    def with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
+        if index is None or not session.media[index].port:
+            return session
+        line = self._call.video.offer(leg.name, session.media[index])
+        if line is None and self._call.video.incomplete:
+            return session  # a new room is on its way; taken out now, the picture would not come back with it
+        line = line or refuse(session.media[index])
+        lines = (*session.media[:index], line, *session.media[index + 1 :])
+        return replace(session, media=lines)
+
+    # ---- carrying it out ----
+
+    async def settle(self, leg: Leg, session: Session) -> None:
+        """A peer's description counts from now on, together with ours."""
+        call = self._call
+        assert leg.local is not None and call.plan is not None
+        if leg is call.centre:
+            await self.settle_centre(session)
+        elif leg is call.caller:
+            await self.settle_caller(session, leg.local, call.plan)
+        else:
+            leg.remote = session
+            await call.video.take(leg.name, session, leg.local, video_index(leg.local))
+
+    async def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
+        call = self._call
+        call.caller.remote, call.plan = session, chosen
+        await self.point(CALLER, session, chosen.audio)
+        await call.video.take("caller", session, ours, chosen.video)
+        call.services.changed(call.view())
+
+    async def settle_centre(self, session: Session) -> None:
+        assert self._call.centre is not None
+        self._call.centre.remote = session
+        await self.point(CENTRE, session, audio_line(session))
+
+    async def point(self, side: int, session: Session, index: int) -> None:
+        call = self._call
+        assert call.audio is not None
+        try:
+            await call.audio.point(side, session, index)
+        except MediaError as error:
+            call.note(f"the voice could not follow: {error}", kind="alarm")
+
+    async def video_line(self, offer: Session, chosen: Plan) -> Media | None:
+        if chosen.video is None or chosen.video_format is None:
+            return None
+        video = self._call.video
+        if "caller" not in video.members:
+            video.prepare(self._call.caller.flow.network)
+            await video.ready()  # patient for a moment only: an offer of the voice may depend on this
+        return video.answer("caller", offer, chosen.video, chosen.video_format)
+
+    def _voices(self) -> list[tuple[Leg, int]]:
+        """The caller and the centre, each with the index of the audio in what it said."""
+        call = self._call
+        assert call.plan is not None and call.centre is not None and call.centre.remote is not None
+        return [(call.caller, call.plan.audio), (call.centre, audio_line(call.centre.remote))]
+
+
+def _sends(direction: str) -> bool:
+    return direction in ("sendrecv", "sendonly")
+
+
+def _receives(direction: str) -> bool:
+    return direction in ("sendrecv", "recvonly")
