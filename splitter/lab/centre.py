@@ -9,6 +9,7 @@ stdout; the end of stdin ends it.
               {"do": "report"}               answered by a "report" event
               {"do": "stop"}
     events    {"event": "ready", "port": N}
+              {"event": "planned"}                     the plan holds from the next call on
               {"event": "invite" | "reinvite", "call": N, "video": bool, "media": [...], "raw": "..."}
               {"event": "state", "call": N, "state": "EARLY" | "CONFIRMED" | ..., "status": N}
               {"event": "ended", "call": N, "status": N, "reason": "...", "heard": {"1000": seconds}}
@@ -256,6 +257,7 @@ class Centre:
                 if "listen_hz" in command:
                     command["listen_hz"] = tuple(command["listen_hz"])
                 self._account.plan = replace(self._account.plan, **command)
+                self.emit("planned")
             case "report":
                 self.emit("report", calls=[self._report(call) for call in self._account.calls.values()])
             case verb:

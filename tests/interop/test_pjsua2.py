@@ -119,6 +119,7 @@ class TestCall:
 
     def test_busy(self, gateway: Gateway, centre: Centre, scene: Scene) -> None:
         centre.do(do="plan", status=486, queue_s=0)
+        centre.wait_for("planned")
         caller = scene.caller("caller-refused", status="486")
         caller.finish()
         centre.wait_for("ended")

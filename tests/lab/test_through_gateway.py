@@ -171,7 +171,7 @@ class TestNoCall:
     def test_cancel_busy_and_no_route(self) -> None:
         async def scene() -> None:
             async with Stage() as stage:
-                stage.centre.send(do="plan", status=0)
+                await stage.centre.ask("planned", do="plan", status=0)
                 first = await stage.handset(HandsetSettings())
                 call = first.dial(CALLED, stage.gateway.access)
                 await until(lambda: call.state == "early")
@@ -179,7 +179,7 @@ class TestNoCall:
                 assert outcome is not None
                 assert outcome.status == 487
                 await stage.centre.wait_for("ended")
-                stage.centre.send(do="plan", status=486, ring_s=0, queue_s=0)
+                await stage.centre.ask("planned", do="plan", status=486, ring_s=0, queue_s=0)
                 second = await stage.handset(HandsetSettings())
                 assert (await second.dial(CALLED, stage.gateway.access).answered()).status == 486
                 third = await stage.handset(HandsetSettings())
