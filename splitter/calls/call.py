@@ -24,7 +24,7 @@ from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.trunks.admission import Admission
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import Video
-from splitter.calls.view import CallView, LegView
+from splitter.calls.view import CallView, LegView, Notice
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
@@ -50,7 +50,8 @@ class Services:
     ids: IdSource
     routing: Routing
     settings: CallSettings
-    changed: Callable[[CallView], None]  # a call's state changed: to the store
+    changed: Callable[[CallView], None]  # a call's state changed: to the store, and to whoever watches
+    noticed: Callable[[Notice], None] = lambda notice: None  # people at the desks are to be told
     trunks: Trunks = field(default_factory=Trunks)
     admission: Admission = field(default_factory=Admission)
 

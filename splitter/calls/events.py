@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from splitter.calls.asks import Asked
 from splitter.media.engine import MediaEvent
 from splitter.sdp.model import Session
 from splitter.sip.message import Request, Response
@@ -189,4 +190,4 @@ LegEvent = (
     | DigitPressed
     | Ended
 )
-CallEvent = LegEvent | SeatArrived | HangupAsked | TimeUp | MediaEvent
+CallEvent = LegEvent | SeatArrived | HangupAsked | Asked | TimeUp | MediaEvent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
 
 
@@ -21,10 +22,60 @@ class LegView:
 
 
 @dataclass(frozen=True, slots=True)
+class PartyView:
+    """Somebody in the call's room besides the caller.
+
+    `name`: "seat-1", "guest-1" …; `kind`: "sip", "webrtc" or "guest"; `state`: "joining", "connected", "interrupted"
+    (it may come back) or "left". `sends`: a picture of it comes. `showing`: what it sees.
+    """
+
+    name: str
+    kind: str
+    extension: str = ""
+    client: str = ""
+    state: str = "joining"
+    sends: bool = False
+    showing: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoView:
+    """Where the call stands with the caller's video.
+
+    `state`: "off"; "asking" (the caller is being asked on the phone's screen); "on"; "dropping". `outcome` of the last
+    question, "" before the first: "accepted", "refused", "no-answer", "unsupported", "failed" or "withdrawn"; `reason`
+    in plain words. `supported`: whether the handset can, None as long as nobody knows. `limits`: of what it can be
+    sent, None while off. `sends`: its picture comes.
+    """
+
+    state: str = "off"
+    outcome: str = ""
+    reason: str = ""
+    supported: bool | None = None
+    limits: Limits | None = None
+    sends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that people at the desk should be told now.
+
+    `code` is stable, for programs and translations: "video-refused"; `text` is plain English, with the reason.
+    """
+
+    call_id: str
+    code: str
+    text: str
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """One call. Times are seconds since the Unix epoch; None where it has not happened.
 
-    `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate" or a seat's name.
+    `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a party's name or
+    "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows; `bound_by` says what
+    told us: "centre" with the header, "cti", "client".
     """
 
     call_id: str
@@ -41,6 +92,10 @@ class CallView:
     showing: str
     legs: tuple[LegView, ...]
     facts: CallerFacts = field(default_factory=CallerFacts)
+    parties: tuple[PartyView, ...] = ()
+    video: VideoView = field(default_factory=VideoView)
+    extension: str = ""
+    bound_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Protocol
 from splitter.core.net import Address
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.video import VideoFormat
+from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,15 @@ class RoomHandle:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantHandle:
-    """One member of a room: "caller", or a seat's name such as "seat-1"."""
+    """One member of a room: "caller", or a seat's name such as "seat-1".
+
+    `secure`: our side of its WebRTC transport; None where it speaks plain RTP. `local` then names its one port twice.
+    """
 
     room: RoomHandle
     name: str
     local: LocalEnd
+    secure: SecureLocal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +76,20 @@ class ParticipantMedia:
     """What was negotiated with a participant.
 
     Attributes:
-        remote: where its packets go and come from.
+        remote: where its packets go and come from; None for a WebRTC participant, which has `secure` instead.
         send_format: what we may send it: payload type, packetization mode, level, feedback it understands.
         receive_format: what it sends us (payload type as in our SDP, its parameter sets from sprop).
         sending: we send it the chosen source.
         receiving: its packets are taken as a source.
+        secure: its side of ICE and DTLS.
     """
 
-    remote: RemoteEnd
+    remote: RemoteEnd | None
     send_format: VideoFormat
     receive_format: VideoFormat
     sending: bool = True
     receiving: bool = True
+    secure: SecureRemote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,16 @@ class RoomReport:
 
     room_id: str
     participants: tuple[ParticipantReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A still of what a participant sends, decoded by us and turned upright. `taken_at`: Unix seconds."""
+
+    png: bytes
+    width: int
+    height: int
+    taken_at: float
 
 
 # ---- what an engine tells: events --------------------------------------------------------------------------------
@@ -166,6 +183,30 @@ class PictureStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportChanged:
+    """The WebRTC transport of a participant changed its state.
+
+    `state`: "connecting", "connected" (ICE and DTLS are done), "interrupted" (no consent for some seconds; it may come
+    back, by itself or by an ICE restart) or "failed" (it will not; `reason` says why).
+    """
+
+    call_id: str
+    participant: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUnfit:
+    """`viewer` is not shown `source`: its picture is larger than what the viewer can take. The slate stays."""
+
+    call_id: str
+    viewer: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RelayLost:
     """The worker that carried this relay died; the relay is gone."""
 
@@ -183,7 +224,9 @@ class RoomLost:
     reason: str
 
 
-MediaEvent = MediaStarted | SourceShown | KeyFrameWanted | PictureStopped | RelayLost | RoomLost
+MediaEvent = (
+    MediaStarted | SourceShown | KeyFrameWanted | PictureStopped | TransportChanged | SourceUnfit | RelayLost | RoomLost
+)
 MediaListener = Callable[[MediaEvent], None]
 
 
@@ -217,12 +260,34 @@ class MediaEngine(Protocol):
         """Bind a participant's RTP and RTCP ports on the named network."""
         ...
 
+    async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        """Like `join` for WebRTC: one port for all, ICE credentials and a DTLS fingerprint in `secure` (RFC 8829)."""
+        ...
+
+    async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
+        """New ICE credentials and candidates (RFC 8445 §9); the old path carries on until the new one is there.
+
+        `set_participant` with the peer's new credentials completes it. DTLS goes on (RFC 8842 §5.5).
+        """
+        ...
+
     async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
         """Start, change or (None) pause a participant's media."""
         ...
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
-        """Choose what `viewer` is shown: a participant's name or "slate". Takes effect at a key frame of the source."""
+        """Choose what `viewer` is shown: a participant's name, "slate", "picture:ID", or "" for the room's own choice.
+
+        Takes effect at a key frame of the source; what was shown stays until then.
+        """
+        ...
+
+    async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
+        """Make a still picture (PNG or JPEG) known to the room as the source "picture:ID"."""
+        ...
+
+    async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
+        """Decode what a participant sends, from a fresh key frame. Raises MediaUnavailable where it sends nothing."""
         ...
 
     async def request_key_frame(self, participant: ParticipantHandle) -> None:

@@ -1,0 +1,156 @@
+"""What people at desks ask of a call through the API, and what they are answered. Pure.
+
+An ask enters the call's inbox as `Asked` and is answered there, in the order of everything else that happens to the
+call; see `flows/desk.py`. Whatever cannot be done is a `Denial` with a code for programs and a reason for people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from splitter.core.errors import SplitterError
+from splitter.media.engine import Snapshot
+from splitter.sdp.model import Session
+from splitter.sdp.webrtc import SecureLocal
+
+
+class Denial(SplitterError):
+    """What was asked cannot be done.
+
+    Attributes:
+        status: as HTTP says it: 404, 409, 415, 422, 503 or 504.
+        code: stable, for programs: "no-such-party".
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who stands behind a video client.
+
+    Attributes:
+        client: the client's own id; one that comes back with the same takes its old place.
+        extension: of the centre; empty for who has none.
+        kind: "seat", or "guest" (the caller's own browser).
+        by: the login, for the trace.
+    """
+
+    client: str
+    extension: str = ""
+    kind: str = "seat"
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be sent to a viewer: picture size in pixels, pictures per second, kbit/s."""
+
+    width: int
+    height: int
+    frame_rate: int
+    bitrate_kbps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Answer to Join. `name`: of the new party, such as "seat-1"; `limits`: of what it sends."""
+
+    name: str
+    answer: Session
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A WebRTC client wants to be in the call's room, with this offer. → Admitted"""
+
+    desk: Desk
+    offer: Session
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A party restarts ICE (RFC 9725 §4.3.2), or tells more of its candidates.
+
+    → SecureLocal where the credentials are new, None where only candidates were added.
+    """
+
+    party: str
+    ufrag: str
+    password: str
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A party leaves, or is taken out by somebody else (`by`). → None"""
+
+    party: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseVideo:
+    """Ask the caller for video. → None once the question is on its way; what comes of it is in the call's view."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropVideo:
+    """Back to voice alone. → None once it is on its way."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Choose what `viewer` sees: a party's name, "slate", "picture:ID", or "" for the room's own choice. → None"""
+
+    source: str
+    by: str
+    viewer: str = "caller"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """A still of what a party sends. → Snapshot"""
+
+    of: str = "caller"
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """CTI (or a client that names the call) says whose extension has the call; "" takes it back. → None"""
+
+    extension: str
+    by: str
+
+
+Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | Bind
+Answer = Admitted | SecureLocal | Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An ask in the inbox of a call; `reply` gets its Answer or a Denial."""
+
+    ask: Ask
+    reply: asyncio.Future[Answer] = field(compare=False)
+
+    def answer(self, value: Answer = None) -> None:
+        """Say what came of it; nobody may be waiting any more."""
+        if not self.reply.done():
+            self.reply.set_result(value)
+
+    def deny(self, status: int, code: str, message: str) -> None:
+        """Say why not."""
+        if not self.reply.done():
+            self.reply.set_exception(Denial(status, code, message))
