@@ -1,7 +1,8 @@
 """The gateway's end of a worker's control connection. Does I/O (asyncio).
 
 Requests may overlap: a slow one delays no other. Each is bounded in time, and what is queued for a worker that does not
-read is bounded in size.
+read is bounded in size. What one turn of the event loop asks for leaves in one write, and one timer watches over all
+that wait: a call makes a dozen requests, and system calls and timers would cost more than the requests themselves.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import structlog
 
@@ -31,6 +32,7 @@ from splitter.media.worker.protocol import (
 
 QUEUE_LIMIT_BYTES = 1 << 20
 WAITING_LIMIT = 2000  # requests under way to one worker
+SWEEP_S = 0.05  # how late a request may be found to be overdue
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,13 @@ R = TypeVar("R", bound=Result)
 
 class Gone(MediaUnavailable):
     """The worker does not know the relay, room or participant (any more)."""
+
+
+class _Waiting(NamedTuple):
+    """A request under way; `deadline` by the loop's clock."""
+
+    future: asyncio.Future[Result]
+    deadline: float
 
 
 class WorkerClient(asyncio.Protocol):
@@ -55,7 +64,9 @@ class WorkerClient(asyncio.Protocol):
         self._on_event = on_event
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
-        self._waiting: dict[int, asyncio.Future[Result]] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        self._sweeping = False
+        self._unsent: list[bytes] = []
         self._last_id = 0
         self.lost = asyncio.Event()
 
@@ -75,12 +86,13 @@ class WorkerClient(asyncio.Protocol):
         """
         if len(self._waiting) >= WAITING_LIMIT:
             raise MediaUnavailable("too many requests under way to the media worker")
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
         id = self._send(command)
-        self._waiting[id] = future
+        self._waiting[id] = _Waiting(future, loop.time() + limit_s)
+        self._sweep_later(loop)
         try:
-            async with asyncio.timeout(limit_s):
-                result = await future
+            result = await future
         except TimeoutError:
             raise MediaTimeout(f"{type(command).__name__}: no answer in {limit_s:g} s") from None
         finally:
@@ -106,10 +118,33 @@ class WorkerClient(asyncio.Protocol):
         if transport.get_write_buffer_size() > QUEUE_LIMIT_BYTES:
             raise MediaUnavailable("the media worker does not read its commands")
         self._last_id += 1
-        transport.write(write_call(self._last_id, command))
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(write_call(self._last_id, command))
         return self._last_id
 
+    def _flush(self) -> None:
+        data, self._unsent = b"".join(self._unsent), []
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            loop.call_later(SWEEP_S, self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up what is overdue."""
+        self._sweeping = False
+        now = loop.time()
+        for waiting in self._waiting.values():
+            if waiting.deadline <= now and not waiting.future.done():
+                waiting.future.set_exception(TimeoutError())
+        if self._waiting:
+            self._sweep_later(loop)
+
     def close(self) -> None:
+        self._flush()
         if self._transport is not None:
             self._transport.abort()
 
@@ -137,14 +172,14 @@ class WorkerClient(asyncio.Protocol):
             log.error("message of a media worker dropped", reason=str(error))
 
     def _settle(self, reply: Reply) -> None:
-        future = self._waiting.pop(reply.id, None)
-        if future is not None and not future.done():
-            future.set_result(read_result(reply))
+        waiting = self._waiting.get(reply.id)
+        if waiting is not None and not waiting.future.done():
+            waiting.future.set_result(read_result(reply))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self.lost.set()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(MediaUnavailable("the media worker died"))
+        for waiting in self._waiting.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(MediaUnavailable("the media worker died"))
         self._waiting.clear()

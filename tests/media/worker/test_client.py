@@ -1,0 +1,91 @@
+"""The gateway's end of a worker's control connection, against a worker that behaves as each test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from splitter.core.errors import MediaTimeout, MediaUnavailable
+from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.protocol import Call, Done, Framer, Ping, Reply, Show, read_call, write_reply
+
+Behave = Callable[[Call, asyncio.StreamWriter], None]
+
+
+def played(tmp_path: Path, behave: Behave, scene: Callable[[WorkerClient], Awaitable[None]]) -> list[int]:
+    """Run a scene; returns how many commands each read of the worker found."""
+    reads: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        framer = Framer()
+        while data := await reader.read(65_536):
+            bodies = framer.feed(data)
+            reads.append(len(bodies))
+            for body in bodies:
+                behave(read_call(body), writer)
+
+    async def run() -> None:
+        path = tmp_path / "worker.sock"
+        server = await asyncio.start_unix_server(serve, str(path))
+        client = await WorkerClient.connect(path, lambda owner, event: None)
+        try:
+            await scene(client)
+        finally:
+            client.close()
+            server.close()
+
+    asyncio.run(run())
+    return reads
+
+
+def well(call: Call, writer: asyncio.StreamWriter) -> None:
+    writer.write(write_reply(call.id, Done()))
+
+
+class TestRequests:
+    def test_what_one_turn_asks_for_leaves_in_one_write(self, tmp_path: Path) -> None:
+        async def scene(client: WorkerClient) -> None:
+            asks = [client.ask(Show("room", "caller", source), Done, 5.0) for source in ("", "slate", "seat-1")]
+            assert await asyncio.gather(*asks) == [Done(), Done(), Done()]
+
+        assert played(tmp_path, well, scene) == [3]
+
+    def test_one_without_an_answer_is_given_up_and_delays_no_other(self, tmp_path: Path) -> None:
+        def deaf_to_ping(call: Call, writer: asyncio.StreamWriter) -> None:
+            if msgspec.msgpack.decode(call.command)["type"] != "Ping":
+                well(call, writer)
+
+        async def scene(client: WorkerClient) -> None:
+            slow = asyncio.ensure_future(client.ask(Ping(), Done, 0.1))
+            assert await client.ask(Show("room", "caller", ""), Done, 5.0) == Done()
+            with pytest.raises(MediaTimeout, match="Ping: no answer in 0.1 s"):
+                await slow
+
+        played(tmp_path, deaf_to_ping, scene)
+
+    def test_an_answer_that_cannot_be_understood_is_none(self, tmp_path: Path) -> None:
+        def babble(call: Call, writer: asyncio.StreamWriter) -> None:
+            body = msgspec.msgpack.encode(Reply(call.id, msgspec.Raw(msgspec.msgpack.encode({"type": "Nonsense"}))))
+            writer.write(len(body).to_bytes(4, "big") + body)
+
+        async def scene(client: WorkerClient) -> None:
+            with pytest.raises(MediaTimeout):
+                await client.ask(Ping(), Done, 0.1)
+
+        played(tmp_path, babble, scene)
+
+    def test_a_worker_that_dies_fails_what_waits(self, tmp_path: Path) -> None:
+        def die(call: Call, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+        async def scene(client: WorkerClient) -> None:
+            with pytest.raises(MediaUnavailable, match="died"):
+                await client.ask(Ping(), Done, 5.0)
+            with pytest.raises(MediaUnavailable, match="gone"):
+                await client.ask(Ping(), Done, 5.0)
+
+        played(tmp_path, die, scene)
