@@ -62,7 +62,7 @@ class TestRequests:
         async def scene(client: WorkerClient) -> None:
             slow = asyncio.ensure_future(client.ask(Ping(), Done, 0.1))
             assert await client.ask(Show("room", "caller", ""), Done, 5.0) == Done()
-            with pytest.raises(MediaTimeout, match="Ping: no answer in 0.1 s"):
+            with pytest.raises(MediaTimeout, match=r"Ping: no answer in 0\.1 s"):
                 await slow
 
         played(tmp_path, deaf_to_ping, scene)
