@@ -17,7 +17,13 @@ ORIENTATION = "urn:3gpp:video-orientation"
 FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
 """The feedback that we understand (RFC 4585 §4.2, RFC 5104 §7.1), in the order we write it."""
 
-_PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
+SECURE_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+"""The same for browsers, which are told a rate by REMB (draft-alvestrand-rmcat-remb) and know no TMMBR."""
+
+PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
+SECURE = frozenset({"UDP/TLS/RTP/SAVPF"})
+"""What WebRTC is carried over (RFC 8829 §5.1.2)."""
+
 _FAMILIES = ("constrained baseline", "baseline")
 _SIZE = re.compile(r"\[x=(\d{1,5}),y=(\d{1,5})[,\]]")
 
@@ -38,8 +44,8 @@ class VideoFormat:
         bitrate_kbps: b=AS of the m-line, else what the level allows.
         size: width and height that the peer wants to receive (a=imageattr, RFC 6236), None if it does not say.
         parameter_sets: the NAL units of sprop-parameter-sets, SPS before PPS as they came.
-        feedback: those of "nack", "nack pli", "ccm fir", "ccm tmmbr" that it understands.
-        avpf: the feedback profile is in force or can be had (RTP/AVPF, or tcap/pcfg of RFC 5939).
+        feedback: those of "nack", "nack pli", "ccm fir", "ccm tmmbr" (of a browser "goog-remb") that it understands.
+        avpf: the feedback profile is in force or can be had (RTP/AVPF, UDP/TLS/RTP/SAVPF, or tcap/pcfg of RFC 5939).
         orientation_id: id of the header extension urn:3gpp:video-orientation (RFC 8285), None if not offered.
     """
 
@@ -57,7 +63,9 @@ class VideoFormat:
     orientation_id: int | None = None
 
 
-def choose_video(media: Media, session_attributes: Attributes = ()) -> VideoFormat | None:
+def choose_video(
+    media: Media, session_attributes: Attributes = (), protos: frozenset[str] = PLAIN
+) -> VideoFormat | None:
     """The best usable H.264 of an offered or answered m=video.
 
     Constrained baseline and baseline are used, compared by profile and constraint flags (RFC 6184 §8.1, table 5),
@@ -66,9 +74,10 @@ def choose_video(media: Media, session_attributes: Attributes = ()) -> VideoForm
     Args:
         media: the peer's line.
         session_attributes: the session's, for an extmap or tcap that stands there.
-    Returns: None if the line is off, needs keys, or has no such format.
+        protos: what the line may run over.
+    Returns: None if the line is off, runs over something else, or has no such format.
     """
-    if media.port == 0 or media.proto.upper() not in _PLAIN:
+    if media.port == 0 or media.proto.upper() not in protos:
         return None
     best: tuple[tuple[int, int], Codec, str] | None = None
     for codec in media.codecs:
@@ -92,7 +101,7 @@ def video_fault(media: Media) -> str:
         return ""
     if media.port == 0:
         return "video is offered with port 0"
-    if media.proto.upper() not in _PLAIN:
+    if media.proto.upper() not in PLAIN:
         return f"video over {shown(media.proto, 30)} is not supported"
     names = shown(", ".join(codec.name for codec in media.codecs))
     return f"video has no H.264 in baseline and packetization mode 0 or 1; it offers {names or 'nothing known'}"
@@ -129,7 +138,7 @@ def answer_video(
     attributes = [Attribute("acfg", config)] if config else []
     attributes.append(Attribute("rtpmap", f"{payload_type} H264/90000"))
     attributes.append(Attribute("fmtp", f"{payload_type} {_answered_parameters(offered, chosen, parameter_sets)}"))
-    for feedback in FEEDBACK:
+    for feedback in SECURE_FEEDBACK if proto.upper() in SECURE else FEEDBACK:
         if feedback in chosen.feedback:
             target = "*" if f"* {feedback}" in _feedback_lines(offered) else payload_type
             attributes.append(Attribute("rtcp-fb", f"{target} {feedback}"))
@@ -203,8 +212,10 @@ def _format(media: Media, codec: Codec, identity: str, session_attributes: Attri
     level: Level = level_of(identity)
     payload_type = str(codec.payload_type)
     offered = _feedback_lines(media)
-    feedback = {item for item in FEEDBACK if f"* {item}" in offered or f"{payload_type} {item}" in offered}
-    avpf = media.proto.upper() == "RTP/AVPF" or _feedback_configuration(media, session_attributes) is not None
+    proto = media.proto.upper()
+    understood = SECURE_FEEDBACK if proto in SECURE else FEEDBACK
+    feedback = {item for item in understood if f"* {item}" in offered or f"{payload_type} {item}" in offered}
+    avpf = proto == "RTP/AVPF" or proto in SECURE or _feedback_configuration(media, session_attributes) is not None
     asked = media.bandwidth("AS") or (media.bandwidth("TIAS") or 0) // 1000
     return VideoFormat(
         payload_type=codec.payload_type,

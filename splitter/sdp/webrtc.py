@@ -1,8 +1,34 @@
-"""What WebRTC adds to an m-line: ICE, DTLS and the fingerprint (RFC 8839, RFC 8842, RFC 8829). Pure."""
+"""What WebRTC adds to an m-line: ICE, DTLS, the fingerprint and bundles (RFC 8839, 8842, 8122, 8843, 8829). Pure.
+
+One video line is used, in a bundle of its own; every other line of an offer is refused.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from splitter.core.errors import PeerError
+from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, family_of
+from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session, shown
+from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, refuse
+
+MAX_CANDIDATES = 32
+"""Of one peer; each may make us send checks to an address of its choice (RFC 8445 §19.5.1)."""
+
+_MAX_FINGERPRINTS = 8
+_LONGEST_CANDIDATE = 300
+_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")  # RFC 8839 §5.4
+_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
+_FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}\Z")  # RFC 8839 §5.1
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*\Z")
+_HASHES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}  # RFC 8122 §5: their bytes; weaker ones prove nothing
+_SETUP = {"actpass": "active", "passive": "active", "active": "passive"}  # RFC 8842 §5.3; RFC 4145 §4.1
+# What stands in the tagged line of a bundle alone, once the bundle is agreed on (RFC 8843 §7.1.3).
+_TRANSPORT = ("ice-ufrag", "ice-pwd", "ice-options", "candidate", "fingerprint", "setup", "rtcp-mux")
+_NO_PICTURES = frozenset({"rtx", "red", "ulpfec", "flexfec-03"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +65,229 @@ class SecureRemote:
     setup: str
     candidates: tuple[str, ...] = ()
     lite: bool = False
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+def is_secure(media: Media) -> bool:
+    """True for a line that WebRTC carries."""
+    return media.proto.upper() in SECURE
+
+
+def resolved(offer: Session) -> Session:
+    """An offer whose bundled lines say themselves what they inherit from the tagged line (RFC 8843 §7.1.3, §6).
+
+    A line with port 0 and a=bundle-only is not refused: it has the port of that line.
+    """
+    tagged: dict[str, Media] = {}
+    by_mid = {mid: media for media in reversed(offer.media) if (mid := media.get("mid"))}
+    for group in (value.split() for name, value in offer.attributes if name == "group" and value):
+        lines = [by_mid[mid] for mid in group[1:] if mid in by_mid] if group[0].upper() == "BUNDLE" else []
+        first = next((media for media in lines if media.port), None)
+        if first is not None:
+            tagged.update((media.get("mid") or "", first) for media in lines)
+    if not tagged:
+        return offer
+    return replace(offer, media=tuple(_inherited(media, tagged.get(media.get("mid") or "")) for media in offer.media))
+
+
+def choose_secure(offer: Session) -> tuple[int, VideoFormat]:
+    """The m=video of a browser's offer to use, and its format.
+
+    Args:
+        offer: from `resolved`.
+    Raises:
+        PeerError: status 488 and the reason in plain words: no WebRTC video, or no H.264 baseline in it.
+    """
+    fault = ""
+    for index, media in enumerate(offer.media):
+        if media.kind != "video" or not is_secure(media):
+            continue
+        if chosen := choose_video(media, offer.attributes, SECURE):
+            return index, chosen
+        fault = fault or _fault(media)
+    raise PeerError(fault or "the offer has no WebRTC video (m=video over UDP/TLS/RTP/SAVPF)", 488)
+
+
+def read_secure(session: Session, index: int) -> SecureRemote:
+    """The ICE and DTLS side of a line (RFC 8839 §5, RFC 8842 §5, RFC 8122 §5), its own or the session's.
+
+    Args:
+        session: an offer from `resolved`, or an answer.
+    Raises:
+        PeerError: status 488 and what is missing or cannot be used.
+    """
+    media = session.media[index]
+    if not media.has("rtcp-mux"):
+        raise PeerError("video without a=rtcp-mux is not supported (RFC 8834 §4.5)", 488)
+    setup = (media.get("setup") or session.get("setup") or "").strip().lower()
+    if setup not in _SETUP:
+        raise PeerError(f"a=setup is {shown(setup, 20) or 'missing'} (RFC 8842 §5.1)", 488)
+    ufrag, password = media.get("ice-ufrag") or session.get("ice-ufrag"), media.get("ice-pwd")
+    ufrag, password = checked_credentials(ufrag or "", password or session.get("ice-pwd") or "")
+    named = media.get_all("fingerprint") or [value or "" for name, value in session.attributes if name == "fingerprint"]
+    return SecureRemote(
+        ufrag=ufrag,
+        password=password,
+        fingerprints=_fingerprints(named),
+        setup=setup,
+        candidates=usable_candidates(media.get_all("candidate")),
+        lite=session.get("ice-lite") is not None,
+    )
+
+
+def checked_credentials(ufrag: str, password: str) -> tuple[str, str]:
+    """ICE credentials of the peer (RFC 8839 §5.4).
+
+    Raises:
+        PeerError: status 488 if they are missing, too short, too long, or of other letters.
+    """
+    ufrag, password = ufrag.strip(), password.strip()
+    if not _UFRAG.match(ufrag) or not _PASSWORD.match(password):
+        raise PeerError("a=ice-ufrag or a=ice-pwd is missing or no ICE credential (RFC 8839 §5.4)", 488)
+    return ufrag, password
+
+
+def usable_candidates(values: Iterable[str], limit: int = MAX_CANDIDATES) -> tuple[str, ...]:
+    """Those of a peer's candidates that we can check: UDP, component 1, an IP address; at most `limit`.
+
+    mDNS names that hide an address (draft-ietf-mmusic-mdns-ice-candidates) are left out: where the peer really is, its
+    own checks show.
+    """
+    found: dict[str, None] = {}
+    for value in values:
+        if len(found) == limit:
+            break
+        if _is_usable(value):
+            found[" ".join(value.split())] = None
+    return tuple(found)
+
+
+# ---- answering ---------------------------------------------------------------------------------------------------
+
+
+def answer_line(
+    offer: Session,
+    index: int,
+    chosen: VideoFormat,
+    local: LocalPort,
+    secure: SecureLocal,
+    direction: str,
+    bitrate_kbps: int,
+) -> Media:
+    """Our m=video in answer to a browser's (RFC 8829 §5.3.1): one H.264 format, one candidate set, one port.
+
+    Args:
+        offer: from `resolved`.
+        chosen: from `choose_secure`.
+        local: our port; RTCP shares it (RFC 5761).
+        direction: bounded by `answer_direction` already.
+        bitrate_kbps: b=AS that we want at most.
+    """
+    offered = offer.media[index]
+    line = answer_video(offered, chosen, local, direction, bitrate_kbps, session_attributes=offer.attributes)
+    setup = _SETUP[(offered.get("setup") or offer.get("setup") or "actpass").strip().lower()]
+    mid = offered.get("mid")
+    attributes = [
+        *([Attribute("mid", mid)] if mid else []),
+        Attribute("ice-ufrag", secure.ufrag),
+        Attribute("ice-pwd", secure.password),
+        Attribute("fingerprint", secure.fingerprint),
+        Attribute("setup", setup),
+        *line.without(("rtcp",)).attributes,
+        Attribute("rtcp-mux"),
+        Attribute("msid", "call video"),  # RFC 8830: else scripts get a track that belongs to no stream
+        *(Attribute("candidate", candidate) for candidate in secure.candidates),
+        Attribute("end-of-candidates"),  # RFC 8840 §8.2
+    ]
+    return line.with_(attributes=tuple(attributes))
+
+
+def answer(offer: Session, index: int, line: Media, origin: Origin) -> Session:
+    """The whole answer: our line, and every other one refused, outside the bundle (RFC 8843 §7.3.3)."""
+    lines = [_refused(media) for media in offer.media]
+    lines[index] = line
+    mid = line.get("mid")
+    bundled = mid is not None and any(
+        mid in (value or "").split()[1:] for name, value in offer.attributes if name == "group"
+    )
+    host = line.connection.host if line.connection else origin.address
+    return Session(
+        origin=origin,
+        connection=Connection.to(host),
+        times=tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",),
+        attributes=(Attribute("group", f"BUNDLE {mid}"),) if bundled else (),
+        media=tuple(lines),
+    )
+
+
+# ---- inside ------------------------------------------------------------------------------------------------------
+
+
+def _inherited(media: Media, tagged: Media | None) -> Media:
+    if tagged is None or tagged is media:
+        return media
+    if not media.port and not media.has("bundle-only"):
+        return media  # refused
+    if not media.has("ice-ufrag"):
+        kept = media.without(_TRANSPORT).attributes
+        media = media.with_(attributes=(*kept, *(item for item in tagged.attributes if item.name in _TRANSPORT)))
+    return media.with_(port=media.port or tagged.port)
+
+
+def _refused(media: Media) -> Media:
+    """A refused line keeps its mid: that is how a browser knows it (RFC 8829 §5.3.1)."""
+    mid = media.get("mid")
+    line = refuse(media)
+    return line.with_(attributes=(Attribute("mid", mid),)) if mid else line
+
+
+def _fault(media: Media) -> str:
+    if not media.port:
+        return "video is offered with port 0"
+    names = dict.fromkeys(_named(codec) for codec in media.codecs if codec.name.lower() not in _NO_PICTURES)
+    return f"video has no H.264 baseline; it offers {shown(', '.join(names), 100) or 'nothing known'}"
+
+
+def _named(codec: Codec) -> str:
+    if codec.name.upper() != "H264":
+        return codec.name
+    family = family_of(codec.parameters.get("profile-level-id", DEFAULT_PROFILE_LEVEL_ID).lower())
+    return f"H264 {family or 'of no known profile'}"
+
+
+def _fingerprints(values: Iterable[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    others: list[str] = []
+    for value in values:
+        name, _, digits = value.strip().partition(" ")
+        name, digits = name.lower(), digits.strip()
+        if name not in _HASHES:
+            others.append(name)
+        elif len(digits) == 3 * _HASHES[name] - 1 and _FINGERPRINT.match(digits):
+            found.append(f"{name} {digits.upper()}")
+        else:
+            raise PeerError(f"a=fingerprint is no {name} value (RFC 8122 §5)", 488)
+    if not found:
+        only = f": only {shown(', '.join(others), 40)}, which is too weak" if others else ""
+        raise PeerError(f"no a=fingerprint that can be used{only} (RFC 8122 §5)", 488)
+    return tuple(found[:_MAX_FINGERPRINTS])
+
+
+def _is_usable(value: str) -> bool:
+    """RFC 8839 §5.1: foundation, component, transport, priority, address, port, "typ", type."""
+    words = value[:_LONGEST_CANDIDATE].split() if len(value) <= _LONGEST_CANDIDATE else []
+    if len(words) < 8 or words[1] != "1" or words[2].lower() != "udp" or words[6] != "typ":
+        return False
+    if not _FOUNDATION.match(words[0]) or not _is_number(words[3], 2**32) or not _is_number(words[5], 65536):
+        return False
+    try:
+        address = ip_address(words[4])
+    except ValueError:
+        return False
+    return not (address.is_unspecified or address.is_multicast)
+
+
+def _is_number(digits: str, limit: int) -> bool:
+    return digits.isascii() and digits.isdigit() and len(digits) <= 10 and 0 < int(digits) < limit
