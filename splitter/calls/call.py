@@ -24,7 +24,7 @@ from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.trunks.admission import Admission
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import Video
-from splitter.calls.view import CallView, LegView, Notice
+from splitter.calls.view import CallView, LegView, Notice, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
@@ -67,6 +67,7 @@ class Call:
         centre: the leg of the route being tried, or that carries the call.
         newcomer: a leg of the centre that is to take the place of `centre` (RFC 3891), and is not answered yet.
         seats: the seats in the call, by name.
+        video_state: where it stands with the caller's video; flows/escalate.py keeps it.
         showing: what the caller sees.
         put_aside: re-offers that wait until the other side can be asked.
     """
@@ -98,6 +99,7 @@ class Call:
         self.called_number = ""
         self.audio: Audio | None = None
         self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_video)
+        self.video_state = VideoView(supported=self.facts.video_capable)
         self.showing = "none"
         self.route = ""
         self.started_at = services.clock.wall()
@@ -282,6 +284,7 @@ class Call:
             showing=self.showing,
             legs=(*self._past_legs, *(_leg_view(leg) for leg in present)),
             facts=self.facts,
+            video=self.video_state,
         )
 
     def admit_seat(self, leg: IncomingLeg) -> None:

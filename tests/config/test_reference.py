@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.config.load import load, parse
@@ -33,6 +34,7 @@ RENAMED = {
 }
 TABLES = {
     Account: "account",
+    ApiSettings: "api",
     CallSettings: "calls",
     DnsSettings: "dns",
     MediaSettings: "media",
@@ -44,6 +46,7 @@ TABLES = {
     StoreSettings: "store",
     TelemetrySettings: "log",
     TlsSettings: "network",
+    Token: "token",
     TransportSettings: "transport",
     Trunk: "trunk",
 }
@@ -127,6 +130,7 @@ class TestEveryKeyIsRead:
             ("gateway.drain_limit_s", "60"),
             ("gateway.control_socket", '"/other.sock"'),
             ("calls.consult_limit_s", "9.5"),
+            ("calls.consent_limit_s", "30.5"),
             ("calls.bitrate_kbps", "512"),
             ("calls.session_expires_s", "600"),
             ("calls.min_session_expires_s", "120"),
@@ -173,6 +177,12 @@ class TestEveryKeyIsRead:
             ("store.path", '"/other.db"'),
             ("store.max_age_days", "1.5"),
             ("store.max_size_mb", "7"),
+            ("api.insecure", "true"),
+            ("api.web_origins", '["https://crm.example"]'),
+            ("api.media_network", '"core"'),
+            ("api.guest_url", '"https://video.example/guest/"'),
+            ("api.token_lifetime_s", "3600"),
+            ("api.secret_file", '"/other"'),
             ("log.format", '"json"'),
             ("log.level", '"error"'),
         ],
@@ -189,6 +199,9 @@ class TestEveryKeyIsRead:
         mark = next(mark for mark in self.test_and_changes_the_settings.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
         tested = {key for key, _ in mark.args[1]}
         elsewhere = {
-            key for key in EVERY_KEY if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics")
+            key
+            for key in EVERY_KEY
+            if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics", "token")
+            or key in ("api.listen", "api.certificate", "api.key", "api.client_ca")  # tests/config/test_api.py
         }
         assert tested == EVERY_KEY - elsewhere
