@@ -7,6 +7,7 @@ Layout:
     sections.py  the tables of the file, one function each
     networks.py  networks, their certificates, and the bounds of the transport
     accounts.py  logins: who may come in here, and who we are elsewhere
+    api.py       the API over the network, and who may use it
     trunks.py    names, watching and limits of trunks; overload; name servers
     values.py    addresses, peers, patterns: values written as text
     checks.py    what only shows when the whole file is known: dangling names, overlapping listeners, no centre

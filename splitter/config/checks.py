@@ -7,6 +7,7 @@ from itertools import combinations
 
 from splitter.calls.settings import Role, Trunk
 from splitter.config.accounts import check_logins
+from splitter.config.api import check_api
 from splitter.config.locate import Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
@@ -26,6 +27,7 @@ def check(settings: Settings, problems: Problems) -> None:
     _check_peers(settings, problems)
     check_logins(settings, problems)
     check_tls(settings, problems)
+    check_api(settings, problems)
     _check_routes(settings, problems)
     for network in settings.networks.values():
         _check_network(network, problems)

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from splitter.config import accounts, networks, sections
+from splitter.config import accounts, api, networks, sections
 from splitter.config import trunks as trunks_of
 from splitter.config.checks import check
 from splitter.config.locate import Locator
@@ -38,6 +38,7 @@ def load(path: str | Path, expiry: bool = False) -> Settings:
     if picture and not Path(picture).is_file():
         problems.add(("media", "slate_picture"), f"there is no file {picture}", "correct the path, or leave it empty")
     networks.check_files(settings.networks, problems, expiry)
+    api.check_api_files(settings, problems, expiry)
     if problems:
         raise ConfigError(problems.lines())
     return settings
@@ -88,6 +89,8 @@ def _read(root: Table, base: Path) -> Settings:
         dns=trunks_of.read_dns(root.take_table("dns")),
         store=sections.read_store(root.take_table("store"), base),
         telemetry=sections.read_telemetry(root.take_table("log"), root.take_table("metrics")),
+        api=api.read_api(root.take_table("api"), base),
+        tokens=tuple(api.read_token(table) for table in root.take_tables("token")),
         control_socket=control_socket,
     )
     root.finish()
@@ -103,7 +106,7 @@ def _syntax_problem(file: str, text: str, message: str) -> str:
         return f"{file}:{line}: file: is not TOML: {what} at the end of the file; complete the last entry"
     line, column = int(match[1]), match[2]
     shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
-    shown = re.sub(r"(?s)(password|ha1).*", r"\1 = …", shown)  # what is secret stays in the file
+    shown = re.sub(r"(?s)(password|ha1|sha256).*", r"\1 = …", shown)  # what is secret stays in the file
     return (
         f"{file}:{line}: file: is not TOML: {message[: match.start()]} at column {column}; correct this line: {shown}"
     )

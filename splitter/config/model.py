@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.media.settings import MediaSettings
@@ -29,6 +30,8 @@ class Settings:
         dns: how names of trunks are looked up.
         accounts: who may log in at trunks that ask for it.
         registrar: bounds on their registrations.
+        api: the API over the network.
+        tokens: who may use it, beside the accounts.
         control_socket: path of the Unix socket that the command line talks to.
     """
 
@@ -45,6 +48,8 @@ class Settings:
     dns: DnsSettings = field(default_factory=DnsSettings)
     accounts: tuple[Account, ...] = ()
     registrar: RegistrarSettings = field(default_factory=RegistrarSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    tokens: tuple[Token, ...] = ()
     control_socket: str = CONTROL_SOCKET
 
     def trunks_of(self, role: Role) -> tuple[Trunk, ...]:

@@ -1,0 +1,162 @@
+"""The tables [api] and [[token]]: where the API listens, and who may use it. Pure.
+
+Only `check_api_files` does I/O: it looks at the certificate.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from pathlib import Path
+
+from splitter.calls.logins.access import GRANTED, ApiSettings, Scope, Token
+from splitter.config.model import Settings
+from splitter.config.reader import Problems, Table, ValueProblem, suggest
+from splitter.config.values import parse_address, parse_origin
+from splitter.core.net import Address
+from splitter.transport.tls import faults, validity_of
+
+_DAY_S = 86_400
+_FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name here
+_NAME = re.compile(r"[\w.@ -]{1,64}")
+
+
+def read_api(table: Table, base: Path) -> ApiSettings:
+    """[api]"""
+    default = ApiSettings()
+    listen = tuple(table.take_list("listen", parse_address))
+    if "listen" in table and not table.listed("listen"):
+        table.problem("listen", "is empty", 'name where, such as "10.0.0.5:8443"; or leave the whole table out')
+    certificate, key = table.take_text("certificate", ""), table.take_text("key", "")
+    client_ca, secret = table.take_text("client_ca", ""), table.take_text("secret_file", "")
+    settings = ApiSettings(
+        listen=listen,
+        certificate=str(base / certificate) if certificate else "",
+        key=str(base / key) if key else "",
+        client_ca=str(base / client_ca) if client_ca else "",
+        insecure=table.take_flag("insecure", default.insecure),
+        web_origins=tuple(table.take_list("web_origins", parse_origin)),
+        media_network=table.take_text("media_network", default.media_network),
+        guest_url=table.take_parsed("guest_url", _parse_url, default.guest_url),
+        token_lifetime_s=table.take_integer("token_lifetime_s", default.token_lifetime_s, 60, 30 * _DAY_S),
+        secret_file=str(base / secret) if secret else "",
+    )
+    for name in ("key", "client_ca"):
+        if getattr(settings, name) and not certificate:
+            table.problem(name, "has no meaning without a certificate", "add certificate = FILE, or remove it")
+    table.finish()
+    return settings
+
+
+def read_token(table: Table) -> Token:
+    """[[token]]"""
+    token = Token(
+        name=table.take_parsed("name", _parse_name, ""),
+        scopes=frozenset(table.take_list("scopes", _parse_scope)),
+        sha256=table.take_parsed("sha256", _parse_digest, ""),
+        certificate=table.take_text("certificate", ""),
+        extension=table.take_text("extension", ""),
+    )
+    if "name" not in table:
+        table.problem("name", "is missing", "add whose it is; the log and the traces of calls tell it")
+    if not table.listed("scopes"):
+        table.problem("scopes", "is missing or empty", f"name what it may do: {', '.join(GRANTED)}")
+    if "sha256" not in table and not token.certificate:
+        remedy = 'add what "splitter token NAME" prints, or the common name of a certificate'
+        table.problem("sha256", "is missing", remedy)
+    if Scope.SEAT in token.scopes and not token.extension:
+        table.problem("extension", "is missing", "a seat acts for an extension: add it, or remove that scope")
+    table.finish()
+    return token
+
+
+def check_api(settings: Settings, problems: Problems) -> None:
+    """Where it listens is safe and free; names and secrets are told apart."""
+    api = settings.api
+    for index, address in enumerate(api.listen):
+        path = ("api", "listen", index)
+        if not (api.certificate or api.insecure or _loopback(address)):
+            what = f"{address} can be reached by others, but there is no certificate"
+            remedy = "add certificate and key; or insecure = true where another program before it does the TLS"
+            problems.add(path, what, remedy)
+        if taken := _taken(address, index, settings):
+            problems.add(path, f"{address} is taken by {taken} already", "use another address or port")
+    if api.media_network and api.media_network not in settings.networks:
+        what = f'there is no network "{api.media_network}"'
+        problems.add(("api", "media_network"), what, suggest(api.media_network, settings.networks))
+    _check_tokens(settings, problems)
+
+
+def _check_tokens(settings: Settings, problems: Problems) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for index, token in enumerate(settings.tokens):
+        if token.certificate and not settings.api.client_ca:
+            remedy = "add api.client_ca, the authorities that such certificates come from"
+            problems.add(("token", index, "certificate"), "nobody is asked for a certificate", remedy)
+        for key in ("name", "sha256", "certificate"):
+            value = getattr(token, key)
+            if value and (key, value) in seen:
+                what = f"is that of token[{seen[key, value]}] too"
+                problems.add(("token", index, key), what, "give each token its own")
+            seen.setdefault((key, value), index + 1)
+
+
+def check_api_files(settings: Settings, problems: Problems, expiry: bool) -> None:
+    """Look at the certificate; see `networks.check_files`."""
+    tls = settings.api.tls
+    if tls is None:
+        return
+    found = faults(tls)
+    for fault in found:
+        problems.add(("api", _FILES.get(fault.key, fault.key)), fault.what, fault.remedy)
+    if expiry and not found and (text := validity_of(tls).objection(time.time())):
+        problems.add(("api", "certificate"), text, "renew it, then: splitter reload")
+
+
+def _taken(address: Address, index: int, settings: Settings) -> str:
+    """Who listens there too; empty for nobody."""
+    others = [
+        (listener.address, f"network.{network.name}")
+        for network in settings.networks.values()
+        for listener in network.listeners
+        if listener.transport != "udp"
+    ]
+    if settings.telemetry.metrics is not None:
+        others.append((settings.telemetry.metrics, "metrics.listen"))
+    others += [(other, f"api.listen[{number}]") for number, other in enumerate(settings.api.listen[:index], 1)]
+    return next((name for other, name in others if _overlap(address, other)), "")
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    if one.port != other.port or (":" in one.host) != (":" in other.host):
+        return False
+    return one.host == other.host or any(ipaddress.ip_address(address.host).is_unspecified for address in (one, other))
+
+
+def _loopback(address: Address) -> bool:
+    return ipaddress.ip_address(address.host).is_loopback
+
+
+def _parse_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueProblem(f'"{text[:80]}" is no name', "use up to 64 letters, digits, and . @ _ -")
+    return text
+
+
+def _parse_scope(text: str) -> Scope:
+    if text not in GRANTED:
+        raise ValueProblem(f'"{text}" is nothing that a token may do', suggest(text, GRANTED))
+    return Scope(text)
+
+
+def _parse_digest(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        raise ValueProblem("has not 64 hexadecimal digits", 'write what "splitter token NAME" prints')
+    return text.lower()
+
+
+def _parse_url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", text):
+        raise ValueProblem(f'"{text}" is no address of a page', 'write it such as "https://video.example/guest/"')
+    return text
