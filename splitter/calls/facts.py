@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote as unescape
 from xml.etree import ElementTree
 
+from splitter.calls.identity import is_private
 from splitter.core.errors import PeerError
 from splitter.sip.message import Request
 from splitter.sip.multipart import parts
@@ -37,6 +38,7 @@ class CallerFacts:
         charging_id: the icid of P-Charging-Vector (RFC 7315 §4.6).
         video_capable: the phone's Contact names the feature `video` (RFC 3840), or it asks for a peer that has it
             (Accept-Contact, RFC 3841); None where neither names any feature.
+        private: the caller hides its number (RFC 3323): not for desks, though we may know it (RFC 3325 §7).
     """
 
     access_network: str = ""
@@ -47,6 +49,7 @@ class CallerFacts:
     charging_id: str = ""
     location_uri: str = ""
     video_capable: bool | None = None
+    private: bool = False
 
 
 def facts_of(request: Request, trusted: bool) -> CallerFacts:
@@ -55,9 +58,9 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
     Args:
         trusted: of the trunk it came from; a stranger's word on location and charging is not taken.
     """
-    capable = _video_capable(request)
+    capable, private = _video_capable(request), is_private(request)
     if not trusted:
-        return CallerFacts(video_capable=capable)
+        return CallerFacts(video_capable=capable, private=private)
     point, radius, civic = _location(request)
     return CallerFacts(
         access_network=(request.headers.get("p-access-network-info") or "")[:_LONGEST],
@@ -68,6 +71,7 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
         charging_id=_charging_id(request),
         location_uri=next((uri for uri in _places(request) if not uri.lower().startswith("cid:")), "")[:_LONGEST],
         video_capable=capable,
+        private=private,
     )
 
 

@@ -135,6 +135,13 @@ def wants_privacy(request: Request) -> bool:
     return bool(_privacy(request) & {"id", "user", "header"})
 
 
+def is_private(request: Request) -> bool:
+    """True where the caller's number is for the trust domain alone: it asks for that, or its From does not say it."""
+    with suppress(PeerError):
+        return wants_privacy(request) or _hides(request.from_)
+    return True  # who cannot be read is named to nobody
+
+
 def _privacy(request: Request) -> set[str]:
     """What the caller wants hidden; "history" is of RFC 7044 §10.1."""
     return {word.strip().lower() for line in request.headers.get_all("privacy") for word in line.split(";")}

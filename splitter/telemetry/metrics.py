@@ -239,6 +239,20 @@ TRACE_DROPPED = Counter(
 API_REQUESTS = Counter(
     "splitter_api_requests_total", "Requests to the API, by route and status.", ["route", "status"], registry=REGISTRY
 )
+API_REFUSED = Counter(
+    "splitter_api_refused_total",
+    "Requests to the API turned away, by reason: no-token, wrong-token (malformed, forged or unknown), expired, scope (the "
+    "token may not do that), not-yours (a call of another desk), origin (a page of another site), body (too large, of "
+    "another kind or not to be read), slow (it did not arrive in time), rate (too often), connections (too many).",
+    ["reason"],
+    registry=REGISTRY,
+)
+API_LOGINS = Counter(
+    "splitter_api_logins_total",
+    "Logins at the API, by outcome: granted, wrong (user or password), limited (too many failures before).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 

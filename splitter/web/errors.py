@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 import structlog
 from aiohttp import web
 
+from splitter.calls.asks import Denial
 from splitter.core.errors import SplitterError
 from splitter.telemetry import metrics
 
@@ -26,13 +27,15 @@ class ApiError(Exception):
         status: of HTTP.
         code: for programs, stable: "no-such-call".
         message: for people.
+        headers: of the response, such as Retry-After.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers
 
 
 def json_response(value: object, status: int = 200) -> web.Response:
@@ -43,7 +46,9 @@ def json_response(value: object, status: int = 200) -> web.Response:
 def error_response(error: ApiError) -> web.Response:
     """The shape above."""
     body = {"status": error.status, "code": error.code, "message": error.message}
-    return json_response({"error": body}, error.status)
+    response = json_response({"error": body}, error.status)
+    response.headers.update(error.headers or {})
+    return response
 
 
 @web.middleware
@@ -53,9 +58,15 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
     except ApiError as error:
         response = error_response(error)
+    except Denial as error:
+        response = error_response(ApiError(error.status, error.code, str(error)))
     except web.HTTPException as error:
+        if error.status < 400:
+            raise  # a redirection
         code = (error.reason or "error").lower().replace(" ", "-")
-        response = error_response(ApiError(error.status, code, f"{request.method} {request.path}: {error.reason}"))
+        allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        text = f"{request.method} {request.path}: {error.reason}"
+        response = error_response(ApiError(error.status, code, text, allowed))
     except SplitterError as error:  # what is down is not a bug: the store, mostly
         response = error_response(ApiError(503, "unavailable", str(error)))
     except ConnectionError:

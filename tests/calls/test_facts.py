@@ -22,7 +22,8 @@ PIDF = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def invite(*headers: tuple[str, str], body: bytes = b"") -> Request:
-    return Request("INVITE", "sip:110@gateway.example", Headers(headers), body)
+    lines = (("From", "<sip:13800138000@ims.example>;tag=1"), *headers)
+    return Request("INVITE", "sip:110@gateway.example", Headers(lines), body)
 
 
 def with_pidf(pidf: bytes) -> Request:
@@ -49,6 +50,26 @@ class TestTrust:
         request.headers.add("P-Access-Network-Info", "3GPP-E-UTRAN-FDD")
         request.headers.add("P-Charging-Vector", "icid-value=abc")
         assert facts_of(request, trusted=False) == CallerFacts()
+
+
+class TestPrivacy:
+    """RFC 3323 §4.1, RFC 3325 §7: who hides is not shown to desks, whatever the network told us."""
+
+    @pytest.mark.parametrize(
+        ("headers", "private"),
+        [
+            ((), False),
+            ((("Privacy", "none"),), False),
+            ((("Privacy", "id"),), True),
+            ((("Privacy", "header;user"),), True),
+        ],
+    )
+    def test_is_what_the_caller_asks_for(self, headers: tuple[tuple[str, str], ...], private: bool) -> None:
+        assert facts_of(invite(*headers), trusted=True).private is private
+
+    def test_is_also_a_from_that_says_nothing(self) -> None:
+        lines = [("From", '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1')]
+        assert facts_of(Request("INVITE", "sip:110@gateway.example", Headers(lines), b""), trusted=False).private
 
 
 class TestLocation:

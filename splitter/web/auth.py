@@ -1,0 +1,151 @@
+"""Who may use which route: bearer tokens (RFC 6750), client certificates, scopes. Does I/O through aiohttp."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import structlog
+from aiohttp import web
+
+from splitter.calls.logins.access import Token
+from splitter.core.clock import Clock
+from splitter.telemetry import metrics
+from splitter.transport.quiet import Quiet
+from splitter.web.bearer import CONSOLE, LONGEST_TOKEN, Bearer, TokenFault, is_minted, read
+from splitter.web.errors import ApiError, Handler
+from splitter.web.routes import Route
+
+log = structlog.get_logger(__name__)
+
+BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer", Bearer)
+SUBPROTOCOL = "bearer."  # of a WebSocket: bearer.TOKEN
+_CHALLENGE = 'Bearer realm="splitter"'
+
+
+class Doorman(Protocol):
+    """Knows who asks."""
+
+    def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
+        """Who it is; None for nobody that is known. Raises ApiError for who pretends to be somebody."""
+        ...
+
+
+class Trusting:
+    """Of the control socket: its mode says who may open it."""
+
+    def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
+        return CONSOLE
+
+
+class Strict:
+    """Of the listeners that others reach.
+
+    Args:
+        tokens: of the configuration.
+        secret: what minted tokens are signed with.
+        origins: other sites whose pages are as good as ours.
+    """
+
+    def __init__(self, tokens: Iterable[Token], secret: bytes, origins: Iterable[str], clock: Clock) -> None:
+        known = tuple(tokens)
+        self._hashes = [(bytes.fromhex(token.sha256), _bearer(token)) for token in known if token.sha256]
+        self._names = {token.certificate: _bearer(token, True) for token in known if token.certificate}
+        self._secret = secret
+        self._origins = frozenset(origins)
+        self._clock = clock
+        self._quiet = Quiet()
+
+    def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
+        token = _token_of(request, from_protocol)
+        if token is None:
+            return self._certified(request)
+        try:
+            return self._known(token)
+        except TokenFault as fault:
+            reason = fault.kind if fault.kind == "expired" else "wrong-token"
+            metrics.API_REFUSED.labels(reason).inc()
+            if (held := self._quiet.permit(f"{reason} {request.remote}", self._clock.now())) is not None:
+                log.warning("token refused", source=request.remote, reason=fault.kind, similar=held)
+            code = "expired-token" if fault.kind == "expired" else "wrong-token"
+            raise ApiError(401, code, f"{fault}", _challenge("invalid_token")) from None
+
+    def _known(self, token: str) -> Bearer:
+        if is_minted(token):
+            return read(self._secret, token, self._clock.wall())
+        if len(token) > LONGEST_TOKEN:
+            raise TokenFault("malformed")
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        found = None
+        for known, bearer in self._hashes:  # all of them, so that time tells nothing
+            if hmac.compare_digest(digest, known):
+                found = bearer
+        if found is None:
+            raise TokenFault("unknown")
+        return found
+
+    def _certified(self, request: web.Request) -> Bearer | None:
+        """Whoever's client certificate names a token; the listener has verified it."""
+        certificate = request.get_extra_info("peercert")
+        bearer = next((self._names[name] for name in _common_names(certificate) if name in self._names), None)
+        if bearer is None:
+            return None
+        # A browser shows its certificate to requests that pages of other sites make, too.
+        origin = request.headers.get("Origin", "").lower()
+        if origin and origin not in self._origins and origin.partition("://")[2] != request.host.lower():
+            metrics.API_REFUSED.labels("origin").inc()
+            raise ApiError(403, "wrong-origin", f"pages of {origin[:100]} may not use the API; see api.web_origins")
+        return bearer
+
+
+def guarded(route: Route, doorman: Doorman) -> Handler:
+    """The route's handler behind its door."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if not route.scopes:
+            return await route.handler(request)
+        bearer = doorman.bearer(request, route.from_protocol)
+        if bearer is None:
+            metrics.API_REFUSED.labels("no-token").inc()
+            raise ApiError(401, "no-token", "say who asks: Authorization: Bearer TOKEN", _challenge())
+        if not bearer.may(*route.scopes):
+            metrics.API_REFUSED.labels("scope").inc()
+            needed = " or ".join(sorted(route.scopes))
+            text = f"{bearer.name} may not do this: it needs the scope {needed}"
+            raise ApiError(403, "wrong-scope", text, _challenge("insufficient_scope"))
+        request[BEARER] = bearer
+        return await route.handler(request)
+
+    return handle
+
+
+def bearer_of(request: web.Request) -> Bearer:
+    """Who asks; for handlers of routes that need scopes."""
+    return request[BEARER]
+
+
+def _token_of(request: web.Request, from_protocol: bool) -> str | None:
+    """Never from the query (RFC 9700 §4.3.2): that stands in logs and histories."""
+    if from_protocol:
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        for word in (part.strip() for part in offered):
+            if word.startswith(SUBPROTOCOL):
+                return word.removeprefix(SUBPROTOCOL)
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _common_names(certificate: Any) -> list[str]:
+    parts = certificate.get("subject", ()) if isinstance(certificate, dict) else ()
+    return [value for part in parts for key, value in part if key == "commonName"]
+
+
+def _bearer(token: Token, certified: bool = False) -> Bearer:
+    return Bearer(token.name, token.scopes, token.extension, certified=certified)
+
+
+def _challenge(error: str = "") -> dict[str, str]:
+    """RFC 6750 §3: what goes with 401 and with 403."""
+    return {"WWW-Authenticate": f'{_CHALLENGE}, error="{error}"' if error else _CHALLENGE}

@@ -1,0 +1,127 @@
+"""Who asks, and the signed tokens that say so. Pure: time is an argument.
+
+A token of ours is VERSION "." PAYLOAD "." SIGNATURE: the payload is base64url of JSON, the signature HMAC-SHA256 over
+all that stands before it. Nothing is kept about it: it holds until it expires, over a restart too, and on every node
+that has the same secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+import msgspec
+
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView
+
+LONGEST_TOKEN = 2048
+_VERSION = "s1"
+
+
+class TokenFault(Exception):
+    """A token that is not to be believed.
+
+    Attributes:
+        kind: "malformed", "forged" or "expired"; for the counter.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the token is {kind}")
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who asks, and what it may do.
+
+    Attributes:
+        name: of the login or token, for the trace.
+        extension: of the desk that it is; empty for none.
+        expires_at: Unix seconds; None for never.
+        call_id: the only call that it may touch; empty for those that its scopes reach.
+        certified: it showed a certificate instead of a token, which browsers do without being asked by a script.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+    extension: str = ""
+    expires_at: float | None = None
+    call_id: str = ""
+    certified: bool = False
+
+    def may(self, *scopes: Scope) -> bool:
+        """It has one of these scopes, or all of them."""
+        return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
+
+    def owns(self, view: CallView) -> bool:
+        """The call is its own: bound to its extension, or it is a party of it; for guests, the one they are asked to."""
+        if self.call_id:
+            return self.call_id == view.call_id
+        if not self.extension or Scope.SEAT not in self.scopes:
+            return False
+        if view.extension == self.extension:
+            return True
+        return any(party.extension == self.extension and party.state != "left" for party in view.parties)
+
+
+CONSOLE = Bearer("control socket", frozenset({Scope.ADMIN}))
+"""Whoever may open the control socket."""
+
+
+class _Claims(msgspec.Struct, omit_defaults=True):
+    """What a token says; short names, since it goes with each request."""
+
+    n: str
+    s: list[str]
+    e: int
+    x: str = ""
+    c: str = ""
+
+
+def mint(secret: bytes, bearer: Bearer, expires_at: float) -> str:
+    """A token that says who this is until then (Unix seconds)."""
+    claims = _Claims(bearer.name, sorted(bearer.scopes), int(expires_at), bearer.extension, bearer.call_id)
+    signed = f"{_VERSION}.{_text(msgspec.json.encode(claims))}"
+    return f"{signed}.{_text(_signature(secret, signed))}"
+
+
+def is_minted(token: str) -> bool:
+    """True for what looks like a token of ours."""
+    return token.startswith(f"{_VERSION}.")
+
+
+def read(secret: bytes, token: str, wall: float) -> Bearer:
+    """Who it is that shows this token.
+
+    Raises:
+        TokenFault: not ours, or not any more.
+    """
+    signed, _, signature = token.rpartition(".")
+    if len(token) > LONGEST_TOKEN or not token.isascii() or not is_minted(signed):
+        raise TokenFault("malformed")
+    if not hmac.compare_digest(_text(_signature(secret, signed)), signature):
+        raise TokenFault("forged")
+    try:
+        claims = msgspec.json.decode(_bytes(signed.partition(".")[2]), type=_Claims)
+        scopes = frozenset(Scope(scope) for scope in claims.s)
+    except (ValueError, binascii.Error):  # signed by us, but by another version
+        raise TokenFault("malformed") from None
+    if wall >= claims.e:
+        raise TokenFault("expired")
+    return Bearer(claims.n, scopes, claims.x, float(claims.e), claims.c)
+
+
+def _signature(secret: bytes, text: str) -> bytes:
+    return hmac.digest(secret, text.encode(), hashlib.sha256)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,72 @@
+"""What a route of the API is: what it asks of who uses it, what it takes and gives. The OpenAPI document is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from splitter.calls.logins.access import Scope
+from splitter.web.errors import Handler
+
+JSON = "application/json"
+JSON_BYTES = 16_384
+SDP = "application/sdp"
+SDP_BYTES = 65_536
+PICTURE_BYTES = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter. `kind`: of its JSON schema."""
+
+    name: str
+    about: str
+    kind: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request carries: one of these content types, at most so long; `shape` of JSON."""
+
+    types: tuple[str, ...]
+    limit_bytes: int
+    shape: Any = None
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. `shape`: of its JSON; `kind`: its content type, empty for no body; `headers`: that it has."""
+
+    status: int
+    about: str
+    shape: Any = None
+    kind: str = JSON
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation.
+
+    Attributes:
+        scopes: one of them is needed; empty: everybody may.
+        handler: of aiohttp.
+        about: one line for the document.
+        answers: the good ones.
+        faults: status → code of refusals that are this operation's own.
+        hidden: not of the API proper: pages, other methods of a path.
+        from_protocol: the token comes in Sec-WebSocket-Protocol, since scripts cannot set headers of a WebSocket.
+    """
+
+    method: str
+    path: str
+    scopes: frozenset[Scope]
+    handler: Handler
+    about: str = ""
+    answers: tuple[Answer, ...] = ()
+    query: tuple[Query, ...] = ()
+    body: Body | None = None
+    faults: tuple[tuple[int, str], ...] = ()
+    hidden: bool = False
+    from_protocol: bool = False
