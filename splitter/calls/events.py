@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,15 @@ class OfferWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class OfferAccepted:
-    """2xx to a re-INVITE of ours; already acknowledged."""
+    """2xx to a re-INVITE or UPDATE of ours; already acknowledged.
+
+    `early`: the answer came in a reliable provisional response (RFC 3262 §5); the peer may still be asking its user,
+    and Refreshed with `offer_done`, or OfferRefused, is to follow.
+    """
 
     leg: Leg
     session: Session | None
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +118,22 @@ class OfferRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """A request of ours in the dialog came to its end and changed nothing: the leg may be asked again."""
+class OfferCollided:
+    """A re-INVITE of the peer was refused with 491, for one of ours was open; `session` is what it offered."""
 
     leg: Leg
+    session: Session | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A request of ours in the dialog came to its end and changed nothing: the leg may be asked again.
+
+    `offer_done`: it was a re-INVITE whose answer had come early (see OfferAccepted).
+    """
+
+    leg: Leg
+    offer_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +191,13 @@ class TimeUp:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job of the call is done (see `jobs`); `then` takes what came of it into the call."""
+
+    then: Callable[[], None]
+
+
 LegEvent = (
     Rang
     | Answered
@@ -184,10 +209,11 @@ LegEvent = (
     | OfferWithdrawn
     | OfferAccepted
     | OfferRefused
+    | OfferCollided
     | Refreshed
     | RefreshFailed
     | KeyFrameAsked
     | DigitPressed
     | Ended
 )
-CallEvent = LegEvent | SeatArrived | HangupAsked | Asked | TimeUp | MediaEvent
+CallEvent = LegEvent | SeatArrived | HangupAsked | Asked | Finished | TimeUp | MediaEvent

@@ -139,19 +139,23 @@ def _start_and_stop(session: Session) -> list[str]:
 # ---- later descriptions of the same side -------------------------------------------------------------------------
 
 
-def check_reoffer(previous: Session, current: Session) -> None:
+def check_reoffer(previous: Session, current: Session, standing: Session | None = None) -> None:
     """Prove a description a legal successor of the last one that the same side sent (offers and answers alike).
 
+    Args:
+        standing: the last one that took effect, where `previous` was an offer that was refused: lines follow that,
+            the o= version follows `previous`.
     Raises:
         PeerError: status 488 and the first broken rule with its section.
     """
-    for fault in reoffer_faults(previous, current):
+    for fault in reoffer_faults(previous, current, standing):
         raise PeerError(fault, 488)
 
 
-def reoffer_faults(previous: Session, current: Session) -> Iterator[str]:
-    """Every rule of RFC 3264 §8 that a later description breaks, in plain words."""
+def reoffer_faults(previous: Session, current: Session, standing: Session | None = None) -> Iterator[str]:
+    """Every rule of RFC 3264 §8 that a later description breaks, in plain words; see `check_reoffer`."""
     yield from _origin_faults(previous, current)
+    previous = standing or previous
     if len(current.media) < len(previous.media):
         yield f"{len(current.media)} m-lines follow {len(previous.media)} (RFC 3264 §8: none is ever removed)"
     for i, (old, new) in enumerate(zip(previous.media, current.media, strict=False)):

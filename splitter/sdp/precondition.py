@@ -87,6 +87,31 @@ def _mirrored(direction: str) -> str:
     return _MIRRORED.get(direction, direction)
 
 
+def with_offered(offer: Session, new: int) -> Session:
+    """An offer of ours in a dialog with preconditions: what runs has its resources on both sides, the line `new` those
+    of our side alone; the peer reserves and tells (RFC 3312 §5, TS 24.229 §6.1.2).
+    """
+    lines = []
+    for i, media in enumerate(offer.media):
+        theirs, strength = ("none", "optional") if i == new else ("sendrecv", _MANDATORY)
+        status = (
+            Attribute("curr", "qos local sendrecv"),
+            Attribute("curr", f"qos remote {theirs}"),
+            Attribute("des", "qos mandatory local sendrecv"),
+            Attribute("des", f"qos {strength} remote sendrecv"),
+        )
+        kept = media.without(_NAMES).attributes
+        lines.append(media.with_(attributes=(*kept, *status)) if media.port else media)
+    return replace(offer, media=tuple(lines))
+
+
+def without_preconditions(session: Session) -> Session:
+    """The description without any status of resources."""
+    if not any(item.name in _NAMES for media in session.media for item in media.attributes):
+        return session
+    return replace(session, media=tuple(media.without(_NAMES) for media in session.media))
+
+
 def with_preconditions(offer: Session, answer: Session) -> Session:
     """Our answer with the lines that the offer's preconditions call for, on every m-line in use; earlier ones go."""
     lines = []

@@ -124,6 +124,11 @@ class IncomingLeg(Leg):
         self._driver.respond(self._txn, self._named(response))
 
     @property
+    def reserves(self) -> bool:
+        """The peer's network reserves resources for each line: offers of new ones have preconditions (RFC 3312)."""
+        return self._preconditions
+
+    @property
     def first_txn(self) -> str:
         """The transaction of its INVITE; `answer` and `decline` take it too."""
         return self._txn
@@ -144,7 +149,7 @@ class IncomingLeg(Leg):
         offer = session_of(request) if request is not None else None
         if request is None or offer is None:
             return super().answer(txn, session)
-        needed = requires(request, _PRECONDITION) or (self._preconditions and self.state == "early")
+        needed = requires(request, _PRECONDITION) or (self._preconditions and (self.state == "early" or self.offering))
         super().answer(txn, with_preconditions(offer, session) if needed else session)
         self.local = session  # what is offered again one day has no status of resources in it
         if self._unready and met(offer):

@@ -20,6 +20,7 @@ from splitter.calls.events import (
     KeyFrameAsked,
     LegEvent,
     OfferAccepted,
+    OfferCollided,
     Offered,
     OfferRefused,
     OfferWithdrawn,
@@ -51,6 +52,7 @@ from splitter.core.ids import IdSource
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import PayloadHistory
+from splitter.sdp.precondition import without_preconditions
 from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
@@ -88,7 +90,7 @@ class LegContext:
 
 @dataclass(slots=True)
 class OwnOffer:
-    """An offer of ours that is open, and the INVITE or 2xx that carries it.
+    """An offer of ours that is open, and the INVITE, UPDATE or 2xx that carries it.
 
     `answered`: the answer came in a reliable provisional response; only the transaction goes on.
     """
@@ -96,6 +98,7 @@ class OwnOffer:
     txn: str
     cseq: int = 0
     in_2xx: bool = False
+    in_update: bool = False
     answered: bool = False
     attempts: int = 1
 
@@ -108,7 +111,7 @@ class Leg:
         state: "early", "confirmed" or "ended".
         local, remote: the session descriptions in force, ours and the peer's.
         sent: the last description we sent, a refused one included: the next one follows its o= version.
-        history: what the payload types of all that we sent stand for.
+        history: what the payload types of all that we sent stand for. heard: the same of the peer's.
         allows: methods of the peer's Allow; empty while unknown.
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
@@ -123,9 +126,10 @@ class Leg:
         self.sip_call_id = sip_call_id
         self.state = "early"
         self.local: Session | None = None
-        self.remote: Session | None = None
         self.history = PayloadHistory()
+        self.heard = PayloadHistory()
         self._sent: Session | None = None
+        self._remote: Session | None = None
         self.allows: frozenset[str] = frozenset()
         self.session_id: Callable[[], str] = str
         self.on_message: Callable[[Message], None] = _ignore
@@ -155,9 +159,25 @@ class Leg:
                 self.history = self.history.after(session)
 
     @property
+    def remote(self) -> Session | None:
+        return self._remote
+
+    @remote.setter
+    def remote(self, session: Session | None) -> None:
+        self._remote = session
+        if session is not None:
+            with suppress(PeerError):
+                self.heard = self.heard.after(session)
+
+    @property
     def settled(self) -> bool:
         """No INVITE of either side is in progress: a re-INVITE may be sent (RFC 3261 §14.1)."""
         return not (self.state != "confirmed" or self._own or self._offers or self._unacknowledged)
+
+    @property
+    def offering(self) -> bool:
+        """A re-INVITE or UPDATE of ours is under way, its offer answered or not."""
+        return self._own is not None
 
     def is_in(self, dialog: DialogId) -> bool:
         """True if this is a dialog of the leg, confirmed or early."""
@@ -166,6 +186,18 @@ class Leg:
     def offer(self, session: Session) -> None:
         """Send a re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
         self._send_offer(session, 1)
+
+    def update(self, session: Session) -> None:
+        """Offer in an UPDATE what needs nobody's consent (RFC 3311 §5.1); ends in OfferAccepted or OfferRefused."""
+        self._send_update(session, 1)
+
+    def _send_update(self, session: Session, attempt: int) -> None:
+        assert self._dialog is not None
+        lines = [*self._headers(), *self.timer.request_headers()]
+        request = self._dialog.request("UPDATE", headers=lines, body=write(session), content_type=SDP)
+        self.sent = session
+        self._own = OwnOffer("", request.cseq[0], in_update=True, attempts=attempt)
+        self._own.txn = self._driver.request(request, self._way(), self.receive)
 
     def _send_offer(self, session: Session, attempt: int) -> None:
         assert self._dialog is not None
@@ -178,7 +210,7 @@ class Leg:
 
     def withdraw_offer(self, reason: str | None = None) -> None:
         """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
-        if self._own is not None and not self._own.in_2xx:
+        if self._own is not None and not self._own.in_2xx and not self._own.in_update:
             self._driver.cancel(self._own.txn, reason)
 
     def answer(self, txn: str, session: Session) -> bool:
@@ -337,6 +369,8 @@ class Leg:
         if self._offers:
             raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
         if self._own is not None and (inviting or not self._own.answered):
+            with suppress(PeerError):
+                self._post(OfferCollided(self, session_of(request)))
             raise PeerError("our own offer is open", 491)
         self.timer.judge(request)
 
@@ -374,7 +408,8 @@ class Leg:
         self.on_message(response)
         own.txn = event.txn
         if response.status < 200:
-            self._on_offer_provisional(own, response)
+            if not own.in_update:
+                self._on_offer_provisional(own, response)
             return
         self._own = None
         if response.status >= 300:
@@ -383,11 +418,12 @@ class Leg:
         assert self._dialog is not None
         with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
             self._dialog.refresh(response)
-        self._driver.acknowledge(event.txn, self._named(self._dialog.ack(own.cseq)), self._way())
+        if not own.in_update:
+            self._driver.acknowledge(event.txn, self._named(self._dialog.ack(own.cseq)), self._way())
         with suppress(PeerError):
             self.timer.agreed(response)
         if own.answered:
-            self._post(Refreshed(self))
+            self._post(Refreshed(self, offer_done=True))
         else:
             self._accept_offer(response)
 
@@ -402,20 +438,24 @@ class Leg:
         self._prack(self._dialog, response)
         if not own.answered and has_session(response):
             own.answered = True
-            self._accept_offer(response)
+            self._accept_offer(response, early=True)
 
-    def _accept_offer(self, response: Response) -> None:
+    def _accept_offer(self, response: Response, early: bool = False) -> None:
         try:
             session = session_of(response)
         except PeerError as error:
             self._post(OfferRefused(self, 488, f"the answer cannot be read: {error.reason}"))
             return
-        self.local = self.sent
-        self._post(OfferAccepted(self, session))
+        assert self.sent is not None
+        self.local = without_preconditions(self.sent)  # what is offered again one day has no status of resources in it
+        self._post(OfferAccepted(self, session, early))
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
+        if own.in_update and response.status in (405, 501):
+            self.allows -= {"UPDATE"}  # whatever its Allow said
         if self._raise_timer(response) and own.attempts < ATTEMPTS and self.sent is not None:
-            self._send_offer(self.sent, own.attempts + 1)
+            send = self._send_update if own.in_update else self._send_offer
+            send(self.sent, own.attempts + 1)
         else:
             status = 500 if response.status == 422 else response.status  # it concerns nobody else
             self._post(OfferRefused(self, status, response.reason, _retry_after(response)))
