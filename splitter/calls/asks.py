@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from splitter.core.errors import SplitterError
 from splitter.media.engine import Snapshot
 from splitter.sdp.model import Session
+from splitter.sdp.video import Limits as Limits
 from splitter.sdp.webrtc import SecureLocal
 
 
@@ -19,7 +20,7 @@ class Denial(SplitterError):
     """What was asked cannot be done.
 
     Attributes:
-        status: as HTTP says it: 404, 409, 415, 422, 503 or 504.
+        status: as HTTP says it: 404, 406, 409, 415, 422, 503 or 504.
         code: stable, for programs: "no-such-party".
     """
 
@@ -44,16 +45,6 @@ class Desk:
     extension: str = ""
     kind: str = "seat"
     by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What may be sent to a viewer: picture size in pixels, pictures per second, kbit/s."""
-
-    width: int
-    height: int
-    frame_rate: int
-    bitrate_kbps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +135,11 @@ class Asked:
 
     ask: Ask
     reply: asyncio.Future[Answer] = field(compare=False)
+
+    @property
+    def abandoned(self) -> bool:
+        """Nobody waits for the answer any more, or there was one."""
+        return self.reply.done()
 
     def answer(self, value: Answer = None) -> None:
         """Say what came of it; nobody may be waiting any more."""

@@ -119,9 +119,13 @@ class ParticipantReport:
 
     name: str
     stream: StreamCount
-    source: str  # what it is shown: "slate", "none" or a participant's name
+    source: str  # what it is shown: "slate", "none", "picture:ID" or a participant's name
     key_frames_in: int = 0
     key_frame_requests_out: int = 0
+    width: int = 0  # of the pictures that it sends; 0 where that is not known
+    height: int = 0
+    frame_rate: float = 0.0  # of late, estimated
+    unfit: str = ""  # why it is not shown what was chosen; "" where it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class MediaStarted:
 
 @dataclass(frozen=True, slots=True)
 class SourceShown:
-    """`viewer` is now shown `source` ("slate" or a participant's name), from a key frame on."""
+    """`viewer` is now shown `source` ("slate", "picture:ID" or a participant's name), from a key frame on."""
 
     call_id: str
     viewer: str
@@ -198,7 +202,10 @@ class TransportChanged:
 
 @dataclass(frozen=True, slots=True)
 class SourceUnfit:
-    """`viewer` is not shown `source`: its picture is larger than what the viewer can take. The slate stays."""
+    """`viewer` is not shown `source`: its picture is larger than what the viewer can take.
+
+    What was shown before stays, or the slate comes; `source` is shown as soon as its picture fits.
+    """
 
     call_id: str
     viewer: str
@@ -283,7 +290,11 @@ class MediaEngine(Protocol):
         ...
 
     async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
-        """Make a still picture (PNG or JPEG) known to the room as the source "picture:ID"."""
+        """Make a still picture (PNG or JPEG, at most 2 MiB) known to the room as the source "picture:ID".
+
+        An ID stands for one content. It is there as long as the room is: who rebuilds a lost room puts its pictures
+        again. Raises MediaUnavailable, with the reason, where it cannot be decoded.
+        """
         ...
 
     async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:

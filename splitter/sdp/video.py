@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 SECURE = frozenset({"UDP/TLS/RTP/SAVPF"})
 """What WebRTC is carried over (RFC 8829 §5.1.2)."""
 
+# Pictures as cameras take them, where a peer does not say what it wants, and the bit rate from which each looks good.
+_USUAL = (((1280, 720), 1200), ((640, 480), 250), ((320, 240), 96), ((176, 144), 0))
+_FRAME_RATE = 30
+_MACROBLOCK = 16  # pixels, both ways
 _FAMILIES = ("constrained baseline", "baseline")
 _SIZE = re.compile(r"\[x=(\d{1,5}),y=(\d{1,5})[,\]]")
 
@@ -61,6 +66,49 @@ class VideoFormat:
     feedback: frozenset[str] = frozenset(FEEDBACK)
     avpf: bool = True
     orientation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be sent to a viewer: picture size in pixels, pictures per second, kbit/s."""
+
+    width: int
+    height: int
+    frame_rate: int
+    bitrate_kbps: int
+
+
+def limits_of(wanted: VideoFormat) -> Limits:
+    """What an encoder must keep to, so that a peer can take it: the least of level, a=imageattr and b=AS.
+
+    A size that the peer asked for keeps its proportions, and so its orientation, as far as whole macroblocks allow;
+    where it asked for none, the picture lies across, as desks' cameras take it.
+    """
+    bitrate_kbps = min(wanted.bitrate_kbps, level_of(wanted.profile_level_id).bitrate_kbps)
+    if wanted.size is not None:
+        width, height = _within(wanted.size, wanted.max_macroblocks)
+    else:
+        fitting = (
+            size for size, kbps in _USUAL if kbps <= bitrate_kbps and macroblocks_of(*size) <= wanted.max_macroblocks
+        )
+        width, height = next(fitting, _USUAL[-1][0])
+    frame_rate = wanted.max_macroblocks_per_s // macroblocks_of(width, height)
+    return Limits(width, height, max(1, min(_FRAME_RATE, frame_rate)), bitrate_kbps)
+
+
+def macroblocks_of(width: int, height: int) -> int:
+    """How many a picture has (H.264 §7.4.2.1.1)."""
+    return -(-width // _MACROBLOCK) * -(-height // _MACROBLOCK)
+
+
+def _within(size: tuple[int, int], max_macroblocks: int) -> tuple[int, int]:
+    """The largest size in whole macroblocks of about the same proportions that is not larger than either bound."""
+    width, height = (max(1, side // _MACROBLOCK) for side in size)
+    scale = min(1.0, math.sqrt(max_macroblocks / (width * height)))
+    width, height = (min(max(1, round(side * scale)), max_macroblocks) for side in (width, height))
+    while width * height > max_macroblocks:
+        width, height = (width - 1, height) if width > height else (width, height - 1)
+    return width * _MACROBLOCK, height * _MACROBLOCK
 
 
 def choose_video(

@@ -6,7 +6,9 @@ Layout:
     latch        whose packets are taken, and where ours go
     stream       Stream: what a participant sends, checked, counted and looked into
     view         View: what a participant is shown; changes source at key frames
-    player       SlatePlayer: the slate as a source
+    player       StillPlayer: the slate, or a picture, as a source
+    pictures     Pictures: what was uploaded to be shown, in the forms that viewers need
+    snapshot     Snapshots: stills of what participants send
     outgoing     Outgoing: one SSRC out, with copies for retransmission
     times        RoomTimes
     loop         Loop, Pair, Timer: what a room needs of its process

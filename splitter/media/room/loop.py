@@ -6,10 +6,13 @@ tests hand in a loop with virtual time and look at every packet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 from splitter.core.net import Address
+
+T = TypeVar("T")
 
 PacketHandler = Callable[[bytearray | memoryview, Address, float], None]
 """Called with one datagram, its source, and the time. The view is valid only during the call."""
@@ -45,6 +48,21 @@ class Pair(Protocol):
         ...
 
 
+class Port(Protocol):
+    """One port for all that a WebRTC peer sends (RFC 5761, RFC 7983)."""
+
+    @property
+    def number(self) -> int: ...
+
+    def send(self, data: bytes | bytearray | memoryview, to: Address) -> None:
+        """Send; a packet that cannot be sent is dropped."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back; again is no error."""
+        ...
+
+
 class Loop(Protocol):
     """Ports, timers and clocks."""
 
@@ -52,8 +70,20 @@ class Loop(Protocol):
         """Bind a pair on one of our addresses. Raises MediaUnavailable."""
         ...
 
+    def open_port(self, network_host: str, on_datagram: PacketHandler) -> Port:
+        """Bind one port on one of our addresses. Raises MediaUnavailable."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine beside the packets; it is cancelled when the room is closed."""
+        ...
+
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> Timer:
         """Call `fn` once after so many seconds."""
+        ...
+
+    def in_thread(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
+        """Do slow work beside the packets; `done` is told what came of it, unless the room was closed meanwhile."""
         ...
 
     def now(self) -> float:

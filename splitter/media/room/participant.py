@@ -1,7 +1,7 @@
-"""A participant of a room: its ports, what it sends, what it is shown, and the feedback of its leg.
+"""A participant of a room: what it sends, what it is shown, and the feedback of its leg.
 
 Feedback ends here (RFC 4585 works per leg): NACKs are answered from our own copies, requests for a key frame go to the
-broker of what the participant is shown, reports are our own. Sends through the pair it is given; no other I/O.
+broker of what the participant is shown, reports are our own. Sends through the wire it is given; no other I/O.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.media.engine import (
@@ -19,18 +18,20 @@ from splitter.media.engine import (
     ParticipantMedia,
     ParticipantReport,
     SourceShown,
+    SourceUnfit,
     StreamCount,
 )
-from splitter.media.room.latch import Latch, Verdict, canonical
 from splitter.media.room.loop import Loop
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.stream import Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.view import View
+from splitter.media.room.wire import Wire, WireEnd
 from splitter.media.slate.still import Still
 from splitter.rtp import rtcp
 from splitter.rtp.broker import Ask, Means
 from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Tmmbn, Tmmbr
+from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import Bye, Description, Message, ReceiverReport, ReportBlock, SenderReport
 from splitter.rtp.switch import Switch
 from splitter.sdp.video import VideoFormat
@@ -44,7 +45,7 @@ class Surroundings:
 
     Attributes:
         cname: of the call, for SDES (RFC 7022).
-        stills: the slate for a format, as this participant is to see it.
+        stills: the slate or a picture, by name, for a format; None while it is not there yet.
         changed: a stream began (True) or ended (False), with the reason: what others are shown may change.
         wake: something became due earlier than thought.
     """
@@ -54,7 +55,7 @@ class Surroundings:
     loop: Loop
     ids: IdSource
     times: RoomTimes
-    stills: Callable[[VideoFormat], Still]
+    stills: Callable[[str, VideoFormat], Still | None]
     emit: Callable[[MediaEvent], None]
     changed: Callable[[str, bool, str], None]
     wake: Callable[[], None]
@@ -66,25 +67,26 @@ class Participant:
     Attributes:
         name: "caller", or a seat's name.
         media: what was negotiated; None while paused.
+        wire: the way to its peer.
         stream: what it sends. view: what it is shown.
+        told_kbps: what it said since that it can receive (TMMBR, REMB); None while it says nothing.
+        limit_kbps: what those who watch it can take; None while nobody does.
     """
 
-    def __init__(self, name: str, host: str, around: Surroundings) -> None:
-        """Bind its ports. Raises MediaUnavailable."""
+    def __init__(self, name: str, around: Surroundings, wire: Callable[[WireEnd], Wire]) -> None:
+        """`wire` makes its wire, which binds the ports. Raises MediaUnavailable."""
         self.name = name
         self.media: ParticipantMedia | None = None
-        self.rejected = 0
-        self.malformed = 0
+        self.told_kbps: int | None = None
+        self.limit_kbps: int | None = None
         self._around = around
         now = around.loop.now()
-        self.pair = around.loop.open_pair(host, self._on_rtp, self._on_rtcp)
+        self.wire = wire(self)
         self.stream = Stream(name, self._on_started)
         numbers = Switch(around.ids.number(1 << 32), around.ids.number(1 << 15), around.ids.number(1 << 32), now)
-        self.view = View(Outgoing(numbers, self.pair.send_rtp), around.stills, self._on_shown, around.times)
-        self._latch = Latch(around.times.latch_window_s)
-        self._rtcp_latch = Latch(2 * around.times.latch_window_s, in_a_row=1)
-        self._held: list[bytes] = []
-        self._hosts: frozenset[str] = frozenset()
+        self.view = View(
+            Outgoing(numbers, self.wire.send_rtp), around.stills, self._on_shown, self._on_unfit, around.times
+        )
         self._report_at = float("inf")
         self._limits: tuple[BitrateLimit, ...] = ()
         self._fir = (-1, 0.0)  # number of the last request, and until when its repetitions are ignored
@@ -93,17 +95,14 @@ class Participant:
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Start, change or (None) pause."""
+        self.wire.configure(media, now)
         self.media = media
-        self._held.clear()
         if media is None:
             self._stop_stream("paused")
             self.view.pause()
             self._report_at = float("inf")
             return
-        self._hosts = frozenset((canonical(media.remote.rtp.host), canonical(media.remote.rtcp.host)))
-        self._latch.expect(media.remote.rtp, now)
-        self._rtcp_latch.expect(media.remote.rtcp, now)
-        self.view.out.to = self._latch.source
+        self.view.out.to = self.wire.to
         self.stream.configure(media.receive_format)
         if media.receiving:
             self.stream.broker.want(burst=True)
@@ -136,7 +135,7 @@ class Participant:
         self.stream.stop()
         self.view.end()
         self.media = None
-        self.pair.close()
+        self.wire.close()
 
     def report(self) -> ParticipantReport:
         """Its counters now."""
@@ -147,61 +146,52 @@ class Participant:
             packets_out=out.packets,
             bytes_out=out.octets,
             lost=stream.lost,
-            rejected=self.rejected,
+            rejected=self.wire.rejected,
             jitter_ms=stream.reception.jitter_ms if stream.reception else -1.0,
         )
-        return ParticipantReport(self.name, count, self.view.shown, stream.key_frames, stream.broker.asked)
+        return ParticipantReport(
+            self.name,
+            count,
+            self.view.shown,
+            stream.key_frames,
+            stream.broker.asked,
+            stream.width,
+            stream.height,
+            stream.frame_rate,
+            self.view.unfit,
+        )
 
     # ---- packets --------------------------------------------------------------------------------------------------
 
-    def _on_rtp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
-        if len(data) > 1 and 192 <= data[1] <= 223:  # multiplexed though it was not agreed (RFC 5761)
-            self._on_rtcp(data, source, now)
-            return
-        if not (self._latch.settled and source == self._latch.source) and not self._admit(data, source, now):
-            return
-        stream = self.stream
-        if self.media is None or not self.media.receiving:
+    def plausible(self, data: Buffer) -> bool:
+        """Whether a datagram can be a packet of its stream."""
+        return self.stream.plausible(data)
+
+    def on_rtp(self, data: bytearray | memoryview | bytes, now: float) -> None:
+        """A packet of its stream."""
+        media, stream = self.media, self.stream
+        if media is None or not media.receiving:
             return
         stream.receive(data, now)
         if stream.wake:
             stream.wake = False
             self._around.wake()
 
-    def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
-        """Judge a packet that is not from the settled source. Held packets are taken once their port is believed."""
-        if self.media is None or not self.stream.plausible(data):
-            self.rejected += 1
-            return False
-        verdict = self._latch.judge(source, now)
-        if verdict is Verdict.ACCEPT:
-            if self.view.out.to != self._latch.source:
-                self.view.out.to = self._latch.source
-                self.key_frame_wanted(now)  # the one before went where nobody listens
-            held, self._held = self._held, []
-            if self._latch.settled and self.media.receiving:
-                for packet in held:
-                    self.stream.receive(packet, now)
-            return True
-        if verdict is Verdict.HOLD:
-            self._held = [*self._held[-2:], bytes(data)]
-        else:
-            self.rejected += 1
-        return False
+    def on_rtcp(self, messages: list[Message], now: float) -> None:
+        """What it reports and asks."""
+        if self.media is not None:
+            for message in messages:
+                self._take(message, now)
 
-    def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
-        media = self.media
-        if media is None or source[0] not in self._hosts:
-            self.rejected += 1
-            return
-        try:
-            messages = rtcp.parse(data)
-        except PeerError:
-            self.malformed += 1
-            return
-        self._rtcp_latch.judge(source, now)  # where ours go; a report is believed from any port of the right host
-        for message in messages:
-            self._take(message, now)
+    def on_path(self, to: Address, now: float) -> None:
+        """It gets its packets elsewhere from now on: the ones before went where nobody listens."""
+        self.view.out.to = to
+        if to.port:
+            self.key_frame_wanted(now)
+
+    def on_lost(self, reason: str) -> None:
+        """Its connection is interrupted."""
+        self._stop_stream(reason)
 
     def _take(self, message: Message, now: float) -> None:
         ours = self.view.out.switch.ssrc
@@ -233,6 +223,7 @@ class Participant:
         for limit in message.limits:
             if limit.ssrc == ours:
                 self._limits = (BitrateLimit(message.sender, limit.bits_per_s, limit.overhead),)
+                self.told_kbps = limit.bits_per_s // 1000
         self._send_rtcp([Tmmbn(ours, self._limits)])
 
     # ---- time -----------------------------------------------------------------------------------------------------
@@ -288,27 +279,31 @@ class Participant:
     # ---- reports --------------------------------------------------------------------------------------------------
 
     def _send_report(self, now: float) -> None:
+        self.stream.measure(now)
         reception = self.stream.reception if self.stream.alive else None
         self._send_rtcp([], (reception.block(now),) if reception else ())
 
     def _send_rtcp(self, messages: list[Message], blocks: tuple[ReportBlock, ...] = ()) -> None:
         """Send a compound packet: a report and the CNAME come first (RFC 3550 §6.1)."""
-        if self.media is None or not self._rtcp_latch.source.port:
+        if self.media is None:
             return
         loop = self._around.loop
         ssrc = self.view.out.switch.ssrc
         report = self.view.sender_report(loop.now(), loop.wall(), blocks) or ReceiverReport(ssrc, blocks)
         packet = rtcp.build([report, Description(ssrc, self._around.cname), *messages])
-        self.pair.send_rtcp(packet, self._rtcp_latch.source)
+        self.wire.send_rtcp(packet)
 
     # ---- what happened --------------------------------------------------------------------------------------------
 
     def _on_started(self) -> None:
-        self._around.emit(MediaStarted(self._around.call_id, "video", self.name, Address(*self._latch.source)))
+        self._around.emit(MediaStarted(self._around.call_id, "video", self.name, self.wire.to))
         self._around.changed(self.name, True, "sends video")
 
     def _on_shown(self, shown: str, reason: str) -> None:
         self._around.emit(SourceShown(self._around.call_id, self.name, shown, reason))
+
+    def _on_unfit(self, source: str, reason: str) -> None:
+        self._around.emit(SourceUnfit(self._around.call_id, self.name, source, reason))
 
     def stopped(self, reason: str) -> None:
         """No packets come any more."""

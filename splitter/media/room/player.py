@@ -1,28 +1,24 @@
-"""Plays the slate to one viewer. No I/O: packets go out through `Outgoing`, time is an argument."""
+"""Plays a still (the slate, a picture) to one viewer. No I/O: packets leave by `Outgoing`, time is an argument."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.slate.still import Still
-from splitter.sdp.video import VideoFormat
 
 
-class SlatePlayer:
-    """The slate's two groups in turn, and a key frame at once when the viewer asks for one.
+class StillPlayer:
+    """The still's two groups in turn, and a key frame at once when the viewer asks for one.
 
     Attributes:
         due: when to call `play`; None while stopped.
     """
 
-    __slots__ = ("_group", "_index", "_key_at", "_out", "_repeat_s", "_still", "_stills", "due")
+    __slots__ = ("_group", "_index", "_key_at", "_out", "_repeat_s", "_still", "due")
 
-    def __init__(self, out: Outgoing, stills: Callable[[VideoFormat], Still], repeat_s: float) -> None:
+    def __init__(self, out: Outgoing, repeat_s: float) -> None:
         """`repeat_s`: key frames that were asked for come at most this often."""
         self.due: float | None = None
         self._out = out
-        self._stills = stills
         self._repeat_s = repeat_s
         self._still: Still | None = None
         self._group = self._index = 0
@@ -30,14 +26,12 @@ class SlatePlayer:
 
     @property
     def playing(self) -> bool:
-        """Whether the slate is what goes out."""
+        """Whether a still is what goes out."""
         return self._still is not None
 
-    def start(self, now: float) -> None:
+    def start(self, still: Still, now: float) -> None:
         """Begin, or begin again in another form. The first key frame is repeated soon: many handsets miss it."""
-        if self._out.format is None:
-            return
-        self._still = self._stills(self._out.format)
+        self._still = still
         self._restart()
         self.play(now)
         self.key_frame_wanted(now)

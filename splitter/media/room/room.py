@@ -2,7 +2,8 @@
 
     caller   sees the newest seat that sends a picture, else the slate
     a seat   sees the caller, and the slate while the caller sends nothing
-    show()   overrules this for one viewer as long as the chosen source is in the room
+    show()   overrules this for one viewer as long as the chosen source is in the room: a participant, the slate, or a
+             picture that was put there
 
 Nobody sees black: a viewer gets the slate at once and another picture from its first key frame on.
 """
@@ -12,19 +13,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from splitter.core.errors import LocalError
+from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.ids import IdSource
-from splitter.media.engine import MediaEvent, ParticipantMedia, ParticipantReport, PictureStopped, RoomReport
+from splitter.media.engine import (
+    MediaEvent,
+    ParticipantMedia,
+    ParticipantReport,
+    PictureStopped,
+    RoomReport,
+    Snapshot,
+)
 from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.participant import Participant, Surroundings
+from splitter.media.room.pictures import Pictures
+from splitter.media.room.snapshot import Snapshots
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.view import SLATE
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
-from splitter.sdp.video import VideoFormat
+from splitter.sdp.video import VideoFormat, limits_of
 
 CALLER = "caller"
 _NEVER = float("inf")
+_LEAST_KBPS = 32  # no viewer makes a source send less: it would be no picture
 
 
 class Room:
@@ -50,6 +61,8 @@ class Room:
         self._cname = f"video-{self._ids.tag()}"
         self._participants: dict[str, Participant] = {}
         self._chosen: dict[str, str] = {}
+        self._pictures = Pictures(loop, self._on_still_ready)
+        self._snapshots = Snapshots(loop, self._times.snapshot_limit_s)
         self._timer: Timer | None = None
         self._timer_at = _NEVER
 
@@ -63,8 +76,41 @@ class Room:
             LocalError: the name is taken, or not one that a participant can have.
             MediaUnavailable: no port is free.
         """
+        return self._join(name, lambda end: PlainWire(end, self._loop, host, self._times)).ports
+
+    def join_secure(self, name: str, host: str, advertised: str) -> tuple[int, SecureLocal]:
+        """Like `join` for WebRTC: one port on `host`, and our side of its transport, whose candidate is `advertised`.
+
+        Raises: as `join`.
+        """
+        wire = self._join(name, partial(self._secure_wire, name, host, advertised))
+        return wire.ports[0], wire.local
+
+    def restart_ice(self, name: str) -> tuple[int, SecureLocal]:
+        """New ICE credentials and another port; the path before carries on until the new one is there.
+
+        Raises:
+            LocalError: there is no such participant, or it has no ICE.
+            MediaUnavailable: no port is free, or the transport has failed for good.
+        """
+        wire = self._participant(name).wire
+        if not isinstance(wire, SecureWire):
+            raise LocalError(f"room {self.room_id}: {name!r} has no ICE")
+        wire.restart()
+        return wire.ports[0], wire.local
+
+    def _secure_wire(self, name: str, host: str, advertised: str, end: WireEnd) -> SecureWire:
+        return SecureWire(end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit)
+
+    def _join(self, name: str, make: Callable[[WireEnd], W]) -> W:
         if name in self._participants or name in (SLATE, "none", ""):
             raise LocalError(f"room {self.room_id}: {name!r} cannot join")
+        wires: list[W] = []
+
+        def wire(end: WireEnd) -> W:
+            wires.append(make(end))
+            return wires[0]
+
         around = Surroundings(
             call_id=self.call_id,
             cname=self._cname,
@@ -74,22 +120,26 @@ class Room:
             stills=partial(self._still, name),
             emit=self._emit,
             changed=self._on_changed,
-            wake=self._arm,
+            wake=self._on_wake,
         )
-        participant = self._participants[name] = Participant(name, host, around)
-        return participant.pair.rtp_port, participant.pair.rtcp_port
+        self._participants[name] = Participant(name, around, wire)
+        return wires[0]
+
+    def _participant(self, name: str) -> Participant:
+        found = self._participants.get(name)
+        if found is None:
+            raise LocalError(f"room {self.room_id}: there is no {name!r}")
+        return found
 
     def set_participant(self, name: str, media: ParticipantMedia | None) -> None:
         """Start, change or (None) pause a participant's media. Raises LocalError if it is not in the room."""
-        participant = self._participants.get(name)
-        if participant is None:
-            raise LocalError(f"room {self.room_id}: there is no {name!r}")
+        participant = self._participant(name)
         participant.configure(media, self._loop.now())
         self._select("answered" if media is not None else f"{name} paused")
         self._arm()
 
     def show(self, viewer: str, source: str) -> None:
-        """Choose what `viewer` is shown: a participant's name, "slate", or "" for the room's own choice.
+        """Choose what `viewer` is shown: a participant's name, "slate", "picture:ID", or "" for the room's own choice.
 
         Who has left in the meantime is no error: the choice is then without effect.
         """
@@ -98,6 +148,28 @@ class Room:
         else:
             self._chosen.pop(viewer, None)
         self._select("asked for")
+        self._arm()
+
+    def put_picture(self, picture_id: str, image: bytes, done: Callable[[Exception | None], None]) -> None:
+        """Make a picture known as "picture:ID"; `done` is told None, or why it cannot be used."""
+
+        def put(outcome: Exception | None) -> None:
+            done(outcome)
+            self._select("the picture is there")
+            self._arm()
+
+        self._pictures.put(picture_id, image, put)
+
+    def snapshot(self, name: str, taken: Callable[[Snapshot | Exception], None]) -> None:
+        """Take a still of what a participant sends; `taken` is told it, or why there is none.
+
+        Raises:
+            MediaUnavailable: it sends nothing.
+        """
+        participant = self._participants.get(name)
+        if participant is None or not participant.sends:
+            raise MediaUnavailable(f"{name} sends no picture")
+        self._snapshots.take(participant.stream, taken)
         self._arm()
 
     def request_key_frame(self, name: str) -> None:
@@ -117,6 +189,7 @@ class Room:
             if source == name:
                 del self._chosen[viewer]
         report = participant.report()
+        self._snapshots.lose(name, f"{name} left")
         for other in self._participants.values():
             other.view.lose(participant.stream, f"{name} left", now)
         participant.close()
@@ -131,6 +204,7 @@ class Room:
     def close(self) -> RoomReport:
         """End it all; every port is given back."""
         report = self.report()
+        self._snapshots.close()
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._timer_at = None, _NEVER
@@ -148,26 +222,53 @@ class Room:
             if not viewer.watches:
                 continue
             source = self._source_for(viewer.name)
-            if source is None:
-                viewer.view.want(None, reason, now)
-            else:
+            if isinstance(source, Participant):
                 viewer.view.want(source.stream, reason, now)
+            else:
+                viewer.view.want_still(source, reason, now)
+        self._limit_sources()
 
-    def _source_for(self, viewer: str) -> Participant | None:
-        """Who is to be shown to `viewer`; None for the slate."""
-        chosen = self._chosen.get(viewer)
-        if chosen == SLATE:
-            return None
+    def _source_for(self, viewer: str) -> Participant | str:
+        """Who is to be shown to `viewer`, or the name of a still."""
+        chosen = self._chosen.get(viewer, "")
+        if chosen == SLATE or chosen in self._pictures:
+            return chosen
         if chosen in self._participants:
             source = self._participants[chosen]
-            return source if source.sends else None
+            return source if source.sends else SLATE
         if viewer != CALLER:
             caller = self._participants.get(CALLER)
-            return caller if caller is not None and caller.sends else None
+            return caller if caller is not None and caller.sends else SLATE
         for name in reversed(self._participants):
             if name != CALLER and self._participants[name].sends:
                 return self._participants[name]
-        return None
+        return SLATE
+
+    def _limit_sources(self) -> None:
+        """Tell each source the least of what those who watch it can take: what SDP said, and what they told since.
+
+        A seat that nobody watches is bound by the caller, who may be shown it at any time.
+        """
+        limits: dict[str, int] = {}
+        for viewer in self._participants.values():
+            kbps = _limit_of(viewer)
+            source = self._source_for(viewer.name) if kbps is not None else None
+            if kbps is not None and isinstance(source, Participant):
+                limits[source.name] = min(limits.get(source.name, kbps), kbps)
+        caller = self._participants.get(CALLER)
+        unwatched = _limit_of(caller) if caller is not None else None
+        for one in self._participants.values():
+            one.limit_kbps = limits.get(one.name, None if one is caller else unwatched)
+
+    def _on_still_ready(self) -> None:
+        now = self._loop.now()
+        for viewer in self._participants.values():
+            viewer.view.still_ready(now)
+        self._arm()
+
+    def _on_wake(self) -> None:
+        self._limit_sources()
+        self._arm()
 
     def _on_changed(self, name: str, sends: bool, reason: str) -> None:
         """A participant's stream began or ended."""
@@ -176,13 +277,16 @@ class Room:
         if participant is None:
             return
         if not sends:
+            self._snapshots.lose(name, f"{name}: {reason}")
             for other in self._participants.values():
                 other.view.lose(participant.stream, f"{name}: {reason}", now)
         self._select(f"{name} {reason}")
         self._arm()
 
-    def _still(self, viewer: str, negotiated: VideoFormat) -> Still:
-        return self._slate.still(negotiated, for_seat=viewer != CALLER)
+    def _still(self, viewer: str, name: str, negotiated: VideoFormat) -> Still | None:
+        if name == SLATE:
+            return self._slate.still(negotiated, for_seat=viewer != CALLER)
+        return self._pictures.still(name, negotiated)
 
     # ---- time -----------------------------------------------------------------------------------------------------
 
@@ -208,5 +312,14 @@ class Room:
                     self._emit(PictureStopped(self.call_id, participant.name, silent_s))
                     participant.stopped(f"no packet for {silent_s:.0f} s")
                 participant.on_timeout(now)
+            self._limit_sources()
         finally:
             self._arm()
+
+
+def _limit_of(viewer: Participant) -> int | None:
+    """The bit rate in kbit/s that a participant can be sent; None where it is to be sent nothing."""
+    if viewer.media is None or not viewer.media.sending:
+        return None
+    kbps = limits_of(viewer.media.send_format).bitrate_kbps
+    return kbps if viewer.told_kbps is None else max(_LEAST_KBPS, min(kbps, viewer.told_kbps))

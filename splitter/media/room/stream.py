@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from splitter.core.errors import PeerError
 from splitter.media.room.times import RoomTimes
 from splitter.rtp import h264
 from splitter.rtp.broker import KeyFrameBroker, means_for
@@ -16,8 +17,9 @@ from splitter.rtp.losses import Losses
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, extension, payload_bounds, timestamp_delta
 from splitter.rtp.parameters import ParameterSets
 from splitter.rtp.rtcp import SenderReport
+from splitter.rtp.sps import parse_sps
 from splitter.rtp.statistics import Order, Reception
-from splitter.sdp.video import VideoFormat
+from splitter.sdp.video import VideoFormat, macroblocks_of
 
 SPS_SEEN, PPS_SEEN = 1, 2
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
@@ -59,19 +61,25 @@ class Stream:
         late: it was overtaken by others, or sent again.
         idr: it holds (a part of) a key frame. starts: the first slice of one, and nothing of it was overtaken.
         sets: SPS_SEEN | PPS_SEEN as it holds them.
+        width, height, macroblocks: of the pictures, as the latest SPS says; 0 while none is known.
+        pictures: how many came; frame_rate of late, by `measure`.
         orientation: its CVO byte, None if it has none; last_orientation is the latest of the stream.
     """
 
     __slots__ = (
         "_format",
+        "_measured",
         "_orientation_id",
         "_payload_type",
         "_sprop",
+        "_sps",
         "_suspect",
         "_suspect_key",
         "alive",
         "broker",
+        "frame_rate",
         "generation",
+        "height",
         "idr",
         "key_frames",
         "last_at",
@@ -79,6 +87,7 @@ class Stream:
         "late",
         "losses",
         "lost_before",
+        "macroblocks",
         "malformed",
         "mapping",
         "marker",
@@ -88,6 +97,7 @@ class Stream:
         "packets",
         "parameters",
         "payload",
+        "pictures",
         "reception",
         "sequence",
         "sets",
@@ -96,6 +106,7 @@ class Stream:
         "timestamp",
         "wake",
         "watchers",
+        "width",
         "wrong_payload_type",
     )
 
@@ -119,6 +130,10 @@ class Stream:
         self.marker = self.late = self.idr = self.starts = False
         self.orientation: int | None = None
         self.payload: Buffer = b""
+        self.width = self.height = self.macroblocks = self.pictures = 0
+        self.frame_rate = 0.0
+        self._measured = (0, 0.0)  # pictures, and when they were so many
+        self._sps = b""
         self._format: VideoFormat | None = None
         self._payload_type = -1
         self._orientation_id: int | None = None
@@ -136,7 +151,7 @@ class Stream:
         if negotiated.parameter_sets != self._sprop:
             self._sprop = negotiated.parameter_sets
             for nal in negotiated.parameter_sets:
-                self.parameters.learn(nal)
+                self._learn(nal)
 
     def stop(self) -> None:
         """The participant sends no more for now; the next packet begins anew."""
@@ -204,6 +219,8 @@ class Stream:
         self.idr = self.starts = False
         self.sets = 0
         self.orientation = None
+        if self.marker:
+            self.pictures += 1
         if wrong or start == end:
             self.payload = b""
         else:
@@ -234,11 +251,29 @@ class Stream:
                 self.sets |= PPS_SEEN
         if self.sets:
             for nal in h264.parameter_sets(self.payload):
-                self.parameters.learn(nal)
+                self._learn(nal)
         if self.starts:
             self.key_frames += 1
             self.broker.seen(now)
             self.losses.clear()  # what was missing before it matters no more
+
+    def _learn(self, nal: bytes) -> None:
+        """Keep a parameter set. The SPS that came last says how large the pictures are, also where it is not new."""
+        self.parameters.learn(nal)
+        if nal[0] & 0x1F == h264.SPS and nal != self._sps:
+            try:
+                sps = parse_sps(nal)
+            except PeerError:
+                return
+            self._sps = nal
+            self.width, self.height = sps.width, sps.height
+            self.macroblocks = macroblocks_of(sps.width, sps.height)
+
+    def measure(self, now: float) -> None:
+        """Estimate the frame rate over the time since the last measurement; called about once a second."""
+        pictures, at = self._measured
+        self._measured = (self.pictures, now)
+        self.frame_rate = (self.pictures - pictures) / (now - at) if self.alive and now > at else 0.0
 
     def _disordered(self, order: Order, extended: int, reception: Reception, now: float) -> None:
         if order is Order.LATE:

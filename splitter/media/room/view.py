@@ -1,8 +1,10 @@
-"""What one participant is shown: the slate or another one's stream, one SSRC out, cut over at key frames. No I/O.
+"""What one participant is shown: a still or another one's stream, one SSRC out, cut over at key frames. No I/O.
 
-want(None)      the slate, at once
-want(stream)    what is shown stays until the stream's key frame begins; after `switch_limit_s` the slate steps in
-lose(stream)    the slate, at once, where that stream was shown
+want_still(name)  the slate or a picture, once it is there and the picture under way has ended
+want(stream)      what is shown stays until the stream's key frame begins; after `switch_limit_s` the slate steps in
+lose(stream)      the slate, at once, where that stream was shown
+
+A stream whose pictures are larger than the viewer's level allows is not shown before they fit.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.media.room.outgoing import Outgoing
-from splitter.media.room.player import SlatePlayer
+from splitter.media.room.player import StillPlayer
 from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Kept, Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
@@ -26,6 +28,7 @@ _PAYLOAD_LIMIT = 1350 - 12 - 8  # a packet of 1350 bytes with the orientation ex
 _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
 _KEPT_LIMIT = 256  # packets of a key frame that wait for the end of another picture
+_ENDING_S = 0.1  # how long a still waits for the end of a picture under way
 _PLAUSIBLE_S = 5.0  # how far a carried-on sender report may be from our own clock of the stream
 
 
@@ -34,38 +37,59 @@ class View:
 
     Attributes:
         out: the outgoing stream.
-        shown: "none", "slate" or the name of the participant that is shown.
+        shown: "none", "slate", "picture:ID" or the name of the participant that is shown.
+        unfit: why the stream that was chosen is not shown; "" where it can be.
     """
 
     __slots__ = (
         "_awaited",
         "_changed",
         "_deadline",
+        "_due",
+        "_due_by",
         "_generation",
         "_kept",
         "_live",
+        "_macroblocks",
         "_open_timestamp",
         "_orientation_due",
+        "_player",
         "_reason",
-        "_slate",
+        "_refused",
+        "_stills",
         "_times",
+        "_told_unfit",
         "_unit_sets",
         "_unit_timestamp",
         "_units",
         "out",
         "shown",
+        "unfit",
     )
 
     def __init__(
         self,
         out: Outgoing,
-        stills: Callable[[VideoFormat], Still],
+        stills: Callable[[str, VideoFormat], Still | None],
         changed: Callable[[str, str], None],
+        told_unfit: Callable[[str, str], None],
         times: RoomTimes,
     ) -> None:
-        """`changed` is told what is shown from now on, and why."""
+        """
+        Args:
+            stills: the slate or a picture, by name, for a format; None while a picture is not there yet.
+            changed: is told what is shown from now on, and why.
+            told_unfit: is told which stream is not shown because of its size, and why.
+        """
         self.out = out
         self.shown = NOTHING
+        self.unfit = ""
+        self._stills = stills
+        self._told_unfit = told_unfit
+        self._due: tuple[str, str] | None = None  # the still that is to be shown, and why
+        self._due_by: float | None = None  # when it does not wait any longer for the picture under way
+        self._macroblocks = 0  # MaxFS of what the viewer can receive
+        self._refused: tuple[str, int, int] | None = None  # which stream was too large, and how large
         self._changed = changed
         self._times = times
         self._live: Stream | None = None
@@ -73,7 +97,7 @@ class View:
         self._awaited: Stream | None = None
         self._reason = ""
         self._deadline: float | None = None
-        self._slate = SlatePlayer(out, stills, times.slate_repeat_s)
+        self._player = StillPlayer(out, times.still_repeat_s)
         self._orientation_due = False
         self._unit_timestamp = -1
         self._unit_sets = 0
@@ -87,25 +111,62 @@ class View:
         """Take what was negotiated (again); another payload type or mode takes effect with a key frame."""
         before = self.out.format
         self.out.configure(negotiated)
+        self._macroblocks = negotiated.max_macroblocks
         if before is None or before == negotiated:
             return
+        if self._refused is not None and self._awaited is not None:
+            self._awaited.broker.want(burst=True)  # it may fit now
         if self._live is not None and before.packetization_mode != negotiated.packetization_mode:
             self._await(self._live, self._reason, now)
             self._generation = -1
-        if self._slate.playing:
-            self._slate.start(now)
+        if self._player.playing:
+            still = self._stills(self.shown, negotiated)
+            if still is None:
+                self._due = (self.shown, "it is there in the form that was negotiated")
+                self._show_slate(f"{self.shown} in the form that was negotiated is not there yet", now)
+            else:
+                self._player.start(still, now)
 
-    def want(self, stream: Stream | None, reason: str, now: float) -> None:
-        """Show a stream from its next key frame on, or (None) the slate at once."""
-        if stream is None:
-            self._release(self._awaited)
-            self._awaited = None
-            self._deadline = None
-            if self.shown != SLATE:
-                self._show_slate(reason, now)
+    def want_still(self, name: str, reason: str, now: float) -> None:
+        """Show the slate or a picture: as soon as it is there, and not in the middle of a picture under way."""
+        before, self._awaited = self._awaited, None
+        self._release(before)
+        self._kept = []
+        self._deadline = None
+        self._fits_again()
+        if self.shown == name:
+            self._due = self._due_by = None
             return
+        if self._due is None or self._due[0] != name:
+            self._due, self._due_by = (name, reason), None
+        self._begin_due(now)
+        if self._due is not None and self.shown == NOTHING:
+            self._show_slate(f"{name} is not there yet", now)
+
+    def still_ready(self, now: float) -> None:
+        """A still is there that was not: perhaps the one that is to be shown."""
+        self._begin_due(now)
+
+    def _begin_due(self, now: float) -> None:
+        if self._due is None or self.out.format is None:
+            return
+        name, reason = self._due
+        still = self._stills(name, self.out.format)
+        if still is None:
+            return
+        if self._live is not None and self._open_timestamp >= 0:
+            if self._due_by is None:
+                self._due_by = now + _ENDING_S
+            if now < self._due_by:
+                return
+        self._show_still(name, still, reason, now)
+
+    def want(self, stream: Stream, reason: str, now: float) -> None:
+        """Show a stream from its next key frame on."""
+        self._due = self._due_by = None
         if stream is self._awaited:
             return
+        self._fits_again()
         if stream is self._live and stream.generation == self._generation:
             before, self._awaited = self._awaited, None
             self._kept = []
@@ -137,6 +198,7 @@ class View:
             self._awaited = None
             self._kept = []
             self._deadline = None
+            self._fits_again()
             self._release(stream)
         if stream is self._live:
             self._show_slate(reason, now)
@@ -153,14 +215,16 @@ class View:
         for stream in before:
             self._release(stream)
         self._deadline = None
-        self._slate.stop()
+        self._due = self._due_by = None
+        self._fits_again()
+        self._player.stop()
 
     def key_frame_wanted(self, now: float) -> None:
         """The viewer asks for a key frame of what it is shown (PLI, FIR, INFO)."""
         for stream in (self._live, self._awaited):
             if stream is not None:
                 stream.broker.want()
-        self._slate.key_frame_wanted(now)
+        self._player.key_frame_wanted(now)
 
     def _announce(self, shown: str, reason: str) -> None:
         if shown != self.shown:
@@ -171,46 +235,89 @@ class View:
 
     def next_timeout(self) -> float | None:
         """When to call `on_timeout`."""
-        due = self._slate.due
-        if self._deadline is None or due is None:
-            return self._deadline if due is None else due
-        return min(self._deadline, due)
+        times = [at for at in (self._player.due, self._deadline, self._due_by) if at is not None]
+        return min(times) if times else None
 
     def on_timeout(self, now: float) -> None:
-        """Give up waiting, or play the slate's next picture."""
+        """Give up waiting, or play a still's next picture."""
+        if self._due_by is not None and now >= self._due_by:
+            self._begin_due(now)
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             name = self._awaited.name if self._awaited else "nobody"
             self._show_slate(f"no key frame from {name} within {self._times.switch_limit_s:g} s", now)
-        if self._slate.due is not None and now >= self._slate.due:
-            self._slate.play(now)
+        if self._player.due is not None and now >= self._player.due:
+            self._player.play(now)
 
     def _show_slate(self, reason: str, now: float) -> None:
+        still = self._stills(SLATE, self.out.format) if self.out.format is not None else None
+        due = self._due
+        self._show_still(SLATE, still, reason, now)
+        self._due = due  # a picture that is not there yet is still to be shown
+
+    def _show_still(self, name: str, still: Still | None, reason: str, now: float) -> None:
         live, self._live = self._live, None
         self._kept = []
         self._release(live)
-        self._deadline = None
+        self._deadline = self._due = self._due_by = None
         self._units = None
-        self._announce(SLATE, reason)
-        self._slate.start(now)
+        self._announce(name, reason)
+        if still is not None:
+            self._player.start(still, now)
+
+    # ---- what fits --------------------------------------------------------------------------------------------------
+
+    def _refuse(self, stream: Stream, now: float) -> None:
+        """A stream's pictures are too large for the viewer (H.264 §A.3.1: MaxFS): not shown until they fit."""
+        self._deadline = None
+        self._kept = []
+        size = (stream.name, stream.width, stream.height)
+        if self._refused != size:
+            self._refused = size
+            self.unfit = (
+                f"its picture of {stream.width}x{stream.height} has {stream.macroblocks} macroblocks, "
+                f"the viewer's level allows {self._macroblocks}"
+            )
+            self._told_unfit(stream.name, self.unfit)
+        if stream is self._live:
+            self._show_slate(f"the picture of {stream.name} became too large", now)
+            if self._awaited is None and self._due is None:
+                self._await(stream, "its picture fits again", now)
+            stream.wake = True
+
+    def _fits_again(self) -> None:
+        self._refused = None
+        self.unfit = ""
 
     # ---- packets ----------------------------------------------------------------------------------------------------
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of a stream that is shown or awaited."""
+        if stream.macroblocks > self._macroblocks:
+            self._refuse(stream, now)
+            return
         if stream is not self._live or stream.generation != self._generation:
             if stream is self._awaited and self._live is not None and self._live is not stream:
                 self._begin_between_pictures(stream, now)
                 return
             if not self._cut(stream, now):
                 return
-        elif self._kept and stream.timestamp != self._open_timestamp:
-            self._begin_awaited(now)
+        elif (self._kept or self._due_by is not None) and stream.timestamp != self._open_timestamp:
+            self._begin_other(stream, now)
             return
         self._forward(stream, now)
         self._open_timestamp = -1 if stream.marker else stream.timestamp
-        if self._kept and stream.marker:
+        if stream.marker and (self._kept or self._due_by is not None):
+            self._begin_other(stream, now)
+
+    def _begin_other(self, stream: Stream, now: float) -> None:
+        """The picture under way has ended: what waited for that begins."""
+        self._open_timestamp = -1
+        if self._kept:
             self._begin_awaited(now)
+        else:
+            self._begin_due(now)
+            stream.wake = True
 
     def _begin_between_pictures(self, stream: Stream, now: float) -> None:
         """The awaited key frame begins: let the picture under way end first, or a decoder would see half of it."""
@@ -277,7 +384,8 @@ class View:
         self._open_timestamp = -1
         self._release(before)
         self._deadline = None
-        self._slate.stop()
+        self._fits_again()
+        self._player.stop()
         self._generation = stream.generation
         self._orientation_due = True
         self._unit_timestamp = -1
@@ -358,7 +466,7 @@ class View:
         """
         switch = self.out.switch
         ours = switch.clock(now)
-        if self._slate.playing:
+        if self._player.playing:
             ntp, rtp = ntp_time(wall), ours
         else:
             mapping = self._live.mapping if self._live is not None else None

@@ -89,10 +89,15 @@ class Slate:
         return still
 
 
-def size_for(negotiated: VideoFormat) -> tuple[int, int]:
-    """The largest size we make within what the peer asked for, its level, and its bit rate."""
+def size_for(negotiated: VideoFormat, landscape: bool = False) -> tuple[int, int]:
+    """The largest size we make within what the peer asked for, its level, and its bit rate.
+
+    Args:
+        landscape: how to lay the picture where the peer asked for no size.
+    """
     asked = negotiated.size
-    sizes = _UNASKED if asked is None else _SIZES
+    unasked = tuple((height, width) for width, height in _UNASKED) if landscape else _UNASKED
+    sizes = unasked if asked is None else _SIZES
     for width, height in sorted(sizes, key=lambda size: size[0] * size[1], reverse=True):
         if -(-width // 16) * -(-height // 16) > negotiated.max_macroblocks:
             continue
@@ -100,4 +105,5 @@ def size_for(negotiated: VideoFormat) -> tuple[int, int]:
             continue
         if asked is None or (width <= asked[0] and height <= asked[1] and (width > height) == (asked[0] > asked[1])):
             return width, height
-    return (176, 144) if asked is not None and asked[0] > asked[1] else (144, 176)
+    lying = landscape if asked is None else asked[0] > asked[1]
+    return (176, 144) if lying else (144, 176)

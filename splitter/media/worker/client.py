@@ -17,6 +17,7 @@ import structlog
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.media.engine import MediaEvent
 from splitter.media.worker.protocol import (
+    PICTURE_LIMIT_BYTES,
     Command,
     Failed,
     Framer,
@@ -30,7 +31,7 @@ from splitter.media.worker.protocol import (
     write_call,
 )
 
-QUEUE_LIMIT_BYTES = 1 << 20
+QUEUE_LIMIT_BYTES = 4 * PICTURE_LIMIT_BYTES  # pictures on their way must not make a worker look deaf
 WAITING_LIMIT = 2000  # requests under way to one worker
 SWEEP_S = 0.05  # how late a request may be found to be overdue
 

@@ -6,12 +6,13 @@ with the reason; nothing that comes over the control socket ends the worker but 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -38,6 +39,7 @@ from splitter.media.worker.protocol import (
     OpenRoom,
     ParticipantCounts,
     Ping,
+    PutPicture,
     RelayCounts,
     RelayOpened,
     ReportRelay,
@@ -50,7 +52,9 @@ from splitter.media.worker.protocol import (
     SetRemote,
     Show,
     Shutdown,
+    SnapshotTaken,
     Status,
+    TakeSnapshot,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +63,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 Emit = Callable[[str, MediaEvent], None]
+Answer = Result | asyncio.Future[Result]
+"""A result, or the promise of one where a command takes its time: a snapshot waits for a key frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ class Dispatcher:
         self._relays: dict[str, Relay] = {}
         self._rooms: dict[str, _OpenRoom] = {}
         self.slate: Slate | None = None
+        self._promised: set[asyncio.Task[Result]] = set()
 
     def __len__(self) -> int:
         return len(self._relays) + len(self._rooms)
@@ -95,22 +104,38 @@ class Dispatcher:
         free = self._host.ports.free(time.monotonic())
         return Status(PROTOCOL, os.getpid(), len(self._relays), len(self._rooms), free)
 
-    def handle(self, command: Command) -> Result:
-        """Carry out one command. Never raises."""
+    def handle(self, command: Command) -> Answer:
+        """Carry out one command. Never raises, nor does what is promised."""
         try:
-            return self._handle(command)
-        except MediaUnavailable as error:
-            return Failed("unavailable", str(error), error.retry_after_s)
-        except LocalError as error:
-            return Failed("fault", str(error))
-        except _Gone as gone:
-            return Failed("gone", str(gone))
+            answer = self._handle(command)
         except Exception as fault:
-            log.exception("command failed", command=repr(command))
-            self._give_up(command, fault)
-            return Failed("fault", f"{type(fault).__name__}: {fault}")
+            return self._failed(command, fault)
+        if not isinstance(answer, asyncio.Future):
+            return answer
+        promised = asyncio.ensure_future(self._kept(command, answer))
+        self._promised.add(promised)
+        promised.add_done_callback(self._promised.discard)
+        return promised
 
-    def _handle(self, command: Command) -> Result:
+    async def _kept(self, command: Command, promised: asyncio.Future[Result]) -> Result:
+        try:
+            return await promised
+        except Exception as fault:
+            return self._failed(command, fault)
+
+    def _failed(self, command: Command, fault: Exception) -> Failed:
+        """What is answered where something was raised."""
+        if isinstance(fault, MediaUnavailable):
+            return Failed("unavailable", str(fault), fault.retry_after_s)
+        if isinstance(fault, LocalError):
+            return Failed("fault", str(fault))
+        if isinstance(fault, _Gone):
+            return Failed("gone", str(fault))
+        log.error("command failed", command=type(command).__name__, exc_info=fault)
+        self._give_up(command, fault)
+        return Failed("fault", f"{type(fault).__name__}: {fault}")
+
+    def _handle(self, command: Command) -> Answer:
         match command:
             case Ping():
                 return self.status()
@@ -128,7 +153,9 @@ class Dispatcher:
         match command:
             case SetRemote() | SendDigit() | ReportRelay() | CloseRelay():
                 self._lose_relay(command.relay_id, fault)
-            case Join() | SetParticipant() | Show() | RequestKeyFrame() | Leave() | ReportRoom() | CloseRoom():
+            case Hello() | Ping() | Shutdown() | OpenRelay() | OpenRoom() | AwaitVideo():
+                pass
+            case _:
                 self._lose_room(command.room_id, fault)
 
     # ---- relays --------------------------------------------------------------------------------------------------
@@ -185,7 +212,7 @@ class Dispatcher:
 
     # ---- rooms ---------------------------------------------------------------------------------------------------
 
-    def _handle_room(self, command: AnyRoomCommand) -> Result:
+    def _handle_room(self, command: AnyRoomCommand) -> Answer:
         if isinstance(command, OpenRoom):
             return self._open_room(command)
         held = self._rooms.get(command.room_id)
@@ -233,14 +260,16 @@ class Dispatcher:
             self._emit(room_id, RoomLost(held.room.call_id, room_id, _reason(fault)))
 
     def close(self) -> None:
-        """Close everything."""
+        """Close everything. What was promised is not kept."""
+        for promised in self._promised:
+            promised.cancel()
         for relay_id in list(self._relays):
             self._relays.pop(relay_id).close()
         for room_id in list(self._rooms):
             self._close_room(room_id)
 
 
-def _command_room(room: Room, command: AnyRoomCommand) -> Result:
+def _command_room(room: Room, command: AnyRoomCommand) -> Answer:
     match command:
         case Join(name=name, host=host):
             return Joined(room.join(name, host))
@@ -248,6 +277,10 @@ def _command_room(room: Room, command: AnyRoomCommand) -> Result:
             room.set_participant(name, media)
         case Show(viewer=viewer, source=source):
             room.show(viewer, source)
+        case PutPicture(picture_id=picture_id, image=image):
+            return _promise(partial(room.put_picture, picture_id, image), lambda _: Done())
+        case TakeSnapshot(name=name):
+            return _promise(partial(room.snapshot, name), SnapshotTaken)
         case RequestKeyFrame(name=name):
             room.request_key_frame(name)
         case Leave(name=name):
@@ -255,6 +288,22 @@ def _command_room(room: Room, command: AnyRoomCommand) -> Result:
         case ReportRoom():
             return RoomCounts(room.report())
     return Done()
+
+
+def _promise(begin: Callable[[Callable[[T | Exception], None]], None], result: Callable[[T], Result]) -> Answer:
+    """Begin what is told later how it ended: with a value, or with what went wrong."""
+    promised: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+    def ended(value: T | Exception) -> None:
+        if promised.done():
+            return
+        if isinstance(value, Exception):
+            promised.set_exception(value)
+        else:
+            promised.set_result(result(value))
+
+    begin(ended)
+    return promised
 
 
 def _reason(fault: Exception) -> str:

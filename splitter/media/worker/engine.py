@@ -34,12 +34,14 @@ from splitter.media.engine import (
     RoomHandle,
     RoomLost,
     RoomReport,
+    Snapshot,
 )
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.ports import PortLedger
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.protocol import (
+    PICTURE_LIMIT_BYTES,
     PROTOCOL,
     CloseRelay,
     CloseRoom,
@@ -52,6 +54,7 @@ from splitter.media.worker.protocol import (
     OpenRelay,
     OpenRoom,
     ParticipantCounts,
+    PutPicture,
     RelayCounts,
     RelayOpened,
     ReportRelay,
@@ -63,6 +66,8 @@ from splitter.media.worker.protocol import (
     SetParticipant,
     SetRemote,
     Show,
+    SnapshotTaken,
+    TakeSnapshot,
 )
 from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
 from splitter.rtp.telephone_event import Digit
@@ -72,6 +77,7 @@ from splitter.telemetry.settings import TelemetrySettings
 log = structlog.get_logger(__name__)
 
 RELAY_LOAD = 1
+SNAPSHOT_LIMIT_S = 6.0  # the room gives up sooner, and says why
 ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 
 R = TypeVar("R", bound=Result)
@@ -376,6 +382,15 @@ class WorkerEngine:
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
         await self._ask(self._find(room.room_id), Show(room.room_id, viewer, source), Done)
+
+    async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
+        if len(image) > PICTURE_LIMIT_BYTES:
+            raise MediaUnavailable(f"a picture of {len(image)} bytes is too large: {PICTURE_LIMIT_BYTES} at most")
+        await self._ask(self._find(room.room_id), PutPicture(room.room_id, picture_id, image), Done)
+
+    async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
+        command = TakeSnapshot(room.room_id, participant)
+        return (await self._ask(self._find(room.room_id), command, SnapshotTaken, SNAPSHOT_LIMIT_S)).snapshot
 
     async def request_key_frame(self, participant: ParticipantHandle) -> None:
         room_id = participant.room.room_id

@@ -10,8 +10,9 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
@@ -24,9 +25,11 @@ DSCP_AF41 = 34 << 2
 
 DATAGRAM_LIMIT = 65_536
 RECEIVE_BUFFER_BYTES = 1 << 18  # an IDR comes as a burst of some dozens of packets
+SLOW_THREADS = 2  # for pictures: one that is long must not hold up all others
 BIND_ATTEMPTS = 64  # foreign programs may sit on ports of our range
 
 OnFault = Callable[[Exception], None]
+T = TypeVar("T")
 
 
 class PacketHost:
@@ -45,6 +48,7 @@ class PacketHost:
         self.ports = ports
         self.poller = Poller(loop)
         self.buffer = bytearray(DATAGRAM_LIMIT)
+        self._threads = ThreadPoolExecutor(SLOW_THREADS, "pictures")
 
     def bind(self, host: str, tos: int) -> tuple[socket.socket, socket.socket]:
         """Sockets on a free pair of ports of `host`: RTP on the even one, RTCP above it.
@@ -52,13 +56,21 @@ class PacketHost:
         Raises:
             MediaUnavailable: no free pair, or `host` is no address of this machine.
         """
+        rtp, rtcp = self._bind(host, tos, 2)
+        return rtp, rtcp
+
+    def bind_one(self, host: str, tos: int) -> socket.socket:
+        """A socket on the even port of a free pair, for all that is multiplexed. Raises MediaUnavailable."""
+        return self._bind(host, tos, 1)[0]
+
+    def _bind(self, host: str, tos: int, count: int) -> list[socket.socket]:
         for _ in range(BIND_ATTEMPTS):
             port = self.ports.take(time.monotonic())
             opened: list[socket.socket] = []
             try:
-                for number in (port, port + 1):
+                for number in range(port, port + count):
                     opened.append(_bound(host, number, tos))
-                return opened[0], opened[1]
+                return opened
             except OSError as error:
                 for sock in opened:
                     sock.close()
@@ -70,15 +82,25 @@ class PacketHost:
     def watch(self, sock: socket.socket, on_readable: Callable[[], None], on_fault: OnFault) -> None:
         self.poller.watch(sock.fileno(), on_readable, on_fault)
 
-    def release(self, rtp: socket.socket, rtcp: socket.socket) -> None:
-        port = rtp.getsockname()[1]
-        for sock in (rtp, rtcp):
+    def release(self, *socks: socket.socket) -> None:
+        """Close the sockets of one pair, the even port first."""
+        port = socks[0].getsockname()[1]
+        for sock in socks:
             self.poller.forget(sock.fileno())
             sock.close()
         self.ports.rest(port, time.monotonic())
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
         return self._loop.call_later(delay_s, fn)
+
+    def in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Do slow work in one of few threads."""
+        return self._loop.run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Watch nothing more; work that has not begun is given up."""
+        self.poller.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _bound(host: str, port: int, tos: int) -> socket.socket:
@@ -136,6 +158,37 @@ class RoomPair:
             self._loop.release(self, self._rtp, self._rtcp)
 
 
+class RoomPort:
+    """The one socket of a WebRTC participant.
+
+    Attributes:
+        number: the port.
+        unsent: packets the kernel would not take; lost as on the way.
+    """
+
+    __slots__ = ("_loop", "_send", "_sock", "closed", "number", "unsent")
+
+    def __init__(self, loop: RoomLoop, sock: socket.socket) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._send = sock.sendto
+        self.number: int = sock.getsockname()[1]
+        self.unsent = 0
+        self.closed = False
+
+    def send(self, data: bytes | bytearray | memoryview, to: Address) -> None:
+        try:
+            self._send(data, to)
+        except OSError:  # also after close(): what is left of a handshake may still want to speak
+            self.unsent += 1
+
+    def close(self) -> None:
+        """Close the socket; again is no error."""
+        if not self.closed:
+            self.closed = True
+            self._loop.release(self, self._sock)
+
+
 class RoomLoop:
     """The worker as one room sees it (splitter.media.room.loop.Loop).
 
@@ -147,7 +200,8 @@ class RoomLoop:
     def __init__(self, host: PacketHost, on_fault: OnFault) -> None:
         self._host = host
         self._on_fault = on_fault
-        self._pairs: set[RoomPair] = set()
+        self._pairs: set[RoomPair | RoomPort] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
 
@@ -160,10 +214,32 @@ class RoomLoop:
         self._host.watch(rtcp, _reader(rtcp, self._host.buffer, on_rtcp), self._on_fault)
         return pair
 
-    def release(self, pair: RoomPair, rtp: socket.socket, rtcp: socket.socket) -> None:
-        """Called by the pair itself."""
+    def open_port(self, network_host: str, on_datagram: PacketHandler) -> RoomPort:
+        """Bind one port. Raises MediaUnavailable."""
+        sock = self._host.bind_one(network_host, DSCP_AF41)
+        port = RoomPort(self, sock)
+        self._pairs.add(port)
+        self._host.watch(sock, _reader(sock, self._host.buffer, on_datagram), self._on_fault)
+        return port
+
+    def release(self, pair: RoomPair | RoomPort, *socks: socket.socket) -> None:
+        """Called by the pair or port itself."""
         self._pairs.discard(pair)
-        self._host.release(rtp, rtcp)
+        self._host.release(*socks)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """As the port says. What it raises is a fault of the room."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            fault = task.exception()
+            if isinstance(fault, Exception) and not self._closed:
+                self._on_fault(fault)
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> RoomTimer:
         return RoomTimer(self, delay_s, fn)
@@ -188,6 +264,22 @@ class RoomLoop:
         handle.cancel()
         self._timers.discard(handle)
 
+    def in_thread(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
+        """As the port says. Whatever `work` raises is told; what `done` raises is a fault of the room."""
+
+        def tell(worked: asyncio.Future[T]) -> None:
+            if self._closed or worked.cancelled():
+                return
+            fault = worked.exception()
+            if fault is not None and not isinstance(fault, Exception):
+                raise fault
+            try:
+                done(worked.result() if fault is None else fault)
+            except Exception as broken:
+                self._on_fault(broken)
+
+        self._host.in_thread(work).add_done_callback(tell)
+
     def now(self) -> float:
         return time.monotonic()
 
@@ -199,6 +291,8 @@ class RoomLoop:
         self._closed = True
         for handle in list(self._timers):
             self.disarm(handle)
+        for task in list(self._tasks):
+            task.cancel()
         for pair in list(self._pairs):
             pair.close()
 

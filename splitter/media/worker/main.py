@@ -23,9 +23,10 @@ import uvloop
 from splitter.media.engine import MediaEvent
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.ports import PortPairs
-from splitter.media.worker.dispatch import Dispatcher
+from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.protocol import (
+    FRAME_LIMIT_BYTES,
     PROTOCOL,
     Call,
     Command,
@@ -47,7 +48,7 @@ from splitter.telemetry.settings import TelemetrySettings
 if TYPE_CHECKING:
     from splitter.media.slate.slate import Slate
 
-UNREAD_LIMIT_BYTES = 1 << 20  # events past this are dropped: the gateway does not read them
+UNREAD_LIMIT_BYTES = 4 * FRAME_LIMIT_BYTES  # what comes past this is dropped: the gateway does not read
 
 log = structlog.get_logger(__name__)
 
@@ -163,9 +164,21 @@ class Worker:
             control.reply(call, Failed("fault", "Hello comes first"))
         elif isinstance(command, RoomCommand) and not self._slate.done():
             dispatcher = self._dispatcher
-            self._slate.add_done_callback(lambda _: control.reply(call, dispatcher.handle(command)))
+            self._slate.add_done_callback(lambda _: self._answer(call, dispatcher.handle(command), control))
         else:
-            control.reply(call, self._dispatcher.handle(command))
+            self._answer(call, self._dispatcher.handle(command), control)
+
+    def _answer(self, call: Call, answer: Answer, control: Control) -> None:
+        """Reply now, or when what was promised is there."""
+        if not isinstance(answer, asyncio.Future):
+            control.reply(call, answer)
+            return
+
+        def kept(promised: asyncio.Future[Result]) -> None:
+            if not promised.cancelled():
+                control.reply(call, promised.result())
+
+        answer.add_done_callback(kept)
 
     def _hello(self, hello: Hello) -> Result:
         if hello.protocol != PROTOCOL:
@@ -199,7 +212,7 @@ class Worker:
         if self._dispatcher is not None:
             self._dispatcher.close()
         if self._host is not None:
-            self._host.poller.close()
+            self._host.close()
         if self._control is not None:
             self._control.close()
 

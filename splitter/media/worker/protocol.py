@@ -22,11 +22,13 @@ from splitter.media.engine import (
     RelayReport,
     RemoteEnd,
     RoomReport,
+    Snapshot,
 )
 from splitter.rtp.telephone_event import Digit
 
 PROTOCOL = 2
-FRAME_LIMIT_BYTES = 1 << 18
+FRAME_LIMIT_BYTES = 1 << 23  # a snapshot of 1920x1080 fits, however little it can be compressed
+PICTURE_LIMIT_BYTES = 2 << 20  # of an image file that is put into a room
 _LENGTH_BYTES = 4
 
 
@@ -118,6 +120,17 @@ class Show(RoomCommand, frozen=True):
     source: str
 
 
+class PutPicture(RoomCommand, frozen=True):
+    picture_id: str
+    image: bytes
+
+
+class TakeSnapshot(RoomCommand, frozen=True):
+    """Answered when a key frame has come and is decoded, or too long has not."""
+
+    name: str
+
+
 class RequestKeyFrame(RoomCommand, frozen=True):
     name: str
 
@@ -134,7 +147,19 @@ class ReportRoom(RoomCommand, frozen=True):
     pass
 
 
-AnyRoomCommand = AwaitVideo | OpenRoom | Join | SetParticipant | Show | RequestKeyFrame | Leave | CloseRoom | ReportRoom
+AnyRoomCommand = (
+    AwaitVideo
+    | OpenRoom
+    | Join
+    | SetParticipant
+    | Show
+    | PutPicture
+    | TakeSnapshot
+    | RequestKeyFrame
+    | Leave
+    | CloseRoom
+    | ReportRoom
+)
 AnyRelayCommand = OpenRelay | SetRemote | SendDigit | CloseRelay | ReportRelay
 Command = Hello | Ping | Shutdown | AnyRelayCommand | AnyRoomCommand
 
@@ -190,7 +215,11 @@ class RoomCounts(Message, frozen=True):
     report: RoomReport | None
 
 
-Result = Done | Failed | Status | RelayOpened | Joined | RelayCounts | ParticipantCounts | RoomCounts
+class SnapshotTaken(Message, frozen=True):
+    snapshot: Snapshot
+
+
+Result = Done | Failed | Status | RelayOpened | Joined | RelayCounts | ParticipantCounts | RoomCounts | SnapshotTaken
 
 
 # ---- envelopes and frames ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from random import Random
+from typing import TypeVar
 
 import av
 import av.logging
@@ -23,6 +24,7 @@ from splitter.media.slate.slate import Slate
 from splitter.rtp import h264, packet, rtcp
 from splitter.sdp.video import VideoFormat
 
+T = TypeVar("T")
 SLATE = Slate.render()
 SLATE_LUMA = 30  # the slate's night blue; cameras are brighter
 
@@ -69,6 +71,7 @@ class Loop:
     def __init__(self) -> None:
         self.time = 1000.0
         self.pairs: list[Pair] = []
+        self.thread_s = 0.05  # what slow work takes
         self._timers: list[tuple[float, int, Timer, Callable[[], None]]] = []
         self._order = count()
 
@@ -81,6 +84,16 @@ class Loop:
         timer = Timer()
         heapq.heappush(self._timers, (self.time + delay_s, next(self._order), timer, fn))
         return timer
+
+    def in_thread(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
+        def worked() -> None:
+            try:
+                outcome: T | Exception = work()
+            except Exception as fault:
+                outcome = fault
+            done(outcome)
+
+        self.call_later(self.thread_s, worked)
 
     def now(self) -> float:
         return self.time

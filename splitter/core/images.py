@@ -1,0 +1,45 @@
+"""Opens image files of strangers: PNG and JPEG, bounded before anything is decoded. Pure."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+from PIL import Image, ImageOps
+
+from splitter.core.errors import PeerError
+
+PIXELS_LIMIT = 24_000_000  # of the file; a decoded picture takes three or four bytes per pixel
+_FORMATS = ("PNG", "JPEG")
+# What Pillow raises for a file that lies about itself.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+
+
+def read_image(data: bytes, side: int) -> Image.Image:
+    """Decode a picture and turn it upright (EXIF); what is transparent becomes white.
+
+    Args:
+        data: the file.
+        side: neither width nor height of what is returned is larger; a larger picture is scaled down.
+    Returns: an RGB picture.
+    Raises:
+        PeerError: status 415, not a PNG or JPEG file, or broken; 413, too many pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > PIXELS_LIMIT:
+                size = f"{image.width}x{image.height}"
+                raise PeerError(f"the picture has {size} pixels: {PIXELS_LIMIT // 1_000_000} million at most", 413)
+            image.draft("RGB", (side, side))  # a JPEG is decoded no larger than needed
+            upright = ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise PeerError("the picture has too many pixels", 413) from error
+    except _BROKEN as error:
+        raise PeerError("not a PNG or JPEG picture that can be decoded", 415) from error
+    upright.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if "A" in upright.getbands() or "transparency" in upright.info:
+        behind = Image.new("RGBA", upright.size, (255, 255, 255, 255))
+        behind.alpha_composite(upright.convert("RGBA"))
+        upright = behind
+    return upright.convert("RGB")

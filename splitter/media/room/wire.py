@@ -1,0 +1,80 @@
+"""What a participant and its way to the peer know of each other. Types only.
+
+There are two ways: plain RTP on two ports (`plain`), and WebRTC on one (`splitter.media.webrtc.wire`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from splitter.core.net import Address
+from splitter.media.engine import ParticipantMedia
+from splitter.rtp.packet import Buffer
+from splitter.rtp.rtcp import Message
+
+NOWHERE = Address("", 0)
+
+
+class WireEnd(Protocol):
+    """Who uses a wire: the participant."""
+
+    def plausible(self, data: Buffer) -> bool:
+        """Whether a datagram can be a packet of the participant's stream; asked before its source is believed."""
+        ...
+
+    def on_rtp(self, data: bytearray | memoryview | bytes, now: float) -> None:
+        """A packet of the peer; the view is valid only during the call."""
+        ...
+
+    def on_rtcp(self, messages: list[Message], now: float) -> None:
+        """What the peer reports and asks."""
+        ...
+
+    def on_path(self, to: Address, now: float) -> None:
+        """The peer is found, or found elsewhere: RTP goes there from now on, or with port 0 nowhere."""
+        ...
+
+    def on_lost(self, reason: str) -> None:
+        """Nothing will come for now."""
+        ...
+
+
+class Wire(Protocol):
+    """The way to the peer.
+
+    Attributes:
+        packet_limit: bytes of an RTP packet that paths of this kind are known to carry.
+    """
+
+    packet_limit: int
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Ours for RTP and RTCP; twice the same where they share one."""
+        ...
+
+    @property
+    def to(self) -> Address:
+        """Where RTP goes; port 0 means nowhere."""
+        ...
+
+    @property
+    def rejected(self) -> int:
+        """Datagrams that were not believed to be the peer's."""
+        ...
+
+    def configure(self, media: ParticipantMedia | None, now: float) -> None:
+        """Take what was negotiated (again), or (None) pause. Raises LocalError where it is for another kind of wire."""
+        ...
+
+    def send_rtp(self, data: bytes, to: Address) -> None:
+        """Send to what `on_path` said."""
+        ...
+
+    def send_rtcp(self, data: bytes) -> None:
+        """Send where RTCP goes, if that is known."""
+        ...
+
+    def close(self) -> None:
+        """Give the ports back."""
+        ...
