@@ -8,22 +8,26 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
 from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
+from splitter.calls.jobs import Jobs
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg, LegContext
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import Pairs, Refusal
+from splitter.calls.parties import Parties, limits_of
+from splitter.calls.pictures import NoPictures, Pictures
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.trunks.admission import Admission
 from splitter.calls.trunks.trunks import Trunks
-from splitter.calls.video import Video
+from splitter.calls.video import CALLER, Video
 from splitter.calls.view import CallView, LegView, Notice, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
@@ -37,6 +41,8 @@ from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
 from splitter.transport.targets import Target
+
+_MOST_ASKS = 32  # of one call at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Services:
     noticed: Callable[[Notice], None] = lambda notice: None  # people at the desks are to be told
     trunks: Trunks = field(default_factory=Trunks)
     admission: Admission = field(default_factory=Admission)
+    pictures: Pictures = field(default_factory=NoPictures)
 
 
 class Call:
@@ -66,7 +73,12 @@ class Call:
         facts: what the network says of the caller.
         centre: the leg of the route being tried, or that carries the call.
         newcomer: a leg of the centre that is to take the place of `centre` (RFC 3891), and is not answered yet.
-        seats: the seats in the call, by name.
+        seats: the SIP seats in the call, by name; `arriving`: those that are not answered yet.
+        parties: who is in the room besides the caller, SIP seats included.
+        caller_sends: a picture of the caller comes.
+        extension, bound_by: of the agent who has the call, and what told us.
+        jobs: what is asked of the media engine without waiting for it here.
+        snapshots: who waits for a still, by whose it is to be.
         video_state: where it stands with the caller's video; flows/escalate.py keeps it.
         showing: what the caller sees.
         put_aside: re-offers that wait until the other side can be asked.
@@ -89,6 +101,14 @@ class Call:
         self.centre: OutgoingLeg | IncomingLeg | None = None
         self.newcomer: IncomingLeg | None = None
         self.seats: dict[str, IncomingLeg] = {}
+        self.arriving: dict[str, IncomingLeg] = {}
+        self.parties = Parties()
+        self.caller_sends = False
+        self.extension = ""
+        self.bound_by = ""
+        self.jobs = Jobs(call_id, self.post)
+        self.snapshots: dict[str, list[Asked]] = {}
+        self._asked: dict[asyncio.Future[Answer], Asked] = {}
         self.put_aside: deque[Offered] = deque()
         self.plan: Plan | None = None
         self.caller_number = caller_number(event.request, trunk.trusted)
@@ -107,7 +127,6 @@ class Call:
         self.ended_at: float | None = None
         self.end_reason = ""
         self.end_status = 0
-        self._seats_seen = 0
         self._centres = 1
         self._past_legs: list[LegView] = []
         services.recorder.bind(event.request.call_id, call_id, "caller")
@@ -143,6 +162,25 @@ class Call:
         """Take a timer back; harmless where it is not set."""
         if timer := self._timers.pop(what, None):
             timer[1].cancel()
+
+    async def ask(self, ask: Ask) -> Answer:
+        """Put an ask into the inbox and wait for what comes of it; a call that ends answers every one.
+
+        Raises:
+            Denial: it cannot be done.
+        """
+        asked = Asked(ask, asyncio.get_running_loop().create_future())
+        if self._released:
+            asked.deny(409, "call-ended", "the call is over")
+        elif len(self._asked) >= _MOST_ASKS:
+            asked.deny(503, "busy", f"{_MOST_ASKS} requests to this call wait already")
+        else:
+            self._asked[asked.reply] = asked
+            self.post(asked)
+        try:
+            return await asked.reply
+        finally:
+            self._asked.pop(asked.reply, None)
 
     def hang_up(self, reason: str) -> None:
         """Ask the flow to end the call."""
@@ -196,8 +234,7 @@ class Call:
 
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
-        self._seats_seen += 1
-        leg = IncomingLeg(self.context, f"seat-{self._seats_seen}", trunk, event)
+        leg = IncomingLeg(self.context, self.parties.new_name("seat"), trunk, event)
         leg.session_id = self.session_id.towards_caller
         self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
         return leg
@@ -212,6 +249,23 @@ class Call:
     def note(self, text: str, leg: str = "", kind: str = "note") -> None:
         """Write into the trace what happened and why."""
         self.services.recorder.event(self.call_id, leg, kind, text)
+
+    def notice(self, code: str, text: str, party: str = "") -> None:
+        """Tell the people at the desks; it is in the trace as well."""
+        self.note(text, party)
+        self.services.noticed(Notice(self.call_id, code, text, party))
+
+    def tell(self) -> None:
+        """Something of the call's view has changed."""
+        self.services.changed(self.view())
+
+    def bind(self, extension: str, by: str) -> None:
+        """The call belongs to the agent with this extension; "" takes that back. `by`: as `CallView.bound_by` says."""
+        if extension == self.extension:
+            return
+        self.extension, self.bound_by = extension, by if extension else ""
+        self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
+        self.tell()
 
     def enter(self, state: str, why: str) -> None:
         """Change the call's state."""
@@ -240,6 +294,8 @@ class Call:
             self.newcomer.refuse(480, "the call is over")
         for seat in self.seats.values():
             seat.bye()
+        for seat in self.arriving.values():
+            seat.refuse(480, "the call is over")
 
     async def release(self) -> None:
         """Give back everything; the end of every call, whatever came before."""
@@ -248,8 +304,11 @@ class Call:
         while not self._inbox.empty():
             if isinstance(late := self._inbox.get_nowait(), SeatArrived):
                 late.leg.refuse(480, "the call is over")
+        for asked in tuple(self._asked.values()):
+            asked.deny(409, "call-ended", "the call is over")
         for what in tuple(self._timers):
             self.stop_timer(what)
+        await self.jobs.close()
         report = await self.audio.close() if self.audio else None
         if report:
             caller, centre = report.sides
@@ -262,6 +321,8 @@ class Call:
             self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
         for name in tuple(self.seats):
             self.retire_seat(name)
+        for party in self.parties.all():
+            self.parties.remove(party.name)
         self.ended_at = self.services.clock.wall()
         self.enter("ended", self.end_reason)
         self.services.recorder.unbind(self.call_id)
@@ -284,8 +345,16 @@ class Call:
             showing=self.showing,
             legs=(*self._past_legs, *(_leg_view(leg) for leg in present)),
             facts=self.facts,
-            video=self.video_state,
+            parties=self.parties.views(),
+            video=replace(self.video_state, limits=self._limits(), sends=self.caller_sends),
+            extension=self.extension,
+            bound_by=self.bound_by,
         )
+
+    def _limits(self) -> Limits | None:
+        """Of what the caller can be sent; None while its video is off."""
+        received = self.video.received_by(CALLER)
+        return limits_of(received, self.services.settings.bitrate_kbps) if received is not None else None
 
     def admit_seat(self, leg: IncomingLeg) -> None:
         """A seat was answered: it is in the call."""

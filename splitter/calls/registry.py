@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from splitter.calls.asks import Answer, Ask, Denial
 from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.events import Offered, SeatArrived
@@ -29,6 +30,7 @@ _KNOWN_METHODS = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLI
 _IN_DIALOG = frozenset({"BYE", "UPDATE", "PRACK", "INFO"})  # outside one they speak of a call that is not there
 
 _RETRY_AFTER = [("Retry-After", "10")]
+_ASK_LIMIT_S = 10.0  # a few requests to the media engine, each of which is bounded
 
 
 class Calls:
@@ -104,6 +106,21 @@ class Calls:
             return False
         call.hang_up(reason)
         return True
+
+    async def ask(self, call_id: str, ask: Ask) -> Answer:
+        """Ask something of a live call.
+
+        Raises:
+            Denial: what was asked cannot be done; 404 "no-such-call", 504 "timeout" where no answer came in time.
+        """
+        call = self._calls.get(call_id)
+        if call is None:
+            raise Denial(404, "no-such-call", f"no live call has the id {call_id[:40]!r}")
+        try:
+            async with asyncio.timeout(_ASK_LIMIT_S):
+                return await call.ask(ask)
+        except TimeoutError:
+            raise Denial(504, "timeout", f"the call did not answer in {_ASK_LIMIT_S:.0f} s") from None
 
     def __len__(self) -> int:
         return len(self._calls)

@@ -155,6 +155,7 @@ class CallSettings:
         max_calls: past this an INVITE gets 503 with Retry-After.
         drain_limit_s: at SIGTERM, how long live calls may go on before they are hung up.
         consult_limit_s: how long one side may take to answer a re-INVITE that was relayed to it.
+        rejoin_window_s: how long a WebRTC client whose transport is gone may take to come back.
         consent_limit_s: how long a caller may think about whether to show video.
         bitrate_kbps: what b=AS of our video lines asks for.
         session_expires_s: the session interval that we ask for on each leg (RFC 4028); 0 asks for none.
@@ -166,6 +167,7 @@ class CallSettings:
     max_calls: int = 2000
     drain_limit_s: float = 5.0
     consult_limit_s: float = 20.0
+    rejoin_window_s: float = 60.0
     consent_limit_s: float = 45.0
     bitrate_kbps: int = 960
     session_expires_s: int = 1800

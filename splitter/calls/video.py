@@ -1,18 +1,18 @@
 """The picture half of a call: its room and who is in it. Asks the media engine.
 
 Voice first: nothing here raises into the flow and nothing waits for long. Whatever fails becomes a note in the trace
-and a call without a picture.
+and a call without a picture. What desks ask for (`show`, `snapshot`) fails to them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from splitter.calls.audio import remote_end
-from splitter.core.errors import MediaError
+from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import (
     LocalEnd,
     MediaEngine,
@@ -21,10 +21,12 @@ from splitter.media.engine import (
     ParticipantMedia,
     RoomHandle,
     RoomReport,
+    Snapshot,
 )
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction
-from splitter.sdp.video import VideoFormat, answer_video, choose_video, offer_video
+from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, offer_video
+from splitter.sdp.webrtc import SecureLocal, SecureRemote, answer_line, is_secure, read_secure
 
 CALLER = "caller"
 # How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
@@ -42,12 +44,20 @@ class _Member:
     handle: ParticipantHandle
     media: ParticipantMedia | None = None
 
+    @property
+    def secure(self) -> bool:
+        """It speaks WebRTC: its transport dies with its worker, only the client can make another."""
+        return self.handle.secure is not None
+
 
 class Video:
     """One call's room.
 
     Args:
         note: writes (leg, text) into the trace.
+
+    Attributes:
+        choices: by viewer, what desks want it to be shown; a new room has to be told again.
     """
 
     def __init__(
@@ -60,6 +70,8 @@ class Video:
         self._note = note
         self._room: RoomHandle | None = None
         self._members: dict[str, _Member] = {}
+        self.choices: dict[str, str] = {}
+        self._pictures: set[str] = set()  # those that the room has
         self._homeless: dict[str, str] = {}  # members of a lost room without a place in a new one; their networks
         self._preparing: asyncio.Task[None] | None = None
         self._closed = False
@@ -89,13 +101,19 @@ class Video:
     def members(self) -> tuple[str, ...]:
         return tuple(self._members)
 
+    @property
+    def secure_members(self) -> tuple[str, ...]:
+        """Those who speak WebRTC."""
+        return tuple(name for name, member in self._members.items() if member.secure)
+
     async def rebuild(self) -> tuple[str, ...]:
-        """Make a room that died anew, with fresh ports and the same members.
+        """Make a room that died anew, with fresh ports and the same members, except for `secure_members`.
 
         Returns: those that need a new offer; `incomplete` tells whether some could not be placed yet.
         """
-        self._homeless |= {name: member.network for name, member in self._members.items()}
+        self._homeless |= {name: member.network for name, member in self._members.items() if not member.secure}
         self._members, self._room = {}, None
+        self._pictures.clear()
         return await self.complete()
 
     async def complete(self) -> tuple[str, ...]:
@@ -123,17 +141,23 @@ class Video:
 
     # ---- members ----
 
-    async def add(self, name: str, network: str) -> bool:
-        """Give a participant its ports; False where it cannot be had."""
+    async def add(self, name: str, network: str, *, secure: bool = False) -> bool:
+        """Give a participant its ports; False where it cannot be had.
+
+        Args:
+            secure: it speaks WebRTC.
+        """
         async with self._opening:
             if self._room is None and not self._closed:
                 self._room = await self._guarded(
                     self._engine.open_room(self._call_id, self._on_event), "opening the video room"
                 )
-        if self._room is None:
+        room = self._room
+        if room is None:
             return False
-        handle = await self._guarded(self._engine.join(self._room, name, network), f"ports for the video of {name}")
-        if handle is None:
+        join = self._engine.join_secure if secure else self._engine.join
+        handle = await self._guarded(join(room, name, network), f"ports for the video of {name}")
+        if handle is None or room is not self._room:  # it was lost meanwhile, and those ports with it
             return False
         self._homeless.pop(name, None)
         self._members[name] = _Member(network, handle)
@@ -150,6 +174,10 @@ class Video:
         if member is None:
             return None
         direction = answer_direction(offer.direction_of(index), "sendrecv")
+        if member.handle.secure is not None:
+            caller = self.received_by(CALLER)
+            most = min(self._bitrate_kbps, caller.bitrate_kbps) if caller else self._bitrate_kbps
+            return answer_line(offer, index, wanted, member.handle.local, member.handle.secure, direction, most)
         return answer_video(
             offer.media[index],
             wanted,
@@ -164,20 +192,48 @@ class Video:
         member = self._members.get(name)
         return offer_video(previous, member.handle.local) if member and previous.port else None
 
-    async def take(self, name: str, peer: Session, ours: Session, index: int | None) -> None:
+    async def take(self, name: str, peer: Session, ours: Session, index: int | None) -> bool:
         """Carry out what was negotiated for a member.
 
         Args:
             peer, ours: its description and ours.
             index: the m=video in both; None where there is none in use.
+        Returns: False where it has no place, or the engine did not take it.
         """
         member = self._members.get(name)
         if member is None:
-            return
+            return False
         media = None if index is None else _media(peer, ours, index)
-        if media != member.media:
-            member.media = media
-            await self._guarded(self._engine.set_participant(member.handle, media), f"the video of {name}")
+        return media == member.media or await self._set(name, member, media)
+
+    async def point_secure(self, name: str, remote: SecureRemote) -> bool:
+        """A WebRTC member has other credentials, or more candidates."""
+        member = self._members.get(name)
+        if member is None or member.media is None:
+            return False
+        return await self._set(name, member, replace(member.media, secure=remote))
+
+    async def restart_ice(self, name: str) -> SecureLocal | None:
+        """New ICE credentials of ours towards a WebRTC member; `point_secure` or `take` with its own completes it."""
+        member = self._members.get(name)
+        if member is None or not member.secure:
+            return None
+        handle = await self._guarded(self._engine.restart_ice(member.handle), f"the ICE restart of {name}")
+        if handle is None or self._members.get(name) is not member:
+            return None
+        member.handle = handle
+        return handle.secure
+
+    async def pause(self, name: str) -> None:
+        """Neither send to a member nor take anything from it; who watched it sees the slate."""
+        member = self._members.get(name)
+        if member is not None:
+            await self._set(name, member, None)
+
+    def received_by(self, name: str) -> VideoFormat | None:
+        """What a member receives; None where its video is off."""
+        member = self._members.get(name)
+        return member.media.send_format if member is not None and member.media is not None else None
 
     async def remove(self, name: str) -> None:
         """Take a participant out; who watched it sees the slate."""
@@ -185,6 +241,34 @@ class Video:
         member = self._members.pop(name, None)
         if member is not None:
             await self._guarded(self._engine.leave(member.handle), f"taking out {name}")
+
+    # ---- for desks ----
+
+    async def show(self, viewer: str, source: str, image: bytes | None = None) -> None:
+        """Choose what a member is shown; see `MediaEngine.show`.
+
+        Args:
+            image: of a picture as the source.
+        Raises:
+            MediaError: there is no room, or the engine did not take it.
+        """
+        room = self._room
+        if room is None:
+            raise MediaUnavailable("the call has no video room")
+        if image is not None and source not in self._pictures:
+            await self._engine.put_picture(room, source.removeprefix("picture:"), image)
+            self._pictures.add(source)
+        await self._engine.show(room, viewer, source)
+
+    async def snapshot(self, name: str) -> Snapshot:
+        """A still of what a member sends.
+
+        Raises:
+            MediaError: it sends nothing, or there was no key frame in time.
+        """
+        if self._room is None:
+            raise MediaUnavailable("the call has no video room")
+        return await self._engine.snapshot(self._room, name)
 
     async def request_key_frame(self, name: str) -> None:
         """A member asked for a key frame of what it is shown."""
@@ -197,26 +281,47 @@ class Video:
     async def _prepare(self, network: str) -> None:
         await self.add(CALLER, network)
 
+    async def _set(self, name: str, member: _Member, media: ParticipantMedia | None) -> bool:
+        member.media = media
+        try:
+            await self._engine.set_participant(member.handle, media)
+        except MediaError as error:
+            self._failed(f"the video of {name}", error)
+            return False
+        return True
+
     async def _guarded(self, request: Awaitable[T], what: str) -> T | None:
         try:
             return await request
         except MediaError as error:
-            self._note("media", f"{what} failed: {error}; the voice is not concerned")
+            self._failed(what, error)
             return None
+
+    def _failed(self, what: str, error: MediaError) -> None:
+        self._note("media", f"{what} failed: {error}; the voice is not concerned")
 
 
 def _media(peer: Session, ours: Session, index: int) -> ParticipantMedia | None:
     """What a negotiated m=video means for the room; None where it is off."""
     line, mine = peer.media[index], ours.media[index]
-    remote = remote_end(peer, index)
-    wanted = choose_video(line, peer.attributes)
-    if not line.port or not mine.port or remote is None or wanted is None:
+    secure = _secure(peer, index) if is_secure(line) else None
+    remote = remote_end(peer, index) if secure is None else None
+    wanted = choose_video(line, peer.attributes) if secure is None else choose_video(line, peer.attributes, SECURE)
+    if not line.port or not mine.port or wanted is None or (remote is None and secure is None):
         return None
     direction = ours.direction_of(index)
     return ParticipantMedia(
         remote=remote,
+        secure=secure,
         send_format=wanted,
         receive_format=wanted,
         sending=direction in ("sendrecv", "sendonly"),
         receiving=direction in ("sendrecv", "recvonly"),
     )
+
+
+def _secure(peer: Session, index: int) -> SecureRemote | None:
+    try:
+        return read_secure(peer, index)
+    except PeerError:
+        return None  # an answer to an offer of ours may be anything

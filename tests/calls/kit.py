@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
+from splitter.calls.asks import Admitted, Answer, Ask, Denial, Desk, Join
+from splitter.calls.call import Call
 from splitter.core.net import Address
+from splitter.sdp.parse import parse
 from splitter.sdp.model import Media, Session
 from tests.world import Heard, Peer, PeerCall, World
 
@@ -36,6 +42,48 @@ def joined(world: World, caller: PeerCall) -> PeerCall:
     seat.expect("200")
     world.run(0.2)
     return seat
+
+
+def live(world: World, caller: PeerCall) -> Call:
+    """The gateway's call of this caller."""
+    call = world.call_of(caller)
+    assert call is not None
+    return call
+
+
+def asking(world: World, caller: PeerCall, ask: Ask) -> asyncio.Task[Answer]:
+    """What a desk asks of this caller's call; the answer comes when the world runs."""
+    return world.loop.create_task(world.calls.ask(live(world, caller).call_id, ask))
+
+
+def told(world: World, caller: PeerCall, ask: Ask, limit_s: float = 20.0) -> Answer:
+    """Ask, and run the world until the answer is there. Raises what it was denied with."""
+    task = asking(world, caller, ask)
+    world.run_until(task.done, limit_s)
+    return task.result()
+
+
+def denied(world: World, caller: PeerCall, ask: Ask) -> tuple[int, str]:
+    """The status and code of the denial that this ask gets."""
+    task = asking(world, caller, ask)
+    world.run_until(task.done, 20.0)
+    error = task.exception()
+    assert isinstance(error, Denial), error
+    return error.status, error.code
+
+
+def browser_offer(name: str = "chromium") -> Session:
+    """What a browser really offers."""
+    return parse((Path(__file__).parent.parent / "sdp" / "webrtc" / f"{name}.sdp").read_bytes())
+
+
+def with_webrtc(world: World, caller: PeerCall, client: str = "tab-1", extension: str = "7001") -> Admitted:
+    """An agent's browser that has joined this caller's call."""
+    desk = Desk(client, extension, by=f"agent {extension}")
+    answer = told(world, caller, Join(desk, browser_offer(), "desks"))
+    assert isinstance(answer, Admitted)
+    world.run(0.2)
+    return answer
 
 
 def ended(world: World, caller: PeerCall, centre: PeerCall) -> None:

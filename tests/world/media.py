@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.media.engine import (
@@ -23,11 +23,15 @@ from splitter.media.engine import (
     RoomHandle,
     RoomLost,
     RoomReport,
+    Snapshot,
     SourceShown,
     StreamCount,
+    TransportChanged,
 )
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.webrtc import SecureLocal
 from splitter.transport.settings import Network
+from tests.world.loop import EPOCH
 
 # What may become of a request: None carries it out; an exception is raised after the delay.
 Fault = Callable[[str, str], "Exception | None"]
@@ -45,12 +49,18 @@ class Relay:
 
 @dataclass(slots=True)
 class Room:
-    """An open room and what each participant was told; a participant without media is None."""
+    """An open room and what each participant was told; a participant without media is None.
+
+    `secure`: our side of those that speak WebRTC. `chosen`: by viewer, what desks want it to see. `pictures`: by id.
+    """
 
     handle: RoomHandle
     listener: MediaListener
     members: dict[str, ParticipantMedia | None] = field(default_factory=dict)
     local: dict[str, LocalEnd] = field(default_factory=dict)
+    secure: dict[str, SecureLocal] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, bytes] = field(default_factory=dict)
 
 
 class FakeEngine:
@@ -61,7 +71,7 @@ class FakeEngine:
         workers: how many there are; relays and rooms go to them in turn, those in `down` are left out.
         delay: how long a request takes, in seconds.
         fault: asked before each request with (operation, call id): "open_relay", "set_remote", "close_relay",
-            "open_room", "join", "set_participant", "leave", "close_room", "report_relay", "send_digit".
+            "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report_relay", "send_digit".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`.
         silent: (call id, side) from which no voice comes: `report_relay` counts nothing more there.
         asked: operations, counted.
@@ -129,6 +139,11 @@ class FakeEngine:
         """Let a call hear of something."""
         asyncio.get_running_loop().call_soon(listener, event)
 
+    def transport(self, room: Room, name: str, state: str, reason: str = "", after_s: float = 0.0) -> None:
+        """The WebRTC transport of a participant changes its state."""
+        event = TransportChanged(room.handle.call_id, name, state, reason)
+        asyncio.get_running_loop().call_later(after_s, self._announce, room, event)
+
     # ---- MediaEngine ----
 
     async def open_relay(self, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> RelayHandle:
@@ -165,17 +180,48 @@ class FakeEngine:
         found.local[name], found.members[name] = self._local(network), None
         return ParticipantHandle(room, name, found.local[name])
 
+    async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        await self._ask("join_secure", room.call_id)
+        found = self._room(room)
+        end = self._local(network)
+        found.local[name], found.members[name] = replace(end, rtcp_port=end.rtp_port), None
+        found.secure[name] = self._credentials(found.local[name])
+        return ParticipantHandle(room, name, found.local[name], found.secure[name])
+
+    async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
+        await self._ask("restart_ice", participant.room.call_id)
+        room = self._room(participant.room)
+        room.secure[participant.name] = self._credentials(participant.local)
+        return replace(participant, secure=room.secure[participant.name])
+
     async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
         await self._ask("set_participant", participant.room.call_id)
         room = self._room(participant.room)
+        before = room.members.get(participant.name)
         room.members[participant.name] = media
+        if media is not None and media.secure is not None and (before is None or before.secure is None):
+            self.transport(room, participant.name, "connected", "ICE and DTLS are done", 0.03)
         if participant.name != "caller" and media is not None and media.receiving:
             event = SourceShown(room.handle.call_id, "caller", participant.name, "its first key frame")
             asyncio.get_running_loop().call_later(0.05, self._show, room, event)
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
         await self._ask("show", room.call_id)
-        self._room(room)
+        found = self._room(room)
+        found.chosen[viewer] = source
+        if source:
+            self.tell(found.listener, SourceShown(room.call_id, viewer, source, "chosen"))
+
+    async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
+        await self._ask("put_picture", room.call_id)
+        self._room(room).pictures[picture_id] = image
+
+    async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
+        await self._ask("snapshot", room.call_id)
+        media = self._room(room).members.get(participant)
+        if media is None or not media.receiving:
+            raise MediaUnavailable(f"{participant} sends no picture")
+        return Snapshot(b"\x89PNG", 480, 640, EPOCH + asyncio.get_running_loop().time())
 
     async def request_key_frame(self, participant: ParticipantHandle) -> None:
         await self._ask("request_key_frame", participant.room.call_id)
@@ -187,6 +233,7 @@ class FakeEngine:
         if room is None or participant.name not in room.local:
             return None
         del room.local[participant.name], room.members[participant.name]
+        room.secure.pop(participant.name, None)
         if participant.name != "caller":
             self.tell(room.listener, SourceShown(room.handle.call_id, "caller", "slate", f"{participant.name} left"))
         return _report(participant.name)
@@ -237,6 +284,15 @@ class FakeEngine:
         if handle.room_id not in self.rooms:
             raise MediaUnavailable(f"{handle.room_id} is gone")
         return self.rooms[handle.room_id]
+
+    def _credentials(self, end: LocalEnd) -> SecureLocal:
+        number = next(self._ids)
+        candidate = f"1 1 udp 2130706431 {end.host} {end.rtp_port} typ host"
+        return SecureLocal(f"ours{number}", f"{number:022}", "sha-256 " + ":".join(["AB"] * 32), (candidate,))
+
+    def _announce(self, room: Room, event: TransportChanged) -> None:
+        if room.handle.room_id in self.rooms and event.participant in room.secure:
+            room.listener(event)
 
     def _show(self, room: Room, event: SourceShown) -> None:
         if room.handle.room_id in self.rooms and event.source in room.members:

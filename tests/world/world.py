@@ -21,7 +21,7 @@ from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.calls.settings import Peer as Source
-from splitter.calls.view import CallView
+from splitter.calls.view import CallView, Notice
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.sip.endpoint import Endpoint
@@ -59,6 +59,7 @@ class World:
         calls, engine, driver, recorder: the gateway's parts.
         wire, loop, clock: the network and time.
         traces: the trace of each call by its id. views: what the store was told of each call, the last one.
+        notices: what desks were told, in order.
         logs: what was logged. monitor: what it saw that is illegal.
     """
 
@@ -78,6 +79,7 @@ class World:
         self.wire = Wire(self.loop, random.Random(f"{seed} wire"), weather)
         self.traces: dict[str, list[TraceEvent]] = defaultdict(list)
         self.views: dict[str, CallView] = {}
+        self.notices: list[Notice] = []
         self.logs: list[Any] = []
         self._stack = ExitStack()
         self._build(settings or CallSettings(), trunk or {}, untrusted)
@@ -133,6 +135,7 @@ class World:
                 routing=Routing(self.trunks, routes),
                 settings=settings,
                 changed=self._changed,
+                noticed=self.notices.append,
             )
         )
 

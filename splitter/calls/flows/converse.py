@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from splitter.calls.asks import Asked
+from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.call import Call
 from splitter.calls.events import (
     AckMissing,
@@ -12,23 +14,37 @@ from splitter.calls.events import (
     Cancelled,
     DigitPressed,
     Ended,
+    Finished,
     HangupAsked,
     KeyFrameAsked,
     OfferAccepted,
+    OfferCollided,
     Offered,
     OfferRefused,
     OfferWithdrawn,
+    Refreshed,
     RefreshFailed,
     SeatArrived,
     TimeUp,
 )
+from splitter.calls.flows.desk import on_ask
 from splitter.calls.flows.digits import pass_digit
 from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.presence import is_window, on_room, on_window
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import Pairs, plain_headers
-from splitter.media.engine import KeyFrameWanted, MediaStarted, PictureStopped, RelayLost, RoomLost, SourceShown
+from splitter.media.engine import (
+    KeyFrameWanted,
+    MediaStarted,
+    PictureStopped,
+    RelayLost,
+    RoomLost,
+    SourceShown,
+    SourceUnfit,
+    TransportChanged,
+)
 
 _REFRESH_AGAIN_S = 30.0
 
@@ -53,6 +69,7 @@ class Conversation:
             await self._on(await self._call.next())
             if not self._over:
                 await self._reoffers.pump()
+        self._reoffers.escalation.close()
 
     async def _on(self, event: CallEvent) -> None:
         call = self._call
@@ -74,6 +91,10 @@ class Conversation:
             case TimeUp(what=what) if what == call.caller.resources_alarm:
                 call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
                 self._end("the caller's network did not get the resources in time")
+            case Asked(ask=RaiseVideo() | DropVideo()):
+                await self._reoffers.escalation.on_asked(event)
+            case OfferCollided() | Refreshed():
+                await self._reoffers.on(event)
             case Offered() | OfferAccepted() | OfferRefused() | OfferWithdrawn() | Acknowledged():
                 if gone := await self._reoffers.on(event):
                     self._end(gone)
@@ -83,6 +104,8 @@ class Conversation:
                 await self._on_ack_missing(event)
             case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
                 self._reoffers.owe(*await move_media(call, event))
+            case TimeUp() if is_window(call, event):
+                await on_window(call, event)
             case TimeUp():
                 if not await self._on_session_timer(event.what):
                     await self._reoffers.on_time_up(event.what)
@@ -162,6 +185,14 @@ async def on_media(call: Call, event: CallEvent) -> None:
             await join(call, event)
         case Ended() | AckMissing() | Offered() if event.leg.name in call.seats:
             await on_seat(call, event)
+        case Cancelled() if event.leg.name in call.arriving:
+            await on_seat(call, event)
+        case Asked():
+            await on_ask(call, event)
+        case Finished():
+            event.then()
+        case TimeUp() if is_window(call, event):
+            await on_window(call, event)
         case KeyFrameAsked():
             await call.video.request_key_frame(event.leg.name)
         case DigitPressed():
@@ -170,14 +201,7 @@ async def on_media(call: Call, event: CallEvent) -> None:
             leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
             if leg is not None and leg.ask_key_frame():
                 call.note("asked for a key frame by INFO: no RTCP feedback was negotiated", leg.name, "media")
-        case SourceShown():
-            call.note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
-            if event.viewer == "caller":
-                call.showing = event.source
-                call.services.changed(call.view())
-        case MediaStarted():
-            call.note(f"first {event.kind} packet from {event.source}", event.end, "media")
-        case PictureStopped():
-            call.note(f"no picture for {event.silent_s:.0f} s", event.participant, "media")
+        case TransportChanged() | MediaStarted() | PictureStopped() | SourceShown() | SourceUnfit():
+            on_room(call, event)
         case _:
             pass  # an event of a leg or a worker that this call has already let go

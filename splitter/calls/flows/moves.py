@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, TimeUp
+from splitter.calls.flows.desk import reshow
+from splitter.calls.flows.presence import media_lost
 from splitter.calls.legs.leg import Leg
 from splitter.core.errors import MediaError
 from splitter.media.engine import RelayLost, RoomLost
@@ -36,6 +38,7 @@ async def move_media(call: Call, event: TimeUp | RelayLost | RoomLost) -> list[L
             return await _move_voice(call)
         case RoomLost():
             call.note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
+            await media_lost(call)
             return _legs(call, await call.video.rebuild())
         case TimeUp() if event.what == _VOICE:
             return await _move_voice(call)
@@ -55,6 +58,7 @@ async def _move_voice(call: Call) -> list[Leg]:
 
 
 def _legs(call: Call, names: tuple[str, ...]) -> list[Leg]:
+    reshow(call)
     if call.video.incomplete:
         call.after(_VIDEO_AGAIN_S, _VIDEO)
     return [leg for leg in (call.caller, *call.seats.values()) if leg.name in names]

@@ -1,13 +1,22 @@
-"""A seat joins a call by SIP with a video-only INVITE, and leaves again. The call does not depend on it."""
+"""A seat joins a call by SIP with a video-only INVITE, and leaves again. The call does not depend on it.
+
+It may speak plain RTP, or WebRTC (RFC 7118: a soft client in a browser, over WebSocket).
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
+from splitter.calls.asks import Desk
 from splitter.calls.call import Call
-from splitter.calls.events import AckMissing, Ended, Offered, SeatArrived
+from splitter.calls.events import AckMissing, Cancelled, Ended, Offered, SeatArrived
+from splitter.calls.jobs import Then
+from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
+from splitter.calls.parties import Party
 from splitter.core.errors import PeerError
+from splitter.sdp import webrtc
 from splitter.sdp.merge import in_sequence
 from splitter.sdp.model import Connection, Origin, Session
 from splitter.sdp.offer_answer import check_answer
@@ -16,77 +25,170 @@ from splitter.sdp.video import choose_video, refuse, video_fault
 
 async def join(call: Call, event: SeatArrived) -> None:
     """Answer a seat and show it the caller; the caller sees the seat from its first key frame on."""
-    leg = event.leg
-    await call.video.ready()
-    if not await call.video.add(leg.name, leg.flow.network):
-        leg.refuse(503, "no media resources for video", [("Retry-After", "5")])
-        return
-    if leg.cancelled:
-        await call.video.remove(leg.name)
-        leg.refuse(487)
-        return
+    leg, offer = event.leg, webrtc.resolved(event.session)
+    party = Party(leg.name, "sip", Desk("", leg.request.from_.user or ""))
     try:
-        answer, index = video_answer(call, leg, event.session, call.origin(leg.flow.network, leg.flow.transport))
+        secure = offers_webrtc(offer)
+        if secure:
+            index, _ = webrtc.choose_secure(offer)
+            party.remote = webrtc.read_secure(offer, index)
     except PeerError as error:
-        await call.video.remove(leg.name)
         leg.refuse(error.status, error.reason)
         return
-    leg.remote = event.session
+    call.arriving[leg.name] = leg
+    origin = call.origin(leg.flow.network, leg.flow.transport)
+    call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin))
+
+
+async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, origin: Origin) -> Then:
+    """Give it its place in the room, with what its offer and our answer say."""
+    await call.video.ready()
+    if not await call.video.add(leg.name, leg.flow.network, secure=party.remote is not None):
+        return partial(_turn_away, call, leg, 503, "no media resources for video")
+    try:
+        answer, index = video_answer(call, leg.name, offer, origin)
+    except PeerError as error:
+        return partial(_turn_away, call, leg, error.status, error.reason)
+    await call.video.take(leg.name, offer, answer, index)
+    return partial(_accept, call, leg, party, offer, answer)
+
+
+def _accept(call: Call, leg: IncomingLeg, party: Party, offer: Session, answer: Session) -> None:
+    if call.arriving.pop(leg.name, None) is None or leg.cancelled:
+        _turn_away(call, leg, 487, "")
+        return
+    leg.remote = offer
     leg.accept(answer)
     call.admit_seat(leg)
-    await call.video.take(leg.name, event.session, answer, index)
-    call.note(f"{leg.request.from_.user or leg.trunk.name} joined as {leg.name}", leg.name)
-    call.services.changed(call.view())
+    party.placed = True
+    call.parties.admit(party)
+    if party.remote is None:
+        party.state, party.met = "connected", True
+    else:
+        call.after(call.services.settings.rejoin_window_s, party.alarm)  # until its transport stands
+    if not call.extension and party.desk.extension:
+        call.bind(party.desk.extension, "client")
+    call.notice("party-joined", f"{party.desk.extension or leg.trunk.name} joined as {leg.name}", leg.name)
+    call.tell()
+
+
+def _turn_away(call: Call, leg: IncomingLeg, status: int, reason: str) -> None:
+    call.arriving.pop(leg.name, None)
+    leg.refuse(status, reason, [("Retry-After", "5")] if status == 503 else [])
+    call.jobs.start(leg.name, partial(call.video.remove, leg.name))
 
 
 async def leave(call: Call, leg: Leg, why: str) -> None:
     """A seat is gone; the slate is back, the call goes on."""
-    await call.video.remove(leg.name)
+    party = call.parties.remove(leg.name)
+    if party is not None:
+        call.stop_timer(party.alarm)
+    call.jobs.start(leg.name, partial(call.video.remove, leg.name))
     call.retire_seat(leg.name)
-    call.note(f"{leg.name} left: {why}", leg.name)
-    call.services.changed(call.view())
+    call.notice("party-left", f"{leg.name} left: {why}", leg.name)
+    call.tell()
 
 
-async def on_seat(call: Call, event: Ended | AckMissing | Offered) -> None:
+async def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:
     """What a seat does by itself, in any state of the call."""
     leg = event.leg
     match event:
+        case Cancelled():
+            if arriving := call.arriving.get(leg.name):
+                _turn_away(call, arriving, 487, "")
         case Ended():
             await leave(call, leg, "it hung up")
         case AckMissing():
             leg.bye()
             await leave(call, leg, "it never acknowledged our answer")
         case Offered():
-            await reoffered(call, event)
+            _reoffered(call, event)
 
 
-async def reoffered(call: Call, event: Offered) -> None:
+def _reoffered(call: Call, event: Offered) -> None:
     """A seat's re-INVITE concerns nobody else: it is answered here."""
-    leg = event.leg
-    assert leg.local is not None and leg.sent is not None
+    leg, party = event.leg, call.parties.get(event.leg.name)
+    assert leg.local is not None and leg.sent is not None and party is not None
     if event.session is None:
         leg.answer(event.txn, in_sequence(leg.sent, leg.local))
         return
+    offer, before = webrtc.resolved(event.session), party.remote
     try:
-        answer, index = video_answer(call, leg, event.session, leg.local.origin)
+        if before is not None:
+            index, _ = webrtc.choose_secure(offer)
+            remote = webrtc.read_secure(offer, index)
+            if remote.fingerprints != before.fingerprints:
+                raise PeerError("a new DTLS association (RFC 8842 §5.5) needs a new call", 488)
+            party.remote = remote
+            if (remote.ufrag, remote.password) != (before.ufrag, before.password):
+                call.jobs.start(leg.name, partial(_restart, call, event, offer))
+                return
+        _answer(call, event, offer)
     except PeerError as error:
         leg.decline(event.txn, error.status, error.reason)
-        return
+
+
+async def _restart(call: Call, event: Offered, offer: Session) -> Then:
+    """An ICE restart by re-INVITE (RFC 8839 §4.4.1.1.1)."""
+    if await call.video.restart_ice(event.leg.name) is None:
+        return partial(event.leg.decline, event.txn, 500, "no ICE restart: the media are not there")
+
+    def answer() -> None:
+        try:
+            _answer(call, event, offer)
+        except PeerError as error:
+            event.leg.decline(event.txn, error.status, error.reason)
+
+    return answer
+
+
+def _answer(call: Call, event: Offered, offer: Session) -> None:
+    leg = event.leg
+    assert leg.local is not None and leg.sent is not None
+    answer, index = video_answer(call, leg.name, offer, leg.local.origin)
     answer = in_sequence(leg.sent, answer)
     if leg.answer(event.txn, answer):
-        leg.remote = event.session
-        await call.video.take(leg.name, event.session, answer, index)
+        leg.remote = offer
+        call.jobs.start(leg.name, partial(_take, call, leg.name, offer, answer, index))
 
 
-def video_answer(call: Call, leg: Leg, offer: Session, origin: Origin) -> tuple[Session, int]:
-    """Answer the first usable m=video of a seat; every other line is refused.
+async def _take(call: Call, name: str, offer: Session, answer: Session, index: int) -> None:
+    await call.video.take(name, offer, answer, index)
+
+
+def offers_webrtc(offer: Session) -> bool:
+    """True if a seat's video is WebRTC's; one that can do both gets plain RTP.
+
+    Raises:
+        PeerError: status 488 if nothing can be used.
+    """
+    lines = [media for media in offer.media if media.kind == "video"]
+    if any(choose_video(media, offer.attributes) for media in lines):
+        return False
+    if any(webrtc.is_secure(media) for media in lines):
+        return True
+    raise PeerError(video_fault(lines[0]) if lines else "a seat's INVITE must offer video", 488)
+
+
+def video_answer(call: Call, name: str, offer: Session, origin: Origin) -> tuple[Session, int]:
+    """Answer the usable m=video of a party that has its place in the room; every other line is refused.
 
     Raises:
         PeerError: status 488 if there is none.
     """
+    if name in call.video.secure_members:
+        index, wanted = webrtc.choose_secure(offer)
+        if (line := call.video.answer(name, offer, index, wanted)) is not None:
+            answer = webrtc.answer(offer, index, line, origin)
+            check_answer(offer, answer)
+            return answer, index
+    return _plain_answer(call, name, offer, origin)
+
+
+def _plain_answer(call: Call, name: str, offer: Session, origin: Origin) -> tuple[Session, int]:
     for index, media in enumerate(offer.media):
         if media.kind == "video" and (wanted := choose_video(media, offer.attributes)):
-            line = call.video.answer(leg.name, offer, index, wanted)
+            line = call.video.answer(name, offer, index, wanted)
             if line is not None:
                 lines = [refuse(other) for other in offer.media]
                 lines[index] = line

@@ -1,0 +1,319 @@
+"""What desks ask of a call through the API: to join its room by WebRTC, to choose what is shown, to take a still.
+
+In any state of the call, and beside it: nothing here holds up the voice, and what the media engine has to do is a job
+(see `jobs`) whose outcome comes back into the inbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from splitter.calls.asks import (
+    Admitted,
+    Asked,
+    Bind,
+    Denial,
+    Desk,
+    DropVideo,
+    Join,
+    RaiseVideo,
+    Remove,
+    Restart,
+    Show,
+    TakeSnapshot,
+)
+from splitter.calls.call import Call
+from splitter.calls.flows.seats import leave, video_answer
+from splitter.calls.jobs import Then
+from splitter.calls.parties import MAX_PARTIES, Party, limits_of
+from splitter.calls.video import CALLER
+from splitter.core.errors import MediaError, MediaTimeout, PeerError
+from splitter.media.engine import Snapshot
+from splitter.sdp.model import Origin, Session
+from splitter.sdp.webrtc import (
+    MAX_CANDIDATES,
+    SecureRemote,
+    checked_credentials,
+    choose_secure,
+    read_secure,
+    resolved,
+    usable_candidates,
+)
+
+_SNAPSHOT_LIMIT_S = 6.0
+_LONGEST_EXTENSION = 64
+_PICTURE = "picture:"
+
+
+async def on_ask(call: Call, asked: Asked) -> None:
+    """Do what is asked, or say why not."""
+    ask = asked.ask
+    try:
+        match ask:
+            case Join():
+                _join(call, asked, ask)
+            case Restart():
+                _restart(call, asked, ask)
+            case Remove():
+                await _remove(call, asked, ask)
+            case Show():
+                _show(call, asked, ask)
+            case TakeSnapshot():
+                _take_snapshot(call, asked, ask)
+            case Bind():
+                _bind(call, asked, ask)
+            case RaiseVideo() | DropVideo():
+                raise Denial(409, "not-connected", "the call is not answered yet")
+    except Denial as denial:
+        asked.deny(denial.status, denial.code, str(denial))
+
+
+# ---- joining -----------------------------------------------------------------------------------------------------
+
+
+def _join(call: Call, asked: Asked, ask: Join) -> None:
+    """A client that comes back takes its old place at once, whatever became of its old transport."""
+    offer = resolved(ask.offer)
+    try:
+        index, _ = choose_secure(offer)
+    except PeerError as error:
+        raise Denial(406, "no-h264", error.reason) from None
+    try:
+        remote = read_secure(offer, index)
+    except PeerError as error:
+        raise Denial(422, "bad-offer", error.reason) from None
+    before = call.parties.of_client(ask.desk)
+    if before is None:
+        if fault := call.services.admission.video_fault():
+            raise Denial(503, "overload", fault)
+        if len(call.parties.all()) >= MAX_PARTIES:
+            raise Denial(409, "full", f"{MAX_PARTIES} parties are in the call")
+    else:
+        call.stop_timer(before.alarm)
+    kind = "guest" if ask.desk.kind == "guest" else "webrtc"
+    name = before.name if before else call.parties.new_name("guest" if kind == "guest" else "seat")
+    party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
+    call.parties.admit(party)
+    call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
+    call.tell()
+
+
+async def _place(call: Call, asked: Asked, party: Party, offer: Session, network: str) -> Then:
+    """Give it its place in the room, with what its offer and our answer say."""
+    video, name = call.video, party.name
+    await video.remove(name)
+    if not await video.add(name, network, secure=True):
+        return partial(_fail, call, asked, party, Denial(503, "no-media", "no media resources for video"))
+    local = video.local(name)
+    try:
+        assert local is not None
+        answer, index = video_answer(call, name, offer, Origin.of(local.host, call.services.ids.number(2**31)))
+    except PeerError as error:
+        return partial(_fail, call, asked, party, Denial(422, "bad-offer", error.reason))
+    if not await video.take(name, offer, answer, index):
+        return partial(_fail, call, asked, party, Denial(503, "no-media", "the media worker did not take the video"))
+    return partial(_admit, call, asked, party, answer)
+
+
+def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
+    if call.parties.get(party.name) is not party:
+        asked.deny(409, "replaced", "the same client has joined once more, or was taken out")
+        return
+    if asked.abandoned:
+        _fail(call, asked, party, Denial(504, "timeout", "nobody waits for it any more"))
+        return
+    party.placed = True
+    call.after(call.services.settings.rejoin_window_s, party.alarm)  # until its transport stands
+    limits = limits_of(call.video.received_by(CALLER), call.services.settings.bitrate_kbps)
+    call.note(f"{_who(party.desk)} joins as {party.name}", party.name)
+    if not call.extension and party.kind == "webrtc" and party.desk.extension:
+        call.bind(party.desk.extension, "client")
+    asked.answer(Admitted(party.name, answer, limits))
+    reshow(call)
+    call.tell()
+
+
+def _fail(call: Call, asked: Asked, party: Party, denial: Denial) -> None:
+    """A join that fails leaves nothing."""
+    if call.parties.get(party.name) is party:
+        forget(call, party)
+        call.note(f"{_who(party.desk)} could not join: {denial}", party.name)
+        call.tell()
+    asked.deny(denial.status, denial.code, str(denial))
+
+
+def _restart(call: Call, asked: Asked, ask: Restart) -> None:
+    """New credentials restart ICE, the old ones bring candidates (RFC 9725 §4.3)."""
+    party = call.parties.get(ask.party)
+    if party is None or party.remote is None:
+        raise Denial(404, "no-such-party", f"no WebRTC party is named {ask.party[:40]!r}")
+    if party.lost or not party.placed:
+        raise Denial(409, "media-lost", f"{party.name} has no transport: join again")
+    try:
+        ufrag, password = checked_credentials(ask.ufrag, ask.password)
+    except PeerError as error:
+        raise Denial(422, "bad-fragment", error.reason) from None
+    before = party.remote
+    if ufrag == party.former_ufrag:
+        asked.answer()  # candidates of the time before the restart: they came late
+        return
+    restarts = (ufrag, password) != (before.ufrag, before.password)
+    known = () if restarts else before.candidates
+    candidates = usable_candidates((*known, *ask.candidates), MAX_CANDIDATES)
+    party.remote = SecureRemote(ufrag, password, before.fingerprints, before.setup, candidates, before.lite)
+    if restarts:
+        party.former_ufrag = before.ufrag
+    call.jobs.start(party.name, partial(_point, call, asked, party.name, party.remote, restarts))
+
+
+async def _point(call: Call, asked: Asked, name: str, remote: SecureRemote, restarts: bool) -> None:
+    local = await call.video.restart_ice(name) if restarts else None
+    if (restarts and local is None) or not await call.video.point_secure(name, remote):
+        asked.deny(503, "no-media", "the media worker did not take it")
+    else:
+        asked.answer(local)
+
+
+# ---- leaving -----------------------------------------------------------------------------------------------------
+
+
+async def _remove(call: Call, asked: Asked, ask: Remove) -> None:
+    party = call.parties.get(ask.party)
+    if party is None:
+        raise Denial(404, "no-such-party", f"nobody in the call is named {ask.party[:40]!r}")
+    own = bool(ask.by) and ask.by in (party.desk.by, party.desk.client)
+    why = ask.reason or ("it left" if own else f"taken out by {ask.by or 'an operator'}")
+    if party.name in call.seats:
+        leg = call.seats[party.name]
+        leg.bye()
+        await leave(call, leg, why)
+    else:
+        forget(call, party)
+        call.notice("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
+        call.tell()
+    asked.answer()
+
+
+def forget(call: Call, party: Party) -> None:
+    """Its place is free; who watched it sees the slate."""
+    call.stop_timer(party.alarm)
+    call.parties.remove(party.name)
+    choices = call.video.choices
+    choices.pop(party.name, None)
+    for viewer in [viewer for viewer, source in choices.items() if source == party.name]:
+        del choices[viewer]
+    call.jobs.start(party.name, partial(call.video.remove, party.name))
+
+
+def _who(desk: Desk) -> str:
+    return desk.extension or desk.by or desk.kind
+
+
+# ---- what is shown -----------------------------------------------------------------------------------------------
+
+
+def _show(call: Call, asked: Asked, ask: Show) -> None:
+    """Choose what somebody sees; it stands until it is chosen otherwise, also over the loss of a media worker."""
+    viewer, source = ask.viewer, ask.source
+    if viewer != CALLER and call.parties.get(viewer) is None:
+        raise Denial(404, "no-such-party", f"nobody in the call is named {viewer[:40]!r}")
+    if viewer not in call.video.members:
+        raise Denial(409, "no-video", f"{viewer} has no video")
+    named = source == CALLER or call.parties.get(source) is not None
+    if source == viewer or not (source in ("", "slate") or source.startswith(_PICTURE) or named):
+        raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
+    call.jobs.start("display", partial(_display, call, asked, ask))
+
+
+async def _display(call: Call, asked: Asked, ask: Show) -> Then | None:
+    try:
+        await _put(call, ask.viewer, ask.source)
+    except Denial as denial:
+        asked.deny(denial.status, denial.code, str(denial))
+        return None
+    return partial(_shown, call, asked, ask)
+
+
+def _shown(call: Call, asked: Asked, ask: Show) -> None:
+    if ask.source:
+        call.video.choices[ask.viewer] = ask.source
+    else:
+        call.video.choices.pop(ask.viewer, None)
+    call.note(f"is to be shown {ask.source or 'what the room chooses'}, by {ask.by}", ask.viewer)
+    asked.answer()
+
+
+async def _put(call: Call, viewer: str, source: str) -> None:
+    image = None
+    if source.startswith(_PICTURE):
+        image = await call.services.pictures.image(source.removeprefix(_PICTURE), call.call_id)
+        if image is None:
+            raise Denial(404, "no-such-picture", f"there is no picture {source[:40]!r}")
+    try:
+        await call.video.show(viewer, source, image)
+    except MediaTimeout as error:
+        raise Denial(504, "timeout", f"the media worker: {error}") from None
+    except MediaError as error:
+        raise Denial(503, "no-media", f"the media worker: {error}") from None
+
+
+def reshow(call: Call) -> None:
+    """Tell the room what desks have chosen: it is a new one, or somebody is back in it."""
+    if call.video.choices:
+        call.jobs.start("display", partial(_again, call))
+
+
+async def _again(call: Call) -> None:
+    for viewer, source in tuple(call.video.choices.items()):
+        members = call.video.members
+        if viewer in members and (source in members or source == "slate" or source.startswith(_PICTURE)):
+            try:
+                await _put(call, viewer, source)
+            except Denial as denial:
+                call.note(f"cannot be shown {source} again: {denial}", viewer, "media")
+
+
+# ---- stills ------------------------------------------------------------------------------------------------------
+
+
+def _take_snapshot(call: Call, asked: Asked, ask: TakeSnapshot) -> None:
+    """Whoever asks for the same picture at the same time gets the same still: each costs a decoder."""
+    name = ask.of
+    if name not in call.video.members:
+        raise Denial(404, "no-such-party", f"{name[:40]!r} has no video")
+    waiting = call.snapshots.setdefault(name, [])
+    waiting.append(asked)
+    if len(waiting) == 1:
+        call.jobs.start(f"snapshot of {name}", partial(_still, call, name))
+
+
+async def _still(call: Call, name: str) -> Then:
+    try:
+        async with asyncio.timeout(_SNAPSHOT_LIMIT_S):
+            return partial(_hand_out, call, name, await call.video.snapshot(name))
+    except (MediaTimeout, TimeoutError):
+        return partial(_hand_out, call, name, Denial(504, "timeout", f"no whole picture of {name} came in time"))
+    except MediaError as error:
+        return partial(_hand_out, call, name, Denial(409, "no-picture", f"{name}: {error}"))
+
+
+def _hand_out(call: Call, name: str, found: Snapshot | Denial) -> None:
+    for asked in call.snapshots.pop(name, ()):
+        if isinstance(found, Denial):
+            asked.deny(found.status, found.code, str(found))
+        else:
+            asked.answer(found)
+    if isinstance(found, Snapshot):
+        call.notice("snapshot", f"a still of {name} was taken ({found.width}x{found.height})", name)
+
+
+# ---- whose call it is --------------------------------------------------------------------------------------------
+
+
+def _bind(call: Call, asked: Asked, ask: Bind) -> None:
+    extension = ask.extension.strip()
+    if len(extension) > _LONGEST_EXTENSION or not extension.isprintable():
+        raise Denial(422, "bad-extension", "an extension is a few printable letters")
+    call.bind(extension, ask.by)
+    asked.answer()

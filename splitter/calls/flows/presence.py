@@ -1,0 +1,129 @@
+"""What the media engine tells of those in a call's room: who is connected, who sends a picture, who sees what.
+
+A party whose transport is gone may come back within `rejoin_window_s`; then it is taken out. The call goes on.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from splitter.calls.call import Call
+from splitter.calls.events import TimeUp
+from splitter.calls.flows.desk import forget
+from splitter.calls.flows.seats import leave
+from splitter.calls.parties import Party
+from splitter.calls.video import CALLER
+from splitter.media.engine import MediaStarted, PictureStopped, SourceShown, SourceUnfit, TransportChanged
+
+RoomEvent = TransportChanged | MediaStarted | PictureStopped | SourceShown | SourceUnfit
+
+
+def on_room(call: Call, event: RoomEvent) -> None:
+    """Keep the call's view up to date and tell the people at the desks."""
+    match event:
+        case TransportChanged():
+            _on_transport(call, event)
+        case SourceShown():
+            _on_shown(call, event)
+        case MediaStarted():
+            call.note(f"first {event.kind} packet from {event.source}", event.end, "media")
+            if event.kind == "video":
+                _sends(call, event.end, True)
+        case PictureStopped():
+            call.note(f"no picture for {event.silent_s:.0f} s", event.participant, "media")
+            if event.participant == CALLER:
+                text = f"the caller's picture has stopped: nothing came for {event.silent_s:.0f} s"
+                call.notice("caller-picture-stopped", text, CALLER)
+            _sends(call, event.participant, False)
+        case SourceUnfit():
+            call.notice("source-unfit", f"{event.viewer} is not shown {event.source}: {event.reason}", event.viewer)
+
+
+def _on_shown(call: Call, event: SourceShown) -> None:
+    call.note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
+    if event.viewer == CALLER:
+        call.showing = event.source
+    elif (party := call.parties.get(event.viewer)) is not None:
+        party.showing = event.source
+    if event.source == CALLER:
+        call.caller_sends = True  # a picture that had stopped is back
+    elif (party := call.parties.get(event.source)) is not None:
+        party.sends = True
+    call.tell()
+
+
+def _sends(call: Call, name: str, sends: bool) -> None:
+    party = call.parties.get(name)
+    if name == CALLER:
+        call.caller_sends = sends
+    elif party is not None:
+        party.sends = sends
+    call.tell()
+
+
+def _on_transport(call: Call, event: TransportChanged) -> None:
+    party = call.parties.get(event.participant)
+    if party is None or not party.placed:
+        return  # of a transport that has been given up
+    call.note(f"transport {event.state}: {event.reason}", party.name, "media")
+    match event.state:
+        case "connected" if party.state != "connected":
+            call.stop_timer(party.alarm)
+            back, party.met, party.state = party.met, True, "connected"
+            who = party.desk.extension or party.kind
+            text = f"{party.name} is back" if back else f"{who} is connected as {party.name}"
+            call.notice("party-joined", text, party.name)
+            call.tell()
+        case "interrupted":
+            _interrupt(call, party, event.reason)
+        case "failed":
+            party.lost = True
+            _interrupt(call, party, event.reason)
+            call.jobs.start(party.name, partial(call.video.pause, party.name))  # who watched it sees the slate
+
+
+def _interrupt(call: Call, party: Party, reason: str) -> None:
+    if party.state == "interrupted":
+        return
+    window_s = call.services.settings.rejoin_window_s
+    party.state, party.sends = "interrupted", False
+    call.after(window_s, party.alarm)
+    text = f"{party.name} is interrupted ({reason}); it has {window_s:.0f} s to come back"
+    call.notice("party-interrupted", text, party.name)
+    call.tell()
+
+
+async def media_lost(call: Call) -> None:
+    """The room is gone. A WebRTC transport cannot be moved: it hangs on keys that died with the worker."""
+    for name in call.video.secure_members:
+        party = call.parties.get(name)
+        if party is None:
+            continue
+        call.notice("media-lost", f"the media of {name} are lost: its client has to join again", name)
+        if leg := call.seats.get(name):
+            leg.bye([("Reason", 'SIP;cause=503;text="media lost, call again"')])
+            await leave(call, leg, "its media were lost")
+        else:
+            party.lost, party.placed = True, False
+            _interrupt(call, party, "its media worker died")
+
+
+def is_window(call: Call, event: TimeUp) -> bool:
+    """True if `on_window` has to deal with this timer."""
+    return any(event.what == party.alarm for party in call.parties.all())
+
+
+async def on_window(call: Call, event: TimeUp) -> None:
+    """A party did not come back in time, or never came."""
+    for party in call.parties.all():
+        if event.what != party.alarm:
+            continue
+        why = "did not come back" if party.met else "never connected"
+        text = f"{party.name} {why} within {call.services.settings.rejoin_window_s:.0f} s"
+        if leg := call.seats.get(party.name):
+            leg.bye([("Reason", 'SIP;cause=408;text="no media"')])
+            await leave(call, leg, text)
+        else:
+            forget(call, party)
+            call.notice("party-removed", text, party.name)
+            call.tell()

@@ -1,0 +1,123 @@
+"""Who is in a call's room besides the caller: agents by SIP or WebRTC, guests; and what may be sent there. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from splitter.calls.asks import Desk, Limits
+from splitter.calls.view import PartyView
+from splitter.sdp.video import VideoFormat
+from splitter.sdp.webrtc import SecureRemote
+
+MAX_PARTIES = 16
+_REMEMBERED = 16  # of those that left
+
+# Sizes that cameras give, the largest first.
+_SIZES = ((1280, 720), (640, 480), (480, 360), (352, 288), (320, 240), (176, 144))
+_FRAME_RATE = 30
+
+
+@dataclass(slots=True, eq=False)
+class Party:
+    """One of them.
+
+    Attributes:
+        name: "seat-1", "guest-1" …
+        kind: "sip", "webrtc" or "guest".
+        desk: who it is; of a SIP seat the extension alone.
+        state, sends, showing: see PartyView.
+        remote: its side of a WebRTC transport; None for plain RTP.
+        placed: it has its place in the room: what the engine says of its name is about this one.
+        met: it was connected before.
+        former_ufrag: of its ICE credentials before the last restart; candidates of that time come late.
+        lost: its transport is gone for good: it has to join again.
+    """
+
+    name: str
+    kind: str
+    desk: Desk
+    state: str = "joining"
+    sends: bool = False
+    showing: str = "none"
+    remote: SecureRemote | None = None
+    placed: bool = False
+    met: bool = False
+    former_ufrag: str = ""
+    lost: bool = False
+
+    @property
+    def alarm(self) -> str:
+        """Names the timer that ends the time to come back in."""
+        return f"rejoin of {self.name}"
+
+    def view(self) -> PartyView:
+        """As operators see it."""
+        return PartyView(
+            self.name, self.kind, self.desk.extension, self.desk.client, self.state, self.sends, self.showing
+        )
+
+
+class Parties:
+    """All parties of one call."""
+
+    def __init__(self) -> None:
+        self._present: dict[str, Party] = {}
+        self._left: deque[PartyView] = deque(maxlen=_REMEMBERED)
+        self._seen = {"seat": 0, "guest": 0}
+
+    def new_name(self, kind: str) -> str:
+        """The name of the next "seat" or "guest"."""
+        self._seen[kind] += 1
+        return f"{kind}-{self._seen[kind]}"
+
+    def admit(self, party: Party) -> None:
+        """It is there; whoever had its name is not any more."""
+        self._present[party.name] = party
+
+    def get(self, name: str) -> Party | None:
+        return self._present.get(name)
+
+    def of_client(self, desk: Desk) -> Party | None:
+        """The party that this client was; a stranger with the same id is another one."""
+        if not desk.client:
+            return None
+        who = (desk.client, desk.extension, desk.kind)
+        for party in self._present.values():
+            if party.kind != "sip" and who == (party.desk.client, party.desk.extension, party.desk.kind):
+                return party
+        return None
+
+    def remove(self, name: str) -> Party | None:
+        """It left."""
+        party = self._present.pop(name, None)
+        if party is not None:
+            party.state, party.sends, party.showing = "left", False, "none"
+            self._left.append(party.view())
+        return party
+
+    def all(self) -> tuple[Party, ...]:
+        """Those who are there, or may come back."""
+        return tuple(self._present.values())
+
+    def views(self) -> tuple[PartyView, ...]:
+        """Those who are there, after the last ones that left; a name that came back is listed once."""
+        gone = {view.name: view for view in self._left if view.name not in self._present}
+        return (*gone.values(), *(party.view() for party in self._present.values()))
+
+
+def limits_of(received: VideoFormat | None, bitrate_kbps: int) -> Limits:
+    """What may be sent to somebody who receives this format; None: to a handset that nothing is known of.
+
+    The size lies across: cameras of desks do. The area of an upright wish (RFC 6236) is the same.
+    """
+    wanted = received or VideoFormat(0, max_macroblocks=1200, max_macroblocks_per_s=40500)
+    sizes = [(max(wanted.size), min(wanted.size)), *_SIZES] if wanted.size else [*_SIZES]
+    width, height = next((size for size in sizes if _macroblocks(*size) <= wanted.max_macroblocks), _SIZES[-1])
+    rate = wanted.max_macroblocks_per_s // _macroblocks(width, height)
+    return Limits(width, height, max(1, min(_FRAME_RATE, rate)), min(bitrate_kbps, wanted.bitrate_kbps))
+
+
+def _macroblocks(width: int, height: int) -> int:
+    """Of a picture (H.264 §7.4.2.1.1: whole macroblocks of 16 by 16)."""
+    return -(-width // 16) * -(-height // 16)
