@@ -24,12 +24,14 @@ class _Talk:
     """The offers and answers of one dialog.
 
     Attributes:
-        said: the last description that the gateway sent in it.
+        said: the last description that the gateway sent in it. stands: the last one that took effect: a refused offer
+            leaves its o= version behind, and nothing else.
         history: what its payload types have stood for, the gateway's side.
         answers: its answers by method and CSeq number.
     """
 
     said: Session | None = None
+    stands: Session | None = None
     history: PayloadHistory = field(default_factory=PayloadHistory)
     answers: dict[tuple[str, int], Session] = field(default_factory=dict)
 
@@ -144,13 +146,14 @@ class Monitor:
 
     def _judge_next(self, message: Message, talk: _Talk, session: Session) -> None:
         if talk.said is not None:
-            for fault in reoffer_faults(talk.said, session):
+            for fault in reoffer_faults(talk.said, session, talk.stands):
                 if "payload type" not in fault:  # what was said may have been refused: see `_bind`
                     self._fault(message, fault)
         talk.said = session
 
     def _bind(self, message: Message, talk: _Talk, session: Session) -> None:
         """A description of the gateway took effect: its payload types stand for what they say, for good."""
+        talk.stands = session
         try:
             talk.history = talk.history.after(session)
         except PeerError as error:
@@ -162,7 +165,7 @@ class Monitor:
         key = (local_tag or "", remote_tag or "")
         if key not in talks:
             first = talks.get((key[0], ""))
-            talks[key] = _Talk(first.said, first.history) if first else _Talk()
+            talks[key] = _Talk(first.said, None, first.history) if first else _Talk()
         return talks[key]
 
     def _fault(self, message: Message, text: str) -> None:

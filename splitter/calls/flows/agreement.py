@@ -25,11 +25,15 @@ class Agreement:
 
     Attributes:
         wishes: by leg, the direction that its side wants for its voice, not what it was left with.
+        holds_video: the caller is being asked for video: until it has consented no picture goes either way.
+        refuses_video: the caller's video is being dropped: what it offers meanwhile is answered with port 0.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self.wishes: dict[str, str] = {}
+        self.holds_video = False
+        self.refuses_video = False
         for leg, index in self._voices():
             assert leg.remote is not None
             self.wishes[leg.name] = leg.remote.flow_of(index)
@@ -128,7 +132,7 @@ class Agreement:
         call = self._call
         call.caller.remote, call.plan = session, chosen
         await self.point(CALLER, session, chosen.audio)
-        await call.video.take("caller", session, ours, chosen.video)
+        await call.video.take("caller", session, ours, None if self.holds_video else chosen.video)
         call.services.changed(call.view())
 
     async def settle_centre(self, session: Session) -> None:
@@ -145,7 +149,7 @@ class Agreement:
             call.note(f"the voice could not follow: {error}", kind="alarm")
 
     async def video_line(self, offer: Session, chosen: Plan) -> Media | None:
-        if chosen.video is None or chosen.video_format is None:
+        if chosen.video is None or chosen.video_format is None or self.refuses_video:
             return None
         video = self._call.video
         if "caller" not in video.members:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from splitter.calls.asks import Asked
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.call import Call
 from splitter.calls.events import (

@@ -15,9 +15,19 @@ from dataclasses import dataclass, replace
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
-from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
+from splitter.calls.events import (
+    Acknowledged,
+    OfferAccepted,
+    OfferCollided,
+    Offered,
+    OfferRefused,
+    OfferWithdrawn,
+    Refreshed,
+    RefreshFailed,
+)
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.early import keeps_voice
+from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
 from splitter.calls.flows.seats import leave
 from splitter.calls.legs.leg import Leg
@@ -40,7 +50,7 @@ _CONSULT = "consult limit"
 _RETRY = "offer again to "
 _RETRY_LIMIT_S = 32.0
 _REFRESH_AGAIN_S = 5.0
-ReofferEvent = Offered | OfferAccepted | OfferRefused | OfferWithdrawn | Acknowledged
+ReofferEvent = Offered | OfferAccepted | OfferRefused | OfferCollided | OfferWithdrawn | Refreshed | Acknowledged
 
 
 @dataclass(slots=True)
@@ -64,7 +74,11 @@ class _Consult:
 
 
 class Reoffers:
-    """All re-INVITEs of one answered call."""
+    """All re-INVITEs of one answered call.
+
+    Attributes:
+        escalation: raises the caller's video and drops it; its question may be open while sides are consulted.
+    """
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -72,6 +86,7 @@ class Reoffers:
         self._owed: list[Leg] = []
         self._refused: Counter[str] = Counter()  # how often in a row each leg refused an offer of our own
         self._agreement = Agreement(call)
+        self.escalation = Escalation(call, self._agreement, self.owe)
 
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with our present ports."""
@@ -88,20 +103,28 @@ class Reoffers:
                 return await self._on_refused(event)
             case OfferWithdrawn():
                 self._on_withdrawn(event)
+            case OfferCollided():
+                self.escalation.on_collided(event)
+            case Refreshed(offer_done=True) if self._is_question(event.leg):
+                await self.escalation.on_finished()
             case Acknowledged():
                 await self._on_answer_in_ack(event)
         return ""
 
     def refresh(self, leg: Leg) -> None:
         """Refresh a leg's session (RFC 4028 §10), by UPDATE where the peer knows it, else by a re-INVITE."""
-        if not leg.settled:
-            leg.timer.again(_REFRESH_AGAIN_S)
-        elif not leg.refresh():
+        if (leg.settled or self._is_question(leg)) and leg.refresh():
+            return  # an UPDATE without an offer may pass our question (RFC 3311 §5.1)
+        if leg.settled:
             self.owe(leg)
+        else:
+            leg.timer.again(_REFRESH_AGAIN_S)
 
     async def on_time_up(self, what: str) -> None:
         """The consulted side takes too long, or it is time to offer again."""
         call = self._call
+        if self.escalation.on_time_up(what):
+            return
         if what == _CONSULT and self._consult is not None:
             consult = self._consult
             call.note(
@@ -125,6 +148,9 @@ class Reoffers:
             elif leg.settled and (seat or self._consult is None):
                 self._owed.remove(leg)
                 self._offer_own(leg)
+            elif self._is_question(leg):
+                self.escalation.make_way("the caller must be told what has changed")
+        self.escalation.pump(self._consult is None and not waiting and self._call.caller not in self._owed)
 
     # ---- offers of the peers ----
 
@@ -178,6 +204,7 @@ class Reoffers:
         if leg.answer(event.txn, answer):
             self._call.note(_video_news(self._call.plan, chosen), leg.name)
             await self._agreement.settle_caller(offer, answer, chosen)
+            self.escalation.follow()
 
     async def _from_centre(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
@@ -209,7 +236,7 @@ class Reoffers:
             await self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
-        elif self._consult is not None or not call.caller.settled:
+        elif self._consult is not None or not (call.caller.settled or self.escalation.asking):
             call.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
             await self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
@@ -243,6 +270,8 @@ class Reoffers:
         if any(aside.leg is other for aside in self._call.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
             raise PeerError("both sides offered a change at the same time", 491)
+        if self._is_question(other):
+            self.escalation.make_way("the centre wants a change that concerns the caller")
         self._call.put_aside.append(event)
         return False
 
@@ -254,7 +283,7 @@ class Reoffers:
         """
         assert consult.asked.sent is not None
         offer = in_sequence(consult.asked.sent, offer)
-        check_reoffer(consult.asked.sent, offer)
+        check_reoffer(consult.asked.sent, offer, consult.asked.local)
         self._consult = consult
         self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
         self._call.after(self._call.services.settings.consult_limit_s, _CONSULT)
@@ -270,6 +299,10 @@ class Reoffers:
         if leg.name not in call.seats:
             self._consult = _Consult(leg, leg.local, own=True)
             call.after(call.services.settings.consult_limit_s, _CONSULT)
+        if leg is call.caller and self.escalation.dropping and "UPDATE" in leg.allows:
+            call.note("UPDATE with what we have now: nobody need consent to that", leg.name)
+            leg.update(in_sequence(leg.sent, session))
+            return
         call.note("re-INVITE with what we have now", leg.name)
         leg.offer(in_sequence(leg.sent, session))
 
@@ -277,6 +310,9 @@ class Reoffers:
 
     async def _on_accepted(self, event: OfferAccepted) -> None:
         call, leg, session = self._call, event.leg, event.session
+        if self._is_question(leg):
+            await self.escalation.on_accepted(event)
+            return
         consult = self._finish(leg)
         assert leg.sent is not None
         try:
@@ -288,6 +324,7 @@ class Reoffers:
                 await self._agreement.settle(leg, session)
                 if self._agreement.heed(leg, session):
                     self.owe(call.centre if leg is call.caller else call.caller)
+                self.escalation.follow()
             elif consult.withdrawn:
                 self._put_back(consult)
             elif leg is call.centre:
@@ -321,6 +358,7 @@ class Reoffers:
         await self._agreement.settle_centre(session)
         self._agreement.heed(consult.asked, session)
         await self._agreement.settle_caller(offer, answer, chosen)
+        self.escalation.follow()
 
     async def _answer_centre(self, consult: _Consult, session: Session) -> None:
         """The caller accepted what the centre offered."""
@@ -344,9 +382,13 @@ class Reoffers:
         await self._agreement.settle_centre(offered.session)
         await self._agreement.settle(call.caller, session)
         self._agreement.heed(consult.asked, session)
+        self.escalation.follow()
 
     async def _on_refused(self, event: OfferRefused) -> str:
         leg, call = event.leg, self._call
+        if self._is_question(leg):
+            await self.escalation.on_refused(event)
+            return ""
         consult = self._finish(leg)
         call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
         if event.status == 481:
@@ -363,7 +405,11 @@ class Reoffers:
     def _try_again(self, event: OfferRefused) -> None:
         """An offer of our own was refused."""
         call, leg = self._call, event.leg
-        if event.status == 491:
+        if leg is call.caller:
+            self.escalation.untold(event.status, event.reason)
+        if event.status in (405, 501):
+            self.owe(leg)  # it does not know UPDATE after all
+        elif event.status == 491:
             # RFC 3261 §14.1: who owns the Call-ID waits longer
             owner = isinstance(leg, OutgoingLeg)
             delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
@@ -402,6 +448,7 @@ class Reoffers:
         await self._agreement.settle(leg, session)
         if self._agreement.heed(leg, session):
             self.owe(call.centre if leg is call.caller else call.caller)
+        self.escalation.follow()
 
     def _decline(self, consult: _Consult, status: int, reason: str) -> None:
         """Pass a refusal on. What says that a peer is gone never crosses: it would end the other leg too."""
@@ -423,6 +470,10 @@ class Reoffers:
         self._consult = None
         self._call.stop_timer(_CONSULT)
         return consult
+
+    def _is_question(self, leg: Leg) -> bool:
+        """What is under way on this leg is our question for video."""
+        return leg is self._call.caller and self.escalation.asking
 
     def _legs(self) -> list[Leg]:
         call = self._call

@@ -1,0 +1,400 @@
+"""Raising an answered call to video and dropping it again (RFC 3264 §8.1, §8.2; profile of TS 26.114).
+
+The caller is asked by a re-INVITE, never by UPDATE: a person must consent, which may take long. The voice goes first:
+whatever else must reach the caller meanwhile takes the question back (CANCEL), and it is asked once more afterwards.
+
+    wish    somebody at a desk wants video; it waits until the caller's dialog is free
+    open    our re-INVITE is under way at the caller; 180 and 183 mean that the phone asks its user
+
+A dropped video stops at once; the caller is told by UPDATE or re-INVITE, with the offers of our own in `reoffer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from splitter.calls.asks import Asked, DropVideo, RaiseVideo
+from splitter.calls.audio import CALLER
+from splitter.calls.call import Call
+from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, at_first, in_words, outcome_of
+from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
+from splitter.calls.flows.agreement import Agreement
+from splitter.calls.legs.leg import Leg
+from splitter.core.errors import PeerError
+from splitter.sdp.merge import with_origin
+from splitter.sdp.model import Media, Session
+from splitter.sdp.offer_answer import check_peer_answer, check_reoffer
+from splitter.sdp.precondition import with_offered
+from splitter.sdp.split import Plan, plan
+from splitter.sdp.upgrade import dropped, new_line, raised, video_slot
+from splitter.sdp.video import offer_video
+
+_CONSENT = "consent limit"
+_AGAIN = "ask for video again"
+_TRIES = 3  # in a row that the phone may be busy with an offer of its own
+_ITS_TURN_S = 4.1  # RFC 3261 §14.1: by then, who owns the Call-ID has tried again
+
+
+@dataclass(slots=True)
+class _Wish:
+    """Video is wanted.
+
+    Attributes:
+        by: who wants it.
+        tries: how often the phone was busy with an offer of its own.
+        gave_way: the question was taken back once for something that concerned the voice.
+        collided: an offer of the caller's own with video met ours.
+        rests: until `_AGAIN` rings.
+    """
+
+    by: str
+    tries: int = 0
+    gave_way: bool = False
+    collided: bool = False
+    rests: bool = False
+
+
+@dataclass(slots=True)
+class _Open:
+    """Our re-INVITE at the caller.
+
+    Attributes:
+        ours, theirs, plan: what was in force before it.
+        index: of the video in it.
+        wanted: False once nobody waits for the answer any more; if it is accepted all the same, video is dropped.
+        giving_way: a CANCEL was sent for the sake of the voice.
+        answered: our description, where the answer came in a reliable provisional response.
+    """
+
+    ours: Session
+    theirs: Session
+    plan: Plan
+    index: int
+    wanted: bool = True
+    giving_way: bool = False
+    answered: Session | None = None
+
+
+class Escalation:
+    """The caller's video in one answered call.
+
+    Args:
+        owe: tells the caller, by an offer of our own, what stands.
+    """
+
+    def __init__(self, call: Call, agreement: Agreement, owe: Callable[[Leg], None]) -> None:
+        self._call = call
+        self._agreement = agreement
+        self._owe = owe
+        self._wish: _Wish | None = None
+        self._open: _Open | None = None
+        self._line: Media | None = None  # ours, as it was last offered or agreed on; its numbers keep their meaning
+        self._index: int | None = None
+        self._set("on" if self._runs() else "off", supported=at_first(call.facts, call.plan))
+
+    @property
+    def asking(self) -> bool:
+        """Our question is open: nothing else can be offered to the caller."""
+        return self._open is not None
+
+    @property
+    def dropping(self) -> bool:
+        """The caller is still to be told that its video is off."""
+        return self._agreement.refuses_video
+
+    # ---- what desks ask ----
+
+    async def on_asked(self, asked: Asked) -> None:
+        """RaiseVideo and DropVideo."""
+        if isinstance(asked.ask, RaiseVideo):
+            await self._on_raise(asked, asked.ask.by)
+        elif isinstance(asked.ask, DropVideo):
+            await self._on_drop(asked, asked.ask.by)
+
+    async def _on_raise(self, asked: Asked, by: str) -> None:
+        call, view = self._call, self._call.video_state
+        if view.state != "off":
+            words = {"asking": "the caller is being asked already", "on": "video is on already"}
+            asked.deny(409, view.state, words.get(view.state, "video is being taken down"))
+        elif view.supported is False and view.outcome == UNSUPPORTED:
+            asked.deny(422, UNSUPPORTED, view.reason)
+        elif fault := call.services.admission.video_fault():
+            asked.deny(503, "overloaded", fault)
+        elif not await self._prepared():
+            asked.deny(503, "no-media", "no media resources for video")
+        else:
+            call.note(f"{by} asks the caller for video", "caller")
+            self._wish = _Wish(by)
+            self._set("asking", "", "")
+            asked.answer()
+
+    async def _prepared(self) -> bool:
+        """The room and the caller's ports are there; waits for a moment only."""
+        video = self._call.video
+        if "caller" not in video.members:
+            video.prepare(self._call.caller.flow.network)
+        return await video.ready()
+
+    async def _on_drop(self, asked: Asked, by: str) -> None:
+        call, state = self._call, self._call.video_state.state
+        asked.answer()
+        if state == "asking":
+            self._take_back("withdrawn", f"taken back by {by}")
+        elif state == "on":
+            call.note(f"{by} drops the caller's video", "caller")
+            self._set("dropping")
+            await self._stop()
+
+    # ---- what Reoffers asks ----
+
+    def make_way(self, why: str) -> None:
+        """Something else must be offered to the caller: the question is taken back, and asked once more after it."""
+        opened, wish = self._open, self._wish
+        if opened is None or not opened.wanted or opened.giving_way:
+            return
+        self._call.note(f"the question for video is taken back: {why}", "caller")
+        if wish is None or wish.gave_way:
+            self._take_back("withdrawn", why)
+            return
+        wish.gave_way = opened.giving_way = True
+        self._call.caller.withdraw_offer()
+
+    def pump(self, free: bool) -> None:
+        """Ask, if somebody wants it and nothing of the voice is under way (`free`)."""
+        wish = self._wish
+        if wish is None or wish.rests or self._open is not None or not free or not self._call.caller.settled:
+            return
+        try:
+            self._ask()
+        except PeerError as error:
+            self._conclude(FAILED, error.reason)
+
+    async def on_accepted(self, event: OfferAccepted) -> None:
+        """2xx to our question, or the answer in a reliable provisional response."""
+        call, leg, opened, session = self._call, self._call.caller, self._open, event.session
+        assert opened is not None and leg.sent is not None and leg.local is not None and call.audio is not None
+        try:
+            if session is None:
+                raise PeerError("it has no session description", 488)
+            check_peer_answer(leg.sent, session)
+            chosen = plan(session, replace(opened.plan, video=opened.index), call.audio.local(CALLER).host)
+        except PeerError as error:
+            call.note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
+            await self._on_unusable(opened, event.early, error.reason)
+            return
+        await self._agreement.settle_caller(session, leg.local, chosen)
+        if self._agreement.heed(leg, session) and call.centre is not None:
+            self._owe(call.centre)
+        if event.early:
+            opened.answered = leg.local
+            call.note("the phone has answered; its user is being asked", leg.name)
+        else:
+            await self.on_finished()
+
+    async def on_finished(self) -> None:
+        """The last 2xx to our question."""
+        call, opened = self._call, self._close_offer()
+        if opened is None:
+            return
+        assert call.plan is not None and call.caller.remote is not None and call.caller.local is not None
+        taken, fault = self._runs(), call.plan.video_fault
+        if call.caller.remote.media[opened.index].port and not (taken and opened.wanted):
+            call.note(fault or "accepted after the question was taken back: video is dropped", "caller")
+            await self._stop()
+            if opened.wanted:
+                self._conclude(FAILED, f"the phone's video cannot be used: {fault}")
+        elif taken:
+            await self._agreement.settle_caller(call.caller.remote, call.caller.local, call.plan)
+            self._conclude("accepted", "the caller accepted")
+        elif opened.wanted:
+            self._conclude(REFUSED, "the caller declined: video was answered with port 0")
+
+    async def on_refused(self, event: OfferRefused) -> None:
+        """The question was refused, or its CANCEL took effect; the session stands as it was."""
+        call, wish, opened = self._call, self._wish, self._close_offer()
+        assert opened is not None
+        await self._roll_back(opened)
+        call.note(f"our question for video ended with {event.status} {event.reason}", event.leg.name)
+        if event.status in (408, 481):
+            call.post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse
+        if wish is None or not opened.wanted:
+            return
+        if event.status == 487 and opened.giving_way:
+            return  # asked again by `pump`, once the voice has had its turn
+        if event.status == 491:
+            self._rest(wish, self._glare_s(wish), event)
+        elif event.status == 500 and event.retry_after_s is not None:
+            self._rest(wish, max(1.0, event.retry_after_s), event)
+        else:
+            self._conclude(outcome_of(event.status), in_words(event.status, event.reason))
+
+    def on_collided(self, event: OfferCollided) -> None:
+        """The caller offered something at the same moment; was it video, then its own attempt is waited for."""
+        if self._wish is not None and event.leg is self._call.caller and event.session is not None:
+            self._wish.collided |= any(media.kind == "video" and media.port for media in event.session.media)
+
+    def on_time_up(self, what: str) -> bool:
+        """Handle a timer; False if it is none of these."""
+        if what == _CONSENT and self._open is not None and self._open.wanted:
+            limit_s = self._call.services.settings.consent_limit_s
+            self._take_back("no-answer", f"the caller did not answer in {limit_s:.0f} s")
+        elif what == _AGAIN and self._wish is not None:
+            self._wish.rests = False
+        return what in (_CONSENT, _AGAIN)
+
+    def follow(self) -> None:
+        """The caller's session was negotiated anew: its video may have come or gone."""
+        if self._open is not None:
+            return  # an UPDATE inside our question: what comes of that tells
+        state, runs = self._call.video_state.state, self._runs()
+        if self.dropping and not runs:
+            self._agreement.refuses_video = False
+            if state == "dropping":
+                self._set("off")
+                self._call.notice("video-dropped", "video is off")
+        elif runs and self._wish is not None:
+            self._conclude("accepted", "the caller turned video on")
+        elif runs and state == "off":
+            self._set("on", supported=True)
+            self._call.notice("caller-added-video", "the caller turned video on")
+        elif not runs and state == "on":
+            self._set("off")
+            self._call.notice("caller-dropped-video", "the caller turned video off; the voice goes on")
+
+    def untold(self, status: int, reason: str) -> None:
+        """The caller would not hear that its video is off; it is told again, and nothing is sent in any case."""
+        if self.dropping and self._call.video_state.state == "dropping":
+            self._set("off", reason=f"the phone did not take it yet: {status} {reason}"[:200])
+            self._call.notice("video-dropped", "video is off on our side")
+
+    def close(self) -> None:
+        """The call is over."""
+        if self._wish is not None:
+            self._conclude("withdrawn", "the call ended")
+        self._set("off")
+
+    # ---- asking ----
+
+    def _ask(self) -> None:
+        call, leg = self._call, self._call.caller
+        assert leg.local is not None and leg.remote is not None and leg.sent is not None and call.plan is not None
+        self._remember()
+        index, local = video_slot(leg.local, leg.remote, self._index), call.video.local("caller")
+        if local is None:
+            raise PeerError("no media resources for video", 503)
+        if self._line is not None and self._index == index:
+            line = offer_video(self._line, local)
+        else:
+            line = new_line(index, local, call.services.settings.bitrate_kbps, leg.history, leg.heard)
+        offer = raised(leg.local, index, line)
+        offer = with_offered(offer, index) if leg.reserves else offer
+        # Also where it says what was refused before: a phone may take the same version for something that it knows.
+        offer = with_origin(offer, leg.sent.origin.next())
+        check_reoffer(leg.sent, offer, leg.local)
+        self._line, self._index = line, index
+        self._open = _Open(leg.local, leg.remote, call.plan, index)
+        self._agreement.refuses_video, self._agreement.holds_video = False, True
+        leg.offer(offer)
+        call.after(call.services.settings.consent_limit_s, _CONSENT)
+        call.notice("asking", "the caller is being asked for video on the phone")
+
+    def _close_offer(self) -> _Open | None:
+        opened, self._open = self._open, None
+        self._agreement.holds_video = False
+        self._call.stop_timer(_CONSENT)
+        return opened
+
+    def _take_back(self, outcome: str, reason: str) -> None:
+        """Nobody waits for the answer any more. A 200 that crosses the CANCEL is followed by the downgrade."""
+        if self._open is not None:
+            self._open.wanted = False
+            self._call.caller.withdraw_offer()
+        self._conclude(outcome, reason)
+
+    def _rest(self, wish: _Wish, delay_s: float, event: OfferRefused) -> None:
+        """The phone is busy with an offer of its own: ask again in a while."""
+        wish.tries += 1
+        if wish.tries >= _TRIES:
+            self._conclude(FAILED, f"the phone was about to change the call itself, each time ({event.status})")
+            return
+        wish.rests = True
+        self._call.note(f"the phone is asked again in {delay_s:.1f} s", "caller")
+        self._call.after(delay_s, _AGAIN)
+
+    def _glare_s(self, wish: _Wish) -> float:
+        """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; here longer where the caller wants video too."""
+        return (_ITS_TURN_S if wish.collided else 0.0) + self._call.services.ids.number(2000) / 1000
+
+    async def _roll_back(self, opened: _Open) -> None:
+        """A refusal after an early answer: what was before counts again (RFC 6141 §3.4)."""
+        leg = self._call.caller
+        if opened.answered is None:
+            return
+        if leg.local is opened.answered:
+            leg.local = opened.ours
+            await self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
+        else:
+            await self._stop()  # an UPDATE has changed more than the video: only that is undone
+
+    async def _on_unusable(self, opened: _Open, early: bool, reason: str) -> None:
+        """An answer that breaks the rules: the picture is given up, and the caller is told what stands."""
+        if opened.wanted:
+            self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
+        opened.wanted = False
+        if early:
+            self._call.caller.withdraw_offer()
+            return
+        self._close_offer()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """No picture goes to the caller or comes from it; it is told so by an offer of our own."""
+        call, leg = self._call, self._call.caller
+        assert leg.local is not None and leg.remote is not None and call.plan is not None
+        self._remember()
+        leg.local = dropped(leg.local)
+        self._agreement.refuses_video = True
+        await self._agreement.settle_caller(leg.remote, leg.local, replace(call.plan, video=None, video_format=None))
+        self._owe(leg)
+
+    # ---- what is known ----
+
+    def _runs(self) -> bool:
+        """Video is on in what both sides said last."""
+        call, leg = self._call, self._call.caller
+        if call.plan is None or leg.local is None or leg.remote is None or (index := call.plan.video) is None:
+            return False
+        lines = (leg.local.media[index : index + 1], leg.remote.media[index : index + 1])
+        return all(found and found[0].port for found in lines)
+
+    def _remember(self) -> None:
+        """Our line while it runs: the next offer of video repeats it."""
+        call, leg = self._call, self._call.caller
+        if self._runs():
+            assert call.plan is not None and leg.local is not None
+            self._index = call.plan.video
+            self._line = leg.local.media[self._index] if self._index is not None else None
+
+    def _conclude(self, outcome: str, reason: str) -> None:
+        """The question has its outcome."""
+        self._wish = None
+        self._call.stop_timer(_AGAIN)
+        supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.video_state.supported)
+        self._set("on" if outcome == "accepted" else "off", outcome, reason, supported)
+        self._call.notice(f"video-{outcome}", reason)
+
+    def _set(
+        self, state: str, outcome: str | None = None, reason: str | None = None, supported: bool | None = None
+    ) -> None:
+        before = self._call.video_state
+        after = replace(
+            before,
+            state=state,
+            outcome=before.outcome if outcome is None else outcome,
+            reason=before.reason if reason is None else reason,
+            supported=before.supported if supported is None else supported,
+        )
+        if after != before:
+            self._call.video_state = after
+            self._call.tell()
