@@ -26,12 +26,16 @@ from splitter.media.engine import (
 from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.participant import Participant, Surroundings
 from splitter.media.room.pictures import Pictures
+from splitter.media.room.plain import PlainWire
 from splitter.media.room.snapshot import Snapshots
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.view import SLATE
+from splitter.media.room.wire import Wire, WireEnd
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
+from splitter.media.webrtc.wire import SecureWire
 from splitter.sdp.video import VideoFormat, limits_of
+from splitter.sdp.webrtc import SecureLocal
 
 CALLER = "caller"
 _NEVER = float("inf")
@@ -76,14 +80,20 @@ class Room:
             LocalError: the name is taken, or not one that a participant can have.
             MediaUnavailable: no port is free.
         """
-        return self._join(name, lambda end: PlainWire(end, self._loop, host, self._times)).ports
+        return self._join(name, lambda end: PlainWire(end, self._loop, host, self._times)).wire.ports
 
     def join_secure(self, name: str, host: str, advertised: str) -> tuple[int, SecureLocal]:
         """Like `join` for WebRTC: one port on `host`, and our side of its transport, whose candidate is `advertised`.
 
         Raises: as `join`.
         """
-        wire = self._join(name, partial(self._secure_wire, name, host, advertised))
+        self._join(
+            name,
+            lambda end: SecureWire(
+                end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit
+            ),
+        )
+        wire = self._secure_wire(name)
         return wire.ports[0], wire.local
 
     def restart_ice(self, name: str) -> tuple[int, SecureLocal]:
@@ -93,24 +103,19 @@ class Room:
             LocalError: there is no such participant, or it has no ICE.
             MediaUnavailable: no port is free, or the transport has failed for good.
         """
-        wire = self._participant(name).wire
-        if not isinstance(wire, SecureWire):
-            raise LocalError(f"room {self.room_id}: {name!r} has no ICE")
+        wire = self._secure_wire(name)
         wire.restart()
         return wire.ports[0], wire.local
 
-    def _secure_wire(self, name: str, host: str, advertised: str, end: WireEnd) -> SecureWire:
-        return SecureWire(end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit)
+    def _secure_wire(self, name: str) -> SecureWire:
+        wire = self._participant(name).wire
+        if not isinstance(wire, SecureWire):
+            raise LocalError(f"room {self.room_id}: {name!r} has no ICE")
+        return wire
 
-    def _join(self, name: str, make: Callable[[WireEnd], W]) -> W:
+    def _join(self, name: str, wire: Callable[[WireEnd], Wire]) -> Participant:
         if name in self._participants or name in (SLATE, "none", ""):
             raise LocalError(f"room {self.room_id}: {name!r} cannot join")
-        wires: list[W] = []
-
-        def wire(end: WireEnd) -> W:
-            wires.append(make(end))
-            return wires[0]
-
         around = Surroundings(
             call_id=self.call_id,
             cname=self._cname,
@@ -122,8 +127,8 @@ class Room:
             changed=self._on_changed,
             wake=self._on_wake,
         )
-        self._participants[name] = Participant(name, around, wire)
-        return wires[0]
+        participant = self._participants[name] = Participant(name, around, wire)
+        return participant
 
     def _participant(self, name: str) -> Participant:
         found = self._participants.get(name)

@@ -34,6 +34,8 @@ from splitter.media.worker.protocol import (
     Hello,
     Join,
     Joined,
+    JoinedSecure,
+    JoinSecure,
     Leave,
     OpenRelay,
     OpenRoom,
@@ -45,6 +47,7 @@ from splitter.media.worker.protocol import (
     ReportRelay,
     ReportRoom,
     RequestKeyFrame,
+    RestartIce,
     Result,
     RoomCounts,
     SendDigit,
@@ -273,6 +276,10 @@ def _command_room(room: Room, command: AnyRoomCommand) -> Answer:
     match command:
         case Join(name=name, host=host):
             return Joined(room.join(name, host))
+        case JoinSecure(name=name, host=host, advertised=advertised):
+            return JoinedSecure(*room.join_secure(name, host, advertised))
+        case RestartIce(name=name):
+            return JoinedSecure(*room.restart_ice(name))
         case SetParticipant(name=name, media=media):
             room.set_participant(name, media)
         case Show(viewer=viewer, source=source):

@@ -50,6 +50,8 @@ from splitter.media.worker.protocol import (
     Hello,
     Join,
     Joined,
+    JoinedSecure,
+    JoinSecure,
     Leave,
     OpenRelay,
     OpenRoom,
@@ -60,6 +62,7 @@ from splitter.media.worker.protocol import (
     ReportRelay,
     ReportRoom,
     RequestKeyFrame,
+    RestartIce,
     Result,
     RoomCounts,
     SendDigit,
@@ -375,6 +378,30 @@ class WorkerEngine:
         held.ports[name] = joined.ports[0]
         held.supervisor.ledger.opened(joined.ports[0])
         return ParticipantHandle(room, name, LocalEnd(public, *joined.ports))
+
+    async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        host, public = self._host(network)
+        held = self._find(room.room_id)
+        try:
+            joined = await self._ask(held, JoinSecure(room.room_id, name, host, public), JoinedSecure)
+        except (MediaTimeout, asyncio.CancelledError):
+            held.client.tell(Leave(room.room_id, name))
+            raise
+        held.ports[name] = joined.port
+        held.supervisor.ledger.opened(joined.port)
+        return ParticipantHandle(room, name, LocalEnd(public, joined.port, joined.port), joined.local)
+
+    async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
+        room, name = participant.room, participant.name
+        held = self._find(room.room_id)
+        joined = await self._ask(held, RestartIce(room.room_id, name), JoinedSecure)
+        before, held.ports[name] = held.ports.get(name), joined.port
+        ledger = held.supervisor.ledger
+        ledger.opened(joined.port)
+        if before is not None:  # it is closed soon after the new path is there
+            ledger.closed(time.monotonic(), before)
+        host = participant.local.host
+        return ParticipantHandle(room, name, LocalEnd(host, joined.port, joined.port), joined.local)
 
     async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
         room_id = participant.room.room_id

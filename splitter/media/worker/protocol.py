@@ -25,8 +25,9 @@ from splitter.media.engine import (
     Snapshot,
 )
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.webrtc import SecureLocal
 
-PROTOCOL = 2
+PROTOCOL = 3
 FRAME_LIMIT_BYTES = 1 << 23  # a snapshot of 1920x1080 fits, however little it can be compressed
 PICTURE_LIMIT_BYTES = 2 << 20  # of an image file that is put into a room
 _LENGTH_BYTES = 4
@@ -110,6 +111,18 @@ class Join(RoomCommand, frozen=True):
     host: str
 
 
+class JoinSecure(RoomCommand, frozen=True):
+    """`host` is bound; `advertised` is what the candidate says."""
+
+    name: str
+    host: str
+    advertised: str
+
+
+class RestartIce(RoomCommand, frozen=True):
+    name: str
+
+
 class SetParticipant(RoomCommand, frozen=True):
     name: str
     media: ParticipantMedia | None
@@ -151,6 +164,8 @@ AnyRoomCommand = (
     AwaitVideo
     | OpenRoom
     | Join
+    | JoinSecure
+    | RestartIce
     | SetParticipant
     | Show
     | PutPicture
@@ -203,6 +218,13 @@ class Joined(Message, frozen=True):
     ports: tuple[int, int]
 
 
+class JoinedSecure(Message, frozen=True):
+    """Answer to JoinSecure and RestartIce."""
+
+    port: int
+    local: SecureLocal
+
+
 class RelayCounts(Message, frozen=True):
     report: RelayReport | None
 
@@ -219,7 +241,18 @@ class SnapshotTaken(Message, frozen=True):
     snapshot: Snapshot
 
 
-Result = Done | Failed | Status | RelayOpened | Joined | RelayCounts | ParticipantCounts | RoomCounts | SnapshotTaken
+Result = (
+    Done
+    | Failed
+    | Status
+    | RelayOpened
+    | Joined
+    | JoinedSecure
+    | RelayCounts
+    | ParticipantCounts
+    | RoomCounts
+    | SnapshotTaken
+)
 
 
 # ---- envelopes and frames ----------------------------------------------------------------------------------------

@@ -1,0 +1,211 @@
+"""One generation of ICE (RFC 8445): aioice's checks on a port of ours, and consent (RFC 7675). Sends through its port.
+
+aioice does the checks. What is ours here: one socket from the worker's range instead of sockets of its own, bounds on
+all that a peer can make us keep, silence for whoever does not know the password, and consent that tells instead of
+closing: a browser that was cut off for a while comes back on the same credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from typing import cast
+
+import structlog
+from aioice import stun
+from aioice.candidate import Candidate, candidate_foundation, candidate_priority
+from aioice.ice import CandidatePair, Connection, StunProtocol
+from aioice.utils import random_string
+
+from splitter.core.net import Address
+from splitter.media.room.loop import Port
+
+REMOTE_CANDIDATES_LIMIT = 20  # that the peer may name; a browser with several networks has about ten
+PAIRS_LIMIT = 40  # with those learned from its checks
+CONSENT_INTERVAL_S = 5.0  # RFC 7675 §5.1
+_CONSENT_REPEATS = 2  # within 3.5 s: a single lost packet is no lost consent
+_UFRAG_CHARACTERS, _PASSWORD_CHARACTERS = 8, 24  # RFC 8445 §5.3: 24 and 128 bits of randomness at least
+
+log = structlog.get_logger(__name__)
+
+
+class _PortTransport(asyncio.DatagramTransport):
+    """What aioice sends through."""
+
+    def __init__(self, port: Port) -> None:
+        super().__init__()
+        self._port = port
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: tuple[str, int] | None = None) -> None:  # type: ignore[override]
+        if addr is not None:
+            self._port.send(data, Address(*addr))
+
+
+class Agent(Connection):
+    """Our side of one generation.
+
+    Args:
+        port: what it sends through; its owner hands STUN messages to `receive`.
+        advertised: the address of the candidate.
+        on_path: called when the path is there or has moved.
+        on_heard: called when the peer proved that it is there.
+
+    Attributes:
+        path: where to send; None before a pair is nominated.
+        consent_at: when the peer last agreed to get packets, by the loop's clock.
+        known: the sources that sent an authentic check; DTLS and SRTP of others are not looked at.
+        checks: authentic checks that came.
+        rejected: checks with the wrong credentials. malformed: what is no STUN message, or a broken one.
+    """
+
+    def __init__(
+        self, port: Port, advertised: str, on_path: Callable[[Agent], None], on_heard: Callable[[], None]
+    ) -> None:
+        super().__init__(
+            ice_controlling=False,
+            local_username=random_string(_UFRAG_CHARACTERS),
+            local_password=random_string(_PASSWORD_CHARACTERS),
+        )
+        self.path: Address | None = None
+        self.consent_at = 0.0
+        self.known: set[tuple[str, int]] = set()
+        self.checks = self.rejected = self.malformed = 0
+        self._on_path = on_path
+        self._on_heard = on_heard
+        self._loop = asyncio.get_running_loop()
+        self._protocol = StunProtocol(self)
+        self._protocol.transport = _PortTransport(port)
+        self._protocol.local_candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", advertised),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(1, "host"),
+            host=advertised,
+            port=port.number,
+            type="host",
+        )
+        # What gather_candidates() would do, had it not its own sockets: there is nothing to wait for.
+        self._protocols.append(self._protocol)
+        self._local_candidates.append(self._protocol.local_candidate)
+        self._local_candidates_start = self._local_candidates_end = True
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Values of a=candidate."""
+        return tuple(candidate.to_sdp() for candidate in self.local_candidates)
+
+    def meet(self, ufrag: str, password: str, lite: bool) -> None:
+        """Take the peer's credentials; `connect` may follow. We control where the peer is lite (RFC 8445 §6.1.1)."""
+        self.remote_username, self.remote_password = ufrag, password
+        self.remote_is_lite = self.ice_controlling = lite
+
+    def add(self, candidates: Iterable[str]) -> None:
+        """Take candidates of the peer: UDP, component 1, by address. Names (mDNS) are learned from its checks."""
+        for value in candidates:
+            candidate = _usable(value)
+            if candidate is not None and len(self._remote_candidates) < REMOTE_CANDIDATES_LIMIT:
+                self._add_remote_candidate(candidate, candidate.host)
+
+    def receive(self, data: bytes, source: Address) -> None:
+        """Take a STUN message."""
+        try:
+            self._protocol.datagram_received(data, source)
+        except Exception:  # the border of one datagram: aioice lets several kinds through for broken attributes
+            self.malformed += 1
+            log.debug("STUN message dropped", source=str(source), exc_info=True)
+
+    def shut(self) -> None:
+        """End it at once: nothing is sent, no task goes on. (`close` would wait for sockets that it does not have.)"""
+        self._closing = self._closed = self._check_list_done = True
+        for pair in self._check_list:
+            if pair.task is not None:
+                pair.task.cancel()
+        if self._query_consent_task is not None:
+            self._query_consent_task.cancel()
+        self._protocols.clear()
+        self.path = None
+
+    # ---- what aioice calls -----------------------------------------------------------------------------------------
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """An authentic check of the peer."""
+        self.checks += 1
+        self._on_heard()
+        if addr not in self.known:
+            self._make_room()
+            self.known.add(addr)
+        for pair in self._check_list:
+            if pair.remote_addr == addr and pair.task is not None and pair.task.done():
+                pair.task = None  # aioice gave this check up when another pair was nominated; the peer wants it now
+                pair.state = CandidatePair.State.FAILED
+        super().check_incoming(message, addr, protocol)
+
+    def _make_room(self) -> None:
+        """Forget the oldest pair when there are too many: a peer may come from as many ports as it likes."""
+        if len(self._check_list) < PAIRS_LIMIT:
+            return
+        nominated = self._nominated.get(1)
+        forgotten = next(pair for pair in self._check_list if pair is not nominated)
+        if forgotten.task is not None:
+            forgotten.task.cancel()
+        self._check_list.remove(forgotten)
+        self.known.discard(forgotten.remote_addr)
+        self._remote_candidates = [one for one in self._remote_candidates if one is not forgotten.remote_candidate]
+
+    def check_complete(self, pair: CandidatePair) -> None:
+        """A check of ours ended; the pair may be the path from now on."""
+        super().check_complete(pair)
+        if pair.state is CandidatePair.State.SUCCEEDED:
+            self._on_heard()
+        nominated = self._nominated.get(1)
+        if nominated is not None and nominated.remote_addr != self.path:
+            self.path = Address(*nominated.remote_addr)
+            self.known.add(nominated.remote_addr)
+            self.consent_at = self._loop.time()
+            self._on_path(self)
+
+    def respond_error(
+        self, request: stun.Message, addr: tuple[str, int], protocol: StunProtocol, error_code: tuple[int, str]
+    ) -> None:
+        """Whoever does not know our password gets silence: an answer would serve scanners and reflection alone."""
+        if error_code[0] in (400, 401):
+            self.rejected += 1
+        else:
+            super().respond_error(request, addr, protocol, error_code)
+
+    async def query_consent(self) -> None:
+        """Ask again and again whether the peer still wants our packets (RFC 7675 §5.1)."""
+        while True:
+            await asyncio.sleep(CONSENT_INTERVAL_S * (0.8 + 0.4 * random.random()))
+            pair = self._nominated.get(1)
+            if pair is None:
+                continue
+            asked_at = self._loop.time()
+            try:
+                await self._protocol.request(
+                    self.build_request(pair, nominate=False),
+                    pair.remote_addr,
+                    integrity_key=cast(str, self.remote_password).encode(),
+                    retransmissions=_CONSENT_REPEATS,
+                )
+            except stun.TransactionError:
+                continue
+            self.consent_at = max(self.consent_at, asked_at)
+            self._on_heard()
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """It looked like STUN and is none."""
+        self.malformed += 1
+
+
+def _usable(value: str) -> Candidate | None:
+    """A candidate that we can send to; None for TCP, other components, names and nonsense."""
+    try:
+        candidate = Candidate.from_sdp(value.removeprefix("candidate:"))
+        ip_address(candidate.host)
+    except (ValueError, IndexError):
+        return None
+    fits = candidate.component == 1 and candidate.transport.lower() == "udp" and 0 < candidate.port < 65_536
+    return candidate if fits else None

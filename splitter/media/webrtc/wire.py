@@ -1,0 +1,388 @@
+"""A participant's way to its browser: ICE finds the path, DTLS the keys, SRTP carries. Does I/O through its loop.
+
+    connecting ──path and keys──▶ connected ──nothing heard──▶ interrupted ──out of patience──▶ failed
+                                      ▲                             │
+                                      └──────── heard again ────────┘
+
+DTLS and SRTP belong to the wire, not to a path: they go on when the path moves, be it that the browser's address
+changed or that ICE was restarted (RFC 8842 §5.5). Until a restart has found its path the one before carries on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from splitter.core.errors import LocalError, MediaUnavailable, PeerError
+from splitter.core.net import Address
+from splitter.media.engine import MediaEvent, ParticipantMedia, TransportChanged
+from splitter.media.room.loop import Loop, Timer
+from splitter.media.room.wire import NOWHERE, WireEnd
+from splitter.media.webrtc.dtls import Handshake, HandshakeFailed, certificate
+from splitter.media.webrtc.ice import Agent
+from splitter.media.webrtc.secure import Cipher
+from splitter.rtp import rtcp
+from splitter.sdp.webrtc import SecureLocal, SecureRemote
+
+log = structlog.get_logger(__name__)
+
+_TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SecureTimes:
+    """Seconds.
+
+    Attributes:
+        connect_limit_s: for ICE to find a path, and again for DTLS.
+        quiet_s: so long without any sign of the peer is an interruption; it answers our checks every five seconds.
+        consent_s: so long after the peer's last consent nothing is sent any more (RFC 7675 §5.1).
+        patience_s: so long an interruption may last.
+        linger_s: how long the path before an ICE restart is still listened to.
+    """
+
+    connect_limit_s: float = 30.0
+    quiet_s: float = 6.5
+    consent_s: float = 30.0
+    patience_s: float = 120.0
+    linger_s: float = 3.0
+
+
+class _Generation:
+    """One ICE generation: an agent and its port."""
+
+    __slots__ = ("_believed", "_wire", "agent", "port", "task")
+
+    def __init__(self, wire: SecureWire, loop: Loop, host: str, advertised: str) -> None:
+        self._wire = wire
+        self._believed: Address | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.port = loop.open_port(host, self._on_datagram)
+        self.agent = Agent(self.port, advertised, wire.on_agent_path, wire.on_heard)
+
+    def _on_datagram(self, data: bytearray | memoryview, source: Address, now: float) -> None:
+        """Tell the protocols apart (RFC 7983 §7). What is not STUN counts only from sources that ICE has checked."""
+        first = data[0] if len(data) > 1 else 255
+        if 128 <= first <= 191:
+            if source is not self._believed:
+                if source not in self.agent.known:
+                    self._wire.strays += 1
+                    return
+                self._believed = source
+            self._wire.on_media(data, now)
+        elif first <= 3:
+            self.agent.receive(bytes(data), source)
+        elif 20 <= first <= 63 and source in self.agent.known:
+            self._wire.on_dtls(bytes(data))
+        else:
+            self._wire.strays += 1
+
+    def close(self) -> None:
+        self.agent.shut()
+        if self.task is not None:
+            self.task.cancel()
+        self.port.close()
+
+
+class SecureWire:
+    """A wire to a browser. All methods are called on the loop's thread; none of them waits.
+
+    Args:
+        end: the participant. name, call_id: its own and its call's.
+        host: our address to bind. advertised: what the candidate says instead.
+        emit: takes what happens to the transport.
+
+    Attributes:
+        packet_limit: what paths to browsers carry, tunnels and TURN included.
+        strays: datagrams from sources that ICE does not know, or of no protocol.
+        malformed: RTCP that is none, though it was encrypted well.
+    """
+
+    packet_limit = 1200
+
+    def __init__(
+        self,
+        end: WireEnd,
+        loop: Loop,
+        host: str,
+        advertised: str,
+        *,
+        name: str,
+        call_id: str,
+        emit: Callable[[MediaEvent], None],
+        times: SecureTimes | None = None,
+    ) -> None:
+        """Bind a port. Raises MediaUnavailable."""
+        self._end = end
+        self._loop = loop
+        self._host, self._advertised = host, advertised
+        self._name, self._call_id, self._emit = name, call_id, emit
+        self._times = times or SecureTimes()
+        self._own = certificate()
+        self._current = _Generation(self, loop, host, advertised)
+        self._next: _Generation | None = None
+        self._before: list[_Generation] = []
+        self._handshake = Handshake(self._own, self._send_dtls, self._on_closed)
+        self._cipher: Cipher | None = None
+        self._remote: SecureRemote | None = None
+        self._shaking = False
+        self._timer: Timer | None = None
+        self._heard_at = 0.0
+        self._send = self._current.port.send
+        self.state = "new"
+        self.reason = ""
+        self.to = NOWHERE
+        self.strays = self.malformed = 0
+
+    # ---- what the participant says ----------------------------------------------------------------------------------
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        port = (self._next or self._current).port.number
+        return port, port
+
+    @property
+    def local(self) -> SecureLocal:
+        """Our side, as the next description has to say it."""
+        agent = (self._next or self._current).agent
+        fingerprint = next(one for one in self._own.getFingerprints() if one.algorithm == "sha-256")
+        return SecureLocal(agent.local_username, agent.local_password, f"sha-256 {fingerprint.value}", agent.candidates)
+
+    @property
+    def rejected(self) -> int:
+        cipher = self._cipher
+        false = cipher.unauthentic + cipher.replayed if cipher is not None else 0
+        return self.strays + self._current.agent.rejected + false
+
+    def configure(self, media: ParticipantMedia | None, now: float) -> None:
+        """Take the peer's side: begin, add candidates, or complete a restart. A pause leaves the transport as it is."""
+        if media is None or self.state == "failed":
+            return
+        remote = media.secure
+        if remote is None:
+            raise LocalError("a WebRTC participant needs the peer's ICE and DTLS")
+        before, self._remote = self._remote, remote
+        if before is None:
+            self._change("connecting", "")
+            self._begin(self._current, remote)
+        elif set(remote.fingerprints) != set(before.fingerprints):
+            self.fail("the peer came with another certificate: it has to join anew")
+        elif (remote.ufrag, remote.password) == (before.ufrag, before.password):
+            (self._next or self._current).agent.add(remote.candidates)
+        elif self._next is not None:
+            self._begin(self._next, remote)
+        else:
+            raise LocalError(f"{self._name}: the peer restarts ICE, and restart_ice was not asked for")
+
+    def restart(self) -> None:
+        """Open another generation; `local` and `ports` are its from now on. Raises MediaUnavailable."""
+        if self.state == "failed":
+            raise MediaUnavailable(f"{self._name}: the transport has failed: {self.reason}")
+        if self._next is not None:
+            self._next.close()
+            self._next = None
+        self._next = _Generation(self, self._loop, self._host, self._advertised)
+
+    def send_rtp(self, data: bytes, to: Address) -> None:
+        cipher = self._cipher
+        if cipher is not None:
+            sealed = cipher.seal_rtp(data)
+            if sealed is not None:
+                self._send(sealed, to)
+
+    def send_rtcp(self, data: bytes) -> None:
+        if self._cipher is not None and self.to.port:
+            sealed = self._cipher.seal_rtcp(data)
+            if sealed is not None:
+                self._send(sealed, self.to)
+
+    def close(self) -> None:
+        """Say goodbye and free everything."""
+        if self._cipher is not None and (self._cipher.unauthentic or self._cipher.replayed):
+            log.info(
+                "packets of a browser were not believed",
+                call=self._call_id,
+                participant=self._name,
+                unauthentic=self._cipher.unauthentic,
+                replayed=self._cipher.replayed,
+            )
+        self.state = "failed"
+        self._free()
+
+    def _free(self) -> None:
+        self._handshake.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for generation in (self._current, self._next, *self._before):
+            if generation is not None:
+                generation.close()
+        self._next, self._before = None, []
+        self.to = NOWHERE
+
+    # ---- ICE ------------------------------------------------------------------------------------------------------
+
+    def _begin(self, generation: _Generation, remote: SecureRemote) -> None:
+        agent = generation.agent
+        agent.meet(remote.ufrag, remote.password, remote.lite)
+        agent.add(remote.candidates)
+        generation.task = self._loop.spawn(self._connect(generation))
+
+    async def _connect(self, generation: _Generation) -> None:
+        try:
+            async with asyncio.timeout(self._times.connect_limit_s):
+                await generation.agent.connect()
+        except (TimeoutError, ConnectionError):
+            if generation is self._next:
+                log.info("ICE restart found no path", call=self._call_id, participant=self._name)
+                self._next = None
+                generation.task = None
+                generation.close()
+            elif generation is self._current:
+                self.fail(self._no_path(generation))
+
+    def _no_path(self, generation: _Generation) -> str:
+        agent, limit_s = generation.agent, self._times.connect_limit_s
+        if agent.checks:
+            return f"ICE: the browser's checks arrive, but it answered none of ours within {limit_s:g} s"
+        if agent.rejected:
+            return "ICE: checks came, but with other credentials than ours"
+        port = generation.port.number
+        return f"ICE: nothing came from the browser in {limit_s:g} s; does UDP reach {self._advertised}:{port}?"
+
+    def on_agent_path(self, agent: Agent) -> None:
+        """An agent has a path, or another one."""
+        if self._next is not None and agent is self._next.agent:
+            before, self._current, self._next = self._current, self._next, None
+            self._before.append(before)
+            self._loop.call_later(self._times.linger_s, partial(self._forget, before))
+        if agent is not self._current.agent:
+            return
+        self._send = self._current.port.send
+        if self._cipher is not None:
+            self._resume("")
+        elif not self._shaking:
+            self._shaking = True
+            self._current.task = self._loop.spawn(self._secure())
+
+    def _forget(self, generation: _Generation) -> None:
+        if generation in self._before:
+            self._before.remove(generation)
+            generation.close()
+
+    # ---- DTLS -----------------------------------------------------------------------------------------------------
+
+    def on_dtls(self, data: bytes) -> None:
+        """A DTLS datagram of a source that ICE knows."""
+        self._handshake.receive(data)
+
+    def _send_dtls(self, data: bytes) -> None:
+        path = self._current.agent.path
+        if path is not None:
+            self._send(data, path)
+
+    async def _secure(self) -> None:
+        """From the first path to the keys."""
+        remote = self._remote
+        assert remote is not None
+        try:
+            async with asyncio.timeout(self._times.connect_limit_s):
+                keys = await self._handshake.shake(remote.fingerprints, client=remote.setup != "active")
+        except TimeoutError:
+            self.fail(f"DTLS: no answer from the browser within {self._times.connect_limit_s:g} s")
+        except HandshakeFailed as failure:
+            self.fail(f"DTLS: {failure}")
+        else:
+            self._cipher = Cipher(keys.profile, keys.incoming, keys.outgoing)
+            self._timer = self._loop.call_later(_TICK_S, self._on_tick)
+            self._resume(f"{self._current.agent.path}, {keys.name}")
+
+    def _on_closed(self) -> None:
+        if self.state != "failed":
+            self.fail("the browser ended the connection")
+
+    # ---- SRTP -----------------------------------------------------------------------------------------------------
+
+    def on_media(self, data: bytearray | memoryview, now: float) -> None:
+        """An SRTP or SRTCP packet of a source that ICE knows."""
+        cipher = self._cipher
+        if cipher is None:
+            return  # it overtook the handshake's last flight
+        if 192 <= data[1] <= 223:
+            self._on_rtcp(cipher, data, now)
+            return
+        size = cipher.open_rtp(data)
+        if size:
+            self._heard_at = now
+            self._end.on_rtp(data[:size], now)
+
+    def _on_rtcp(self, cipher: Cipher, data: bytearray | memoryview, now: float) -> None:
+        size = cipher.open_rtcp(data)
+        if not size:
+            return
+        self._heard_at = now
+        try:
+            messages = rtcp.parse(data[:size])
+        except PeerError:
+            self.malformed += 1
+            return
+        self._end.on_rtcp(messages, now)
+
+    # ---- states ---------------------------------------------------------------------------------------------------
+
+    def on_heard(self) -> None:
+        """The peer answered a check of ours, or sent one."""
+        self._heard_at = self._loop.now()
+        if self.state == "interrupted" and self._consents(self._heard_at):
+            self._resume("the browser is back")
+
+    def _consents(self, now: float) -> bool:
+        return now - self._current.agent.consent_at < self._times.consent_s
+
+    def _resume(self, reason: str) -> None:
+        """There are a path and keys: media flows."""
+        path = self._current.agent.path
+        if path is None or self.state == "failed":
+            return
+        now = self._heard_at = self._loop.now()
+        self.to = path
+        if self.state != "connected":
+            self._change("connected", reason)
+        self._end.on_path(path, now)
+
+    def _on_tick(self) -> None:
+        now = self._loop.now()
+        quiet_s = now - self._heard_at
+        self._timer = self._loop.call_later(_TICK_S, self._on_tick)
+        if self.state == "connected" and quiet_s > self._times.quiet_s:
+            reason = f"nothing came from the browser for {quiet_s:.0f} s"
+            self._change("interrupted", reason)
+            self._end.on_lost(reason)
+        elif self.state == "interrupted":
+            if quiet_s < _TICK_S and self._consents(now):
+                self._resume("the browser is back")
+            elif quiet_s > self._times.patience_s:
+                self.fail(f"nothing came from the browser for {quiet_s:.0f} s")
+        if self.to.port and not self._consents(now):
+            self.to = NOWHERE
+            self._end.on_path(NOWHERE, now)
+
+    def fail(self, reason: str) -> None:
+        """It will not come back."""
+        if self.state == "failed":
+            return
+        self.reason = reason
+        self._change("failed", reason)
+        self._free()
+        now = self._loop.now()
+        self._end.on_path(NOWHERE, now)
+        self._end.on_lost(reason)
+
+    def _change(self, state: str, reason: str) -> None:
+        self.state = state
+        log.info("WebRTC transport " + state, call=self._call_id, participant=self._name, reason=reason)
+        self._emit(TransportChanged(self._call_id, self._name, state, reason))
