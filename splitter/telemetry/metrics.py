@@ -253,6 +253,13 @@ API_LOGINS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+EVENT_LISTENERS = Gauge("splitter_event_listeners", "Event sockets that are open now.", registry=REGISTRY)
+EVENT_LISTENERS_CLOSED = Counter(
+    "splitter_event_listeners_closed_total",
+    "Event sockets that we closed, by reason: ending, expired (its token), slow, replaced (by the same client).",
+    ["reason"],
+    registry=REGISTRY,
+)
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 

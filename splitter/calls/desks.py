@@ -1,0 +1,134 @@
+"""Desks: which extensions of the centre have a video client online, and in which calls those are. Pure.
+
+A client is a browser with the event socket open, or a registered SIP seat. Several may be online for one extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, field
+
+from splitter.calls.view import CallView
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """One client. `client`: its own id, a SIP seat's Contact; `kind`: "webrtc" or "sip"; `since`: Unix seconds;
+    `calls`: the ids of those that it is a party of.
+    """
+
+    client: str
+    kind: str
+    since: float
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    """One extension. `state`: "online" while it has a client, or "offline"."""
+
+    extension: str
+    state: str
+    clients: tuple[ClientView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    extension: str
+    client: str
+    kind: str
+    since: float
+
+
+_Parties = frozenset[tuple[str, str, str]]  # extension, kind, client
+
+
+@dataclass(slots=True)
+class Desks:
+    """All desks.
+
+    Attributes:
+        extensions: of accounts; desks that are shown offline too.
+        changed: told of each desk that comes, goes, or enters or leaves a call.
+    """
+
+    extensions: Collection[str] = ()
+    changed: Callable[[DeskView], None] = lambda view: None
+    _clients: dict[str, dict[Hashable, _Client]] = field(default_factory=dict)
+    _where: dict[Hashable, str] = field(default_factory=dict)
+    _in_calls: dict[str, _Parties] = field(default_factory=dict)
+    _calls_of: dict[str, dict[str, _Parties]] = field(default_factory=dict)  # by extension, then by call
+
+    def attach(self, key: Hashable, extension: str, client: str, kind: str, wall: float) -> None:
+        """A client is there; `key` tells it apart from all others. Of one that is there already nothing changes."""
+        before = self._where.get(key)
+        if before == extension:
+            return
+        if before is not None:
+            self.detach(key)
+        self._where[key] = extension
+        self._clients.setdefault(extension, {})[key] = _Client(extension, client, kind, wall)
+        self.changed(self.view(extension))
+
+    def detach(self, key: Hashable) -> None:
+        """It is gone; harmless where it was not there."""
+        extension = self._where.pop(key, None)
+        if extension is None:
+            return
+        clients = self._clients[extension]
+        del clients[key]
+        if not clients:
+            del self._clients[extension]
+        self.changed(self.view(extension))
+
+    def on_call(self, view: CallView) -> None:
+        """A call changed: who of its parties sits at which desk."""
+        now = _parties(view)
+        before = self._in_calls.get(view.call_id, frozenset())
+        if now == before:
+            return
+        if now:
+            self._in_calls[view.call_id] = now
+        else:
+            self._in_calls.pop(view.call_id, None)
+        for extension in sorted({party[0] for party in now ^ before}):
+            mine = frozenset(party for party in now if party[0] == extension)
+            calls = self._calls_of.setdefault(extension, {})
+            if mine:
+                calls[view.call_id] = mine
+            else:
+                calls.pop(view.call_id, None)
+            if not calls:
+                del self._calls_of[extension]
+            self.changed(self.view(extension))
+
+    def online(self, extension: str) -> bool:
+        """It has a client."""
+        return extension in self._clients
+
+    def knows(self, extension: str) -> bool:
+        """It is a desk: some account has that extension, or a client is there."""
+        return extension in self._clients or extension in self.extensions
+
+    def view(self, extension: str) -> DeskView:
+        """One desk."""
+        clients = self._clients.get(extension, {}).values()
+        shown = tuple(ClientView(c.client, c.kind, c.since, self._calls(c)) for c in clients)
+        return DeskView(extension, "online" if shown else "offline", shown)
+
+    def views(self) -> list[DeskView]:
+        """Every desk, by extension."""
+        return [self.view(extension) for extension in sorted({*self.extensions, *self._clients} - {""})]
+
+    def _calls(self, client: _Client) -> tuple[str, ...]:
+        """A SIP party is not told apart from another one of its extension: its dialog says nothing of its Contact."""
+        wanted = (client.extension, client.kind, client.client if client.kind == "webrtc" else "")
+        return tuple(call for call, parties in self._calls_of.get(client.extension, {}).items() if wanted in parties)
+
+
+def _parties(view: CallView) -> _Parties:
+    return frozenset(
+        (party.extension, party.kind, party.client if party.kind == "webrtc" else "")
+        for party in (view.parties if view.state != "ended" else ())
+        if party.extension and party.kind in ("sip", "webrtc") and party.state != "left"
+    )

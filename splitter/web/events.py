@@ -1,0 +1,191 @@
+"""The event socket, GET /v1/events (RFC 6455). Does I/O through aiohttp.
+
+Subprotocols "splitter.v1" and "bearer.TOKEN"; the first one is selected. Query: client= the listener's own id, which
+makes a desk with the scope `seat` online; after= and epoch= to resume. Each frame is JSON:
+
+    {"type":"hello","epoch":…,"seq":N,"resumed":…,"me":{…}}  resumed false: forget everything, what lives follows
+    {"type":"ready","seq":N}                                 what was missed, or what lives, is complete
+    {"type":"call","seq":N,"at":…,"call":{…}}                "gone":true: it is this desk's no more
+    {"type":"notice","seq":N,"at":…,"notice":{…}}
+    {"type":"seat","seq":N,"at":…,"seat":{…}}
+    {"type":"ping","seq":N}                                  nothing happened up to N; resume from there
+
+Closed with 1001: the gateway ends; 4001: the token holds no longer, log in again; 4008: too slow, come back and resume;
+4009: the same client opened another socket, do not come back. What the listener sends is not looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from splitter.calls.logins.access import Scope
+from splitter.core.clock import Clock
+from splitter.telemetry import metrics
+from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer
+from splitter.web.errors import ApiError
+from splitter.web.happenings import frame
+from splitter.web.hub import ENDING, EXPIRED, LEFT, REPLACED, SLOW, Hub, Listener
+
+PROTOCOL = "splitter.v1"
+PING_S = 15.0
+SEND_LIMIT_S = 10.0  # a frame that does not leave in so long: nobody reads there
+CLOSE_LIMIT_S = 2.0
+LONGEST_MESSAGE = 4096  # of a listener, which has nothing to say
+MOST_LISTENERS = 5000
+MOST_OF_ONE = 50  # of one login
+LONGEST_CLIENT = 64
+
+_REASONS = {ENDING: "ending", EXPIRED: "expired", SLOW: "slow", REPLACED: "replaced"}
+
+log = structlog.get_logger(__name__)
+
+
+class Presence(Protocol):
+    """Is told which desks are there; `calls.desks.Desks` is one."""
+
+    def attach(self, key: tuple[str, ...], extension: str, client: str, kind: str, wall: float) -> None: ...
+
+    def detach(self, key: tuple[str, ...]) -> None: ...
+
+
+class Events:
+    """The handler.
+
+    Args:
+        hub: what happens.
+        desks: told which clients are there.
+        clock: wall time, for tokens that end.
+    """
+
+    def __init__(self, hub: Hub, desks: Presence, clock: Clock) -> None:
+        self._hub = hub
+        self._desks = desks
+        self._clock = clock
+        self._clients: dict[tuple[str, ...], Listener] = {}
+        self._of: Counter[str] = Counter()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One socket, from its opening to its end."""
+        bearer = bearer_of(request)
+        after, epoch, client = _after(request), request.query.get("epoch", ""), _client(request)
+        if len(self._hub) >= MOST_LISTENERS or self._of[bearer.name] >= MOST_OF_ONE:
+            raise ApiError(503, "too-many-listeners", f"{bearer.name} has too many event sockets open, or all have")
+        socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,), heartbeat=PING_S, max_msg_size=LONGEST_MESSAGE, timeout=CLOSE_LIMIT_S
+        )
+        if not socket.can_prepare(request).ok:
+            raise ApiError(426, "no-websocket", "this is a WebSocket: connect with wss://")
+        self._of[bearer.name] += 1
+        try:
+            await socket.prepare(request)
+            session = _Session(socket, request.transport, self._hub, self._hub.attach(bearer, after, epoch))
+            with self._present(bearer, client, session.listener):
+                await session.run(self._clock)
+        finally:
+            self._of[bearer.name] -= 1
+            if not self._of[bearer.name]:
+                del self._of[bearer.name]
+        return socket
+
+    @contextmanager
+    def _present(self, bearer: Bearer, client: str, listener: Listener) -> Iterator[None]:
+        """The desk is online meanwhile, if this is one."""
+        if not (client and bearer.extension and Scope.SEAT in bearer.scopes) or bearer.call_id:
+            yield
+            return
+        desk = (bearer.extension, bearer.name, client)
+        if former := self._clients.get(desk):
+            former.close(REPLACED)
+        self._clients[desk] = listener
+        self._desks.attach(desk, bearer.extension, client, "webrtc", self._clock.wall())
+        try:
+            yield
+        finally:
+            if self._clients[desk] is listener:
+                del self._clients[desk]
+                self._desks.detach(desk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One open socket."""
+
+    socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
+    hub: Hub
+    listener: Listener
+
+    async def run(self, clock: Clock) -> None:
+        """Until one side ends it."""
+        reading = asyncio.create_task(self._read(), name=f"event socket of {self.listener.bearer.name}")
+        try:
+            await self._write(clock)
+        finally:
+            self.hub.detach(self.listener)
+            await self._end()
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _write(self, clock: Clock) -> None:
+        listener, expires_at = self.listener, self.listener.bearer.expires_at
+        while not listener.closing:
+            left_s = PING_S if expires_at is None else min(PING_S, expires_at - clock.wall())
+            if left_s <= 0:
+                listener.close(EXPIRED)
+                break
+            text = await listener.next(left_s)
+            if listener.closing or (text is None and not listener.idle):
+                continue
+            try:
+                async with asyncio.timeout(SEND_LIMIT_S):
+                    await self.socket.send_str(text or frame("ping", self.hub.seq))
+            except TimeoutError:
+                listener.close(SLOW)
+            except ConnectionError:
+                listener.close(LEFT)
+
+    async def _read(self) -> None:
+        """Notice when the other side goes; what it says is nothing to us."""
+        try:
+            async for _ in self.socket:
+                pass
+        finally:
+            self.listener.close(LEFT)
+
+    async def _end(self) -> None:
+        """Say why, and let go of the connection: the other side may not be reading."""
+        code = self.listener.closing or ENDING
+        reason = _REASONS.get(code, "")
+        if reason:
+            metrics.EVENT_LISTENERS_CLOSED.labels(reason).inc()
+            log.info("event socket closed", who=self.listener.bearer.name, reason=reason)
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await self.socket.close(code=code, message=reason.encode())
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _after(request: web.Request) -> int | None:
+    text = request.query.get("after", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise ApiError(400, "bad-query", f'after must be the number of an event, not "{text[:40]}"')
+    return int(text)
+
+
+def _client(request: web.Request) -> str:
+    client = request.query.get("client", "")
+    if len(client) > LONGEST_CLIENT or not client.isprintable():
+        raise ApiError(400, "bad-query", f"client must be at most {LONGEST_CLIENT} printable characters")
+    return client

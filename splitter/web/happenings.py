@@ -1,0 +1,139 @@
+"""What happens, as the event socket tells it, and who of its listeners sees what of it. Pure.
+
+A happening holds what was before it, so that what a listener sees follows from the happening alone: one that resumes
+after a break gets the same frames as one that was there all the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from splitter.calls.desks import DeskView
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView, Notice
+from splitter.web.bearer import Bearer
+from splitter.web.privacy import for_desk, hears
+
+WIDE = ("", "")
+"""The address of who hears everything."""
+
+Address = tuple[str, str]
+
+
+@dataclass(slots=True)
+class CallChanged:
+    """A call is not as it was; `before` is None for a new one."""
+
+    seq: int
+    at: float
+    view: CallView
+    before: CallView | None
+    _texts: dict[str, str] = field(default_factory=dict)
+
+    def addresses(self) -> set[Address]:
+        """Whom it may concern."""
+        found = {WIDE, ("call", self.view.call_id)}
+        for view in (self.view, self.before):
+            if view is not None:
+                extensions = (view.extension, *(party.extension for party in view.parties))
+                found.update(("extension", extension) for extension in extensions if extension)
+        return found
+
+    def frame(self, bearer: Bearer) -> str | None:
+        """What this listener is told; None for nothing."""
+        if wide(bearer):
+            return self._text("wide", self.view)
+        before = self.before if self.before is not None and bearer.owns(self.before) else None
+        if not bearer.owns(self.view) and (before is None or self.view.state != "ended"):
+            # Its last sight of the call: what became of it since is somebody else's.
+            return None if before is None else self._text("gone", for_desk(before), gone=True)
+        shown = for_desk(self.view)
+        if before is not None and for_desk(before) == shown:
+            return None  # what changed is nothing that a desk sees
+        return self._text("desk", shown)
+
+    def _text(self, sight: str, view: CallView, **more: bool) -> str:
+        text = self._texts.get(sight)
+        if text is None:
+            text = self._texts[sight] = frame("call", self.seq, self.at, call=view, **more)
+        return text
+
+
+@dataclass(slots=True)
+class Told:
+    """People at the desks are told something.
+
+    Attributes:
+        view: the call as it was last seen.
+        extension: of the party that the notice names: it is told too, even where it is in the call no more.
+    """
+
+    seq: int
+    at: float
+    notice: Notice
+    view: CallView | None
+    extension: str = ""
+    _text: str = ""
+
+    def addresses(self) -> set[Address]:
+        """Whom it may concern."""
+        view = self.view
+        extensions = [self.extension]
+        if view is not None:
+            extensions += [view.extension, *(party.extension for party in view.parties)]
+        found = {("extension", extension) for extension in extensions if extension}
+        return {WIDE, ("call", self.notice.call_id), *found}
+
+    def frame(self, bearer: Bearer) -> str | None:
+        """What this listener is told; None for nothing."""
+        its_own = bool(self.extension) and Scope.SEAT in bearer.scopes and bearer.extension == self.extension
+        if not (its_own and not bearer.call_id) and not hears(self.notice, self.view, bearer):
+            return None
+        self._text = self._text or frame("notice", self.seq, self.at, notice=self.notice)
+        return self._text
+
+
+@dataclass(slots=True)
+class DeskChanged:
+    """Somebody came to a desk, left it, or entered or left a call there."""
+
+    seq: int
+    at: float
+    view: DeskView
+    _text: str = ""
+
+    def addresses(self) -> set[Address]:
+        """Whom it may concern."""
+        return {WIDE}
+
+    def frame(self, bearer: Bearer) -> str | None:
+        """What this listener is told; None for nothing."""
+        if not wide(bearer):
+            return None
+        self._text = self._text or frame("seat", self.seq, self.at, seat=self.view)
+        return self._text
+
+
+Happening = CallChanged | Told | DeskChanged
+
+
+def wide(bearer: Bearer) -> bool:
+    """It hears of every call."""
+    return bearer.may(Scope.READ, Scope.CONTROL)
+
+
+def address_of(bearer: Bearer) -> Address:
+    """Where it listens."""
+    if wide(bearer):
+        return WIDE
+    return ("call", bearer.call_id) if bearer.call_id else ("extension", bearer.extension)
+
+
+def frame(kind: str, seq: int, at: float | None = None, **fields: object) -> str:
+    """One frame of the socket, as text."""
+    head: dict[str, object] = {"type": kind, "seq": seq}
+    if at is not None:
+        head["at"] = round(at, 3)
+    return msgspec.json.encode(head | fields).decode()
