@@ -16,7 +16,7 @@ GROUP = 10  # pictures from one IDR to the next
 SLICE_BYTES = 1100  # so that a slice is one packet, also in packetization-mode 0
 _DROPPED = (h264.SEI, h264.DELIMITER)  # x264's signature; nothing a decoder needs
 _QUANTISER = 25  # constant: both key frames look alike, and what lies between them costs nothing
-_COARSER = (25, 28, 31, 34, 37, 40, 44, 48)  # tried in turn where a key frame must be small
+_COARSER = (25, 28, 31, 34, 37, 40, 44, 48, 51)  # tried in turn where a key frame must be small
 _KEY_FRAME_S = 0.6  # a key frame may take so long at the viewer's bit rate
 # The sizes of key frames that stills are made for, in bytes: a few, so that viewers share stills.
 _KEY_FRAME_BYTES = (4_000, 8_000, 16_000, 24_000, 32_000, 48_000, 64_000)
