@@ -20,7 +20,7 @@ from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg, LegContext
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.parties import Parties, limits_of
+from splitter.calls.parties import Parties, Party, limits_for
 from splitter.calls.pictures import NoPictures, Pictures
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
@@ -319,10 +319,8 @@ class Call:
             stream = member.stream
             text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
             self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
-        for name in tuple(self.seats):
-            self.retire_seat(name)
         for party in self.parties.all():
-            self.parties.remove(party.name)
+            self.dismiss(party.name)
         self.ended_at = self.services.clock.wall()
         self.enter("ended", self.end_reason)
         self.services.recorder.unbind(self.call_id)
@@ -354,18 +352,23 @@ class Call:
     def _limits(self) -> Limits | None:
         """Of what the caller can be sent; None while its video is off."""
         received = self.video.received_by(CALLER)
-        return limits_of(received, self.services.settings.bitrate_kbps) if received is not None else None
+        return limits_for(received, self.services.settings.bitrate_kbps) if received is not None else None
 
-    def admit_seat(self, leg: IncomingLeg) -> None:
-        """A seat was answered: it is in the call."""
-        self.seats[leg.name] = leg
-        metrics.SEATS_JOINED.inc()
+    def admit(self, party: Party, leg: IncomingLeg | None = None) -> None:
+        """A party is in the call, in the place of one that had its name; `leg`: of a SIP seat, which was answered."""
+        if self.parties.get(party.name) is None:
+            metrics.SEATS_JOINED.inc()
+        self.parties.admit(party)
+        if leg is not None:
+            self.seats[leg.name] = leg
 
-    def retire_seat(self, name: str) -> None:
-        """A seat left: it stays in the call's record."""
+    def dismiss(self, name: str) -> None:
+        """A party left; the leg of a SIP seat stays in the call's record."""
+        if party := self.parties.remove(name):
+            self.stop_timer(party.alarm)
+            metrics.SEATS_JOINED.dec()
         if leg := self.seats.pop(name, None):
             self._past_legs.append(_leg_view(leg))
-            metrics.SEATS_JOINED.dec()
 
     def _note_video(self, leg: str, text: str) -> None:
         self.note(text, leg, "media")

@@ -43,6 +43,13 @@ class Jobs:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(key, done))
 
+    def finish(self, event: Finished) -> None:
+        """Take what came of a job into the call. It is video's: what goes wrong in it must not end the voice."""
+        try:
+            event.then()
+        except Exception:
+            log.exception("the outcome of a job failed", call_id=self._name)
+
     def __len__(self) -> int:
         return len(self._tasks)
 

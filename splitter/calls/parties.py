@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitter.calls.asks import Desk, Limits
 from splitter.calls.view import PartyView
-from splitter.sdp.video import VideoFormat
+from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
 
 MAX_PARTIES = 16
 _REMEMBERED = 16  # of those that left
 
-# Sizes that cameras give, the largest first.
-_SIZES = ((1280, 720), (640, 480), (480, 360), (352, 288), (320, 240), (176, 144))
-_FRAME_RATE = 30
+# A handset that has not said yet what it receives: level 3.0, which all of them can take.
+_UNKNOWN = VideoFormat(0, 1, "42e01e", 30, 1620, 40500, 10000)
 
 
 @dataclass(slots=True, eq=False)
@@ -106,18 +105,10 @@ class Parties:
         return (*gone.values(), *(party.view() for party in self._present.values()))
 
 
-def limits_of(received: VideoFormat | None, bitrate_kbps: int) -> Limits:
-    """What may be sent to somebody who receives this format; None: to a handset that nothing is known of.
+def limits_for(received: VideoFormat | None, bitrate_kbps: int) -> Limits:
+    """What may be sent to the caller, who receives this format; None where that is not known yet.
 
-    The size lies across: cameras of desks do. The area of an upright wish (RFC 6236) is the same.
+    Args:
+        bitrate_kbps: what we ask for at most.
     """
-    wanted = received or VideoFormat(0, max_macroblocks=1200, max_macroblocks_per_s=40500)
-    sizes = [(max(wanted.size), min(wanted.size)), *_SIZES] if wanted.size else [*_SIZES]
-    width, height = next((size for size in sizes if _macroblocks(*size) <= wanted.max_macroblocks), _SIZES[-1])
-    rate = wanted.max_macroblocks_per_s // _macroblocks(width, height)
-    return Limits(width, height, max(1, min(_FRAME_RATE, rate)), min(bitrate_kbps, wanted.bitrate_kbps))
-
-
-def _macroblocks(width: int, height: int) -> int:
-    """Of a picture (H.264 §7.4.2.1.1: whole macroblocks of 16 by 16)."""
-    return -(-width // 16) * -(-height // 16)
+    return limits_of(replace(received or _UNKNOWN, bitrate_kbps=min(bitrate_kbps, (received or _UNKNOWN).bitrate_kbps)))

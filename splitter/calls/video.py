@@ -224,12 +224,6 @@ class Video:
         member.handle = handle
         return handle.secure
 
-    async def pause(self, name: str) -> None:
-        """Neither send to a member nor take anything from it; who watched it sees the slate."""
-        member = self._members.get(name)
-        if member is not None:
-            await self._set(name, member, None)
-
     def received_by(self, name: str) -> VideoFormat | None:
         """What a member receives; None where its video is off."""
         member = self._members.get(name)

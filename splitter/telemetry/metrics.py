@@ -43,7 +43,14 @@ CALL_SECONDS = Histogram(
     buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200),
     registry=REGISTRY,
 )
-SEATS_JOINED = Gauge("splitter_seats_joined", "Agents' seats that are in a call now.", registry=REGISTRY)
+SEATS_JOINED = Gauge("splitter_seats_joined", "Seats and guests that are in a call now.", registry=REGISTRY)
+WEBRTC_JOINS = Counter(
+    "splitter_webrtc_joins_total",
+    "Browsers that wanted to join a call over HTTP, by outcome: joined; no-h264, bad-offer (of what they offered); "
+    "overload, full, no-media, replaced, timeout (of ours).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 ROUTE_FAILOVERS = Counter(
     "splitter_route_failovers_total",
     "Attempts at a centre trunk that failed and made the call take its next route.",

@@ -187,9 +187,9 @@ async def on_media(call: Call, event: CallEvent) -> None:
         case Cancelled() if event.leg.name in call.arriving:
             await on_seat(call, event)
         case Asked():
-            await on_ask(call, event)
+            on_ask(call, event)
         case Finished():
-            event.then()
+            call.jobs.finish(event)
         case TimeUp() if is_window(call, event):
             await on_window(call, event)
         case KeyFrameAsked():

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+import structlog
+
 from splitter.calls.asks import (
     Admitted,
     Asked,
@@ -24,9 +26,9 @@ from splitter.calls.asks import (
     TakeSnapshot,
 )
 from splitter.calls.call import Call
-from splitter.calls.flows.seats import leave, video_answer
+from splitter.calls.flows.seats import forget, video_answer
 from splitter.calls.jobs import Then
-from splitter.calls.parties import MAX_PARTIES, Party, limits_of
+from splitter.calls.parties import MAX_PARTIES, Party, limits_for
 from splitter.calls.video import CALLER
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
 from splitter.media.engine import Snapshot
@@ -40,33 +42,49 @@ from splitter.sdp.webrtc import (
     resolved,
     usable_candidates,
 )
+from splitter.telemetry import metrics
 
-_SNAPSHOT_LIMIT_S = 6.0
+log = structlog.get_logger(__name__)
+
+_SNAPSHOT_LIMIT_S = 7.0  # the engine's own is shorter
 _LONGEST_EXTENSION = 64
 _PICTURE = "picture:"
 
 
-async def on_ask(call: Call, asked: Asked) -> None:
-    """Do what is asked, or say why not."""
-    ask = asked.ask
+def on_ask(call: Call, asked: Asked) -> None:
+    """Do what is asked, or say why not: the border of one HTTP request. What goes wrong in it must not end the call."""
     try:
-        match ask:
-            case Join():
-                _join(call, asked, ask)
-            case Restart():
-                _restart(call, asked, ask)
-            case Remove():
-                await _remove(call, asked, ask)
-            case Show():
-                _show(call, asked, ask)
-            case TakeSnapshot():
-                _take_snapshot(call, asked, ask)
-            case Bind():
-                _bind(call, asked, ask)
-            case RaiseVideo() | DropVideo():
-                raise Denial(409, "not-connected", "the call is not answered yet")
+        _begin(call, asked)
     except Denial as denial:
-        asked.deny(denial.status, denial.code, str(denial))
+        _deny(call, asked, denial)
+    except Exception:
+        log.exception("an ask failed", call_id=call.call_id, ask=type(asked.ask).__name__)
+        asked.deny(500, "fault", "a fault in the gateway; see the log")
+
+
+def _begin(call: Call, asked: Asked) -> None:
+    match ask := asked.ask:
+        case Join():
+            _join(call, asked, ask)
+        case Restart():
+            _restart(call, asked, ask)
+        case Remove():
+            _remove(call, asked, ask)
+        case Show():
+            _show(call, asked, ask)
+        case TakeSnapshot():
+            _take_snapshot(call, asked, ask)
+        case Bind():
+            _bind(call, asked, ask)
+        case RaiseVideo() | DropVideo():
+            raise Denial(409, "not-connected", "the call is not answered yet")
+
+
+def _deny(call: Call, asked: Asked, denial: Denial) -> None:
+    if isinstance(asked.ask, Join):
+        metrics.WEBRTC_JOINS.labels(denial.code).inc()
+        log.info("a browser could not join", call_id=call.call_id, code=denial.code, reason=str(denial))
+    asked.deny(denial.status, denial.code, str(denial))
 
 
 # ---- joining -----------------------------------------------------------------------------------------------------
@@ -94,7 +112,7 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
     kind = "guest" if ask.desk.kind == "guest" else "webrtc"
     name = before.name if before else call.parties.new_name("guest" if kind == "guest" else "seat")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
-    call.parties.admit(party)
+    call.admit(party)
     call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
     call.tell()
 
@@ -118,18 +136,19 @@ async def _place(call: Call, asked: Asked, party: Party, offer: Session, network
 
 def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
     if call.parties.get(party.name) is not party:
-        asked.deny(409, "replaced", "the same client has joined once more, or was taken out")
+        _deny(call, asked, Denial(409, "replaced", "the same client has joined once more, or was taken out"))
         return
     if asked.abandoned:
         _fail(call, asked, party, Denial(504, "timeout", "nobody waits for it any more"))
         return
     party.placed = True
     call.after(call.services.settings.rejoin_window_s, party.alarm)  # until its transport stands
-    limits = limits_of(call.video.received_by(CALLER), call.services.settings.bitrate_kbps)
+    limits = limits_for(call.video.received_by(CALLER), call.services.settings.bitrate_kbps)
     call.note(f"{_who(party.desk)} joins as {party.name}", party.name)
     if not call.extension and party.kind == "webrtc" and party.desk.extension:
         call.bind(party.desk.extension, "client")
     asked.answer(Admitted(party.name, answer, limits))
+    metrics.WEBRTC_JOINS.labels("joined").inc()
     reshow(call)
     call.tell()
 
@@ -137,10 +156,10 @@ def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
 def _fail(call: Call, asked: Asked, party: Party, denial: Denial) -> None:
     """A join that fails leaves nothing."""
     if call.parties.get(party.name) is party:
-        forget(call, party)
+        forget(call, party.name)
         call.note(f"{_who(party.desk)} could not join: {denial}", party.name)
         call.tell()
-    asked.deny(denial.status, denial.code, str(denial))
+    _deny(call, asked, denial)
 
 
 def _restart(call: Call, asked: Asked, ask: Restart) -> None:
@@ -178,32 +197,18 @@ async def _point(call: Call, asked: Asked, name: str, remote: SecureRemote, rest
 # ---- leaving -----------------------------------------------------------------------------------------------------
 
 
-async def _remove(call: Call, asked: Asked, ask: Remove) -> None:
+def _remove(call: Call, asked: Asked, ask: Remove) -> None:
     party = call.parties.get(ask.party)
     if party is None:
         raise Denial(404, "no-such-party", f"nobody in the call is named {ask.party[:40]!r}")
     own = bool(ask.by) and ask.by in (party.desk.by, party.desk.client)
     why = ask.reason or ("it left" if own else f"taken out by {ask.by or 'an operator'}")
-    if party.name in call.seats:
-        leg = call.seats[party.name]
+    if leg := call.seats.get(party.name):
         leg.bye()
-        await leave(call, leg, why)
-    else:
-        forget(call, party)
-        call.notice("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
-        call.tell()
+    forget(call, party.name)
+    call.notice("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
+    call.tell()
     asked.answer()
-
-
-def forget(call: Call, party: Party) -> None:
-    """Its place is free; who watched it sees the slate."""
-    call.stop_timer(party.alarm)
-    call.parties.remove(party.name)
-    choices = call.video.choices
-    choices.pop(party.name, None)
-    for viewer in [viewer for viewer, source in choices.items() if source == party.name]:
-        del choices[viewer]
-    call.jobs.start(party.name, partial(call.video.remove, party.name))
 
 
 def _who(desk: Desk) -> str:

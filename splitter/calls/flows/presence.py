@@ -5,12 +5,9 @@ A party whose transport is gone may come back within `rejoin_window_s`; then it 
 
 from __future__ import annotations
 
-from functools import partial
-
 from splitter.calls.call import Call
 from splitter.calls.events import TimeUp
-from splitter.calls.flows.desk import forget
-from splitter.calls.flows.seats import leave
+from splitter.calls.flows.seats import forget, leave
 from splitter.calls.parties import Party
 from splitter.calls.video import CALLER
 from splitter.media.engine import MediaStarted, PictureStopped, SourceShown, SourceUnfit, TransportChanged
@@ -79,7 +76,6 @@ def _on_transport(call: Call, event: TransportChanged) -> None:
         case "failed":
             party.lost = True
             _interrupt(call, party, event.reason)
-            call.jobs.start(party.name, partial(call.video.pause, party.name))  # who watched it sees the slate
 
 
 def _interrupt(call: Call, party: Party, reason: str) -> None:
@@ -124,6 +120,6 @@ async def on_window(call: Call, event: TimeUp) -> None:
             leg.bye([("Reason", 'SIP;cause=408;text="no media"')])
             await leave(call, leg, text)
         else:
-            forget(call, party)
+            forget(call, party.name)
             call.notice("party-removed", text, party.name)
             call.tell()

@@ -59,9 +59,8 @@ def _accept(call: Call, leg: IncomingLeg, party: Party, offer: Session, answer: 
         return
     leg.remote = offer
     leg.accept(answer)
-    call.admit_seat(leg)
+    call.admit(party, leg)
     party.placed = True
-    call.parties.admit(party)
     if party.remote is None:
         party.state, party.met = "connected", True
     else:
@@ -80,13 +79,19 @@ def _turn_away(call: Call, leg: IncomingLeg, status: int, reason: str) -> None:
 
 async def leave(call: Call, leg: Leg, why: str) -> None:
     """A seat is gone; the slate is back, the call goes on."""
-    party = call.parties.remove(leg.name)
-    if party is not None:
-        call.stop_timer(party.alarm)
-    call.jobs.start(leg.name, partial(call.video.remove, leg.name))
-    call.retire_seat(leg.name)
+    forget(call, leg.name)
     call.notice("party-left", f"{leg.name} left: {why}", leg.name)
     call.tell()
+
+
+def forget(call: Call, name: str) -> None:
+    """A party's place is free; who watched it sees the slate."""
+    call.dismiss(name)
+    choices = call.video.choices
+    choices.pop(name, None)
+    for viewer in [viewer for viewer, source in choices.items() if source == name]:
+        del choices[viewer]
+    call.jobs.start(name, partial(call.video.remove, name))
 
 
 async def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:
@@ -119,21 +124,21 @@ def _reoffered(call: Call, event: Offered) -> None:
             remote = webrtc.read_secure(offer, index)
             if remote.fingerprints != before.fingerprints:
                 raise PeerError("a new DTLS association (RFC 8842 §5.5) needs a new call", 488)
-            party.remote = remote
             if (remote.ufrag, remote.password) != (before.ufrag, before.password):
-                call.jobs.start(leg.name, partial(_restart, call, event, offer))
+                call.jobs.start(leg.name, partial(_restart, call, event, offer, party, remote))
                 return
         _answer(call, event, offer)
     except PeerError as error:
         leg.decline(event.txn, error.status, error.reason)
 
 
-async def _restart(call: Call, event: Offered, offer: Session) -> Then:
+async def _restart(call: Call, event: Offered, offer: Session, party: Party, remote: webrtc.SecureRemote) -> Then:
     """An ICE restart by re-INVITE (RFC 8839 §4.4.1.1.1)."""
     if await call.video.restart_ice(event.leg.name) is None:
         return partial(event.leg.decline, event.txn, 500, "no ICE restart: the media are not there")
 
     def answer() -> None:
+        party.remote = remote
         try:
             _answer(call, event, offer)
         except PeerError as error:
