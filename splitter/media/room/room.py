@@ -1,7 +1,8 @@
 """The video of one call: the caller and the seats, and who is shown what.
 
     caller   sees the newest seat that sends a picture, else the slate
-    a seat   sees the caller, and the slate while the caller sends nothing
+    a seat   sees the caller; while the phone sends nothing, the caller's own browser (a guest), else the slate
+    a guest  sees what the caller sees: it is the same person
     show()   overrules this for one viewer as long as the chosen source is in the room: a participant, the slate, or a
              picture that was put there
 
@@ -24,10 +25,11 @@ from splitter.media.engine import (
     Snapshot,
 )
 from splitter.media.room.loop import Loop, Timer
-from splitter.media.room.participant import Participant, Surroundings
+from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures
 from splitter.media.room.plain import PlainWire
 from splitter.media.room.snapshot import Snapshots
+from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.view import SLATE
 from splitter.media.room.wire import Wire, WireEnd
@@ -37,7 +39,7 @@ from splitter.media.webrtc.wire import SecureWire
 from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureLocal
 
-CALLER = "caller"
+CALLER, GUEST = "caller", "guest-"
 _NEVER = float("inf")
 _LEAST_KBPS = 32  # no viewer makes a source send less: it would be no picture
 
@@ -89,9 +91,7 @@ class Room:
         """
         self._join(
             name,
-            lambda end: SecureWire(
-                end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit
-            ),
+            lambda end: SecureWire(end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit),
         )
         wire = self._secure_wire(name)
         return wire.ports[0], wire.local
@@ -241,13 +241,10 @@ class Room:
         if chosen in self._participants:
             source = self._participants[chosen]
             return source if source.sends else SLATE
-        if viewer != CALLER:
-            caller = self._participants.get(CALLER)
-            return caller if caller is not None and caller.sends else SLATE
-        for name in reversed(self._participants):
-            if name != CALLER and self._participants[name].sends:
-                return self._participants[name]
-        return SLATE
+        # The newest first; and the phone before the browser of the same caller.
+        others = [one for one in reversed(self._participants.values()) if _callers(one.name) != _callers(viewer)]
+        others.sort(key=lambda one: one.name != CALLER)
+        return next((one for one in others if one.sends), SLATE)
 
     def _limit_sources(self) -> None:
         """Tell each source the least of what those who watch it can take: what SDP said, and what they told since.
@@ -290,7 +287,7 @@ class Room:
 
     def _still(self, viewer: str, name: str, negotiated: VideoFormat) -> Still | None:
         if name == SLATE:
-            return self._slate.still(negotiated, for_seat=viewer != CALLER)
+            return self._slate.still(negotiated, for_seat=not _callers(viewer))
         return self._pictures.still(name, negotiated)
 
     # ---- time -----------------------------------------------------------------------------------------------------
@@ -328,3 +325,8 @@ def _limit_of(viewer: Participant) -> int | None:
         return None
     kbps = limits_of(viewer.media.send_format).bitrate_kbps
     return kbps if viewer.told_kbps is None else max(_LEAST_KBPS, min(kbps, viewer.told_kbps))
+
+
+def _callers(name: str) -> bool:
+    """True for the caller's side: the phone, and the caller's own browsers."""
+    return name == CALLER or name.startswith(GUEST)

@@ -116,6 +116,34 @@ class TestDefaultSources:
         assert [event.end for event in stage.of(MediaStarted)] == ["caller", "caller"]
 
 
+class TestGuests:
+    """The caller's own browser, beside a phone that has no video or drops it."""
+
+    def test_a_seat_sees_the_guest_while_the_phone_sends_nothing(self) -> None:
+        stage = Stage()
+        guest = stage.join("guest-1", Camera(90))
+        seat = stage.join("seat-1", Camera(200))
+        for _ in range(10):
+            guest.show(1)
+            seat.show(1)
+        assert about(seat.pictures()[-1], 90)
+        assert about(guest.pictures()[-1], 200), "and the guest sees the seat"
+        caller = stage.join("caller", Camera(150))
+        for _ in range(10):
+            for one in (caller, guest, seat):
+                one.show(1)
+        assert about(seat.pictures()[-1], 150), "the phone goes before the browser"
+        assert about(caller.pictures()[-1], 200), "and is never shown its own browser"
+
+    def test_two_guests_are_not_shown_each_other(self) -> None:
+        stage = Stage()
+        first, second = stage.join("guest-1", Camera(90)), stage.join("guest-2", Camera(200))
+        for _ in range(10):
+            first.show(1)
+            second.show(1)
+        assert all(about(luma, SLATE_LUMA) for luma in (*first.pictures(), *second.pictures()))
+
+
 class TestShow:
     def test_the_old_source_stays_until_the_key_frame_of_the_new_one(self) -> None:
         stage = Stage()
