@@ -126,6 +126,9 @@ class ParticipantReport:
     height: int = 0
     frame_rate: float = 0.0  # of late, estimated
     unfit: str = ""  # why it is not shown what was chosen; "" where it is
+    rtt_ms: float = -1.0  # to it and back; -1 where unknown
+    loss_reported: float = -1.0  # the fraction of what it was sent that it missed of late; -1 where unknown
+    told_kbps: int = 0  # what it can receive, as it told since SDP; 0 where nothing limits it
 
 
 @dataclass(frozen=True, slots=True)

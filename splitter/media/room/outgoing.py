@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from splitter.core.net import Address
 from splitter.rtp.cache import SentPackets
-from splitter.rtp.packet import HEADER, VERSION, Buffer, pack_extensions
+from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions
 from splitter.rtp.switch import Switch
 from splitter.sdp.video import VideoFormat
 
 _RESENT_LIMIT = 400  # retransmissions between two rotations: answers to NACK must not become a weapon
+
+_ORIENTATION_BYTES = 8  # of the extension block
 
 SendPacket = Callable[[bytes, Address], None]
 
@@ -22,6 +24,7 @@ class Outgoing:
         switch: numbers and the SSRC.
         to: where packets go; port 0 means nowhere.
         format: what the participant can receive.
+        payload_limit: bytes of payload that fit into a packet, with the orientation extension.
         packets, octets: sent, payload only, as an SR counts them (RFC 3550 §6.4.1).
         oversize: packets above the size that paths are known to carry.
         resent: packets sent again.
@@ -37,16 +40,18 @@ class Outgoing:
         "octets",
         "oversize",
         "packets",
+        "payload_limit",
         "resent",
         "switch",
         "to",
     )
 
-    def __init__(self, switch: Switch, send: SendPacket) -> None:
+    def __init__(self, switch: Switch, send: SendPacket, packet_limit: int) -> None:
         self.switch = switch
         self.to = Address("", 0)
         self.format: VideoFormat | None = None
         self.packets = self.octets = self.oversize = self.resent = 0
+        self.payload_limit = packet_limit - HEADER_SIZE - _ORIENTATION_BYTES
         self._send = send
         self._sent: SentPackets | None = None
         self._payload_type = 0

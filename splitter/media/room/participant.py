@@ -6,14 +6,10 @@ broker of what the participant is shown, reports are our own. Sends through the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.media.engine import (
-    KeyFrameWanted,
-    MediaEvent,
     MediaStarted,
     ParticipantMedia,
     ParticipantReport,
@@ -21,44 +17,15 @@ from splitter.media.engine import (
     SourceUnfit,
     StreamCount,
 )
-from splitter.media.room.loop import Loop
+from splitter.media.room.feedback import Feedback
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.stream import Stream
-from splitter.media.room.times import RoomTimes
+from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.view import View
 from splitter.media.room.wire import Wire, WireEnd
-from splitter.media.slate.still import Still
-from splitter.rtp import rtcp
-from splitter.rtp.broker import Ask, Means
-from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Tmmbn, Tmmbr
 from splitter.rtp.packet import Buffer
-from splitter.rtp.rtcp import Bye, Description, Message, ReceiverReport, ReportBlock, SenderReport
+from splitter.rtp.rtcp import Message
 from splitter.rtp.switch import Switch
-from splitter.sdp.video import VideoFormat
-
-_SAME_REQUEST_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a participant needs of its room.
-
-    Attributes:
-        cname: of the call, for SDES (RFC 7022).
-        stills: the slate or a picture, by name, for a format; None while it is not there yet.
-        changed: a stream began (True) or ended (False), with the reason: what others are shown may change.
-        wake: something became due earlier than thought.
-    """
-
-    call_id: str
-    cname: str
-    loop: Loop
-    ids: IdSource
-    times: RoomTimes
-    stills: Callable[[str, VideoFormat], Still | None]
-    emit: Callable[[MediaEvent], None]
-    changed: Callable[[str, bool, str], None]
-    wake: Callable[[], None]
 
 
 class Participant:
@@ -69,27 +36,27 @@ class Participant:
         media: what was negotiated; None while paused.
         wire: the way to its peer.
         stream: what it sends. view: what it is shown.
-        told_kbps: what it said since that it can receive (TMMBR, REMB); None while it says nothing.
-        limit_kbps: what those who watch it can take; None while nobody does.
     """
 
     def __init__(self, name: str, around: Surroundings, wire: Callable[[WireEnd], Wire]) -> None:
         """`wire` makes its wire, which binds the ports. Raises MediaUnavailable."""
         self.name = name
         self.media: ParticipantMedia | None = None
-        self.told_kbps: int | None = None
-        self.limit_kbps: int | None = None
         self._around = around
         now = around.loop.now()
         self.wire = wire(self)
         self.stream = Stream(name, self._on_started)
         numbers = Switch(around.ids.number(1 << 32), around.ids.number(1 << 15), around.ids.number(1 << 32), now)
         self.view = View(
-            Outgoing(numbers, self.wire.send_rtp), around.stills, self._on_shown, self._on_unfit, around.times
+            Outgoing(numbers, self.wire.send_rtp, self.wire.packet_limit),
+            around.stills,
+            self._on_shown,
+            self._on_unfit,
+            around.times,
         )
-        self._report_at = float("inf")
-        self._limits: tuple[BitrateLimit, ...] = ()
-        self._fir = (-1, 0.0)  # number of the last request, and until when its repetitions are ignored
+        self._feedback = Feedback(
+            name, around, self.wire, self.stream, self.view, self.key_frame_wanted, self._on_goodbye
+        )
 
     # ---- what the room says ---------------------------------------------------------------------------------------
 
@@ -100,10 +67,11 @@ class Participant:
         if media is None:
             self._stop_stream("paused")
             self.view.pause()
-            self._report_at = float("inf")
+            self._feedback.pause()
             return
         self.view.out.to = self.wire.to
         self.stream.configure(media.receive_format)
+        self._feedback.configure(media.receive_format, now)
         if media.receiving:
             self.stream.broker.want(burst=True)
         else:
@@ -111,7 +79,20 @@ class Participant:
         self.view.configure(media.send_format, now)
         if not media.sending:
             self.view.pause()
-        self._report_at = min(self._report_at, now + 0.5 * self._around.times.report_interval_s)
+
+    @property
+    def told_kbps(self) -> int | None:
+        """What it can receive, as it told since SDP (TMMBR, REMB, losses); None while nothing limits it."""
+        return self._feedback.capacity.kbps
+
+    @property
+    def limit_kbps(self) -> int | None:
+        """What it may send, because those who watch it can take no more; it is told. None while nobody watches."""
+        return self._feedback.allowance.limit_kbps
+
+    @limit_kbps.setter
+    def limit_kbps(self, kbps: int | None) -> None:
+        self._feedback.limit(kbps)
 
     def key_frame_wanted(self, now: float) -> None:
         """It asked for a key frame of what it is shown."""
@@ -131,7 +112,7 @@ class Participant:
     def close(self) -> None:
         """Say goodbye and give the ports back."""
         if self.media is not None and self.view.out.packets:
-            self._send_rtcp([Bye((self.view.out.switch.ssrc,))])
+            self._feedback.goodbye()
         self.stream.stop()
         self.view.end()
         self.media = None
@@ -139,7 +120,7 @@ class Participant:
 
     def report(self) -> ParticipantReport:
         """Its counters now."""
-        stream, out = self.stream, self.view.out
+        stream, out, feedback = self.stream, self.view.out, self._feedback
         count = StreamCount(
             packets_in=stream.packets,
             bytes_in=stream.octets,
@@ -159,6 +140,9 @@ class Participant:
             stream.height,
             stream.frame_rate,
             self.view.unfit,
+            rtt_ms=-1.0 if feedback.rtt_s is None else 1000 * feedback.rtt_s,
+            loss_reported=-1.0 if feedback.loss is None else feedback.loss,
+            told_kbps=feedback.capacity.kbps or 0,
         )
 
     # ---- packets --------------------------------------------------------------------------------------------------
@@ -181,7 +165,7 @@ class Participant:
         """What it reports and asks."""
         if self.media is not None:
             for message in messages:
-                self._take(message, now)
+                self._feedback.take(message, now)
 
     def on_path(self, to: Address, now: float) -> None:
         """It gets its packets elsewhere from now on: the ones before went where nobody listens."""
@@ -193,45 +177,12 @@ class Participant:
         """Its connection is interrupted."""
         self._stop_stream(reason)
 
-    def _take(self, message: Message, now: float) -> None:
-        ours = self.view.out.switch.ssrc
-        if isinstance(message, SenderReport):
-            self.stream.sender_report(message, now)
-        elif isinstance(message, Nack):
-            if message.media == ours:
-                self.view.out.resend(message.lost)
-        elif isinstance(message, Pli):
-            if message.media in (ours, 0):
-                self.key_frame_wanted(now)
-        elif isinstance(message, Fir):
-            self._take_fir(message, now)
-        elif isinstance(message, Tmmbr):
-            self._take_limits(message)
-        elif isinstance(message, Bye) and self.stream.ssrc in message.ssrcs and self.stream.alive:
-            self._stop_stream("said goodbye")
-
-    def _take_fir(self, message: Fir, now: float) -> None:
-        """The same number again is the same request (RFC 5104 §4.3.1.2), unless so late that the peer never counts."""
-        for ssrc, number in message.requests:
-            if ssrc in (self.view.out.switch.ssrc, 0) and not (self._fir[0] == number and now < self._fir[1]):
-                self._fir = (number, now + _SAME_REQUEST_S)
-                self.key_frame_wanted(now)
-
-    def _take_limits(self, message: Tmmbr) -> None:
-        """Say which limit holds (RFC 5104 §4.2.2): the peer's own, as it is alone on its leg."""
-        ours = self.view.out.switch.ssrc
-        for limit in message.limits:
-            if limit.ssrc == ours:
-                self._limits = (BitrateLimit(message.sender, limit.bits_per_s, limit.overhead),)
-                self.told_kbps = limit.bits_per_s // 1000
-        self._send_rtcp([Tmmbn(ours, self._limits)])
-
     # ---- time -----------------------------------------------------------------------------------------------------
 
     def next_timeout(self) -> float:
         """When to call `on_timeout`."""
         stream = self.stream
-        due = self._report_at
+        due = self._feedback.due
         times = [self.view.next_timeout(), stream.losses.next_timeout()]
         if stream.alive:
             times.append(stream.broker.next_timeout())
@@ -244,54 +195,7 @@ class Participant:
     def on_timeout(self, now: float) -> None:
         """Do what is due: the slate's next picture, requests to the source, a report."""
         self.view.on_timeout(now)
-        stream = self.stream
-        if stream.alive:
-            self._ask(now)
-        if now >= self._report_at:
-            self._report_at = now + self._around.times.report_interval_s * (0.75 + self._around.ids.number(500) / 1000)
-            self._send_report(now)
-            self.view.out.rotate()
-
-    def _ask(self, now: float) -> None:
-        """Send what the source must hear: NACKs, and the broker's request."""
-        stream = self.stream
-        lost, given_up = stream.losses.due(now)
-        if given_up and stream.watchers:
-            stream.broker.want()
-        messages: list[Message] = []
-        if lost and stream.ssrc is not None:
-            messages.append(Nack(self.view.out.switch.ssrc, stream.ssrc, tuple(lost)))
-        ask = stream.broker.poll(now)
-        if ask is not None:
-            messages.extend(self._asking(ask))
-        if messages:
-            self._send_rtcp(messages)
-
-    def _asking(self, ask: Ask) -> Iterable[Message]:
-        ours, theirs = self.view.out.switch.ssrc, self.stream.ssrc
-        if ask.means is Means.INFO or theirs is None:
-            self._around.emit(KeyFrameWanted(self._around.call_id, self.name))
-            return ()
-        if ask.means is Means.FIR:
-            return (Fir(ours, ((theirs, ask.number),)),)
-        return (Pli(ours, theirs),)
-
-    # ---- reports --------------------------------------------------------------------------------------------------
-
-    def _send_report(self, now: float) -> None:
-        self.stream.measure(now)
-        reception = self.stream.reception if self.stream.alive else None
-        self._send_rtcp([], (reception.block(now),) if reception else ())
-
-    def _send_rtcp(self, messages: list[Message], blocks: tuple[ReportBlock, ...] = ()) -> None:
-        """Send a compound packet: a report and the CNAME come first (RFC 3550 §6.1)."""
-        if self.media is None:
-            return
-        loop = self._around.loop
-        ssrc = self.view.out.switch.ssrc
-        report = self.view.sender_report(loop.now(), loop.wall(), blocks) or ReceiverReport(ssrc, blocks)
-        packet = rtcp.build([report, Description(ssrc, self._around.cname), *messages])
-        self.wire.send_rtcp(packet)
+        self._feedback.on_timeout(now)
 
     # ---- what happened --------------------------------------------------------------------------------------------
 
@@ -304,6 +208,9 @@ class Participant:
 
     def _on_unfit(self, source: str, reason: str) -> None:
         self._around.emit(SourceUnfit(self._around.call_id, self.name, source, reason))
+
+    def _on_goodbye(self) -> None:
+        self._stop_stream("said goodbye")
 
     def stopped(self, reason: str) -> None:
         """No packets come any more."""
