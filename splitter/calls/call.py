@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
-from splitter.calls.events import CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
+from splitter.calls.binding import ConnectedLine
+from splitter.calls.desks import Desks
+from splitter.calls.events import AgentNamed, CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
 from splitter.calls.jobs import Jobs
@@ -36,6 +38,7 @@ from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.split import Plan
 from splitter.sip.events import RequestArrived
+from splitter.sip.message import Message
 from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
@@ -61,6 +64,7 @@ class Services:
     trunks: Trunks = field(default_factory=Trunks)
     admission: Admission = field(default_factory=Admission)
     pictures: Pictures = field(default_factory=NoPictures)
+    desks: Desks = field(default_factory=Desks)
 
 
 class Call:
@@ -198,8 +202,10 @@ class Call:
         leg = self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
         services.recorder.bind(request.call_id, self.call_id, "centre")
         leg.session_id = self.session_id.towards_centre
-        leg.on_message = self.session_id.learn
+        self._listen(leg, to.number)
         self.route = to.trunk.name
+        if self.bound_by.startswith("centre"):  # by one that gave the call up
+            self.bind("", "centre")
         leg.dial()
         return leg
 
@@ -223,14 +229,30 @@ class Call:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
         assert self.centre is not None and self.newcomer is not None
         before, self.centre, self.newcomer = self.centre, self.newcomer, None
-        self.session_id.learn(self.centre.request)
-        self.centre.on_message = self.session_id.learn
+        self._listen(self.centre)
+        self.centre.on_message(self.centre.request)
         self._past_legs.append(_leg_view(before))
         self.route = self.centre.trunk.name
         for aside in tuple(self.put_aside):
             if aside.leg is before:
                 self.put_aside.remove(aside)
         return before
+
+    def _listen(self, leg: Leg, number: str = "") -> None:
+        """Learn from each message of the centre what it says of the session and of its agent.
+
+        Args:
+            number: that it was called by.
+        """
+        others = {number, self.called_number, self.caller_number}
+        line = ConnectedLine(leg.trunk, self.services.desks.knows, others)
+
+        def hear(message: Message) -> None:
+            self.session_id.learn(message)
+            if (said := line.hear(message)) is not None:
+                self.post(AgentNamed(leg, said))
+
+        leg.on_message = hear
 
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
@@ -264,8 +286,12 @@ class Call:
         if extension == self.extension:
             return
         self.extension, self.bound_by = extension, by if extension else ""
+        self.tell()  # first: whose it is now is to hear it
         self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
-        self.tell()
+        online = self.services.desks.online(extension)
+        metrics.BINDINGS.labels("bound" if online else "no-client" if extension else "nobody").inc()
+        if extension and not online:
+            self.notice("no-video-client", f"no video client of {extension} is online")
 
     def enter(self, state: str, why: str) -> None:
         """Change the call's state."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from splitter.calls.asks import Asked
+from splitter.calls.binding import Named, Unclear
 from splitter.media.engine import MediaEvent
 from splitter.sdp.model import Session
 from splitter.sip.message import Request, Response
@@ -178,6 +179,14 @@ class SeatArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentNamed:
+    """The centre says on `leg` to whom it gave the call."""
+
+    leg: Leg
+    said: Named | Unclear
+
+
+@dataclass(frozen=True, slots=True)
 class HangupAsked:
     """An operator, the API or a drain ends the call."""
 
@@ -216,4 +225,4 @@ LegEvent = (
     | DigitPressed
     | Ended
 )
-CallEvent = LegEvent | SeatArrived | HangupAsked | Asked | Finished | TimeUp | MediaEvent
+CallEvent = LegEvent | AgentNamed | SeatArrived | HangupAsked | Asked | Finished | TimeUp | MediaEvent

@@ -15,6 +15,7 @@ SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 SUPPORTED = "100rel, timer"
 REPLACES = "replaces"  # of the centre alone: it may take a call over from itself (RFC 3891)
+FROM_CHANGE = "from-change"  # of a centre that names its agents in From of re-INVITE and UPDATE (RFC 4916)
 EXTENSIONS = frozenset({"100rel", "timer"})  # what a Require may name towards every leg
 
 UNDERSTOOD = frozenset({SDP, "application/pidf+xml"})  # bodies of an INVITE that stop no call

@@ -59,6 +59,10 @@ class Trunk:
         username, password: who we are to a centre that asks, at REGISTER and in calls.
         domain: of our address at the centre (From and To of REGISTER); its address if empty.
         tls_name: whom its certificate must be for (RFC 5922); the host of `address` if empty.
+        bind_from: headers of a centre that name the agent whom it gave a call to; see `binding`. Whatever `trusted`
+            says of callers' identities, it is believed about its own agents.
+        extension_pattern: what an agent's extension looks like; None: one that an account or a desk has, or 2 to 6
+            digits.
         bannable: its peers may be banned when they misbehave: clients on the internet, not neighbours.
     """
 
@@ -86,6 +90,8 @@ class Trunk:
     password: str = field(default="", repr=False)
     domain: str = ""
     tls_name: str = ""
+    bind_from: tuple[str, ...] = ("p-asserted-identity", "remote-party-id")
+    extension_pattern: re.Pattern[str] | None = None
     bannable: bool = False
 
 
@@ -155,6 +161,7 @@ class CallSettings:
         max_calls: past this an INVITE gets 503 with Retry-After.
         drain_limit_s: at SIGTERM, how long live calls may go on before they are hung up.
         consult_limit_s: how long one side may take to answer a re-INVITE that was relayed to it.
+        leave_on_transfer: when the centre passes a call on to another agent, the former one's video ends.
         rejoin_window_s: how long a WebRTC client whose transport is gone may take to come back.
         consent_limit_s: how long a caller may think about whether to show video.
         bitrate_kbps: what b=AS of our video lines asks for.
@@ -167,6 +174,7 @@ class CallSettings:
     max_calls: int = 2000
     drain_limit_s: float = 5.0
     consult_limit_s: float = 20.0
+    leave_on_transfer: bool = True
     rejoin_window_s: float = 60.0
     consent_limit_s: float = 45.0
     bitrate_kbps: int = 960

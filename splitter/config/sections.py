@@ -10,7 +10,7 @@ from splitter.calls.settings import CallSettings, Choice, Role, Route, Trunk
 from splitter.config.accounts import with_login
 from splitter.config.model import CONTROL_SOCKET
 from splitter.config.reader import Table, ValueProblem, suggest
-from splitter.config.trunks import TRUNK_TRANSPORTS, parse_target, with_watch
+from splitter.config.trunks import TRUNK_TRANSPORTS, parse_target, with_binding, with_watch
 from splitter.config.values import (
     default_port,
     parse_address,
@@ -38,6 +38,7 @@ def read_gateway(table: Table, calls: Table, base: Path) -> tuple[CallSettings, 
         max_calls=table.take_integer("max_calls", default.max_calls, 1, 100_000),
         drain_limit_s=table.take_number("drain_limit_s", default.drain_limit_s, 0, 86_400),
         consult_limit_s=calls.take_number("consult_limit_s", default.consult_limit_s, 1, 32),
+        leave_on_transfer=calls.take_flag("leave_on_transfer", default.leave_on_transfer),
         rejoin_window_s=calls.take_number("rejoin_window_s", default.rejoin_window_s, 5, 3600),
         consent_limit_s=calls.take_number("consent_limit_s", default.consent_limit_s, 5, 180),
         bitrate_kbps=calls.take_integer("bitrate_kbps", default.bitrate_kbps, 64, 20_000),
@@ -86,7 +87,7 @@ def read_trunk(table: Table) -> Trunk:
         tls_name=table.take_text("tls_name", default.tls_name),
         bannable=table.take_flag("bannable", default.bannable),
     )
-    trunk = with_watch(table, with_login(table, trunk))
+    trunk = with_binding(table, with_watch(table, with_login(table, trunk)))
     table.finish()
     return trunk
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from splitter.calls.binding import SOURCES
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Role, Trunk
-from splitter.config.reader import Table, ValueProblem
-from splitter.config.values import SIP_PORT, TRANSPORTS, parse_address, parse_host, parse_sip_address
+from splitter.config.reader import Table, ValueProblem, suggest
+from splitter.config.values import SIP_PORT, TRANSPORTS, parse_address, parse_host, parse_pattern, parse_sip_address
 from splitter.core.net import Address
 from splitter.transport.settings import DnsSettings
 from splitter.transport.targets import AUTO, HostName
@@ -60,6 +61,29 @@ def with_watch(table: Table, trunk: Trunk) -> Trunk:
         max_calls=max_calls,
         calls_per_s=table.take_number("calls_per_s", trunk.calls_per_s, 0, 10_000),
     )
+
+
+def with_binding(table: Table, trunk: Trunk) -> Trunk:
+    """The keys of a centre about whom it gives calls to."""
+    sources = tuple(dict.fromkeys(table.take_list("bind_from", _parse_source)))
+    for key in ("bind_from", "extension_pattern"):
+        if trunk.role is not Role.CENTRE and key in table:
+            table.problem(key, "is for trunks of role centre", "leave it out")
+    return replace(
+        trunk,
+        bind_from=sources if "bind_from" in table else trunk.bind_from,
+        extension_pattern=table.take_parsed("extension_pattern", _parse_extensions, trunk.extension_pattern),
+    )
+
+
+def _parse_source(text: str) -> str:
+    if text.lower() not in SOURCES:
+        raise ValueProblem(f'"{text}" names no agents', suggest(text.lower(), SOURCES))
+    return text.lower()
+
+
+def _parse_extensions(text: str) -> re.Pattern[str] | None:
+    return parse_pattern(text) if text else None
 
 
 def read_monitor(table: Table) -> MonitorSettings:

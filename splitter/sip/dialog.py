@@ -163,6 +163,15 @@ class Dialog:
         self.remote_cseq = number
         self._follow(contact)
 
+    def rename(self, request: Request) -> None:
+        """The peer says in From that it is somebody else by now (RFC 4916 §4.4.1); for who declared `from-change`.
+
+        Raises:
+            PeerError: its From cannot be read.
+        """
+        if request.method in _REFRESHING:
+            self.remote = str(request.from_)
+
     def refresh(self, response: Response) -> None:
         """Follow the Contact of a 2xx to our INVITE or UPDATE (§12.2.1.2)."""
         if 200 <= response.status < 300 and response.cseq[1] in _REFRESHING:

@@ -260,6 +260,13 @@ API_LOGINS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+BINDINGS = Counter(
+    "splitter_bindings_total",
+    "Calls given to an agent by the centre, CTI or a client, by outcome: bound, no-client (the agent has no video client "
+    "online), nobody (taken back), unclear (the centre named several).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 EVENT_LISTENERS = Gauge("splitter_event_listeners", "Event sockets that are open now.", registry=REGISTRY)
 EVENT_LISTENERS_CLOSED = Counter(
     "splitter_event_listeners_closed_total",

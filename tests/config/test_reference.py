@@ -131,6 +131,7 @@ class TestEveryKeyIsRead:
             ("gateway.control_socket", '"/other.sock"'),
             ("calls.consult_limit_s", "9.5"),
             ("calls.consent_limit_s", "30.5"),
+            ("calls.leave_on_transfer", "false"),
             ("calls.rejoin_window_s", "90.5"),
             ("calls.bitrate_kbps", "512"),
             ("calls.session_expires_s", "600"),

@@ -9,6 +9,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import (
     AckMissing,
     Acknowledged,
+    AgentNamed,
     CallEvent,
     Cancelled,
     DigitPressed,
@@ -26,6 +27,7 @@ from splitter.calls.events import (
     SeatArrived,
     TimeUp,
 )
+from splitter.calls.flows.binding import on_agent
 from splitter.calls.flows.desk import on_ask
 from splitter.calls.flows.digits import pass_digit
 from splitter.calls.flows.moves import move_media, moves_media
@@ -190,6 +192,8 @@ async def on_media(call: Call, event: CallEvent) -> None:
             on_ask(call, event)
         case Finished():
             call.jobs.finish(event)
+        case AgentNamed():
+            on_agent(call, event)
         case TimeUp() if is_window(call, event):
             await on_window(call, event)
         case KeyFrameAsked():

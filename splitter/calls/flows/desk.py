@@ -26,6 +26,7 @@ from splitter.calls.asks import (
     TakeSnapshot,
 )
 from splitter.calls.call import Call
+from splitter.calls.flows.binding import bind
 from splitter.calls.flows.seats import forget, video_answer
 from splitter.calls.jobs import Then
 from splitter.calls.parties import MAX_PARTIES, Party, limits_for
@@ -320,5 +321,5 @@ def _bind(call: Call, asked: Asked, ask: Bind) -> None:
     extension = ask.extension.strip()
     if len(extension) > _LONGEST_EXTENSION or not extension.isprintable():
         raise Denial(422, "bad-extension", "an extension is a few printable letters")
-    call.bind(extension, ask.by)
+    bind(call, extension, ask.by)
     asked.answer()

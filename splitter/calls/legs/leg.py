@@ -34,6 +34,7 @@ from splitter.calls.messages import (
     ALLOW,
     EXTENSIONS,
     FAST_UPDATE,
+    FROM_CHANGE,
     KEY_FRAME_BODY,
     REPLACES,
     SDP,
@@ -316,6 +317,8 @@ class Leg:
         try:
             self._dialog_of(request).receive(request)
             refuse_unknown_extensions(request, self._extensions())
+            if FROM_CHANGE in self._extensions():
+                self._dialog_of(request).rename(request)
             self.on_message(request)
             match request.method:
                 case "BYE":
@@ -539,11 +542,16 @@ class Leg:
 
     def _extensions(self) -> frozenset[str]:
         """What a Require of this peer may name."""
-        return EXTENSIONS | {REPLACES} if self.trunk.role is Role.CENTRE else EXTENSIONS
+        return EXTENSIONS | {*self._centre_extensions()}
 
     def _supported(self) -> str:
         """Our Supported header towards this peer."""
-        return f"{SUPPORTED}, {REPLACES}" if self.trunk.role is Role.CENTRE else SUPPORTED
+        return ", ".join((SUPPORTED, *self._centre_extensions()))
+
+    def _centre_extensions(self) -> tuple[str, ...]:
+        if self.trunk.role is not Role.CENTRE:
+            return ()
+        return (REPLACES, FROM_CHANGE) if "from" in self.trunk.bind_from else (REPLACES,)
 
     def _dialog_of(self, request: Request) -> Dialog:
         """The dialog that a request of the peer belongs to; an unanswered leg has several."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.events import Answered, Rang, Refused
 from splitter.calls.legs.leg import ATTEMPTS, Leg, LegContext
-from splitter.calls.messages import REPLACES, SDP, Pairs, has_session, session_of
+from splitter.calls.messages import SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
@@ -64,9 +64,8 @@ class OutgoingLeg(Leg):
         for name, value in self.timer.request_headers():
             self._request.headers.add(name, value)
         if self.local is None:
-            self._request.headers.set(
-                "Supported", f"timer, {REPLACES}"
-            )  # an offer in 18x would need its answer in PRACK
+            # Without 100rel: an offer in 18x would need its answer in PRACK.
+            self._request.headers.set("Supported", ", ".join(("timer", *self._centre_extensions())))
         self._txn = ""
         self._txn = self._driver.request(
             self._request, self.flow, self.receive, answer_limit_s=self.trunk.answer_limit_s
