@@ -9,10 +9,11 @@ from __future__ import annotations
 from splitter.calls.facts import CallerFacts
 from splitter.sdp.split import Plan
 
-UNSUPPORTED, REFUSED, FAILED = "unsupported", "refused", "failed"
+UNSUPPORTED, REFUSED, FAILED, WITHDRAWN = "unsupported", "refused", "failed", "withdrawn"
 
 _ABOUT_THE_DESCRIPTION = frozenset({415, 488})
-_ABOUT_THE_PERSON = frozenset({480, 486, 487, 600, 603, 606})
+_ABOUT_THE_PERSON = frozenset({480, 486, 600, 603, 606})
+_TERMINATED = 487  # without a CANCEL of ours: the phone is about to hang up, or has taken the question away
 
 
 def at_first(facts: CallerFacts, plan: Plan | None) -> bool | None:
@@ -26,6 +27,8 @@ def outcome_of(status: int) -> str:
     """What the refusal of our offer of video means: the phone cannot, its user does not want, or something broke."""
     if status in _ABOUT_THE_DESCRIPTION:
         return UNSUPPORTED
+    if status == _TERMINATED:
+        return WITHDRAWN
     return REFUSED if status in _ABOUT_THE_PERSON else FAILED
 
 
@@ -35,6 +38,7 @@ def in_words(status: int, reason: str) -> str:
         415: "the phone does not take video",
         480: "the phone cannot be asked now",
         486: "the caller is busy with another call",
+        487: "the phone took the question away",
         488: "the phone does not take this video",
         603: "the caller declined",
         606: "the phone does not take video now",

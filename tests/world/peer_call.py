@@ -203,6 +203,12 @@ class PeerCall(UserAgent):
         lines = [("Require", "100rel"), ("RSeq", "1"), *self._headers()]
         self.peer.driver.respond(txn, request.respond(183, headers=lines, body=write(session), content_type=SDP))
 
+    def ponder(self, status: int = 180) -> None:
+        """A provisional response to the pending re-INVITE: the phone asks its user."""
+        assert self.pending is not None
+        txn, request = self.pending
+        self.peer.driver.respond(txn, request.respond(status, headers=self._headers()))
+
     def withdraw(self) -> None:
         """CANCEL our re-INVITE."""
         if self.offering:

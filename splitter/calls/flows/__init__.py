@@ -5,6 +5,7 @@ early       offers before the answer, in UPDATE and PRACK
 delayed     an INVITE without SDP, of the caller or towards the centre
 converse    the answered call: who hangs up, what media say, what is passed to whom
 reoffer     re-INVITEs of either side: absorbed, or relayed to the other side; our own when media have moved
+escalate    a desk asks the caller for video, in a re-INVITE that a person must consent to, and drops it again
 agreement   what both sides agreed on: as offers of ours, and how it is carried out
 newcomer    another leg of the centre takes the place of the present one
 moves       a media worker died: the voice and the room go to another, in any state of the call

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.audio import CALLER
 from splitter.calls.call import Call
-from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, at_first, in_words, outcome_of
+from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.legs.leg import Leg
@@ -91,6 +91,7 @@ class Escalation:
         self._open: _Open | None = None
         self._line: Media | None = None  # ours, as it was last offered or agreed on; its numbers keep their meaning
         self._index: int | None = None
+        self._remember()
         self._set("on" if self._runs() else "off", supported=at_first(call.facts, call.plan))
 
     @property
@@ -140,7 +141,7 @@ class Escalation:
         call, state = self._call, self._call.video_state.state
         asked.answer()
         if state == "asking":
-            self._take_back("withdrawn", f"taken back by {by}")
+            self._take_back(WITHDRAWN, f"taken back by {by}")
         elif state == "on":
             call.note(f"{by} drops the caller's video", "caller")
             self._set("dropping")
@@ -155,7 +156,7 @@ class Escalation:
             return
         self._call.note(f"the question for video is taken back: {why}", "caller")
         if wish is None or wish.gave_way:
-            self._take_back("withdrawn", why)
+            self._take_back(WITHDRAWN, why)
             return
         wish.gave_way = opened.giving_way = True
         self._call.caller.withdraw_offer()
@@ -245,6 +246,7 @@ class Escalation:
 
     def follow(self) -> None:
         """The caller's session was negotiated anew: its video may have come or gone."""
+        self._remember()
         if self._open is not None:
             return  # an UPDATE inside our question: what comes of that tells
         state, runs = self._call.video_state.state, self._runs()
@@ -271,7 +273,7 @@ class Escalation:
     def close(self) -> None:
         """The call is over."""
         if self._wish is not None:
-            self._conclude("withdrawn", "the call ended")
+            self._conclude(WITHDRAWN, "the call ended")
         self._set("off")
 
     # ---- asking ----
@@ -279,7 +281,6 @@ class Escalation:
     def _ask(self) -> None:
         call, leg = self._call, self._call.caller
         assert leg.local is not None and leg.remote is not None and leg.sent is not None and call.plan is not None
-        self._remember()
         index, local = video_slot(leg.local, leg.remote, self._index), call.video.local("caller")
         if local is None:
             raise PeerError("no media resources for video", 503)
@@ -323,7 +324,7 @@ class Escalation:
         self._call.after(delay_s, _AGAIN)
 
     def _glare_s(self, wish: _Wish) -> float:
-        """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; here longer where the caller wants video too."""
+        """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; longer where the caller wants video too."""
         return (_ITS_TURN_S if wish.collided else 0.0) + self._call.services.ids.number(2000) / 1000
 
     async def _roll_back(self, opened: _Open) -> None:
