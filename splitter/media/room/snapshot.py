@@ -51,15 +51,13 @@ class Shot:
         held = Held(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
         for unit in self._single.push(held, now):
             if not self._decoding:
-                self._take(unit, now)
+                self._take(unit)
 
-    def _take(self, unit: Unit, now: float) -> None:
+    def _take(self, unit: Unit) -> None:
         if unit.timestamp != self._timestamp:
-            if self._units and not unit.gap:
-                self._complete(now)  # its marker is missing, none of its packets is
-                if self._decoding:
-                    return
-            # A gap before a picture may have been its own first packets, or the end of the one before.
+            self._ended_without_marker(unit.gap)
+            if self._decoding:
+                return
             self._timestamp, self._units, self._broken = unit.timestamp, [], False
         elif unit.gap:
             self._spoil()
@@ -67,8 +65,15 @@ class Shot:
         if len(self._units) > _UNITS_LIMIT:
             self._spoil()
         if unit.marker:
-            self._complete(now)
+            self._complete()
             self._units = []
+
+    def _ended_without_marker(self, gap: bool) -> None:
+        """Another picture begins: the one before is whole unless packets are missing between them."""
+        if not gap:
+            self._complete()
+        elif any(unit[0] & 0x1F == h264.IDR for unit in self._units):
+            self._spoil()
 
     def _spoil(self) -> None:
         """A part of the picture is missing; a key frame that was spoilt must be asked for again."""
@@ -77,7 +82,7 @@ class Shot:
         self._stream.broker.want()
         self._stream.wake = True
 
-    def _complete(self, now: float) -> None:
+    def _complete(self) -> None:
         """A picture has ended: if it is a whole key frame, it is decoded."""
         slices = [unit for unit in self._units if unit[0] & 0x1F == h264.IDR]
         if self._broken or not slices:

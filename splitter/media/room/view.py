@@ -24,7 +24,6 @@ from splitter.rtp.rtcp import ReportBlock, SenderReport, ntp_time
 from splitter.sdp.video import VideoFormat
 
 NOTHING, SLATE = "none", "slate"
-_PAYLOAD_LIMIT = 1350 - 12 - 8  # a packet of 1350 bytes with the orientation extension
 _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
 _KEPT_LIMIT = 256  # packets of a key frame that wait for the end of another picture
@@ -147,19 +146,21 @@ class View:
         """A still is there that was not: perhaps the one that is to be shown."""
         self._begin_due(now)
 
-    def _begin_due(self, now: float) -> None:
+    def _begin_due(self, now: float) -> bool:
+        """Show the still that is due, if it is there and may be. Returns whether it did."""
         if self._due is None or self.out.format is None:
-            return
+            return False
         name, reason = self._due
         still = self._stills(name, self.out.format)
         if still is None:
-            return
+            return False
         if self._live is not None and self._open_timestamp >= 0:
             if self._due_by is None:
                 self._due_by = now + _ENDING_S
             if now < self._due_by:
-                return
+                return False
         self._show_still(name, still, reason, now)
+        return True
 
     def want(self, stream: Stream, reason: str, now: float) -> None:
         """Show a stream from its next key frame on."""
@@ -250,13 +251,19 @@ class View:
             self._player.play(now)
 
     def _show_slate(self, reason: str, now: float) -> None:
-        still = self._stills(SLATE, self.out.format) if self.out.format is not None else None
+        """Show the slate at once, or what is due where that is there: what was shown until now cannot be."""
+        self._open_timestamp = -1
+        if self._begin_due(now):
+            return
         due = self._due
+        still = self._stills(SLATE, self.out.format) if self.out.format is not None else None
         self._show_still(SLATE, still, reason, now)
         self._due = due  # a picture that is not there yet is still to be shown
 
     def _show_still(self, name: str, still: Still | None, reason: str, now: float) -> None:
         live, self._live = self._live, None
+        if self._kept and self._awaited is not None:
+            self._awaited.broker.want(burst=True)  # the key frame that was put aside has lost its begin
         self._kept = []
         self._release(live)
         self._deadline = self._due = self._due_by = None
@@ -269,8 +276,9 @@ class View:
 
     def _refuse(self, stream: Stream, now: float) -> None:
         """A stream's pictures are too large for the viewer (H.264 §A.3.1: MaxFS): not shown until they fit."""
-        self._deadline = None
-        self._kept = []
+        if stream is self._awaited:
+            self._deadline = None
+            self._kept = []
         size = (stream.name, stream.width, stream.height)
         if self._refused != size:
             self._refused = size
@@ -366,7 +374,7 @@ class View:
             self._orientation_due = False
             if orientation is None:
                 orientation = stream.last_orientation or 0
-        if len(payload) <= _PAYLOAD_LIMIT:
+        if len(payload) <= self.out.payload_limit:
             self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
         else:
             self._emit_large(stream, sequence, timestamp, orientation)
@@ -415,7 +423,7 @@ class View:
             self.out.oversize += 1
             self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
             return
-        pieces = h264.fragment(payload, _PAYLOAD_LIMIT)
+        pieces = h264.fragment(payload, self.out.payload_limit)
         for piece in pieces[:-1]:
             self.out.emit(sequence, timestamp, False, piece)
             sequence = self.out.switch.insert(stream.sequence + 1)
@@ -447,7 +455,7 @@ class View:
             self._unit_sets = _ALL_SETS
             for nal in stream.parameters.units():
                 self.out.emit(switch.take(), timestamp, False, nal)
-        if len(unit.payload) > _PAYLOAD_LIMIT:
+        if len(unit.payload) > self.out.payload_limit:
             self.out.oversize += 1
             if len(unit.payload) > _DATAGRAM_LIMIT:
                 return
