@@ -12,6 +12,7 @@ Layout:
     settings, view          what the operator sets; what the operator sees
     events, messages        what can happen; what is read from SIP messages and put into them
     routing, identity, facts, session_id, causes   pure: where to, as whom, from where, and what a refusal means
+    capability              pure: what is known of a handset's video, and what its refusal means
     digits, early_media     pure: digits in INFO and in the voice; who may be heard before the answer
     audio, video            the call's relay and its room, as the flow sees them
     call, registry          the actor; all calls, and the way in for out-of-dialog requests
