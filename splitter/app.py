@@ -7,18 +7,22 @@ import contextlib
 import gc
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import structlog
 
 from splitter import __version__
 from splitter.calls.call import Services
+from splitter.calls.desks import Desks
+from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registration import Registrations
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
+from splitter.calls.settings import Role
 from splitter.calls.trunks.watch import Watch
-from splitter.calls.view import CallView
+from splitter.calls.view import CallView, Notice
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
@@ -28,13 +32,18 @@ from splitter.core.net import Address
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
-from splitter.store.schema import CallRow
+from splitter.store.pictures import Pictures
+from splitter.store.schema import MEMORY, CallRow
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
 from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
-from splitter.web.ports import GatewayStatus, Ports
+from splitter.web.album import Album
+from splitter.web.events import Events
+from splitter.web.hub import Hub
+from splitter.web.ports import Access, GatewayStatus, Ports
+from splitter.web.secret import load_secret, secret_beside
 from splitter.web.server import Server
 
 log = structlog.get_logger(__name__)
@@ -55,6 +64,12 @@ class Gateway:
         self._recorder = Recorder(self._store, self._clock)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=ids)
         self._calls = Calls()
+        self._hub = Hub(self._clock, ids.tag())
+        extensions = frozenset(account.extension or account.user for account in settings.accounts)
+        self._desks = Desks(extensions, self._hub.desk)
+        self._album = Album()
+        self._pictures = Pictures(_beside(settings.store.path, "pictures"), wall=self._clock.wall)
+        self._tidying: set[asyncio.Task[None]] = set()
         endpoint = Endpoint(Timers(), ids, settings.calls.name)
         self._driver = Driver(
             endpoint,
@@ -93,14 +108,32 @@ class Gateway:
                 ids=ids,
                 routing=routing,
                 settings=settings.calls,
-                changed=self._save,
+                changed=self._changed,
+                noticed=self._noticed,
                 trunks=self._watch.trunks,
                 admission=self._watch.admission,
+                pictures=self._pictures,
+                desks=self._desks,
             ),
             self._reception,
         )
+        self._secret_alarm = ""
         ports = Ports(
-            self._calls, self._store, self._recorder, self.status, self._reception.seats, self, self._watch.views
+            calls=self._calls,
+            archive=self._store,
+            live=self._recorder,
+            status=self.status,
+            seats=self._reception.seats,
+            security=self,
+            trunks=self._watch.views,
+            desks=self._desks.views,
+            settings=settings.api,
+            access=self._access(),
+            network=settings.media_network,
+            clock=self._clock,
+            album=self._album,
+            pictures=self._pictures,
+            events=Events(self._hub, self._desks, self._clock).handle,
         )
         self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
 
@@ -112,6 +145,7 @@ class Gateway:
         """
         try:
             self._store.start()
+            await self._pictures.start()
             await self._engine.start()
             await self._server.start()
             await self._watch.find()
@@ -138,8 +172,13 @@ class Gateway:
         await self._registrations.stop()
         self._reception.stop()
         await self._driver.stop()
+        self._hub.close()
         await self._server.stop()
+        self._album.close()
         await self._engine.stop()
+        if self._tidying:
+            await asyncio.wait(self._tidying)
+        await self._pictures.stop()
         await self._store.stop()
 
     # ---- for the API ----
@@ -159,7 +198,9 @@ class Gateway:
             LocalError: a file cannot be used; nothing has changed.
         """
         try:
+            self._server.api.check()
             self._driver.reload()
+            self._server.api.reload()
         except LocalError as error:
             metrics.TLS_RELOADS.labels("failed").inc()
             log.error("certificates not reloaded", reason=str(error))
@@ -191,6 +232,7 @@ class Gateway:
                 for network in self._settings.networks.values()
                 for listener in network.listeners
             ),
+            api=tuple(f"{'https' if self._settings.api.tls else 'http'}://{at}" for at in self._server.api.addresses),
             alarms=self._alarms(len(workers) - ready),
         )
 
@@ -200,6 +242,9 @@ class Gateway:
             alarms.append(self._store.alarm)
         alarms += self._watch.alarms()
         alarms += self._registrations.alarms()
+        alarms += self._server.api.alarms(self._clock.wall())
+        if self._secret_alarm:
+            alarms.append(self._secret_alarm)
         for network, validity in self._driver.certificates().items():
             if warning := validity.warning(self._clock.wall()):
                 alarms.append(f"the certificate of network {network} {warning}")
@@ -219,6 +264,42 @@ class Gateway:
             metrics.TLS_CERTIFICATE_ENDS.labels(network).set(validity.ends)
             if warning := validity.warning(self._clock.wall()):
                 log.error("certificate must be renewed", network=network, reason=warning)
+        if own := self._server.api.validity:
+            metrics.TLS_CERTIFICATE_ENDS.labels("api").set(own.ends)
+
+    def _access(self) -> Access:
+        """Who may use the API. Without its secret it goes on, with one that logins do not survive a restart by."""
+        settings = self._settings
+        path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
+        try:
+            secret = load_secret(path if settings.api.listen else None)
+        except LocalError as error:
+            self._secret_alarm = str(error)
+            log.error("logins will not survive a restart", reason=str(error))
+            secret = load_secret(None)
+        realms = [trunk.realm or settings.calls.name for trunk in settings.trunks_of(Role.SEAT)]
+        passwords = Passwords(settings.accounts, [*realms, settings.calls.name], secret.hex())
+        return Access(secret, passwords, settings.tokens)
+
+    def _changed(self, view: CallView) -> None:
+        """A call changed. Whoever watches must not harm it: what goes wrong there stays there."""
+        self._save(view)
+        try:
+            self._hub.call(view)
+            self._desks.on_call(view)
+            if view.state == "ended":
+                self._album.ended(view.call_id)
+                task = asyncio.create_task(self._pictures.forget_call(view.call_id), name="forget pictures")
+                self._tidying.add(task)
+                task.add_done_callback(self._tidying.discard)
+        except Exception:
+            log.exception("desks were not told of a call", call_id=view.call_id)
+
+    def _noticed(self, notice: Notice) -> None:
+        try:
+            self._hub.notice(notice)
+        except Exception:
+            log.exception("desks were not told", call_id=notice.call_id, code=notice.code)
 
     def _save(self, view: CallView) -> None:
         row = CallRow(
@@ -261,6 +342,11 @@ async def run(settings: Settings, ready: Callable[[], None] = lambda: None) -> N
             task.cancel()
     finally:
         await gateway.stop()
+
+
+def _beside(store: str, name: str) -> Path | None:
+    """A folder beside the store; None where that keeps nothing over a restart."""
+    return None if store == MEMORY else Path(store).with_name(name)
 
 
 def _reload(gateway: Gateway) -> None:

@@ -26,9 +26,9 @@ class Seat(msgspec.Struct):
 
 
 class SeatList(msgspec.Struct):
-    """The answer to /v1/seats."""
+    """The answer to /v1/seats, as far as it is about SIP."""
 
-    seats: list[Seat]
+    registrations: list[Seat]
 
 
 @click.command()
@@ -37,7 +37,7 @@ class SeatList(msgspec.Struct):
 def seats(ctx: click.Context, as_json: bool) -> None:
     """List the SIP seats that are registered."""
     try:
-        found = open_door(ctx).get(SeatList, "seats").seats
+        found = open_door(ctx).get(SeatList, "seats").registrations
     except Refused as error:
         fail(str(error))
     if as_json:

@@ -24,6 +24,7 @@ class Status(msgspec.Struct):
     workers: tuple[int, int]
     networks: list[str]
     alarms: list[str]
+    api: list[str] = []
     dialogs: int = 0
     relays: int = 0
     rooms: int = 0
@@ -57,5 +58,7 @@ def _print(found: Status) -> None:
     click.echo(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
     for network in found.networks:
         click.echo(f"{'listens':<14}{network}")
+    for address in found.api:
+        click.echo(f"{'API':<14}{address}")
     for alarm in found.alarms:
         click.secho(f"{'ALARM':<14}{alarm}", fg="red")

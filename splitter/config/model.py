@@ -52,6 +52,12 @@ class Settings:
     tokens: tuple[Token, ...] = ()
     control_socket: str = CONTROL_SOCKET
 
+    @property
+    def media_network(self) -> str:
+        """Where browsers' video comes in: what [api] says, else the seats' network, else the first."""
+        seats = self.trunks_of(Role.SEAT)
+        return self.api.media_network or (seats[0].network if seats else next(iter(self.networks)))
+
     def trunks_of(self, role: Role) -> tuple[Trunk, ...]:
         """The trunks of one role, in the order of the file."""
         return tuple(trunk for trunk in self.trunks.values() if trunk.role is role)

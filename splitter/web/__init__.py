@@ -1,9 +1,30 @@
-"""The HTTP doors: the control socket that the command line talks to, and /metrics for Prometheus.
+"""The HTTP doors: the API on the control socket and, where it is configured, over TLS; pages; /metrics for Prometheus.
 
 Layout:
-    api.py      the /v1 application and its handlers
-    security.py /v1/bans and /v1/reload
-    server.py   opens and closes the listeners
-    errors.py   the one JSON shape of an error, and the border where unexpected ones are logged
-    ports.py    what the API needs of the rest of the program, as Protocols
+    api.py          the table of /v1: every route with the scopes it needs, and the application over it
+    routes.py       what a route is; openapi.py makes the document of the table, shapes.py has the JSON types
+    server.py       opens and closes the listeners; listener.py is the one that others reach
+    errors.py       the one JSON shape of an error, and the border where unexpected ones are logged
+    ports.py        what the API needs of the rest of the program, as Protocols
+
+    auth.py         who asks, and may it; bearer.py: signed tokens; secret.py: what they are signed with
+    privacy.py      what of a call agents' browsers are shown
+    find.py         which call a request means, and whose it is
+    bodies.py       reads what requests carry, bounded; turns.py, attempts.py: how much, how often
+    cors.py         pages of other sites
+
+    calls.py        calls, their binding, their video
+    traces.py       what happened to a call
+    parties.py      browsers join with video (WHIP)
+    display.py      what viewers see; pictures.py: stills to show; snapshots.py: stills that are taken, album.py keeps them
+    invitations.py  links for callers' own browsers
+    login.py        logins and tokens
+    gateway.py      status, trunks, desks; security.py: bans and certificates
+    pages.py        console, SDK and guest page
+
+    events.py       the event socket; hub.py, happenings.py, ring.py: who is told what, and what was missed
+
+Glossary:
+    bearer   who asks: a login, a program, a guest
+    desk     an agent's place: an extension of the centre with its video clients
 """

@@ -1,226 +1,238 @@
-"""The API over calls and their traces, version 1. Does I/O through aiohttp.
+"""The API, version 1: the table of its routes, and the application over it. /v1/openapi.json says the rest.
 
-    GET    /v1/status
-    GET    /v1/calls              live calls; ended=1: those that ended instead; limit=, before= (started_at) for paging
-    GET    /v1/calls/{ref}        one call
-    DELETE /v1/calls/{ref}        hang up; 202
-    GET    /v1/calls/{ref}/trace  an event per line (NDJSON); raw=1: with the bytes (base64); follow=1: until the end
-    GET    /v1/seats              SIP seats that are registered
-    GET    /v1/trunks             the neighbours: state, calls, limits, latency, each server
-    GET    /v1/search             number=: calls from or to it, live and ended, the newest first; limit=
-
-Bans and certificates: see `splitter.web.security`. {ref} is a call id, its beginning, or the short
-code. Live calls go before ended ones.
+{ref} is a call's id, the beginning of it, its short code, or the caller's number where that is one call's alone; live
+calls go before ended ones. On the control socket nobody needs a token.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import NamedTuple
-
-import msgspec
 from aiohttp import web
 
+from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
-from splitter.core.errors import SplitterError
-from splitter.telemetry.summary import Summariser
-from splitter.telemetry.trace import TraceEvent
-from splitter.web.errors import ApiError, border, json_response
-from splitter.web.ports import Ports
-from splitter.web.security import add_routes
+from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
+from splitter.web import shapes
+from splitter.web.auth import Doorman, Strict, Trusting, guarded
+from splitter.web.calls import SEAT_BODY, CallRoutes
+from splitter.web.cors import Cors
+from splitter.web.display import DISPLAY_BODY, DisplayRoutes
+from splitter.web.errors import border, json_response
+from splitter.web.find import Finder
+from splitter.web.gateway import GatewayRoutes
+from splitter.web.invitations import INVITATION_BODY, InvitationRoutes
+from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
+from splitter.web.openapi import document
+from splitter.web.pages import FOLDERS, Pages
+from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
+from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
+from splitter.web.ports import GatewayStatus, PictureView, Ports
+from splitter.web.routes import PICTURE_BYTES, SDP, Answer, Query, Route
+from splitter.web.security import SecurityRoutes
+from splitter.web.snapshots import PNG, SnapshotRoutes
+from splitter.web.traces import NDJSON, TraceRoutes
 
-LIMIT_MOST = 1000
-LEAST_PREFIX = 3
-HEARTBEAT_S = 10.0  # an empty line, so that a follower who left is noticed
-LAST_MESSAGES_S = 1.0  # after the end of a call its BYE is still to be answered
-_TRUE = ("1", "true", "yes")
+_EVERYBODY: frozenset[Scope] = frozenset()
+_ANY = frozenset(Scope)
+_READ = frozenset({Scope.READ, Scope.CONTROL})
+_SEE = frozenset({Scope.READ, Scope.CONTROL, Scope.SEAT})
+_ACT = frozenset({Scope.CONTROL, Scope.SEAT})
+_JOIN = frozenset({Scope.SEAT, Scope.GUEST})
+_LEAVE = frozenset({Scope.CONTROL, Scope.SEAT, Scope.GUEST})
+_PICTURES = frozenset({Scope.PICTURES, Scope.SEAT})
+_SEE_PICTURES = _PICTURES | _READ
+_ADMIN = frozenset({Scope.ADMIN})
 
-_EVENTS_PER_WRITE = 20
+_LIMIT = Query("limit", "how many at most; 50 where it is left out", "integer")
+_CALL = "/v1/calls/{ref}"
+_NO_BODY = ""
 
 
-def build(ports: Ports) -> web.Application:
-    """The application, ready to be served."""
-    api = _Api(ports)
-    app = web.Application(middlewares=[border])
-    app.router.add_get("/v1/status", api.status)
-    app.router.add_get("/v1/calls", api.calls)
-    app.router.add_get("/v1/calls/{ref}", api.call)
-    app.router.add_delete("/v1/calls/{ref}", api.hangup)
-    app.router.add_get("/v1/calls/{ref}/trace", api.trace)
-    app.router.add_get("/v1/search", api.search)
-    app.router.add_get("/v1/seats", api.seats)
-    app.router.add_get("/v1/trunks", api.trunks)
-    add_routes(app, ports.security)
+def build(ports: Ports, strict: bool = False) -> web.Application:
+    """The application, ready to be served.
+
+    Args:
+        strict: whoever asks must say who it is; the control socket trusts whoever may open it.
+    """
+    access, origins = ports.access, ports.settings.web_origins
+    doorman: Doorman = Strict(access.tokens, access.secret, origins, ports.clock) if strict else Trusting()
+    cors = Cors(origins)
+    app = web.Application(middlewares=[border, cors.preflight], client_max_size=PICTURE_BYTES)
+    app.on_response_prepare.append(cors.on_prepare)
+    app.on_response_prepare.append(_private)
+    for route in (*table(ports), *pages(Pages(origins))):
+        app.router.add_route(route.method, route.path, guarded(route, doorman))
+        if route.method == "GET" and not route.from_protocol:
+            app.router.add_route("HEAD", route.path, guarded(route, doorman))
     return app
 
 
-class _Id(msgspec.Struct):
-    call_id: str
+async def _private(request: web.Request, response: web.StreamResponse) -> None:
+    """What the API tells of people is kept by no cache, and read as nothing but what it says it is."""
+    response.headers["Server"] = "splitter"  # and nothing of versions
+    if request.path.startswith("/v1/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
 
 
-class _Found(NamedTuple):
-    call_id: str
-    view: CallView | msgspec.Raw
+def table(ports: Ports) -> tuple[Route, ...]:
+    """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
+    finder = Finder(ports.calls, ports.archive)
+    routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
+    return _document((*routes, *_gateway(ports), *_events(ports)))
 
 
-class _Api:
-    def __init__(self, ports: Ports) -> None:
-        self._calls = ports.calls
-        self._archive = ports.archive
-        self._live = ports.live
-        self._status = ports.status
-        self._seats = ports.seats
-        self._trunks = ports.trunks
-
-    async def status(self, request: web.Request) -> web.Response:
-        return json_response(self._status())
-
-    async def seats(self, request: web.Request) -> web.Response:
-        views = sorted(self._seats(), key=lambda seat: (seat.trunk, seat.user, seat.registered_at))
-        return json_response({"seats": views})
-
-    async def trunks(self, request: web.Request) -> web.Response:
-        return json_response({"trunks": self._trunks()})
-
-    async def calls(self, request: web.Request) -> web.Response:
-        if not _flag(request, "ended"):
-            views = sorted(self._calls.list(), key=lambda view: view.started_at, reverse=True)
-            return json_response({"calls": views[: _limit(request)]})
-        await self._archive.flush()
-        return json_response({"calls": _raw(await self._archive.calls(_limit(request), _before(request)))})
-
-    async def call(self, request: web.Request) -> web.Response:
-        return json_response((await self._find(request.match_info["ref"])).view)
-
-    async def hangup(self, request: web.Request) -> web.Response:
-        call = await self._find(request.match_info["ref"])
-        if not self._calls.hangup(call.call_id, "hung up by the operator"):
-            raise ApiError(409, "call-ended", f"call {call.call_id} has ended already")
-        return json_response({"call_id": call.call_id}, 202)
-
-    async def search(self, request: web.Request) -> web.Response:
-        number, limit = request.query.get("number", ""), _limit(request)
-        if not number:
-            raise ApiError(400, "bad-query", "say which number: /v1/search?number=…")
-        live = [call for call in self._calls.list() if call.caller.endswith(number) or call.called.endswith(number)]
-        exact = [call for call in live if number in (call.caller, call.called)]
-        newest = sorted(exact or live, key=lambda call: call.started_at, reverse=True)[:limit]
-        await self._archive.flush()
-        known = {call.call_id for call in newest}
-        try:
-            found = [_kept(view) for view in await self._archive.search(number, limit)]
-        except SplitterError:
-            if not newest:
-                raise
-            found = []  # the store is down; what lives can be shown even so
-        kept = [call.view for call in found if call.call_id not in known]
-        return json_response({"calls": [*newest, *kept][:limit]})
-
-    async def trace(self, request: web.Request) -> web.StreamResponse:
-        call_id = (await self._find(request.match_info["ref"])).call_id
-        raw, follow = _flag(request, "raw"), _flag(request, "follow")
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        summariser = Summariser()
-        async with aclosing(self._follow(call_id) if follow else self._stored(call_id)) as batches:
-            # Read before the headers are sent: a store that is down is an error, not an empty trace.
-            batch: list[TraceEvent] = await anext(batches, [])
-            await response.prepare(request)
-            await _write(response, batch, None if raw else summariser)
-            async for batch in batches:
-                await _write(response, batch, None if raw else summariser)
-        await response.write_eof()
-        return response
-
-    # ---- inner ---------------------------------------------------------------------------------------------------
-
-    async def _stored(self, call_id: str) -> AsyncGenerator[list[TraceEvent], None]:
-        await self._archive.flush()
-        events = await self._archive.trace(call_id)
-        if events:
-            yield events
-
-    async def _follow(self, call_id: str) -> AsyncGenerator[list[TraceEvent], None]:
-        """What was, then what happens, until the call is over; an empty list now and then when nothing does."""
-        with self._live.subscribe(call_id) as subscription:  # first, so that nothing falls between the two
-            await self._archive.flush()
-            stored: list[TraceEvent] = []
-            try:
-                stored = await self._archive.trace(call_id)
-            except SplitterError as error:  # what comes can be shown even so
-                note = f"what happened before is missing: {error}"
-                stored = [TraceEvent(call_id, 0.0, "", "note", "", "", note)]
-            yield stored
-            known = max((event.seq for event in stored), default=0)
-            while True:
-                ended = subscription.ended
-                event = await subscription.next(LAST_MESSAGES_S if ended else HEARTBEAT_S)
-                if event is not None:
-                    if event.seq > known:
-                        yield [event]
-                elif ended:
-                    return
-                elif not subscription.ended:
-                    yield []
-
-    async def _find(self, reference: str) -> _Found:
-        """The call that a reference names; refused where there is none, or several."""
-        live = self._calls.get(reference)
-        if live is not None:
-            return _Found(live.call_id, live)
-        found = [call for call in self._calls.list() if call.short_code == reference]
-        if not found and len(reference) >= LEAST_PREFIX:
-            found = [call for call in self._calls.list() if call.call_id.startswith(reference)]
-        matches = [_Found(call.call_id, call) for call in found]
-        if not matches and len(reference) >= LEAST_PREFIX:
-            await self._archive.flush()
-            matches = [_kept(view) for view in await self._archive.find(reference)]
-        if not matches:
-            raise ApiError(404, "no-such-call", f"there is no call {reference}")
-        if len(matches) > 1:
-            names = ", ".join(call.call_id for call in matches[:5])
-            raise ApiError(409, "several-calls", f"{reference} begins the id of several calls: {names}")
-        return matches[0]
+def _logins(ports: Ports) -> tuple[Route, ...]:
+    access, settings = ports.access, ports.settings
+    login = LoginRoutes(access.passwords, access.secret, settings.token_lifetime_s, ports.clock)
+    wrong = ((401, "wrong-login"), (429, "too-many-logins"))
+    granted = Answer(200, "a token for this account's desk", shapes.LoggedIn)
+    minted = Answer(201, "the token", shapes.Minted)
+    return (
+        Route("POST", "/v1/login", _EVERYBODY, login.login, "Log in", (granted,), body=LOGIN_BODY, faults=wrong),
+        Route("POST", "/v1/tokens", _ADMIN, login.tokens, "Make a token", (minted,), body=TOKEN_BODY),
+        Route("GET", "/v1/me", _ANY, login.me, "Who asks", (Answer(200, "you", shapes.Me),)),
+    )
 
 
-def _kept(data: bytes) -> _Found:
-    """A kept view: only its id is read, so that rows of older versions can still be shown."""
-    return _Found(msgspec.json.decode(data, type=_Id).call_id, msgspec.Raw(data))
+def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+    calls = CallRoutes(ports.calls, ports.archive, finder)
+    traces = TraceRoutes(ports.archive, ports.live, finder)
+    view, listed = Answer(200, "the call", CallView), Answer(200, "calls, the newest first", shapes.CallList)
+    accepted, bound = Answer(202, "it is on its way", shapes.CallId), ((409, "bound-already"), (422, "no-extension"))
+    which = (
+        Query("number", "of the caller, or the called one"),
+        Query("extension", "of the desk that has it"),
+        Query("ended", "1: those that ended, instead of those that live", "integer"),
+        _LIMIT,
+        Query("before", "for paging: started_at of the last one, Unix seconds", "number"),
+    )
+    ways = (
+        Query("raw", "1: with the bytes of messages (base64)", "integer"),
+        Query("follow", "1: go on until the call is over", "integer"),
+    )
+    lines = Answer(200, "an event per line", kind=NDJSON)
+    search = (Query("number", "a number, or its end"), _LIMIT)
+    ended = ((409, "call-ended"),)
+    return (
+        Route("GET", "/v1/calls", _SEE, calls.listed, "Calls", (listed,), which),
+        Route("GET", _CALL, _SEE, calls.one, "One call, alive or ended", (view,)),
+        Route("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
+        Route("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),
+        Route("PUT", f"{_CALL}/seat", _ACT, calls.bind, "Bind to a desk", (view,), body=SEAT_BODY, faults=bound),
+        Route("DELETE", f"{_CALL}/seat", _ACT, calls.unbind, "Take the binding back", (view,)),
+        Route("GET", "/v1/search", _READ, calls.search, "Calls from or to a number", (listed,), search),
+    )
 
 
-def _raw(views: list[bytes]) -> list[msgspec.Raw]:
-    """Views as they were kept: JSON inside JSON, not decoded."""
-    return [msgspec.Raw(view) for view in views]
+def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+    calls = CallRoutes(ports.calls, ports.archive, finder)
+    parties = PartyRoutes(ports.calls, finder, ports.network)
+    display = DisplayRoutes(ports.calls, finder)
+    settings, access = ports.settings, ports.access
+    invite = InvitationRoutes(finder, settings.guest_url, access.secret, ports.inviter, ports.clock)
+    party, accepted = f"{_CALL}/parties/{{party}}", Answer(202, "it is on its way", shapes.CallId)
+    admitted = Answer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
+    patched = (
+        Answer(200, "ICE was restarted: our credentials and candidates", kind=FRAGMENT, headers=("ETag",)),
+        Answer(204, "the candidates are known", kind=_NO_BODY, headers=("ETag",)),
+    )
+    old, gone = ((412, "old-etag"), (428, "no-etag")), Answer(204, "it is gone", kind=_NO_BODY)
+    asked, invited = ((409, "asking"), (409, "on"), (422, "unsupported")), Answer(201, "a link", shapes.Invitation)
+    client = (Query("client", "the client's own id: the same one takes its old place again"),)
+    return (
+        Route("POST", f"{_CALL}/video", _ACT, calls.raise_video, "Ask the caller for video", (accepted,), faults=asked),
+        Route("DELETE", f"{_CALL}/video", _ACT, calls.drop_video, "Back to voice", (accepted,)),
+        Route(
+            *("POST", f"{_CALL}/parties", _JOIN, parties.join, "Join with video (WHIP, RFC 9725)", (admitted,), client),
+            body=OFFER_BODY,
+            faults=((406, "no-h264"), (409, "client-taken")),
+        ),
+        Route("OPTIONS", f"{_CALL}/parties", _EVERYBODY, parties.options, hidden=True),
+        Route(
+            "PATCH", party, _JOIN, parties.restart, "Trickle ICE, or restart", patched, body=FRAGMENT_BODY, faults=old
+        ),
+        Route("DELETE", party, _LEAVE, parties.remove, "Leave, or take out a party", (gone,)),
+        Route(
+            *("PUT", f"{_CALL}/display", _ACT, display.show, "Choose what a viewer sees"),
+            (Answer(204, "it is on its way", kind=_NO_BODY),),
+            body=DISPLAY_BODY,
+        ),
+        Route(
+            *("POST", f"{_CALL}/invitations", _ACT, invite.invite, "Invite the caller's browser", (invited,)),
+            body=INVITATION_BODY,
+            faults=((422, "no-guest-page"),),
+        ),
+    )
 
 
-async def _write(response: web.StreamResponse, events: list[TraceEvent], summariser: Summariser | None) -> None:
-    """Events as lines, in pieces, so that a long trace does not hold up the event loop; none: an empty line."""
-    if not events:
-        await response.write(b"\n")
-    for start in range(0, len(events), _EVENTS_PER_WRITE):
-        part = events[start : start + _EVENTS_PER_WRITE]
-        shown = part if summariser is None else [summariser.describe(event) for event in part]
-        await response.write(b"".join(msgspec.json.encode(event) + b"\n" for event in shown))
-        await asyncio.sleep(0)
+def _stills(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+    snapshots = SnapshotRoutes(ports.calls, finder, ports.album)
+    pictures = PictureRoutes(ports.calls, finder, ports.pictures)
+    shots, one = f"{_CALL}/snapshots", "/v1/pictures/{picture}"
+    taken = Answer(201, "a PNG file", kind=PNG, headers=("Location", "Splitter-Taken-At"))
+    again = Answer(200, "the same again", kind=PNG, headers=("Splitter-Taken-At",))
+    listed, image = Answer(200, "pictures, the newest first", shapes.PictureList), Answer(200, "it", kind=IMAGES[0])
+    added, gone = Answer(201, "the picture", PictureView, headers=("Location",)), Answer(204, "gone", kind=_NO_BODY)
+    of, call = Query("of", "the party whose picture it is; the caller"), Query("call", "for this call alone")
+    full = ((507, "no-room"),)
+    return (
+        Route("POST", shots, _ACT, snapshots.take, "Take a still", (taken,), (of,), faults=((429, "too-many"),)),
+        Route("GET", f"{shots}/{{number}}", _SEE, snapshots.get, "A still that was taken", (again,)),
+        Route(
+            *("POST", "/v1/pictures", _PICTURES, pictures.add, "Put up a picture", (added,)),
+            query=(Query("name", "for people to choose by"), call),
+            body=PICTURE_BODY,
+            faults=full,
+        ),
+        Route("GET", "/v1/pictures", _SEE_PICTURES, pictures.listed, "Pictures to show", (listed,), (call,)),
+        Route("GET", one, _SEE_PICTURES, pictures.get, "One picture", (image,)),
+        Route("DELETE", one, _PICTURES, pictures.delete, "Take down a picture", (gone,)),
+    )
 
 
-def _flag(request: web.Request, name: str) -> bool:
-    return request.query.get(name, "").lower() in _TRUE
+def _gateway(ports: Ports) -> tuple[Route, ...]:
+    gateway, security = GatewayRoutes(ports), SecurityRoutes(ports.security)
+    status, trunks = Answer(200, "how it is", GatewayStatus), Answer(200, "the neighbours", shapes.TrunkList)
+    seats, bans = Answer(200, "every desk", shapes.SeatList), Answer(200, "who is banned", shapes.BanList)
+    lifted, reloaded = Answer(200, "it is", shapes.Lifted), Answer(200, "they are", shapes.Reloaded)
+    return (
+        Route("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
+        Route("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),
+        Route("GET", "/v1/seats", _READ, gateway.seats, "Desks and their video clients", (seats,)),
+        Route("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
+        Route("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
+        Route("POST", "/v1/reload", _ADMIN, security.reload, "Read the certificates again", (reloaded,)),
+    )
 
 
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", "50")
-    if not text.isdecimal() or not 1 <= int(text[:6]) <= LIMIT_MOST:
-        raise ApiError(400, "bad-query", f'limit must be a number from 1 to {LIMIT_MOST}, not "{text}"')
-    return int(text)
+def _events(ports: Ports) -> tuple[Route, ...]:
+    if ports.events is None:
+        return ()
+    switched = Answer(101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events", kind=_NO_BODY)
+    resume = (
+        Query("client", "the client's own id"),
+        Query("after", "the last number that was seen", "integer"),
+        Query("epoch", "whose numbers they are"),
+    )
+    about = "Events; the token comes as the subprotocol bearer.TOKEN"
+    return (Route("GET", "/v1/events", _SEE, ports.events, about, (switched,), resume, from_protocol=True),)
 
 
-def _before(request: web.Request) -> float | None:
-    text = request.query.get("before")
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ApiError(400, "bad-query", f'before must be Unix seconds, not "{text}"') from None
+def _document(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    """The document of these routes, and of itself."""
+    shown: dict[str, object] = {}
+
+    async def serve(request: web.Request) -> web.Response:
+        return json_response(shown)
+
+    answer = Answer(200, "this document", dict)
+    every = (*routes, Route("GET", "/v1/openapi.json", _EVERYBODY, serve, "This document", (answer,)))
+    shown.update(document(every))
+    return every
+
+
+def pages(pages: Pages) -> tuple[Route, ...]:
+    """What people see in a browser."""
+    folders = [Route("GET", f"/{name}", _EVERYBODY, pages.folder, hidden=True) for name in FOLDERS]
+    files = [Route("GET", f"/{name}/{{file:.*}}", _EVERYBODY, pages.file, hidden=True) for name in FOLDERS]
+    return (Route("GET", "/", _EVERYBODY, pages.index, hidden=True), *folders, *files)

@@ -58,7 +58,7 @@ class Bearer:
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
 
     def owns(self, view: CallView) -> bool:
-        """The call is its own: bound to its extension, or it is a party of it; for guests, the one they are asked to."""
+        """The call is its own: bound to its extension, or it is a party of it; a guest's is the one of its link."""
         if self.call_id:
             return self.call_id == view.call_id
         if not self.extension or Scope.SEAT not in self.scopes:
@@ -68,7 +68,7 @@ class Bearer:
         return any(party.extension == self.extension and party.state != "left" for party in view.parties)
 
 
-CONSOLE = Bearer("control socket", frozenset({Scope.ADMIN}))
+CONSOLE = Bearer("the operator", frozenset({Scope.ADMIN}))
 """Whoever may open the control socket."""
 
 

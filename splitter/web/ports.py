@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from splitter.calls.asks import Answer, Ask
+from splitter.calls.desks import DeskView
+from splitter.calls.logins.access import ApiSettings, Token
+from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, TrunkView
+from splitter.core.clock import Clock, SystemClock
+from splitter.store.pictures import StoredPicture
 from splitter.telemetry.trace import Subscription, TraceEvent
+from splitter.web.album import Album
+from splitter.web.errors import Handler
 from splitter.web.security import NoSecurity, Security
 
 
@@ -22,6 +31,10 @@ class Calls(Protocol):
 
     def hangup(self, call_id: str, reason: str) -> bool:
         """Ask for the end of a call; False where there is no such call."""
+        ...
+
+    async def ask(self, call_id: str, ask: Ask) -> Answer:
+        """Ask something of a live call. Raises Denial where it cannot be done."""
         ...
 
 
@@ -57,6 +70,7 @@ class GatewayStatus:
         dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
         workers: media workers that are up, of how many.
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
+        api: where the API is reached, such as "https://10.0.0.5:8443"; empty where it is at the control socket alone.
         alarms: what is wrong now, in plain words; empty when nothing is.
     """
 
@@ -74,12 +88,92 @@ class GatewayStatus:
     tasks: int = 0
     workers: tuple[int, int] = (0, 0)
     networks: tuple[str, ...] = ()
+    api: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class PictureView:
+    """A still that can be shown. `call_id`: the only call that may show it; empty for all."""
+
+    id: str
+    name: str
+    width: int
+    height: int
+    call_id: str = ""
+
+
+class Pictures(Protocol):
+    """Stills that were put up; see `splitter.store.pictures`."""
+
+    def all(self, call_id: str = "") -> list[StoredPicture]:
+        """Those for every call, and those of this one."""
+        ...
+
+    def get(self, picture_id: str) -> StoredPicture | None: ...
+
+    async def add(self, data: bytes, name: str = "", call_id: str = "") -> StoredPicture:
+        """Keep one. Raises PeerError (413, 415) for what is no picture, LibraryFull, StoreError."""
+        ...
+
+    async def image(self, picture_id: str, call_id: str = "") -> bytes | None:
+        """Its file (PNG or JPEG), where this call may show it."""
+        ...
+
+    async def remove(self, picture_id: str) -> bool:
+        """False where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A caller is to get this link. `by`: who asked for it."""
+
+    call_id: str
+    number: str
+    link: str
+    expires_at: float
+    by: str
+
+
+Inviter = Callable[[Invited], str]
+"""Sees to it that a link is sent. Returns why it cannot; empty where it can."""
+
+
+def nobody_sends(invited: Invited) -> str:
+    """An inviter of a gateway that is connected to none."""
+    return "nothing is configured that sends messages: tell the caller the link"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in: what logins and tokens are made of.
+
+    Attributes:
+        secret: that tokens are signed with.
+        passwords: of the accounts.
+        tokens: of the configuration.
+    """
+
+    secret: bytes
+    passwords: Passwords
+    tokens: tuple[Token, ...] = ()
+
+
+def closed() -> Access:
+    """Nobody may, but for the control socket."""
+    return Access(secrets.token_bytes(32), Passwords((), (), secrets.token_hex(16)))
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything the API is made over."""
+    """Everything the API is made over.
+
+    Attributes:
+        seats: registered SIP seats; `desks`: every desk, with all of its clients.
+        events: the handler of the event socket.
+        network: where browsers' video comes in.
+    """
 
     calls: Calls
     archive: Archive
@@ -88,3 +182,12 @@ class Ports:
     seats: Callable[[], list[SeatView]] = list
     security: Security = field(default_factory=NoSecurity)
     trunks: Callable[[], list[TrunkView]] = list
+    desks: Callable[[], list[DeskView]] = list
+    settings: ApiSettings = field(default_factory=ApiSettings)
+    access: Access = field(default_factory=closed)
+    network: str = ""
+    clock: Clock = field(default_factory=SystemClock)
+    album: Album = field(default_factory=Album)
+    pictures: Pictures | None = None
+    events: Handler | None = None
+    inviter: Inviter = nobody_sends

@@ -17,12 +17,19 @@ _MOST = 4096
 log = structlog.get_logger(__name__)
 
 
-def load_secret(path: Path) -> bytes:
-    """Read it; make it where there is none.
+def secret_beside(store: str) -> Path | None:
+    """Where it is if nobody says: beside the store; None for a store that is nowhere."""
+    return None if store == ":memory:" else Path(store).with_name("api-secret")
+
+
+def load_secret(path: Path | None) -> bytes:
+    """Read it; make it where there is none. Without a path it is new each time.
 
     Raises:
         LocalError: it cannot be read or made, or is too short to be one.
     """
+    if path is None:
+        return secrets.token_bytes(SIZE)
     try:
         return _read(path)
     except FileNotFoundError:

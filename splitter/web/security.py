@@ -45,28 +45,27 @@ class NoSecurity:
         pass
 
 
-def add_routes(app: web.Application, security: Security) -> None:
-    """Serve the three above."""
+class SecurityRoutes:
+    """Handlers of the three above."""
 
-    async def bans(request: web.Request) -> web.Response:
-        return json_response({"bans": [_shown(ban, left_s) for ban, left_s in security.bans()]})
+    def __init__(self, security: Security) -> None:
+        self._security = security
 
-    async def lift(request: web.Request) -> web.Response:
+    async def bans(self, request: web.Request) -> web.Response:
+        return json_response({"bans": [_shown(ban, left_s) for ban, left_s in self._security.bans()]})
+
+    async def lift(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
-        if not security.lift_ban(source):
+        if not self._security.lift_ban(source):
             raise ApiError(404, "no-such-ban", f"{source} is not banned")
         return json_response({"source": source})
 
-    async def reload(request: web.Request) -> web.Response:
+    async def reload(self, request: web.Request) -> web.Response:
         try:
-            security.reload()
+            self._security.reload()
         except LocalError as error:
             raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
         return json_response({"reloaded": "certificates"})
-
-    app.router.add_get("/v1/bans", bans)
-    app.router.add_delete("/v1/bans/{source:.+}", lift)
-    app.router.add_post("/v1/reload", reload)
 
 
 def _shown(ban: Ban, left_s: float) -> dict[str, object]:

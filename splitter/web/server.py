@@ -1,4 +1,4 @@
-"""Opens the API's Unix socket and the listener of /metrics. Does I/O."""
+"""Opens the API's Unix socket, its listener for others, and that of /metrics. Does I/O."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
 from splitter.web.api import build
+from splitter.web.listener import Listener
 from splitter.web.ports import Ports
 
 SOCKET_MODE = 0o660  # whoever may write to it may hang up calls: the service's user and group
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Server:
-    """The HTTP doors.
+    """The HTTP doors. `api`: the one for others.
 
     Args:
         control_socket: path of the Unix socket.
@@ -34,21 +35,25 @@ class Server:
     def __init__(self, control_socket: str, metrics_address: Address | None, ports: Ports) -> None:
         self._path = Path(control_socket)
         self._metrics_address = metrics_address
+        self._listens = bool(ports.settings.listen)
         self._runner = _runner(build(ports))
         self._metrics_runner = _runner(_metrics_app())
+        self.api = Listener(build(ports, strict=True), ports.settings)
         self._inode = 0
 
     async def start(self) -> None:
-        """Open both.
+        """Open them.
 
         Raises:
-            LocalError: the control socket cannot be opened, or another instance has it. A metrics port that is taken
-                is an alarm only: it must not keep the gateway from its calls.
+            LocalError: the control socket cannot be opened, or another instance has it. A port that is taken is an
+                alarm only: it must not keep the gateway from its calls.
         """
         sock = _open_unix(self._path)
         self._inode = self._path.stat().st_ino
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
+        if self._listens:
+            await self.api.start()
         if self._metrics_address is None:
             return
         await self._metrics_runner.setup()
@@ -58,7 +63,9 @@ class Server:
             log.error("metrics cannot be served; calls go on", address=str(self._metrics_address), error=str(error))
 
     async def stop(self) -> None:
-        """Close both; the socket file is removed if it is still ours."""
+        """Close them; the socket file is removed if it is still ours."""
+        if self._listens:
+            await self.api.stop()
         await self._runner.cleanup()
         await self._metrics_runner.cleanup()
         try:

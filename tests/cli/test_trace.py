@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from splitter.telemetry import golden
-from splitter.web import api
+from splitter.web import traces
 from tests.cli.kit import SPLITTER, Command, run
 from tests.telemetry.kit import AUDIO, FLOW, message
 from tests.web.kit import CALL, Gateway, ended
@@ -115,7 +115,7 @@ class TestJson:
 
 class TestFollow:
     def test_goes_on_until_the_call_ends(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(api, "LAST_MESSAGES_S", 0.05)
+        monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.05)
 
         async def story(parts: Gateway, command: Command) -> None:
             a_call(parts)

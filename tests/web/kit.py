@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from splitter.calls.asks import Answer, Ask
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
@@ -66,6 +67,8 @@ class FakeCalls:
 
     views: dict[str, CallView] = field(default_factory=dict)
     hung_up: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, Ask]] = field(default_factory=list)
+    answers: dict[type, Answer | Exception] = field(default_factory=dict)
 
     def list(self) -> list[CallView]:
         return [*self.views.values()]
@@ -76,6 +79,13 @@ class FakeCalls:
     def hangup(self, call_id: str, reason: str) -> bool:
         self.hung_up.append((call_id, reason))
         return self.views.pop(call_id, None) is not None
+
+    async def ask(self, call_id: str, ask: Ask) -> Answer:
+        self.asked.append((call_id, ask))
+        answer = self.answers.get(type(ask))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def add(self, *views: CallView) -> None:
         self.views.update({view.call_id: view for view in views})

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from splitter.web import api
+from splitter.web import traces
 from tests.web.kit import CALL, Gateway, ended, gateway
 
 
@@ -179,7 +179,7 @@ class TestTrace:
     def test_following_shows_what_was_and_what_comes_and_ends_with_the_call(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(api, "LAST_MESSAGES_S", 0.05)
+        monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.05)
 
         async def story(parts: Gateway, client: Client) -> None:
             parts.calls.add(CALL)
@@ -204,7 +204,7 @@ class TestTrace:
     def test_what_happens_while_the_past_is_read_is_told_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(api, "LAST_MESSAGES_S", 0.01)
+        monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.01)
 
         async def story(parts: Gateway, client: Client) -> None:
             parts.calls.add(CALL)
@@ -223,7 +223,7 @@ class TestTrace:
         run(tmp_path, story)
 
     def test_a_follower_who_leaves_is_forgotten(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(api, "HEARTBEAT_S", 0.01)
+        monkeypatch.setattr(traces, "HEARTBEAT_S", 0.01)
 
         async def story(parts: Gateway, client: Client) -> None:
             parts.calls.add(CALL)
@@ -240,7 +240,7 @@ class TestTrace:
     def test_following_goes_on_when_the_store_cannot_be_read(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(api, "LAST_MESSAGES_S", 0.01)
+        monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.01)
 
         async def story(parts: Gateway, client: Client) -> None:
             parts.calls.add(CALL)

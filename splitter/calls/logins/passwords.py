@@ -1,0 +1,45 @@
+"""Does this password belong to this account? Pure; takes as long for a wrong user as for a wrong password."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from splitter.calls.logins.accounts import Account
+from splitter.sip.digest import ALGORITHMS, secret_of
+
+
+class Passwords:
+    """Judges passwords that are shown as they are, such as in a login over TLS.
+
+    Args:
+        accounts: who may log in.
+        realms: of the trunks that accounts log in at; an account that has hashes alone has them for one of these.
+        decoy: what nobody knows: unknown users are judged against it.
+    """
+
+    def __init__(self, accounts: Iterable[Account], realms: Iterable[str], decoy: str) -> None:
+        self._accounts = {account.user: account for account in accounts}
+        self._realms = tuple(dict.fromkeys(realms))
+        self._decoy = Account("", decoy)
+
+    def account(self, user: str, password: str) -> Account | None:
+        """Whose password it is; None for nobody's."""
+        known = self._accounts.get(user)
+        right = self._proves(known or self._decoy, user, password)
+        return known if right else None
+
+    def _proves(self, account: Account, user: str, password: str) -> bool:
+        """Every way is gone to its end, whichever is the account's own."""
+        right = hmac.compare_digest(_digest(password), _digest(account.password)) and bool(account.password)
+        for realm in self._realms:
+            for algorithm in ALGORITHMS:
+                shown = secret_of(algorithm, user, realm, password)
+                known = account.ha1.get(algorithm, "")
+                right |= hmac.compare_digest(shown, known or "0" * len(shown)) and bool(known)
+        return right
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

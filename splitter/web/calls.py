@@ -1,0 +1,158 @@
+"""Calls: which there are, one of them, its end, whose it is, and its video. Does I/O through aiohttp."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from splitter.calls.asks import Bind, DropVideo, RaiseVideo
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView
+from splitter.core.errors import SplitterError
+from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer
+from splitter.web.bodies import read_json
+from splitter.web.errors import ApiError, json_response
+from splitter.web.find import Finder, decoded, kept
+from splitter.web.ports import Archive, Calls
+from splitter.web.privacy import for_desk, seen
+from splitter.web.routes import JSON, JSON_BYTES, Body
+from splitter.web.shapes import CallId, SeatWish
+
+LIMIT_MOST = 1000
+SEAT_BODY = Body((JSON,), JSON_BYTES, SeatWish, needed=False)
+
+_TRUE = ("1", "true", "yes")
+
+
+class CallRoutes:
+    """Handlers of /v1/calls and /v1/search."""
+
+    def __init__(self, calls: Calls, archive: Archive, finder: Finder) -> None:
+        self._calls = calls
+        self._archive = archive
+        self._find = finder
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    async def listed(self, request: web.Request) -> web.Response:
+        bearer, limit = bearer_of(request), limit_of(request)
+        number, extension = request.query.get("number", ""), request.query.get("extension", "")
+        if not flag(request, "ended"):
+            views = sorted(self._calls.list(), key=lambda view: view.started_at, reverse=True)
+            shown = [view for one in views if (view := seen(one, bearer)) is not None]
+            found = [view for view in shown if _matches(view, number, extension)]
+            return json_response({"calls": found[:limit]})
+        await self._archive.flush()
+        if bearer.may(Scope.READ, Scope.CONTROL) and not number and not extension:
+            rows = await self._archive.calls(limit, _before(request))
+            return json_response({"calls": [msgspec.Raw(row) for row in rows]})
+        return json_response({"calls": await self._ended(request, bearer, number, extension)})
+
+    async def one(self, request: web.Request) -> web.Response:
+        return json_response((await self._find.to_read(request)).view)
+
+    async def search(self, request: web.Request) -> web.Response:
+        number, limit = request.query.get("number", ""), limit_of(request)
+        if not number:
+            raise ApiError(400, "bad-query", "say which number: /v1/search?number=…")
+        live = [call for call in self._calls.list() if call.caller.endswith(number) or call.called.endswith(number)]
+        exact = [call for call in live if number in (call.caller, call.called)]
+        newest = sorted(exact or live, key=lambda call: call.started_at, reverse=True)[:limit]
+        await self._archive.flush()
+        known = {call.call_id for call in newest}
+        try:
+            found = [kept(view) for view in await self._archive.search(number, limit)]
+        except SplitterError:
+            if not newest:
+                raise
+            found = []  # the store is down; what lives can be shown even so
+        rows = [call.view for call in found if call.call_id not in known]
+        return json_response({"calls": [*newest, *rows][:limit]})
+
+    # ---- changing ------------------------------------------------------------------------------------------------
+
+    async def hangup(self, request: web.Request) -> web.Response:
+        call = await self._find.to_change(request)
+        if not self._calls.hangup(call.call_id, f"hung up by {said_by(bearer_of(request))}"):
+            raise ApiError(409, "call-ended", f"call {call.call_id} has ended already")
+        return json_response(CallId(call.call_id), 202)
+
+    async def bind(self, request: web.Request) -> web.Response:
+        """CTI binds any call to any desk; a desk takes a call that it names, unless another one has it."""
+        bearer = bearer_of(request)
+        wish = await read_json(request, SEAT_BODY, SeatWish)
+        call = await self._find.to_take(request)
+        extension = wish.extension or bearer.extension
+        if not extension:
+            raise ApiError(422, "no-extension", 'say whose call it is: {"extension": "8001"}')
+        if bearer.may(Scope.CONTROL):
+            return await self._bound(call, extension, "cti")
+        if extension != bearer.extension:
+            raise ApiError(403, "wrong-scope", f"{bearer.name} takes calls for {bearer.extension} alone")
+        if call.extension not in ("", extension):
+            raise ApiError(409, "bound-already", f"call {call.call_id} is another desk's already")
+        return await self._bound(call, extension, "client")
+
+    async def unbind(self, request: web.Request) -> web.Response:
+        bearer = bearer_of(request)
+        call = await self._find.to_change(request)
+        if not bearer.may(Scope.CONTROL) and call.extension != bearer.extension:
+            raise ApiError(409, "not-bound", f"call {call.call_id} is not bound to {bearer.extension}")
+        return await self._bound(call, "", "cti" if bearer.may(Scope.CONTROL) else "client")
+
+    async def raise_video(self, request: web.Request) -> web.Response:
+        call = await self._find.to_change(request)
+        await self._calls.ask(call.call_id, RaiseVideo(said_by(bearer_of(request))))
+        return json_response(CallId(call.call_id), 202)
+
+    async def drop_video(self, request: web.Request) -> web.Response:
+        call = await self._find.to_change(request)
+        await self._calls.ask(call.call_id, DropVideo(said_by(bearer_of(request))))
+        return json_response(CallId(call.call_id), 202)
+
+    # ---- inner ---------------------------------------------------------------------------------------------------
+
+    async def _bound(self, call: CallView, extension: str, by: str) -> web.Response:
+        await self._calls.ask(call.call_id, Bind(extension, by))
+        now = self._calls.get(call.call_id) or call
+        return json_response(now if by == "cti" else for_desk(now))
+
+    async def _ended(self, request: web.Request, bearer: Bearer, number: str, extension: str) -> list[CallView]:
+        """Of the newest thousand those that match: the store knows of a call's number, but of no desk."""
+        views = [decoded(row) for row in await self._archive.calls(LIMIT_MOST, _before(request))]
+        shown = [view for one in views if one is not None and (view := seen(one, bearer)) is not None]
+        return [view for view in shown if _matches(view, number, extension)][: limit_of(request)]
+
+
+def said_by(bearer: Bearer) -> str:
+    """Who did it, for the trace and for other desks."""
+    own = bearer.extension
+    return f"{bearer.name} ({own})" if own and own != bearer.name else bearer.name
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """A query parameter that is either there or not."""
+    return request.query.get(name, "").lower() in _TRUE
+
+
+def limit_of(request: web.Request) -> int:
+    """How many are wanted."""
+    text = request.query.get("limit", "50")
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:6]) <= LIMIT_MOST:
+        raise ApiError(400, "bad-query", f'limit must be a number from 1 to {LIMIT_MOST}, not "{text}"')
+    return int(text)
+
+
+def _matches(view: CallView, number: str, extension: str) -> bool:
+    return (not number or number in (view.caller, view.called)) and (not extension or view.extension == extension)
+
+
+def _before(request: web.Request) -> float | None:
+    text = request.query.get("before")
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ApiError(400, "bad-query", f'before must be Unix seconds, not "{text}"') from None

@@ -1,0 +1,48 @@
+"""Pages of other sites that the operator names may use the API (the Fetch standard's CORS protocol). Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from splitter.web.errors import Handler
+
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_REQUEST_HEADERS = "Authorization, Content-Type, If-Match, If-None-Match"
+_RESPONSE_HEADERS = (
+    "Location, ETag, Splitter-Limits, Splitter-Taken-At, Retry-After, WWW-Authenticate, Accept-Post, Accept-Patch"
+)
+_REMEMBERED_S = 600
+
+
+class Cors:
+    """Lets pages of these origins in; none is given leave to send certificates along.
+
+    `preflight` is a middleware of aiohttp, `on_prepare` its signal: headers of streams leave before their handlers end.
+    """
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._origins = frozenset(origins)
+
+    async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Say to whom the response may be shown."""
+        response.headers["Vary"] = "Origin"
+        if self._knows(request):
+            response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+            response.headers["Access-Control-Expose-Headers"] = _RESPONSE_HEADERS
+
+    @web.middleware
+    async def preflight(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What a browser asks before it sends a request of a script: it has no token yet."""
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return await handler(request)
+        response = web.Response(status=204)
+        if self._knows(request):
+            response.headers["Access-Control-Allow-Methods"] = _METHODS
+            response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
+            response.headers["Access-Control-Max-Age"] = str(_REMEMBERED_S)
+        return response
+
+    def _knows(self, request: web.Request) -> bool:
+        return request.headers.get("Origin", "").lower() in self._origins

@@ -1,0 +1,26 @@
+"""The gateway itself: how it is doing, its neighbours, its desks. Does I/O through aiohttp."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from splitter.web.errors import json_response
+from splitter.web.ports import Ports
+from splitter.web.shapes import SeatList, TrunkList
+
+
+class GatewayRoutes:
+    """Handlers of /v1/status, /v1/trunks and /v1/seats."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def status(self, request: web.Request) -> web.Response:
+        return json_response(self._ports.status())
+
+    async def trunks(self, request: web.Request) -> web.Response:
+        return json_response(TrunkList(self._ports.trunks()))
+
+    async def seats(self, request: web.Request) -> web.Response:
+        phones = sorted(self._ports.seats(), key=lambda seat: (seat.trunk, seat.user, seat.registered_at))
+        return json_response(SeatList(self._ports.desks(), phones))

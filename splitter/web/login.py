@@ -1,0 +1,97 @@
+"""Logins, tokens for other programs, and who one is. Does I/O through aiohttp."""
+
+from __future__ import annotations
+
+import math
+
+import structlog
+from aiohttp import web
+
+from splitter.calls.logins.access import GRANTED, Scope
+from splitter.calls.logins.passwords import Passwords
+from splitter.core.clock import Clock
+from splitter.telemetry import metrics
+from splitter.transport.quiet import Quiet
+from splitter.web.attempts import Attempts
+from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer, mint
+from splitter.web.bodies import read_json
+from splitter.web.errors import ApiError, json_response
+from splitter.web.routes import JSON, JSON_BYTES, Body
+from splitter.web.shapes import LoggedIn, Login, Me, Minted, TokenWish
+
+LOGIN_BODY = Body((JSON,), JSON_BYTES, Login)
+TOKEN_BODY = Body((JSON,), JSON_BYTES, TokenWish)
+
+USER_FAILURES, USER_FADE_S = 10, 60.0
+SOURCE_FAILURES, SOURCE_FADE_S = 50, 5.0  # a whole floor of desks may be one source, behind NAT or a proxy
+
+log = structlog.get_logger(__name__)
+
+
+class LoginRoutes:
+    """Handlers of /v1/login, /v1/tokens and /v1/me.
+
+    Args:
+        secret: that tokens are signed with.
+        lifetime_s: how long a token holds at most.
+    """
+
+    def __init__(self, passwords: Passwords, secret: bytes, lifetime_s: float, clock: Clock) -> None:
+        self._passwords = passwords
+        self._secret = secret
+        self._lifetime_s = lifetime_s
+        self._clock = clock
+        self._users = Attempts(USER_FAILURES, USER_FADE_S)
+        self._sources = Attempts(SOURCE_FAILURES, SOURCE_FADE_S)
+        self._quiet = Quiet()
+
+    async def login(self, request: web.Request) -> web.Response:
+        wish = await read_json(request, LOGIN_BODY, Login)
+        source, now = request.remote or "", self._clock.now()
+        wait_s = max(self._users.wait_s(wish.user, now), self._sources.wait_s(source, now))
+        if wait_s > 0:
+            metrics.API_LOGINS.labels("limited").inc()
+            after = {"Retry-After": str(math.ceil(wait_s))}
+            raise ApiError(429, "too-many-logins", "too many logins failed; wait before the next one", after)
+        account = self._passwords.account(wish.user, wish.password)
+        if account is None:
+            self._failed(wish.user, source, now)
+            raise ApiError(401, "wrong-login", "no such user, or not its password", {"WWW-Authenticate": "Bearer"})
+        metrics.API_LOGINS.labels("granted").inc()
+        self._users.succeeded(wish.user)
+        # A desk without an extension of its own is known to the centre by its user.
+        bearer = Bearer(account.user, frozenset({Scope.SEAT}), account.extension or account.user)
+        expires_at = float(int(self._clock.wall() + self._lifetime_s))
+        token = mint(self._secret, bearer, expires_at)
+        log.info("logged in", user=account.user, extension=bearer.extension, source=source)
+        return json_response(LoggedIn(token, expires_at, account.user, bearer.extension, account.user))
+
+    async def tokens(self, request: web.Request) -> web.Response:
+        """For a program that knows who its users are: it logs them in without their passwords."""
+        wish = await read_json(request, TOKEN_BODY, TokenWish)
+        if wrong := sorted(set(wish.scopes) - set(GRANTED) | set(wish.scopes) & {Scope.ADMIN}):
+            raise ApiError(422, "wrong-scope", f"{wrong[0][:40]} is nothing that can be granted here")
+        scopes = frozenset(Scope(scope) for scope in wish.scopes)
+        if Scope.SEAT in scopes and not wish.extension:
+            raise ApiError(422, "no-extension", "a seat acts for an extension: say which")
+        by = bearer_of(request).name
+        bearer = Bearer(wish.name or wish.extension or by, scopes, wish.extension)
+        expires_at = float(int(self._clock.wall() + min(wish.expires_in_s, self._lifetime_s)))
+        log.info("token made", name=bearer.name, extension=bearer.extension, scopes=sorted(scopes), by=by)
+        return json_response(Minted(mint(self._secret, bearer, expires_at), expires_at), 201)
+
+    async def me(self, request: web.Request) -> web.Response:
+        return json_response(me_of(bearer_of(request)))
+
+    def _failed(self, user: str, source: str, now: float) -> None:
+        metrics.API_LOGINS.labels("wrong").inc()
+        self._users.failed(user, now)
+        self._sources.failed(source, now)
+        if (held := self._quiet.permit(source, now)) is not None:
+            log.warning("login failed", source=source, user=user[:40], similar=held)
+
+
+def me_of(bearer: Bearer) -> Me:
+    """Who asks, as it is told."""
+    return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at)

@@ -1,0 +1,133 @@
+"""The OpenAPI 3.1 document, made of the table of routes and the types of what they take and give. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+
+import msgspec
+
+from splitter import __version__
+from splitter.web.routes import JSON, Answer, Query, Route
+from splitter.web.shapes import Refusal
+
+Object = dict[str, object]
+
+_REF = "#/components/schemas/{name}"
+_PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+_ABOUT = {
+    "ref": "a call: its id, the beginning of it, its short code, or the caller's number",
+    "party": "the name of a party",
+    "number": "the number of a snapshot",
+    "picture": "the id of a picture",
+    "source": "an address",
+}
+
+
+def document(routes: Iterable[Route]) -> Object:
+    """The whole document."""
+    shown = [route for route in routes if not route.hidden]
+    kinds = {route.body.shape for route in shown if route.body and route.body.shape}
+    kinds |= {answer.shape for route in shown for answer in route.answers if answer.shape} | {Refusal}
+    ordered = sorted(kinds, key=lambda kind: str(kind.__name__))
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    references = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, Object] = {}
+    for route in shown:
+        path = _PARAMETER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, references)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "splitter",
+            "version": __version__,
+            "description": "Video for an existing voice call centre: calls, desks, pictures.",
+            "license": {"name": "GPL-2.0-or-later", "identifier": "GPL-2.0-or-later"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "configured, or from /v1/login"},
+                "certificate": {"type": "mutualTLS"},
+            },
+        },
+    }
+
+
+def _operation(route: Route, references: dict[object, Object]) -> Object:
+    names = _PARAMETER.findall(route.path)
+    operation: Object = {
+        "operationId": _identifier(route),
+        "summary": route.about,
+        "parameters": [*(_path_parameter(name) for name in names), *(_query(query) for query in route.query)],
+        "responses": _responses(route, references),
+        "security": _security(route),
+    }
+    if route.body is not None:
+        schema = references[route.body.shape] if route.body.shape else {}
+        operation["requestBody"] = {
+            "required": route.body.needed,
+            "content": {kind: {"schema": schema} for kind in route.body.types},
+        }
+    return operation
+
+
+def _security(route: Route) -> list[Object]:
+    """OpenAPI 3.1 §4.8.30: names in schemes other than OAuth's are roles; one requirement for each that is enough."""
+    scopes = sorted(scope.value for scope in route.scopes)
+    return [{scheme: [scope]} for scheme in ("bearer", "certificate") for scope in scopes]
+
+
+def _responses(route: Route, references: dict[object, Object]) -> Object:
+    responses: Object = {str(answer.status): _answer(answer, references) for answer in route.answers}
+    for status, codes in sorted(_refusals(route).items()):
+        about = f"{HTTPStatus(status).phrase}: {', '.join(codes)}"
+        responses[str(status)] = {"description": about, "content": {JSON: {"schema": references[Refusal]}}}
+    return responses
+
+
+def _refusals(route: Route) -> dict[int, list[str]]:
+    """Status → codes: what every operation of its kind may be refused with, and what is its own."""
+    found: dict[int, list[str]] = {}
+    if route.scopes:
+        found[401] = ["no-token", "wrong-token", "expired-token"]
+        found[403] = ["wrong-scope"]
+    if "{ref}" in route.path:
+        found[403] = [*found.get(403, []), "not-your-call"]
+        found[404] = ["no-such-call"]
+        found[409] = ["several-calls", *(["call-ended"] if route.method != "GET" else [])]
+    if route.body is not None:
+        found |= {400: ["bad-body"], 408: ["too-slow"], 413: ["too-large"], 415: ["wrong-type"]}
+    if route.query:
+        found.setdefault(400, []).append("bad-query")
+    for status, code in route.faults:
+        if code not in found.setdefault(status, []):
+            found[status].append(code)
+    return found
+
+
+def _answer(answer: Answer, references: dict[object, Object]) -> Object:
+    shown: Object = {"description": answer.about}
+    if answer.headers:
+        shown["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
+    if answer.kind:
+        shown["content"] = {answer.kind: {"schema": references[answer.shape]} if answer.shape else {}}
+    return shown
+
+
+def _path_parameter(name: str) -> Object:
+    return {"name": name, "in": "path", "required": True, "description": _ABOUT[name], "schema": {"type": "string"}}
+
+
+def _query(query: Query) -> Object:
+    return {"name": query.name, "in": "query", "description": query.about, "schema": {"type": query.kind}}
+
+
+def _identifier(route: Route) -> str:
+    """Such as "postCallsParties": stable as long as the path is."""
+    words = [word for word in _PARAMETER.sub("", route.path).removeprefix("/v1/").split("/") if word]
+    single = "{" in route.path.rsplit("/", 1)[-1]
+    name = "".join(word.replace(".json", "").capitalize() for word in words)
+    return f"{route.method.lower()}{'One' if single else ''}{name}"

@@ -1,0 +1,89 @@
+"""The agents' console, the SDK and the guest page: files of the package, read once. Does I/O through aiohttp.
+
+A path that is no file of the package is nothing: no name of a request ever reaches the file system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+STATIC = Path(__file__).parent / "static"
+FOLDERS = ("console", "guest", "sdk")
+
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json"}
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+_FIXED = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), display-capture=(self), microphone=(), geolocation=()",
+    "Cache-Control": "no-cache",  # asked for each time, sent only when it is another one
+}
+
+
+class _File(NamedTuple):
+    body: bytes
+    kind: str
+    etag: str
+
+
+class Pages:
+    """Handler of all pages.
+
+    Args:
+        origins: sites that may frame them, such as a CRM's.
+        folder: of the files.
+    """
+
+    def __init__(self, origins: Iterable[str] = (), folder: Path = STATIC) -> None:
+        self._origins = tuple(origins)
+        self._files = {
+            path.relative_to(folder).as_posix(): _read(path)
+            for name in FOLDERS
+            for path in sorted((folder / name).rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
+        }
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """The console is what people want who type our name."""
+        return web.Response(status=302, headers={"Location": "/console/"})
+
+    async def folder(self, request: web.Request) -> web.StreamResponse:
+        """Without the slash at its end the page's own links would lead elsewhere."""
+        return web.Response(status=302, headers={"Location": f"{request.path}/"})
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.removeprefix("/")
+        found = self._files.get(f"{name}index.html" if name.endswith("/") else name)
+        if found is None:
+            raise web.HTTPNotFound
+        headers = {**_FIXED, "ETag": found.etag, "Content-Security-Policy": self._policy(request)}
+        if found.etag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+        headers["Content-Type"] = found.kind
+        return web.Response(body=found.body, headers=headers)
+
+    def _policy(self, request: web.Request) -> str:
+        """Nothing but our own files, and nobody else's frames (CSP level 3)."""
+        host = request.host if _HOST.fullmatch(request.host) else ""
+        socket = f" {'wss' if request.secure else 'ws'}://{host}" if host else ""  # some browsers' 'self' leaves it out
+        frames = " ".join(("'self'", *self._origins))
+        return (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+            f"media-src 'self' blob:; connect-src 'self'{socket}; base-uri 'none'; "
+            f"form-action 'none'; frame-ancestors {frames}"
+        )
+
+
+def _read(path: Path) -> _File:
+    body = path.read_bytes()
+    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if kind.startswith("text/") or kind.endswith(("json", "xml")):
+        kind += "; charset=utf-8"
+    return _File(body, kind, f'"{hashlib.sha256(body).hexdigest()[:20]}"')

@@ -1,0 +1,189 @@
+"""A browser's video joins a call: WHIP (RFC 9725). Does I/O through aiohttp.
+
+The resource of a party is /v1/calls/{id}/parties/{name}. Its ETag names the ICE generation: more candidates are for the
+one that If-Match names, an ICE restart says If-Match: * (§4.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from splitter.calls.asks import Admitted, Desk, Join, Limits, Remove, Restart
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView, PartyView
+from splitter.core.errors import PeerError
+from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
+from splitter.sdp.fragment import Fragment, read_fragment, write_fragment
+from splitter.sdp.model import Session
+from splitter.sdp.parse import parse
+from splitter.sdp.webrtc import SecureLocal
+from splitter.sdp.write import write
+from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer
+from splitter.web.bodies import read_body
+from splitter.web.calls import said_by
+from splitter.web.errors import ApiError
+from splitter.web.find import Finder
+from splitter.web.ports import Calls
+from splitter.web.routes import SDP, SDP_BYTES, Body
+
+OFFER_BODY = Body((SDP,), SDP_BYTES)
+FRAGMENT_BODY = Body((FRAGMENT,), SDP_BYTES)
+
+_CLIENT = re.compile(r"[\w.:@-]{1,64}", re.ASCII)
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Transport:
+    """What was agreed with a party: `etag` of its ICE generation, `mid` of its line, `by` whom it joined."""
+
+    etag: str
+    mid: str
+    by: str
+
+
+class PartyRoutes:
+    """Handlers of /v1/calls/{ref}/parties.
+
+    Args:
+        network: where browsers' video comes in.
+    """
+
+    def __init__(self, calls: Calls, finder: Finder, network: str) -> None:
+        self._calls = calls
+        self._find = finder
+        self._network = network
+        self._transports: dict[tuple[str, str], _Transport] = {}
+
+    async def join(self, request: web.Request) -> web.Response:
+        """RFC 9725 §4.2: an offer becomes a party and an answer."""
+        bearer = bearer_of(request)
+        offer = _offer(await read_body(request, OFFER_BODY))
+        call = await self._find.to_take(request)
+        desk = _desk(request, bearer)
+        _check_place(call, desk)
+        admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network))
+        assert isinstance(admitted, Admitted)
+        ufrag, mid = _line_of(admitted.answer)
+        transport = _Transport(_etag(ufrag), mid, bearer.name)
+        self._remember(call.call_id, admitted.name, transport)
+        headers = {
+            "Location": f"/v1/calls/{call.call_id}/parties/{admitted.name}",
+            "ETag": transport.etag,
+            "Splitter-Limits": _limits(admitted.limits),
+            "Accept-Patch": FRAGMENT,
+        }
+        return web.Response(status=201, body=write(admitted.answer), content_type=SDP, headers=headers)
+
+    async def restart(self, request: web.Request) -> web.Response:
+        """RFC 9725 §4.3: more candidates of a party, or new credentials."""
+        call, party = await self._own_party(request)
+        fragment = _fragment(await read_body(request, FRAGMENT_BODY))
+        known = self._transports[call.call_id, party]
+        wanted = request.headers.get("If-Match", "").strip()
+        if not wanted:
+            raise ApiError(428, "no-etag", 'say If-Match: the ETag of the answer, or "*" to restart ICE')
+        if wanted != "*" and known.etag not in (tag.strip() for tag in wanted.split(",")):
+            raise ApiError(412, "old-etag", "ICE has been restarted since", {"ETag": known.etag})
+        restart = Restart(party, fragment.ufrag, fragment.password, fragment.candidates)
+        local = await self._calls.ask(call.call_id, restart)
+        if not isinstance(local, SecureLocal):
+            return web.Response(status=204, headers={"ETag": known.etag})
+        etag = _etag(local.ufrag)
+        self._remember(call.call_id, party, _Transport(etag, known.mid, known.by))
+        body = write_fragment(local, known.mid)
+        return web.Response(body=body, content_type=FRAGMENT, headers={"ETag": etag})
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """RFC 9725 §4.2: a party leaves; who has the call may take out others as well."""
+        bearer, party = bearer_of(request), request.match_info["party"]
+        call = await self._find.to_change(request)
+        if bearer.call_id and not self._is_own(call, party, bearer):
+            raise ApiError(403, "not-your-party", f"{party} is somebody else")
+        await self._calls.ask(call.call_id, Remove(party, said_by(bearer)))
+        self._transports.pop((call.call_id, party), None)
+        return web.Response(status=204)
+
+    async def options(self, request: web.Request) -> web.Response:
+        """RFC 9725 §4.2: what may be sent here."""
+        return web.Response(status=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
+
+    # ---- inner ---------------------------------------------------------------------------------------------------
+
+    async def _own_party(self, request: web.Request) -> tuple[CallView, str]:
+        call, party = await self._find.to_take(request), request.match_info["party"]
+        if (call.call_id, party) not in self._transports or not any(one.name == party for one in call.parties):
+            raise ApiError(404, "no-such-party", f"call {call.call_id} has no WebRTC party {party[:40]}")
+        if not self._is_own(call, party, bearer_of(request)):
+            raise ApiError(403, "not-your-party", f"{party} is somebody else")
+        return call, party
+
+    def _is_own(self, call: CallView, name: str, bearer: Bearer) -> bool:
+        """Who joined may change it, from whichever login; nobody else, since that would take over its picture."""
+        known = self._transports.get((call.call_id, name))
+        if bearer.may(Scope.ADMIN) or (known is not None and known.by == bearer.name):
+            return True
+        return any(party.name == name and _same_desk(party, bearer.extension) for party in call.parties)
+
+    def _remember(self, call_id: str, party: str, transport: _Transport) -> None:
+        if len(self._transports) >= _MOST:
+            live = {view.call_id for view in self._calls.list()}
+            self._transports = {key: kept for key, kept in self._transports.items() if key[0] in live}
+        self._transports[call_id, party] = transport
+
+
+def _offer(data: bytes) -> Session:
+    try:
+        return parse(data)
+    except PeerError as error:
+        raise ApiError(400, "bad-sdp", error.reason) from error
+
+
+def _fragment(data: bytes) -> Fragment:
+    try:
+        return read_fragment(data)
+    except PeerError as error:
+        status = 422 if error.status == 488 else 400
+        raise ApiError(status, "bad-fragment", error.reason) from error
+
+
+def _desk(request: web.Request, bearer: Bearer) -> Desk:
+    """Who joins; a client that does not say which it is takes nobody's place."""
+    client = request.query.get("client") or secrets.token_hex(8)
+    if not _CLIENT.fullmatch(client):
+        raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
+    kind = "guest" if bearer.call_id else "seat"
+    return Desk(client, bearer.extension, kind, said_by(bearer))
+
+
+def _check_place(call: CallView, desk: Desk) -> None:
+    """A client takes its own old place, not that of another desk which calls its client the same."""
+    for party in call.parties:
+        if party.client == desk.client and party.state != "left" and party.extension != desk.extension:
+            raise ApiError(409, "client-taken", f"client {desk.client} is {party.name} already, of another desk")
+
+
+def _same_desk(party: PartyView, extension: str) -> bool:
+    return bool(extension) and party.extension == extension and party.kind == "webrtc"
+
+
+def _line_of(answer: Session) -> tuple[str, str]:
+    """The ICE user name and the mid of the line in use."""
+    media = next(media for media in answer.media if media.port)
+    return media.get("ice-ufrag") or "", media.get("mid") or ""
+
+
+def _etag(ufrag: str) -> str:
+    return f'"{hashlib.sha256(ufrag.encode()).hexdigest()[:16]}"'
+
+
+def _limits(limits: Limits) -> str:
+    return (
+        f"width={limits.width};height={limits.height};frame-rate={limits.frame_rate};bitrate-kbps={limits.bitrate_kbps}"
+    )

@@ -1,0 +1,158 @@
+"""What requests and answers look like in JSON. Pure; the OpenAPI document shows the same types."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from splitter.calls.desks import DeskView
+from splitter.calls.logins.reception import SeatView
+from splitter.calls.view import CallView, TrunkView
+from splitter.web.ports import PictureView
+
+_Word = Annotated[str, Meta(min_length=1, max_length=64)]
+_Name = Annotated[str, Meta(max_length=64)]
+_Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$")]
+
+
+class Fault(Struct):
+    """What is wrong: `code` is stable, for programs; `message` is for people."""
+
+    status: int
+    code: str
+    message: str
+
+
+class Refusal(Struct):
+    """The one shape of an error."""
+
+    error: Fault
+
+
+class Login(Struct, forbid_unknown_fields=True):
+    """Of an [[account]]."""
+
+    user: Annotated[str, Meta(min_length=1, max_length=128)]
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class LoggedIn(Struct):
+    """A token and whose it is. Times are seconds since the Unix epoch."""
+
+    token: str
+    expires_at: float
+    user: str
+    extension: str
+    name: str
+
+
+class TokenWish(Struct, forbid_unknown_fields=True):
+    """For whom a token is wanted, and for how long at most."""
+
+    extension: _Name = ""
+    scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("seat",)
+    expires_in_s: Annotated[int, Meta(ge=1, le=2_592_000)] = 3600
+    name: _Name = ""
+
+
+class Minted(Struct):
+    """A new token."""
+
+    token: str
+    expires_at: float
+
+
+class Me(Struct):
+    """Who asks. `expires_at` is null where the token never does."""
+
+    name: str
+    extension: str
+    scopes: list[str]
+    expires_at: float | None
+
+
+class CallList(Struct):
+    """Calls, the newest first."""
+
+    calls: list[CallView]
+
+
+class CallId(Struct):
+    """Which call it was."""
+
+    call_id: str
+
+
+class SeatWish(Struct, forbid_unknown_fields=True):
+    """Whose the call is; a desk's own extension where it is left out."""
+
+    extension: _Name = ""
+
+
+class DisplayWish(Struct, forbid_unknown_fields=True):
+    """What a viewer is to see: a party's name, "slate", "picture:ID", or "" for the room's own choice."""
+
+    source: _Name
+    viewer: _Word = "caller"
+
+
+class PictureList(Struct):
+    """Stills that can be shown."""
+
+    pictures: list[PictureView]
+
+
+class InvitationWish(Struct, forbid_unknown_fields=True):
+    """Whom to send the link to; the caller's own number where it is left out."""
+
+    number: _Number | None = None
+
+
+class Invitation(Struct):
+    """A link for the caller's browser; `sent` says whether anybody sends it, `reason` why not."""
+
+    link: str
+    expires_at: float
+    sent: bool
+    reason: str
+
+
+class SeatList(Struct):
+    """Desks with their clients, and the registrations of those that are SIP phones."""
+
+    seats: list[DeskView]
+    registrations: list[SeatView]
+
+
+class TrunkList(Struct):
+    """The neighbours."""
+
+    trunks: list[TrunkView]
+
+
+class Ban(Struct):
+    """A source that is banned, and for how long yet."""
+
+    source: str
+    reason: str
+    offences: int
+    expires_in_s: float
+
+
+class BanList(Struct):
+    """Who is banned."""
+
+    bans: list[Ban]
+
+
+class Lifted(Struct):
+    """Whose ban was lifted."""
+
+    source: str
+
+
+class Reloaded(Struct):
+    """What was read again."""
+
+    reloaded: str

@@ -1,0 +1,49 @@
+"""Stills of what parties send: taken, and shown again. Does I/O through aiohttp."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from splitter.calls.asks import TakeSnapshot
+from splitter.media.engine import Snapshot
+from splitter.web.album import Album
+from splitter.web.auth import bearer_of
+from splitter.web.errors import ApiError
+from splitter.web.find import Finder
+from splitter.web.ports import Calls
+from splitter.web.turns import Turns
+
+PNG = "image/png"
+
+
+class SnapshotRoutes:
+    """Handlers of /v1/calls/{ref}/snapshots."""
+
+    def __init__(self, calls: Calls, finder: Finder, album: Album) -> None:
+        self._calls = calls
+        self._find = finder
+        self._album = album
+        self._turns = Turns(each=2, together=8)
+
+    async def take(self, request: web.Request) -> web.Response:
+        call = await self._find.to_change(request)
+        of = request.query.get("of", "caller")
+        with self._turns.take(bearer_of(request).name):
+            snapshot = await self._calls.ask(call.call_id, TakeSnapshot(of[:64]))
+        assert isinstance(snapshot, Snapshot)
+        number = self._album.add(call.call_id, snapshot)
+        if self._calls.get(call.call_id) is None:  # it ended meanwhile
+            self._album.ended(call.call_id)
+        return _shown(snapshot, 201, f"/v1/calls/{call.call_id}/snapshots/{number}")
+
+    async def get(self, request: web.Request) -> web.Response:
+        call_id, text = (await self._find.to_read(request)).call_id, request.match_info["number"]
+        snapshot = self._album.get(call_id, int(text[:9])) if text.isascii() and text.isdecimal() else None
+        if snapshot is None:
+            raise ApiError(404, "no-such-snapshot", f"call {call_id} has no snapshot {text[:20]} any more")
+        return _shown(snapshot, 200, f"/v1/calls/{call_id}/snapshots/{text}")
+
+
+def _shown(snapshot: Snapshot, status: int, location: str) -> web.Response:
+    headers = {"Location": location, "Splitter-Taken-At": f"{snapshot.taken_at:.3f}"}
+    return web.Response(status=status, body=snapshot.png, content_type=PNG, headers=headers)
