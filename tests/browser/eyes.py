@@ -1,0 +1,117 @@
+"""Reads what a page shows in a <video>: each frame that was presented, and when. Does I/O.
+
+eye = await Eye.open(page, "#caller")
+await eye.until(lambda: eye.sight.rising(1) > 20, "the caller's picture moves")
+assert not judge(eye.seen, ...)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from playwright.async_api import Error, Page
+
+from splitter.lab.picture import Plane
+from splitter.lab.sight import Sight
+from tests.browser.checks import Seen
+
+SCRIPT = (Path(__file__).parent / "pictures.js").read_text()
+_SIDE = 96
+_LOOK_EVERY_S = 0.1
+
+
+class Eye:
+    """Watches one <video> of a page until it is closed.
+
+    Attributes:
+        seen: every frame, oldest first.
+        sight: the same, summed up.
+    """
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.seen: list[Seen] = []
+        self.sight = Sight()
+        self._page = page
+        self._name = name
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, page: Page, selector: str) -> Eye:
+        """Watch the element that `selector` finds, now or later."""
+        eye = cls(page, selector)
+        await page.evaluate("([name, selector]) => pictures.open(name, selector)", [eye._name, selector])
+        eye._task = asyncio.create_task(eye._watch())
+        return eye
+
+    async def close(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def since(self, at_ms: float) -> list[Seen]:
+        """Frames that were presented after that time (Unix milliseconds)."""
+        return [seen for seen in self.seen if seen.at_ms >= at_ms]
+
+    async def until(self, condition: Callable[[], bool], what: str, limit_s: float = 10.0) -> None:
+        """Wait for what is to be seen; fails with what was seen instead."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while not condition():  # noqa: ASYNC110 — what is waited for happens in another process
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"not within {limit_s:g} s: {what}; saw {self.sight.in_words()}") from None
+
+    async def rising(self, sender: int, frames: int = 20, limit_s: float = 10.0) -> list[Seen]:
+        """Wait for so many new frames of a sender; returns what was presented meanwhile, from the first of them on."""
+        before, start = self.sight.rising(sender), len(self.seen)
+        await self.until(
+            lambda: self.sight.rising(sender) >= before + frames, f"{frames} frames of sender {sender}", limit_s
+        )
+        new = self.seen[start:]
+        first = next(index for index, seen in enumerate(new) if seen.reading and seen.reading.sender == sender)
+        return new[first:]
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                frames = await self._page.evaluate("name => pictures.take(name)", self._name)
+            except Error:  # the page is being left, or is gone
+                frames = []
+            for at_ms, width, height, text in frames:
+                self._take(at_ms, width, height, _luma(text))
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _take(self, at_ms: float, width: int, height: int, luma: Plane) -> None:
+        reading = self.sight.frame(luma, at_ms / 1000, int(at_ms))
+        self.seen.append(Seen(at_ms, luma, reading, (width, height)))
+
+
+class Log(Sight):
+    """The sight of a party of the lab that keeps every frame as well."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Seen] = []
+
+    def frame(self, luma: Plane, now: float, clock_ms: int | None = None) -> object:  # type: ignore[override]
+        reading = super().frame(luma, now, clock_ms)
+        height, width = luma.shape
+        self.seen.append(Seen(time.time() * 1000, luma, reading, (width, height)))
+        return reading
+
+    def since(self, at_ms: float) -> list[Seen]:
+        """Frames that were decoded after that time (Unix milliseconds)."""
+        return [seen for seen in self.seen if seen.at_ms >= at_ms]
+
+
+def _luma(text: str) -> Plane:
+    return np.frombuffer(base64.b64decode(text), dtype=np.uint8).reshape(_SIDE, _SIDE)
