@@ -288,7 +288,8 @@ class Call:
         self.extension, self.bound_by = extension, by if extension else ""
         self.tell()  # first: whose it is now is to hear it
         self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
-        online = self.services.desks.online(extension)
+        here = any(party.desk.extension == extension for party in self.parties.all())
+        online = here or self.services.desks.online(extension)
         metrics.BINDINGS.labels("bound" if online else "no-client" if extension else "nobody").inc()
         if extension and not online:
             self.notice("no-video-client", f"no video client of {extension} is online")

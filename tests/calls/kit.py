@@ -8,8 +8,8 @@ from pathlib import Path
 from splitter.calls.asks import Admitted, Answer, Ask, Denial, Desk, Join
 from splitter.calls.call import Call
 from splitter.core.net import Address
-from splitter.sdp.parse import parse
 from splitter.sdp.model import Media, Session
+from splitter.sdp.parse import parse
 from tests.world import Heard, Peer, PeerCall, World
 
 
@@ -74,7 +74,9 @@ def denied(world: World, caller: PeerCall, ask: Ask) -> tuple[int, str]:
 
 def browser_offer(name: str = "chromium") -> Session:
     """What a browser really offers."""
-    return parse((Path(__file__).parent.parent / "sdp" / "webrtc" / f"{name}.sdp").read_bytes())
+    text = (Path(__file__).parent.parent / "sdp" / "webrtc" / f"{name}.sdp").read_text()
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("#")]
+    return parse("".join(lines).split("----\n")[0])
 
 
 def with_webrtc(world: World, caller: PeerCall, client: str = "tab-1", extension: str = "7001") -> Admitted:

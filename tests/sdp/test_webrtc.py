@@ -1,0 +1,288 @@
+"""Browsers' offers: what is read out of them, what is answered, and what is refused with which words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from splitter.core.errors import PeerError
+from splitter.sdp import webrtc
+from splitter.sdp.model import Attribute, Media, MediaPort, Origin, Session
+from splitter.sdp.offer_answer import answer_direction, check_answer
+from splitter.sdp.parse import parse
+from splitter.sdp.webrtc import SecureLocal, choose_secure, read_secure, resolved, usable_candidates
+from splitter.sdp.write import write
+
+FILES = sorted((Path(__file__).parent / "webrtc").glob("*.sdp"))
+PORT = MediaPort("203.0.113.30", 40000, 40000)
+LOCAL = SecureLocal(
+    "Ours", "b" * 22, "sha-256 " + ":".join(["3C"] * 32), ("1 1 udp 2130706431 203.0.113.30 40000 typ host",)
+)
+SHA1 = "sha-1 " + ":".join(["AB"] * 20)
+HOST = "1 1 udp 2113937151 192.0.2.40 36250 typ host"
+
+
+def read(path: Path) -> tuple[str, str]:
+    lines = [line for line in path.read_text().splitlines(keepends=True) if not line.startswith("#")]
+    offer, answer = "".join(lines).split("----\n")
+    return offer, answer
+
+
+def chromium() -> Session:
+    return parse(read(next(path for path in FILES if path.stem == "chromium"))[0])
+
+
+def answered(offer: Session, direction: str = "sendrecv") -> Session:
+    """Our whole answer, proven legal."""
+    index, chosen = choose_secure(offer)
+    bounded = answer_direction(offer.direction_of(index), direction)
+    answer = webrtc.answer(
+        offer,
+        index,
+        webrtc.answer_line(offer, index, chosen, PORT, LOCAL, bounded, 960),
+        Origin.of(PORT.host, 2001),
+    )
+    check_answer(offer, answer)
+    return answer
+
+
+def changed(name: str, *values: str | None, offer: Session | None = None) -> Session:
+    """Chromium's offer with another attribute on its video line."""
+    offer = offer or chromium()
+    return replace(offer, media=(offer.media[0].replace_attributes(name, *values),))
+
+
+def only(keep: str, offer: Session) -> Session:
+    """The offer with those video formats alone whose fmtp holds a text."""
+    media = offer.media[0]
+    kept = tuple(str(codec.payload_type) for codec in media.codecs if keep in codec.fmtp)
+    assert kept
+    return replace(offer, media=(media.with_(formats=kept),))
+
+
+def fault(offer: Session) -> str:
+    with pytest.raises(PeerError) as caught:
+        index, _ = choose_secure(offer)
+        read_secure(offer, index)
+    assert caught.value.status == 488
+    return caught.value.reason
+
+
+def test_the_files_are_there() -> None:
+    assert len(FILES) >= 4
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+class TestGolden:
+    def test_is_answered(self, path: Path) -> None:
+        offer, answer = read(path)
+        assert write(answered(resolved(parse(offer)))).decode().replace("\r\n", "\n") == answer
+
+    def test_has_a_transport(self, path: Path) -> None:
+        offer = resolved(parse(read(path)[0]))
+        index, chosen = choose_secure(offer)
+        remote = read_secure(offer, index)
+        assert len(remote.fingerprints) == 1 and remote.setup == "actpass" and not remote.lite
+        assert (chosen.packetization_mode, chosen.profile_level_id) == (1, "42e01f")
+        assert chosen.feedback == {"nack", "nack pli", "ccm fir", "goog-remb"} and chosen.avpf
+
+
+class TestChoosingH264:
+    def test_constrained_baseline_in_mode_1_comes_first_wherever_it_stands(self) -> None:
+        assert choose_secure(chromium())[1].payload_type == 108
+
+    @pytest.mark.parametrize(
+        ("formats", "chosen"),
+        [
+            (("96", "102", "104", "114"), "102"),  # baseline in mode 1 before constrained baseline in mode 0
+            (("96", "104", "114"), "114"),
+            (("96", "104", "116"), "104"),
+        ],
+    )
+    def test_then_what_there_is_of_baseline(self, formats: tuple[str, ...], chosen: str) -> None:
+        offer = chromium()
+        offer = replace(offer, media=(offer.media[0].with_(formats=formats),))
+        assert str(choose_secure(offer)[1].payload_type) == chosen
+
+    def test_other_codecs_alone_are_refused_by_name(self) -> None:
+        offer = chromium()
+        offer = replace(offer, media=(offer.media[0].with_(formats=("96", "97", "98", "100", "118")),))
+        assert fault(offer) == "video has no H.264 baseline; it offers VP8, VP9"
+
+    def test_a_higher_profile_is_no_baseline(self) -> None:
+        assert fault(only("4d001f", chromium())) == "video has no H.264 baseline; it offers H264 main"
+
+    def test_a_line_that_is_off(self) -> None:
+        offer = chromium()
+        assert "port 0" in fault(replace(offer, media=(offer.media[0].with_(port=0),)))
+
+    def test_plain_rtp_is_no_webrtc(self) -> None:
+        offer = chromium()
+        assert "UDP/TLS/RTP/SAVPF" in fault(replace(offer, media=(offer.media[0].with_(proto="RTP/AVPF"),)))
+
+    def test_no_video_at_all(self) -> None:
+        assert "no WebRTC video" in fault(replace(chromium(), media=()))
+
+    def test_tmmbr_is_not_for_browsers(self) -> None:
+        offer = changed("rtcp-fb", "108 ccm tmmbr", "108 goog-remb")
+        assert choose_secure(offer)[1].feedback == {"goog-remb"}
+
+
+class TestRfc8839Ice:
+    def test_credentials_of_the_session_count_for_the_line(self) -> None:
+        offer = changed("ice-ufrag", offer=changed("ice-pwd"))
+        offer = replace(
+            offer, attributes=(*offer.attributes, Attribute("ice-ufrag", "abcd"), Attribute("ice-pwd", "e" * 22))
+        )
+        remote = read_secure(offer, 0)
+        assert (remote.ufrag, remote.password) == ("abcd", "e" * 22)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("ice-ufrag", ""),
+            ("ice-ufrag", "abc"),
+            ("ice-ufrag", "a" * 257),
+            ("ice-ufrag", "a" * 60_000),
+            ("ice-ufrag", "ab cd"),
+            ("ice-pwd", "a" * 21),
+            ("ice-pwd", "é" * 22),
+        ],
+    )
+    def test_credentials_that_are_none(self, name: str, value: str) -> None:
+        assert "ICE credential" in fault(changed(name, value))
+
+    def test_lite_is_seen(self) -> None:
+        offer = chromium()
+        offer = replace(offer, attributes=(*offer.attributes, Attribute("ice-lite")))
+        assert read_secure(offer, 0).lite
+
+    def test_names_that_hide_an_address_are_left_out(self) -> None:
+        assert read_secure(chromium(), 0).candidates == ()
+
+    def test_candidates_that_can_be_checked_are_kept(self) -> None:
+        assert read_secure(changed("candidate", HOST, HOST.replace("192.0.2.40", "2001:db8::1")), 0).candidates == (
+            HOST,
+            HOST.replace("192.0.2.40", "2001:db8::1"),
+        )
+
+    @pytest.mark.parametrize(
+        "candidate",
+        [
+            "",
+            "1 1 udp 2113937151 192.0.2.40 36250 host",
+            HOST.replace("udp", "tcp"),
+            HOST.replace("1 1 udp", "1 2 udp"),  # RTCP of its own: it is muxed
+            HOST.replace("36250", "0"),
+            HOST.replace("36250", "65536"),
+            HOST.replace("36250", "٣"),
+            HOST.replace("192.0.2.40", "0.0.0.0"),
+            HOST.replace("192.0.2.40", "224.0.0.1"),
+            HOST.replace("192.0.2.40", "example.org"),
+            HOST.replace("2113937151", "-1"),
+            HOST.replace("1 1 udp", "a;b 1 udp"),
+            HOST + " x" * 200,
+        ],
+    )
+    def test_others_are_not(self, candidate: str) -> None:
+        assert usable_candidates([candidate, HOST]) == (HOST,)
+
+    def test_a_flood_of_candidates_is_bounded(self) -> None:
+        flood = [HOST.replace("192.0.2.40", f"10.{i >> 8}.{i & 255}.1") for i in range(10_000)]
+        assert usable_candidates(flood) == tuple(flood[: webrtc.MAX_CANDIDATES])
+        with pytest.raises(PeerError, match="at most"):
+            parse(write(changed("candidate", *flood)))
+
+
+class TestRfc8842Dtls:
+    @pytest.mark.parametrize(("theirs", "ours"), [("actpass", "active"), ("passive", "active"), ("active", "passive")])
+    def test_roles(self, theirs: str, ours: str) -> None:
+        offer = changed("setup", theirs)
+        assert read_secure(offer, 0).setup == theirs
+        assert answered(offer).media[0].get("setup") == ours
+
+    @pytest.mark.parametrize("setup", ["holdconn", "", "x" * 500])
+    def test_other_roles_are_refused(self, setup: str) -> None:
+        assert "a=setup" in fault(changed("setup", setup))
+
+    def test_no_role(self) -> None:
+        assert fault(changed("setup")) == "a=setup is missing (RFC 8842 §5.1)"
+
+    def test_a_fingerprint_of_the_session_counts_for_the_line(self) -> None:
+        offer = chromium()
+        print_of = offer.media[0].get("fingerprint")
+        offer = replace(changed("fingerprint"), attributes=(*offer.attributes, Attribute("fingerprint", print_of)))
+        assert read_secure(offer, 0).fingerprints == (print_of,)
+
+    def test_no_fingerprint(self) -> None:
+        assert "no a=fingerprint" in fault(changed("fingerprint"))
+
+    def test_sha_1_alone_is_too_weak(self) -> None:
+        assert "only sha-1, which is too weak" in fault(changed("fingerprint", SHA1))
+
+    def test_sha_1_beside_a_better_one_is_left_out(self) -> None:
+        good = "sha-384 " + ":".join(["ab"] * 48)
+        assert read_secure(changed("fingerprint", SHA1, good), 0).fingerprints == (good.upper().replace("SHA", "sha"),)
+
+    @pytest.mark.parametrize("value", ["sha-256", "sha-256 AB", "sha-256 " + "AB" * 47 + "A", "sha-256 " + "zz:" * 32])
+    def test_what_is_no_fingerprint(self, value: str) -> None:
+        assert "no sha-256 value" in fault(changed("fingerprint", value))
+
+
+class TestRfc8843Bundle:
+    def test_rtcp_mux_is_needed(self) -> None:
+        assert "rtcp-mux" in fault(changed("rtcp-mux"))
+
+    def test_no_group_without_one(self) -> None:
+        offer = replace(chromium(), attributes=())
+        assert answered(offer).get("group") is None
+
+    def test_no_mid_is_made_up(self) -> None:
+        answer = answered(replace(changed("mid"), attributes=()))
+        assert answer.media[0].get("mid") is None and answer.get("group") is None
+
+    def test_an_unbundled_line_of_port_0_stays_refused(self) -> None:
+        path = next(path for path in FILES if path.stem == "firefox_bundle_only")
+        text = read(path)[0].replace("a=bundle-only\n", "")
+        assert "port 0" in fault(resolved(parse(text)))
+
+    def test_a_bundle_of_refused_lines_gives_nothing_away(self) -> None:
+        path = next(path for path in FILES if path.stem == "firefox_bundle_only")
+        text = read(path)[0].replace("m=audio 54400", "m=audio 0")
+        assert "port 0" in fault(resolved(parse(text)))
+
+    @pytest.mark.parametrize("group", ["", "BUNDLE", "BUNDLE 0 0 0", "BUNDLE " + "x " * 5000, "LS 0", "bundle 0"])
+    def test_strange_groups_do_no_harm(self, group: str) -> None:
+        offer = resolved(replace(chromium(), attributes=(Attribute("group", group),)))
+        assert answered(offer).media[0].port == PORT.rtp_port
+
+    def test_other_lines_are_refused_with_their_mids(self) -> None:
+        offer = chromium()
+        data = Media("application", 9, "UDP/DTLS/SCTP", ("webrtc-datachannel",), attributes=(Attribute("mid", "d"),))
+        more = offer.media[0].replace_attributes("mid", "2")
+        answer = answered(replace(offer, media=(*offer.media, data, more)))
+        assert [media.port for media in answer.media] == [PORT.rtp_port, 0, 0]
+        assert [media.get("mid") for media in answer.media] == ["0", "d", "2"]
+        assert answer.get("group") == "BUNDLE 0"
+
+
+class TestAnswer:
+    @pytest.mark.parametrize(
+        ("offered", "given"), [("sendrecv", "sendrecv"), ("sendonly", "recvonly"), ("recvonly", "sendonly")]
+    )
+    def test_direction(self, offered: str, given: str) -> None:
+        offer = chromium()
+        offer = replace(offer, media=(offer.media[0].with_direction(offered),))
+        assert answered(offer).media[0].direction == given
+
+    def test_nothing_of_what_is_not_done_is_in_it(self) -> None:
+        text = write(answered(chromium())).decode()
+        for word in ("rtx", "red", "ulpfec", "transport-cc", "ssrc", "rsize", "tmmbr", "ice-lite", "VP8"):
+            assert word not in text
+
+    def test_the_bitrate_is_the_least(self) -> None:
+        assert answered(chromium()).media[0].bandwidth("AS") == 960
+        offer = parse(write(chromium()).replace(b"c=IN IP4 0.0.0.0\r\n", b"c=IN IP4 0.0.0.0\r\nb=AS:400\r\n"))
+        assert answered(offer).media[0].bandwidth("AS") == 400
