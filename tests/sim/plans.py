@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from splitter.lab.offers import Picture, Voice
 
@@ -30,6 +30,8 @@ class TalkPlan:
         keeps_time: takes part in session timers.
         manners: what it does with re-INVITEs, one after the other, round and round: "accept", "later", "resume" (its own
             hold, if it has one, ends with its answer), "488", "500", "ignore" (until it is cancelled).
+        consents: the same for those that ask its user for video: "accept", "later", "off" (port 0), "ignore", a status,
+            or in steps: "steps" (183, PRACK, 200), "steps 603".
     """
 
     steps: tuple[Step, ...] = ()
@@ -37,6 +39,7 @@ class TalkPlan:
     acks: bool = True
     keeps_time: bool = False
     manners: tuple[str, ...] = ("accept",)
+    consents: tuple[str, ...] = ("accept",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,20 @@ class SeatPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskPlan:
+    """What a desk asks of the call, after the answer: "raise" or "drop" the caller's video."""
+
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CallPlan:
     """Everybody in one call. `must_connect`: nothing but the network is in its way."""
 
     caller: CallerPlan
     seats: tuple[SeatPlan, ...]
     must_connect: bool
+    desk: DeskPlan = field(default_factory=DeskPlan)
 
 
 _CALLER_STEPS = (
@@ -117,6 +128,7 @@ _CALLER_STEPS = (
 )
 _CENTRE_STEPS = ("hold", "resume", "inactive", "move", "refresh", "offerless", "info", "withdrawn hold", "hold")
 _CENTRE_STEPS = (*_CENTRE_STEPS, "update hold", "update resume", "update move", "update")
+_CONSENTS = ("accept", "accept", "later", "off", "603", "486", "488", "491", "ignore", "steps", "steps 603")
 _MANNERS = ("accept", "accept", "accept", "resume", "later", "later", "488", "500", "ignore")
 
 
@@ -152,7 +164,9 @@ def mixed(rng: random.Random, spread_s: float) -> CallPlan:
         talk,
     )
     seats = tuple(_seat(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2))))
-    return CallPlan(caller, seats, False)
+    consents = tuple(rng.choice(_CONSENTS) for _ in range(3))
+    caller = replace(caller, talk=replace(caller.talk, consents=consents))
+    return CallPlan(caller, seats, False, _desk(rng))
 
 
 def mixed_centre(rng: random.Random) -> CentrePlan:
@@ -191,6 +205,12 @@ def _talk(rng: random.Random, kinds: tuple[str, ...], hangs_up: float) -> TalkPl
             hang_up_s = float(rng.choice((1, 5, 30)))  # both at the same time, now and then
     manners = tuple(rng.choice(_MANNERS) for _ in range(5)) if rng.random() < 0.4 else ("accept",)
     return TalkPlan(steps, hang_up_s, rng.random() > 0.02, rng.random() < 0.5, manners)
+
+
+def _desk(rng: random.Random) -> DeskPlan:
+    """One that asks for video and drops it, at whole and half seconds now and then: so do the others."""
+    times = sorted(rng.choice((rng.uniform(0, 60), rng.randrange(40) / 2)) for _ in range(rng.choice((0, 0, 1, 2, 5))))
+    return DeskPlan(tuple(Step(at, rng.choice(("raise", "raise", "drop"))) for at in times))
 
 
 def _seat(rng: random.Random) -> SeatPlan:

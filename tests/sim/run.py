@@ -84,6 +84,7 @@ class Run:
         self.world = World(setting.seed, setting.weather, settings=settings, trunk=trunk)
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
         self._broken_since: dict[str, float] = {}
+        self._astray_since: dict[str, float] = {}
         self._answered: set[str] = set()
         self._blamed: set[str] = set()
         self._tasks: list[asyncio.Task[PeerCall]] = []
@@ -157,6 +158,7 @@ class Run:
             if call.state == "ended" and world.call_of(call) is None:
                 return
             self._judge_voice(call)
+            self._judge_picture(call)
 
     # ---- judging ----
 
@@ -188,18 +190,29 @@ class Run:
             self._broken_since.pop(number, None)
             return
         since = self._broken_since.setdefault(number, world.now)
-        # A peer that refuses to hear of new ports is asked again, more and more seldom; one that does not acknowledge a
-        # 200 cannot be asked before 64*T1 have passed (RFC 3261 §14.1).
-        slow = self.setting.loss or not (caller_call.acks and inside.acks)
-        patience_s = (
-            100.0
-            if caller_call.declined or inside.declined
-            else 45.0 + 200 * max(0.0, self.setting.loss - 0.2)
-            if slow
-            else 8.0
-        )
-        if world.now - since > patience_s:
+        if world.now - since > self._patience_s(caller_call, inside):
             self._blame(caller_call, f"voice is not connected since {since:.1f} s: " + "; ".join(faults))
+
+    def _judge_picture(self, caller_call: PeerCall) -> None:
+        """What desks are shown of the caller's video is what its phone does; while nothing is being negotiated."""
+        number, live = caller_call.number, self.world.call_of(caller_call)
+        if live is None or number in self._blamed or number in self._excused:
+            return
+        state, runs = live.video_state.state, caller_call.terminal.way("video") is not None
+        steady = caller_call.state == "confirmed" and caller_call.settled and live.state == "connected"
+        if not steady or state in ("asking", "dropping") or (state == "on") == runs:
+            self._astray_since.pop(number, None)
+        elif self.world.now - self._astray_since.setdefault(number, self.world.now) > self._patience_s(caller_call):
+            self._blame(caller_call, f"desks see that video is {state}, and it {'runs' if runs else 'does not run'}")
+
+    def _patience_s(self, *calls: PeerCall) -> float:
+        """A peer that refuses to hear of a change is asked again, more and more seldom; one that does not acknowledge a
+        200 cannot be asked before 64*T1 have passed (RFC 3261 §14.1).
+        """
+        if any(call.declined for call in calls):
+            return 100.0
+        slow = self.setting.loss or not all(call.acks for call in calls)
+        return 45.0 + 200 * max(0.0, self.setting.loss - 0.2) if slow else 8.0
 
     def _blame_unended(self) -> None:
         for task in self._tasks:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeAlias
 
+from splitter.calls.asks import Denial, DropVideo, RaiseVideo
 from splitter.lab.offers import Voice
-from tests.sim.plans import CallPlan, CentrePlan, SeatPlan, TalkPlan
+from tests.sim.plans import CallPlan, CentrePlan, DeskPlan, SeatPlan, TalkPlan
 from tests.world import Heard, PeerCall, World
+from tests.world.peer import session_of
 
 Script: TypeAlias = Coroutine[Any, Any, None]
 
@@ -31,6 +34,8 @@ async def caller(world: World, plan: CallPlan, number: str, begin: Callable[[Scr
         asyncio.get_running_loop().call_later(mine.cancel_s, _give_up, call)
     for seat_plan in plan.seats:
         begin(seat(world, call, seat_plan))
+    if plan.desk.steps:
+        begin(desk(world, call, plan.desk))
     deadline = world.now + SETUP_LIMIT_S
     while call.state == "early" and world.now < deadline:
         await call.next(deadline - world.now)
@@ -68,7 +73,7 @@ async def centre(world: World, call: PeerCall, plan: CentrePlan) -> None:
 async def talk(world: World, call: PeerCall, plan: TalkPlan) -> None:
     """Carry out the steps of an answered call; end it when the plan says so, or when nobody does."""
     answered = world.now
-    call.on_reinvite = _Manners(plan.manners)
+    call.on_reinvite = _Manners(plan.manners, plan.consents)
     for step in plan.steps:
         await _wait(call, answered + step.at_s - world.now)
         if call.state == "confirmed":
@@ -102,18 +107,43 @@ async def seat(world: World, caller_call: PeerCall, plan: SeatPlan) -> None:
         call.bye()
 
 
-class _Manners:
-    """What a party does with re-INVITEs, in turn."""
+async def desk(world: World, caller_call: PeerCall, plan: DeskPlan) -> None:
+    """Ask for the caller's video and drop it, whatever the answer to the one before was."""
+    while caller_call.state == "early" and not caller_call.vanished:  # noqa: ASYNC110 - not told
+        await asyncio.sleep(0.5)
+    answered = world.now
+    for step in plan.steps:
+        await asyncio.sleep(max(0.0, answered + step.at_s - world.now))
+        live = world.call_of(caller_call)
+        if live is None:
+            return
+        with suppress(Denial):
+            await live.ask(RaiseVideo("a desk") if step.what == "raise" else DropVideo("a desk"))
 
-    def __init__(self, manners: tuple[str, ...]) -> None:
+
+class _Manners:
+    """What a party does with re-INVITEs, in turn; those that ask its user for video have a turn of their own."""
+
+    def __init__(self, manners: tuple[str, ...], consents: tuple[str, ...]) -> None:
         self._manners = manners
+        self._consents = consents
         self._turn = 0
+        self._asked = 0
 
     def __call__(self, call: PeerCall) -> None:
-        manner = self._manners[self._turn % len(self._manners)]
-        self._turn += 1
         assert call.pending is not None
-        if manner == "accept":
+        if _asks_for_video(call):
+            manner = self._consents[self._asked % len(self._consents)]
+            self._asked += 1
+        else:
+            manner = self._manners[self._turn % len(self._manners)]
+            self._turn += 1
+        if manner.startswith("steps"):
+            call.progress()
+            asyncio.get_running_loop().call_later(1.7, _finish, call, call.pending[0], manner)
+        elif manner == "off":
+            call.accept(video="off")
+        elif manner == "accept":
             call.accept()
         elif manner == "resume":
             call.terminal.wish = "sendrecv"
@@ -166,6 +196,24 @@ async def _wait(call: PeerCall, seconds: float) -> None:
 def _give_up(call: PeerCall) -> None:
     if call.state == "early":
         call.cancel()
+
+
+def _asks_for_video(call: PeerCall) -> bool:
+    """The pending re-INVITE offers video where there is none."""
+    assert call.pending is not None
+    offer = session_of(call.pending[1])
+    offered = offer is not None and any(media.kind == "video" and media.port for media in offer.media)
+    return offered and call.terminal.way("video") is None
+
+
+def _finish(call: PeerCall, txn: str, manner: str) -> None:
+    """The user has answered, after a reliable 183."""
+    if call.pending is None or call.pending[0] != txn:
+        return
+    if manner == "steps":
+        call.accept()
+    else:
+        call.decline(603)
 
 
 def _accept_still(call: PeerCall, txn: str) -> None:

@@ -198,6 +198,7 @@ class PeerCall(UserAgent):
         offer = session_of(request)
         assert offer is not None
         session = session or self.terminal.answer(offer, **wanted)
+        self._before = self.terminal.ours, self.terminal.theirs
         self.terminal.agree(session, offer)
         self._unconfirmed, self._progressed = "re-INVITE", txn
         lines = [("Require", "100rel"), ("RSeq", "1"), *self._headers()]
@@ -217,6 +218,9 @@ class PeerCall(UserAgent):
     def accept(self, session: Session | None = None, **wanted: Any) -> None:
         """Answer the pending re-INVITE with 200."""
         if self.pending is None:
+            return
+        if self.pending[0] == self._progressed and self._unconfirmed:
+            self._held.append(partial(self.accept, session, **wanted))  # RFC 3262 §3: not before its PRACK
             return
         (txn, request), self.pending = self.pending, None
         offer = session_of(request)

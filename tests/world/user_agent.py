@@ -99,6 +99,7 @@ class UserAgent:
         self._rseq: dict[str, int] = {}  # server side: of the last reliable response, by fork
         self._unconfirmed = ""  # server side: the fork whose reliable response waits for its PRACK
         self._progressed = ""  # the re-INVITE that was answered in a reliable 183
+        self._before: tuple[Session | None, Session | None] = (None, None)  # what was in force before it
         self._held: deque[Callable[[], None]] = deque()  # responses that wait for that PRACK
         self._reliably: set[str] = set()  # server side: forks that have their answer
         self._heard_rseq: dict[str, int] = {}  # client side, by To tag
@@ -122,6 +123,9 @@ class UserAgent:
             return
         (txn, request), self.pending = self.pending, None
         self.declined += 1
+        if txn == self._progressed:  # all of it is taken back (RFC 6141 §3.4)
+            self._progressed = self._unconfirmed = ""
+            self.terminal.ours, self.terminal.theirs = self._before
         self.peer.driver.respond(txn, request.respond(status, headers=headers))
 
     def request(self, method: str, headers: Pairs = (), body: bytes = b"", content_type: str | None = None) -> None:
@@ -155,6 +159,8 @@ class UserAgent:
                 self._on_cancel(event)
             case sip.Acknowledged():
                 self._on_ack(event)
+            case sip.PrackMissing() if self.pending and event.txn == self.pending[0]:
+                self.decline(500)
             case sip.PrackMissing():
                 self._unconfirmed = ""
                 self.refuse(500)

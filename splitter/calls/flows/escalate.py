@@ -91,8 +91,8 @@ class Escalation:
         self._open: _Open | None = None
         self._line: Media | None = None  # ours, as it was last offered or agreed on; its numbers keep their meaning
         self._index: int | None = None
-        self._remember()
-        self._set("on" if self._runs() else "off", supported=at_first(call.facts, call.plan))
+        self._begun = False
+        self._begin()
 
     @property
     def asking(self) -> bool:
@@ -163,6 +163,7 @@ class Escalation:
 
     def pump(self, free: bool) -> None:
         """Ask, if somebody wants it and nothing of the voice is under way (`free`)."""
+        self._begin()
         wish = self._wish
         if wish is None or wish.rests or self._open is not None or not free or not self._call.caller.settled:
             return
@@ -360,6 +361,16 @@ class Escalation:
         self._owe(leg)
 
     # ---- what is known ----
+
+    def _begin(self) -> None:
+        """What the call's first answer said of video; it may still wait for PRACKs and resources (see IncomingLeg)."""
+        call = self._call
+        if not self._begun and call.caller.local is not None:
+            self._begun = True
+            self._remember()
+            self._set("on" if self._runs() else call.video_state.state, supported=at_first(call.facts, call.plan))
+            if self._wish is not None and self._runs():
+                self._conclude("accepted", "the caller has had video on")
 
     def _runs(self) -> bool:
         """Video is on in what both sides said last."""
