@@ -14,7 +14,7 @@ import structlog
 
 from splitter import __version__
 from splitter.calls.call import Services
-from splitter.calls.desks import Desks
+from splitter.calls.desks import Desks, DeskView
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registration import Registrations
@@ -45,6 +45,7 @@ from splitter.web.hub import Hub
 from splitter.web.ports import Access, GatewayStatus, Ports
 from splitter.web.secret import load_secret, secret_beside
 from splitter.web.server import Server
+from splitter.web.webhooks import Webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +67,9 @@ class Gateway:
         self._calls = Calls()
         self._hub = Hub(self._clock, ids.tag())
         extensions = frozenset(account.extension or account.user for account in settings.accounts)
-        self._desks = Desks(extensions, self._hub.desk)
-        self._album = Album()
+        self._webhooks = Webhooks(settings.webhooks, self._store, self._clock, ids)
+        self._desks = Desks(extensions, self._desk_changed)
+        self._album = Album(taken=self._webhooks.snapshot)
         self._pictures = Pictures(_beside(settings.store.path, "pictures"), wall=self._clock.wall)
         self._tidying: set[asyncio.Task[None]] = set()
         endpoint = Endpoint(Timers(), ids, settings.calls.name)
@@ -90,7 +92,9 @@ class Gateway:
         self._watch = Watch(
             settings.trunks, settings.networks, self._driver, routing, self._clock, ids, name, *watching
         )
-        self._reception = Reception(trunks, settings.accounts, settings.registrar, name, self._clock, ids, self._driver)
+        self._reception = Reception(
+            trunks, settings.accounts, settings.registrar, name, self._clock, ids, self._driver, self._desks
+        )
         self._registrations = Registrations(
             trunks,
             self._driver,
@@ -134,6 +138,7 @@ class Gateway:
             album=self._album,
             pictures=self._pictures,
             events=Events(self._hub, self._desks, self._clock).handle,
+            inviter=self._webhooks.invite,
         )
         self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
 
@@ -145,6 +150,7 @@ class Gateway:
         """
         try:
             self._store.start()
+            await self._webhooks.start()
             await self._pictures.start()
             await self._engine.start()
             await self._server.start()
@@ -178,6 +184,7 @@ class Gateway:
         await self._engine.stop()
         if self._tidying:
             await asyncio.wait(self._tidying)
+        await self._webhooks.stop()
         await self._pictures.stop()
         await self._store.stop()
 
@@ -287,6 +294,7 @@ class Gateway:
         try:
             self._hub.call(view)
             self._desks.on_call(view)
+            self._webhooks.call(view)
             if view.state == "ended":
                 self._album.ended(view.call_id)
                 task = asyncio.create_task(self._pictures.forget_call(view.call_id), name="forget pictures")
@@ -295,9 +303,17 @@ class Gateway:
         except Exception:
             log.exception("desks were not told of a call", call_id=view.call_id)
 
+    def _desk_changed(self, view: DeskView) -> None:
+        try:
+            self._hub.desk(view)
+            self._webhooks.desk(view)
+        except Exception:
+            log.exception("nobody was told of a desk", extension=view.extension)
+
     def _noticed(self, notice: Notice) -> None:
         try:
             self._hub.notice(notice)
+            self._webhooks.notice(notice)
         except Exception:
             log.exception("desks were not told", call_id=notice.call_id, code=notice.code)
 

@@ -5,6 +5,7 @@ Layout:
     load.py      file → Settings, or ConfigError with every problem at once
     reader.py    one table of the file, read key by key; collects problems
     sections.py  the tables of the file, one function each
+    webhooks.py  other programs that are told what happens
     networks.py  networks, their certificates, and the bounds of the transport
     accounts.py  logins: who may come in here, and who we are elsewhere
     api.py       the API over the network, and who may use it

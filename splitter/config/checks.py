@@ -12,6 +12,7 @@ from splitter.config.locate import Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
 from splitter.config.reader import Problems, suggest
+from splitter.config.webhooks import check_webhooks
 from splitter.core.net import Address
 from splitter.transport.settings import Listener, Network
 from splitter.transport.targets import AUTO, HostName
@@ -26,6 +27,7 @@ def check(settings: Settings, problems: Problems) -> None:
         _check_trunk(trunk, settings, problems)
     _check_peers(settings, problems)
     check_logins(settings, problems)
+    check_webhooks(settings, problems)
     check_tls(settings, problems)
     check_api(settings, problems)
     _check_routes(settings, problems)

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from splitter.config import accounts, api, networks, sections
+from splitter.config import accounts, api, networks, sections, webhooks
 from splitter.config import trunks as trunks_of
 from splitter.config.checks import check
 from splitter.config.locate import Locator
@@ -39,6 +39,7 @@ def load(path: str | Path, expiry: bool = False) -> Settings:
         problems.add(("media", "slate_picture"), f"there is no file {picture}", "correct the path, or leave it empty")
     networks.check_files(settings.networks, problems, expiry)
     api.check_api_files(settings, problems, expiry)
+    webhooks.check_webhook_files(settings, problems)
     if problems:
         raise ConfigError(problems.lines())
     return settings
@@ -91,6 +92,7 @@ def _read(root: Table, base: Path) -> Settings:
         telemetry=sections.read_telemetry(root.take_table("log"), root.take_table("metrics")),
         api=api.read_api(root.take_table("api"), base),
         tokens=tuple(api.read_token(table) for table in root.take_tables("token")),
+        webhooks=tuple(webhooks.read_webhook(table, base) for table in root.take_tables("webhook")),
         control_socket=control_socket,
     )
     root.finish()
@@ -106,7 +108,7 @@ def _syntax_problem(file: str, text: str, message: str) -> str:
         return f"{file}:{line}: file: is not TOML: {what} at the end of the file; complete the last entry"
     line, column = int(match[1]), match[2]
     shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
-    shown = re.sub(r"(?s)(password|ha1|sha256).*", r"\1 = …", shown)  # what is secret stays in the file
+    shown = re.sub(r"(?s)(password|ha1|sha256|secret).*", r"\1 = …", shown)  # what is secret stays in the file
     return (
         f"{file}:{line}: file: is not TOML: {message[: match.start()]} at column {column}; correct this line: {shown}"
     )

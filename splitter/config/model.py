@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
+from splitter.calls.webhook import Webhook
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
@@ -32,6 +33,7 @@ class Settings:
         registrar: bounds on their registrations.
         api: the API over the network.
         tokens: who may use it, beside the accounts.
+        webhooks: other programs that are told what happens.
         control_socket: path of the Unix socket that the command line talks to.
     """
 
@@ -50,6 +52,7 @@ class Settings:
     registrar: RegistrarSettings = field(default_factory=RegistrarSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     tokens: tuple[Token, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     control_socket: str = CONTROL_SOCKET
 
     @property

@@ -11,9 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from splitter.core.errors import SplitterError
+from splitter.store import outbox
+from splitter.store.outbox import Delivered, Delivery
 from splitter.telemetry.trace import TraceEvent
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 5.0
 MEMORY = ":memory:"
 # Below this a SIP message gains too little to be worth the time.
@@ -61,6 +63,9 @@ INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO UPDATE S
 """
 
 
+_FROM_VERSION = {1: outbox.TABLE}  # what a file of that version lacks
+
+
 class StoreError(SplitterError):
     """The store could not be read."""
 
@@ -84,6 +89,27 @@ class CallRow:
     called: str
     view: bytes
     short_code: str = ""
+
+
+Row = TraceEvent | CallRow | Delivery | Delivered
+
+
+def size(row: Row) -> int:
+    """Bytes that it takes up while it waits, roughly."""
+    match row:
+        case TraceEvent():
+            return len(row.data)
+        case CallRow():
+            return len(row.view)
+        case Delivery():
+            return len(row.body)
+        case Delivered():
+            return 0
+
+
+def name(row: Row) -> str:
+    """Which row it is, for the log."""
+    return row.id if isinstance(row, Delivery | Delivered) else row.call_id
 
 
 def in_memory(path: str) -> bool:
@@ -130,7 +156,9 @@ def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
     if version > VERSION:
         raise NewerStore(f"the file has format {version}, this program knows {VERSION}")
     if version == 0:
-        db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        db.executescript(f"BEGIN; {_TABLES} {outbox.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
+    for older in range(version or VERSION, VERSION):
+        db.executescript(f"BEGIN; {_FROM_VERSION[older]} PRAGMA user_version = {older + 1}; COMMIT;")
 
 
 def open_for_reading(path: str) -> sqlite3.Connection:
@@ -145,10 +173,12 @@ def open_for_reading(path: str) -> sqlite3.Connection:
 # ---- rows --------------------------------------------------------------------------------------------------------
 
 
-def clean(row: TraceEvent | CallRow) -> TraceEvent | CallRow:
+def clean(row: Row) -> Row:
     """The row with characters that are not Unicode (from a peer's raw bytes) spelled out, so that it can be kept."""
     if isinstance(row, CallRow):
         return replace(row, caller=_clean(row.caller), called=_clean(row.called), short_code=_clean(row.short_code))
+    if not isinstance(row, TraceEvent):
+        return row
     return replace(row, leg=_clean(row.leg), peer=_clean(row.peer), text=_clean(row.text))
 
 
@@ -156,13 +186,16 @@ def _clean(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def insert(db: sqlite3.Connection, rows: Iterable[TraceEvent | CallRow]) -> None:
+def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
     """Write a batch in one transaction: all of it or nothing. Of a call only its last row counts."""
     events: list[tuple[object, ...]] = []
     calls: dict[str, tuple[object, ...]] = {}
+    deliveries: list[Delivery | Delivered] = []
     for row in rows:
         if isinstance(row, TraceEvent):
             events.append(_event_values(row))
+        elif isinstance(row, Delivery | Delivered):
+            deliveries.append(row)
         else:
             times = (row.started_at, row.ended_at)
             calls[row.call_id] = (row.call_id, row.short_code, *times, row.caller, row.called, row.view)
@@ -170,6 +203,7 @@ def insert(db: sqlite3.Connection, rows: Iterable[TraceEvent | CallRow]) -> None
     try:
         db.executemany("INSERT INTO trace VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", events)
         db.executemany(_SAVE_CALL, calls.values())
+        outbox.insert(db, deliveries)
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:  # a full disk may have rolled back already
@@ -208,6 +242,7 @@ def used_bytes(db: sqlite3.Connection) -> int:
 def prune_age(db: sqlite3.Connection, before: float) -> int:
     """Delete some calls that started before `before`, and events of no call that are older. Returns: calls deleted."""
     calls = _delete_calls(db, "WHERE started_at < ?", (before,), CALLS_PRUNED)
+    outbox.prune(db, before)
     # Events whose call was never saved; rows are in the order of time, so the first ones are the oldest.
     db.execute(
         "DELETE FROM trace WHERE id IN (SELECT id FROM (SELECT id, at FROM trace ORDER BY id LIMIT ?) WHERE at < ?)",

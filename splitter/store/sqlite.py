@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from splitter.core.clock import Clock, SystemClock
-from splitter.store import schema
+from splitter.store import outbox, schema
+from splitter.store.outbox import Delivered, Delivery
 from splitter.store.schema import CallRow, StoreError
 from splitter.store.settings import StoreSettings
 from splitter.store.writer import Writer, kind_of
@@ -55,6 +56,10 @@ class Store:
         """Keep a call as it is now, instead of what was kept of it before. Never blocks, never raises."""
         self._writer.put(row)
 
+    def save_delivery(self, row: Delivery | Delivered) -> None:
+        """Keep what a webhook is to get, or forget what it got. Never blocks, never raises."""
+        self._writer.put(row)
+
     async def flush(self, limit_s: float = 1.0) -> bool:
         """Wait until what was handed in so far can be read; False where that takes longer than `limit_s`."""
         return await asyncio.to_thread(self._writer.flush, limit_s)
@@ -91,6 +96,10 @@ class Store:
     async def trace(self, call_id: str) -> list[TraceEvent]:
         """The trace of one call, in order."""
         return await self._read(lambda db: schema.events_of(db, call_id, TRACE_EVENTS))
+
+    async def deliveries(self) -> list[Delivery]:
+        """What webhooks did not get yet, in order."""
+        return await self._read(outbox.waiting)
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query on a connection of its own; a new one each time, since the file may have been replaced."""

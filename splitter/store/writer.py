@@ -19,7 +19,7 @@ import structlog
 
 from splitter.core.clock import Clock
 from splitter.store import schema
-from splitter.store.schema import CallRow
+from splitter.store.schema import Row
 from splitter.store.settings import StoreSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import TraceEvent
@@ -67,10 +67,6 @@ def kind_of(error: Exception) -> str:
     return _KINDS.get(code & 0xFF, "other")  # the low byte is the primary code, the rest details
 
 
-def _size(row: TraceEvent | CallRow) -> int:
-    return len(row.data) if isinstance(row, TraceEvent) else len(row.view)
-
-
 class Writer(threading.Thread):
     """Writes rows; heals itself.
 
@@ -84,8 +80,8 @@ class Writer(threading.Thread):
         self._settings = settings
         self._clock = clock
         self._max_bytes = settings.max_size_mb * 1_000_000
-        self._queue: deque[TraceEvent | CallRow] = deque()
-        self._batch: list[TraceEvent | CallRow] = []  # taken from the queue, not written yet
+        self._queue: deque[Row] = deque()
+        self._batch: list[Row] = []  # taken from the queue, not written yet
         self._bytes_in = 0  # counted up by the event loop only …
         self._bytes_out = 0  # … and this by the writer only, so neither needs a lock
         self._rows_in = 0
@@ -105,7 +101,7 @@ class Writer(threading.Thread):
 
     # ---- called by the event loop --------------------------------------------------------------------------------
 
-    def put(self, row: TraceEvent | CallRow) -> bool:
+    def put(self, row: Row) -> bool:
         """Queue a row. Never blocks; returns False where it was dropped because the queue is full.
 
         Calls are few and worth more than events, so they are taken a good while longer.
@@ -115,7 +111,7 @@ class Writer(threading.Thread):
         if full or self._stopping:
             metrics.TRACE_DROPPED.inc()
             return False
-        self._bytes_in += _size(row)
+        self._bytes_in += schema.size(row)
         self._rows_in += 1
         self._queue.append(row)
         if not self._wake.is_set():
@@ -201,7 +197,7 @@ class Writer(threading.Thread):
             self._salvage(db)
         self._works()  # before whoever waits for these rows is told
         for row in self._batch:
-            self._bytes_out += _size(row)
+            self._bytes_out += schema.size(row)
         with self._progress:
             self._rows_out += len(self._batch)
             self._progress.notify_all()
@@ -214,7 +210,7 @@ class Writer(threading.Thread):
                 schema.insert(db, [schema.clean(row)])
             except UNSTORABLE as error:
                 metrics.TRACE_DROPPED.inc()
-                log.error("row cannot be kept", call_id=row.call_id, error=str(error))
+                log.error("row cannot be kept", row=schema.name(row), error=str(error))
 
     def _open(self) -> sqlite3.Connection:
         db = schema.open_for_writing(self._settings.path, self._max_bytes)

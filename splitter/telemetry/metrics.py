@@ -274,6 +274,17 @@ EVENT_LISTENERS_CLOSED = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+WEBHOOK_DELIVERIES = Counter(
+    "splitter_webhook_deliveries_total",
+    "Events of webhooks, by outcome: delivered, refused (an answer that makes no second attempt sensible), given-up (tried "
+    "often enough), dropped (too many waited).",
+    ["hook", "outcome"],
+    registry=REGISTRY,
+)
+WEBHOOK_RETRIES = Counter(
+    "splitter_webhook_retries_total", "Attempts at a webhook that have to be repeated.", ["hook"], registry=REGISTRY
+)
+WEBHOOK_WAITING = Gauge("splitter_webhook_waiting", "Events that a webhook has not got yet.", ["hook"], registry=REGISTRY)
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 

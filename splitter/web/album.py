@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from splitter.media.engine import Snapshot
 
@@ -11,12 +12,20 @@ KEPT_S = 600.0  # after the end of the call
 PER_CALL = 20
 BYTES = 64_000_000  # of all calls
 
+Taken = Callable[[str, int, Snapshot], None]
+"""Call, number and picture."""
+
 
 class Album:
-    """What was taken, by call and number."""
+    """What was taken, by call and number.
 
-    def __init__(self, per_call: int = PER_CALL, size_bytes: int = BYTES) -> None:
+    Args:
+        taken: told of each one.
+    """
+
+    def __init__(self, per_call: int = PER_CALL, size_bytes: int = BYTES, taken: Taken = lambda *_: None) -> None:
         self._per_call = per_call
+        self._tell = taken
         self._most = size_bytes
         self._held = 0
         self._taken: dict[str, int] = {}
@@ -31,6 +40,7 @@ class Album:
         self._drop(call_id, number - self._per_call)
         while self._held > self._most and len(self._kept) > 1:
             self._drop(*next(iter(self._kept)))
+        self._tell(call_id, number, snapshot)
         return number
 
     def get(self, call_id: str, number: int) -> Snapshot | None:

@@ -12,6 +12,7 @@ import pytest
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
+from splitter.calls.webhook import Webhook
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.media.settings import MediaSettings
@@ -49,6 +50,7 @@ TABLES = {
     Token: "token",
     TransportSettings: "transport",
     Trunk: "trunk",
+    Webhook: "webhook",
 }
 # Named by the table's own name.
 NAMES = {(Network, "name"), (Trunk, "name"), (Network, "tls")}
@@ -203,7 +205,7 @@ class TestEveryKeyIsRead:
         elsewhere = {
             key
             for key in EVERY_KEY
-            if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics", "token")
+            if key.split(".")[0] in ("account", "network", "trunk", "route", "metrics", "token", "webhook")
             or key in ("api.listen", "api.certificate", "api.key", "api.client_ca")  # tests/config/test_api.py
         }
         assert tested == EVERY_KEY - elsewhere

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from splitter.calls.desks import Desks
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.registrar import Binding, Registrar
 from splitter.calls.messages import Refusal
@@ -74,6 +75,7 @@ class Reception:
         settings: bounds of the registrar.
         name: the realm of trunks that name none.
         flows: told of failed logins, and of the flows that seats need.
+        desks: told which of them are online.
     """
 
     def __init__(
@@ -85,10 +87,12 @@ class Reception:
         clock: Clock,
         ids: IdSource,
         flows: Flows,
+        desks: Desks | None = None,
     ) -> None:
         self._clock = clock
         self._ids = ids
         self._flows = flows
+        self._desks = desks or Desks()
         self._accounts = {account.user: account for account in accounts}
         self._registrar = Registrar(settings)
         self._authenticators = self._authenticate(trunks, name)
@@ -142,6 +146,8 @@ class Reception:
             log.info("seat registered", **_shown(binding))
         for binding in (*done.gained, *done.refreshed):
             self._flows.hold(binding.id, binding.flow)
+            extension = self._extension(binding.user) or binding.user
+            self._desks.attach(binding.id, extension, binding.contact, "sip", self._clock.wall())
         for binding in done.lost:
             self._drop(binding, "seat unregistered")
         self._settle()
@@ -234,6 +240,7 @@ class Reception:
 
     def _drop(self, binding: Binding, what: str) -> None:
         self._flows.release(binding.id)
+        self._desks.detach(binding.id)
         log.info(what, **_shown(binding))
 
 
