@@ -3,6 +3,7 @@
 Words used here:
     call        everything that belongs to one person's call: its legs, its audio relay, its video room
     leg         one SIP dialog of a call: "caller" (towards the SBC), "centre" (towards the voice platform), "seat-1" …
+    party       somebody in the call's room besides the caller: a seat or a guest, by SIP or WebRTC
     inbox       the queue of a call; SIP, media, timers and operators only ever put events there
     flow        linear code that owns a call from its first event to its last (flows/)
     consult     passing one side's re-offer to the other side and waiting for its answer
@@ -14,6 +15,9 @@ Layout:
     routing, identity, facts, session_id, causes   pure: where to, as whom, from where, and what a refusal means
     capability              pure: what is known of a handset's video, and what its refusal means
     digits, early_media     pure: digits in INFO and in the voice; who may be heard before the answer
+    asks, parties           pure: what desks may ask of a call; who is in its room besides the caller
+    jobs                    what the inbox does not wait for: requests to the media engine for the picture
+    pictures                the port to uploaded pictures
     audio, video            the call's relay and its room, as the flow sees them
     call, registry          the actor; all calls, and the way in for out-of-dialog requests
     flows/                  what a call does, from its INVITE to its end

@@ -9,6 +9,8 @@ escalate    a desk asks the caller for video, in a re-INVITE that a person must 
 agreement   what both sides agreed on: as offers of ours, and how it is carried out
 newcomer    another leg of the centre takes the place of the present one
 moves       a media worker died: the voice and the room go to another, in any state of the call
-seats       a seat joins by SIP and leaves again
+seats       a seat joins by SIP, by plain RTP or WebRTC, and leaves again
+desk        what desks ask by API: a browser joins by WebRTC, restarts ICE, leaves; what is shown, stills, binding
+presence    who in the room is connected, sends, sees what; the time that an interrupted party has to come back
 digits      a digit in INFO is passed on, as INFO or in the voice
 """

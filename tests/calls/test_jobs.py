@@ -1,0 +1,106 @@
+"""Jobs: in order for each key, beside the inbox, and ended with the call."""
+
+from __future__ import annotations
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from splitter.calls.events import Finished
+from splitter.calls.jobs import Jobs
+
+
+class Desk:
+    """Jobs with an inbox, and what was done in which order."""
+
+    def __init__(self) -> None:
+        self.inbox: list[Finished] = []
+        self.done: list[str] = []
+        self.jobs = Jobs("call", self.inbox.append)
+        self.gate = asyncio.Event()
+
+    def start(self, key: str, name: str, *, waits: bool = False, fails: bool = False) -> None:
+        async def work() -> object:
+            if waits:
+                await self.gate.wait()
+            if fails:
+                raise ValueError(name)
+            self.done.append(name)
+            return lambda: self.done.append(f"then {name}")
+
+        self.jobs.start(key, work)  # type: ignore[arg-type]
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+class TestOrder:
+    def test_of_one_key_one_after_the_other_of_others_beside_them(self) -> None:
+        async def run() -> None:
+            desk = Desk()
+            desk.start("seat-1", "a", waits=True)
+            desk.start("seat-1", "b")
+            desk.start("seat-2", "c")
+            await desk.settle()
+            assert desk.done == ["c"]
+            desk.gate.set()
+            await desk.settle()
+            assert desk.done == ["c", "a", "b"] and len(desk.jobs) == 0
+
+        asyncio.run(run())
+
+    def test_what_came_of_it_waits_for_the_inbox(self) -> None:
+        async def run() -> None:
+            desk = Desk()
+            desk.start("seat-1", "a")
+            await desk.settle()
+            assert desk.done == ["a"]
+            for event in desk.inbox:
+                desk.jobs.finish(event)
+            assert desk.done == ["a", "then a"]
+
+        asyncio.run(run())
+
+
+class TestFaults:
+    def test_one_that_fails_is_logged_and_the_next_one_runs(self) -> None:
+        async def run() -> None:
+            desk = Desk()
+            with capture_logs() as logs:
+                desk.start("seat-1", "a", fails=True)
+                desk.start("seat-1", "b")
+                await desk.settle()
+            assert desk.done == ["b"] and len(desk.inbox) == 1
+            assert [entry["event"] for entry in logs] == ["a job of a call failed"]
+
+        asyncio.run(run())
+
+    def test_an_outcome_that_fails_is_logged(self) -> None:
+        async def run() -> None:
+            desk = Desk()
+
+            def then() -> None:
+                raise ValueError
+
+            with capture_logs() as logs:
+                desk.jobs.finish(Finished(then))
+            assert [entry["event"] for entry in logs] == ["the outcome of a job failed"]
+
+        asyncio.run(run())
+
+
+class TestTheEnd:
+    def test_nothing_is_left(self) -> None:
+        async def run() -> None:
+            desk = Desk()
+            desk.start("seat-1", "a", waits=True)
+            desk.start("seat-1", "b")
+            await desk.settle()
+            await desk.jobs.close()
+            desk.start("seat-1", "c")
+            desk.gate.set()
+            await desk.settle()
+            assert desk.done == [] and desk.inbox == [] and len(desk.jobs) == 0
+
+        asyncio.run(run())
