@@ -8,6 +8,7 @@ Layout, one file per group:
     status.py  status
     trunks.py  trunks
     seats.py   seats
+    token.py   token
     demo.py    demo: the gateway with simulated neighbours
     door.py    talks to the running gateway over its control socket
     bans.py    bans, reload
@@ -36,6 +37,7 @@ COMMANDS = {
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
     "reload": ("splitter.cli.bans:reload", "Read the certificates again; live connections keep theirs."),
+    "token": ("splitter.cli.token:token", "Make a bearer token for the API."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

@@ -16,7 +16,8 @@ Layout:
     calls.py        calls, their binding, their video
     traces.py       what happened to a call
     parties.py      browsers join with video (WHIP)
-    display.py      what viewers see; pictures.py: stills to show; snapshots.py: stills that are taken, album.py keeps them
+    display.py      what viewers see; pictures.py: stills to show
+    snapshots.py    stills that are taken; album.py keeps them
     invitations.py  links for callers' own browsers
     login.py        logins and tokens
     gateway.py      status, trunks, desks; security.py: bans and certificates

@@ -67,7 +67,6 @@ class PartyRoutes:
         offer = _offer(await read_body(request, OFFER_BODY))
         call = await self._find.to_take(request)
         desk = _desk(request, bearer)
-        _check_place(call, desk)
         admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network))
         assert isinstance(admitted, Admitted)
         ufrag, mid = _line_of(admitted.answer)
@@ -154,19 +153,12 @@ def _fragment(data: bytes) -> Fragment:
 
 
 def _desk(request: web.Request, bearer: Bearer) -> Desk:
-    """Who joins; a client that does not say which it is takes nobody's place."""
+    """Who joins; a client that does not say which it is takes no old place."""
     client = request.query.get("client") or secrets.token_hex(8)
     if not _CLIENT.fullmatch(client):
         raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
     kind = "guest" if bearer.call_id else "seat"
     return Desk(client, bearer.extension, kind, said_by(bearer))
-
-
-def _check_place(call: CallView, desk: Desk) -> None:
-    """A client takes its own old place, not that of another desk which calls its client the same."""
-    for party in call.parties:
-        if party.client == desk.client and party.state != "left" and party.extension != desk.extension:
-            raise ApiError(409, "client-taken", f"client {desk.client} is {party.name} already, of another desk")
 
 
 def _same_desk(party: PartyView, extension: str) -> bool:

@@ -1,24 +1,34 @@
-"""The API over real Unix sockets, with a real store and recorder, and calls of our own making."""
+"""The API over real sockets, with a real store and recorder, and calls of our own making."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import hashlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import msgspec
 
 from splitter.calls.asks import Answer, Ask
+from splitter.calls.logins.access import ApiSettings, Scope, Token
+from splitter.calls.logins.accounts import Account
+from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
+from splitter.sip.digest import secret_of
+from splitter.store.pictures import Pictures
 from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry.trace import Recorder
-from splitter.web.ports import GatewayStatus, Ports
+from splitter.web.album import Album
+from splitter.web.ports import Access, GatewayStatus, Ports
 from splitter.web.server import Server
 from tests.telemetry.kit import AUDIO, FLOW, INVITE, VirtualClock, message
 
@@ -101,6 +111,7 @@ class Gateway:
     recorder: Recorder
     clock: VirtualClock
     server: Server
+    ports: Ports
     alarms: tuple[str, ...] = ()
     trunks: list[TrunkView] = field(default_factory=list)
     seats: list[SeatView] = field(default_factory=list)
@@ -131,24 +142,107 @@ class Gateway:
         self.recorder.unbind(call_id)
 
 
+SECRET = b"s" * 32
+TOKENS = {
+    "reader": "calls:read",
+    "cti": "calls:read calls:control",
+    "controller": "calls:control",
+    "painter": "pictures",
+    "admin": "admin",
+    "desk": "seat",
+}
+"""Bearer token → its scopes; the desk is that of extension 501."""
+
+
+def access() -> Access:
+    accounts = (
+        Account("8001", "red", extension="501"),
+        Account("8002", ha1={"SHA-256": secret_of("SHA-256", "8002", "seats.example", "blue")}),
+    )
+    tokens = tuple(
+        Token(
+            name,
+            frozenset(Scope(scope) for scope in scopes.split()),
+            hashlib.sha256(name.encode()).hexdigest(),
+            extension="501" if name == "desk" else "",
+        )
+        for name, scopes in TOKENS.items()
+    )
+    certified = Token("machine", frozenset({Scope.READ}), certificate="common.example")
+    return Access(SECRET, Passwords(accounts, ("seats.example",), "decoy"), (*tokens, certified))
+
+
+@dataclass
+class Web:
+    """Somebody who reaches the API over the network."""
+
+    session: aiohttp.ClientSession
+    base: str
+
+    def request(self, method: str, path: str, token: str = "", **more: Any) -> Any:
+        headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
+        return self.session.request(method, f"{self.base}{path}", headers=headers, allow_redirects=False, **more)
+
+    async def ask(self, method: str, path: str, token: str = "", **more: Any) -> tuple[int, Any]:
+        """Status and decoded body."""
+        async with self.request(method, path, token, **more) as response:
+            body = await response.read()
+            return response.status, msgspec.json.decode(body) if response.content_type == "application/json" else body
+
+    async def code(self, method: str, path: str, token: str = "", **more: Any) -> tuple[int, str]:
+        """Status and error code of a refusal."""
+        status, body = await self.ask(method, path, token, **more)
+        assert status >= 400, (status, body)
+        assert body["error"]["status"] == status
+        return status, body["error"]["code"]
+
+
+def web(
+    directory: Path,
+    story: Callable[[Gateway, Web], Awaitable[None]],
+    settings: ApiSettings | None = None,
+    tls: ssl.SSLContext | None = None,
+    **ports: Any,
+) -> None:
+    """Serve a gateway to the network, and hand the story somebody who reaches it."""
+
+    async def served() -> None:
+        listening = replace(settings or ApiSettings(), listen=(Address("127.0.0.1", 0),))
+        async with gateway(directory, settings=listening, **ports) as parts:
+            scheme = "https" if tls else "http"
+            base = f"{scheme}://{parts.server.api.addresses[0]}"
+            connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as session:
+                await story(parts, Web(session, base))
+
+    asyncio.run(served())
+
+
 @asynccontextmanager
-async def gateway(directory: Path, metrics: Address | None = None) -> AsyncIterator[Gateway]:
-    """A served gateway; its socket is `directory`/control.sock."""
+async def gateway(directory: Path, metrics: Address | None = None, **more: Any) -> AsyncIterator[Gateway]:
+    """A served gateway; its socket is `directory`/control.sock.
+
+    Args:
+        more: of Ports.
+    """
     clock = VirtualClock()
     store = Store(StoreSettings(str(directory / "calls.db"), max_age_days=36_500), clock)
     recorder = Recorder(store, clock)
     calls = FakeCalls()
     path = str(directory / "control.sock")
+    pictures = Pictures(directory / "pictures", wall=clock.wall)
+    fields = {"access": access(), "clock": clock, "network": "core", "album": Album(), "pictures": pictures, **more}
     ports = Ports(
-        calls, store, recorder, lambda: parts.status(), seats=lambda: parts.seats, trunks=lambda: parts.trunks
+        calls, store, recorder, lambda: parts.status(), lambda: parts.seats, trunks=lambda: parts.trunks, **fields
     )
-    parts = Gateway(path, calls, store, recorder, clock, Server(path, metrics, ports))
+    parts = Gateway(path, calls, store, recorder, clock, Server(path, metrics, ports), ports)
     store.start()
     await parts.server.start()
     try:
         yield parts
     finally:
         await parts.server.stop()
+        parts.ports.album.close()
         await store.stop()
 
 

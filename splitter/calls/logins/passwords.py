@@ -26,6 +26,8 @@ class Passwords:
 
     def account(self, user: str, password: str) -> Account | None:
         """Whose password it is; None for nobody's."""
+        if not (_is_text(user) and _is_text(password)):
+            return None
         known = self._accounts.get(user)
         right = self._proves(known or self._decoy, user, password)
         return known if right else None
@@ -42,4 +44,9 @@ class Passwords:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _is_text(text: str) -> bool:
+    """False for halves of characters, which JSON can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -1,0 +1,120 @@
+"""How often, how much at a time, how much in all: attempts, turns and the album."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitter.media.engine import Snapshot
+from splitter.web import album
+from splitter.web.album import Album
+from splitter.web.attempts import Attempts
+from splitter.web.errors import ApiError
+from splitter.web.turns import Turns
+
+
+def still(size: int = 10) -> Snapshot:
+    return Snapshot(b"p" * size, 4, 4, 1.0)
+
+
+class TestAttempts:
+    def test_at_the_limit_one_waits_until_a_failure_has_faded(self) -> None:
+        attempts = Attempts(limit=3, fade_s=10.0)
+        for _ in range(3):
+            assert attempts.wait_s("a", 0.0) == 0
+            attempts.failed("a", 0.0)
+        assert attempts.wait_s("a", 0.0) == 10.0
+        assert attempts.wait_s("a", 4.0) == pytest.approx(6.0)
+        assert attempts.wait_s("a", 10.0) == 0
+        assert attempts.wait_s("b", 0.0) == 0, "others need not wait"
+
+    def test_success_forgives(self) -> None:
+        attempts = Attempts(limit=1, fade_s=10.0)
+        attempts.failed("a", 0.0)
+        attempts.succeeded("a")
+        assert attempts.wait_s("a", 0.0) == 0
+
+    def test_strangers_do_not_fill_the_memory(self) -> None:
+        attempts = Attempts(limit=1, fade_s=10.0, keys=100)
+        for number in range(1000):
+            attempts.failed(str(number), 0.0)
+        assert len(attempts._seen) == 100
+        assert attempts.wait_s("999", 0.0) > 0
+
+    @given(st.lists(st.floats(0, 100), max_size=60))
+    def test_over_time_no_more_fail_than_fade(self, gaps: list[float]) -> None:
+        attempts, now, failures = Attempts(limit=3, fade_s=10.0), 0.0, 0
+        for gap in gaps:
+            now += gap
+            if attempts.wait_s("a", now) == 0:
+                attempts.failed("a", now)
+                failures += 1
+        assert failures <= 3 + now / 10.0 + 1e-6
+
+
+class TestTurns:
+    def test_are_bounded_for_each_and_for_all(self) -> None:
+        turns = Turns(each=1, together=2)
+        with turns.take("a"):
+            with pytest.raises(ApiError) as caught, turns.take("a"):
+                pass
+            assert (caught.value.status, caught.value.code) == (429, "too-many")
+            with turns.take("b"), pytest.raises(ApiError), turns.take("c"):
+                pass
+        with turns.take("a"):
+            pass
+
+    def test_are_given_back_by_whoever_fails(self) -> None:
+        turns = Turns(each=1, together=1)
+        with pytest.raises(ValueError), turns.take("a"):
+            raise ValueError
+        with turns.take("a"):
+            pass
+
+
+class TestAlbum:
+    def test_numbers_the_stills_of_each_call(self) -> None:
+        kept = Album()
+        assert [kept.add("a", still()), kept.add("a", still()), kept.add("b", still())] == [1, 2, 1]
+        assert kept.get("a", 2) is not None and kept.get("a", 3) is None
+
+    def test_keeps_so_many_of_a_call(self) -> None:
+        kept = Album(per_call=2)
+        for _ in range(3):
+            kept.add("a", still())
+        assert [kept.get("a", number) is not None for number in (1, 2, 3)] == [False, True, True]
+
+    @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 60)), max_size=50))
+    def test_holds_no_more_than_it_may_and_knows_how_much(self, added: list[tuple[str, int]]) -> None:
+        kept = Album(per_call=5, size_bytes=100)
+        for call_id, size in added:
+            kept.add(call_id, still(size))
+            assert kept.size_bytes == sum(len(one.png) for one in kept._kept.values()) <= 100
+
+    def test_the_newest_is_always_there(self) -> None:
+        kept = Album(size_bytes=100)
+        kept.add("a", still(60))
+        assert kept.get("a", kept.add("a", still(5000))) is not None
+
+    def test_forgets_a_call_a_while_after_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(album, "KEPT_S", 0.02)
+
+        async def story() -> None:
+            kept = Album()
+            kept.add("a", still())
+            kept.add("b", still())
+            kept.ended("a")
+            kept.ended("none")
+            assert kept.get("a", 1) is not None, "not at once"
+            while kept.get("a", 1) is not None:  # noqa: ASYNC110 - pytest's timeout is the limit
+                await asyncio.sleep(0.005)
+            assert kept.size_bytes == 10 and kept.get("b", 1) is not None
+            assert not kept._timers and set(kept._taken) == {"b"}
+            kept.ended("b")
+            kept.close()
+            assert not kept._timers
+
+        asyncio.run(story())
