@@ -6,8 +6,9 @@ It knows nothing of media: a `Party` writes and reads the session descriptions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,6 +58,31 @@ class Party(Protocol):
         """An INFO came."""
         ...
 
+    def consented(self, video: bool) -> None:
+        """The user was asked for video, and shows it or not."""
+        ...
+
+
+class Answer(StrEnum):
+    """What the user of a phone says when it asks for video."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"  # the phone answers port 0
+    DECLINE = "decline"  # the phone answers 603
+    CANNOT = "cannot"  # the phone answers 488
+    IGNORE = "ignore"  # it is asked until the other side gives up
+
+
+_REFUSALS = {Answer.DECLINE: 603, Answer.CANNOT: 488}
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """How a re-INVITE that adds video is answered. `after_s`: so long the user thinks, and 180 is sent meanwhile."""
+
+    answer: Answer = Answer.ACCEPT
+    after_s: float = 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -80,6 +106,7 @@ class AgentCall:
         responses: status and whether it carried SDP, of each response to the first INVITE.
         final: the 2xx or refusal of the first INVITE, once it is there.
         offers_in: re-INVITEs and UPDATEs of the peer.
+        consent: given the offer of a re-INVITE, how its user answers; None where the user need not be asked.
     """
 
     def __init__(self, agent: Agent, party: Party, flow: Flow) -> None:
@@ -89,6 +116,7 @@ class AgentCall:
         self.responses: list[tuple[int, bool]] = []
         self.final: Response | None = None
         self.offers_in: list[Request] = []
+        self.consent: Callable[[bytes], Consent | None] = lambda offer: None
         self.dialog: Dialog | None = None
         self.sip_call_id = ""
         self._agent = agent
@@ -101,6 +129,7 @@ class AgentCall:
         self._ended = asyncio.Event()
         self._offering = False
         self._cancelled = False
+        self._pondered: tuple[TransactionId, Request] | None = None  # a re-INVITE that its user thinks about
 
     # ---- what the user of a call does ----
 
@@ -272,6 +301,8 @@ class AgentCall:
 
     def _on_server_event(self, event: SipEvent) -> None:
         match event:
+            case Cancelled(txn) if self._pondered is not None and txn == self._pondered[0]:
+                self._give_up_pondering()
             case Cancelled(txn):
                 assert self._server_invite is not None and self.dialog is not None
                 gone = self._server_invite.respond(487, to_tag=self.dialog.local_tag)
@@ -298,13 +329,16 @@ class AgentCall:
         match request.method:
             case "BYE":
                 self._agent.driver.respond(txn, request.respond(200))
+                self._give_up_pondering()
                 self._finish("the peer sent BYE")
             case "INVITE" | "UPDATE" if self._offering:
                 self._agent.driver.respond(txn, request.respond(491))  # RFC 3261 §14.2, RFC 3311 §5.2
+            case "INVITE" | "UPDATE" if self._pondered is not None and find_part(request, SDP) is not None:
+                self._agent.driver.respond(txn, request.respond(500, headers=[("Retry-After", "1")]))
             case "INVITE":
                 self.offers_in.append(request)
                 self._agent.driver.adopt(txn, self._on_server_event)
-                self._respond_with_description(txn, request)
+                self._on_reinvite(txn, request)
             case "UPDATE":
                 self.offers_in.append(request)
                 self._respond_with_description(txn, request)
@@ -315,6 +349,33 @@ class AgentCall:
                 self._agent.driver.respond(txn, request.respond(200, headers=[("Allow", ALLOW)]))
             case _:
                 self._agent.driver.respond(txn, request.respond(501))
+
+    def _on_reinvite(self, txn: TransactionId, request: Request) -> None:
+        offer = find_part(request, SDP)
+        consent = self.consent(offer) if offer is not None else None
+        if consent is None:
+            self._respond_with_description(txn, request)
+            return
+        self._pondered = txn, request
+        self._agent.driver.respond(txn, request.respond(180, headers=self._agent.contact()))
+        if consent.answer is not Answer.IGNORE:
+            asyncio.get_running_loop().call_later(consent.after_s, self._decide, txn, consent.answer)
+
+    def _decide(self, txn: TransactionId, answer: Answer) -> None:
+        """The user has made up its mind."""
+        if self._pondered is None or self._pondered[0] != txn:
+            return  # the question was taken back meanwhile
+        (_, request), self._pondered = self._pondered, None
+        if answer in _REFUSALS:
+            self._agent.driver.respond(txn, request.respond(_REFUSALS[answer]))
+        else:
+            self.party.consented(answer is Answer.ACCEPT)
+            self._respond_with_description(txn, request)
+
+    def _give_up_pondering(self) -> None:
+        if self._pondered is not None:
+            (txn, request), self._pondered = self._pondered, None
+            self._agent.driver.respond(txn, request.respond(487))
 
     def _respond_with_description(self, txn: TransactionId, request: Request) -> None:
         """200 with our answer; to an INVITE without an offer our 200 makes one; to an UPDATE without, nothing."""

@@ -9,7 +9,7 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.agent import Agent
-from splitter.lab.agent_call import AgentCall, Outcome
+from splitter.lab.agent_call import AgentCall, Consent, Outcome
 from splitter.lab.audio import AudioStream
 from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.tone import Tone
@@ -25,6 +25,7 @@ class HandsetSettings:
         tone_hz: what the caller speaks; listen_hz: what is listened for.
         video: the test picture; its sender id is the caller's.
         dialect: of the offers.
+        consent: what its user says when the other side asks for video.
     """
 
     number: str = "13800000000"
@@ -32,13 +33,19 @@ class HandsetSettings:
     listen_hz: tuple[float, ...] = (440.0, 660.0)
     video: VideoSettings = field(default_factory=lambda: VideoSettings(sender=1, orientation_id=7))
     dialect: Dialect = field(default_factory=Dialect)
+    consent: Consent = field(default_factory=Consent)
 
 
 class Handset:
-    """One handset with at most one call at a time; a new one for each call keeps the reports apart."""
+    """One handset with at most one call at a time; a new one for each call keeps the reports apart.
+
+    Attributes:
+        consent: as in the settings; may be set anew at any time.
+    """
 
     def __init__(self, settings: HandsetSettings, host: str, clock: Clock | None = None) -> None:
         self.settings = settings
+        self.consent = settings.consent
         self.agent = Agent(settings.number, host, clock)
         self._host = host
         self.clock = clock or SystemClock()
@@ -93,6 +100,7 @@ class Handset:
         identity = f"<sip:{self.settings.number}@{self.agent.address};user=phone>"
         extra = [("P-Asserted-Identity", identity), ("P-Access-Network-Info", "3GPP-NR"), *headers]
         self._call = self.agent.place(f"sip:{number}@{gateway}", gateway, self.party, headers=extra)
+        self._call.consent = lambda offer: self.consent if self.party.asks_for_video(offer) else None
         return self._call
 
     async def hold(self) -> Outcome:

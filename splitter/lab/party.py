@@ -85,7 +85,10 @@ class MediaParty:
         if self._dialect.seat:
             body = seat_offer(description, self._dialect.payload_type, self._dialect.mode)
         else:
-            body = handset_offer(description, self._dialect.voice, self._dialect.picture, self._dialect.preconditions)
+            picture = self._dialect.picture
+            if picture is Picture.NONE and self._local and any(line.kind == "video" for line in self._local.media):
+                picture = Picture.VILTE  # the peer has added a line, which stays (RFC 3264 §8)
+            body = handset_offer(description, self._dialect.voice, picture, self._dialect.preconditions)
         self._local = parse(body)
         return body
 
@@ -109,6 +112,13 @@ class MediaParty:
         for index in range(len(remote.media)):
             self._follow(remote, index)
         return write(self._local)
+
+    def consented(self, video: bool) -> None:
+        self.with_video = self.consent = video
+
+    def asks_for_video(self, offer: bytes) -> bool:
+        """True if an offer of the peer brings video where there is none now."""
+        return self.video_format is None and any(m.kind == "video" and m.port for m in parse(offer).media)
 
     def information(self, content_type: str, body: bytes) -> None:
         if content_type == _PICTURE_CONTROL and b"picture_fast_update" in body and self._video:

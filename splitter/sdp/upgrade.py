@@ -49,9 +49,7 @@ def new_line(index: int, local: LocalPort, bitrate_kbps: int, *histories: Payloa
     numbers = [number for number in (*_FIRST, *_DYNAMIC) if number not in taken]
     if len(numbers) < 2:
         raise PeerError(f"m-line {index} has no payload type left", 488)
-    line = offer_video(
-        None, local, payload_type=numbers[0], profile_level_id=_PROFILE, bitrate_kbps=bitrate_kbps
-    )
+    line = offer_video(None, local, payload_type=numbers[0], profile_level_id=_PROFILE, bitrate_kbps=bitrate_kbps)
     second = (
         Attribute("rtpmap", f"{numbers[1]} H264/90000"),
         Attribute("fmtp", f"{numbers[1]} profile-level-id={_PROFILE};packetization-mode=0"),
@@ -71,6 +69,17 @@ def dropped(ours: Session, index: int | None = None) -> Session:
     """Our description with port 0 for the video at `index`, or for every video; the lines stay (RFC 3264 §8.2)."""
     lines = [
         refuse(media) if media.kind == "video" and index in (None, i) else media for i, media in enumerate(ours.media)
+    ]
+    return replace(ours, media=tuple(lines))
+
+
+def without_refused(ours: Session, theirs: Session) -> Session:
+    """Our description once the peer has answered it: a video with port 0 is off on both sides (RFC 3264 §6), and is not
+    offered again by the next offer that concerns something else.
+    """
+    lines = [
+        refuse(mine) if mine.kind == "video" and i < len(theirs.media) and not theirs.media[i].port else mine
+        for i, mine in enumerate(ours.media)
     ]
     return replace(ours, media=tuple(lines))
 

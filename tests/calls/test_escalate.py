@@ -353,6 +353,26 @@ class TestRefused:
             world.run(0.2)
             stands(world, caller, centre)
 
+    def test_a_refused_video_is_not_brought_up_by_an_offer_about_something_else(self) -> None:
+        with World() as world:
+            caller, centre = voice_call(world)
+            asked(world, caller)
+            caller.accept(video="off")
+            world.run(0.2)
+            relay = world.engine.relay_of(live(world, caller).call_id)
+            assert relay is not None
+            world.engine.lose_relay(relay)
+            assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, False]
+            caller.accept()
+            world.run(0.2)
+            centre.unread.clear()
+            centre.reinvite(audio="sendonly")
+            assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, False]
+            caller.accept()
+            centre.expect("200 re-INVITE")
+            world.run(0.2)
+            stands(world, caller, centre)
+
     @pytest.mark.parametrize("status", [488, 415])
     def test_by_a_phone_that_cannot(self, status: int) -> None:
         with World() as world:

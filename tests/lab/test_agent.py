@@ -8,7 +8,7 @@ import pytest
 
 from splitter.core.ids import IdSource
 from splitter.lab.agent import Agent
-from splitter.lab.agent_call import AgentCall
+from splitter.lab.agent_call import AgentCall, Answer, Consent
 from splitter.lab.audio import AudioStream
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import Picture, Voice
@@ -196,6 +196,46 @@ class TestReoffer:
                 assert [media.port > 0 for media in remote.media] == [True, False]
                 await until(lambda: handset.audio.hearing.seconds(660) > 0.2)
                 await handset.hang_up()
+
+        run(scene)
+
+    @pytest.mark.parametrize(
+        ("answer", "status", "video"),
+        [
+            (Answer.ACCEPT, 200, True),
+            (Answer.REFUSE, 200, False),
+            (Answer.DECLINE, 603, False),
+            (Answer.CANNOT, 488, False),
+        ],
+    )
+    def test_its_user_is_asked_for_video(self, answer: Answer, status: int, video: bool) -> None:
+        async def scene() -> None:
+            async with pair(Dialect(picture=Picture.NONE)) as (handset, callee):
+                await handset.dial("9", callee.agent.address).answered()
+                handset.consent = Consent(answer, after_s=0.2)
+                asked_at = asyncio.get_running_loop().time()
+                outcome = await callee.calls[0].reoffer()
+                assert outcome.status == status and asyncio.get_running_loop().time() - asked_at >= 0.2
+                if video:
+                    await until(lambda: handset.video.sight.rising(9) > 2)
+                    assert (await handset.hold()).accepted
+                    held = callee.party.remote
+                    assert held is not None and [m.port > 0 for m in held.media] == [True, True], "it keeps the line"
+                else:
+                    assert handset.party.video_format is None
+                await handset.hang_up()
+
+        run(scene)
+
+    def test_a_question_that_its_user_ignores_ends_with_the_call(self) -> None:
+        async def scene() -> None:
+            async with pair(Dialect(picture=Picture.NONE)) as (handset, callee):
+                await handset.dial("9", callee.agent.address).answered()
+                handset.consent = Consent(Answer.IGNORE)
+                asking = asyncio.create_task(callee.calls[0].reoffer())
+                await until(lambda: len(handset.call.offers_in) == 1)
+                await callee.calls[0].hang_up()
+                assert (await asking).status == 487
 
         run(scene)
 
