@@ -24,6 +24,7 @@ class Picture(StrEnum):
     """What the video line of a handset's offer holds."""
 
     VILTE = "vilte"  # H.265 and H.264 mode 1, feedback by capability negotiation (RFC 5939)
+    TALL = "tall"  # the same, 480 x 640
     BOTH_MODES = "both-modes"  # H.264 twice: mode 1 and mode 0
     MODE_0 = "mode-0"  # TS 26.114 A.4: 42e00c, packetization mode 0 alone, no feedback
     NONE = "none"  # no video line
@@ -72,6 +73,7 @@ _PICTURE = {
     f"|a=rtpmap:124 H264/90000|a=fmtp:124 profile-level-id=42C016;packetization-mode=0|{_FEEDBACK}|{_ORIENTATION}",
     Picture.MODE_0: "99|a=rtpmap:99 H264/90000|a=fmtp:99 profile-level-id=42e00c;packetization-mode=0",
 }
+_PICTURE[Picture.TALL] = _PICTURE[Picture.VILTE].replace("[x=320,y=240]", "[x=480,y=640]")
 _QOS = (
     "a=curr:qos local none",
     "a=curr:qos remote none",

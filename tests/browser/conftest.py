@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Playwright, async_playwright
 
 from tests.browser import camera, chromium
+from tests.browser.desk import Desk
 
 _LIMIT_S = 75.0
 
@@ -76,3 +78,9 @@ def stack(runner: asyncio.Runner) -> Iterator[AsyncExitStack]:
     stack = AsyncExitStack()
     yield stack
     runner.run(stack.aclose())
+
+
+@pytest.fixture
+def make_desk(browser: Browser, request: pytest.FixtureRequest) -> Callable[..., Desk]:
+    """`async with make_desk() as desk:` has everything around an agent's desk; settings are those of `Gateway`."""
+    return partial(Desk, browser, request.node.name.removeprefix("test_"))

@@ -1,0 +1,114 @@
+"""`splitter run` with its API open to browsers, and a WebSocket for soft clients. Does I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from splitter.core.net import Address
+from splitter.lab.gateway import GatewayProcess
+from tests.transport.pki import paper
+
+PASSWORD = "open sesame"
+CRM_TOKEN = "of-the-crm-" + "0123456789abcdef" * 2
+SEATS = ("2001", "2002")
+
+_MORE = """
+[network.web]             # towards browsers: WebSocket for soft clients, and where video is sent to
+listen = ["ws:{soft}"]
+media_address = "{host}"
+
+[trunk.soft]
+role = "seat"
+network = "web"
+peers = ["127.0.0.0/8", "{net}"]
+authenticate = true
+realm = "seats"
+
+[api]
+listen = ["{api}"]
+media_network = "web"
+web_origins = ["http://localhost"]
+{tls}
+
+[[token]]
+name = "crm"
+sha256 = "{digest}"
+scopes = ["calls:read", "calls:control", "pictures", "admin"]
+
+[calls]
+rejoin_window_s = {rejoin_window_s}
+"""
+_ACCOUNT = """
+[[account]]
+user = "{extension}"
+password = "{password}"
+extension = "{extension}"
+"""
+
+
+class Gateway(GatewayProcess):
+    """A gateway with an API.
+
+    Attributes:
+        api: where it is, such as http://127.0.0.1:8443.
+        soft: where SIP over WebSocket is heard.
+    """
+
+    def __init__(
+        self, directory: Path, centre: Address, called: str, web_host: str = "127.0.0.1", rejoin_window_s: float = 60.0
+    ) -> None:
+        super().__init__(directory, centre, called)
+        self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
+        tls = ""
+        if web_host != "127.0.0.1":  # then it needs TLS: a camera is for secure pages alone
+            mine = paper(f"IP:{web_host}")
+            tls = f'certificate = "{mine.certificate}"\nkey = "{mine.key}"'
+        self.api = f"{'https' if tls else 'http'}://{api}"
+        more = _MORE.format(
+            host=web_host,
+            net=f"{web_host}/24".replace(".1/24", ".0/24"),
+            soft=self.soft,
+            api=api,
+            tls=tls,
+            digest=hashlib.sha256(CRM_TOKEN.encode()).hexdigest(),
+            rejoin_window_s=rejoin_window_s,
+        )
+        accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)
+        text = self.configuration.read_text().replace("max_calls = 20\n", "max_calls = 20\ndrain_limit_s = 0.5\n")
+        self.configuration.write_text(text + more + "".join(accounts))
+
+    async def ask(self, method: str, path: str, token: str = CRM_TOKEN, **more: Any) -> tuple[int, Any, dict[str, str]]:
+        """Ask the API as another program does; status, body (JSON decoded) and headers."""
+        headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http,
+            http.request(method, self.api + path, headers=headers, ssl=False, **more) as response,
+        ):
+            body = await response.json() if response.content_type == "application/json" else await response.read()
+            return response.status, body, dict(response.headers)
+
+    async def call(self, ref: str) -> dict[str, Any]:
+        """One call as the API shows it; {} where there is none."""
+        status, body, _ = await self.ask("GET", f"/v1/calls/{ref}")
+        return dict(body) if status == 200 else {}
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self.log_file.read_text(errors="replace")
+
+
+def _free(host: str, count: int) -> list[int]:
+    """TCP ports that are free now."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind((host, 0))
+        return [int(one.getsockname()[1]) for one in held]
+    finally:
+        for one in held:
+            one.close()
