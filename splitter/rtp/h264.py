@@ -136,6 +136,35 @@ def fragment(unit: Buffer, limit: int) -> list[bytes]:
     ]
 
 
+def within(payload: Buffer, limit: int) -> list[Buffer]:
+    """A payload as several of at most `limit` bytes: for a path that carries less than the one it came by.
+
+    Single NAL units and FU-A are fragmented, aggregates taken apart; whatever cannot be divided stays as it is.
+    """
+    kind = payload[0] & _TYPE if len(payload) > 2 else 0
+    if len(payload) <= limit or kind == 0:
+        return [payload]
+    if kind < STAP_A:
+        return list(fragment(payload, limit))
+    if kind == FU_A:
+        return list(_shorter(payload, limit))
+    if kind != STAP_A:
+        return [payload]
+    try:
+        return [piece for unit in split_stap_a(payload) for piece in within(unit, limit)]
+    except PeerError:
+        return [payload]
+
+
+def _shorter(payload: Buffer, limit: int) -> list[bytes]:
+    """A FU-A as several: the first begins the NAL unit if it did, the last ends it if it did (RFC 6184 §5.8)."""
+    indicator, header = payload[0], payload[1]
+    pieces = fragment(bytes((indicator & 0x60 | header & _TYPE,)) + payload[2:], limit)
+    first = bytes((indicator, pieces[0][1] & ~_START | header & _START)) + pieces[0][2:]
+    last = bytes((indicator, pieces[-1][1] & ~_END | header & _END)) + pieces[-1][2:]
+    return [first, *pieces[1:-1], last]
+
+
 class Depacketiser:
     """Payloads in, whole NAL units out. Payloads come in the order of the stream; a gap is told with `gap`.
 

@@ -417,13 +417,11 @@ class View:
             self.out.emit(self.out.switch.insert(stream.sequence), timestamp, False, nal)
 
     def _emit_large(self, stream: Stream, sequence: int, timestamp: int, orientation: int | None) -> None:
-        """A packet over the limit: a single NAL unit is fragmented, anything else goes as it came."""
+        """A packet over the limit is divided; one that was sent again goes as it came: there is one number for it."""
         payload = stream.payload
-        if stream.late or payload[0] & 0x1F >= h264.STAP_A:
+        pieces = [payload] if stream.late else h264.within(payload, self.out.payload_limit)
+        if len(pieces) == 1:
             self.out.oversize += 1
-            self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
-            return
-        pieces = h264.fragment(payload, self.out.payload_limit)
         for piece in pieces[:-1]:
             self.out.emit(sequence, timestamp, False, piece)
             sequence = self.out.switch.insert(stream.sequence + 1)

@@ -55,12 +55,13 @@ class SecureTimes:
 class _Generation:
     """One ICE generation: an agent and its port."""
 
-    __slots__ = ("_believed", "_wire", "agent", "port", "task")
+    __slots__ = ("_believed", "_wire", "agent", "port", "task", "timer")
 
     def __init__(self, wire: SecureWire, loop: Loop, host: str, advertised: str) -> None:
         self._wire = wire
         self._believed: Address | None = None
         self.task: asyncio.Task[None] | None = None
+        self.timer: Timer | None = None
         self.port = loop.open_port(host, self._on_datagram)
         self.agent = Agent(self.port, advertised, wire.on_agent_path, wire.on_heard)
 
@@ -83,8 +84,9 @@ class _Generation:
 
     def close(self) -> None:
         self.agent.shut()
-        if self.task is not None:
-            self.task.cancel()
+        for pending in (self.task, self.timer):
+            if pending is not None:
+                pending.cancel()
         self.port.close()
 
 
@@ -129,7 +131,7 @@ class SecureWire:
         self._handshake = Handshake(self._own, self._send_dtls, self._on_closed)
         self._cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
-        self._shaking = False
+        self._securing: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
         self._heard_at = 0.0
         self._send = self._current.port.send
@@ -154,9 +156,8 @@ class SecureWire:
 
     @property
     def rejected(self) -> int:
-        cipher = self._cipher
-        false = cipher.unauthentic + cipher.replayed if cipher is not None else 0
-        return self.strays + self._current.agent.rejected + false
+        unauthentic = self._cipher.unauthentic if self._cipher is not None else 0
+        return self.strays + self._current.agent.rejected + unauthentic
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Take the peer's side: begin, add candidates, or complete a restart. A pause leaves the transport as it is."""
@@ -172,7 +173,8 @@ class SecureWire:
         elif set(remote.fingerprints) != set(before.fingerprints):
             self.fail("the peer came with another certificate: it has to join anew")
         elif (remote.ufrag, remote.password) == (before.ufrag, before.password):
-            (self._next or self._current).agent.add(remote.candidates)
+            begun = self._next if self._next is not None and self._next.task is not None else self._current
+            begun.agent.add(remote.candidates)
         elif self._next is not None:
             self._begin(self._next, remote)
         else:
@@ -215,6 +217,8 @@ class SecureWire:
 
     def _free(self) -> None:
         self._handshake.close()
+        if self._securing is not None:
+            self._securing.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -259,15 +263,15 @@ class SecureWire:
         if self._next is not None and agent is self._next.agent:
             before, self._current, self._next = self._current, self._next, None
             self._before.append(before)
-            self._loop.call_later(self._times.linger_s, partial(self._forget, before))
+            before.timer = self._loop.call_later(self._times.linger_s, partial(self._forget, before))
+            self.strays += before.agent.rejected
         if agent is not self._current.agent:
             return
         self._send = self._current.port.send
         if self._cipher is not None:
             self._resume("")
-        elif not self._shaking:
-            self._shaking = True
-            self._current.task = self._loop.spawn(self._secure())
+        elif self._securing is None:
+            self._securing = self._loop.spawn(self._secure())
 
     def _forget(self, generation: _Generation) -> None:
         if generation in self._before:
@@ -355,9 +359,12 @@ class SecureWire:
         self._end.on_path(path, now)
 
     def _on_tick(self) -> None:
-        now = self._loop.now()
-        quiet_s = now - self._heard_at
         self._timer = self._loop.call_later(_TICK_S, self._on_tick)
+        self.look(self._loop.now())
+
+    def look(self, now: float) -> None:
+        """Once a second: is the peer there, and does it want our packets?"""
+        quiet_s = now - self._heard_at
         if self.state == "connected" and quiet_s > self._times.quiet_s:
             reason = f"nothing came from the browser for {quiet_s:.0f} s"
             self._change("interrupted", reason)

@@ -190,6 +190,7 @@ class Phone:
         self.socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
         self.rtp: list[bytes] = []
         self.rtcp: list[Message] = []
+        self.sent: list[bytes] = []
         self.to: tuple[int, int] = (0, 0)
         self.sequence, self.timestamp = 100, 1000
         for index, sock in enumerate(self.socks):
@@ -220,6 +221,7 @@ class Phone:
             self.socks[0].sendto(sent[-1], (HOST, self.to[0]))
             self.sequence += 1
         self.timestamp += 6000
+        self.sent = sent
         return sent
 
     def report(self, *messages: Message) -> None:
@@ -283,20 +285,20 @@ async def stand(camera: Camera | None = None) -> AsyncIterator[Stand]:
         phone.to = room.join("caller", HOST)
         room.set_participant("caller", ParticipantMedia(phone.remote, CALLER, CALLER))
         yield Stand(room, rooms, host, phone, events)
-    finally:
         room.close()
-        phone.close()
         assert len(host.poller) == 0, "sockets are left"
         assert not rooms._timers, "timers are left"
-        rooms.close()
-        host.close()
         await settled(lambda: asyncio.all_tasks() <= before)
         assert not faults
+    finally:
+        phone.close()
+        rooms.close()
+        host.close()
 
 
 async def settled(what: Callable[[], bool]) -> None:
     """Wait until cancelled tasks are gone."""
     deadline = time.monotonic() + 2
     while not what():
-        assert time.monotonic() < deadline, [task for task in asyncio.all_tasks()]
+        assert time.monotonic() < deadline, list(asyncio.all_tasks())
         await asyncio.sleep(0.005)
