@@ -38,6 +38,8 @@ def read_image(data: bytes, side: int) -> Image.Image:
     except _BROKEN as error:
         raise PeerError("not a PNG or JPEG picture that can be decoded", 415) from error
     upright.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off instead of scaling them down
+        upright = upright.point(lambda value: value / 256).convert("L")
     if "A" in upright.getbands() or "transparency" in upright.info:
         behind = Image.new("RGBA", upright.size, (255, 255, 255, 255))
         behind.alpha_composite(upright.convert("RGBA"))

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from splitter.sdp.model import Attribute, Connection, Media, MediaPort
 from splitter.sdp.parse import parse
-from splitter.sdp.video import VideoFormat, answer_video, choose_video, offer_video, refuse, video_fault
+from splitter.sdp.video import (
+    Limits,
+    VideoFormat,
+    answer_video,
+    choose_video,
+    limits_of,
+    offer_video,
+    refuse,
+    video_fault,
+)
 
 HEAD = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n"
 ROOM = MediaPort("203.0.113.11", 30000, 30001)
@@ -258,6 +267,67 @@ NOISE = st.sampled_from(["rtpmap", "fmtp", "tcap", "pcfg", "creq", "imageattr", 
 TEXT = st.one_of(
     st.text(max_size=30), st.sampled_from(["99 H264/90000", "1 t=1|", "99 recv [x=1,y=1]", "² a/²", "99 max-fs=²"])
 )
+
+
+class TestLimits:
+    """What an encoder must keep to: the least of level (H.264 table A-1), a=imageattr (RFC 6236) and b=AS."""
+
+    @pytest.mark.parametrize(
+        ("fmtp", "more", "expected"),
+        [
+            # the offer of a handset: upright, and it stays so
+            ("profile-level-id=42C01F", ("imageattr:99 recv [x=480,y=640]",), Limits(480, 640, 30, 14000)),
+            ("profile-level-id=42C01F", ("imageattr:99 recv [x=1280,y=720]",), Limits(1280, 720, 30, 14000)),
+            ("profile-level-id=42C01F", ("imageattr:99 recv [x=1920,y=1080]",), Limits(1280, 720, 30, 14000)),
+            ("profile-level-id=42C01F", ("imageattr:99 recv [x=1080,y=1920]",), Limits(720, 1280, 30, 14000)),
+            ("profile-level-id=42C01F", ("imageattr:99 recv [x=360,y=640]",), Limits(352, 640, 30, 14000)),
+            # the level bounds size and rate
+            ("profile-level-id=42e016", ("imageattr:99 recv [x=480,y=640]",), Limits(480, 640, 16, 4000)),
+            ("profile-level-id=42e00c", ("imageattr:99 recv [x=480,y=640]",), Limits(272, 368, 15, 384)),
+            ("profile-level-id=42e00c", (), Limits(320, 240, 20, 384)),
+            ("profile-level-id=42e01f", (), Limits(1280, 720, 30, 14000)),
+            ("profile-level-id=42e01e", (), Limits(640, 480, 30, 10000)),
+            ("", (), Limits(176, 144, 15, 64)),
+        ],
+    )
+    def test_of_level_and_size(self, fmtp: str, more: tuple[str, ...], expected: Limits) -> None:
+        chosen = choose_video(h264(fmtp, more=more))
+        assert chosen is not None
+        assert limits_of(chosen) == expected
+
+    @pytest.mark.parametrize(
+        ("kbps", "size"), [(2000, (1280, 720)), (960, (640, 480)), (128, (320, 240)), (64, (176, 144))]
+    )
+    def test_a_narrow_line_gets_a_small_picture_where_none_was_asked_for(
+        self, kbps: int, size: tuple[int, int]
+    ) -> None:
+        limits = limits_of(VideoFormat(99, bitrate_kbps=kbps))
+        assert ((limits.width, limits.height), limits.bitrate_kbps) == (size, kbps)
+
+    def test_a_generous_b_line_does_not_raise_the_level(self) -> None:
+        assert limits_of(VideoFormat(99, profile_level_id="42c00c", bitrate_kbps=5000)).bitrate_kbps == 384
+
+    @given(
+        size=st.none() | st.tuples(st.integers(1, 99_999), st.integers(1, 99_999)),
+        macroblocks=st.integers(99, 40_000),
+        per_s=st.integers(1485, 2_100_000),
+        kbps=st.integers(1, 300_000),
+    )
+    def test_nothing_is_ever_exceeded(
+        self, size: tuple[int, int] | None, macroblocks: int, per_s: int, kbps: int
+    ) -> None:
+        wanted = VideoFormat(99, size=size, max_macroblocks=macroblocks, max_macroblocks_per_s=per_s, bitrate_kbps=kbps)
+        limits = limits_of(wanted)
+        assert limits.width % 16 == limits.height % 16 == 0
+        count = limits.width * limits.height // 256
+        assert 0 < count <= macroblocks
+        assert limits.frame_rate == 1 or limits.frame_rate * count <= per_s
+        assert 1 <= limits.frame_rate <= 30
+        assert limits.bitrate_kbps <= kbps
+        if size is not None and min(size) >= 16:
+            assert limits.width <= size[0] and limits.height <= size[1]
+            if max(limits.width, limits.height) > 16 * 4 and max(size) < 4 * min(size) and abs(size[0] - size[1]) > 64:
+                assert (limits.width > limits.height) == (size[0] > size[1]) or limits.width == limits.height
 
 
 class TestAnything:

@@ -13,6 +13,7 @@ import gc
 import resource
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 UNREAD_LIMIT_BYTES = 4 * FRAME_LIMIT_BYTES  # what comes past this is dropped: the gateway does not read
 
+SWITCH_INTERVAL_S = 0.0005  # how long a thread that works on a picture may hold up packets, at most
 log = structlog.get_logger(__name__)
 
 
@@ -265,6 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
     structlog.contextvars.bind_contextvars(worker=options.name)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's affair; it says Shutdown
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(options.socket, options.grace))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import av
@@ -11,6 +12,8 @@ from PIL import Image
 
 from splitter.core.errors import ConfigError
 from splitter.media.slate import draw
+from splitter.media.slate.encode import encode, encode_within, key_frame_limit
+from splitter.media.slate.picture import decode as read_picture
 from splitter.media.slate.slate import DEFAULT_TEXT, Slate, size_for
 from splitter.media.slate.still import Still
 from splitter.rtp import h264
@@ -169,3 +172,47 @@ class TestPictureFile:
     def test_a_directory_is_no_picture(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError):
             Slate.render(picture_path=str(tmp_path))
+
+
+class TestUnaskedSizeFollowsThePicture:
+    @pytest.mark.parametrize(
+        ("macroblocks", "kbps", "given"),
+        [(3600, 960, (640, 480)), (396, 384, (320, 240)), (99, 64, (176, 144))],
+    )
+    def test_across(self, macroblocks: int, kbps: int, given: tuple[int, int]) -> None:
+        assert size_for(VideoFormat(96, max_macroblocks=macroblocks, bitrate_kbps=kbps), landscape=True) == given
+
+    def test_what_was_asked_for_counts_more(self) -> None:
+        assert size_for(VideoFormat(96, size=(480, 640)), landscape=True) == (480, 640)
+
+
+class TestUploadedPictures:
+    def _busy(self, size: tuple[int, int]) -> np.ndarray:
+        grain = np.random.default_rng(3).integers(0, 255, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
+        return np.asarray(Image.fromarray(grain).resize(size, Image.Resampling.BICUBIC))
+
+    @pytest.mark.parametrize("limit", [64_000, 24_000, 8_000])
+    def test_key_frames_stay_within_their_limit_and_use_it(self, limit: int) -> None:
+        size = (480, 640) if limit > 10_000 else (240, 320)
+        still = encode_within(self._busy(size), limit)
+        sizes = [sum(map(len, group[0])) for group in still.groups]
+        assert limit / 4 < max(sizes) <= limit * 1.02  # the second key frame may be a few bytes larger
+        assert all(frame.shape[:2] == size[::-1] for frame in decode(still))
+
+    def test_a_simple_picture_is_as_fine_as_the_slate(self) -> None:
+        picture = SLATE.picture(480, 640)
+        assert encode_within(picture, 64_000).groups == encode(picture).groups
+
+    def test_what_cannot_be_small_is_as_coarse_as_it_can_be(self) -> None:
+        still = encode_within(self._busy((480, 640)), 10)
+        assert decode(still)
+
+    @pytest.mark.parametrize(("kbps", "given"), [(64, 4_000), (384, 24_000), (960, 64_000), (10_000, 64_000)])
+    def test_limits_follow_the_bit_rate(self, kbps: int, given: int) -> None:
+        assert key_frame_limit(kbps) == given
+
+    def test_decoded_for_what_stills_need(self) -> None:
+        made = io.BytesIO()
+        Image.new("RGBA", (2000, 1000), (0, 0, 255, 255)).save(made, "PNG")
+        picture = read_picture(made.getvalue())
+        assert picture.shape == (320, 640, 3) and (picture == (0, 0, 255)).all()

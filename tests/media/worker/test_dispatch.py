@@ -7,12 +7,13 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, RelayLost, RelayReport, RemoteEnd, RoomLost, RoomReport
+from splitter.media.engine import MediaEvent, RelayLost, RelayReport, RemoteEnd, RoomLost, RoomReport, Snapshot
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.ports import PortPairs
 from splitter.media.room.loop import Loop
@@ -37,6 +38,8 @@ from splitter.media.worker.protocol import (
     RoomCounts,
     SetRemote,
     Show,
+    SnapshotTaken,
+    TakeSnapshot,
 )
 from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp, until
@@ -206,5 +209,98 @@ class TestWithoutASlate:
                 assert isinstance(failed, Failed)
                 assert failed.kind == "unavailable"
                 assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST))), RelayOpened)
+
+        run(scenario())
+
+
+class SlowRoom(BrokenRoom):
+    """Answers when told; breaks late where it is asked for "broken"."""
+
+    waiting: ClassVar[list[Callable[[Snapshot | Exception], None]]] = []
+
+    def snapshot(self, name: str, taken: Callable[[Snapshot | Exception], None]) -> None:
+        if name == "nobody":
+            raise MediaUnavailable("nobody sends no picture")
+        self.waiting.append(taken)
+
+    def report(self) -> RoomReport:
+        return RoomReport(self.room_id, ())
+
+    def close(self) -> RoomReport:
+        return self.report()
+
+
+STILL = Snapshot(b"png", 2, 1, 5.0)
+
+
+class TestAnswersThatTakeTheirTime:
+    """A promise is kept later; commands behind it do not wait."""
+
+    @asynccontextmanager
+    async def _room(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Worker]:
+        import splitter.media.room.room
+
+        monkeypatch.setattr(splitter.media.room.room, "Room", SlowRoom)
+        SlowRoom.waiting.clear()
+        async with worker() as w:
+            w.dispatcher.slate = object()  # type: ignore[assignment]
+            w.dispatcher.handle(OpenRoom("room", "call"))
+            yield w
+
+    def test_the_result(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def scenario() -> None:
+            async with self._room(monkeypatch) as w:
+                promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+                assert isinstance(promised, asyncio.Future)
+                assert isinstance(w.dispatcher.handle(ReportRoom("room")), RoomCounts)
+                SlowRoom.waiting[0](STILL)
+                assert await promised == SnapshotTaken(STILL)
+
+        run(scenario())
+
+    def test_told_twice_counts_once(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def scenario() -> None:
+            async with self._room(monkeypatch) as w:
+                promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+                assert isinstance(promised, asyncio.Future)
+                SlowRoom.waiting[0](STILL)
+                SlowRoom.waiting[0](MediaUnavailable("too late"))
+                assert await promised == SnapshotTaken(STILL)
+
+        run(scenario())
+
+    def test_a_refusal_at_once_or_later(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def scenario() -> None:
+            async with self._room(monkeypatch) as w:
+                at_once = w.dispatcher.handle(TakeSnapshot("room", "nobody"))
+                assert at_once == Failed("unavailable", "nobody sends no picture", 5)
+                later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+                assert isinstance(later, asyncio.Future)
+                SlowRoom.waiting[0](MediaUnavailable("no key frame", 3))
+                assert await later == Failed("unavailable", "no key frame", 3)
+                assert not w.events
+
+        run(scenario())
+
+    def test_a_fault_costs_the_room_and_is_answered(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def scenario() -> None:
+            async with self._room(monkeypatch) as w:
+                later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+                assert isinstance(later, asyncio.Future)
+                SlowRoom.waiting[0](ZeroDivisionError("broken on purpose"))
+                failed = await later
+                assert isinstance(failed, Failed) and failed.kind == "fault"
+                assert isinstance(w.events[0][1], RoomLost)
+
+        run(scenario())
+
+    def test_nobody_waits_when_the_worker_ends(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def scenario() -> None:
+            async with self._room(monkeypatch) as w:
+                promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+                assert isinstance(promised, asyncio.Future)
+                w.dispatcher.close()
+                with pytest.raises(asyncio.CancelledError):
+                    await promised
 
         run(scenario())
