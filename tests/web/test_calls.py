@@ -1,0 +1,253 @@
+"""What desks may do with calls, theirs and others', and what of them they are shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splitter.calls.asks import Bind, Denial, DropVideo, RaiseVideo
+from splitter.calls.facts import CallerFacts
+from splitter.calls.view import PartyView
+from splitter.core.errors import MediaUnavailable
+from tests.web.kit import CALL, Gateway, Web, ended, web
+
+MINE = replace(CALL, extension="501", bound_by="centre")
+THEIRS = replace(CALL, call_id="8zz2m0000000", short_code="4712", extension="502", caller="13900139000")
+NOBODYS = replace(CALL, call_id="9yy2m0000000", short_code="4713", caller="13700137000")
+SECRETS = CallerFacts(
+    access_network="3GPP-E-UTRAN;cell=1", latitude=39.9, charging_id="icid", location_uri="https://l/1"
+)
+
+
+def ids(body: Any) -> list[str]:
+    return [call["call_id"] for call in body["calls"]]
+
+
+def say(**fields: Any) -> dict[str, Any]:
+    return {"data": json.dumps(fields), "headers": {"Content-Type": "application/json"}}
+
+
+class TestReading:
+    def test_a_desk_sees_its_own_calls_alone(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            joined = replace(NOBODYS, parties=(PartyView("seat-1", "webrtc", "501", state="connected"),))
+            parts.calls.add(MINE, THEIRS, joined)
+            _, body = await outside.ask("GET", "/v1/calls", "desk")
+            assert set(ids(body)) == {MINE.call_id, NOBODYS.call_id}
+            _, body = await outside.ask("GET", "/v1/calls", "reader")
+            assert len(ids(body)) == 3
+            assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200
+            assert await outside.code("GET", "/v1/calls/4712", "desk") == (403, "not-your-call")
+
+        web(tmp_path, story)
+
+    def test_a_desk_sees_its_ended_calls_and_no_others(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.save(ended(MINE), ended(THEIRS))
+            assert ids((await outside.ask("GET", "/v1/calls?ended=1", "desk"))[1]) == [MINE.call_id]
+            assert (await outside.ask("GET", f"/v1/calls/{MINE.call_id}", "desk"))[1]["state"] == "ended"
+            assert await outside.code("GET", f"/v1/calls/{THEIRS.call_id}", "desk") == (403, "not-your-call")
+
+        web(tmp_path, story)
+
+    def test_a_row_of_an_older_version_is_nobodys(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            from splitter.store.schema import CallRow
+
+            parts.store.save_call(CallRow("old1", 1.0, 2.0, "138", "110", b'{"call_id":"old1","extension":"501"}'))
+            assert await outside.code("GET", "/v1/calls/old1", "desk") == (403, "not-your-call")
+            assert ids((await outside.ask("GET", "/v1/calls?ended=1", "desk"))[1]) == []
+            assert (await outside.ask("GET", "/v1/calls/old1", "reader"))[0] == 200
+
+        web(tmp_path, story)
+
+    def test_filters_by_number_and_extension(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE, THEIRS, NOBODYS)
+            for query, found in [
+                ("number=13900139000", [THEIRS.call_id]),
+                ("number=110&extension=501", [MINE.call_id]),
+                ("extension=503", []),
+            ]:
+                assert ids((await outside.ask("GET", f"/v1/calls?{query}", "reader"))[1]) == found
+            parts.save(ended(MINE), ended(THEIRS))
+            assert ids((await outside.ask("GET", "/v1/calls?ended=1&extension=502", "reader"))[1]) == [THEIRS.call_id]
+
+        web(tmp_path, story)
+
+    def test_desks_are_not_shown_what_the_network_told_in_confidence(self, tmp_path: Path) -> None:
+        """RFC 3325 §7, RFC 7315 §4.4: agents' browsers are outside of the trust domain."""
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(replace(MINE, facts=replace(SECRETS, private=True)))
+            _, shown = await outside.ask("GET", "/v1/calls/4711", "desk")
+            assert shown["caller"] == "" and shown["facts"]["latitude"] == 39.9
+            assert {shown["facts"][name] for name in ("access_network", "charging_id", "location_uri")} == {""}
+            assert {leg["peer"] for leg in shown["legs"]} | {leg["sip_call_id"] for leg in shown["legs"]} == {""}
+            _, whole = await outside.ask("GET", "/v1/calls/4711", "reader")
+            assert whole["caller"] == CALL.caller and whole["facts"]["charging_id"] == "icid"
+            assert whole["legs"][0]["peer"]
+
+        web(tmp_path, story)
+
+    def test_a_caller_who_does_not_hide_is_named_to_desks(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE)
+            assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[1]["caller"] == CALL.caller
+
+        web(tmp_path, story)
+
+    def test_a_hidden_number_does_not_find_the_call_for_a_desk(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(replace(MINE, facts=CallerFacts(private=True)))
+            path = f"/v1/calls/{CALL.caller}"
+            assert await outside.code("GET", path, "desk") == (404, "no-such-call")
+            assert (await outside.ask("GET", path, "reader"))[0] == 200
+
+        web(tmp_path, story)
+
+    def test_a_number_names_a_call_where_it_is_one_calls_alone(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(CALL)
+            path = f"/v1/calls/{CALL.caller}"
+            assert (await outside.ask("GET", path, "reader"))[1]["call_id"] == CALL.call_id
+            parts.calls.add(replace(THEIRS, caller=CALL.caller))
+            assert await outside.code("GET", path, "reader") == (409, "several-calls")
+
+        web(tmp_path, story)
+
+    def test_a_beginning_names_no_call_to_a_desk(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(NOBODYS)
+            assert await outside.code("PUT", "/v1/calls/9yy/seat", "desk") == (404, "no-such-call")
+            assert not parts.calls.asked
+
+        web(tmp_path, story)
+
+
+class TestHangingUp:
+    @pytest.mark.parametrize(("token", "by"), [("desk", "desk (501)"), ("controller", "controller")])
+    def test_says_who_did_it(self, tmp_path: Path, token: str, by: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE)
+            assert await outside.ask("DELETE", "/v1/calls/4711", token) == (202, {"call_id": CALL.call_id})
+            assert parts.calls.hung_up == [(CALL.call_id, f"hung up by {by}")]
+
+        web(tmp_path, story)
+
+    def test_of_another_desks_call_is_refused(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(THEIRS, NOBODYS)
+            for reference in ("4712", "4713", THEIRS.caller):
+                assert await outside.code("DELETE", f"/v1/calls/{reference}", "desk") == (403, "not-your-call")
+            assert not parts.calls.hung_up
+
+        web(tmp_path, story)
+
+
+class TestBinding:
+    @pytest.mark.parametrize("reference", [NOBODYS.call_id, NOBODYS.short_code, NOBODYS.caller])
+    def test_a_desk_takes_a_call_that_it_names(self, tmp_path: Path, reference: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(NOBODYS)
+            status, body = await outside.ask("PUT", f"/v1/calls/{reference}/seat", "desk")
+            assert (status, body["call_id"]) == (200, NOBODYS.call_id)
+            assert parts.calls.asked == [(NOBODYS.call_id, Bind("501", "client"))]
+
+        web(tmp_path, story)
+
+    def test_cti_gives_any_call_to_any_desk(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(THEIRS)
+            assert (await outside.ask("PUT", "/v1/calls/4712/seat", "controller", **say(extension="777")))[0] == 200
+            assert (await outside.ask("DELETE", "/v1/calls/4712/seat", "controller"))[0] == 200
+            assert [ask for _, ask in parts.calls.asked] == [Bind("777", "cti"), Bind("", "cti")]
+            assert await outside.code("PUT", "/v1/calls/4712/seat", "controller") == (422, "no-extension")
+
+        web(tmp_path, story)
+
+    @pytest.mark.parametrize(
+        ("method", "reference", "body", "refusal"),
+        [
+            ("PUT", "4712", {}, (409, "bound-already")),
+            ("PUT", "4713", {"extension": "502"}, (403, "wrong-scope")),
+            ("DELETE", "4712", {}, (403, "not-your-call")),
+            ("DELETE", "4713", {}, (403, "not-your-call")),
+            ("PUT", "4713", {"extension": "5" * 65}, (400, "bad-body")),
+            ("PUT", "4713", {"extensions": "502"}, (400, "bad-body")),
+            ("PUT", "4799", {}, (404, "no-such-call")),
+        ],
+    )
+    def test_a_desk_takes_nothing_from_another(
+        self, tmp_path: Path, method: str, reference: str, body: dict[str, Any], refusal: tuple[int, str]
+    ) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(THEIRS, NOBODYS)
+            more = say(**body) if body else {}
+            assert await outside.code(method, f"/v1/calls/{reference}/seat", "desk", **more) == refusal
+            assert not parts.calls.asked
+
+        web(tmp_path, story)
+
+    def test_a_desk_that_only_joined_does_not_unbind(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(replace(THEIRS, parties=(PartyView("seat-2", "webrtc", "501", state="connected"),)))
+            assert await outside.code("DELETE", "/v1/calls/4712/seat", "desk") == (409, "not-bound")
+
+        web(tmp_path, story)
+
+
+class TestVideo:
+    def test_is_asked_for_and_dropped(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE)
+            assert (await outside.ask("POST", "/v1/calls/4711/video", "desk"))[0] == 202
+            assert (await outside.ask("DELETE", "/v1/calls/4711/video", "controller"))[0] == 202
+            assert [ask for _, ask in parts.calls.asked] == [RaiseVideo("desk (501)"), DropVideo("controller")]
+
+        web(tmp_path, story)
+
+    @pytest.mark.parametrize(
+        ("failure", "refusal"),
+        [
+            (Denial(409, "asking", "the caller is being asked already"), (409, "asking")),
+            (Denial(422, "unsupported", "the handset has no video"), (422, "unsupported")),
+            (Denial(504, "timeout", "the call did not answer"), (504, "timeout")),
+            (MediaUnavailable("no workers"), (503, "unavailable")),
+            (ZeroDivisionError(), (500, "internal")),
+        ],
+    )
+    def test_that_cannot_be_is_refused_in_the_calls_own_words(
+        self, tmp_path: Path, failure: Exception, refusal: tuple[int, str]
+    ) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE)
+            parts.calls.answers[RaiseVideo] = failure
+            status, body = await outside.ask("POST", "/v1/calls/4711/video", "desk")
+            assert (status, body["error"]["code"]) == refusal
+            if isinstance(failure, Denial):
+                assert body["error"]["message"] == str(failure)
+
+        web(tmp_path, story)
+
+    @pytest.mark.parametrize("path", ["video", "display", "snapshots", "invitations"])
+    def test_of_another_desks_call_is_its_own_affair(self, tmp_path: Path, path: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(THEIRS)
+            method = "PUT" if path == "display" else "POST"
+            more = say(source="slate") if path == "display" else {}
+            assert await outside.code(method, f"/v1/calls/4712/{path}", "desk", **more) == (403, "not-your-call")
+            assert not parts.calls.asked
+
+        web(tmp_path, story)
+
+    def test_of_a_call_that_has_ended_is_no_more(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.save(ended(MINE))
+            assert await outside.code("POST", f"/v1/calls/{CALL.call_id}/video", "desk") == (409, "call-ended")
+
+        web(tmp_path, story)
