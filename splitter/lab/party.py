@@ -197,7 +197,8 @@ class MediaParty:
 
     def _follow_picture(self, remote: Session, index: int, media: Media) -> None:
         assert self._video is not None
-        self.video_format = choose_video(media, remote.attributes) if media.port else None
+        ours = self._local.media[index] if self._local is not None else None
+        self.video_format = choose_video(media, remote.attributes) if ours is not None and ours.port else None
         if self.video_format is None or not self._may_send(remote, index):
             self._video.disconnect()
             return
