@@ -221,12 +221,13 @@ class TestTheVoiceInTheSameWorker:
 
         async def scenario() -> None:
             async with engine(workers=1) as made:
+                image = photograph()
                 await warmed_up(made)
                 async with talk(made) as voice, call(made) as (room, handset, _):
                     await until(lambda: handset.got)
                     await _patiently(made, room)
                     quiet = await _delays(voice, 2.0)
-                    work = asyncio.ensure_future(_busy(made, room))
+                    work = asyncio.ensure_future(_busy(made, room, image))
                     busy = await _delays(voice, 4.0)
                     rounds = await work
                     assert rounds >= 5
@@ -239,10 +240,9 @@ class TestTheVoiceInTheSameWorker:
         run(scenario())
 
 
-async def _busy(made: WorkerEngine, room: RoomHandle) -> int:
+async def _busy(made: WorkerEngine, room: RoomHandle, image: bytes) -> int:
     """Pictures and snapshots for some seconds; returns how many."""
     until_then, rounds = time.monotonic() + 3.5, 0
-    image = photograph()
     while time.monotonic() < until_then:
         await made.put_picture(room, str(rounds), image)
         await made.show(room, "caller", f"picture:{rounds}")
