@@ -94,4 +94,4 @@ class LoginRoutes:
 
 def me_of(bearer: Bearer) -> Me:
     """Who asks, as it is told."""
-    return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at)
+    return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at, bearer.call_id)

@@ -64,12 +64,13 @@ class Minted(Struct):
 
 
 class Me(Struct):
-    """Who asks. `expires_at` is null where the token never does."""
+    """Who asks. `expires_at` is null where the token never does; `call_id` is the only call of who was invited."""
 
     name: str
     extension: str
     scopes: list[str]
     expires_at: float | None
+    call_id: str = ""
 
 
 class CallList(Struct):

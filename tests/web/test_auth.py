@@ -133,6 +133,7 @@ class TestTokens:
                 "extension": "",
                 "scopes": ["calls:read"],
                 "expires_at": parts.clock.wall() + 60,
+                "call_id": "",
             }
             parts.clock.time += 60
             before = refused("expired")

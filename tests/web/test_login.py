@@ -26,7 +26,13 @@ class TestLogin:
             assert (body["user"], body["extension"], body["name"]) == (user, extension, user)
             assert body["expires_at"] == int(parts.clock.wall()) + 43_200
             _, me = await outside.ask("GET", "/v1/me", body["token"])
-            assert me == {"name": user, "extension": extension, "scopes": ["seat"], "expires_at": body["expires_at"]}
+            assert me == {
+                "name": user,
+                "extension": extension,
+                "scopes": ["seat"],
+                "expires_at": body["expires_at"],
+                "call_id": "",
+            }
 
         web(tmp_path, story)
 

@@ -1,0 +1,106 @@
+// @ts-check
+/** What the guest page says. Both languages are complete; whoever reads it is under stress: short and plain. */
+
+/** @typedef {Record<string, string>} Texts */
+
+/** @type {Texts} */
+const en = {
+  page: "Video for your call",
+  "start.title": "Show what you see",
+  "start.text": "Stay on the phone. Your camera is shown to the person you are talking to. No sound is sent from here.",
+  "start.button": "Start camera",
+  connecting: "Connecting…",
+  connected: "They can see your picture",
+  paused: "Your picture is paused",
+  interrupted: "Connection lost. Trying again…",
+  "camera.starting": "Starting the camera…",
+  "camera.denied.title": "The camera is blocked",
+  "camera.denied.text": "Allow the camera for this page: tap the lock or “aA” beside the address, then “Camera”, “Allow”.",
+  "camera.no-camera.title": "No camera found",
+  "camera.no-camera.text": "This device has no camera that the browser can use. You can still see the other side.",
+  "camera.in-use.title": "The camera is busy",
+  "camera.in-use.text": "Close other apps that use the camera, then try again.",
+  "camera.unplugged.title": "The camera is gone",
+  "camera.unplugged.text": "Connect it, then try again.",
+  "camera.muted.title": "The camera is on hold",
+  "camera.muted.text": "The phone stopped the camera. It goes on by itself when it is free.",
+  "camera.insecure-context.title": "This browser blocks the camera here",
+  "camera.insecure-context.text": "Copy the link and open it in Safari or Chrome.",
+  "camera.failed.title": "The camera does not start",
+  "camera.failed.text": "Try again, or open the link in Safari or Chrome.",
+  again: "Try again",
+  "over.title": "The call is over",
+  "over.text": "You can close this page.",
+  "expired.title": "This link is no longer valid",
+  "expired.text": "Ask the person on the phone for a new one.",
+  "left.title": "Your video is off",
+  "left.text": "The phone call goes on.",
+  "left.button": "Show video again",
+  "removed.title": "Your video was ended by the other side",
+  "removed.text": "The phone call goes on.",
+  "no-h264.title": "This browser cannot send video here",
+  "no-h264.text": "Open the link in Safari or Chrome.",
+  "busy.title": "No video at the moment",
+  "busy.text": "The phone call goes on. Try again in a moment.",
+  turn: "Turn camera",
+  pause: "Pause",
+  resume: "Go on",
+  leave: "End video",
+  agent: "The other side",
+  own: "Your picture",
+};
+
+/** @type {Texts} */
+const zh = {
+  page: "通话视频",
+  "start.title": "让对方看到现场",
+  "start.text": "请不要挂断电话。您的摄像头画面会显示给正在通话的对方，本页面不发送声音。",
+  "start.button": "打开摄像头",
+  connecting: "正在连接…",
+  connected: "对方可以看到您的画面",
+  paused: "画面已暂停",
+  interrupted: "连接中断，正在重试…",
+  "camera.starting": "正在打开摄像头…",
+  "camera.denied.title": "摄像头被禁止",
+  "camera.denied.text": "请允许本页面使用摄像头：点地址栏旁的锁或“大小”图标，选择“摄像头”“允许”。",
+  "camera.no-camera.title": "没有找到摄像头",
+  "camera.no-camera.text": "本设备没有浏览器可用的摄像头。您仍可以看到对方。",
+  "camera.in-use.title": "摄像头被占用",
+  "camera.in-use.text": "请关闭正在使用摄像头的其他应用，然后重试。",
+  "camera.unplugged.title": "摄像头已断开",
+  "camera.unplugged.text": "请重新连接，然后重试。",
+  "camera.muted.title": "摄像头暂停",
+  "camera.muted.text": "手机暂停了摄像头，空闲后会自动恢复。",
+  "camera.insecure-context.title": "此浏览器不允许使用摄像头",
+  "camera.insecure-context.text": "请复制链接，用系统浏览器（Safari 或 Chrome）打开。",
+  "camera.failed.title": "摄像头无法打开",
+  "camera.failed.text": "请重试，或用系统浏览器打开链接。",
+  again: "重试",
+  "over.title": "通话已结束",
+  "over.text": "可以关闭本页面。",
+  "expired.title": "链接已失效",
+  "expired.text": "请让通话中的对方重新发送链接。",
+  "left.title": "视频已关闭",
+  "left.text": "电话仍在继续。",
+  "left.button": "重新打开视频",
+  "removed.title": "对方结束了视频",
+  "removed.text": "电话仍在继续。",
+  "no-h264.title": "此浏览器不能发送视频",
+  "no-h264.text": "请用系统浏览器（Safari 或 Chrome）打开链接。",
+  "busy.title": "暂时无法视频",
+  "busy.text": "电话仍在继续，请稍后重试。",
+  turn: "翻转镜头",
+  pause: "暂停",
+  resume: "继续",
+  leave: "结束视频",
+  agent: "对方画面",
+  own: "您的画面",
+};
+
+export const language = /^zh/i.test(navigator.language) ? "zh-CN" : "en";
+const texts = language === "en" ? en : zh;
+
+/** @param {string} key */
+export function text(key) {
+  return texts[key] ?? en[key] ?? key;
+}
