@@ -65,7 +65,7 @@ bench: $(VENV)/.bench peers  ## measure side by side with other systems; writes 
 
 # Each target for so many seconds; what it learned stays in .venv/fuzz for the next run.
 FUZZ_S ?= 60
-FUZZ ?= sip stream sdp rtcp rtp
+FUZZ ?= sip stream sdp fragment rtcp rtp
 fuzz: $(VENV)/.fuzz  ## fuzz the parsers by coverage, FUZZ_S=60 seconds each; stops at the first input that breaks one
 	@for target in $(FUZZ); do
 	  echo "== $$target for $(FUZZ_S) s"

@@ -23,6 +23,7 @@ WORDS = {
     "sip": ["SIP/2.0", "\\x0d\\x0a", "\\x0d\\x0a ", "branch=z9hG4bK", "tag=", "Content-Length: ", "multipart/mixed;boundary="],
     "stream": ["SIP/2.0", "\\x0d\\x0a\\x0d\\x0a", "l: ", "Content-Length: "],
     "sdp": ["v=0", "m=audio ", "m=video ", "RTP/AVPF", "a=rtpmap:", "a=fmtp:", "c=IN IP6 ::1", "a=imageattr:", "H264/90000"],
+    "fragment": ["a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "typ host", "a=mid:", "m=video "],
     "rtcp": ["REMB", "\\x80\\xc8", "\\x81\\xce", "\\x81\\xcd"],
     "rtp": ["\\xbe\\xde", "\\x10\\x00", "\\x78\\x00", "\\x7c\\x85", "\\x67\\x42"],
 }  # fmt: skip

@@ -32,7 +32,9 @@ _WORDS = {
             b"Record-Route: <sip:[::1];lr>", b"Contact: <sip:x@[2001:db8::1]:5070>"],
     "sdp": [b"m=audio 0 RTP/AVP 8", b"m=video 9 RTP/AVPF 99", b"a=rtpmap:99 H264/90000", b"a=fmtp:99 ", b"profile-level-id=42",
             b"c=IN IP6 ::", b"c=IN IP4 0.0.0.0", b"a=inactive", b"a=rtcp:", b"b=AS:", b"a=tcap:1 RTP/AVPF", b"a=pcfg:1 t=1",
-            b"a=curr:qos local none", b"a=des:qos mandatory local sendrecv", b"a=imageattr:* recv [x=[16:1:", b"sprop-parameter-sets=Z0LA"],
+            b"a=curr:qos local none", b"a=des:qos mandatory local sendrecv", b"a=imageattr:* recv [x=[16:1:", b"sprop-parameter-sets=Z0LA",
+            b"a=group:BUNDLE 0 1", b"a=bundle-only", b"a=setup:active", b"a=fingerprint:sha-256 AB", b"UDP/TLS/RTP/SAVPF", b"a=mid:1"],
+    "fragment": [b"a=ice-ufrag:", b"a=ice-pwd:", b"a=candidate:1 1 udp 1 ::1 9 typ host", b"a=mid:", b"m=video 9 RTP/AVP 0", b".local"],
     "rtcp": [b"\x80\xc8\x00\x06", b"\x81\xc9\x00\x07", b"\x81\xca\x00\x02", b"\x81\xcb\x00\x01", b"\x81\xce\x00\x02", b"\x8f\xce\x00\x05REMB"],
     "rtp": [b"\xbe\xde\x00\x01", b"\x10\x00\x00\x01", b"\x78\x00\x01", b"\x7c\x85", b"\x67\x42\xc0\x1e", b"\xff\xff"],
 }  # fmt: skip

@@ -23,6 +23,8 @@ def seeds(target: str) -> tuple[bytes, ...]:
             return tuple(bytes((at * 37 % 256,)) + message * 2 for at, message in enumerate(_messages()))
         case "sdp":
             return _descriptions()
+        case "fragment":
+            return _fragments()
         case "rtcp":
             return _reports()
         case "rtp":
@@ -37,10 +39,18 @@ def _messages() -> tuple[bytes, ...]:
 
 def _descriptions() -> tuple[bytes, ...]:
     found = []
-    for path in sorted((_TESTS / "sdp" / "golden").glob("*.sdp")):
+    folders = (_TESTS / "sdp" / "golden", _TESTS / "sdp" / "webrtc")
+    for path in (path for folder in folders for path in sorted(folder.glob("*.sdp"))):
         lines = [line for line in path.read_text().splitlines(keepends=True) if not line.startswith("#")]
         found += [part.encode() for part in "".join(lines).split("----\n")]
     return tuple(found)
+
+
+def _fragments() -> tuple[bytes, ...]:
+    head = b"a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
+    line = b"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+    host = b"a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw\r\n"
+    return (head, head + line + host + b"a=end-of-candidates\r\n", line + head + host * 3, head + host + line + host)
 
 
 def _reports() -> tuple[bytes, ...]:

@@ -10,7 +10,9 @@ from splitter.rtp import h264, packet, rtcp
 from splitter.rtp.classify import classify
 from splitter.rtp.parameters import ParameterSets
 from splitter.rtp.sps import parse_sps
+from splitter.sdp import webrtc
 from splitter.sdp.compare import audio_change
+from splitter.sdp.fragment import read_fragment, write_fragment
 from splitter.sdp.model import MediaPort, Origin, Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer, check_reoffer
 from splitter.sdp.parse import parse as parse_sdp
@@ -27,6 +29,7 @@ from splitter.sip.parse import MalformedRequest, StreamFramer, parse_message
 from splitter.sip.uri import user_of
 
 OURS = MediaPort("203.0.113.10", 10000, 10001)
+SECURE = webrtc.SecureLocal("Ours", "b" * 22, "sha-256 AB", ("1 1 udp 1 203.0.113.10 10000 typ host",))
 
 
 def refused(ask: Callable[[], object]) -> bool:
@@ -153,6 +156,7 @@ def sdp(data: bytes) -> None:
     assert write(parse_sdp(written)) == written
     summary(session)
     refused(lambda: _negotiate(session))
+    refused(lambda: _join(session))
     for index, media in enumerate(session.media):
         assert session.direction_of(index) and session.flow_of(index)
         session.address_of(index)
@@ -181,6 +185,30 @@ def _negotiate(offer: Session) -> None:
     answer = Session(Origin.of(OURS.host, 1), tuple(lines), asked.connection, times=("t=0 0",))
     ready = with_preconditions(offer, answer)
     assert parse_sdp(write(ready)) == ready
+
+
+def _join(offer: Session) -> None:
+    """What the gateway does with a browser's offer."""
+    offer = webrtc.resolved(offer)
+    index, chosen = webrtc.choose_secure(offer)
+    remote = webrtc.read_secure(offer, index)
+    assert 0 < len(remote.fingerprints) <= 8 and len(remote.candidates) <= webrtc.MAX_CANDIDATES
+    line = webrtc.answer_line(offer, index, chosen, OURS, SECURE, "inactive", 800)
+    answer = webrtc.answer(offer, index, line, Origin.of(OURS.host, 1))
+    assert parse_sdp(write(answer)) == answer
+    assert [bool(media.port) for media in answer.media].count(True) == 1
+
+
+def fragment(data: bytes) -> None:
+    """Candidates and an ICE restart over HTTP."""
+    try:
+        read = read_fragment(data)
+    except PeerError as error:
+        assert error.status in (400, 488) and error.reason
+        return
+    local = webrtc.SecureLocal(read.ufrag, read.password, "", read.candidates)
+    again = read_fragment(write_fragment(local))
+    assert (again.ufrag, again.password, again.candidates) == (read.ufrag, read.password, read.candidates)
 
 
 # ---- RTP and RTCP ----
@@ -224,6 +252,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sip": sip,
     "stream": stream,
     "sdp": sdp,
+    "fragment": fragment,
     "rtcp": control,
     "rtp": media,
 }

@@ -21,6 +21,7 @@ from splitter.sdp.offer_answer import check_answer, check_reoffer
 from splitter.sdp.parse import parse as parse_sdp
 from splitter.sdp.precondition import with_preconditions
 from splitter.sdp.split import centre_offer, plan
+from splitter.sdp.webrtc import choose_secure, read_secure, resolved
 from splitter.sdp.write import write
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
@@ -97,6 +98,7 @@ def sdp(lines: str) -> Callable[[], object]:
                 lambda: check_answer(session, session),
                 lambda: check_reoffer(session, session),
                 lambda: with_preconditions(session, session),
+                lambda: read_secure(resolved(session), choose_secure(resolved(session))[0]),
             ):
                 with suppress(PeerError):
                     ask()
@@ -143,6 +145,10 @@ SIP: dict[str, Callable[[int], Callable[[], object]]] = {
     "pings": lambda n: stream(b"\r\n\r\n" * n, 3),
     "a long body in a stream": lambda n: stream(b"OPTIONS sip:h SIP/2.0\r\nl: %d\r\n\r\n" % n + b"x" * n, 2),
 }
+BROWSER = (
+    "m=video 9 UDP/TLS/RTP/SAVPF 99\r\na=rtpmap:99 H264/90000\r\na=mid:0\r\na=rtcp-mux\r\na=setup:actpass\r\n"
+    "a=ice-ufrag:abcd\r\na=ice-pwd:" + "x" * 22 + "\r\n"
+)
 SDP: dict[str, Callable[[int], Callable[[], object]]] = {
     "attributes": lambda n: sdp("m=audio 4000 RTP/AVP 8\r\n" + "a=x:y\r\n" * n),
     "session attributes": lambda n: sdp("a=extmap:1 urn:x\r\n" * n + "m=audio 4000 RTP/AVP 8\r\n"),
@@ -161,6 +167,10 @@ SDP: dict[str, Callable[[int], Callable[[], object]]] = {
     ),
     "capabilities": lambda n: sdp("a=tcap:1" + " RTP/AVPF" * n + "\r\nm=audio 4000 RTP/AVP 8\r\na=pcfg:1 t=1" + "|2" * n + "\r\n"),
     "preconditions": lambda n: sdp("m=audio 4000 RTP/AVP 8\r\n" + "a=curr:qos local none\r\na=des:qos mandatory local send\r\n" * n),
+    "bundled lines": lambda n: sdp("a=group:BUNDLE" + " 0" * n + "\r\n" + BROWSER + "m=audio 0 RTP/AVP 8\r\na=mid:0\r\na=bundle-only\r\n" * 30),
+    "candidates": lambda n: sdp(BROWSER + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * n),
+    "fingerprints": lambda n: sdp(BROWSER + f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\n" * n),
+    "a long password": lambda n: sdp(BROWSER.replace("x" * 22, "x" * n)),
     "carriage returns": lambda n: sdp("m=audio 4000 RTP/AVP 8\r\n" + "a=x\r" * n),
 }  # fmt: skip
 RTP: dict[str, Callable[[int], Callable[[], object]]] = {

@@ -42,6 +42,11 @@ class TestDented:
     def test_sdp(self, data: bytes) -> None:
         TARGETS["sdp"](data)
 
+    @given(dented("fragment"))
+    @settings(CALM, max_examples=200)
+    def test_fragments(self, data: bytes) -> None:
+        TARGETS["fragment"](data)
+
     @given(dented("rtcp"))
     @settings(CALM, max_examples=300)
     def test_rtcp(self, data: bytes) -> None:
@@ -71,6 +76,7 @@ class TestTheTargetsThemselves:
             "sip": f"{module}._writes_as_read",
             "stream": f"{module}.sip",
             "sdp": f"{module}.summary",
+            "fragment": f"{module}.write_fragment",
             "rtcp": f"{module}.rtcp.build",
             "rtp": f"{module}.packet.build",
         }
