@@ -126,11 +126,13 @@ def _users(message: Message, source: str) -> Iterator[str]:
                 for value in message.headers.values(source)[:_MOST_VALUES]:
                     yield NameAddr.parse(value).user
             case "remote-party-id":
-                # Whose it is: of the caller in requests, of the called one in responses, if it does not say.
-                other = "called" if isinstance(message, Request) else "calling"
+                # In a response "calling" is our own caller. In a request both words are in use for who sends it: the
+                # draft means the request's parties, Asterisk and others those of the whole call.
+                other = "calling" if isinstance(message, Response) else ""
                 for value in message.headers.values(source)[:_MOST_VALUES]:
                     address = NameAddr.parse(value)
-                    if (address.params.get("party") or "").lower() != other:
+                    party = (address.params.get("party") or "").lower()
+                    if not party or party != other:
                         yield address.user
             case "contact":
                 if (contact := message.contact) is not None:

@@ -78,10 +78,12 @@ class Asterisk:
 
     Args:
         login: the gateway must log in as "gateway" with "hunter2", and may register.
+        rpid: it names its agents in Remote-Party-ID instead of P-Asserted-Identity.
     """
 
-    def __init__(self, desk: Desk, *, login: bool = False) -> None:
+    def __init__(self, desk: Desk, *, login: bool = False, rpid: bool = False) -> None:
         self._login = login
+        self._rpid = rpid
         assert (root() / ".complete").exists(), f"Asterisk is not installed in {root()}; run `make peers`"
         (root() / "srv").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="splitter-", dir=root() / "srv"))
@@ -100,6 +102,9 @@ class Asterisk:
             pjsip = self.folder / "etc" / "pjsip.conf"
             guarded = pjsip.read_text().replace("aors = splitter\n", "aors = splitter,gateway\nauth = gateway\n")
             pjsip.write_text(guarded + _LOGIN)
+        if self._rpid:
+            pjsip = self.folder / "etc" / "pjsip.conf"
+            pjsip.write_text(pjsip.read_text().replace("send_pai = yes", "send_rpid = yes"))
         etc = self.folder / "etc"
         (etc / "asterisk.conf").write_text(_MAIN.format(inside=self._inside))
         (etc / "modules.conf").write_text(
