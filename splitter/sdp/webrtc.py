@@ -25,7 +25,9 @@ _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
 _FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}\Z")  # RFC 8839 §5.1
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*\Z")
 _HASHES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}  # RFC 8122 §5: their bytes; weaker ones prove nothing
-_SETUP = {"actpass": "active", "passive": "active", "active": "passive"}  # RFC 8842 §5.3; RFC 4145 §4.1
+# RFC 4145 §4.1. RFC 8842 §5.3 recommends "active", which saves a round trip where the answer overtakes the checks; here
+# it does not. The server of DTLS chooses the SRTP profile: Chromium would take AES-CM, and so we are it.
+_SETUP = {"actpass": "passive", "passive": "active", "active": "passive"}
 # What stands in the tagged line of a bundle alone, once the bundle is agreed on (RFC 8843 §7.1.3).
 _TRANSPORT = ("ice-ufrag", "ice-pwd", "ice-options", "candidate", "fingerprint", "setup", "rtcp-mux")
 _NO_PICTURES = frozenset({"rtx", "red", "ulpfec", "flexfec-03"})
@@ -54,7 +56,7 @@ class SecureRemote:
     Attributes:
         ufrag, password: of ICE; other ones than before are an ICE restart (RFC 8839 §4.4.1.1.1).
         fingerprints: values of a=fingerprint, one or more.
-        setup: "active", "passive" or "actpass" (RFC 8842 §5.1); "actpass" is answered "active".
+        setup: "active", "passive" or "actpass" (RFC 8842 §5.1); "actpass" is answered "passive".
         candidates: values of a=candidate as far as they are known; more may be learned from its checks.
         lite: it does ICE lite (RFC 8839 §5.3): then we control.
     """

@@ -99,6 +99,35 @@ class TestPacketise:
         ]
 
 
+class TestWithin:
+    """Payloads for a path that carries less than the one they came by."""
+
+    UNIT = bytes((0x65,)) + bytes(range(1, 256)) * 12
+
+    @pytest.mark.parametrize("came_by", [4000, 1300, 1250])
+    def test_gives_the_same_unit_in_smaller_pieces(self, came_by: int) -> None:
+        pieces = [small for large in h264.packetise([self.UNIT], 1, came_by) for small in h264.within(large, 1180)]
+        assert max(map(len, pieces)) <= 1180
+        depacketiser = h264.Depacketiser()
+        assert [bytes(unit) for piece in pieces for unit in depacketiser.push(piece)] == [self.UNIT]
+        starts = [bool(piece[1] & 0x80) for piece in pieces]
+        ends = [bool(piece[1] & 0x40) for piece in pieces]
+        assert starts == [True] + [False] * (len(pieces) - 1) and ends == starts[::-1]
+
+    def test_takes_an_aggregate_apart(self) -> None:
+        units = [b"\x67" + bytes(20), b"\x68" + bytes(5), b"\x65" + bytes(1200)]
+        aggregate = h264.packetise(units, 1, 1300)
+        assert len(aggregate) == 1
+        pieces = h264.within(aggregate[0], 1180)
+        assert max(map(len, pieces)) <= 1180
+        depacketiser = h264.Depacketiser()
+        assert [bytes(unit) for piece in pieces for unit in depacketiser.push(piece)] == units
+
+    @pytest.mark.parametrize("payload", [b"", b"\x65", bytes(1300), b"\x78" + bytes(1300), b"\x79" + bytes(1300)])
+    def test_leaves_what_it_cannot_divide(self, payload: bytes) -> None:
+        assert h264.within(payload, 1180) == [payload]
+
+
 class TestDepacketise:
     @given(units, st.data())
     def test_with_loss_only_whole_units_come_out(self, sent: list[bytes], data: st.DataObject) -> None:

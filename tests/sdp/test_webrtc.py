@@ -197,7 +197,7 @@ class TestRfc8839Ice:
 
 
 class TestRfc8842Dtls:
-    @pytest.mark.parametrize(("theirs", "ours"), [("actpass", "active"), ("passive", "active"), ("active", "passive")])
+    @pytest.mark.parametrize(("theirs", "ours"), [("actpass", "passive"), ("passive", "active"), ("active", "passive")])
     def test_roles(self, theirs: str, ours: str) -> None:
         offer = changed("setup", theirs)
         assert read_secure(offer, 0).setup == theirs

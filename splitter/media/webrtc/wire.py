@@ -295,7 +295,7 @@ class SecureWire:
         assert remote is not None
         try:
             async with asyncio.timeout(self._times.connect_limit_s):
-                keys = await self._handshake.shake(remote.fingerprints, client=remote.setup != "active")
+                keys = await self._handshake.shake(remote.fingerprints, client=remote.setup == "passive")
         except TimeoutError:
             self.fail(f"DTLS: no answer from the browser within {self._times.connect_limit_s:g} s")
         except HandshakeFailed as failure:

@@ -133,7 +133,7 @@ class Browser:
         fields = {"fingerprints": (self.fingerprint,), "candidates": own, **changes}
         return SecureRemote(self.ice.local_username, self.ice.local_password, setup=setup, **fields)
 
-    async def connect(self, local: SecureLocal, *, server: bool = True) -> None:
+    async def connect(self, local: SecureLocal, *, server: bool = False) -> None:
         """ICE, then DTLS. `server`: it waits for our ClientHello."""
         await self.ice.meet(local)
         await self.ice.connect()
@@ -266,7 +266,7 @@ class Stand:
         _, local = self.room.join_secure(name, HOST, HOST)
         await browser.ice.gather()
         self.settle(browser.secure(setup=setup, **changes), name)
-        await browser.connect(local, server=setup != "active")
+        await browser.connect(local, server=setup == "passive")
         await until(lambda: self.wire(name).state == "connected")
 
 
