@@ -604,6 +604,23 @@ class TestDropped:
             assert view(world, caller).state == "off"
             stands(world, caller, centre)
 
+    def test_while_another_offer_with_video_is_under_way(self) -> None:
+        """What it brings once more is taken down after it."""
+        with World() as world:
+            caller, centre = connected(world)
+            silent(caller)
+            relay = world.engine.relay_of(live(world, caller).call_id)
+            assert relay is not None
+            world.engine.lose_relay(relay)
+            assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, True]
+            told(world, caller, DROP)
+            caller.on_reinvite = PeerCall.accept
+            caller.accept()
+            world.run(1)
+            assert caller.terminal.way("video") is None and view(world, caller).state == "off"
+            centre.unread.clear()
+            stands(world, caller, centre)
+
     def test_while_the_caller_is_asked_it_takes_the_question_back(self) -> None:
         with World() as world:
             caller, centre = voice_call(world)

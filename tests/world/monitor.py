@@ -139,6 +139,8 @@ class Monitor:
         self._judge_next(response, talk, session)
         if offer is not None:
             self._bind(response, talk, session)
+        elif response.status >= 200:
+            talk.stands = session  # an offer; the ACK answers it
 
     def _judge_answer(self, message: Message, offer: Session, answer: Session) -> None:
         for fault in answer_faults(offer, answer):

@@ -17,7 +17,7 @@ from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, with
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.split import Plan, audio_line
-from splitter.sdp.upgrade import without_refused
+from splitter.sdp.upgrade import dropped, without_refused
 from splitter.sdp.video import refuse
 
 
@@ -131,9 +131,12 @@ class Agreement:
 
     async def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
         call = self._call
-        call.caller.remote, call.plan = session, chosen
         if call.caller.local is not None:
-            call.caller.local = without_refused(call.caller.local, session)
+            ours_now = without_refused(call.caller.local, session)
+            call.caller.local = dropped(ours_now) if self.refuses_video else ours_now
+        if self.refuses_video:  # what was under way may have brought it once more
+            chosen = replace(chosen, video=None, video_format=None)
+        call.caller.remote, call.plan = session, chosen
         await self.point(CALLER, session, chosen.audio)
         await call.video.take("caller", session, ours, None if self.holds_video else chosen.video)
         call.services.changed(call.view())

@@ -250,8 +250,10 @@ class Escalation:
         self._remember()
         if self._open is not None:
             return  # an UPDATE inside our question: what comes of that tells
-        state, runs = self._call.video_state.state, self._runs()
-        if self.dropping and not runs:
+        state, runs, sent = self._call.video_state.state, self._runs(), self._call.caller.sent
+        if self.dropping:
+            if sent is None or any(media.kind == "video" and media.port for media in sent.media):
+                return  # it was under way when video was dropped; what says so is still to come
             self._agreement.refuses_video = False
             if state == "dropping":
                 self._set("off")
