@@ -130,6 +130,11 @@ export class Splitter extends EventTarget {
     return this.#token;
   }
 
+  /** For `request` alone, without the event socket; `connect` takes one itself. */
+  set token(token) {
+    this.#token = token;
+  }
+
   /** Seconds since the Unix epoch, by the gateway's clock: desks' own clocks are often wrong. */
   now() {
     return (Date.now() + this.#clockOffsetMs) / 1000;
@@ -890,7 +895,7 @@ export class CallHandle extends EventTarget {
 // ---- one transport -------------------------------------------------------------------------------------------------
 
 /** One RTCPeerConnection with its resource at the gateway (WHIP, RFC 9725). */
-class Transport {
+export class Transport {
   #pc;
   #sender;
   #path;
