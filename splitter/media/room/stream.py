@@ -273,7 +273,7 @@ class Stream:
         """Estimate the frame rate over the time since the last measurement; called about once a second."""
         pictures, at = self._measured
         self._measured = (self.pictures, now)
-        self.frame_rate = (self.pictures - pictures) / (now - at) if self.alive and now > at else 0.0
+        self.frame_rate = (self.pictures - pictures) / (now - at) if self.alive and now > at > 0 else 0.0
 
     def _disordered(self, order: Order, extended: int, reception: Reception, now: float) -> None:
         if order is Order.LATE:
