@@ -77,6 +77,9 @@ to = ["pbx", "pbx2"]
 
 {accounts}
 
+[calls]
+consent_limit_s = {consent_limit_s}
+
 [media]
 workers = {workers}
 quarantine_s = {quarantine_s}
@@ -136,6 +139,7 @@ class Gateway:
             "desks_login": "",
             "accounts": "",
             "ring_limit_s": 60,
+            "consent_limit_s": 45,
             "workers": 1,
             "quarantine_s": 1,
             "first_port": 30000,
@@ -177,6 +181,15 @@ class Gateway:
             connection.close()
         assert response.status == 200, f"GET {path}: {response.status} {body[:500]!r}"
         return json.loads(body)
+
+    def ask(self, method: str, path: str) -> int:
+        """A request without a body on the control socket; its status."""
+        connection = _UnixConnection(f"{self.folder}/control.sock")
+        try:
+            connection.request(method, path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     def status(self) -> dict[str, Any]:
         """GET /v1/status."""
