@@ -7,6 +7,7 @@ and a call without a picture. What desks ask for (`show`, `snapshot`) fails to t
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -14,6 +15,7 @@ from typing import TypeVar
 from splitter.calls.audio import remote_end
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import (
+    PICTURES_KEPT,
     LocalEnd,
     MediaEngine,
     MediaListener,
@@ -71,7 +73,7 @@ class Video:
         self._room: RoomHandle | None = None
         self._members: dict[str, _Member] = {}
         self.choices: dict[str, str] = {}
-        self._pictures: set[str] = set()  # those that the room has
+        self._pictures: deque[str] = deque(maxlen=PICTURES_KEPT)  # those that the room has
         self._homeless: dict[str, str] = {}  # members of a lost room without a place in a new one; their networks
         self._preparing: asyncio.Task[None] | None = None
         self._closed = False
@@ -251,7 +253,7 @@ class Video:
             raise MediaUnavailable("the call has no video room")
         if image is not None and source not in self._pictures:
             await self._engine.put_picture(room, source.removeprefix("picture:"), image)
-            self._pictures.add(source)
+            self._pictures.append(source)
         await self._engine.show(room, viewer, source)
 
     async def snapshot(self, name: str) -> Snapshot:

@@ -1,1 +1,1 @@
-"""What every layer may use: errors, addresses, ids, the clock. Imports nothing else of the project."""
+"""What every layer may use: errors, addresses, ids, the clock, image files. Imports nothing else of the project."""

@@ -17,6 +17,9 @@ from splitter.rtp.telephone_event import Digit
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
+PICTURES_KEPT = 16
+"""How many pictures a room keeps."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalEnd:
@@ -295,8 +298,9 @@ class MediaEngine(Protocol):
     async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
         """Make a still picture (PNG or JPEG, at most 2 MiB) known to the room as the source "picture:ID".
 
-        An ID stands for one content. It is there as long as the room is: who rebuilds a lost room puts its pictures
-        again. Raises MediaUnavailable, with the reason, where it cannot be decoded.
+        An ID stands for one content. The PICTURES_KEPT that were put last are there as long as the room is: who
+        rebuilds a lost room puts its pictures again. Raises MediaUnavailable, with the reason, where it cannot be
+        decoded.
         """
         ...
 

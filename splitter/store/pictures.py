@@ -27,6 +27,7 @@ from PIL import Image
 from splitter.core.errors import PeerError
 from splitter.core.images import read_image
 from splitter.store.schema import StoreError
+from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -127,6 +128,14 @@ class Pictures:
             LibraryFull: there is no room.
             StoreError: it cannot be written.
         """
+        try:
+            return await self._add(data, name, call_id)
+        except (PeerError, LibraryFull) as refused:
+            metrics.PICTURES_REFUSED.labels("full" if isinstance(refused, LibraryFull) else "picture").inc()
+            log.warning("a picture was refused", reason=str(refused), size_bytes=len(data), call=call_id)
+            raise
+
+    async def _add(self, data: bytes, name: str, call_id: str) -> StoredPicture:
         if len(data) > UPLOAD_LIMIT_BYTES:
             raise PeerError(f"the picture has {len(data)} bytes: {UPLOAD_LIMIT_BYTES} at most", 413)
         async with self._changing:

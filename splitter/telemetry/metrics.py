@@ -243,6 +243,12 @@ TRACE_DROPPED = Counter(
 
 # ---- the rest ----------------------------------------------------------------------------------------------------
 
+PICTURES_REFUSED = Counter(
+    "splitter_pictures_refused_total",
+    "Uploaded pictures that were refused, by reason (picture: too large or none; full: no room in the library).",
+    ["reason"],
+    registry=REGISTRY,
+)
 API_REQUESTS = Counter(
     "splitter_api_requests_total", "Requests to the API, by route and status.", ["route", "status"], registry=REGISTRY
 )
@@ -284,7 +290,9 @@ WEBHOOK_DELIVERIES = Counter(
 WEBHOOK_RETRIES = Counter(
     "splitter_webhook_retries_total", "Attempts at a webhook that have to be repeated.", ["hook"], registry=REGISTRY
 )
-WEBHOOK_WAITING = Gauge("splitter_webhook_waiting", "Events that a webhook has not got yet.", ["hook"], registry=REGISTRY)
+WEBHOOK_WAITING = Gauge(
+    "splitter_webhook_waiting", "Events that a webhook has not got yet.", ["hook"], registry=REGISTRY
+)
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 

@@ -23,6 +23,7 @@ from splitter.store.pictures import (
     Pictures,
 )
 from splitter.store.schema import StoreError
+from splitter.telemetry import metrics
 
 
 def file(form: str = "PNG", size: tuple[int, int] = (64, 48), colour: str = "red", **options: object) -> bytes:
@@ -251,8 +252,10 @@ class TestHostile:
     )
     def test_is_refused_in_plain_words_and_leaves_nothing(self, tmp_path: Path, data: bytes, status: int) -> None:
         async def story() -> None:
+            counted = metrics.PICTURES_REFUSED.labels("picture")._value.get()
             with pytest.raises(PeerError) as caught:
                 await Pictures(tmp_path).add(data)
+            assert metrics.PICTURES_REFUSED.labels("picture")._value.get() == counted + 1
             assert caught.value.status == status
             assert "picture" in caught.value.reason
             assert names(tmp_path) == set()

@@ -9,6 +9,7 @@ Layout:
     player       StillPlayer: the slate, or a picture, as a source
     pictures     Pictures: what was uploaded to be shown, in the forms that viewers need
     snapshot     Snapshots: stills of what participants send
+    decode       a key frame to an upright PNG
     outgoing     Outgoing: one SSRC out, with copies for retransmission
     times        RoomTimes
     loop         Loop, Pair, Timer: what a room needs of its process

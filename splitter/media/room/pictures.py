@@ -9,6 +9,7 @@ from typing import NamedTuple
 import structlog
 
 from splitter.core.errors import MediaUnavailable, PeerError
+from splitter.media.engine import PICTURES_KEPT
 from splitter.media.room.loop import Loop
 from splitter.media.slate.draw import Picture, letterbox
 from splitter.media.slate.encode import encode_within, key_frame_limit
@@ -20,7 +21,6 @@ from splitter.sdp.video import VideoFormat
 log = structlog.get_logger(__name__)
 
 PREFIX = "picture:"
-_PICTURES = 16  # of one room; the one put first makes room for another
 
 
 class _Form(NamedTuple):
@@ -70,7 +70,7 @@ class Pictures:
 
     def _keep(self, picture_id: str, picture: Picture) -> None:
         self._pictures[picture_id] = picture
-        if len(self._pictures) > _PICTURES:
+        if len(self._pictures) > PICTURES_KEPT:
             oldest = next(iter(self._pictures))
             del self._pictures[oldest]
             self._stills = {form: still for form, still in self._stills.items() if form.picture_id != oldest}
