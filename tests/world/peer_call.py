@@ -155,23 +155,28 @@ class PeerCall(UserAgent):
 
     # ---- in the call ----
 
-    def reinvite(self, session: Session | None = None, *, offerless: bool = False, **change: Any) -> None:
+    def reinvite(
+        self, session: Session | None = None, *, offerless: bool = False, headers: Pairs = (), **change: Any
+    ) -> None:
         """Send a re-INVITE with a description, or with the terminal's change(**change), or with none."""
         assert self.dialog is not None
         if not offerless and session is None:
             session = self.terminal.change(**change)
         body, kind = (write(session), SDP) if session is not None else (b"", None)
-        request = self.dialog.request("INVITE", headers=self._headers(), body=body, content_type=kind)
+        lines = [*self._headers(), *headers]
+        request = self.dialog.request("INVITE", headers=lines, body=body, content_type=kind)
         self._offer, self._offer_cseq = session, request.cseq[0]
         self.offering = self.peer.driver.request(request, self._way(), self._on_event)
 
-    def update(self, session: Session | None = None, *, bare: bool = False, **change: Any) -> None:
+    def update(
+        self, session: Session | None = None, *, bare: bool = False, headers: Pairs = (), **change: Any
+    ) -> None:
         """Send an UPDATE (RFC 3311), with an offer unless it is `bare`; its answer is heard as "200 UPDATE"."""
         body, kind = b"", None
         if not bare:
             self._updating = session or self.terminal.change(**change)
             body, kind = write(self._updating), SDP
-        self.request("UPDATE", self._headers(), body, kind)
+        self.request("UPDATE", [*self._headers(), *headers], body, kind)
 
     def prack(self, response: Response, session: Session | None = None, rack: str = "") -> None:
         """Confirm a reliable response, with an offer or a wrong RAck; its answer is heard as "200 PRACK"."""

@@ -17,6 +17,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from splitter.calls.call import Call, Services
+from splitter.calls.desks import Desks
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
@@ -56,7 +57,7 @@ class World:
     Attributes:
         sbc: the neighbour that brings callers. pbx, pbx2: the centre, and the one behind it when it fails (the number
             "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
-        calls, engine, driver, recorder: the gateway's parts.
+        calls, engine, driver, recorder, desks: the gateway's parts.
         wire, loop, clock: the network and time.
         traces: the trace of each call by its id. views: what the store was told of each call, the last one.
         notices: what desks were told, in order.
@@ -95,6 +96,7 @@ class World:
         self.wire.watchers.append(self.monitor.watch)
         self.engine = FakeEngine(networks)
         self.recorder = Recorder(self, self.clock)
+        self.desks = Desks()
         self.calls = Calls()
         ids = IdSource(random.Random(f"{self.seed} gateway"))
         self.driver = Driver(
@@ -136,6 +138,7 @@ class World:
                 settings=settings,
                 changed=self._changed,
                 noticed=self.notices.append,
+                desks=self.desks,
             )
         )
 
