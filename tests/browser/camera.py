@@ -2,6 +2,7 @@
 
 Chromium takes 30 frames a second from a Motion JPEG file, whatever the file says, and begins anew at its end; the counters
 go round with it. When a camera is opened the film starts where it likes, so that the clock in its pictures says nothing.
+The film has the size that the callers of these tests take, since the browser crops a camera that has another shape.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from splitter.lab.picture import Plane, draw
 
 SENDER = 7
 FRAMES = 900  # half a minute, then the counter is 0 again
-WIDTH, HEIGHT = 640, 480
+WIDTH, HEIGHT = 480, 640
 _FRAMES_PER_S = 30
 _QUALITY = 85
 

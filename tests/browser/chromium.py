@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, BrowserType
+from playwright.async_api import Browser, BrowserContext, BrowserType, ViewportSize
 
 from tests.browser.eyes import SCRIPT
 
 PROGRAM = "/usr/bin/chromium"
 SHARED_TITLE = "The page that is shared"
-_SCREEN = {"width": 1366, "height": 768}  # of a desk
+_SCREEN: ViewportSize = {"width": 1366, "height": 768}  # of a desk
+_ENVIRONMENT: dict[str, str | float | bool] = {"HOME": "/tmp", "LANG": "C.UTF-8"}
 
 _ARGUMENTS = (
     "--headless=new",
@@ -22,7 +25,9 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-features=MediaRouter,Translate",
+    # The last one asks the user before a page of a public site may reach a private address; pages of a test's own
+    # making count as such.
+    "--disable-features=MediaRouter,Translate,LocalNetworkAccessChecks",
     "--ignore-certificate-errors",
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",  # the gateway may be on this machine
@@ -35,20 +40,40 @@ async def launch(
     kind: BrowserType, film: Path | None, program: str = PROGRAM, arguments: tuple[str, ...] = ()
 ) -> Browser:
     """Start a browser. Without a film there is no camera. `program` may be one that starts Chromium elsewhere."""
-    assert shutil.which(PROGRAM), f"{PROGRAM} is not installed; run `make peers`"
-    camera = (f"--use-file-for-fake-video-capture={film}", "--use-fake-device-for-media-stream")
-    no_camera = ("--use-fake-device-for-media-stream=device-count=0",)
     return await kind.launch(
-        executable_path=program,
-        headless=True,
-        args=[*_ARGUMENTS, *(camera if film else no_camera), *arguments],
-        env={"HOME": "/tmp", "LANG": "C.UTF-8"},
+        executable_path=program, headless=True, args=[*_arguments(film), *arguments], env=_ENVIRONMENT
     )
+
+
+async def at_home(kind: BrowserType, film: Path, home: Path) -> BrowserContext:
+    """Start a browser that keeps in the folder `home` what it remembers, as an agent's own does."""
+    context = await kind.launch_persistent_context(
+        home, executable_path=PROGRAM, headless=True, args=_arguments(film), env=_ENVIRONMENT, viewport=_SCREEN
+    )
+    await context.add_init_script(SCRIPT)
+    return context
+
+
+def kill(home: Path) -> None:
+    """End that browser as a power cut would: all of its processes, with SIGKILL."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if f"--user-data-dir={home}".encode() in command.read_bytes().split(b"\0"):
+                os.kill(int(command.parent.name), signal.SIGKILL)
+        except OSError:
+            continue  # it has just ended
 
 
 async def fresh(browser: Browser, locale: str = "en-US") -> BrowserContext:
     """A context without memory, whose pages can be read."""
-    context = await browser.new_context(viewport=_SCREEN, ignore_https_errors=True, locale=locale)  # type: ignore[arg-type]
+    context = await browser.new_context(viewport=_SCREEN, ignore_https_errors=True, locale=locale)
     context.set_default_timeout(10_000)
     await context.add_init_script(SCRIPT)
     return context
+
+
+def _arguments(film: Path | None) -> list[str]:
+    assert shutil.which(PROGRAM), f"{PROGRAM} is not installed; run `make peers`"
+    if film is None:
+        return [*_ARGUMENTS, "--use-fake-device-for-media-stream=device-count=0"]
+    return [*_ARGUMENTS, "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"]

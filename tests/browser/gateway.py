@@ -33,6 +33,7 @@ realm = "seats"
 listen = ["{api}"]
 media_network = "web"
 web_origins = ["http://localhost"]
+guest_url = "{url}/guest/"
 {tls}
 
 [[token]]
@@ -74,6 +75,7 @@ class Gateway(GatewayProcess):
             net=f"{web_host}/24".replace(".1/24", ".0/24"),
             soft=self.soft,
             api=api,
+            url=self.api,
             tls=tls,
             digest=hashlib.sha256(CRM_TOKEN.encode()).hexdigest(),
             rejoin_window_s=rejoin_window_s,

@@ -13,7 +13,7 @@ _PAGE = """<!doctype html><title>WHIP</title>
 
 _SCRIPT = """
 window.join = async ({ url, token, camera, codec }) => {
-  const stream = camera ? await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } }) : null;
+  const stream = camera ? await navigator.mediaDevices.getUserMedia({ video: true }) : null;
   own.srcObject = stream;
   const pc = window.pc = new RTCPeerConnection();
   pc.ontrack = e => { caller.srcObject = new MediaStream([e.track]); };

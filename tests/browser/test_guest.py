@@ -1,0 +1,71 @@
+"""A phone without video: the agent invites the caller's own browser, whose picture takes the phone's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.browser import sdk
+from tests.browser.camera import SENDER
+from tests.browser.checks import Wanted, in_words, judge
+from tests.browser.desk import Desk
+
+
+async def invited(desk: Desk, context: BrowserContext) -> tuple[Page, Page, Any, str]:
+    """The agent's page in a voice call, and the guest's page, which has just been opened."""
+    agent = await sdk.open_desk(await desk.context(), desk.gateway)
+    handset, call_id = await desk.call(video=False)
+    await agent.wait_for_function("window.call && call.media.state === 'connected'")
+    invitation = await agent.evaluate("call.invite()")
+    assert invitation["sent"] is False and invitation["reason"], "nobody is there to send it"
+    guest = await context.new_page()
+    await guest.goto(invitation["link"])
+    return agent, guest, handset, call_id
+
+
+async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        agent, guest, handset, call_id = await invited(desk, await desk.context())
+        await expect(guest.locator("#title")).to_have_text("Show what you see")
+        await desk.show(guest, "start")
+        caller, other = await desk.eye(agent, "#caller"), await desk.eye(guest, "#agent")
+        await guest.click("#go")
+        await expect(guest.locator("#status")).to_have_text("They can see your picture")
+        await caller.rising(SENDER, 10)
+        seen = await caller.rising(SENDER, 30)
+        faults = judge(seen, Wanted(SENDER, late_ms=0, film=1, torn_db=0), seen[0].at_ms, seen[-1].at_ms)
+        assert not [fault for fault in faults if fault.kind != "backward"], in_words(faults)
+        await desk.voice_goes_on(handset)
+        view = await desk.gateway.call(call_id)
+        assert [(one["name"], one["kind"], one["state"]) for one in view["parties"]] == [
+            ("seat-1", "webrtc", "connected"),
+            ("guest-1", "guest", "connected"),
+        ]
+        assert not await guest.evaluate("document.getElementById('agent').srcObject.getAudioTracks().length")
+        await desk.show(guest, "live")
+
+        await guest.click("#leave")
+        await expect(guest.locator("#title")).to_have_text("Your video is off")
+        await desk.view(call_id, lambda v: v["parties"][1]["state"] == "left", "the guest has left")
+        await guest.click("#go")
+        await caller.rising(SENDER, 10)
+        await agent.evaluate("call.remove('guest-2')")
+        await expect(guest.locator("#title")).to_have_text("Your video was ended by the other side", timeout=15_000)
+        await desk.voice_goes_on(handset)
+        assert other.seen
+
+
+async def test_the_page_says_when_the_call_is_over_and_that_a_link_is_used_up(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        _, guest, handset, _ = await invited(desk, await desk.context("zh-CN"))
+        await expect(guest.locator("#title")).to_have_text("让对方看到现场")
+        await guest.click("#go")
+        await expect(guest.locator("#status")).to_have_text("对方可以看到您的画面")
+        await desk.show(guest, "chinese")
+        await handset.hang_up()
+        await expect(guest.locator("#title")).to_have_text("通话已结束", timeout=20_000)
+        stranger = await (await desk.context()).new_page()
+        await stranger.goto(guest.url.partition("#")[0] + "#s1.e30.AAAA")
+        await expect(stranger.locator("#title")).to_have_text("This link is no longer valid")
