@@ -26,6 +26,8 @@ async def read_body(request: web.Request, body: Body) -> bytes:
     """
     if request.content_type not in body.types:
         raise _refused(415, "wrong-type", f"send {' or '.join(body.types)}", {"Accept": ", ".join(body.types)})
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise _refused(415, "wrong-encoding", "send it as it is, not compressed", {"Accept-Encoding": "identity"})
     if (request.content_length or 0) > body.limit_bytes:
         raise _too_large(body)
     pieces, size = [], 0

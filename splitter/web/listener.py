@@ -15,6 +15,8 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
+from splitter.transport.acceptor import Acceptor, reset
+from splitter.transport.tasks import Tasks
 from splitter.transport.tls import faults, validity_of
 from splitter.transport.x509 import Validity
 
@@ -22,84 +24,56 @@ CONNECTIONS = 4000
 PER_SOURCE = 1000  # a floor of desks may be one source, behind NAT or a proxy
 HANDSHAKE_LIMIT_S = 5.0
 IDLE_LIMIT_S = 30.0  # without a request, or with one whose headers do not arrive
-_BACKLOG = 256
+LINGER_S = 2.0  # for the rest of a body that we do not want, so that our answer is seen
+
 _NOT_SERVED = "the API is not served"
-_FILES = {"ca": "client_ca"}
+_FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name in [api]
 
 log = structlog.get_logger(__name__)
-
-
-class _Connection(RequestHandler):
-    """One connection; cut off at once where there are too many."""
-
-    __slots__ = ("_counts", "_source")
-
-    def __init__(self, manager: web.Server, loop: asyncio.AbstractEventLoop, counts: Counter[str]) -> None:
-        super().__init__(manager, loop=loop, keepalive_timeout=IDLE_LIMIT_S, access_log=None)  # type: ignore[arg-type]
-        self._counts = counts
-        self._source = ""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self._source = str(peer[0]) if peer else "-"
-        self._counts[self._source] += 1
-        if self._counts[self._source] > PER_SOURCE or self._counts.total() > CONNECTIONS:
-            metrics.API_REFUSED.labels("connections").inc()
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._counts[self._source] -= 1
-        if self._counts[self._source] <= 0:
-            del self._counts[self._source]
-        super().connection_lost(exc)
 
 
 class Listener:
     """The application on every address of [api].
 
-    A certificate that was read again is for connections that begin later: new servers take over the listening sockets.
+    Each connection gets the certificate of its moment; one that is read again is for those that come later.
     """
 
     def __init__(self, app: web.Application, settings: ApiSettings) -> None:
         self._settings = settings
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        self._counts: Counter[str] = Counter()
-        self._sockets: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
+        self._places = _Places()
+        self._acceptors: list[Acceptor] = []
+        self._greeting = Tasks()
         self._context: ssl.SSLContext | None = None
         self._validity: Validity | None = None
-        self._reopening: asyncio.Task[None] | None = None
         self._alarms: list[str] = []
 
     async def start(self) -> None:
         """Open it. What cannot be opened is an alarm only: calls do without desks."""
         await self._runner.setup()
-        for address in self._settings.listen:
-            try:
-                self._sockets.append(_bind(address))
-            except OSError as error:
-                self._alarm(f"the API cannot listen on {address}: {error.strerror or error}")
         try:
             self._load()
         except LocalError as error:
             self._alarm(f"{_NOT_SERVED}: {error}")
             return
-        await self._open()
+        for address in self._settings.listen:
+            try:
+                acceptor = Acceptor(address, self._arrived)
+            except OSError as error:
+                self._alarm(f"{_NOT_SERVED} on {address}: {error.strerror or error}")
+                continue
+            acceptor.start()
+            self._acceptors.append(acceptor)
 
     async def stop(self) -> None:
         """Close it; whoever is connected has to go."""
-        if self._reopening is not None:
-            await asyncio.wait({self._reopening})
-        for server in self._servers:
-            server.close()
-        for sock in self._sockets:
-            sock.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await self._greeting.stop()
         await self._runner.cleanup()
 
     def check(self) -> None:
-        """Raises LocalError where the certificate cannot be read again."""
+        """Raises LocalError where the certificate cannot be read."""
         tls = self._settings.tls
         if tls is not None and (wrong := faults(tls)):
             fault = wrong[0]
@@ -111,11 +85,8 @@ class Listener:
         Raises:
             LocalError: it cannot be used; nothing has changed.
         """
-        if self._settings.tls is None or not self._sockets:
-            return
-        self._load()
-        self._alarms = [alarm for alarm in self._alarms if not alarm.startswith(_NOT_SERVED)]
-        self._reopening = asyncio.get_running_loop().create_task(self._open(), name="API reopens")
+        if self._acceptors:
+            self._load()
 
     def alarms(self, wall: float) -> list[str]:
         """What is wrong with it now."""
@@ -130,7 +101,12 @@ class Listener:
     @property
     def addresses(self) -> list[Address]:
         """Where it listens."""
-        return [Address(*sock.getsockname()[:2]) for sock in self._sockets if self._servers]
+        return [acceptor.address for acceptor in self._acceptors]
+
+    @property
+    def connections(self) -> int:
+        """How many there are, those that are still shaking hands included."""
+        return self._places.taken.total()
 
     # ---- inner ---------------------------------------------------------------------------------------------------
 
@@ -149,38 +125,74 @@ class Listener:
             context.verify_mode = ssl.CERT_OPTIONAL  # who shows none needs a token
         self._context, self._validity = context, validity_of(tls)
 
-    async def _open(self) -> None:
-        """Serve on every socket, with the certificate of now; who served before takes no more connections."""
-        loop = asyncio.get_running_loop()
-        limit_s = HANDSHAKE_LIMIT_S if self._context else None
-        before, self._servers = self._servers, []
-        for sock in self._sockets:
-            server = await loop.create_server(
-                self._accept, sock=sock.dup(), ssl=self._context, ssl_handshake_timeout=limit_s, backlog=_BACKLOG
-            )
-            self._servers.append(server)
-        for server in before:
-            server.close()
+    def _arrived(self, sock: socket.socket, peer: Address) -> None:
+        if not self._places.take(peer.host):
+            metrics.API_REFUSED.labels("connections").inc()
+            reset(sock)
+            return
+        self._greeting.start(self._greet(sock, peer.host), f"API connection from {peer}")
 
-    def _accept(self) -> _Connection:
-        assert self._runner.server is not None
-        return _Connection(self._runner.server, asyncio.get_running_loop(), self._counts)
+    async def _greet(self, sock: socket.socket, source: str) -> None:
+        """The TLS handshake, and the connection is aiohttp's."""
+        loop, server = asyncio.get_running_loop(), self._runner.server
+        assert server is not None
+        limit_s = HANDSHAKE_LIMIT_S if self._context else None
+        try:
+            await loop.connect_accepted_socket(
+                lambda: _Connection(server, loop, self._places, source),
+                sock,
+                ssl=self._context,
+                ssl_handshake_timeout=limit_s,
+            )
+        except BaseException as error:
+            self._places.leave(source)
+            sock.close()
+            if not isinstance(error, OSError):  # no TLS, too slow or gone again is one
+                raise
 
     def _alarm(self, text: str) -> None:
         self._alarms.append(text)
-        log.error("the API is not served there; calls go on", reason=text)
+        log.error("the API is not served; calls go on", reason=text)
 
 
-def _bind(address: Address) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setblocking(False)
-        sock.bind(address)
-        sock.listen(_BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+class _Places:
+    """So many connections for all, and so many for one source."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+        self._all = 0
+
+    def take(self, source: str) -> bool:
+        if self._all >= CONNECTIONS or self.taken[source] >= PER_SOURCE:
+            return False
+        self.taken[source] += 1
+        self._all += 1
+        return True
+
+    def leave(self, source: str) -> None:
+        self._all -= 1
+        self.taken[source] -= 1
+        if self.taken[source] <= 0:
+            del self.taken[source]
+
+
+class _Connection(RequestHandler):
+    """One connection; gives its place back at its end."""
+
+    __slots__ = ("_places", "_source")
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, places: _Places, source: str) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=IDLE_LIMIT_S,
+            lingering_time=LINGER_S,
+            auto_decompress=False,  # little becomes much; see `bodies`
+            access_log=None,  # type: ignore[arg-type]
+        )
+        self._places = places
+        self._source = source
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._places.leave(self._source)
+        super().connection_lost(exc)

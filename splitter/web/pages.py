@@ -38,10 +38,11 @@ class Pages:
 
     Args:
         origins: sites that may frame them, such as a CRM's.
-        folder: of the files.
+        folder: of the files; that of the package.
     """
 
-    def __init__(self, origins: Iterable[str] = (), folder: Path = STATIC) -> None:
+    def __init__(self, origins: Iterable[str] = (), folder: Path | None = None) -> None:
+        folder = folder or STATIC
         self._origins = tuple(origins)
         self._files = {
             path.relative_to(folder).as_posix(): _read(path)

@@ -1,0 +1,228 @@
+"""The document (OpenAPI 3.1): it has every route and no other, and what is answered is what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from splitter.calls.asks import Limits
+from splitter.calls.desks import ClientView, DeskView
+from splitter.calls.facts import CallerFacts
+from splitter.calls.logins.access import ApiSettings
+from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
+from splitter.transport.bans import Ban
+from splitter.web.api import build, table
+from splitter.web.routes import Answer, Route
+from splitter.web.security import NoSecurity
+from splitter.web.shapes import Refusal
+from tests.web.kit import CALL, SEAT, Gateway, Web, web
+from tests.web.test_stills import image
+
+Document = dict[str, Any]
+FULL = replace(
+    CALL,
+    extension="501",
+    bound_by="cti",
+    facts=CallerFacts(latitude=39.9, longitude=116.4, video_capable=True),
+    parties=(PartyView("seat-1", "webrtc", "501", "tab", "connected", True, "caller"),),
+    video=VideoView("on", "accepted", "", True, Limits(640, 480, 30, 960), True),
+)
+TARGET = TargetView("udp 10.1.0.20:5060", "up", "", 1.0, 2.5, None)
+TRUNK = TrunkView("pbx", "centre", "up", "", 1.0, 3, 0, 0.0, "10.1.0.20", 2.5, 0.1, (TARGET,))
+DESK = DeskView("501", "online", (ClientView("tab", "webrtc", 1.0, (CALL.call_id,)),))
+
+
+class Banning(NoSecurity):
+    def bans(self) -> list[tuple[Ban, float]]:
+        return [(Ban("10.9.9.9", "flood", 3, 100.0), 60.0)]
+
+    def lift_ban(self, host: str) -> bool:
+        return True
+
+
+async def document_of(outside: Web) -> Document:
+    status, body = await outside.ask("GET", "/v1/openapi.json")
+    assert status == 200
+    assert isinstance(body, dict)
+    return body
+
+
+def operations(document: Document) -> dict[tuple[str, str], Document]:
+    return {
+        (method.upper(), path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def plain(path: str) -> str:
+    return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", path)
+
+
+class TestTheDocument:
+    def test_has_every_route_and_no_other(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            document = await document_of(outside)
+            served = {
+                (route.method, plain(route.resource.canonical))
+                for route in build(parts.ports, strict=True).router.routes()
+                if route.resource is not None and route.method not in ("HEAD", "OPTIONS")
+            }
+            assert set(operations(document)) == {(method, path) for method, path in served if path.startswith("/v1/")}
+
+        web(tmp_path, story, events=_nobody)
+
+    def test_says_who_may_do_what(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            found = operations(await document_of(outside))
+            for route in table(parts.ports):
+                if route.hidden:
+                    continue
+                named = {requirement["bearer"][0] for requirement in _security(found, route) if "bearer" in requirement}
+                assert named == {str(scope) for scope in route.scopes}, route.path
+                assert ("401" in found[route.method, plain(route.path)]["responses"]) == bool(
+                    route.scopes or route.path == "/v1/login"
+                )
+
+        web(tmp_path, story)
+
+    def test_is_whole(self, tmp_path: Path) -> None:
+        """Every reference leads somewhere, every parameter is of its path, every name is there once."""
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            document = await document_of(outside)
+            assert document["openapi"] == "3.1.0"
+            schemas = document["components"]["schemas"]
+            references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+            assert references <= set(schemas) and "CallView" in references
+            names = [operation["operationId"] for operation in operations(document).values()]
+            assert len(set(names)) == len(names)
+            for (method, path), operation in operations(document).items():
+                inside = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+                assert inside == set(re.findall(r"\{(\w+)\}", path)), path
+                assert operation["summary"] and operation["responses"], (method, path)
+                assert all(response["description"] for response in operation["responses"].values())
+
+        web(tmp_path, story, events=_nobody)
+
+    def test_is_for_everybody(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            assert "webrtc" not in json.dumps((await document_of(outside))["info"])  # nothing of this gateway's state
+
+        web(tmp_path, story)
+
+
+EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("POST", "/v1/login", "", {"json": {"user": "8001", "password": "red"}}),
+    ("POST", "/v1/tokens", "admin", {"json": {"extension": "501"}}),
+    ("GET", "/v1/me", "desk", {}),
+    ("GET", "/v1/me", "reader", {}),
+    ("GET", "/v1/calls", "reader", {}),
+    ("GET", "/v1/calls?ended=1", "reader", {}),
+    ("GET", "/v1/calls/4711", "desk", {}),
+    ("DELETE", "/v1/calls/4711", "controller", {}),
+    ("PUT", "/v1/calls/4711/seat", "controller", {"json": {"extension": "7"}}),
+    ("DELETE", "/v1/calls/4711/seat", "controller", {}),
+    ("GET", "/v1/search?number=110", "reader", {}),
+    ("POST", "/v1/calls/4711/video", "desk", {}),
+    ("DELETE", "/v1/calls/4711/video", "desk", {}),
+    ("POST", "/v1/calls/4711/invitations", "desk", {}),
+    ("POST", "/v1/pictures", "painter", {"data": image(), "headers": {"Content-Type": "image/png"}}),
+    ("GET", "/v1/pictures", "painter", {}),
+    ("GET", "/v1/status", "reader", {}),
+    ("GET", "/v1/trunks", "reader", {}),
+    ("GET", "/v1/seats", "reader", {}),
+    ("GET", "/v1/bans", "admin", {}),
+    ("DELETE", "/v1/bans/10.9.9.9", "admin", {}),
+    ("POST", "/v1/reload", "admin", {}),
+]
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(("method", "path", "token", "more"), EXAMPLES)
+    def test_are_what_the_document_says(
+        self, tmp_path: Path, method: str, path: str, token: str, more: dict[str, Any]
+    ) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(FULL)
+            parts.save(replace(FULL, call_id="old", state="ended", ended_at=2.0))
+            parts.trunks, parts.seats = [TRUNK], [SEAT]
+            status, body = await outside.ask(method, path, token, **more)
+            answer = _answer(table(parts.ports), method, path, status)
+            assert answer.shape is not None
+            msgspec.convert(body, answer.shape, strict=True)
+            assert set(body) <= _fields(answer.shape), "nothing that the document does not tell"
+
+        settings = ApiSettings(guest_url="https://video.example/guest/")
+        web(tmp_path, story, settings, security=Banning(), desks=lambda: [DESK])
+
+    def test_in_json_are_all_tried_above(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            told = {
+                (route.method, route.path)
+                for route in table(parts.ports)
+                if any(answer.shape not in (None, dict) for answer in route.answers)
+            }
+            tried = {(method, _route(table(parts.ports), method, path).path) for method, path, _, _ in EXAMPLES}
+            assert tried == told
+
+        web(tmp_path, story)
+
+    def test_that_refuse_have_their_shape_too(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            for method, path, token in [
+                ("GET", "/v1/calls/none", "reader"),
+                ("GET", "/v1/calls", ""),
+                ("POST", "/v1/login", ""),
+                ("GET", "/nowhere", ""),
+                ("PATCH", "/v1/calls", "reader"),
+            ]:
+                status, body = await outside.ask(method, path, token)
+                refusal = msgspec.convert(body, Refusal)
+                assert refusal.error.status == status and refusal.error.code and refusal.error.message
+
+        web(tmp_path, story)
+
+    def test_to_a_wrong_method_name_the_right_ones(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            async with outside.request("POST", "/v1/status", "reader") as response:
+                assert response.status == 405 and response.headers["Allow"] == "GET,HEAD"
+
+        web(tmp_path, story)
+
+
+async def _nobody(request: Any) -> Any:
+    raise AssertionError("not asked here")
+
+
+def _security(found: dict[tuple[str, str], Document], route: Route) -> list[Document]:
+    requirements: list[Document] = found[route.method, plain(route.path)]["security"]
+    return requirements
+
+
+def _route(routes: tuple[Route, ...], method: str, path: str) -> Route:
+    """The most particular one that fits."""
+    fitting = [
+        route
+        for route in routes
+        if route.method == method and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", route.path), path.partition("?")[0])
+    ]
+    return max(fitting, key=lambda route: (-route.path.count("{"), len(route.path)))
+
+
+def _answer(routes: tuple[Route, ...], method: str, path: str, status: int) -> Answer:
+    found = {answer.status: answer for answer in _route(routes, method, path).answers}
+    assert status in found, f"{status} is not in the document"
+    return found[status]
+
+
+def _fields(shape: Any) -> set[str]:
+    schema = msgspec.json.schema(shape)
+    name = schema["$ref"].rpartition("/")[2]
+    return set(schema["$defs"][name]["properties"])

@@ -1,0 +1,173 @@
+"""Console, SDK and guest page: files of the package and nothing else, under a strict policy; pages of other sites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from splitter.calls.logins.access import ApiSettings
+from splitter.web import pages
+from splitter.web.pages import Pages
+from tests.web.kit import Gateway, Web, web
+
+CRM = "https://crm.example"
+
+
+@pytest.fixture
+def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files of our own making."""
+    folder = tmp_path / "static"
+    for name, text in {
+        "console/index.html": "<!doctype html>console",
+        "console/pictures/mute.svg": "<svg/>",
+        "console/.hidden": "secret",
+        "sdk/splitter.js": "export {}",
+        "guest/index.html": "<!doctype html>guest",
+        "elsewhere/file.txt": "not for the world",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.setattr(pages, "STATIC", folder)
+    return folder
+
+
+class TestFiles:
+    def test_are_served_to_everybody_with_their_type(self, tmp_path: Path, static: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            for path, kind, text in [
+                ("/console/", "text/html", "console"),
+                ("/console/index.html", "text/html", "console"),
+                ("/console/pictures/mute.svg", "image/svg+xml", "<svg/>"),
+                ("/sdk/splitter.js", "text/javascript", "export {}"),
+                ("/guest/", "text/html", "guest"),
+            ]:
+                async with outside.request("GET", path) as response:
+                    assert (response.status, response.content_type) == (200, kind), path
+                    assert text in await response.text()
+                    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+        web(tmp_path, story)
+
+    def test_lead_from_the_root_to_the_console(self, tmp_path: Path, static: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            for path, location in [("/", "/console/"), ("/console", "/console/"), ("/guest", "/guest/")]:
+                async with outside.request("GET", path) as response:
+                    assert (response.status, response.headers["Location"]) == (302, location)
+
+        web(tmp_path, story)
+
+    def test_are_sent_once(self, tmp_path: Path, static: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            async with outside.request("GET", "/sdk/splitter.js") as response:
+                etag = response.headers["ETag"]
+                assert response.headers["Cache-Control"] == "no-cache"
+            async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": etag}) as response:
+                assert response.status == 304 and not await response.read()
+                assert response.headers["ETag"] == etag
+            async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": '"old"'}) as response:
+                assert response.status == 200
+
+        web(tmp_path, story)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/console/none.js",
+            "/console/.hidden",
+            "/console/pictures",
+            "/console/pictures/",
+            "/elsewhere/file.txt",
+            "/console/../elsewhere/file.txt",
+            "/console/..%2felsewhere%2ffile.txt",
+            "/console/%2e%2e/elsewhere/file.txt",
+            "/console/....//elsewhere/file.txt",
+            "/console//etc/passwd",
+            "/console/%00",
+            "/console/..%5c..%5cfile",
+            "/sdk/",
+            "/static/console/index.html",
+            "/console/" + "a" * 4000,
+        ],
+    )
+    def test_are_all_there_is(self, tmp_path: Path, static: Path, path: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            import yarl
+
+            async with outside.session.get(yarl.URL(f"{outside.base}{path}", encoded=True)) as response:
+                assert response.status == 404
+                assert "secret" not in (text := await response.text()) and "not for the world" not in text
+
+        web(tmp_path, story)
+
+    def test_of_the_package_are_complete(self) -> None:
+        assert {"console/index.html", "sdk/splitter.js"} <= set(Pages()._files)
+
+
+class TestPolicy:
+    def test_lets_nothing_in_but_our_own(self, tmp_path: Path, static: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            async with outside.request("GET", "/console/") as response:
+                rules = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
+                assert rules["default-src"] == "'none'" and rules["script-src"] == "'self'"
+                host = outside.base.removeprefix("http://")
+                assert rules["connect-src"] == f"'self' ws://{host}"
+                assert rules["frame-ancestors"] == f"'self' {CRM}"
+                assert not any("unsafe" in rule or "*" in rule for rule in rules.values())
+                assert "camera=(self), display-capture=(self)" in response.headers["Permissions-Policy"]
+                assert response.headers["Referrer-Policy"] == "no-referrer"
+
+        web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
+
+    def test_is_not_written_by_who_asks(self, tmp_path: Path, static: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            for host in ("a; script-src *", "evil.example *"):
+                async with outside.request("GET", "/console/", headers={"Host": host}) as response:
+                    if response.status == 200:
+                        assert "*" not in response.headers["Content-Security-Policy"]
+
+        web(tmp_path, story)
+
+
+class TestOtherSites:
+    def test_that_are_named_may_use_the_api(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            asks = {
+                "Origin": CRM,
+                "Access-Control-Request-Method": "PATCH",
+                "Access-Control-Request-Headers": "authorization",
+            }
+            async with outside.request("OPTIONS", "/v1/calls/1/parties/seat-1", headers=asks) as response:
+                assert response.status == 204 and response.headers["Access-Control-Allow-Origin"] == CRM
+                assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
+                assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
+                assert "If-Match" in response.headers["Access-Control-Allow-Headers"]
+                assert "Access-Control-Allow-Credentials" not in response.headers
+            for path, token, status in [("/v1/me", "reader", 200), ("/v1/me", "", 401), ("/sdk/splitter.js", "", 200)]:
+                async with outside.request("GET", path, token, headers={"Origin": CRM}) as response:
+                    assert response.status == status and response.headers["Access-Control-Allow-Origin"] == CRM
+                    assert "Location" in response.headers["Access-Control-Expose-Headers"]
+                    assert response.headers["Vary"] == "Origin"
+
+        web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://crm.example.evil.example", ""])
+    def test_that_are_not_may_not(self, tmp_path: Path, origin: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            headers = {"Origin": origin, "Access-Control-Request-Method": "DELETE"}
+            for method in ("OPTIONS", "GET"):
+                async with outside.request(method, "/v1/calls", "reader", headers=headers) as response:
+                    assert not [name for name in response.headers if name.startswith("Access-Control-Allow")]
+                    assert response.headers["Vary"] == "Origin"
+
+        web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
+
+
+def test_what_the_api_tells_is_kept_by_no_cache(tmp_path: Path) -> None:
+    async def story(parts: Gateway, outside: Web) -> None:
+        async with outside.request("GET", "/v1/calls", "reader") as response:
+            assert response.headers["Cache-Control"] == "no-store"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Server"] == "splitter"
+
+    web(tmp_path, story)
