@@ -178,7 +178,7 @@ export class Splitter extends EventTarget {
     this.#hangSocket();
     this.#claim?.release();
     this.#claim = null;
-    this.#token = this.#epoch = "";
+    this.#token = this.#epoch = this.client = "";
     this.me = null;
     this.#settle(new SplitterError(0, "closed", "disconnected"));
     this.#say("signed-out", "closed");
@@ -856,8 +856,10 @@ export class CallHandle extends EventTarget {
 
   /** The camera is open while a call that this desk has joined has video, or is being asked for it. */
   #need() {
-    const needs = this.#wanted && (this.view.video.state === "on" || this.view.video.state === "asking");
-    this.splitter.desk.need(this, needs, this.limits);
+    const { video, parties } = this.view;
+    const guest = parties.some((party) => party.kind === "guest" && party.state !== "left");
+    const seen = guest || video.state === "on" || video.state === "asking";
+    this.splitter.desk.need(this, this.#wanted && seen, this.limits);
   }
 
   async #send() {

@@ -1,0 +1,105 @@
+// @ts-check
+/** The row of controls: what each does, when it can be done, and if not, why. */
+
+import { fill, icon, make } from "./elements.js";
+import { hasVideo } from "./status.js";
+import { t } from "./texts.js";
+
+/** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
+/** @typedef {import("./entry.js").Entry} Entry */
+/** @typedef {"camera"|"cameras"|"picture"|"share"|"ask"|"snapshot"|"invite"|"hangup"} Action */
+/** @typedef {{label: string, symbol: string, pressed?: boolean, not: string}} Face  `not`: why it cannot be done now */
+
+/** @type {Record<string, string>} action → key; letters of what is on the buttons */
+export const KEYS = {
+  camera: "V",
+  picture: "P",
+  share: "D",
+  ask: "U",
+  snapshot: "S",
+  invite: "L",
+  hangup: "H",
+  full: "F",
+  help: "?",
+};
+
+/** @type {Record<Action, (splitter: Splitter, entry: Entry) => Face>} */
+const FACES = {
+  camera({ desk }, entry) {
+    const on = desk.camera.wanted && desk.camera.state !== "trouble";
+    const label = t(on ? "do.camera.off" : "do.camera.on");
+    return { label, symbol: on ? "camera" : "camera-off", pressed: on, not: notConnected(entry) };
+  },
+  cameras(_, entry) {
+    return { label: "", symbol: "more", not: notConnected(entry) };
+  },
+  picture(_, entry) {
+    const shown = entry.call.view.showing.startsWith("picture:");
+    const label = t(shown ? "do.picture.back" : "do.picture");
+    return { label, symbol: shown ? "camera" : "picture", pressed: shown, not: notVideo(entry) };
+  },
+  share({ desk }, entry) {
+    const label = t(desk.sharing ? "do.share.stop" : "do.share");
+    const able = typeof navigator.mediaDevices?.getDisplayMedia === "function";
+    const not = desk.sharing ? "" : notVideo(entry) || notJoined(entry) || (able ? "" : t("not.share"));
+    return { label, symbol: "share", pressed: desk.sharing, not };
+  },
+  ask(_, entry) {
+    const { state, supported, outcome } = entry.call.view.video;
+    const key = state === "asking" ? "do.ask.back" : state === "off" ? "do.ask" : "do.drop";
+    const never = state === "off" && supported === false && outcome === "unsupported";
+    const not = notConnected(entry) || (state === "dropping" ? t("not.dropping") : never ? t("not.cannot") : "");
+    return { label: t(key), symbol: state === "off" ? "ask" : "voice", pressed: state === "asking", not };
+  },
+  snapshot(_, entry) {
+    const { video } = entry.call.view;
+    const comes = video.state === "on" && video.sends;
+    return { label: t("do.snapshot"), symbol: "still", not: notConnected(entry) || (comes ? "" : t("not.picture")) };
+  },
+  invite(_, entry) {
+    return { label: t("do.invite"), symbol: "link", not: notConnected(entry) };
+  },
+  hangup(_, entry) {
+    return { label: t("do.hangup"), symbol: "hangup", not: entry.over ? t("not.call") : "" };
+  },
+};
+
+/** Why an action cannot be done now; empty where it can. @param {Action} action @param {Splitter} splitter @param {Entry} entry */
+export function hindrance(action, splitter, entry) {
+  return FACES[action](splitter, entry).not;
+}
+
+/** @param {Splitter} splitter @param {Entry} entry */
+export function renderControls(splitter, entry) {
+  for (const button of document.querySelectorAll(".controls button")) {
+    const action = /** @type {Action} */ (button.getAttribute("data-do"));
+    const { label, symbol, pressed, not } = FACES[action](splitter, entry);
+    // Not `disabled`: who comes to it by keyboard is to hear that it is there, and why it does nothing now.
+    button.setAttribute("aria-disabled", String(not !== ""));
+    button.setAttribute("title", not || (action === "cameras" ? t("do.cameras") : label));
+    if (pressed !== undefined) button.setAttribute("aria-pressed", String(pressed));
+    if (KEYS[action]) button.setAttribute("aria-keyshortcuts", KEYS[action]);
+    if (action === "cameras") continue;
+    fill(button, [label, symbol], () => [
+      icon(symbol),
+      make("span", { text: label }),
+      make("kbd", { text: KEYS[action], "aria-hidden": "true" }),
+    ]);
+  }
+}
+
+/** @param {Entry} entry */
+function notConnected(entry) {
+  if (entry.over) return t("not.call");
+  return entry.call.view.state === "connected" ? "" : t("not.connected");
+}
+
+/** @param {Entry} entry */
+function notVideo(entry) {
+  return notConnected(entry) || (hasVideo(entry.call.view) ? "" : t("not.video"));
+}
+
+/** @param {Entry} entry */
+function notJoined(entry) {
+  return entry.call.media.state === "connected" ? "" : t("not.joined");
+}

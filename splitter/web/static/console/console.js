@@ -1,0 +1,444 @@
+// @ts-check
+/**
+ * The agent's console: an example of what the SDK can do, and what desks use. All that happens here goes through it.
+ *
+ *   texts.js     what is said, in two languages        status.js   what is happening and why (pure)
+ *   entry.js     what is kept of a call                stage.js    the pictures
+ *   side.js      facts, parties, quality, stills, log  actions.js  the row of controls
+ *   dialogs.js   windows                               login.js    signing in
+ */
+
+import { Splitter } from "../sdk/splitter.js";
+import { hindrance, KEYS, renderControls } from "./actions.js";
+import * as dialogs from "./dialogs.js";
+import { byId, fill, make, say, translatePage } from "./elements.js";
+import { callerOf, Entry, partyName } from "./entry.js";
+import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
+import { renderSide } from "./side.js";
+import { pictureName, renderStage } from "./stage.js";
+import { hasVideo, situation } from "./status.js";
+import { currentLanguage, duration, fault, t, useLanguage } from "./texts.js";
+
+const TOAST_MS = 6000;
+const LANGUAGE = "splitter.language";
+const SINGLE_KEYS = "splitter.keys";
+
+const splitter = new Splitter();
+/** @type {Map<string, Entry>} this desk's calls by id, those that ended a while ago included */
+const entries = new Map();
+let selected = "";
+let pending = false;
+let camera = "";
+let sharing = false;
+let online = false;
+/** @type {number|undefined} */
+let toasting;
+
+// ---- what is shown -------------------------------------------------------------------------------------------------
+
+/** The page follows what is known, once for whatever happens at the same time. */
+function update() {
+  if (pending) return;
+  pending = true;
+  // Not an animation frame: those stop while the window is hidden, and its title is to tell of a call.
+  setTimeout(() => {
+    pending = false;
+    render();
+  });
+}
+
+function current() {
+  return entries.get(selected) ?? null;
+}
+
+function render() {
+  const entry = current();
+  const signedIn = splitter.connection.state !== "signed-out";
+  document.body.dataset.connection = splitter.connection.state;
+  // While nobody knows yet whether the login holds, what was there stays.
+  const known = splitter.me !== null || splitter.connection.state !== "connecting";
+  if (known) document.body.dataset.view = !signedIn ? "login" : entry ? "call" : "idle";
+  renderTop();
+  renderBanner();
+  if (!signedIn) return;
+  if (entry) {
+    renderNow(entry);
+    renderStage(splitter, entry);
+    renderSide(entry, { remove: takeOut, show: showParty, open: dialogs.openStill });
+    renderControls(splitter, entry);
+  } else renderIdle();
+}
+
+function renderTop() {
+  const { me, connection } = splitter;
+  say(byId("link-text"), t(`connection.${connection.state}`));
+  say(byId("who"), me ? (me.extension ? t("desk", { extension: me.extension }) : me.name) : "");
+  const ringing = [...entries.values()].find((one) => !one.over && one.call.view.state !== "connected");
+  const told = ringing ?? [...entries.values()].find((one) => !one.over);
+  const sign = ringing ? "◎" : "●";
+  document.title = told ? `${sign} ${callerOf(told.call.view)} – ${t("title")}` : t("title");
+  const shown = entries.size > 1 ? [...entries.values()] : [];
+  fill(byId("tabs"), [selected, shown.map((one) => [one.id, stateOf(one), callerOf(one.call.view)])], () =>
+    shown.map((one) => {
+      const attributes = { type: "button", "data-key": one.id, "data-state": stateOf(one), "aria-current": String(one.id === selected) };
+      const state = make("span", { class: "tab-state", text: t(`call.state.${stateOf(one)}`) });
+      return make("button", { ...attributes, onclick: () => select(one.id) }, make("span", { text: callerOf(one.call.view) }), state);
+    }),
+  );
+}
+
+/** @param {Entry} entry */
+function stateOf(entry) {
+  return entry.over ? "ended" : entry.call.view.state;
+}
+
+function renderBanner() {
+  const { state, retryAt } = splitter.connection;
+  const wanted = state === "waiting" || state === "offline" || state === "replaced" || (state === "connecting" && online);
+  byId("banner").hidden = !wanted;
+  if (!wanted) return;
+  const seconds = Math.ceil((retryAt - Date.now()) / 1000);
+  say(byId("banner-text"), t(`banner.${state === "connecting" ? "waiting" : state}`));
+  say(byId("banner-wait"), state === "waiting" && seconds > 0 ? t("banner.retry.in", { seconds }) : "");
+  say(byId("banner-retry"), t(state === "replaced" ? "banner.here" : "banner.retry"));
+}
+
+/** @param {Entry} entry */
+function renderNow(entry) {
+  const { call } = entry;
+  const { camera: own, sharing: shared } = splitter.desk;
+  const line = situation({
+    view: call.view,
+    media: call.media,
+    party: call.party,
+    camera: own,
+    sharing: shared,
+    droppedBy: entry.droppedBy,
+    stopped: entry.stopped,
+    gone: entry.gone,
+    picture: pictureName(entry),
+    who: (name) => partyName(call, name),
+  });
+  byId("now").dataset.tone = line.tone;
+  say(byId("headline"), line.head);
+  say(byId("why"), line.why);
+  byId("why").title = line.why;
+  say(byId("elapsed"), line.counting ? duration(splitter.now() - entry.askedAt) : "");
+  const action = byId("now-action");
+  action.hidden = !line.join;
+  say(action, t("now.join"));
+  say(byId("caller"), callerOf(call.view));
+  renderClock();
+}
+
+function renderClock() {
+  const entry = current();
+  if (!entry) return;
+  const { view } = entry.call;
+  const until = view.ended_at ?? (entry.endedAt || splitter.now());
+  say(byId("duration"), view.answered_at ? duration(until - view.answered_at) : t(`call.state.${view.state}`));
+}
+
+/** Calls that are others', or nobody's: who reads all calls sees them and may take one. */
+function renderIdle() {
+  const others = [...splitter.calls.values()].filter((call) => !entries.has(call.id));
+  byId("others").hidden = others.length === 0;
+  fill(byId("others-list"), others.map(({ view }) => [view.call_id, view.state, view.extension]), () =>
+    others.map((call) => {
+      const { view } = call;
+      const act = (/** @type {boolean} */ take) => attempt(async () => open(take ? await call.take() : call));
+      const own = splitter.me?.extension && !view.extension;
+      const button = make("button", { type: "button", "data-key": view.call_id, text: t(own ? "calls.take" : "calls.open"), onclick: () => act(Boolean(own)) });
+      const desk = view.extension ? t("desk", { extension: view.extension }) : "";
+      return make(
+        "li",
+        {},
+        make("span", { class: "grow", text: callerOf(view) }),
+        make("span", { class: "muted", text: desk }),
+        make("span", { class: "muted", text: t(`call.state.${view.state}`) }),
+        make("span", { class: "muted", text: t("call.code", { code: view.short_code }) }),
+        button,
+      );
+    }),
+  );
+}
+
+/** Each second: what counts. */
+function tick() {
+  const now = splitter.now();
+  for (const entry of entries.values()) if (entry.over && entry.left(now) <= 0 && !dialogs.dialogOpen()) dismiss(entry);
+  if (splitter.connection.state === "waiting") renderBanner();
+  const entry = current();
+  if (entry?.over || entry?.call.view.video.state === "asking") update();
+  else renderClock();
+}
+
+/** @param {string} text */
+function toast(text) {
+  const element = byId("toast");
+  element.hidden = false;
+  say(element, text);
+  clearTimeout(toasting);
+  toasting = setTimeout(() => {
+    element.hidden = true;
+    element.textContent = "";
+  }, TOAST_MS);
+}
+
+// ---- calls ---------------------------------------------------------------------------------------------------------
+
+/** @param {import("../sdk/splitter.js").CallHandle} call */
+function open(call) {
+  const known = entries.get(call.id);
+  if (known) return select(call.id);
+  const entry = new Entry(call, splitter.now());
+  entries.set(call.id, entry);
+  call.addEventListener("change", update);
+  call.addEventListener("quality", update);
+  call.addEventListener("media", () => {
+    entry.followMedia(splitter.now());
+    update();
+  });
+  // A call that comes goes before one that is over, never before one that lives.
+  if (!current() || current()?.over) select(call.id);
+  update();
+}
+
+/** @param {string} id */
+function select(id) {
+  if (dialogs.dialogOpen()) dialogs.closeDialog();
+  selected = id;
+  update();
+}
+
+/** @param {Entry} entry */
+function dismiss(entry) {
+  entry.dismiss();
+  entries.delete(entry.id);
+  if (selected === entry.id) {
+    const others = [...entries.values()];
+    selected = (others.find((one) => !one.over) ?? others[0])?.id ?? "";
+    if (!selected) queueMicrotask(() => byId("idle-title").focus());
+  }
+  update();
+}
+
+splitter.addEventListener("call", (event) => {
+  const { call, before, gone } = /** @type {CustomEvent} */ (event).detail;
+  const entry = entries.get(call.id);
+  if (entry) {
+    entry.follow(before, splitter.now(), gone);
+    if (entry.over && selected === entry.id && dialogs.dialogOpen()) dialogs.closeDialog();
+  } else if (call.view.extension && call.view.extension === splitter.me?.extension && !gone && call.view.state !== "ended") open(call);
+  update();
+});
+
+splitter.addEventListener("notice", (event) => {
+  const { notice, call, at } = /** @type {CustomEvent} */ (event).detail;
+  if (call) entries.get(call.id)?.notice(notice, at);
+  update();
+});
+
+splitter.addEventListener("connection", () => {
+  const { state } = splitter.connection;
+  const lives = [...entries.values()].filter((entry) => !entry.over);
+  if (online && (state === "waiting" || state === "offline")) for (const entry of lives) entry.remark(splitter.now(), "log.gone", undefined, "warn");
+  if (!online && state === "online") for (const entry of lives) if (entry.remarks.some((one) => one.key === "log.gone")) entry.remark(splitter.now(), "log.back", undefined, "good");
+  if (state === "online") online = true;
+  else if (state !== "connecting") online = false;
+  if (state === "signed-out") {
+    if (dialogs.dialogOpen()) dialogs.closeDialog();
+    showLogin(splitter.connection.reason);
+  }
+  update();
+});
+
+splitter.desk.addEventListener("camera", () => {
+  const { desk } = splitter;
+  const state = desk.camera.state === "trouble" ? desk.camera.trouble : desk.camera.state;
+  const entry = current();
+  if (entry && !entry.over && state !== camera && state !== "starting" && camera !== "") {
+    if (desk.camera.state === "trouble") entry.remark(splitter.now(), "log.camera", () => ({ why: t(`camera.${state}`) }), "warn");
+    else entry.remark(splitter.now(), `log.camera.${state}`);
+  }
+  if (entry && desk.sharing !== sharing) entry.remark(splitter.now(), desk.sharing ? "log.share" : "log.share.stop");
+  if (state !== "starting") camera = state;
+  sharing = desk.sharing;
+  update();
+});
+
+// ---- what is done --------------------------------------------------------------------------------------------------
+
+/** @param {() => Promise<unknown>} act */
+async function attempt(act) {
+  try {
+    await act();
+  } catch (error) {
+    toast(fault(error));
+  }
+  update();
+}
+
+/** @param {string} party */
+function takeOut(party) {
+  const entry = current();
+  if (entry) dialogs.confirmRemove(entry, party, () => attempt(() => (party === entry.call.party ? entry.call.leave() : entry.call.remove(party))));
+}
+
+/** @param {string} party */
+function showParty(party) {
+  attempt(async () => current()?.call.show(party));
+}
+
+/** @type {Record<string, (entry: Entry) => unknown>} */
+const ACTIONS = {
+  camera: () => splitter.desk.setCamera(!splitter.desk.camera.wanted || splitter.desk.camera.state === "trouble"),
+  cameras: () => dialogs.openCameras(splitter, (id) => attempt(() => splitter.desk.setCamera(id))),
+  picture: (entry) =>
+    entry.call.view.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
+  share: (entry) => (splitter.desk.sharing ? splitter.desk.stopSharing() : share(entry)),
+  ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo() : entry.call.dropVideo()),
+  snapshot: async (entry) => entry.keep(await entry.call.snapshot()),
+  invite: (entry) => dialogs.openInvite(entry, () => entry.remark(splitter.now(), "log.invite")),
+  hangup: (entry) => dialogs.confirmHangUp(entry, () => attempt(() => entry.call.hangUp())),
+};
+
+/** @param {string} action */
+function act(action) {
+  if (action === "help") return dialogs.openHelp(singleKeys(), setSingleKeys);
+  if (action === "full") return full();
+  const entry = current();
+  if (!entry || splitter.connection.state === "signed-out") return;
+  const why = hindrance(/** @type {any} */ (action), splitter, entry);
+  if (why) toast(why);
+  else attempt(async () => ACTIONS[action](entry));
+}
+
+/** @param {Entry} entry @param {string} id */
+function showPicture(entry, id) {
+  attempt(async () => {
+    await entry.call.showPicture(id);
+    splitter.desk.stopSharing();
+  });
+}
+
+/** @param {Entry} entry */
+async function share(entry) {
+  try {
+    await splitter.desk.share();
+  } catch (error) {
+    if (/** @type {any} */ (error).code !== "share-refused") throw error;
+    return; // a change of mind is no fault
+  }
+  if (entry.call.view.showing !== entry.call.party) await entry.call.showCamera();
+}
+
+function full() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (current()) byId("stage").requestFullscreen().catch(() => {});
+}
+
+// ---- keys, language, doors -----------------------------------------------------------------------------------------
+
+/** @param {string} key */
+function stored(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} key @param {string} value */
+function store(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // then it lasts as long as the page
+  }
+}
+
+function singleKeys() {
+  return stored(SINGLE_KEYS) !== "off";
+}
+
+/** @param {boolean} single */
+function setSingleKeys(single) {
+  store(SINGLE_KEYS, single ? "on" : "off");
+  document.body.dataset.keys = single ? "on" : "off";
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || dialogs.dialogOpen()) return;
+  if (target.closest("input, textarea, select, [contenteditable]") || !singleKeys()) return;
+  // By what is on the key; by its place where an input method has taken the letter.
+  const key = event.key.length === 1 ? event.key.toUpperCase() : event.code.replace("Key", "");
+  const action = Object.keys(KEYS).find((name) => KEYS[name] === key);
+  const tab = /^[1-9]$/.test(key) ? [...entries.keys()][Number(key) - 1] : undefined;
+  if (tab) select(tab);
+  else if (action) act(action);
+  else return;
+  event.preventDefault();
+}
+
+/** @param {string} wanted */
+function speak(wanted) {
+  useLanguage(wanted);
+  byId("language").lang = currentLanguage() === "en" ? "zh-CN" : "en";
+  translatePage();
+  showLogin();
+  update();
+}
+
+function begin() {
+  setSingleKeys(singleKeys());
+  dialogs.setUpDialogs();
+  setUpLogin(splitter);
+  speak(stored(LANGUAGE) ?? navigator.language);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("click", (event) => {
+    const button = /** @type {Element} */ (event.target).closest("[data-do]");
+    if (button) act(/** @type {string} */ (button.getAttribute("data-do")));
+  });
+  byId("language").addEventListener("click", () => {
+    const other = currentLanguage() === "en" ? "zh" : "en";
+    store(LANGUAGE, other);
+    speak(other);
+  });
+  byId("logout").addEventListener("click", () => {
+    for (const entry of entries.values()) entry.dismiss();
+    entries.clear();
+    signOut(splitter);
+  });
+  byId("banner-retry").addEventListener("click", () => splitter.retry());
+  byId("now-action").addEventListener("click", () => attempt(async () => current()?.call.join()));
+  byId("summary-done").addEventListener("click", () => {
+    const entry = current();
+    if (entry) dismiss(entry);
+  });
+  byId("stage").addEventListener("dblclick", full);
+  byId("take-form").addEventListener("submit", take);
+  setInterval(tick, 1000);
+  remembered(splitter);
+}
+
+/** @param {Event} event */
+async function take(event) {
+  event.preventDefault();
+  const reference = byId("take").value.trim();
+  const problem = byId("take-fault");
+  problem.textContent = "";
+  if (!reference) return;
+  try {
+    const call = await splitter.takeCall(reference);
+    open(call);
+    byId("take").value = "";
+  } catch (error) {
+    problem.textContent = fault(error);
+  }
+  update();
+}
+
+begin();

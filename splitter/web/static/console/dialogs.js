@@ -1,0 +1,253 @@
+// @ts-check
+/** The page's windows: one at a time, closed by Escape, and the focus goes back to where it was. */
+
+import { KEYS } from "./actions.js";
+import { byId, make } from "./elements.js";
+import { callerOf, partyName } from "./entry.js";
+import { fault, reason, t, timeOfDay } from "./texts.js";
+
+/** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
+/** @typedef {import("../sdk/splitter.js").Picture} Picture */
+/** @typedef {import("./entry.js").Entry} Entry */
+
+/** @type {Array<() => void>} */
+let closing = [];
+
+/** Wire the window itself; once. */
+export function setUpDialogs() {
+  const dialog = byId("dialog");
+  byId("dialog-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", () => {
+    for (const act of closing.splice(0)) act();
+    byId("dialog-body").replaceChildren();
+  });
+}
+
+export function closeDialog() {
+  byId("dialog").close();
+}
+
+export function dialogOpen() {
+  return byId("dialog").open;
+}
+
+/**
+ * @param {string} title @param {Node[]} content
+ * @param {{focus?: HTMLElement, large?: boolean, kind?: string}} [options]
+ */
+function open(title, content, options = {}) {
+  const dialog = byId("dialog");
+  if (dialog.open) dialog.close();
+  byId("dialog-title").textContent = title;
+  byId("dialog-body").replaceChildren(...content);
+  dialog.classList.toggle("large", options.large ?? false);
+  dialog.dataset.kind = options.kind ?? "";
+  dialog.showModal();
+  (options.focus ?? byId("dialog-title")).focus();
+}
+
+/**
+ * Ask before something that cannot be undone. Cancel has the focus: a key pressed twice must not do it.
+ * @param {{title: string, text: string, submit: string, kind: string}} words
+ * @param {() => void} act
+ */
+export function confirmFirst(words, act) {
+  const cancel = make("button", { type: "button", text: t("dialog.cancel"), onclick: closeDialog });
+  const done = () => {
+    closeDialog();
+    act();
+  };
+  const submit = make("button", { type: "button", class: "danger", "data-confirm": words.kind, text: words.submit, onclick: done });
+  open(words.title, [make("p", { text: words.text }), make("div", { class: "actions" }, cancel, submit)], {
+    focus: cancel,
+    kind: words.kind,
+  });
+}
+
+/** @param {Entry} entry @param {() => void} act */
+export function confirmHangUp(entry, act) {
+  const text = t("hangup.text", { who: callerOf(entry.call.view) });
+  confirmFirst({ title: t("hangup.title"), text, submit: t("do.hangup"), kind: "hangup" }, act);
+}
+
+/** @param {Entry} entry @param {string} party @param {() => void} act */
+export function confirmRemove(entry, party, act) {
+  const who = partyName(entry.call, party);
+  const words = { title: t("remove.title", { who }), text: t("remove.text", { who }), submit: t("remove.submit"), kind: "remove" };
+  confirmFirst(words, act);
+}
+
+// ---- pictures ----
+
+/** @param {Splitter} splitter @param {Entry} entry @param {(picture: Picture) => void} choose */
+export function openPictures(splitter, entry, choose) {
+  const grid = make("div", { class: "grid" }, make("p", { class: "muted", text: t("pictures.loading") }));
+  const problem = make("p", { class: "fault", role: "alert" });
+  const file = make("input", { type: "file", accept: "image/*", hidden: true });
+  const upload = make("button", { type: "button", class: "primary", text: t("pictures.upload"), onclick: () => file.click() });
+  const drop = make("div", { class: "drop" }, upload, make("span", { class: "muted", text: t("pictures.drop") }), file);
+  const take = async (/** @type {Blob|undefined} */ image) => {
+    if (!image) return;
+    upload.disabled = true;
+    try {
+      const picture = await entry.call.uploadPicture(image);
+      if (!dialogOpen()) return;
+      closeDialog();
+      choose(picture);
+    } catch (error) {
+      problem.textContent = fault(error);
+    } finally {
+      upload.disabled = false;
+    }
+  };
+  file.addEventListener("change", () => take(file.files[0]));
+  dropInto(drop, take);
+  open(t("pictures.title"), [drop, problem, grid], { focus: upload, kind: "pictures" });
+  listPictures(splitter, entry, grid, choose).catch((error) => grid.replaceChildren(make("p", { class: "fault", text: fault(error) })));
+}
+
+/** @param {HTMLElement} drop @param {(image: Blob|undefined) => void} take */
+function dropInto(drop, take) {
+  drop.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over-it");
+  });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over-it"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over-it");
+    take(event.dataTransfer?.files[0]);
+  });
+}
+
+/** @param {Splitter} splitter @param {Entry} entry @param {HTMLElement} grid @param {(picture: Picture) => void} choose */
+async function listPictures(splitter, entry, grid, choose) {
+  const pictures = await splitter.pictures(entry.id);
+  if (!pictures.length) {
+    grid.replaceChildren(make("p", { class: "muted", text: t("pictures.none") }));
+    return;
+  }
+  grid.replaceChildren(
+    ...pictures.map((picture) => {
+      const image = make("img", { alt: "" });
+      load(splitter, picture.id, image);
+      const act = () => {
+        closeDialog();
+        choose(picture);
+      };
+      const own = picture.call_id ? make("span", { class: "muted", text: t("pictures.own") }) : null;
+      const label = t("pictures.show", { name: picture.name });
+      const name = make("span", { class: "name", text: picture.name });
+      return make("button", { type: "button", "aria-label": label, title: label, "data-picture": picture.id, onclick: act }, image, name, own);
+    }),
+  );
+}
+
+/** @param {Splitter} splitter @param {string} id @param {HTMLImageElement} image */
+async function load(splitter, id, image) {
+  try {
+    const url = URL.createObjectURL(await splitter.pictureImage(id));
+    image.src = url;
+    closing.push(() => URL.revokeObjectURL(url));
+  } catch {
+    // its name has to do
+  }
+}
+
+// ---- cameras ----
+
+/** @param {Splitter} splitter @param {(deviceId: string) => void} choose */
+export async function openCameras(splitter, choose) {
+  const cameras = await splitter.desk.cameras().catch(() => []);
+  const current = splitter.desk.track?.getSettings().deviceId ?? splitter.desk.camera.deviceId;
+  const buttons = cameras.map((camera, index) => {
+    const label = camera.label || t("cameras.unnamed", { number: index + 1 });
+    const act = () => {
+      closeDialog();
+      choose(camera.deviceId);
+    };
+    const pressed = camera.deviceId !== "" && camera.deviceId === current;
+    return make("button", { type: "button", "aria-pressed": pressed ? "true" : "false", text: label, onclick: act });
+  });
+  const content = buttons.length ? buttons : [make("p", { text: t("cameras.none") })];
+  open(t("cameras.title"), [make("div", { class: "choices" }, ...content)], { focus: buttons[0], kind: "cameras" });
+}
+
+// ---- invitations ----
+
+/** @param {Entry} entry @param {(invitation: import("../sdk/splitter.js").Invitation) => void} made */
+export function openInvite(entry, made) {
+  const number = make("input", { id: "invite-number", type: "tel", value: entry.call.view.caller, autocomplete: "off" });
+  const label = make("label", { for: "invite-number", text: t("invite.number") });
+  const problem = make("p", { class: "fault", role: "alert" });
+  const submit = make("button", { type: "submit", class: "primary", text: t("invite.submit") });
+  const form = make("form", { novalidate: true }, label, make("div", { class: "row" }, number, submit), problem);
+  form.addEventListener("submit", async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    try {
+      const invitation = await entry.call.invite(number.value.trim() || undefined);
+      made(invitation);
+      if (dialogOpen()) form.replaceWith(...invitationShown(invitation, number.value));
+    } catch (error) {
+      problem.textContent = fault(error);
+      submit.disabled = false;
+    }
+  });
+  open(t("invite.title"), [make("p", { class: "muted", text: t("invite.text") }), form], { focus: submit, kind: "invite" });
+}
+
+/** @param {import("../sdk/splitter.js").Invitation} invitation @param {string} number */
+function invitationShown(invitation, number) {
+  const link = make("input", { readonly: true, value: invitation.link, "aria-label": t("invite.link") });
+  const copy = make("button", { type: "button", text: t("invite.copy") });
+  copy.addEventListener("click", async () => {
+    link.select();
+    try {
+      await navigator.clipboard.writeText(invitation.link);
+      copy.textContent = t("invite.copied");
+    } catch {
+      copy.replaceWith(make("span", { class: "fault", text: t("error.copy") }));
+    }
+  });
+  const said = invitation.sent ? t("invite.sent", { number }) : t("invite.unsent");
+  return [
+    make("p", { role: "status", text: said }),
+    make("div", { class: "link-row" }, link, copy),
+    make("p", { class: "muted", text: t("invite.until", { time: timeOfDay(invitation.expires_at) }) }),
+    invitation.reason ? make("p", { class: "muted", text: reason(invitation.reason) }) : make("span"),
+  ];
+}
+
+// ---- stills ----
+
+/** @param {import("./entry.js").Still} still */
+export function openStill(still) {
+  const time = timeOfDay(still.at);
+  const image = make("img", { class: "still-large", src: still.url, alt: t("still.of", { time }) });
+  const close = make("button", { type: "button", text: t("dialog.close"), onclick: closeDialog });
+  const download = make("a", { class: "button", href: still.url, download: still.file, text: t("still.download") });
+  open(t("still.of", { time }), [image, make("div", { class: "actions" }, close, download)], {
+    focus: download,
+    large: true,
+    kind: "still",
+  });
+}
+
+// ---- help ----
+
+/** @param {boolean} single  whether single keys work @param {(single: boolean) => void} change */
+export function openHelp(single, change) {
+  const labels = ["camera", "picture", "share", "ask", "snapshot", "invite", "hangup", "full", "help"];
+  const rows = labels.map((action) => [KEYS[action], t(`do.${action}`)]);
+  rows.push(["1–9", t("help.calls")], ["Tab", t("help.move")], ["Esc", t("help.close")]);
+  const keys = make("div", { class: "keys" });
+  for (const [key, text] of rows) keys.append(make("kbd", { text: key }), make("span", { text }));
+  const box = make("input", { type: "checkbox", id: "single-keys" });
+  box.checked = single;
+  box.addEventListener("change", () => change(box.checked));
+  const check = make("label", { class: "check", for: "single-keys" }, box, t("help.keys"));
+  const hint = make("p", { class: "muted", text: t("help.keys.hint") });
+  open(t("help.title"), [keys, make("div", {}, check, hint)], { focus: byId("dialog-close"), kind: "help" });
+}

@@ -1,0 +1,166 @@
+// @ts-check
+/** What this desk keeps of a call beside its view: what happened, the stills, when the caller was asked. */
+
+import { currentLanguage, fault, has, reason, t } from "./texts.js";
+
+/** @typedef {import("../sdk/splitter.js").CallHandle} CallHandle */
+/** @typedef {import("../sdk/splitter.js").CallView} CallView */
+/** @typedef {import("../sdk/splitter.js").Notice} Notice */
+/** @typedef {{at: number, key: string, values: () => Record<string, string|number>, more: string, tone: string}} Remark */
+/** @typedef {{at: number, url: string, file: string}} Still */
+
+const MOST_REMARKS = 200;
+const SUMMARY_S = 60;
+
+/** Notices that the views tell as well, or that this desk says better itself. */
+const UNSAID = new Set(["snapshot", "video-withdrawn"]);
+/** Notices whose text says more than their code. */
+const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused"]);
+/** @type {Record<string, string>} */
+const TONES = {
+  "video-accepted": "good",
+  "caller-added-video": "good",
+  "video-refused": "warn",
+  "video-no-answer": "warn",
+  "video-unsupported": "warn",
+  "video-failed": "bad",
+  "caller-picture-stopped": "warn",
+  "source-unfit": "warn",
+  "party-interrupted": "warn",
+  "media-lost": "bad",
+  "no-video-client": "warn",
+  "binding-unclear": "warn",
+};
+
+export class Entry {
+  /** @param {CallHandle} call @param {number} now  seconds, by the gateway's clock */
+  constructor(call, now) {
+    this.call = call;
+    /** @type {Remark[]} */
+    this.remarks = [];
+    /** @type {Still[]} */
+    this.stills = [];
+    /** @type {""|"caller"|"desk"} */
+    this.droppedBy = "";
+    this.askedAt = 0;
+    this.endedAt = 0;
+    this.gone = false;
+    this.stopped = false;
+    this.hadVideo = false;
+    this.media = call.media;
+    this.remark(call.view.started_at, "log.call", () => ({ who: callerOf(this.call.view) }));
+    if (call.view.answered_at) this.remark(call.view.answered_at, "log.connected");
+    this.follow(null, now);
+  }
+
+  get id() {
+    return this.call.id;
+  }
+
+  /** It is over, for this desk at least. */
+  get over() {
+    return this.endedAt > 0;
+  }
+
+  /** Seconds until the summary goes by itself; Infinity where stills would go with it. @param {number} now */
+  left(now) {
+    return this.stills.length ? Infinity : Math.max(0, Math.ceil(this.endedAt + SUMMARY_S - now));
+  }
+
+  /** @param {number} at @param {string} key @param {() => Record<string, string|number>} [values] @param {string} [tone] @param {string} [more] */
+  remark(at, key, values = () => ({}), tone = "", more = "") {
+    this.remarks.push({ at, key, values, tone, more });
+    if (this.remarks.length > MOST_REMARKS) this.remarks.shift();
+  }
+
+  /** The view has changed. @param {CallView|null} before @param {number} now @param {boolean} [gone] */
+  follow(before, now, gone = false) {
+    const { view } = this.call;
+    if (view.video.state === "asking") this.askedAt ||= now;
+    else this.askedAt = 0;
+    this.hadVideo ||= view.video.state === "on";
+    if (view.video.sends || view.video.state !== "on") this.stopped = false;
+    if (view.video.state === "on" || view.video.state === "asking") this.droppedBy = "";
+    if (before?.answered_at === null && view.answered_at) this.remark(view.answered_at, "log.connected");
+    if (before && before.showing !== view.showing && view.state === "connected" && view.showing !== "none") {
+      const source = view.showing;
+      this.remark(now, "log.showing", () => ({ who: sourceName(this.call, source) }));
+    }
+    if ((view.state === "ended" || gone) && !this.endedAt) {
+      this.endedAt = now;
+      this.gone = gone;
+      this.remark(view.ended_at ?? now, gone ? "now.gone" : "log.ended");
+    }
+  }
+
+  /** @param {Notice} notice @param {number} at */
+  notice(notice, at) {
+    const { code, text } = notice;
+    if (code === "caller-dropped-video") this.droppedBy = "caller";
+    if (code === "video-dropped") this.droppedBy = "desk";
+    if (code === "caller-picture-stopped") this.stopped = true;
+    if (UNSAID.has(code)) return;
+    const key = code === "bound" && !this.call.view.extension ? "notice.unbound" : `notice.${code}`;
+    const values = { who: partyName(this.call, notice.party), extension: this.call.view.extension };
+    if (has(key)) this.remark(at, key, () => values, TONES[code] ?? "", WITH_REASON.has(code) ? text : "");
+    else this.remark(at, text || code); // a newer gateway: its own words
+  }
+
+  /** This desk's own transport has changed. @param {number} now */
+  followMedia(now) {
+    const { media } = this.call;
+    if (media.state === this.media.state) return;
+    this.media = media;
+    if (media.state === "connected") this.remark(now, "log.joined", undefined, "good");
+    if (media.state === "interrupted") this.remark(now, "log.interrupted", undefined, "warn");
+    if (media.state === "removed") this.remark(now, "log.removed", undefined, "warn");
+    if (media.state === "failed") this.remark(now, "log.failed", () => ({ why: fault(media) }), "bad");
+  }
+
+  /** @param {import("../sdk/splitter.js").Snapshot} still */
+  keep(still) {
+    const day = new Date(still.takenAt * 1000);
+    const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+    const date = `${day.getFullYear()}${two(day.getMonth() + 1)}${two(day.getDate())}`;
+    const time = `${two(day.getHours())}${two(day.getMinutes())}${two(day.getSeconds())}`;
+    const number = (this.call.view.caller || this.id).replace(/[^0-9A-Za-z]/g, "");
+    const kept = { at: still.takenAt, url: URL.createObjectURL(still.blob), file: `${number}-${date}-${time}.png` };
+    this.stills.push(kept);
+    this.remark(still.takenAt, "log.still");
+    return kept;
+  }
+
+  /** It is kept no longer. */
+  dismiss() {
+    for (const still of this.stills) URL.revokeObjectURL(still.url);
+    this.stills = [];
+  }
+}
+
+/** A remark in the language of now. @param {Remark} remark */
+export function spoken(remark) {
+  const key = /** @type {string} */ (remark.key);
+  return { text: has(key) ? t(key, remark.values()) : reason(key), more: remark.more ? reason(remark.more) : "" };
+}
+
+/** @param {CallView} view */
+export function callerOf(view) {
+  return view.caller || t("calls.unknown");
+}
+
+/** A party for people. @param {CallHandle} call @param {string} name */
+export function partyName(call, name) {
+  if (name === "caller") return t("party.caller");
+  if (name && name === call.party) return t("party.you");
+  const party = call.view.parties.find((one) => one.name === name);
+  if (party?.kind === "guest" || name.startsWith("guest")) return t("party.guest");
+  return t("party.seat", { extension: party?.extension || name.replace("seat-", "") });
+}
+
+/** What somebody sees, for people. @param {CallHandle} call @param {string} source */
+export function sourceName(call, source) {
+  if (source.startsWith("picture:")) return t("source.picture");
+  if (source === "slate" || source === "none") return t(`source.${source}`);
+  const name = partyName(call, source);
+  return source === call.party && currentLanguage() === "en" ? name.toLowerCase() : name;
+}

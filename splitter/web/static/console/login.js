@@ -1,0 +1,128 @@
+// @ts-check
+/** Signing in: with user and password, with a token that was pasted, or with one that a CRM put behind the "#". */
+
+import { byId, say } from "./elements.js";
+import { fault, t } from "./texts.js";
+
+/** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
+
+const TOKEN = "splitter.token";
+
+let byToken = false;
+let problem = "";
+
+/** @param {Splitter} splitter */
+export function setUpLogin(splitter) {
+  byId("login-form").addEventListener("submit", (/** @type {Event} */ event) => {
+    event.preventDefault();
+    submit(splitter);
+  });
+  byId("login-other").addEventListener("click", () => {
+    byToken = !byToken;
+    problem = "";
+    showLogin();
+    byId(byToken ? "token" : "user").focus();
+  });
+}
+
+/** Show the form as it stands. @param {string} [reason]  why one is signed out */
+export function showLogin(reason = "") {
+  if (reason === "expired") {
+    forget();
+    problem ||= "login.expired";
+    queueMicrotask(() => byId(byToken ? "token" : "user").focus());
+  }
+  byId("login-user-fields").hidden = byToken;
+  byId("login-token-fields").hidden = !byToken;
+  say(byId("login-other"), t(byToken ? "login.password.open" : "login.token.open"));
+  say(byId("login-fault"), problem.startsWith("login.") ? t(problem) : problem);
+}
+
+/** Go on where this tab was, or with the token that the address brought. @param {Splitter} splitter */
+export function remembered(splitter) {
+  const brought = /[#&]token=([^&]+)/.exec(location.hash)?.[1];
+  if (brought) history.replaceState(null, "", location.pathname + location.search); // it is nobody else's to see
+  const token = brought ? decodeURIComponent(brought) : kept();
+  document.body.dataset.view = token ? "opening" : "login";
+  if (token) enter(splitter, token);
+  else byId("user").focus();
+}
+
+/** @param {Splitter} splitter */
+export function signOut(splitter) {
+  forget();
+  problem = "";
+  byId("password").value = byId("token").value = "";
+  splitter.close();
+  byId("user").focus();
+}
+
+/** @param {Splitter} splitter */
+async function submit(splitter) {
+  const [user, password, token] = [byId("user").value.trim(), byId("password").value, byId("token").value.trim()];
+  if (byToken ? !token : !(user && password)) {
+    problem = byToken ? "login.token.needed" : "login.needed";
+    return showLogin();
+  }
+  const button = byId("login-submit");
+  button.disabled = true;
+  say(button, t("login.busy"));
+  problem = "";
+  showLogin();
+  try {
+    const granted = byToken ? token : (await splitter.login(user, password)).token;
+    await enter(splitter, granted);
+  } catch (error) {
+    refused(error);
+  } finally {
+    button.disabled = false;
+    say(button, t("login.submit"));
+  }
+}
+
+/** @param {Splitter} splitter @param {string} token */
+async function enter(splitter, token) {
+  try {
+    problem = "";
+    await splitter.connect({ token });
+    keep(token);
+    byId("password").value = byId("token").value = "";
+  } catch (error) {
+    if (/** @type {any} */ (error).code !== "closed") refused(error);
+  }
+}
+
+/** @param {unknown} error */
+function refused(error) {
+  const { status, code } = /** @type {{status?: number, code?: string}} */ (error);
+  if (status === 401) forget();
+  problem = code === "expired-token" || code === "expired" ? "login.expired" : fault(error);
+  showLogin();
+  byId(byToken ? "token" : "password").select?.();
+  byId(byToken ? "token" : "password").focus();
+}
+
+function kept() {
+  try {
+    return sessionStorage.getItem(TOKEN);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} token */
+function keep(token) {
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // then it lasts as long as the page
+  }
+}
+
+function forget() {
+  try {
+    sessionStorage.removeItem(TOKEN);
+  } catch {
+    // there is nothing to forget
+  }
+}

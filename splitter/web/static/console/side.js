@@ -1,0 +1,132 @@
+// @ts-check
+/** The side of the page: who calls, who is in the picture, how good the connection is, the stills, what happened. */
+
+import { byId, fill, icon, make } from "./elements.js";
+import { callerOf, partyName, spoken } from "./entry.js";
+import { t, timeOfDay } from "./texts.js";
+
+/** @typedef {import("./entry.js").Entry} Entry */
+/** @typedef {{remove: (party: string) => void, show: (party: string) => void, open: (still: import("./entry.js").Still) => void}} Doing */
+
+/** @param {Entry} entry @param {Doing} doing */
+export function renderSide(entry, doing) {
+  renderFacts(entry);
+  renderParties(entry, doing);
+  renderQuality(entry);
+  renderStills(entry, doing);
+  renderLog(entry);
+}
+
+/** @param {Entry} entry */
+function renderFacts(entry) {
+  const { view } = entry.call;
+  const { facts } = view;
+  const hidden = !view.caller && facts.private;
+  const found = [
+    [t("fact.number"), hidden ? t("fact.hidden") : callerOf(view)],
+    [t("fact.called"), view.called],
+    [t("fact.place"), placeOf(facts)],
+    [t("fact.cell"), facts.access_network],
+    [t("fact.code"), view.short_code],
+  ].filter(([, value]) => value);
+  fill(byId("facts"), found, () => found.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
+}
+
+/** @param {import("../sdk/splitter.js").CallerFacts} facts */
+function placeOf(facts) {
+  const { latitude, longitude, radius_m: radius } = facts;
+  const point = latitude === null || longitude === null ? "" : `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
+  const around = point && radius ? t("fact.around", { radius: Math.round(radius) }) : "";
+  return [facts.civic_address, point, around].filter(Boolean).join(" · ");
+}
+
+/** @param {Entry} entry @param {Doing} doing */
+function renderParties(entry, doing) {
+  const { view, party: own } = entry.call;
+  const parties = view.parties.filter((party) => party.state !== "left");
+  fill(byId("parties"), [parties, own, view.showing, entry.over, view.video.state], () =>
+    parties.length && !entry.over
+      ? parties.map((party) => partyItem(entry, party, doing))
+      : [make("li", { class: "muted", text: t("party.alone") })],
+  );
+}
+
+/** @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {Doing} doing */
+function partyItem(entry, party, doing) {
+  const { view, party: own } = entry.call;
+  const who = partyName(entry.call, party.name);
+  const name = party.name === own && party.extension ? `${who} (${party.extension})` : who;
+  const seen = view.showing === party.name;
+  const showable = !seen && party.sends && party.state === "connected" && view.video.state === "on" && party.kind !== "guest";
+  const button = (/** @type {string} */ symbol, /** @type {string} */ key, /** @type {(party: string) => void} */ act) => {
+    const label = t(key, { who });
+    const attributes = { type: "button", "aria-label": label, title: label, "data-key": `${key} ${party.name}` };
+    return make("button", { ...attributes, onclick: () => act(party.name) }, icon(symbol));
+  };
+  return make(
+    "li",
+    { "data-state": party.state, "data-party": party.name },
+    make("span", { class: "grow", text: name, title: name }),
+    seen ? make("span", { class: "seen", title: t("party.seen"), role: "img", "aria-label": t("party.seen") }, icon("eye")) : null,
+    make("span", { class: "state", text: t(`party.${party.state}`) }),
+    showable ? button("eye", "party.show", doing.show) : null,
+    button("close", "party.remove", doing.remove),
+  );
+}
+
+/** @param {Entry} entry */
+function renderQuality(entry) {
+  const { media, quality } = entry.call;
+  const on = media.state === "connected" && !entry.over;
+  fill(byId("quality"), [on, quality], () => {
+    if (!on) return [make("dd", { class: "muted", text: t("quality.off") })];
+    const rows = [
+      directionItem("received", quality.received),
+      directionItem("sent", quality.sent),
+    ];
+    return rows.flat();
+  });
+  byId("quality").title = on && quality.rttMs !== null ? t("quality.rtt", { rtt: quality.rttMs }) : "";
+}
+
+/** @param {"received"|"sent"} name @param {import("../sdk/splitter.js").Direction} found */
+function directionItem(name, found) {
+  const bars = make("span", { class: "bars", "aria-hidden": "true" }, make("i"), make("i"), make("i"));
+  const { width, height, fps, kbps, lossPercent: loss } = found;
+  const detail = found.level === "none" ? "" : t("quality.detail", { width, height, fps, kbps, loss });
+  const level = make("span", { class: "level", text: t(`quality.${found.level}`) });
+  return [
+    make("dt", { text: t(`quality.${name}`) }),
+    make("dd", { "data-level": found.level, "data-direction": name }, bars, level, make("span", { class: "detail", text: detail })),
+  ];
+}
+
+/** @param {Entry} entry @param {Doing} doing */
+function renderStills(entry, doing) {
+  fill(byId("stills"), entry.stills.map((still) => still.url), () => {
+    if (!entry.stills.length) return [make("li", { class: "muted", text: t("still.none") })];
+    return [...entry.stills].reverse().map((still) => {
+      const time = timeOfDay(still.at);
+      const attributes = { type: "button", "data-key": still.url, "aria-label": t("still.open", { time }) };
+      const image = make("img", { src: still.url, alt: "" });
+      return make("li", {}, make("button", { ...attributes, onclick: () => doing.open(still) }, image, time));
+    });
+  });
+}
+
+/** @param {Entry} entry */
+function renderLog(entry) {
+  const last = entry.remarks.at(-1);
+  fill(byId("log"), [entry.id, entry.remarks.length, last?.at, last?.key], () =>
+    [...entry.remarks].reverse().map((remark) => {
+      const { text, more } = spoken(remark);
+      return make(
+        "li",
+        { "data-tone": remark.tone || null },
+        make("time", { text: timeOfDay(remark.at) }),
+        make("span", { text }),
+        more ? make("small", { class: "more", text: more }) : null,
+      );
+    }),
+  );
+}

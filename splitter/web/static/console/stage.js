@@ -1,0 +1,147 @@
+// @ts-check
+/** The stage: the caller's picture large, the own one small, and what covers them. */
+
+import { play } from "../sdk/splitter.js";
+import { byId, fill, make, say } from "./elements.js";
+import { callerOf, partyName } from "./entry.js";
+import { hasPicture, hasVideo } from "./status.js";
+import { duration, ending, t } from "./texts.js";
+
+/** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
+/** @typedef {import("./entry.js").Entry} Entry */
+
+/** @type {import("../sdk/splitter.js").CallHandle|null} */
+let attached = null;
+/** @type {Map<string, {url: string, name: string}>} stills that the caller was shown, by id */
+const stills = new Map();
+
+/** @param {Splitter} splitter @param {Entry} entry */
+export function renderStage(splitter, entry) {
+  if (attached !== entry.call) {
+    attached = entry.call;
+    entry.call.attach(byId("remote"));
+  }
+  renderCover(entry);
+  renderOwn(splitter, entry);
+  renderSummary(splitter, entry);
+}
+
+/** The name of the still that the caller sees; "" while it is not known. @param {Entry} entry */
+export function pictureName(entry) {
+  const { showing } = entry.call.view;
+  return stills.get(showing.replace("picture:", ""))?.name ?? "";
+}
+
+// ---- the caller's picture ----
+
+/** @param {Entry} entry */
+function renderCover(entry) {
+  const { kind, busy, symbol, text } = coverOf(entry);
+  const stage = byId("stage");
+  stage.dataset.cover = kind;
+  stage.dataset.busy = String(busy);
+  byId("cover-icon").setAttribute("href", `#i-${symbol}`);
+  say(byId("cover-text"), text);
+}
+
+/** @param {Entry} entry @returns {{kind: "none"|"full"|"over", busy: boolean, symbol: string, text: string}} */
+function coverOf(entry) {
+  const { view, media } = entry.call;
+  const cover = (/** @type {"full"|"over"} */ kind, /** @type {string} */ symbol, /** @type {string} */ text, busy = false) => ({
+    kind,
+    busy,
+    symbol,
+    text,
+  });
+  if (view.state === "ringing" || view.state === "routing") return cover("full", "voice", t(`call.state.${view.state}`), true);
+  if (media.state === "joining") return cover("full", "camera", t("now.joining"), true);
+  if (media.state === "interrupted") return cover("over", "camera-off", t("stage.interrupted"), true);
+  if (media.state !== "connected") return cover("full", "camera-off", t("stage.no-picture"));
+  if (view.video.state === "asking") return cover("full", "ask", t("stage.asking"), true);
+  if (!hasVideo(view)) return cover("full", "voice", t("stage.voice"));
+  if (!hasPicture(view)) return cover("over", "camera", t("stage.no-picture"), true);
+  return { kind: "none", busy: false, symbol: "camera", text: "" };
+}
+
+// ---- what the caller sees ----
+
+/** @param {Splitter} splitter @param {Entry} entry */
+function renderOwn(splitter, entry) {
+  const { desk } = splitter;
+  const still = shownStill(splitter, entry);
+  const { symbol, text, tone } = ownOf(splitter, entry);
+  const live = desk.track !== null && !still;
+  const [figure, preview, image] = [byId("own"), byId("preview"), byId("shown")];
+  figure.hidden = entry.over || entry.call.view.state !== "connected";
+  figure.dataset.tone = tone;
+  figure.dataset.mirror = String(live && !desk.sharing);
+  if (live && preview.hidden) play(preview, desk.preview);
+  preview.hidden = !live;
+  image.hidden = !still;
+  if (still && image.src !== still) image.src = still;
+  byId("own-icon").toggleAttribute("hidden", live || Boolean(still));
+  byId("own-icon").firstElementChild.setAttribute("href", `#i-${symbol}`);
+  say(byId("own-text"), text);
+}
+
+/** @param {Splitter} splitter @param {Entry} entry @returns {{symbol: string, text: string, tone: string}} */
+function ownOf(splitter, entry) {
+  const { camera, sharing, track } = splitter.desk;
+  const { view, party } = entry.call;
+  const own = (/** @type {string} */ key, tone = "", symbol = "camera-off", who = "") => ({ symbol, text: t(`own.${key}`, { who }), tone });
+  if (view.showing.startsWith("picture:")) return own("picture", "good", "picture");
+  if (!hasVideo(view) && camera.state !== "on") return camera.wanted ? own("standby", "", "camera") : own("off");
+  if (!sharing && camera.state === "trouble") return own("trouble", "warn");
+  if (!sharing && !camera.wanted) return own("off", hasVideo(view) ? "warn" : "");
+  if (!sharing && camera.state === "starting") return own("starting", "", "camera");
+  if (view.showing === party && party) return own(sharing ? "screen" : "camera", "good");
+  if (!hasVideo(view)) return own(track ? "preview" : "off");
+  if (view.showing === "slate") return own("slate", "warn");
+  if (view.showing === "none" || !view.showing) return own("none", "warn");
+  return own("other", "", "eye", partyName(entry.call, view.showing));
+}
+
+/** The address of the still that the caller sees, once it was fetched. @param {Splitter} splitter @param {Entry} entry */
+function shownStill(splitter, entry) {
+  const { showing } = entry.call.view;
+  if (!showing.startsWith("picture:")) return "";
+  const id = showing.replace("picture:", "");
+  const known = stills.get(id);
+  if (!known) fetchStill(splitter, id, entry);
+  return known?.url ?? "";
+}
+
+/** @param {Splitter} splitter @param {string} id @param {Entry} entry */
+async function fetchStill(splitter, id, entry) {
+  stills.set(id, { url: "", name: "" });
+  try {
+    const [image, all] = await Promise.all([splitter.pictureImage(id), splitter.pictures(entry.id)]);
+    const name = all.find((picture) => picture.id === id)?.name ?? "";
+    stills.set(id, { url: URL.createObjectURL(image), name });
+    entry.call.dispatchEvent(new Event("change"));
+  } catch {
+    setTimeout(() => stills.delete(id), 5000); // the next change tries again
+  }
+}
+
+// ---- the end ----
+
+/** @param {Splitter} splitter @param {Entry} entry */
+function renderSummary(splitter, entry) {
+  const { view } = entry.call;
+  const summary = byId("summary");
+  summary.hidden = !entry.over;
+  if (!entry.over) return;
+  say(summary.querySelector("h2"), t(entry.gone ? "now.gone" : "now.ended"));
+  say(byId("summary-why"), entry.gone ? "" : ending(view.end_reason));
+  const facts = [
+    [t("ended.number"), callerOf(view)],
+    [t("ended.duration"), view.answered_at ? duration((view.ended_at ?? entry.endedAt) - view.answered_at) : "0:00"],
+    [t("ended.video"), t(entry.hadVideo ? "ended.video.yes" : "ended.video.no")],
+    [t("ended.stills"), String(entry.stills.length)],
+  ];
+  fill(byId("summary-facts"), facts, () => facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
+  byId("summary-keep").hidden = entry.stills.length === 0;
+  const left = entry.left(splitter.now());
+  say(byId("summary-back"), Number.isFinite(left) ? t("ended.back", { seconds: left }) : "");
+}

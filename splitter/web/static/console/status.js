@@ -1,0 +1,122 @@
+// @ts-check
+/** What is happening in a call, and why, in one line each. Pure. */
+
+import { ending, fault, has, reason, t } from "./texts.js";
+
+/** @typedef {import("../sdk/splitter.js").CallView} CallView */
+/** @typedef {import("../sdk/splitter.js").Media} Media */
+/** @typedef {import("../sdk/splitter.js").Camera} Camera */
+
+/**
+ * What the line is made of.
+ * @typedef {object} Sight
+ * @property {CallView} view
+ * @property {Media} media
+ * @property {string} party  this desk's own name in the call
+ * @property {Camera} camera
+ * @property {boolean} sharing
+ * @property {""|"caller"|"desk"} droppedBy  who turned video off last
+ * @property {boolean} stopped  the caller's picture was there and has stopped
+ * @property {boolean} gone  it is another desk's call now
+ * @property {string} picture  the name of the still that the caller sees
+ * @property {(name: string) => string} who  the name of a party for people
+ */
+
+/**
+ * @typedef {object} Line
+ * @property {"calm"|"busy"|"good"|"warn"|"bad"} tone
+ * @property {string} head
+ * @property {string} why
+ * @property {boolean} [counting]  the caller is being asked
+ * @property {boolean} [join]  joining may help
+ */
+
+/** @param {Sight} sight @returns {Line} */
+export function situation(sight) {
+  const { view } = sight;
+  if (sight.gone) return line("calm", "gone", "");
+  if (view.state === "ended") return line("calm", "ended", ending(view.end_reason));
+  if (view.state !== "connected") return line("busy", view.state);
+  return ownTransport(sight) ?? (hasVideo(view) ? video(sight) : voice(sight));
+}
+
+/** Pictures may come: from the phone, or from the caller's browser. @param {CallView} view */
+export function hasVideo(view) {
+  return view.video.state === "on" || view.parties.some((party) => party.kind === "guest" && party.state !== "left");
+}
+
+/** A picture of the caller comes now. @param {CallView} view */
+export function hasPicture(view) {
+  const phone = view.video.state === "on" && view.video.sends;
+  return phone || view.parties.some((party) => party.kind === "guest" && party.sends && party.state === "connected");
+}
+
+/** @param {Sight} sight @returns {Line|null} */
+function ownTransport({ media }) {
+  switch (media.state) {
+    case "joining":
+      return line("busy", "joining");
+    case "interrupted":
+      return line("warn", "interrupted");
+    case "removed":
+      return { ...line("warn", "removed"), join: true };
+    case "failed":
+      return { ...line("warn", "failed", fault(media)), join: true };
+    case "out":
+      return { ...line("calm", "out"), join: true };
+    default:
+      return null;
+  }
+}
+
+/** @param {Sight} sight @returns {Line} */
+function voice({ view, droppedBy }) {
+  const { state, outcome, supported } = view.video;
+  if (state === "asking") return { ...line("busy", "asking"), counting: true };
+  if (state === "dropping") return line("busy", "dropping");
+  const said = reason(view.video.reason);
+  switch (outcome) {
+    case "refused":
+    case "no-answer":
+      return line("warn", outcome, joined(said, t("now.again")));
+    case "failed":
+      return line("warn", "failed-video", joined(said, t("now.again")));
+    case "unsupported":
+      return line("warn", "unsupported", joined(said, t("now.link")));
+    case "withdrawn":
+      return line("calm", "withdrawn", said);
+  }
+  if (droppedBy) return line("calm", "voice", joined(t(`now.voice.${droppedBy}`), t("now.voice.why")));
+  if (supported === false) return line("calm", "voice", t("now.voice.cannot"));
+  return line("calm", "voice", supported ? t("now.voice.why") : t("now.voice.unknown"));
+}
+
+/** @param {Sight} sight @returns {Line} */
+function video(sight) {
+  const { view, camera, sharing, party, who } = sight;
+  if (view.video.state === "dropping") return line("busy", "dropping");
+  const trouble = camera.state === "trouble" && !sharing ? t(`camera.${camera.trouble}`) : "";
+  if (!hasPicture(view)) {
+    if (trouble) return line("warn", "unseen", trouble);
+    return sight.stopped ? line("warn", "stopped") : line("busy", "waiting");
+  }
+  if (view.showing.startsWith("picture:")) return line("good", "picture", sight.picture);
+  if (trouble) return line("warn", "receive", trouble);
+  if (sharing && view.showing === party) return line("good", "screen");
+  if (!camera.wanted && !sharing) return line("calm", "camera-off");
+  if (view.showing === party) return line("good", "video");
+  if (view.showing === "slate" || view.showing === "none") return line("busy", "slate");
+  return line("calm", "other", t("now.other.why"), { who: who(view.showing) });
+}
+
+/** @param {Line["tone"]} tone @param {string} key @param {string} [why] @param {Record<string, string>} [values] @returns {Line} */
+function line(tone, key, why, values) {
+  const usual = has(`now.${key}.why`) ? t(`now.${key}.why`) : "";
+  return { tone, head: t(`now.${key}`, values), why: why ?? usual };
+}
+
+/** Sentences one after the other. @param {...string} sentences */
+function joined(...sentences) {
+  const ended = sentences.filter(Boolean).map((text) => (/[.!?。！？]$/.test(text) ? text : text + t("sentence.end")));
+  return ended.join(t("sentence.gap"));
+}
