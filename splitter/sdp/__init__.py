@@ -9,6 +9,8 @@ Layout, from the bottom up:
     video         choosing, answering, offering, refusing m=video
     split         one offer of a caller becomes the centre's audio offer
     merge         the centre's audio and our video become one description for the caller, and the way back
+    upgrade       our offers that raise a voice call to video and drop it again
+    precondition  status of resources in answers and offers
     offer_answer  the rules of RFC 3264 as functions that prove them
     compare       how far a change of an audio line reaches
     summary       a description in one line for people

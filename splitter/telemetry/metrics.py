@@ -192,6 +192,12 @@ OVERLOAD_LEVEL = Gauge(
 VIDEO_REFUSED = Counter(
     "splitter_video_refused_total", "Calls answered without the video that they asked for, for load.", registry=REGISTRY
 )
+VIDEO_QUESTIONS = Counter(
+    "splitter_video_questions_total",
+    "Callers who were asked for video, by outcome: accepted, refused, no-answer, unsupported, failed, withdrawn.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 
 # ---- media -------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,14 @@ import pytest
 
 from splitter.sdp.model import Attribute, Media, Session
 from splitter.sdp.parse import parse
-from splitter.sdp.precondition import answer_lines, met, offered, with_preconditions
+from splitter.sdp.precondition import (
+    answer_lines,
+    met,
+    offered,
+    with_offered,
+    with_preconditions,
+    without_preconditions,
+)
 from splitter.sdp.write import write
 
 IMS = """\
@@ -144,3 +151,25 @@ class TestWithPreconditions:
         (line,) = with_preconditions(update, session(("audio", 9000, ""))).media
         assert not line.has("conf")
         assert line.get_all("curr") == ["qos local sendrecv", "qos remote sendrecv"]
+
+
+class TestOffersOfOurs:
+    """A line that is added to a running session: ours is ready, the peer reserves and tells (RFC 3312 §5)."""
+
+    def test_say_what_runs_and_what_is_new(self) -> None:
+        offer = with_offered(session(("audio", 4000, IMS), ("video", 5000, ""), ("video", 0, "")), new=1)
+        status = [[item.value for item in line.attributes if item.name == "curr"] for line in offer.media]
+        assert status == [
+            ["qos local sendrecv", "qos remote sendrecv"],
+            ["qos local sendrecv", "qos remote none"],
+            [],
+        ]
+        assert [item.value for item in offer.media[1].attributes if item.name == "des"] == [
+            "qos mandatory local sendrecv",
+            "qos optional remote sendrecv",
+        ]
+
+    def test_leave_nothing_behind(self) -> None:
+        plain = session(("audio", 4000, ""), ("video", 5000, ""))
+        assert without_preconditions(with_offered(plain, 1)) == plain
+        assert without_preconditions(plain) is plain

@@ -29,6 +29,7 @@ from splitter.sdp.precondition import with_offered
 from splitter.sdp.split import Plan, plan
 from splitter.sdp.upgrade import dropped, new_line, raised, video_slot
 from splitter.sdp.video import offer_video
+from splitter.telemetry import metrics
 
 _CONSENT = "consent limit"
 _AGAIN = "ask for video again"
@@ -394,6 +395,7 @@ class Escalation:
         """The question has its outcome."""
         self._wish = None
         self._call.stop_timer(_AGAIN)
+        metrics.VIDEO_QUESTIONS.labels(outcome).inc()
         supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.video_state.supported)
         self._set("on" if outcome == "accepted" else "off", outcome, reason, supported)
         self._call.notice(f"video-{outcome}", reason)
