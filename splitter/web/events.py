@@ -1,7 +1,8 @@
 """The event socket, GET /v1/events (RFC 6455). Does I/O through aiohttp.
 
 Subprotocols "splitter.v1" and "bearer.TOKEN"; the first one is selected. Query: client= the listener's own id, which
-makes a desk with the scope `seat` online; after= and epoch= to resume. Each frame is JSON:
+makes a desk with the scope `seat` online; after= and epoch= to resume: the seq of the last frame that was seen, whatever
+it was, and the epoch of the last hello. Each frame is JSON:
 
     {"type":"hello","epoch":…,"seq":N,"resumed":…,"me":{…}}  resumed false: forget everything, what lives follows
     {"type":"ready","seq":N}                                 what was missed, or what lives, is complete
@@ -88,8 +89,11 @@ class Events:
         try:
             await socket.prepare(request)
             session = _Session(socket, request.transport, self._hub, self._hub.attach(bearer, after, epoch))
-            with self._present(bearer, client, session.listener):
-                await session.run(self._clock)
+            try:
+                with self._present(bearer, client, session.listener):
+                    await session.run(self._clock)
+            finally:
+                await session.end()  # the desk is offline by now, however long that takes
         finally:
             self._of[bearer.name] -= 1
             if not self._of[bearer.name]:
@@ -131,7 +135,6 @@ class _Session:
             await self._write(clock)
         finally:
             self.hub.detach(self.listener)
-            await self._end()
             reading.cancel()
             await asyncio.wait({reading})
 
@@ -143,7 +146,7 @@ class _Session:
                 listener.close(EXPIRED)
                 break
             text = await listener.next(left_s)
-            if listener.closing or (text is None and not listener.idle):
+            if listener.closing or (text is None and (left_s < PING_S or not listener.idle)):
                 continue
             try:
                 async with asyncio.timeout(SEND_LIMIT_S):
@@ -161,7 +164,7 @@ class _Session:
         finally:
             self.listener.close(LEFT)
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
         """Say why, and let go of the connection: the other side may not be reading."""
         code = self.listener.closing or ENDING
         reason = _REASONS.get(code, "")

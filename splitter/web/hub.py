@@ -143,8 +143,10 @@ class Hub:
         """
         listener, now = Listener(bearer), self._clock.now()
         missed = self._ring.since(after, now) if after is not None and epoch == self.epoch else None
-        resumed = missed is not None
-        frames = [frame("hello", self._ring.seq, epoch=self.epoch, resumed=resumed, me=_me(bearer))]
+        # Each frame says from where the listener may resume once it has seen that one; before a snapshot is whole: from
+        # nowhere.
+        start = 0 if missed is None or after is None else after
+        frames = [frame("hello", start, epoch=self.epoch, resumed=missed is not None, me=_me(bearer))]
         if missed is None:
             frames += self._snapshot(bearer)
         else:
@@ -201,10 +203,10 @@ class Hub:
 
     def _snapshot(self, bearer: Bearer) -> list[str]:
         """All that lives, as if it had happened just now."""
-        seq, wall = self._ring.seq, self._clock.wall()
-        happenings: list[Happening] = [CallChanged(seq, wall, view, None) for view in self._calls.values()]
+        wall = self._clock.wall()
+        happenings: list[Happening] = [CallChanged(0, wall, view, None) for view in self._calls.values()]
         if address_of(bearer) == WIDE:
-            happenings += [DeskChanged(seq, wall, view) for view in self._desks.values()]
+            happenings += [DeskChanged(0, wall, view) for view in self._desks.values()]
         return [text for happening in happenings if (text := happening.frame(bearer)) is not None]
 
 

@@ -1,0 +1,291 @@
+"""The event socket over the network (RFC 6455): opening, presence, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from splitter.calls.desks import Desks
+from splitter.calls.logins.access import Scope
+from splitter.telemetry import metrics
+from splitter.web import events
+from splitter.web.bearer import Bearer, mint
+from splitter.web.events import Events
+from splitter.web.hub import Hub
+from tests.telemetry.kit import VirtualClock
+from tests.web.kit import CALL, SECRET, Gateway, Web, web
+
+
+@dataclass
+class Scene:
+    """A gateway with a hub, and somebody outside."""
+
+    parts: Gateway
+    outside: Web
+    hub: Hub
+    desks: Desks
+    clock: VirtualClock
+
+    @asynccontextmanager
+    async def listening(self, token: str = "reader", query: str = "", **more: Any):  # type: ignore[no-untyped-def]
+        more = {"protocols": ("splitter.v1", f"bearer.{token}"), **more}
+        async with self.outside.session.ws_connect(f"{self.outside.base}/v1/events{query}", **more) as opened:
+            yield opened
+
+    async def refused(self, token: str = "reader", query: str = "", **more: Any) -> int:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as error:
+            async with self.listening(token, query, **more):
+                pass
+        return error.value.status
+
+
+def run(tmp_path: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
+    clock = VirtualClock()
+    hub = Hub(clock, "e1")
+    desks = Desks(("501",), hub.desk)
+
+    async def told(parts: Gateway, outside: Web) -> None:
+        await story(Scene(parts, outside, hub, desks, clock))
+        await until(lambda: len(hub) == 0 and not desks.online("501"))
+
+    web(tmp_path, told, events=Events(hub, desks, clock).handle, clock=clock)
+
+
+async def frame(opened: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    return json.loads((await opened.receive(5.0)).data)  # type: ignore[no-any-return]
+
+
+async def until(condition: Callable[[], object], limit_s: float = 5.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.01)
+
+
+def closed(reason: str) -> float:
+    return metrics.REGISTRY.get_sample_value("splitter_event_listeners_closed_total", {"reason": reason}) or 0.0
+
+
+class TestOpening:
+    def test_selects_our_subprotocol_and_never_the_token(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening() as opened:
+                assert opened.protocol == "splitter.v1"
+                assert [(await frame(opened))["type"] for _ in range(2)] == ["hello", "ready"]
+
+        run(tmp_path, story)
+
+    def test_by_header_for_programs(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            headers = {"Authorization": "Bearer reader"}
+            async with scene.listening(protocols=("splitter.v1",), headers=headers) as opened:
+                assert (await frame(opened))["me"]["name"] == "reader"
+
+        run(tmp_path, story)
+
+    @pytest.mark.parametrize(("token", "status"), [("stranger", 401), ("painter", 403)])
+    def test_not_for_everybody(self, tmp_path: Path, token: str, status: int) -> None:
+        async def story(scene: Scene) -> None:
+            assert await scene.refused(token) == status
+
+        run(tmp_path, story)
+
+    @pytest.mark.parametrize(
+        "query", ["?after=x", "?after=-1", "?after=" + "9" * 30, "?client=" + "a" * 65, "?client=%00"]
+    )
+    def test_refuses_what_makes_no_sense(self, tmp_path: Path, query: str) -> None:
+        async def story(scene: Scene) -> None:
+            assert await scene.refused(query=query) == 400
+
+        run(tmp_path, story)
+
+    def test_says_what_a_plain_request_lacks(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            assert await scene.outside.code("GET", "/v1/events", "reader") == (426, "no-websocket")
+
+        run(tmp_path, story)
+
+    def test_one_login_has_so_many_at_most(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(events, "MOST_OF_ONE", 2)
+
+        async def story(scene: Scene) -> None:
+            async with scene.listening(), scene.listening():
+                assert await scene.refused() == 503
+                async with scene.listening("cti"):
+                    pass
+            await until(lambda: len(scene.hub) == 0)
+            async with scene.listening():
+                pass
+
+        run(tmp_path, story)
+
+
+class TestFrames:
+    def test_what_happens_arrives_at_once(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening() as opened:
+                await frame(opened), await frame(opened)
+                scene.hub.call(CALL)
+                told = await frame(opened)
+                assert (told["type"], told["seq"], told["call"]["call_id"]) == ("call", 1, CALL.call_id)
+
+        run(tmp_path, story)
+
+    def test_resumes_over_the_query(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening() as opened:
+                await frame(opened), await frame(opened)
+            await until(lambda: len(scene.hub) == 0)
+            scene.hub.call(CALL)
+            scene.hub.call(replace(CALL, showing="seat-1"))
+            async with scene.listening(query="?after=1&epoch=e1") as opened:
+                frames = [await frame(opened) for _ in range(3)]
+            assert frames[0]["resumed"] is True and frames[1]["call"]["showing"] == "seat-1"
+            assert frames[2] == {"type": "ready", "seq": 2}
+
+        run(tmp_path, story)
+
+    def test_pings_when_nothing_happens_and_says_from_where_to_resume(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(events, "PING_S", 0.2)
+
+        async def story(scene: Scene) -> None:
+            async with scene.listening("desk") as opened:
+                await frame(opened), await frame(opened)
+                scene.hub.call(CALL)  # somebody else's
+                assert await frame(opened) == {"type": "ping", "seq": 1}
+
+        run(tmp_path, story)
+
+    def test_what_the_listener_says_is_nothing_to_us(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening() as opened:
+                await frame(opened), await frame(opened)
+                await opened.send_str('{"type":"hang-up-everything"}')
+                await opened.send_bytes(b"\0" * 100)
+                scene.hub.call(CALL)
+                assert (await frame(opened))["type"] == "call"
+
+        run(tmp_path, story)
+
+
+class TestPresence:
+    def test_a_desk_is_online_as_long_as_its_socket(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening("desk", "?client=tab-1") as opened:
+                await frame(opened)
+                [view] = scene.desks.views()
+                assert (view.extension, view.state, view.clients[0].client) == ("501", "online", "tab-1")
+            await until(lambda: not scene.desks.online("501"))
+
+        run(tmp_path, story)
+
+    @pytest.mark.parametrize(("token", "query"), [("desk", ""), ("cti", "?client=tab-1"), ("reader", "?client=tab-1")])
+    def test_who_only_looks_on_is_no_desk(self, tmp_path: Path, token: str, query: str) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening(token, query) as opened:
+                await frame(opened)
+                assert not scene.desks.online("501")
+
+        run(tmp_path, story)
+
+    def test_the_same_client_anew_takes_the_place_of_its_old_socket(self, tmp_path: Path) -> None:
+        """A laptop wakes up in another network: its old connection is still open here."""
+
+        async def story(scene: Scene) -> None:
+            async with scene.listening("desk", "?client=tab-1") as old:
+                await frame(old)
+                async with scene.listening("desk", "?client=tab-1") as new:
+                    await frame(new), await frame(old)
+                    assert (await old.receive(5.0)).type is aiohttp.WSMsgType.CLOSE and old.close_code == 4009
+                    await until(lambda: len(scene.hub) == 1)
+                    assert [c.client for c in scene.desks.view("501").clients] == ["tab-1"]
+
+        run(tmp_path, story)
+
+    def test_two_clients_of_one_desk(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening("desk", "?client=tab-1") as one:
+                await frame(one)
+                async with scene.listening("desk", "?client=tab-2") as two:
+                    await frame(two)
+                    assert len(scene.desks.view("501").clients) == 2
+                await until(lambda: len(scene.desks.view("501").clients) == 1)
+                assert scene.desks.online("501")
+
+        run(tmp_path, story)
+
+
+class TestEnding:
+    def test_when_the_token_ends(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            wang = Bearer("wang", frozenset({Scope.SEAT}), "501")
+            async with scene.listening(mint(SECRET, wang, scene.clock.wall() + 1.4)) as opened:
+                await frame(opened), await frame(opened)
+                scene.clock.time += 2
+                message = await opened.receive(5.0)
+                assert (message.type, opened.close_code) == (aiohttp.WSMsgType.CLOSE, 4001)
+
+        run(tmp_path, story)
+
+    def test_when_the_gateway_ends(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening() as opened:
+                await frame(opened), await frame(opened)
+                scene.hub.close()
+                assert (await opened.receive(5.0)).type is aiohttp.WSMsgType.CLOSE
+                assert opened.close_code == 1001
+
+        run(tmp_path, story)
+
+    def test_a_listener_that_reads_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It costs a bounded queue, and then its connection; nobody else notices."""
+        monkeypatch.setattr(events, "SEND_LIMIT_S", 0.3)
+        monkeypatch.setattr(events, "CLOSE_LIMIT_S", 0.3)
+        before = closed("slow")
+
+        async def story(scene: Scene) -> None:
+            host, port = scene.outside.base.removeprefix("http://").split(":")
+            with socket.socket() as lazy:
+                lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                lazy.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(lazy, (host, int(port)))
+                opening = (
+                    f"GET /v1/events HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Protocol: splitter.v1, bearer.reader\r\n\r\n"
+                )
+                await asyncio.get_running_loop().sock_sendall(lazy, opening.encode())
+                await until(lambda: len(scene.hub) == 1)
+                async with scene.listening("cti") as quick:
+                    await frame(quick), await frame(quick)
+                    number = 0
+                    while closed("slow") == before:
+                        number += 1
+                        scene.hub.call(replace(CALL, started_at=float(number), called="1" * 60_000))
+                        told = await frame(quick)
+                        assert told["call"]["started_at"] == number
+                        assert number < 5000
+                    await until(lambda: len(scene.hub) == 1)
+
+        run(tmp_path, story)
+
+    def test_a_listener_that_vanishes(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening("desk", "?client=tab-1") as opened:
+                await frame(opened)
+                transport = opened._response.connection.transport  # type: ignore[union-attr]
+                assert transport is not None
+                transport.abort()
+                await until(lambda: len(scene.hub) == 0 and not scene.desks.online("501"))
+
+        run(tmp_path, story)

@@ -1,0 +1,332 @@
+"""Who is told what happens: scopes, resuming, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from splitter.calls.desks import ClientView, DeskView
+from splitter.calls.facts import CallerFacts
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView, Notice, PartyView
+from splitter.web.bearer import CONSOLE, Bearer
+from splitter.web.hub import KEPT_S, MOST_KEPT, MOST_WAITING, SLOW, Hub, Listener
+from tests.telemetry.kit import VirtualClock
+from tests.web.kit import CALL, ended
+
+READER = Bearer("crm", frozenset({Scope.READ}))
+WANG = Bearer("wang", frozenset({Scope.SEAT}), "8001")
+LI = Bearer("li", frozenset({Scope.SEAT}), "8002")
+PARTY = PartyView("seat-1", "webrtc", "8001", "tab-1", "connected")
+
+
+class Stand:
+    """A hub and its clock."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.hub = Hub(self.clock, "e1")
+
+    def call(self, **changed: Any) -> CallView:
+        view = replace(CALL, **changed)
+        self.hub.call(view)
+        return view
+
+
+def heard(listener: Listener) -> list[dict[str, Any]]:
+    """Everything that it has not taken yet."""
+
+    async def take() -> list[dict[str, Any]]:
+        frames = []
+        while not listener.idle:
+            text = await listener.next(1.0)
+            assert text is not None
+            frames.append(json.loads(text))
+        return frames
+
+    return asyncio.run(take())
+
+
+def news(listener: Listener) -> list[dict[str, Any]]:
+    """The same without hello and ready."""
+    return [frame for frame in heard(listener) if frame["type"] not in ("hello", "ready")]
+
+
+def words(frames: list[dict[str, Any]]) -> list[str]:
+    """Each frame in short."""
+    return [
+        frame["type"]
+        + (" gone" if frame.get("gone") else "")
+        + (f" {frame['call']['state']}" if "call" in frame else "")
+        for frame in frames
+    ]
+
+
+class TestGreeting:
+    def test_says_what_lives_and_then_ready(self) -> None:
+        stand = Stand()
+        stand.call()
+        stand.hub.desk(DeskView("8001", "online", (ClientView("tab-1", "webrtc", 5.0),)))
+        frames = heard(stand.hub.attach(READER))
+        assert words(frames) == ["hello", "call connected", "seat", "ready"]
+        assert frames[0]["resumed"] is False and frames[0]["epoch"] == "e1"
+        assert frames[0]["me"] == {"name": "crm", "extension": "", "scopes": ["calls:read"], "expires_at": None}
+        assert [frame["seq"] for frame in frames] == [0, 0, 0, 2], "a snapshot that breaks off begins anew"
+
+    def test_calls_that_ended_are_not_in_it(self) -> None:
+        stand = Stand()
+        stand.hub.call(ended(stand.call()))
+        assert words(heard(stand.hub.attach(READER))) == ["hello", "ready"]
+
+    def test_a_desk_is_shown_its_own_calls_alone(self) -> None:
+        stand = Stand()
+        stand.call(call_id="mine", extension="8001")
+        stand.call(call_id="also", parties=(PARTY,))
+        stand.call(call_id="other", extension="8002")
+        stand.hub.desk(DeskView("8001", "online", (ClientView("tab-1", "webrtc", 5.0),)))
+        frames = news(stand.hub.attach(WANG))
+        assert [frame["call"]["call_id"] for frame in frames] == ["mine", "also"]
+
+
+class TestWhoHears:
+    def test_every_change_once(self) -> None:
+        stand = Stand()
+        listener = stand.hub.attach(READER)
+        stand.call(state="ringing")
+        stand.call(state="ringing")
+        stand.call(state="connected")
+        assert words(news(listener)) == ["call ringing", "call connected"]
+
+    def test_numbers_rise_without_gaps(self) -> None:
+        stand = Stand()
+        listener = stand.hub.attach(READER)
+        for state in ("routing", "ringing", "connected"):
+            stand.call(state=state)
+        assert [frame["seq"] for frame in news(listener)] == [1, 2, 3]
+
+    def test_a_call_becomes_the_desks_own_and_goes_on_to_the_next(self) -> None:
+        stand = Stand()
+        wang, li = stand.hub.attach(WANG), stand.hub.attach(LI)
+        stand.call()
+        stand.call(extension="8001")
+        stand.call(extension="8001", showing="seat-1")
+        stand.call(extension="8002", showing="slate")
+        stand.call(extension="8002", showing="seat-2")
+        frames = news(wang)
+        assert words(frames) == ["call connected", "call connected", "call gone connected"]
+        assert frames[-1]["call"]["extension"] == "8001", "what became of it is the other desk's"
+        assert words(news(li)) == ["call connected", "call connected"]
+
+    def test_who_leaves_the_room_has_it_no_more(self) -> None:
+        stand = Stand()
+        wang = stand.hub.attach(WANG)
+        stand.call(parties=(PARTY,))
+        stand.call(parties=(replace(PARTY, state="left"),))
+        assert words(news(wang)) == ["call connected", "call gone connected"]
+
+    def test_its_end_is_told_to_who_was_in_it(self) -> None:
+        stand = Stand()
+        wang = stand.hub.attach(WANG)
+        view = stand.call(parties=(PARTY,))
+        stand.hub.call(ended(replace(view, parties=(replace(PARTY, state="left"),))))
+        assert words(news(wang)) == ["call connected", "call ended"]
+
+    def test_a_desk_is_not_told_what_the_network_said_in_confidence(self) -> None:
+        stand = Stand()
+        wang, crm = stand.hub.attach(WANG), stand.hub.attach(READER)
+        facts = CallerFacts(private=True, access_network="3GPP-NR;cell=1")
+        stand.call(extension="8001", facts=facts)
+        [shown], [whole] = news(wang), news(crm)
+        assert (shown["call"]["caller"], shown["call"]["facts"]["access_network"]) == ("", "")
+        assert whole["call"]["caller"] == CALL.caller and "cell" in whole["call"]["facts"]["access_network"]
+        assert not any(leg["peer"] for leg in shown["call"]["legs"])
+
+    def test_a_change_that_no_desk_sees_is_not_told_to_it(self) -> None:
+        stand = Stand()
+        wang = stand.hub.attach(WANG)
+        stand.call(extension="8001")
+        stand.call(extension="8001", facts=CallerFacts(access_network="3GPP-NR;cell=2"))
+        assert len(news(wang)) == 1
+
+    def test_notices_go_where_the_call_goes(self) -> None:
+        stand = Stand()
+        wang, li, crm = (stand.hub.attach(bearer) for bearer in (WANG, LI, READER))
+        stand.call(extension="8001")
+        stand.hub.notice(Notice(CALL.call_id, "video-refused", "the caller declined"))
+        assert words(news(wang)) == words(news(crm)) == ["call connected", "notice"]
+        assert news(li) == []
+
+    def test_who_was_taken_out_is_told_why_although_the_call_is_its_own_no_more(self) -> None:
+        stand = Stand()
+        wang = stand.hub.attach(WANG)
+        stand.call(parties=(PARTY,))
+        stand.call(parties=(replace(PARTY, state="left"),))
+        stand.hub.notice(Notice(CALL.call_id, "party-removed", "the call was passed on", "seat-1"))
+        assert words(news(wang)) == ["call connected", "call gone connected", "notice"]
+
+    def test_presence_is_for_who_may_see_all(self) -> None:
+        stand = Stand()
+        wang, crm = stand.hub.attach(WANG), stand.hub.attach(READER)
+        view = DeskView("8001", "online", (ClientView("tab-1", "webrtc", 5.0),))
+        stand.hub.desk(view)
+        stand.hub.desk(view)
+        stand.hub.desk(DeskView("8001", "offline"))
+        assert [frame["seat"]["state"] for frame in news(crm)] == ["online", "offline"]
+        assert news(wang) == []
+
+    def test_a_token_of_one_call_hears_of_that_alone(self) -> None:
+        stand = Stand()
+        guest = stand.hub.attach(Bearer("guest", frozenset({Scope.GUEST}), call_id=CALL.call_id))
+        stand.call()
+        stand.call(call_id="other")
+        assert [frame["call"]["call_id"] for frame in news(guest)] == [CALL.call_id]
+
+    def test_a_token_that_may_see_nothing_hears_nothing(self) -> None:
+        stand = Stand()
+        painter = stand.hub.attach(Bearer("painter", frozenset({Scope.PICTURES})))
+        stand.call()
+        stand.call(call_id="none", extension="")
+        assert news(painter) == []
+
+    def test_who_left_is_told_nothing(self) -> None:
+        stand = Stand()
+        listener = stand.hub.attach(READER)
+        stand.hub.detach(listener)
+        stand.hub.detach(listener)
+        stand.call()
+        assert news(listener) == [] and len(stand.hub) == 0
+
+
+class TestResuming:
+    def cut_off(self, stand: Stand, bearer: Bearer = READER) -> int:
+        """Somebody listens, hears of a ringing call, and is cut off. Returns: the last number it saw."""
+        listener = stand.hub.attach(bearer)
+        stand.call(state="ringing", extension="8001")
+        seen = int(heard(listener)[-1]["seq"])
+        stand.hub.detach(listener)
+        return seen
+
+    def test_gets_what_it_missed(self) -> None:
+        stand = Stand()
+        seen = self.cut_off(stand)
+        stand.hub.call(ended(stand.call(extension="8001")))
+        frames = heard(stand.hub.attach(READER, seen, "e1"))
+        assert words(frames) == ["hello", "call connected", "call ended", "ready"]
+        assert frames[0]["resumed"] is True
+        assert [frame["seq"] for frame in frames] == [1, 2, 3, 3]
+
+    def test_a_desk_hears_that_its_call_went_elsewhere_meanwhile(self) -> None:
+        stand = Stand()
+        seen = self.cut_off(stand, WANG)
+        stand.call(extension="8002")
+        stand.call(extension="8002", showing="seat-1")
+        assert words(news(stand.hub.attach(WANG, seen, "e1"))) == ["call gone ringing"]
+
+    def test_nothing_missed(self) -> None:
+        stand = Stand()
+        seen = self.cut_off(stand)
+        frames = heard(stand.hub.attach(READER, seen, "e1"))
+        assert words(frames) == ["hello", "ready"] and frames[0]["resumed"] is True
+
+    @pytest.mark.parametrize(("after", "epoch"), [(1, "e0"), (1, ""), (99, "e1"), (None, "e1")])
+    def test_begins_anew_where_the_number_means_nothing(self, after: int | None, epoch: str) -> None:
+        stand = Stand()
+        self.cut_off(stand)
+        frames = heard(stand.hub.attach(READER, after, epoch))
+        assert words(frames) == ["hello", "call ringing", "ready"] and frames[0]["resumed"] is False
+
+    def test_too_much_happened(self) -> None:
+        stand = Stand()
+        seen = self.cut_off(stand)
+        for number in range(MOST_KEPT + 1):
+            stand.call(started_at=float(number))
+        frames = heard(stand.hub.attach(READER, seen, "e1"))
+        assert words(frames) == ["hello", "call connected", "ready"] and frames[0]["resumed"] is False
+        assert len(stand.hub._ring) == MOST_KEPT
+
+    def test_too_long_ago(self) -> None:
+        stand = Stand()
+        seen = self.cut_off(stand)
+        stand.call()
+        stand.clock.time += KEPT_S + 1
+        assert heard(stand.hub.attach(READER, seen, "e1"))[0]["resumed"] is False
+
+    def test_while_nobody_listens_for_long_nothing_is_kept(self) -> None:
+        stand = Stand()
+        stand.call()
+        assert len(stand.hub._ring) == 0 and stand.hub.seq == 1
+        self.cut_off(stand)
+        stand.clock.time += KEPT_S + 1
+        stand.call(state="connected")
+        assert len(stand.hub._ring) == 0
+
+    @settings(deadline=None, max_examples=60)
+    @given(
+        st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["8001", "8002", "", "end"]), st.booleans())), st.data()
+    )
+    def test_a_listener_with_breaks_knows_what_one_without_knows(
+        self, steps: list[tuple[int, str, bool]], data: st.DataObject
+    ) -> None:
+        """Whatever happens, and wherever the connection breaks: the same frames, in the same order."""
+        stand = Stand()
+        steady, shaky = stand.hub.attach(WANG), stand.hub.attach(WANG)
+        seen, frames = 0, []
+        for number, extension, breaks in steps:
+            view = replace(CALL, call_id=f"call-{number}", extension=extension, started_at=float(stand.hub.seq))
+            stand.hub.call(ended(replace(view, extension="8001")) if extension == "end" else view)
+            if breaks:
+                got = heard(shaky)
+                taken = got[: data.draw(st.integers(0, len(got)))]
+                frames += taken
+                seen = taken[-1]["seq"] if taken else seen
+                stand.hub.detach(shaky)
+                shaky = stand.hub.attach(WANG, seen, "e1")
+        frames += heard(shaky)
+        calls = [frame for frame in frames if frame["type"] == "call"]
+        assert calls == news(steady)
+
+
+class TestBounds:
+    def test_who_does_not_read_has_to_go_and_may_come_back(self) -> None:
+        stand = Stand()
+        slow, quick = stand.hub.attach(READER), stand.hub.attach(READER)
+        for number in range(MOST_WAITING + 5):
+            stand.call(started_at=float(number))
+        assert (slow.closing, quick.closing) == (SLOW, SLOW)
+        assert asyncio.run(slow.next(1.0)) is None
+        assert heard(stand.hub.attach(READER, 0, "e1"))[0]["resumed"] is True
+
+    def test_a_long_snapshot_is_not_slowness(self) -> None:
+        stand = Stand()
+        for number in range(MOST_WAITING + 100):
+            stand.call(call_id=str(number))
+        listener = stand.hub.attach(READER)
+        stand.call(call_id="0", state="ended")
+        assert not listener.closing
+        assert len(news(listener)) == MOST_WAITING + 101
+
+    def test_a_frame_is_written_once_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand = Stand()
+        listeners = [stand.hub.attach(READER) for _ in range(50)]
+        stand.call()
+        texts = {id(listener._waiting[0]) for listener in listeners}
+        assert len(texts) == 1
+
+    def test_ended_calls_leave_nothing(self) -> None:
+        stand = Stand()
+        stand.hub.attach(READER)
+        for number in range(50):
+            stand.hub.call(ended(stand.call(call_id=str(number), parties=(PARTY,))))
+        assert (stand.hub._calls, stand.hub._names) == ({}, {})
+
+    def test_the_end_of_the_gateway(self) -> None:
+        stand = Stand()
+        listener = stand.hub.attach(CONSOLE)
+        stand.hub.close()
+        assert listener.closing == 1001
