@@ -29,7 +29,7 @@ class Guest {
   #call = "";
   #location = "";
   #client = clientId();
-  #limits = LIMITS;
+  #limits = upright(LIMITS);
   #tries = 0;
   #lostAt = 0;
   /** @type {number|undefined} */
@@ -40,7 +40,7 @@ class Guest {
   #paused = false;
 
   constructor() {
-    this.#desk.addEventListener("track", () => this.#send());
+    this.#desk.addEventListener("track", () => this.#onTrack());
     this.#desk.addEventListener("camera", () => this.#draw());
     document.addEventListener("visibilitychange", () => this.#onFront());
     globalThis.addEventListener("pageshow", () => this.#onFront());
@@ -49,7 +49,6 @@ class Guest {
     byId("turn").addEventListener("click", () => this.#turn());
     byId("pause").addEventListener("click", () => this.#pause());
     byId("leave").addEventListener("click", () => this.#leave());
-    own.srcObject = this.#desk.preview;
     this.#draw();
   }
 
@@ -112,7 +111,7 @@ class Guest {
       const admitted = await transport.open();
       if (this.#transport !== transport) return;
       this.#location = `/v1/calls/${encodeURIComponent(this.#call)}/parties/${admitted.party}`;
-      this.#limits = admitted.limits ?? LIMITS;
+      this.#limits = upright(admitted.limits ?? LIMITS);
       this.#desk.need(this, true, this.#limits);
       await this.#send();
     } catch (error) {
@@ -167,6 +166,12 @@ class Guest {
       if (codeOf(error) === "no-such-party") this.#enter("removed");
       else this.#onRefused(error);
     }
+  }
+
+  #onTrack() {
+    // Not before there is one: a page whose video waits for its first picture counts as still loading.
+    if (this.#desk.track) show(own, this.#desk.track);
+    this.#send();
   }
 
   async #send() {
@@ -236,6 +241,17 @@ class Guest {
     if (this.#paused) return text("paused");
     return text(this.#desk.camera.state === "starting" ? "camera.starting" : "connected");
   }
+}
+
+/**
+ * A phone that is held upright sends an upright picture: a camera that is asked for a lying one would cut it.
+ * @param {import("../sdk/splitter.js").Limits} limits
+ */
+function upright(limits) {
+  const { width, height } = limits;
+  const [short, long] = [Math.min(width, height), Math.max(width, height)];
+  const portrait = matchMedia("(orientation: portrait)").matches;
+  return { ...limits, width: portrait ? short : long, height: portrait ? long : short };
 }
 
 /** @param {HTMLVideoElement} video @param {MediaStreamTrack} track */
