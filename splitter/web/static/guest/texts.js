@@ -42,10 +42,10 @@ const en = {
   "no-h264.text": "Open the link in Safari or Chrome.",
   "busy.title": "No video at the moment",
   "busy.text": "The phone call goes on. Try again in a moment.",
-  turn: "Turn camera",
+  turn: "Turn",
   pause: "Pause",
   resume: "Go on",
-  leave: "End video",
+  leave: "End",
   agent: "The other side",
   own: "Your picture",
 };
