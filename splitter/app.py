@@ -103,44 +103,9 @@ class Gateway:
             name,
             lambda trunk: self._watch.trunks.targets(trunk, self._clock.now(), ids.number),
         )
-        self._calls.attach(
-            Services(
-                driver=self._driver,
-                engine=self._engine,
-                recorder=self._recorder,
-                clock=self._clock,
-                ids=ids,
-                routing=routing,
-                settings=settings.calls,
-                changed=self._changed,
-                noticed=self._noticed,
-                trunks=self._watch.trunks,
-                admission=self._watch.admission,
-                pictures=self._pictures,
-                desks=self._desks,
-            ),
-            self._reception,
-        )
+        self._calls.attach(self._services(ids, routing), self._reception)
         self._secret_alarm = ""
-        ports = Ports(
-            calls=self._calls,
-            archive=self._store,
-            live=self._recorder,
-            status=self.status,
-            seats=self._reception.seats,
-            security=self,
-            trunks=self._watch.views,
-            desks=self._desks.views,
-            settings=settings.api,
-            access=self._access(),
-            network=settings.media_network,
-            clock=self._clock,
-            album=self._album,
-            pictures=self._pictures,
-            events=Events(self._hub, self._desks, self._clock).handle,
-            inviter=self._webhooks.invite,
-        )
-        self._server = Server(settings.control_socket, settings.telemetry.metrics, ports)
+        self._server = Server(settings.control_socket, settings.telemetry.metrics, self._ports())
 
     async def start(self) -> None:
         """Start every part, the ways in last; what had started is stopped again if one cannot.
@@ -274,6 +239,46 @@ class Gateway:
         if own := self._server.api.validity:
             metrics.TLS_CERTIFICATE_ENDS.labels("api").set(own.ends)
 
+    def _services(self, ids: IdSource, routing: Routing) -> Services:
+        """What calls need."""
+        return Services(
+            driver=self._driver,
+            engine=self._engine,
+            recorder=self._recorder,
+            clock=self._clock,
+            ids=ids,
+            routing=routing,
+            settings=self._settings.calls,
+            changed=self._changed,
+            noticed=self._noticed,
+            trunks=self._watch.trunks,
+            admission=self._watch.admission,
+            pictures=self._pictures,
+            desks=self._desks,
+        )
+
+    def _ports(self) -> Ports:
+        """What the API is made over."""
+        settings = self._settings
+        return Ports(
+            calls=self._calls,
+            archive=self._store,
+            live=self._recorder,
+            status=self.status,
+            seats=self._reception.seats,
+            security=self,
+            trunks=self._watch.views,
+            desks=self._desks.views,
+            settings=settings.api,
+            access=self._access(),
+            network=settings.media_network,
+            clock=self._clock,
+            album=self._album,
+            pictures=self._pictures,
+            events=Events(self._hub, self._desks, self._clock).handle,
+            inviter=self._webhooks.invite,
+        )
+
     def _access(self) -> Access:
         """Who may use the API. Without its secret it goes on, with one that logins do not survive a restart by."""
         settings = self._settings
@@ -296,12 +301,17 @@ class Gateway:
             self._desks.on_call(view)
             self._webhooks.call(view)
             if view.state == "ended":
-                self._album.ended(view.call_id)
-                task = asyncio.create_task(self._pictures.forget_call(view.call_id), name="forget pictures")
-                self._tidying.add(task)
-                task.add_done_callback(self._tidying.discard)
+                self._tidy(view.call_id)
         except Exception:
             log.exception("desks were not told of a call", call_id=view.call_id)
+
+    def _tidy(self, call_id: str) -> None:
+        """A call is over: what was kept for it goes, stills after a while."""
+        self._album.ended(call_id)
+        if any(picture.call_id for picture in self._pictures.all(call_id)):
+            task = asyncio.create_task(self._pictures.forget_call(call_id), name="forget pictures")
+            self._tidying.add(task)
+            task.add_done_callback(self._tidying.discard)
 
     def _desk_changed(self, view: DeskView) -> None:
         try:

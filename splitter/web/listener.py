@@ -42,7 +42,7 @@ class Listener:
         self._settings = settings
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._places = _Places()
-        self._acceptors: list[Acceptor] = []
+        self._acceptors: dict[Address, Acceptor] = {}
         self._greeting = Tasks()
         self._context: ssl.SSLContext | None = None
         self._validity: Validity | None = None
@@ -52,22 +52,13 @@ class Listener:
         """Open it. What cannot be opened is an alarm only: calls do without desks."""
         await self._runner.setup()
         try:
-            self._load()
+            self._open()
         except LocalError as error:
             self._alarm(f"{_NOT_SERVED}: {error}")
-            return
-        for address in self._settings.listen:
-            try:
-                acceptor = Acceptor(address, self._arrived)
-            except OSError as error:
-                self._alarm(f"{_NOT_SERVED} on {address}: {error.strerror or error}")
-                continue
-            acceptor.start()
-            self._acceptors.append(acceptor)
 
     async def stop(self) -> None:
         """Close it; whoever is connected has to go."""
-        for acceptor in self._acceptors:
+        for acceptor in self._acceptors.values():
             acceptor.close()
         await self._greeting.stop()
         await self._runner.cleanup()
@@ -80,13 +71,13 @@ class Listener:
             raise LocalError(f"api.{_FILES.get(fault.key, fault.key)}: {fault.what}; {fault.remedy}")
 
     def reload(self) -> None:
-        """Read the certificate again.
+        """Read the certificate again, and open what could not be opened before.
 
         Raises:
             LocalError: it cannot be used; nothing has changed.
         """
-        if self._acceptors:
-            self._load()
+        if self._runner.server is not None:
+            self._open()
 
     def alarms(self, wall: float) -> list[str]:
         """What is wrong with it now."""
@@ -101,7 +92,7 @@ class Listener:
     @property
     def addresses(self) -> list[Address]:
         """Where it listens."""
-        return [acceptor.address for acceptor in self._acceptors]
+        return [acceptor.address for acceptor in self._acceptors.values()]
 
     @property
     def connections(self) -> int:
@@ -109,6 +100,21 @@ class Listener:
         return self._places.taken.total()
 
     # ---- inner ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Listen wherever nobody does yet, with the certificate of now."""
+        self._load()
+        self._alarms.clear()
+        for address in self._settings.listen:
+            if address in self._acceptors:
+                continue
+            try:
+                acceptor = Acceptor(address, self._arrived)
+            except OSError as error:
+                self._alarm(f"{_NOT_SERVED} on {address}: {error.strerror or error}")
+                continue
+            acceptor.start()
+            self._acceptors[address] = acceptor
 
     def _load(self) -> None:
         tls = self._settings.tls

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import socket
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,8 @@ class TestTls:
         web(tmp_path, story, installed(tmp_path, paper()), client())
 
     def test_a_certificate_that_cannot_be_read_is_an_alarm_not_the_end(self, tmp_path: Path) -> None:
-        settings = ApiSettings(listen=(Address("127.0.0.1", 0),), certificate="/nonexistent/c.pem")
+        settings = replace(installed(tmp_path, paper(serial=25)), listen=(Address("127.0.0.1", 0),))
+        (tmp_path / "c.pem").unlink()
 
         async def story() -> None:
             with capture_logs() as logs:
@@ -106,6 +108,10 @@ class TestTls:
                     [alarm] = parts.server.api.alarms(0.0)
                     assert alarm.startswith("the API is not served: api.certificate")
                     assert parts.server.api.addresses == []
+                    installed(tmp_path, paper(serial=25))
+                    parts.server.api.reload()
+                    assert parts.server.api.alarms(time.time()) == []
+                    assert await serial_of(parts.server.api.addresses[0]) == 25
             assert any("calls go on" in line["event"] for line in logs)
 
         asyncio.run(story())
