@@ -160,6 +160,11 @@ def cpu_s(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
+def waited_s(pid: int) -> float:
+    """Seconds that the threads of a process were ready to run while others had the core."""
+    return sum(int(task.read_text().split()[1]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 # ---- the systems -------------------------------------------------------------------------------------------------
 
 

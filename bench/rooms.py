@@ -1,0 +1,294 @@
+"""A/V calls per core of media workers: a video room with a phone and a browser, and the relay of the voice. Does I/O.
+
+Calls are added to one worker, which has a core to itself as far as others let it, until its CPU is used up or the delay
+that it adds passes its budget. What a core carries is told from the CPU time of a call, not from how far the steps came:
+the packets' far ends have the machine's other core, and on a machine of two cores that is what ends first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bench.ends import TO_DESK, TO_PHONE, VOICE, EndsProcess, Order, Played, Shape, Targets
+from bench.relay import Network, cpu_s
+from bench.report import Report, judge
+from bench.systems import MEASURED_CORE, PLAYING_CORE, pinned
+from splitter.core.net import Address
+from splitter.media.engine import MediaEvent, ParticipantMedia, RemoteEnd, TransportChanged
+from splitter.media.settings import MediaSettings
+from splitter.media.worker.engine import WorkerEngine
+from splitter.telemetry.settings import TelemetrySettings
+from tests.media.webrtc.stand import BROWSER, CALLER
+
+SHAPES = (Shape("720p, 1 Mbit/s", 720, 1280, 25, 1000), Shape("480×640, 400 kbit/s", 480, 640, 15, 400))
+FIRST_CALLS, MOST_CALLS, JOINING = 8, 400, 8
+FULL, MODERATE = 0.8, 0.4  # of a core
+DELAY_LIMIT_MS = 5.0
+LATE_LIMIT_S = 0.05  # further behind, the ends are what cannot keep up
+OTHERS = 0.05  # of the time: if the worker waited so long for its core, a delay is not its own
+QUIET = 0.05  # of a core: a worker with nothing to do, once its slate is made
+WARM_UP_S, SECONDS = 0.8, 2.0
+
+
+@dataclass
+class Bed:
+    """One worker, the calls that it carries, and their ends."""
+
+    engine: WorkerEngine
+    ends: EndsProcess
+    shape: Shape
+    calls: int = 0
+    connected: int = 0
+
+    @property
+    def pid(self) -> int:
+        pid = self.engine.status()[0].pid
+        assert pid is not None
+        return pid
+
+    def on_event(self, event: MediaEvent) -> None:
+        if isinstance(event, TransportChanged):
+            if event.state == "connected":
+                self.connected += 1
+            elif event.state != "connecting":
+                raise RuntimeError(f"{event.call_id}: {event.state}, {event.reason}")
+
+    async def settle(self) -> None:
+        """Until the worker has made its slate, for which it takes a while in the background."""
+        await self.engine.close_room(await self.engine.open_room("warm-up", self.on_event))
+        before = float("-inf")
+        while cpu_s(self.pid) - before > QUIET * 0.5:
+            before = cpu_s(self.pid)
+            await asyncio.sleep(0.5)
+
+    async def grow(self, calls: int) -> None:
+        """Until so many stand."""
+        while self.calls < calls:
+            more = min(JOINING, calls - self.calls)
+            offers = await self.ends.gather(more)
+            made = [await self._call(self.calls + index, offer) for index, offer in enumerate(offers)]
+            self.calls += more
+            await self.ends.connect(made)
+            async with asyncio.timeout(10):
+                while self.connected < self.calls:  # noqa: ASYNC110 - another process sets no events
+                    await asyncio.sleep(0.01)
+
+    async def _call(self, number: int, offer: object) -> Targets:
+        engine, ends, name = self.engine, self.ends, f"bench-{number}"
+        relay = await engine.open_relay(name, ("lo", "lo"), self.on_event)
+        for side, voice in enumerate(ends.voices):
+            await engine.set_remote(relay, side, _remote(voice))
+        room = await engine.open_room(name, self.on_event)
+        caller = await engine.join(room, "caller", "lo")
+        await engine.set_participant(caller, ParticipantMedia(_remote(ends.phone), CALLER, CALLER))
+        seat = await engine.join_secure(room, "seat-1", "lo")
+        await engine.set_participant(seat, ParticipantMedia(None, BROWSER, BROWSER, secure=offer))  # type: ignore[arg-type]
+        assert seat.secure is not None
+        return Targets(caller.local.rtp_port, (relay.local[0].rtp_port, relay.local[1].rtp_port), seat.secure)
+
+    async def play(self, calls: int, *, video: bool = True, seconds: float = SECONDS) -> Played:
+        """Let so many calls flow for a while."""
+        await self.grow(calls)
+        played = await self.ends.play(Order(self.pid, self.shape, calls, video, WARM_UP_S, seconds))
+        print(f"  {self.shape.name}: {in_words(played)}", file=sys.stderr, flush=True)
+        return played
+
+
+def _remote(rtp: Address) -> RemoteEnd:
+    return RemoteEnd(rtp, Address(rtp.host, rtp.port + 1))
+
+
+@asynccontextmanager
+async def bed(shape: Shape) -> AsyncIterator[Bed]:
+    """A worker on its core and nothing in it."""
+    ends = EndsProcess(PLAYING_CORE)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        settings = MediaSettings(workers=1, first_port=42_000, last_port=49_999, socket_dir=folder)
+        engine = WorkerEngine(settings, {"lo": Network()}, logs=TelemetrySettings(log_level="error"))
+        try:
+            with pinned(MEASURED_CORE):
+                await engine.start()
+            made = Bed(engine, ends, shape)
+            await made.settle()
+            yield made
+        finally:
+            await engine.stop()
+            ends.close()
+
+
+# ---- what a play says --------------------------------------------------------------------------------------------
+
+
+def share(played: Played) -> float:
+    """Of a core, what the worker used."""
+    return played.cpu_s / played.seconds
+
+
+def others(played: Played) -> float:
+    """Of the time, how much the worker waited while others had its core."""
+    return played.waited_s / played.seconds
+
+
+def call_ms(played: Played) -> float:
+    """CPU of one call and second, ms."""
+    return 1000 * share(played) / played.calls
+
+
+def delay_ms(played: Played, quantile: int, *kinds: str) -> float:
+    """That percentile of the added delay."""
+    delays = [delay for kind in kinds or (TO_DESK, TO_PHONE, VOICE) for delay in played.delays_s[kind]]
+    return 1000 * statistics.quantiles(delays, n=100)[quantile - 1] if len(delays) > 1 else 0.0
+
+
+def lost(played: Played) -> float:
+    """The share of packets that did not arrive."""
+    sent = sum(played.sent.values())
+    return max(0.0, 1 - sum(played.delivered.values()) / sent)
+
+
+def in_words(played: Played) -> str:
+    return (
+        f"{played.calls} calls, {100 * share(played):.0f} % of a core, {call_ms(played):.2f} ms/s per call, delay p50"
+        f" {delay_ms(played, 50):.2f} p99 {delay_ms(played, 99):.2f} ms, lost {100 * lost(played):.2f} %, waited"
+        f" {100 * others(played):.0f} %, ends late {1000 * played.late_s:.0f} ms"
+    )
+
+
+def reason_to_stop(played: Played) -> str:
+    """Why no more calls are added; "" while there is none."""
+    if share(played) > FULL * max(0.1, 1 - others(played)):  # of the time that it could have had
+        return "CPU"
+    if played.late_s > LATE_LIMIT_S:
+        return "the ends"
+    if delay_ms(played, 99) > DELAY_LIMIT_MS and others(played) < OTHERS:
+        return "delay"
+    return ""
+
+
+# ---- measuring ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Measured:
+    """One shape: the steps, why they ended, and at a moderate load the whole and the voice alone."""
+
+    shape: Shape
+    steps: list[Played]
+    limit: str
+    moderate: Played
+    voice: Played
+
+    @property
+    def sound(self) -> Played:
+        """The step with most calls that kept to the limits, else the first."""
+        kept = [step for step in self.steps if reason_to_stop(step) in ("", "CPU")]
+        return kept[-1] if kept else self.steps[0]
+
+    @property
+    def per_core(self) -> float:
+        return 1000 * FULL / call_ms(self.sound)
+
+
+async def measure(shape: Shape) -> Measured:
+    """Add calls, then look at a moderate load."""
+    async with bed(shape) as made:
+        steps: list[Played] = []
+        calls, limit = FIRST_CALLS, ""
+        while not limit and calls <= MOST_CALLS:
+            played = await made.play(calls)
+            if reason_to_stop(played) in ("delay", "the ends"):
+                played = await made.play(calls)  # once more: it may have been somebody else's moment
+            steps.append(played)
+            limit = reason_to_stop(played)
+            fits = 1000 * 1.05 * FULL / call_ms(played)
+            calls = min(3 * calls, max(calls + 1, round(fits)))
+        moderate_calls = max(1, round(1000 * MODERATE / call_ms(steps[-1])))
+        moderate = await made.play(min(moderate_calls, made.calls))
+        voice = await made.play(made.calls, video=False, seconds=1.0)
+        return Measured(shape, steps, limit, moderate, voice)
+
+
+def report(found: list[Measured]) -> Report:
+    """The tables' rows: each shape."""
+    rows, notes = [], []
+    for one in found:
+        best, moderate = one.sound, one.moderate
+        video = (TO_DESK, TO_PHONE)
+        rows.append(
+            [
+                one.shape.name,
+                f"{call_ms(best):.2f}",
+                f"{call_ms(one.voice):.2f}",
+                f"{one.per_core:.0f}",
+                f"{best.calls}, {100 * share(best):.0f} %",
+                one.limit or "none",
+                f"{delay_ms(moderate, 50, *video):.2f} / {delay_ms(moderate, 99, *video):.2f}",
+                f"{delay_ms(moderate, 50, VOICE):.2f} / {delay_ms(moderate, 99, VOICE):.2f}",
+            ]
+        )
+        notes += [f"{one.shape.name}: {in_words(step)}" for step in [*one.steps, moderate]]
+    worst = max(delay_ms(one.moderate, 99) for one in found)
+    return Report(
+        name="rooms",
+        title="A/V calls per core of a media worker",
+        columns=[
+            "pictures, both ways",
+            "ms CPU per call and second",
+            "of that the voice",
+            f"calls at {100 * FULL:.0f} % of a core",
+            "most that were played",
+            "ended by",
+            "video delay p50/p99 ms",
+            "voice delay p50/p99 ms",
+        ],
+        rows=rows,
+        budget=f"added delay p99 ≤ {DELAY_LIMIT_MS:g} ms at about {100 * MODERATE:.0f} % of a core",
+        verdict=judge(worst, DELAY_LIMIT_MS),
+        notes=[
+            "a call: a phone (RTP) and a browser (DTLS-SRTP, AES-GCM, copies for NACK) in a room, pictures both ways, and"
+            " a relay of the voice, 50 packets per second both ways",
+            "calls per core: from the worker's CPU time per call at the most calls that were played soundly; it falls with"
+            " their number, since more packets are then taken at a wake-up",
+            "the ends of all calls share the machine's cores with the worker: that is what \"the ends\" as the limit"
+            " means",
+            f"a delay counts as the worker's own where it waited less than {100 * OTHERS:.0f} % of the time for its core",
+            "delays: from before the sender's system call to the kernel's time of arrival at the receiver",
+            *notes,
+        ],
+        values={
+            one.shape.name: {
+                "calls_per_core": one.per_core,
+                "ms_per_call_second": {step.calls: call_ms(step) for step in one.steps},
+                "voice_ms_per_call_second": call_ms(one.voice),
+                "moderate": {
+                    "calls": one.moderate.calls,
+                    "share": share(one.moderate),
+                    **{
+                        kind: [delay_ms(one.moderate, quantile, kind) for quantile in (50, 99)]
+                        for kind in (TO_DESK, TO_PHONE, VOICE)
+                    },
+                },
+            }
+            for one in found
+        },
+    )
+
+
+async def _measure_all() -> list[Measured]:
+    return [await measure(shape) for shape in SHAPES]
+
+
+def main() -> int:
+    """Measure, print and write."""
+    report(asyncio.run(_measure_all())).publish()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
