@@ -3,6 +3,7 @@
 split     CPU per split call (set up, held 1 s, torn down) under SIPp, against sippy's b2bua_simple
 memory    memory of the signalling process per live call, at 1,000 calls
 relay     CPU per relayed RTP packet, against rtpengine in userspace
+secure    CPU per packet between RTP and SRTP, against rtpengine in userspace
 parser    microseconds per SIP message
 
 Each is a module of its own: `python -m bench.split` runs one. report.py says what a result is.

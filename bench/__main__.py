@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("parser", "split", "rate", "memory", "relay")
+NAMES = ("parser", "split", "rate", "memory", "relay", "secure")
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ Layout:
     switch      many sources, one outgoing SSRC: sequence and timestamp continuity
     broker      when to ask a source for a key frame, and how
     statistics  what a receiver counts: loss, jitter, gaps (RFC 3550 §6.4, A.1, A.3, A.8)
+    allowance   bit rates that follow what is lost
     reorder     a short wait for packets that overtook each other
     cache       sent packets, kept about a second for retransmission
     telephone_event  digits in place of voice packets (RFC 4733)

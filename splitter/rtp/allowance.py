@@ -7,6 +7,7 @@ from __future__ import annotations
 
 _MUCH_LOST = 0.10  # of the packets: too much for repair, the rate goes down
 _LITTLE_LOST = 0.02  # the rate goes up again
+_BELIEVED_LOSS = 0.5  # of one report: there are peers that miscount after a change of the source
 _UP = 1.08
 _UP_KBPS = 10
 _MARGIN = 0.95
@@ -61,7 +62,7 @@ class Capacity:
 
     def report(self, lost: float, sent_kbps: float, limit_kbps: int) -> None:
         """Of an interval: the fraction lost as the peer reports it, and what was sent. `limit_kbps`: what SDP says."""
-        estimate = _follow(self._estimate, lost, sent_kbps * (1 - lost))
+        estimate = _follow(self._estimate, lost, sent_kbps * (1 - min(lost, _BELIEVED_LOSS)))
         self._set(estimate, limit_kbps)
 
     def estimated(self, kbps: int, sent_kbps: float, limit_kbps: int) -> None:

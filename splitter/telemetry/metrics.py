@@ -221,7 +221,8 @@ MEDIA_REQUEST_FAILURES = Counter(
 )
 RTP_REJECTED = Counter(
     "splitter_rtp_rejected_total",
-    "RTP and RTCP packets from a source that the signalling did not name; counted when a stream is reported.",
+    "RTP and RTCP packets from a source that the signalling did not name, or (WebRTC) that ICE and SRTP did not "
+    "believe; counted when a stream ends.",
     registry=REGISTRY,
 )
 

@@ -62,7 +62,7 @@ class TestCapacity:
     def test_losses_count_whatever_the_estimate_says(self) -> None:
         capacity = Capacity()
         capacity.estimated(45, 20, 960)
-        capacity.report(0.5, 800, 960)
+        capacity.report(0.9, 800, 960)  # halved at most
         assert capacity.kbps == 380
         for _ in range(20):
             capacity.report(0.0, 300, 960)

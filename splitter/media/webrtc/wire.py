@@ -31,6 +31,8 @@ from splitter.sdp.webrtc import SecureLocal, SecureRemote
 log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
+_STRANGERS_LIMIT = 200
+"""STUN messages per second of sources that ICE does not know yet: each costs as much as several packets of media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,12 @@ class SecureTimes:
 class _Generation:
     """One ICE generation: an agent and its port."""
 
-    __slots__ = ("_believed", "_wire", "agent", "port", "task", "timer")
+    __slots__ = ("_believed", "_counted_from", "_strangers", "_wire", "agent", "port", "task", "timer")
 
     def __init__(self, wire: SecureWire, loop: Loop, host: str, advertised: str) -> None:
         self._wire = wire
         self._believed: Address | None = None
+        self._counted_from, self._strangers = 0.0, 0
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
         self.port = loop.open_port(host, self._on_datagram)
@@ -76,11 +79,20 @@ class _Generation:
                 self._believed = source
             self._wire.on_media(data, now)
         elif first <= 3:
-            self.agent.receive(bytes(data), source)
+            if source in self.agent.known or self._heeds_strangers(now):
+                self.agent.receive(bytes(data), source)
+            else:
+                self._wire.strays += 1
         elif 20 <= first <= 63 and source in self.agent.known:
             self._wire.on_dtls(bytes(data))
         else:
             self._wire.strays += 1
+
+    def _heeds_strangers(self, now: float) -> bool:
+        if now - self._counted_from >= 1:
+            self._counted_from, self._strangers = now, 0
+        self._strangers += 1
+        return self._strangers <= _STRANGERS_LIMIT
 
     def close(self) -> None:
         self.agent.shut()

@@ -432,14 +432,20 @@ class WorkerEngine:
             return None
         held.supervisor.ledger.closed(time.monotonic(), port)
         leave = Leave(room_id, participant.name)
-        return (await self._last(held, leave, ParticipantCounts, ParticipantCounts(None))).report
+        report = (await self._last(held, leave, ParticipantCounts, ParticipantCounts(None))).report
+        if report is not None:
+            metrics.RTP_REJECTED.inc(report.stream.rejected)
+        return report
 
     async def close_room(self, room: RoomHandle) -> RoomReport | None:
         """As the port says; also returns None if the worker does not answer."""
         held = self._release(room.room_id)
         if held is None:
             return None
-        return (await self._last(held, CloseRoom(room.room_id), RoomCounts, RoomCounts(None))).report
+        report = (await self._last(held, CloseRoom(room.room_id), RoomCounts, RoomCounts(None))).report
+        if report is not None:
+            metrics.RTP_REJECTED.inc(sum(one.stream.rejected for one in report.participants))
+        return report
 
     async def report_room(self, room: RoomHandle) -> RoomReport | None:
         held = self._held.get(room.room_id)

@@ -501,6 +501,24 @@ class TestStrangers:
 
         run(scenario())
 
+    def test_a_flood_of_checks_costs_little_and_breaks_nothing(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with stand() as s:
+                browser = Browser()
+                await s.seat(browser)
+                stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                check = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04\x00\x00\x00\x01"
+                for _ in range(600):
+                    stranger.sendto(check, (HOST, s.wire().ports[0]))
+                stranger.close()
+                await until(lambda: s.wire().strays + s.wire()._current.agent.rejected >= 500)
+                assert s.wire()._current.agent.rejected <= 400, "the others were not even parsed"
+                seen = len(browser.rtp)
+                await until(lambda: len(browser.rtp) > seen)
+                await browser.close()
+
+        run(scenario())
+
     def test_a_replayed_packet_is_not_taken_twice(self, run: Run) -> None:
         async def scenario() -> None:
             async with stand(Camera(120)) as s:
