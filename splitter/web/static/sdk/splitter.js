@@ -43,6 +43,7 @@ const SILENCE_LIMIT_MS = 40_000; // the gateway says something every 15 s
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 10_000;
 const GATHER_LIMIT_MS = 150; // candidates that come later are sent after the offer
+const ASKING_MS = 3_000; // without an answer for longer, asking anew is better than waiting
 const RESTART_AFTER_MS = 1_000; // "disconnected" often mends itself
 const RESTART_LIMIT_MS = 8_000; // then the whole transport is made anew
 const QUALITY_EVERY_MS = 2_000;
@@ -703,6 +704,7 @@ export class CallHandle extends EventTarget {
   /** The network may be another one. */
   _onNetwork() {
     if (!this.#wanted || this.media.state !== "interrupted") return;
+    if (this.#transport?.asking) return; // of two that are on their way the gateway may take the older one last
     this.#tries = 0;
     if (this.#transport?.usable) this.#repair();
     else this.#rejoin(0);
@@ -761,7 +763,7 @@ export class CallHandle extends EventTarget {
 
   /** @param {SplitterError} error */
   #onRefused(error) {
-    const passing = error.status === 0 || error.status >= 500 || error.status === 429 || error.code === "client-taken";
+    const passing = error.status === 0 || error.status >= 500 || error.status === 429 || ["client-taken", "replaced"].includes(error.code);
     if (passing && error.code !== "no-h264") {
       this.#set("interrupted", error.code, error.message);
       this.#rejoin();
@@ -906,6 +908,7 @@ export class Transport {
   #etag = "";
   #closed = false;
   #restarting = false;
+  #askedAt = 0;
   /** @type {string[]} */
   #late = [];
   /** @type {number|undefined} */
@@ -940,12 +943,19 @@ export class Transport {
     return !this.#closed && this.#location !== "" && this.#pc.connectionState !== "failed";
   }
 
+  /** The gateway was asked for it a moment ago, and has not answered yet. */
+  get asking() {
+    return !this.#closed && Date.now() - this.#askedAt < ASKING_MS;
+  }
+
   /** @returns {Promise<{party: string, limits: Limits|null}>} */
   async open() {
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
+    this.#askedAt = Date.now();
     await this.#gathered();
     const body = /** @type {string} */ (this.#pc.localDescription?.sdp);
-    const response = await this.#splitter.request("POST", this.#path, { body, type: "application/sdp" });
+    const asked = this.#splitter.request("POST", this.#path, { body, type: "application/sdp" });
+    const response = await asked.finally(() => (this.#askedAt = 0));
     this.#location = new URL(response.headers.get("Location") ?? "", this.#splitter.url).pathname;
     this.#etag = response.headers.get("ETag") ?? "";
     const party = decodeURIComponent(this.#location.split("/").pop() ?? "");
