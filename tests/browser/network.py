@@ -1,6 +1,7 @@
-"""A host of its own for a browser, joined to this one by a cable: it can lose packets, and it can be pulled. Does I/O.
+"""A host of its own for a browser, behind a router of its own: that can lose packets, and cables can be pulled. Does I/O.
 
-Linux does it: a network namespace and a pair of virtual Ethernet devices. That needs root.
+Linux does it: network namespaces, pairs of virtual Ethernet devices, and iptables on the router (sch_netem is not in
+every kernel). That needs root.
 """
 
 from __future__ import annotations
@@ -16,36 +17,29 @@ from tests.browser.chromium import PROGRAM
 
 
 class Network:
-    """A context manager: the other host exists inside it.
+    """A context manager: router and host exist inside it.
 
     Attributes:
-        host: our address on the cable; `far`: the other host's.
+        host: our address towards the router; `far`: the other host's.
         program: starts Chromium over there.
     """
 
     def __init__(self) -> None:
         assert os.geteuid() == 0, "hosts of their own are made by root alone: run these tests as root"
         rng = random.Random(os.urandom(8))
-        prefix = f"10.{rng.randrange(200, 250)}.{rng.randrange(1, 255)}"
-        self.host, self.far = f"{prefix}.1", f"{prefix}.2"
-        self._name = f"splt{rng.randrange(1 << 32):08x}"
-        self._near_end, self._far_end = f"{self._name}a", f"{self._name}b"
+        self._net = f"10.{rng.randrange(200, 250)}.{rng.randrange(1, 255)}"
+        self.host, self.far = f"{self._net}.1", f"{self._net}.130"
+        name = f"splt{rng.randrange(1 << 32):08x}"
+        self._router, self._there = f"{name}-router", f"{name}-host"
+        self._near, self._far = f"{name}n", f"{name}f"
         self._folder = tempfile.TemporaryDirectory(prefix="splitter-network-")
         self.program = Path(self._folder.name) / "chromium"
 
     def __enter__(self) -> Network:
-        self.program.write_text(f'#!/bin/sh\nexec ip netns exec {self._name} {PROGRAM} "$@"\n')
+        self.program.write_text(f'#!/bin/sh\nexec ip netns exec {self._there} {PROGRAM} "$@"\n')
         self.program.chmod(0o755)
-        _ip("netns", "add", self._name)
         try:
-            cable = ("type", "veth", "peer", "name", self._far_end, "netns", self._name)
-            _ip("link", "add", self._near_end, *cable)
-            _ip("address", "add", f"{self.host}/24", "dev", self._near_end)
-            _ip("link", "set", self._near_end, "up")
-            self._over_there("address", "add", f"{self.far}/24", "dev", self._far_end)
-            self._over_there("link", "set", "lo", "up")
-            self._over_there("link", "set", self._far_end, "up")
-            self._over_there("route", "add", "default", "via", self.host)
+            self._build()
         except BaseException:
             self._remove()
             raise
@@ -55,32 +49,58 @@ class Network:
         self._remove()
 
     def cut(self) -> None:
-        """Pull the cable."""
-        self._over_there("link", "set", self._far_end, "down")
+        """The router forwards nothing any more; nobody is told."""
+        self._forward("-j", "DROP")
+
+    def unplug(self) -> None:
+        """Pull the cable of the other host, which sees that it is offline."""
+        _ip("-n", self._there, "link", "set", "eth0", "down")
 
     def mend(self) -> None:
-        """Plug it in again."""
-        self._over_there("link", "set", self._far_end, "up")
-        self._over_there("route", "replace", "default", "via", self.host)
+        """All is well again."""
+        _ip("-n", self._there, "link", "set", "eth0", "up")
+        _ip("-n", self._there, "route", "replace", "default", "via", f"{self._net}.129")
+        self._forward()
 
-    def lose(self, percent: float, delay_ms: int = 0) -> None:
-        """Lose so many of 100 packets in each direction, and delay the others; 0 makes it good again."""
-        netem = ("root", "netem", "loss", f"{percent}%", "delay", f"{delay_ms}ms", "limit", "2000")
-        _run("tc", "qdisc", "replace", "dev", self._near_end, *netem)
-        _run("tc", "-n", self._name, "qdisc", "replace", "dev", self._far_end, *netem)
+    def lose(self, percent: int) -> None:
+        """Lose so many of 100 packets in each direction."""
+        self._forward("-m", "statistic", "--mode", "random", "--probability", f"{percent / 100}", "-j", "DROP")
 
-    def _over_there(self, *words: str) -> None:
-        _ip("-n", self._name, *words)
+    def _build(self) -> None:
+        """This host - router - the other host."""
+        for name in (self._router, self._there):
+            _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        _ip("link", "add", self._near, "type", "veth", "peer", "name", "near", "netns", self._router)
+        _ip("link", "add", self._far, "type", "veth", "peer", "name", "eth0", "netns", self._there)
+        _ip("link", "set", self._far, "netns", self._router)
+        self._address((), self._near, self.host)
+        self._address(("-n", self._router), "near", f"{self._net}.2")
+        self._address(("-n", self._router), self._far, f"{self._net}.129")
+        self._address(("-n", self._there), "eth0", self.far)
+        _ip("route", "add", f"{self._net}.128/25", "via", f"{self._net}.2")
+        _ip("-n", self._there, "route", "add", "default", "via", f"{self._net}.129")
+        forwarding = "echo 1 > /proc/sys/net/ipv4/ip_forward"
+        _ip("netns", "exec", self._router, "sh", "-c", forwarding)
+
+    def _address(self, where: tuple[str, ...], device: str, address: str) -> None:
+        _ip(*where, "address", "add", f"{address}/25", "dev", device)
+        _ip(*where, "link", "set", device, "up")
+
+    def _forward(self, *rule: str) -> None:
+        """The only rule of the router; without one it forwards all."""
+        filtering = ("netns", "exec", self._router, "iptables", "-w")
+        _ip(*filtering, "-F", "FORWARD")
+        if rule:
+            _ip(*filtering, "-A", "FORWARD", *rule)
 
     def _remove(self) -> None:
-        _ip("netns", "delete", self._name)  # the cable goes with it
+        """The cables go with their hosts."""
+        for name in (self._there, self._router):
+            subprocess.run(("ip", "netns", "delete", name), capture_output=True, timeout=10, check=False)
         self._folder.cleanup()
 
 
 def _ip(*words: str) -> None:
-    _run("ip", *words)
-
-
-def _run(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.strip()}"
+    done = subprocess.run(("ip", *words), capture_output=True, text=True, timeout=10, check=False)
+    assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr.strip()}"

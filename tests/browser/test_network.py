@@ -39,7 +39,6 @@ def far_desk(far_browser: Browser, network: Network, request: pytest.FixtureRequ
     name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
     yield partial(Desk, far_browser, name, network.host)
     network.mend()
-    network.lose(0)
 
 
 async def test_cut_for_ten_seconds(far_desk: Callable[..., Desk], network: Network) -> None:
@@ -60,7 +59,7 @@ async def test_cut_for_ten_seconds(far_desk: Callable[..., Desk], network: Netwo
         back = time.monotonic()
         await desk.caller_sees(handset, SENDER, 15, 20.0)
         await caller.rising(CALLER, 15, 20.0)
-        print(f"back {time.monotonic() - back:.1f} s after the cable")
+        print(f"back {time.monotonic() - back:.1f} s after the cable", await page.evaluate("told"))
         view = await desk.gateway.call(call_id)
         assert [(p["name"], p["state"]) for p in view["parties"]] == [("seat-1", "connected")]
         scenes = [scene.what for scene in log.scenes]
@@ -72,7 +71,7 @@ async def test_cut_for_ten_seconds(far_desk: Callable[..., Desk], network: Netwo
 async def test_loss(far_desk: Callable[..., Desk], network: Network, loss: int, gap_ms: float, share: float) -> None:
     """Bounds: at 5 % no picture stands still for 1.5 s, at 20 % for 4 s; what is shown is whole, whatever is lost."""
     async with far_desk() as desk:
-        network.lose(loss, delay_ms=15)
+        network.lose(loss)
         page = await sdk.open_desk(await desk.context(), desk.gateway)
         own, caller = await desk.eye(page, "#own"), await desk.eye(page, "#caller")
         handset, _ = await desk.call()
