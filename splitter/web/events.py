@@ -1,7 +1,7 @@
 """The event socket, GET /v1/events (RFC 6455). Does I/O through aiohttp.
 
 Subprotocols "splitter.v1" and "bearer.TOKEN"; the first one is selected. Query: client= the listener's own id, which
-makes a desk with the scope `seat` online; after= and epoch= to resume: the seq of the last frame that was seen, whatever
+makes a desk with the scope `seat` online; after= and epoch= to resume: the seq of the last frame seen, whatever
 it was, and the epoch of the last hello. Each frame is JSON:
 
     {"type":"hello","epoch":…,"seq":N,"resumed":…,"me":{…}}  resumed false: forget everything, what lives follows

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from splitter.calls.desks import Desks
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import Refusal
@@ -58,7 +59,10 @@ class Desk:
         self.told = Told()
         ids = IdSource(random.Random(1))
         clock = VirtualClock(loop)
-        self.reception = Reception((OPEN, GUARDED), ACCOUNTS, RegistrarSettings(), "splitter", clock, ids, self.told)
+        self.desks = Desks()
+        self.reception = Reception(
+            (OPEN, GUARDED), ACCOUNTS, RegistrarSettings(), "splitter", clock, ids, self.told, self.desks
+        )
         self.cseq = 0
 
     def request(self, method: str = "REGISTER", user: str = "8001", **headers: str) -> Request:
@@ -111,6 +115,35 @@ def outcomes() -> dict[str, float]:
 
 def gained(before: dict[str, float]) -> dict[str, float]:
     return {name: value - before.get(name, 0) for name, value in outcomes().items() if value > before.get(name, 0)}
+
+
+class TestPresence:
+    """A registered seat is a client of its desk."""
+
+    def test_while_it_is_registered(self, desk: Desk) -> None:
+        desk.register(desk.logged_in(desk.request()))
+        [client] = desk.desks.view("501").clients
+        assert (client.kind, client.client) == ("sip", "sip:seat@10.0.0.9")
+        desk.register(desk.logged_in(desk.request()))
+        assert len(desk.desks.view("501").clients) == 1
+        desk.register(desk.logged_in(desk.request(Expires="0")))
+        assert not desk.desks.online("501")
+
+    def test_until_its_registration_ends(self, desk: Desk) -> None:
+        desk.register(desk.logged_in(desk.request(Expires="60")))
+        desk.loop.run_until(lambda: False, 59.0)
+        assert desk.desks.online("501")
+        desk.loop.run_until(lambda: False, 2.0)
+        assert not desk.desks.online("501")
+
+    def test_without_an_account_its_name_is_its_extension(self, desk: Desk) -> None:
+        desk.register(desk.request(user="8009"), OPEN)
+        assert desk.desks.online("8009")
+
+    def test_who_is_refused_is_not_there(self, desk: Desk) -> None:
+        with pytest.raises(PeerError):
+            desk.register(desk.request())
+        assert desk.desks.views() == []
 
 
 class TestLoggingIn:

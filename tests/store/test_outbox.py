@@ -1,0 +1,91 @@
+"""Deliveries of webhooks in the store."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from splitter.store import schema
+from splitter.store.outbox import Delivered, Delivery
+from splitter.store.schema import CallRow
+from splitter.store.settings import StoreSettings
+from splitter.store.sqlite import Store
+from tests.telemetry.kit import VirtualClock
+
+
+def row(number: int, at: float = 0.0) -> Delivery:
+    return Delivery(f"id-{number}", "crm", at, b'{"type":"call"}')
+
+
+def run(path: Path, story: Callable[[Store], Awaitable[None]], max_age_days: float = 36_500) -> None:
+    async def kept() -> None:
+        store = Store(StoreSettings(str(path), max_age_days=max_age_days), VirtualClock())
+        store.start()
+        try:
+            await story(store)
+        finally:
+            await store.stop()
+
+    asyncio.run(kept())
+
+
+class TestOutbox:
+    def test_keeps_what_waits_in_order_and_forgets_what_was_taken(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            for number in (3, 1, 2):
+                store.save_delivery(row(number))
+            await store.flush()
+            store.save_delivery(Delivered("id-1"))
+            store.save_delivery(row(4))
+            store.save_delivery(Delivered("id-4"))  # in the same batch
+            store.save_delivery(Delivered("never"))
+            await store.flush()
+            assert await store.deliveries() == [row(3), row(2)]
+
+        run(tmp_path / "calls.db", story)
+
+    def test_survives_a_restart(self, tmp_path: Path) -> None:
+        async def before(store: Store) -> None:
+            store.save_delivery(row(1))
+
+        async def after(store: Store) -> None:
+            await store.flush()
+            assert await store.deliveries() == [row(1)]
+
+        run(tmp_path / "calls.db", before)
+        run(tmp_path / "calls.db", after)
+
+    def test_forgets_what_is_too_old(self, tmp_path: Path) -> None:
+        async def before(store: Store) -> None:
+            store.save_delivery(row(1, at=VirtualClock().wall() - 3 * 86_400))
+            store.save_delivery(row(2, at=VirtualClock().wall()))
+
+        async def after(store: Store) -> None:
+            await store.flush()
+            assert await store.deliveries() == [row(2, at=VirtualClock().wall())]
+
+        run(tmp_path / "calls.db", before)
+        run(tmp_path / "calls.db", after, max_age_days=2)
+
+
+class TestOlderFiles:
+    def test_get_the_table_and_keep_their_calls(self, tmp_path: Path) -> None:
+        """Format 1 had calls and traces alone."""
+        path = tmp_path / "calls.db"
+        with sqlite3.connect(path) as db:
+            db.executescript(f"{schema._TABLES} PRAGMA user_version = 1;")
+            db.execute("INSERT INTO calls VALUES ('old', '4711', 0.5, 0.9, '110', '119', x'7B226F6C64223A317D')")
+        db.close()
+
+        async def story(store: Store) -> None:
+            store.save_call(CallRow("one", 1.0, 2.0, "110", "119", b"{}"))
+            store.save_delivery(row(1))
+            await store.flush()
+            assert await store.deliveries() == [row(1)] and await store.calls() == [b"{}", b'{"old":1}']
+
+        run(path, story)
+        with sqlite3.connect(path) as db:
+            assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+        db.close()
