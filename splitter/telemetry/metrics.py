@@ -261,8 +261,8 @@ API_REQUESTS = Counter(
 )
 API_REFUSED = Counter(
     "splitter_api_refused_total",
-    "Requests to the API turned away, by reason: no-token, wrong-token (malformed, forged or unknown), expired, scope (the "
-    "token may not do that), not-yours (a call of another desk), origin (a page of another site), body (too large, of "
+    "Requests to the API turned away, by reason: no-token, wrong-token (malformed, forged or unknown), expired, scope "
+    "(the token may not do that), not-yours (a call of another desk), origin (a page of another site), body (too large, of "
     "another kind or not to be read), slow (it did not arrive in time), rate (too often), connections (too many).",
     ["reason"],
     registry=REGISTRY,
@@ -275,8 +275,8 @@ API_LOGINS = Counter(
 )
 BINDINGS = Counter(
     "splitter_bindings_total",
-    "Calls given to an agent by the centre, CTI or a client, by outcome: bound, no-client (the agent has no video client "
-    "online), nobody (taken back), unclear (the centre named several).",
+    "Calls given to an agent by the centre, CTI or a client, by outcome: bound, no-client (the agent has no video "
+    "client online), nobody (taken back), unclear (the centre named several).",
     ["outcome"],
     registry=REGISTRY,
 )
@@ -289,8 +289,8 @@ EVENT_LISTENERS_CLOSED = Counter(
 )
 WEBHOOK_DELIVERIES = Counter(
     "splitter_webhook_deliveries_total",
-    "Events of webhooks, by outcome: delivered, refused (an answer that makes no second attempt sensible), given-up (tried "
-    "often enough), dropped (too many waited).",
+    "Events of webhooks, by outcome: delivered, refused (an answer that makes no second attempt sensible), given-up "
+    "(tried often enough), dropped (too many waited).",
     ["hook", "outcome"],
     registry=REGISTRY,
 )
