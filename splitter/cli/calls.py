@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from splitter.calls.view import CallView, LegView
+from splitter.calls.view import CallView, LegView, PartyView, VideoView
 from splitter.cli.door import Refused, open_door
 from splitter.cli.text import clock, fail, span, table
 
@@ -38,15 +38,17 @@ def calls(ctx: click.Context, ended: bool, limit: int, as_json: bool) -> None:
 
 
 def _live_table(found: list[CallView]) -> str:
-    titles = ("ID", "CODE", "STATE", "FOR", "CALLER", "CALLED", "CENTRE", "CALLER SEES", "LEGS")
+    titles = ("ID", "CODE", "STATE", "FOR", "CALLER", "CALLED", "CENTRE", "AGENT", "VIDEO", "CALLER SEES", "LEGS")
     return table(titles, [_live_row(view) for view in found])
 
 
 def _live_row(view: CallView) -> tuple[str, ...]:
     age = span(time.time() - view.started_at)
-    legs = ", ".join(leg.name for leg in view.legs if leg.state != "ended")
+    names = [leg.name for leg in view.legs if leg.state != "ended"]
+    names += [party.name for party in view.parties if party.kind != "sip" and party.state != "left"]
     numbers = (view.caller, view.called)
-    return (view.call_id, view.short_code, view.state, age, *numbers, view.route or "-", view.showing, legs)
+    room = (view.extension or "-", view.video.state, view.showing, ", ".join(names))
+    return (view.call_id, view.short_code, view.state, age, *numbers, view.route or "-", *room)
 
 
 def _ended_table(found: list[CallView]) -> str:
@@ -82,6 +84,10 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
         click.echo(f"{title:<12}{value}")
     click.echo()
     click.echo(table(("LEG", "STATE", "TRUNK", "PEER", "AUDIO", "VIDEO", "CALL-ID"), [_leg(leg) for leg in view.legs]))
+    if view.parties:
+        click.echo()
+        titles = ("IN THE ROOM", "KIND", "EXTENSION", "STATE", "SENDS", "SEES", "CLIENT")
+        click.echo(table(titles, [_party(party) for party in view.parties]))
 
 
 def _facts(view: CallView) -> list[tuple[str, str]]:
@@ -91,6 +97,8 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("caller", view.caller),
         ("called", view.called),
         ("centre", view.route or "-"),
+        ("agent", f"{view.extension}  (by {view.bound_by})" if view.extension else "-"),
+        ("video", _video(view.video)),
         ("caller sees", view.showing),
         ("started", clock(view.started_at)),
         ("answered", clock(view.answered_at)),
@@ -112,6 +120,23 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
 
 def _leg(leg: LegView) -> tuple[str, ...]:
     return (leg.name, leg.state, leg.trunk, leg.peer, leg.audio or "-", leg.video or "-", leg.sip_call_id)
+
+
+def _party(party: PartyView) -> tuple[str, ...]:
+    sends = "picture" if party.sends else "-"
+    return (party.name, party.kind, party.extension or "-", party.state, sends, party.showing, party.client or "-")
+
+
+def _video(video: VideoView) -> str:
+    """Where it stands, what came of the last question, and whether the handset can."""
+    words = [video.state]
+    if video.outcome:
+        words.append(f"last asked: {video.outcome}" + (f" ({video.reason})" if video.reason else ""))
+    if video.supported is not None:
+        words.append("the handset can" if video.supported else "the handset cannot")
+    if video.state == "on" and not video.sends:
+        words.append("no picture comes")
+    return "; ".join(words)
 
 
 @click.command()

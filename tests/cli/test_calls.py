@@ -4,8 +4,22 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from splitter.calls.view import PartyView, VideoView
 from tests.cli.kit import Command, run, splitter
 from tests.web.kit import CALL, Gateway, ended
+
+
+AT_A_DESK = replace(
+    CALL,
+    extension="8002",
+    bound_by="centre p-asserted-identity",
+    video=VideoView("asking", "refused", "the caller declined", supported=True),
+    showing="seat-2",
+    parties=(
+        PartyView("seat-1", "webrtc", "8001", "tab-9", "left"),
+        PartyView("seat-2", "webrtc", "8002", "tab-1", "connected", sends=True, showing="caller"),
+    ),
+)
 
 
 class TestCalls:
@@ -17,8 +31,17 @@ class TestCalls:
             head, line = result.stdout.splitlines()
             assert head.split()[:6] == ["ID", "CODE", "STATE", "FOR", "CALLER", "CALLED"]
             assert line.split()[:3] == ["7kq2m0000000", "4711", "connected"]
-            assert "13800138000  110     pbx     slate" in line
+            assert "13800138000  110     pbx     -      off    slate" in line
             assert line.endswith("caller, centre")
+
+        run(tmp_path, story)
+
+    def test_whose_they_are_and_who_is_in_the_room(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(AT_A_DESK)
+            _, line = (await command("calls")).stdout.splitlines()
+            assert "pbx     8002   asking  seat-2" in line
+            assert line.endswith("caller, centre, seat-2"), "who left is not listed, nor is a SIP seat twice"
 
         run(tmp_path, story)
 
@@ -61,6 +84,18 @@ class TestCall:
             assert legs[1].split()[:4] == ["caller", "confirmed", "sbc", "10.0.0.1:5060"]
             assert "H264 42c01f mode 1 sendrecv" in legs[1]
             assert json.loads((await command("call", "7kq", "--json")).stdout)["short_code"] == "4711"
+
+        run(tmp_path, story)
+
+    def test_whose_it_is_and_who_is_in_the_room(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(AT_A_DESK)
+            text = (await command("call", "4711")).stdout
+            assert "agent       8002  (by centre p-asserted-identity)" in text
+            assert "video       asking; last asked: refused (the caller declined); the handset can" in text
+            titles, *room = text.split("\n\n")[2].splitlines()
+            assert titles.split()[:4] == ["IN", "THE", "ROOM", "KIND"]
+            assert room[1].split() == ["seat-2", "webrtc", "8002", "connected", "picture", "caller", "tab-1"]
 
         run(tmp_path, story)
 
