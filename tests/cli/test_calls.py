@@ -8,7 +8,6 @@ from splitter.calls.view import PartyView, VideoView
 from tests.cli.kit import Command, run, splitter
 from tests.web.kit import CALL, Gateway, ended
 
-
 AT_A_DESK = replace(
     CALL,
     extension="8002",
