@@ -16,6 +16,7 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.codec import CLOCK_RATE, Decoder, Encoder, VideoShape
+from splitter.lab.jitter import JitterBuffer
 from splitter.lab.payload import IDR, Depayloader, kind_of, payloads_of
 from splitter.lab.picture import draw
 from splitter.lab.ports import PortPair
@@ -64,7 +65,8 @@ class VideoCounts:
     Attributes:
         key_frames_out, key_frames_in: pictures that anyone could start at.
         requests_in: PLI, FIR and INFO that reached us; `fir_in` and `pli_in` are parts of it.
-        lost: sequence numbers that never came; `sources`: SSRCs seen; `backward`: timestamps that went back.
+        lost: sequence numbers that never came, or too late (`late`); `mended`: came after a later one, and in time.
+        `sources`: SSRCs seen; `backward`: timestamps that went back.
         orientations: values of the orientation extension that were seen.
     """
 
@@ -78,6 +80,7 @@ class VideoCounts:
     requests_out: int = 0
     lost: int = 0
     late: int = 0
+    mended: int = 0
     backward: int = 0
     foreign: int = 0
     sources: set[int] = field(default_factory=set)
@@ -108,6 +111,7 @@ class VideoStream:
         self._key_wanted = True
         self._media_source = 0
         self._expected: int | None = None
+        self._jitter = JitterBuffer()
         self._timestamp_in: int | None = None
         self._fir_in = self._fir_out = -1
         self._asked_at = float("-inf")
@@ -243,8 +247,13 @@ class VideoStream:
         self.counts.packets_in += 1
         self.counts.sources.add(packet.ssrc)
         self._media_source = packet.ssrc
-        if not self._in_order(packet):
-            return
+        for one in self._jitter.push(packet, self._clock.now()):
+            self._play(one)
+        self.counts.late, self.counts.mended = self._jitter.late, self._jitter.mended
+
+    def _play(self, packet: Packet) -> None:
+        """The next packet of those that came."""
+        self._follow(packet)
         if self._timestamp_in is not None and packet.timestamp != self._timestamp_in:
             self._finish_picture()  # its last packet was lost
         self._timestamp_in = packet.timestamp
@@ -255,12 +264,9 @@ class VideoStream:
         if packet.marker:
             self._finish_picture()
 
-    def _in_order(self, packet: Packet) -> bool:
-        """Follow the sequence; False for a packet that comes too late (the lab does not reorder)."""
+    def _follow(self, packet: Packet) -> None:
+        """Follow the sequence: what is missing now does not come any more."""
         step = newer(packet.sequence, self._expected) if self._expected is not None else 0
-        if step < 0:
-            self.counts.late += 1
-            return False
         if step > 0:
             self.counts.lost += step
             self._depayloader.lost()
@@ -268,7 +274,6 @@ class VideoStream:
         if self._timestamp_in is not None and (packet.timestamp - self._timestamp_in) & 0xFFFFFFFF >= 1 << 31:
             self.counts.backward += 1
         self._expected = (packet.sequence + 1) & 0xFFFF
-        return True
 
     def _finish_picture(self) -> None:
         units = self._depayloader.take()
