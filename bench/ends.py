@@ -1,8 +1,8 @@
 """The far ends of A/V calls, in a process of their own: phones, browsers, the centre's voice. Does I/O on loopback.
 
-A browser's handshakes are real, by the peer of the tests. After them its socket and its keys are taken over: packets are
-built and sealed before the play begins, and go out on schedule. What the gateway sends on is read with the kernel's own
-time of arrival, so that a delay has nothing of this process in it but the sending.
+A browser's handshakes are real, by the peer of the tests. After them its socket and its keys are taken over: packets
+are built and sealed before the play begins, and go out on schedule. What the gateway sends on is read with the kernel's
+own time of arrival, so that a delay has nothing of this process in it but the sending.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ from tests.media.webrtc.stand import BROWSER, CALLER, Browser
 
 PAYLOAD_BYTES = 1150  # of a video packet at most; a path to a browser carries 1180
 VOICE_BYTES, VOICE_PER_S = 172, 50
-_KEY_FRAMES_S = 60.0  # the first picture of a play is a key frame, and no other
 _SAMPLE = 4  # of so many packets that come, one is looked into
-_TAIL = struct.Struct("!II")  # at the end of a payload: a mark, and the number of the packet
-_MARK = 0xB0C2A9E7
+_TAIL = struct.Struct("!II")  # at the end of a payload: the mark of the play, and the number of the packet
+_MARK = 0xB0C20000
 _SO_TIMESTAMPNS = 35
 _TIME = struct.Struct("qq")
 _ANCILLARY = socket.CMSG_SPACE(_TIME.size)
@@ -130,15 +129,15 @@ class _Stream:
     sequence: int = 0
     timestamp: int = 0
 
-    def packets(self, pieces: list[bytes], ticks: int, number: int, tailed: bool) -> list[bytes]:
-        """One picture, or one packet of voice. `number`: of the first packet; `tailed`: they carry their numbers."""
+    def packets(self, pieces: list[bytes], ticks: int, mark: int, number: int) -> list[bytes]:
+        """One picture, or one packet of voice. `number`: of the first packet; with a mark they carry their numbers."""
         made = []
         last = len(pieces) - 1
         self.timestamp = self.timestamp + ticks & 0xFFFF_FFFF
         for index, piece in enumerate(pieces):
             marker = 0x80 if index == last else 0
             head = HEADER.pack(VERSION, self.payload_type | marker, self.sequence, self.timestamp, self.ssrc)
-            packet = head + piece + _TAIL.pack(_MARK, number + index) if tailed else head + piece
+            packet = head + piece + _TAIL.pack(mark, number + index) if mark else head + piece
             made.append(self.seal(packet) if self.seal else packet)
             self.sequence = self.sequence + 1 & 0xFFFF
         return made
@@ -164,15 +163,16 @@ class _Seat:
 
 @dataclass
 class _Tally:
-    """What has come during a play."""
+    """What has come during a play, whose packets carry its mark."""
 
-    sent_at: list[float] = field(default_factory=list)
+    mark: int
+    sent_at: list[float]
     delivered: dict[str, int] = field(default_factory=lambda: dict.fromkeys((TO_DESK, TO_PHONE, VOICE), 0))
     delays_s: dict[str, list[float]] = field(default_factory=lambda: {TO_DESK: [], TO_PHONE: [], VOICE: []})
 
     def look(self, kind: str, packet: bytes | memoryview, arrived: float) -> None:
         mark, number = _TAIL.unpack_from(packet, len(packet) - _TAIL.size)
-        if mark == _MARK and number < len(self.sent_at):
+        if mark == self.mark:
             self.delays_s[kind].append(arrived - self.sent_at[number])
 
 
@@ -189,7 +189,7 @@ class Ends:
         self._streams: list[tuple[_Stream, _Stream, _Stream, _Stream]] = []
         self._tally: _Tally | None = None
         self._buffer = bytearray(2048)
-        self._taken = 0
+        self._taken = self._plays = 0
         self._watch(self._phone, self._take_plain(self._phone, TO_PHONE))
         for sock, other in self._voices:
             self._watch(sock, self._take_plain(sock, VOICE))
@@ -233,9 +233,7 @@ class Ends:
         self._watch(kept, self._take_sealed(seat))
         number = len(self._streams)
         from_desk = _Stream(TO_PHONE, BROWSER.payload_type, 0xB000 + number, kept.sendto, nominated, outgoing.protect)
-        from_phone = _Stream(
-            TO_DESK, CALLER.payload_type, 0xCA000 + number, self._phone.sendto, (HOST, to.video)
-        )
+        from_phone = _Stream(TO_DESK, CALLER.payload_type, 0xCA000 + number, self._phone.sendto, (HOST, to.video))
         voices = [
             _Stream(VOICE, 8, 0xA0000 + 2 * number + side, self._voices[side][0].sendto, (HOST, to.voice[side]))
             for side in (0, 1)
@@ -275,7 +273,7 @@ class Ends:
             size, ancillary, _, source = sock.recvmsg_into([buffer], _ANCILLARY)
             if buffer[0] < 4:
                 seat.answer(bytes(view[:size]), source)
-            elif self._tally is not None and 128 <= buffer[0] and not 192 <= buffer[1] <= 223:
+            elif self._tally is not None and buffer[0] >= 128 and not 192 <= buffer[1] <= 223:
                 self._tally.delivered[TO_DESK] += 1
                 if not self._taken % _SAMPLE:
                     self._tally.look(TO_DESK, seat.open(bytes(view[:size])), _arrived(ancillary))
@@ -286,12 +284,11 @@ class Ends:
 
     def play(self, order: Order) -> Played:
         """Build everything, then send it on schedule."""
-        plan, sent = self._plan(order)
-        tally = _Tally([0.0] * len(plan))
-        measured = [0, 0]
+        self._plays += 1
+        plan, sent = self._plan(order, _MARK + self._plays)
+        tally = _Tally(_MARK + self._plays, [0.0] * len(plan))
         clock, sent_at, late_s = time.time, tally.sent_at, 0.0
-        before, waited = 0.0, 0.0
-        measuring = False
+        before = waited = started = 0.0
         begin = clock() + 0.05
         self._tally = tally
         for number, (at, send, target, packet) in enumerate(plan):
@@ -300,13 +297,12 @@ class Ends:
                     time.sleep(min(ahead, 0.001))
             if not number & 15:
                 self.take()
-            if not measuring and at >= order.warm_up_s:
-                measuring, measured[0] = True, number
+            if not started and at >= order.warm_up_s:
                 tally.delivered.update(dict.fromkeys(tally.delivered, 0))
                 for delays in tally.delays_s.values():
                     delays.clear()
                 before, waited, started = cpu_s(order.pid), waited_s(order.pid), clock()
-            if measuring:
+            if started:
                 late_s = max(late_s, -ahead)
             sent_at[number] = clock()
             with suppress(BlockingIOError):
@@ -317,7 +313,9 @@ class Ends:
         self._tally = None
         return Played(order.calls, took, used, waited, sent, tally.delivered, tally.delays_s, late_s)
 
-    def _plan(self, order: Order) -> tuple[list[tuple[float, Callable[..., object], Any, bytes]], dict[str, int]]:
+    def _plan(
+        self, order: Order, mark: int
+    ) -> tuple[list[tuple[float, Callable[..., object], Any, bytes]], dict[str, int]]:
         """When what is sent to whom; and how many packets are within the measured time, by kind."""
         turns = sorted(self._turns(order), key=lambda turn: turn[0])
         shape = order.shape
@@ -327,9 +325,10 @@ class Ends:
         sent = dict.fromkeys((TO_DESK, TO_PHONE, VOICE), 0)
         for at, stream, first in turns:
             if stream.kind == VOICE:
-                packets = stream.packets(silence, 160, len(plan), True)
+                packets = stream.packets(silence, 160, mark, len(plan))
             else:
-                packets = stream.packets(key if first else delta, 90_000 // shape.frames_per_s, len(plan), not first)
+                ticks = 90_000 // shape.frames_per_s
+                packets = stream.packets(key if first else delta, ticks, 0 if first else mark, len(plan))
             if at >= order.warm_up_s:
                 sent[stream.kind] += len(packets)
             plan.extend((at, stream.send, stream.target, packet) for packet in packets)

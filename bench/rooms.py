@@ -1,8 +1,8 @@
 """A/V calls per core of media workers: a video room with a phone and a browser, and the relay of the voice. Does I/O.
 
-Calls are added to one worker, which has a core to itself as far as others let it, until its CPU is used up or the delay
-that it adds passes its budget. What a core carries is told from the CPU time of a call, not from how far the steps came:
-the packets' far ends have the machine's other core, and on a machine of two cores that is what ends first.
+Calls are added to one worker, which has a core to itself as far as others let it, until its CPU is used up or the
+delay that it adds passes its budget. What a core carries is told from the CPU time of a call, not from how far the
+steps came: the packets' far ends have the machine's other core, and may be what ends first.
 """
 
 from __future__ import annotations
@@ -251,13 +251,13 @@ def report(found: list[Measured]) -> Report:
         budget=f"added delay p99 ≤ {DELAY_LIMIT_MS:g} ms at about {100 * MODERATE:.0f} % of a core",
         verdict=judge(worst, DELAY_LIMIT_MS),
         notes=[
-            "a call: a phone (RTP) and a browser (DTLS-SRTP, AES-GCM, copies for NACK) in a room, pictures both ways, and"
-            " a relay of the voice, 50 packets per second both ways",
-            "calls per core: from the worker's CPU time per call at the most calls that were played soundly; it falls with"
-            " their number, since more packets are then taken at a wake-up",
-            "the ends of all calls share the machine's cores with the worker: that is what \"the ends\" as the limit"
+            "a call: a phone (RTP) and a browser (DTLS-SRTP, AES-GCM, copies for NACK) in a room, pictures both ways,"
+            " and a relay of the voice, 50 packets per second both ways",
+            "calls per core: from the worker's CPU time per call at the most calls that were played soundly; it falls"
+            " with their number, since more packets are then taken at a wake-up",
+            'the ends of all calls share the machine\'s cores with the worker: that is what "the ends" as the limit'
             " means",
-            f"a delay counts as the worker's own where it waited less than {100 * OTHERS:.0f} % of the time for its core",
+            f"a delay ends the steps where the worker waited less than {100 * OTHERS:.0f} % of the time for its core",
             "delays: from before the sender's system call to the kernel's time of arrival at the receiver",
             *notes,
         ],
