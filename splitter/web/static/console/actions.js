@@ -1,14 +1,14 @@
 // @ts-check
 /** The row of controls: what each does, when it can be done, and if not, why. */
 
+import { hasVideo } from "../sdk/splitter.js";
 import { fill, icon, make } from "./elements.js";
-import { hasVideo } from "./status.js";
 import { t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {"camera"|"cameras"|"picture"|"share"|"ask"|"snapshot"|"invite"|"hangup"} Action */
-/** @typedef {{label: string, symbol: string, pressed?: boolean, not: string}} Face  `not`: why it cannot be done now */
+/** @typedef {{label: string, symbol: string, active?: boolean, not: string}} Face  `not`: why it cannot be done now */
 
 /** @type {Record<string, string>} action → key; letters of what is on the buttons */
 export const KEYS = {
@@ -26,9 +26,10 @@ export const KEYS = {
 /** @type {Record<Action, (splitter: Splitter, entry: Entry) => Face>} */
 const FACES = {
   camera({ desk }, entry) {
-    const on = desk.camera.wanted && desk.camera.state !== "trouble";
-    const label = t(on ? "do.camera.off" : "do.camera.on");
-    return { label, symbol: on ? "camera" : "camera-off", pressed: on, not: notConnected(entry) };
+    const { wanted, state } = desk.camera;
+    const key = !wanted || state === "trouble" ? "on" : state === "off" ? "leave" : "off";
+    const not = notConnected(entry);
+    return { label: t(`do.camera.${key}`), symbol: key === "on" ? "camera-off" : "camera", active: state === "on" && !not, not };
   },
   cameras(_, entry) {
     return { label: "", symbol: "more", not: notConnected(entry) };
@@ -36,20 +37,20 @@ const FACES = {
   picture(_, entry) {
     const shown = entry.call.view.showing.startsWith("picture:");
     const label = t(shown ? "do.picture.back" : "do.picture");
-    return { label, symbol: shown ? "camera" : "picture", pressed: shown, not: notVideo(entry) };
+    return { label, symbol: shown ? "camera" : "picture", active: shown, not: notVideo(entry) };
   },
   share({ desk }, entry) {
     const label = t(desk.sharing ? "do.share.stop" : "do.share");
     const able = typeof navigator.mediaDevices?.getDisplayMedia === "function";
     const not = desk.sharing ? "" : notVideo(entry) || notJoined(entry) || (able ? "" : t("not.share"));
-    return { label, symbol: "share", pressed: desk.sharing, not };
+    return { label, symbol: "share", active: desk.sharing, not };
   },
   ask(_, entry) {
     const { state, supported, outcome } = entry.call.view.video;
     const key = state === "asking" ? "do.ask.back" : state === "off" ? "do.ask" : "do.drop";
     const never = state === "off" && supported === false && outcome === "unsupported";
     const not = notConnected(entry) || (state === "dropping" ? t("not.dropping") : never ? t("not.cannot") : "");
-    return { label: t(key), symbol: state === "off" ? "ask" : "voice", pressed: state === "asking", not };
+    return { label: t(key), symbol: state === "off" ? "ask" : "voice", active: state === "asking", not };
   },
   snapshot(_, entry) {
     const { video } = entry.call.view;
@@ -73,11 +74,11 @@ export function hindrance(action, splitter, entry) {
 export function renderControls(splitter, entry) {
   for (const button of document.querySelectorAll(".controls button")) {
     const action = /** @type {Action} */ (button.getAttribute("data-do"));
-    const { label, symbol, pressed, not } = FACES[action](splitter, entry);
+    const { label, symbol, active, not } = FACES[action](splitter, entry);
     // Not `disabled`: who comes to it by keyboard is to hear that it is there, and why it does nothing now.
     button.setAttribute("aria-disabled", String(not !== ""));
     button.setAttribute("title", not || (action === "cameras" ? t("do.cameras") : label));
-    if (pressed !== undefined) button.setAttribute("aria-pressed", String(pressed));
+    button.toggleAttribute("data-active", active ?? false); // the label says what a press does, so nothing is "pressed"
     if (KEYS[action]) button.setAttribute("aria-keyshortcuts", KEYS[action]);
     if (action === "cameras") continue;
     fill(button, [label, symbol], () => [

@@ -15,8 +15,8 @@ import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { renderSide } from "./side.js";
-import { pictureName, renderStage } from "./stage.js";
-import { hasVideo, situation } from "./status.js";
+import { pictureName, renderStage, setUpStage } from "./stage.js";
+import { situation } from "./status.js";
 import { currentLanguage, duration, fault, t, useLanguage } from "./texts.js";
 
 const TOAST_MS = 6000;
@@ -173,9 +173,10 @@ function tick() {
   else renderClock();
 }
 
-/** @param {string} text */
-function toast(text) {
+/** @param {string} text @param {"bad"|"calm"} [tone] */
+function toast(text, tone = "bad") {
   const element = byId("toast");
+  element.dataset.tone = tone;
   element.hidden = false;
   say(element, text);
   clearTimeout(toasting);
@@ -201,6 +202,7 @@ function open(call) {
   });
   // A call that comes goes before one that is over, never before one that lives.
   if (!current() || current()?.over) select(call.id);
+  else toast(t("another", { who: callerOf(call.view) }), "calm");
   update();
 }
 
@@ -396,6 +398,7 @@ function begin() {
   setSingleKeys(singleKeys());
   dialogs.setUpDialogs();
   setUpLogin(splitter);
+  setUpStage();
   speak(stored(LANGUAGE) ?? navigator.language);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", (event) => {

@@ -18,10 +18,13 @@ export function setUpDialogs() {
   const dialog = byId("dialog");
   byId("dialog-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => {
-    for (const act of closing.splice(0)) act();
-    byId("dialog-body").replaceChildren();
-  });
+  // It is told a moment later: another window may be open by then.
+  dialog.addEventListener("close", () => dialog.open || clear());
+}
+
+function clear() {
+  for (const act of closing.splice(0)) act();
+  byId("dialog-body").replaceChildren();
 }
 
 export function closeDialog() {
@@ -39,6 +42,7 @@ export function dialogOpen() {
 function open(title, content, options = {}) {
   const dialog = byId("dialog");
   if (dialog.open) dialog.close();
+  clear();
   byId("dialog-title").textContent = title;
   byId("dialog-body").replaceChildren(...content);
   dialog.classList.toggle("large", options.large ?? false);

@@ -1,7 +1,7 @@
 // @ts-check
 /** What this desk keeps of a call beside its view: what happened, the stills, when the caller was asked. */
 
-import { currentLanguage, fault, has, reason, t } from "./texts.js";
+import { fault, has, reason, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallHandle} CallHandle */
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -14,6 +14,8 @@ const SUMMARY_S = 60;
 
 /** Notices that the views tell as well, or that this desk says better itself. */
 const UNSAID = new Set(["snapshot", "video-withdrawn"]);
+/** What this desk's own transport tells as well. */
+const OWN = new Set(["party-joined", "party-interrupted"]);
 /** Notices whose text says more than their code. */
 const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused"]);
 /** @type {Record<string, string>} */
@@ -83,8 +85,8 @@ export class Entry {
     if (view.video.state === "on" || view.video.state === "asking") this.droppedBy = "";
     if (before?.answered_at === null && view.answered_at) this.remark(view.answered_at, "log.connected");
     if (before && before.showing !== view.showing && view.state === "connected" && view.showing !== "none") {
-      const source = view.showing;
-      this.remark(now, "log.showing", () => ({ who: sourceName(this.call, source) }));
+      const who = sourceName(this.call, view.showing);
+      this.remark(now, "log.showing", () => ({ who: who() }));
     }
     if ((view.state === "ended" || gone) && !this.endedAt) {
       this.endedAt = now;
@@ -101,8 +103,9 @@ export class Entry {
     if (code === "caller-picture-stopped") this.stopped = true;
     if (UNSAID.has(code)) return;
     const key = code === "bound" && !this.call.view.extension ? "notice.unbound" : `notice.${code}`;
-    const values = { who: partyName(this.call, notice.party), extension: this.call.view.extension };
-    if (has(key)) this.remark(at, key, () => values, TONES[code] ?? "", WITH_REASON.has(code) ? text : "");
+    const [who, { extension }] = [named(this.call, notice.party), this.call.view];
+    if (notice.party && notice.party === this.call.party && OWN.has(code)) return;
+    if (has(key)) this.remark(at, key, () => ({ who: who(), extension }), TONES[code] ?? "", WITH_REASON.has(code) ? text : "");
     else this.remark(at, text || code); // a newer gateway: its own words
   }
 
@@ -150,17 +153,23 @@ export function callerOf(view) {
 
 /** A party for people. @param {CallHandle} call @param {string} name */
 export function partyName(call, name) {
-  if (name === "caller") return t("party.caller");
-  if (name && name === call.party) return t("party.you");
-  const party = call.view.parties.find((one) => one.name === name);
-  if (party?.kind === "guest" || name.startsWith("guest")) return t("party.guest");
-  return t("party.seat", { extension: party?.extension || name.replace("seat-", "") });
+  return named(call, name)();
 }
 
-/** What somebody sees, for people. @param {CallHandle} call @param {string} source */
+/** A party as it is now, for people who read it later, in whichever language. @param {CallHandle} call @param {string} name */
+function named(call, name) {
+  const party = call.view.parties.find((one) => one.name === name);
+  const extension = party?.extension || name.replace("seat-", "");
+  if (name === "caller") return () => t("party.caller");
+  if (name && name === call.party) return () => t("party.you");
+  if (party?.kind === "guest" || name.startsWith("guest")) return () => t("party.guest");
+  return () => t("party.seat", { extension });
+}
+
+/** What somebody sees, for people. @param {CallHandle} call @param {string} source @returns {() => string} */
 export function sourceName(call, source) {
-  if (source.startsWith("picture:")) return t("source.picture");
-  if (source === "slate" || source === "none") return t(`source.${source}`);
-  const name = partyName(call, source);
-  return source === call.party && currentLanguage() === "en" ? name.toLowerCase() : name;
+  if (source.startsWith("picture:")) return () => t("source.picture");
+  if (source === "slate" || source === "none") return () => t(`source.${source}`);
+  if (source === call.party) return () => t("source.you");
+  return named(call, source);
 }

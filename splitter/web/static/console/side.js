@@ -47,7 +47,7 @@ function renderParties(entry, doing) {
   fill(byId("parties"), [parties, own, view.showing, entry.over, view.video.state], () =>
     parties.length && !entry.over
       ? parties.map((party) => partyItem(entry, party, doing))
-      : [make("li", { class: "muted", text: t("party.alone") })],
+      : [make("li", { class: "muted", text: t(entry.over ? "fact.none" : "party.alone") })],
   );
 }
 

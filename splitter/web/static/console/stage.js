@@ -1,10 +1,9 @@
 // @ts-check
 /** The stage: the caller's picture large, the own one small, and what covers them. */
 
-import { play } from "../sdk/splitter.js";
+import { hasPicture, hasVideo, play } from "../sdk/splitter.js";
 import { byId, fill, make, say } from "./elements.js";
 import { callerOf, partyName } from "./entry.js";
-import { hasPicture, hasVideo } from "./status.js";
 import { duration, ending, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -14,6 +13,18 @@ import { duration, ending, t } from "./texts.js";
 let attached = null;
 /** @type {Map<string, {url: string, name: string}>} stills that the caller was shown, by id */
 const stills = new Map();
+
+/** Wire the stage; once. */
+export function setUpStage() {
+  const [stage, remote, own] = [byId("stage"), byId("remote"), byId("own")];
+  // Beside the caller's picture where there is room, so that it hides nothing of it.
+  const place = () => {
+    const width = (remote.videoWidth / (remote.videoHeight || 1)) * stage.clientHeight;
+    stage.toggleAttribute("data-beside", width > 0 && width <= stage.clientWidth - own.clientWidth - 28);
+  };
+  remote.addEventListener("resize", place);
+  new ResizeObserver(place).observe(stage);
+}
 
 /** @param {Splitter} splitter @param {Entry} entry */
 export function renderStage(splitter, entry) {

@@ -1,6 +1,7 @@
 // @ts-check
 /** What is happening in a call, and why, in one line each. Pure. */
 
+import { hasPicture, hasVideo } from "../sdk/splitter.js";
 import { ending, fault, has, reason, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -38,17 +39,6 @@ export function situation(sight) {
   if (view.state === "ended") return line("calm", "ended", ending(view.end_reason));
   if (view.state !== "connected") return line("busy", view.state);
   return ownTransport(sight) ?? (hasVideo(view) ? video(sight) : voice(sight));
-}
-
-/** Pictures may come: from the phone, or from the caller's browser. @param {CallView} view */
-export function hasVideo(view) {
-  return view.video.state === "on" || view.parties.some((party) => party.kind === "guest" && party.state !== "left");
-}
-
-/** A picture of the caller comes now. @param {CallView} view */
-export function hasPicture(view) {
-  const phone = view.video.state === "on" && view.video.sends;
-  return phone || view.parties.some((party) => party.kind === "guest" && party.sends && party.state === "connected");
 }
 
 /** @param {Sight} sight @returns {Line|null} */

@@ -117,11 +117,11 @@ export const TEXTS = {
 
     "camera.no-camera": "No camera found. Plug one in.",
     "camera.denied": "The browser may not use the camera. Allow it beside the address.",
-    "camera.in-use": "Another program uses the camera. Close that, then press Camera.",
+    "camera.in-use": "Another program uses the camera. Close that, then start the camera.",
     "camera.unplugged": "The camera was unplugged. Plug it in again.",
     "camera.muted": "The camera gives no picture. Check its cover or switch.",
     "camera.insecure-context": "This page was not opened over https, so it gets no camera.",
-    "camera.failed": "The camera could not be opened. Press Camera to try again.",
+    "camera.failed": "The camera could not be opened. Start it again.",
 
     "end.caller": "The caller hung up.",
     "end.caller-early": "The caller hung up before the answer.",
@@ -158,8 +158,9 @@ export const TEXTS = {
     "own.standby": "Camera starts with video",
 
     "do.camera": "Camera",
-    "do.camera.on": "Camera on",
-    "do.camera.off": "Camera off",
+    "do.camera.on": "Start camera",
+    "do.camera.off": "Stop camera",
+    "do.camera.leave": "Leave it off",
     "do.cameras": "Choose the camera",
     "do.picture": "Show picture",
     "do.picture.back": "Back to camera",
@@ -261,6 +262,7 @@ export const TEXTS = {
     "help.close": "Close a window",
     "help.move": "Move between controls",
 
+    "another": "Another call: {who}",
     "log.call": "Call from {who}",
     "log.connected": "Call answered",
     "log.ended": "Call ended",
@@ -282,6 +284,7 @@ export const TEXTS = {
     "log.back": "Connection to the gateway is back",
     "source.slate": "the waiting picture",
     "source.none": "nothing",
+    "source.you": "you",
     "source.picture": "a picture",
 
     "notice.asking": "The caller is asked for video",
@@ -453,11 +456,11 @@ export const TEXTS = {
 
     "camera.no-camera": "没有找到摄像头，请插上。",
     "camera.denied": "浏览器不允许使用摄像头，请在地址栏旁边允许。",
-    "camera.in-use": "摄像头被其他程序占用，请关闭那个程序再按“摄像头”。",
+    "camera.in-use": "摄像头被其他程序占用，请关闭那个程序，再开摄像头。",
     "camera.unplugged": "摄像头被拔出，请重新插上。",
     "camera.muted": "摄像头没有画面，请检查遮挡或开关。",
     "camera.insecure-context": "本页面不是用 https 打开的，不能使用摄像头。",
-    "camera.failed": "摄像头打不开，请按“摄像头”重试。",
+    "camera.failed": "摄像头打不开，请再开一次。",
 
     "end.caller": "来电人挂断。",
     "end.caller-early": "来电人在接听前挂断。",
@@ -496,6 +499,7 @@ export const TEXTS = {
     "do.camera": "摄像头",
     "do.camera.on": "开摄像头",
     "do.camera.off": "关摄像头",
+    "do.camera.leave": "不开摄像头",
     "do.cameras": "选择摄像头",
     "do.picture": "显示图片",
     "do.picture.back": "换回摄像头",
@@ -597,6 +601,7 @@ export const TEXTS = {
     "help.close": "关闭窗口",
     "help.move": "在按钮之间移动",
 
+    "another": "另有来电：{who}",
     "log.call": "{who} 来电",
     "log.connected": "已接听",
     "log.ended": "通话结束",
@@ -618,6 +623,7 @@ export const TEXTS = {
     "log.back": "与网关的连接已恢复",
     "source.slate": "等待画面",
     "source.none": "空白",
+    "source.you": "您",
     "source.picture": "一张图片",
 
     "notice.asking": "正在请来电人打开视频",
@@ -701,7 +707,7 @@ const REASONS = {
     [/^the phone was about to change the call itself/, "手机自己正在更改通话"],
     [/^the call ended/, "通话已结束"],
     [/^taken back by (.+)/, "由 $1 撤回"],
-    [/^nothing is configured that sends messages.*/, "没有配置短信发送"],
+    [/^no webhook is configured that sends messages/i, "没有配置发送短信的系统"],
   ],
 };
 

@@ -823,7 +823,7 @@ export class CallHandle extends EventTarget {
   }
 
   #checkPlace() {
-    if (!this.party || !this.#wanted) return;
+    if (!this.party || !this.#wanted || this.view.state === "ended") return;
     if (this.#present) this.#listed = true;
     else if (this.#listed) {
       this.#listed = false;
@@ -858,9 +858,7 @@ export class CallHandle extends EventTarget {
 
   /** The camera is open while a call that this desk has joined has video, or is being asked for it. */
   #need() {
-    const { video, parties } = this.view;
-    const guest = parties.some((party) => party.kind === "guest" && party.state !== "left");
-    const seen = guest || video.state === "on" || video.state === "asking";
+    const seen = hasVideo(this.view) || this.view.video.state === "asking";
     this.splitter.desk.need(this, this.#wanted && seen, this.limits);
   }
 
@@ -882,7 +880,7 @@ export class CallHandle extends EventTarget {
       if (!transport) return;
       const quality = await transport.measure().catch(() => null);
       if (!quality || this.#transport !== transport) return;
-      this.quality = quality;
+      this.quality = hasPicture(this.view) ? quality : withoutPicture(quality);
       this.dispatchEvent(new Event("quality"));
       await this.#send(); // a shared window may have another size by now
     }, QUALITY_EVERY_MS);
@@ -894,6 +892,17 @@ export class CallHandle extends EventTarget {
     this.media = { state, code, message };
     this.dispatchEvent(new Event("media"));
   }
+}
+
+/** Pictures may come and go: of the phone, or of the caller's own browser. @param {CallView} view */
+export function hasVideo(view) {
+  return view.video.state === "on" || view.parties.some((party) => party.kind === "guest" && party.state !== "left");
+}
+
+/** A picture of the caller comes now. @param {CallView} view */
+export function hasPicture(view) {
+  const phone = view.video.state === "on" && view.video.sends;
+  return phone || view.parties.some((party) => party.kind === "guest" && party.sends && party.state === "connected");
 }
 
 // ---- one transport -------------------------------------------------------------------------------------------------
@@ -1185,6 +1194,11 @@ function levelOf(found, rttMs, froze) {
   if (found.lossPercent > 8 || found.fps < 4 || rtt > 700) return "poor";
   if (found.lossPercent > 2 || found.fps < 9 || rtt > 300 || froze) return "fair";
   return "good";
+}
+
+/** What comes is the waiting picture: it says nothing of the caller's. @param {Quality} quality @returns {Quality} */
+function withoutPicture(quality) {
+  return { ...quality, level: quality.sent.level, received: { ...quality.received, level: "none" } };
 }
 
 /** @param {Level} one @param {Level} other @returns {Level} */
