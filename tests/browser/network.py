@@ -56,6 +56,13 @@ class Network:
         """Pull the cable of the other host, which sees that it is offline."""
         _ip("-n", self._there, "link", "set", "eth0", "down")
 
+    def move(self) -> None:
+        """The other host gets another address at once, as one does that goes from a cable to a wireless network."""
+        former, self.far = self.far, f"{self._net}.{int(self.far.rpartition('.')[2]) + 1}"
+        _ip("-n", self._there, "address", "add", f"{self.far}/25", "dev", "eth0")
+        _ip("-n", self._there, "address", "delete", f"{former}/25", "dev", "eth0")
+        self.mend()
+
     def mend(self) -> None:
         """All is well again."""
         _ip("-n", self._there, "link", "set", "eth0", "up")

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from playwright.async_api import Browser, Playwright
+from playwright.async_api import Browser, Page, Playwright
 
-from splitter.lab.sight import BLACK, FLAT, STILL
+from splitter.lab.handset import Handset
+from splitter.lab.sight import STILL
 from tests.browser import chromium, sdk
 from tests.browser.camera import FRAMES, SENDER
 from tests.browser.checks import Wanted, first_seen, in_words, judge
 from tests.browser.desk import CALLER, Desk, sight_of
+from tests.browser.eyes import Eye
 from tests.browser.network import Network
 
 
@@ -41,38 +43,63 @@ def far_desk(far_browser: Browser, network: Network, request: pytest.FixtureRequ
     network.mend()
 
 
-async def test_cut_for_ten_seconds(far_desk: Callable[..., Desk], network: Network) -> None:
+async def talk(desk: Desk) -> tuple[Page, Eye, Handset, str]:
+    """A call with pictures both ways: the page, the caller on it, the phone, and the call's id."""
+    page = await sdk.open_desk(await desk.context(), desk.gateway)
+    caller = await desk.eye(page, "#caller")
+    handset, call_id = await desk.call()
+    await desk.caller_sees(handset, SENDER, 15)
+    await caller.rising(CALLER, 15)
+    return page, caller, handset, call_id
+
+
+@pytest.mark.parametrize("how", ["cut", "unplug"])
+async def test_ten_seconds_without(far_desk: Callable[..., Desk], network: Network, how: str) -> None:
+    """Silently somewhere on the way, or at the desk's own cable."""
     async with far_desk() as desk:
-        page = await sdk.open_desk(await desk.context(), desk.gateway)
-        caller = await desk.eye(page, "#caller")
-        handset, call_id = await desk.call()
-        await desk.caller_sees(handset, SENDER, 15)
-        await caller.rising(CALLER, 15)
+        page, caller, handset, call_id = await talk(desk)
         log = sight_of(handset)
-        network.cut()
+        getattr(network, how)()
         cut_at = time.monotonic()
         await desk.until(lambda: log.now_showing == STILL, "the slate instead of a frozen picture", 9.0)
         await desk.view(call_id, lambda v: v["parties"][0]["state"] == "interrupted", "it may come back")
         await desk.voice_goes_on(handset)
         await asyncio.sleep(10 - (time.monotonic() - cut_at))
         network.mend()
-        back = time.monotonic()
-        await desk.caller_sees(handset, SENDER, 15, 20.0)
-        await caller.rising(CALLER, 15, 20.0)
-        print(f"back {time.monotonic() - back:.1f} s after the cable", await page.evaluate("told"))
+        await desk.caller_sees(handset, SENDER, 15, 12.0)
+        await caller.rising(CALLER, 15, 12.0)
         view = await desk.gateway.call(call_id)
         assert [(p["name"], p["state"]) for p in view["parties"]] == [("seat-1", "connected")]
-        scenes = [scene.what for scene in log.scenes]
-        assert BLACK not in scenes and FLAT not in scenes, scenes
+        scenes = {scene.what for scene in log.scenes}
+        assert scenes == {STILL, f"sender {SENDER}"}, "never black"
         assert "interrupted" in await sdk.told(page, "media")
 
 
-@pytest.mark.parametrize(("loss", "gap_ms", "share"), [(5, 1500.0, 0.7), (20, 4000.0, 0.3)])
-async def test_loss(far_desk: Callable[..., Desk], network: Network, loss: int, gap_ms: float, share: float) -> None:
-    """Bounds: at 5 % no picture stands still for 1.5 s, at 20 % for 4 s; what is shown is whole, whatever is lost."""
+async def test_another_address(far_desk: Callable[..., Desk], network: Network) -> None:
+    """ICE restarts: the same DTLS, the same place, and nothing is joined anew."""
     async with far_desk() as desk:
-        network.lose(loss)
+        page, caller, handset, call_id = await talk(desk)
+        joins: list[str] = []
+        page.on("request", lambda request: joins.append(request.method) if "/parties" in request.url else None)
+        network.move()
+        await desk.until(lambda: "PATCH" in joins, "ICE is restarted", 15.0)
+        await sdk.until_told(page, "media", "connected", 15.0, after=1)
+        await desk.caller_sees(handset, SENDER, 15)
+        await caller.rising(CALLER, 15)
+        assert "POST" not in joins, "not joined anew"
+        view = await desk.gateway.call(call_id)
+        assert [(p["name"], p["state"]) for p in view["parties"]] == [("seat-1", "connected")]
+
+
+@pytest.mark.parametrize(("loss", "gap_ms", "share", "unfit"), [(5, 1000.0, 0.8, 0.02), (20, 2500.0, 0.5, 0.3)])
+async def test_loss(
+    far_desk: Callable[..., Desk], network: Network, loss: int, gap_ms: float, share: float, unfit: float
+) -> None:
+    """Bounds: so long no picture stands still; so many of the caller's frames are shown, all of them whole; so many of
+    the agent's are unfit, which the phone shows all the same: it knows no better."""
+    async with far_desk() as desk:
         page = await sdk.open_desk(await desk.context(), desk.gateway)
+        network.lose(loss)
         own, caller = await desk.eye(page, "#own"), await desk.eye(page, "#caller")
         handset, _ = await desk.call()
         await desk.caller_sees(handset, SENDER, 5, 20.0)
@@ -80,13 +107,14 @@ async def test_loss(far_desk: Callable[..., Desk], network: Network, loss: int, 
         start = time.time() * 1000
         await asyncio.sleep(8.0)
         end = start + 8000
-        wanted = Wanted(CALLER, gap_ms=gap_ms, first_ms=gap_ms, late_ms=1500)
-        log = sight_of(handset)
-        at_desk = judge(caller.seen, wanted, start, end)
-        sent = Wanted(SENDER, first_seen(own.seen), FRAMES, gap_ms=gap_ms, first_ms=gap_ms, late_ms=1500, torn_db=0)
-        at_phone = judge(log.seen, sent, start, end)
-        frames = len(caller.since(start)), len(log.since(start))
-        print(f"loss {loss} %: {frames} frames in 8 s at the desk and the phone")
+        received = Wanted(CALLER, gap_ms=gap_ms, first_ms=gap_ms, late_ms=1000)
+        at_desk = judge(caller.seen, received, start, end)
         assert not at_desk, f"at the desk: {in_words(at_desk)}"
+        assert len(caller.since(start)) >= 8 * 15 * share, f"{len(caller.since(start))} frames"
+        sent = Wanted(SENDER, first_seen(own.seen), FRAMES, gap_ms=gap_ms, first_ms=gap_ms, late_ms=1000, torn_db=0)
+        log = sight_of(handset)
+        at_phone = [fault for fault in judge(log.seen, sent, start, end) if fault.kind != "unreadable"]
         assert not at_phone, f"at the phone: {in_words(at_phone)}"
-        assert frames[0] >= 8 * 15 * share, "the caller's picture goes on"
+        frames = log.since(start)
+        assert sum(seen.reading is None for seen in frames) <= len(frames) * unfit, handset.video.counts
+        await desk.voice_goes_on(handset)
