@@ -14,7 +14,7 @@ from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
 from splitter.calls.binding import ConnectedLine
 from splitter.calls.desks import Desks
-from splitter.calls.events import AgentNamed, CallEvent, HangupAsked, Offered, SeatArrived, TimeUp
+from splitter.calls.events import AgentNamed, CallEvent, DigitPressed, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
 from splitter.calls.jobs import Jobs
@@ -86,6 +86,7 @@ class Call:
         video_state: where it stands with the caller's video; flows/escalate.py keeps it.
         showing: what the caller sees.
         put_aside: re-offers that wait until the other side can be asked.
+        digits: those in INFO that wait until the other side can take them.
     """
 
     def __init__(self, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> None:
@@ -114,6 +115,7 @@ class Call:
         self.snapshots: dict[str, list[Asked]] = {}
         self._asked: dict[asyncio.Future[Answer], Asked] = {}
         self.put_aside: deque[Offered] = deque()
+        self.digits: deque[DigitPressed] = deque()
         self.plan: Plan | None = None
         self.caller_number = caller_number(event.request, trunk.trusted)
         self.session_id = SessionId(event.request, services.ids)

@@ -205,23 +205,145 @@ class TestDigits:
             assert sorted(what for what in caller.heard if what.endswith("INFO")) == ["500 INFO"] * 2
             world.settle()
 
-    def test_before_the_answer_there_is_no_way(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            caller.expect("183")
-            press(caller, b"1", self.PLAIN)
-            caller.expect("415 INFO")
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
-
     def test_of_a_seat_concern_nobody(self) -> None:
         with World() as world, whole_call(world) as (caller, centre, seat):
             press(seat, b"1", self.PLAIN)
             seat.expect("415 INFO")
             assert "INFO" not in caller.heard + centre.heard and world.engine.digits == []
+
+
+class TestDigitsBeforeTheAnswer:
+    """As INFO in the only early dialog, else in the early media, else after the answer; never twice."""
+
+    PLAIN = "application/dtmf"
+    NO_INFO = TestDigits.NO_INFO
+
+    def test_as_info_where_the_centre_takes_it(self) -> None:
+        with World() as world:
+            caller, centre = ringing_with_media(world)
+            press(caller, b"1", self.PLAIN)
+            info = centre.expect("INFO").message
+            assert info is not None and info.body == b"1"
+            caller.expect("200 INFO")
+            answered(world, caller, centre)
+            assert world.engine.digits == [] and centre.heard.count("INFO") == 1
+            ended(world, caller, centre)
+
+    @pytest.mark.parametrize("status", [None, 415, 481])
+    def test_in_early_media_where_it_does_not(self, status: int | None) -> None:
+        """481: it knows no INFO in early dialogs."""
+        with World() as world:
+            caller, centre = ringing_with_media(world, allow=self.NO_INFO if status is None else "")
+            centre.statuses["INFO"] = status or 200
+            press(caller, b"1", self.PLAIN)
+            caller.expect("200 INFO")
+            call = world.call_of(caller)
+            assert call is not None
+            expected = [(call.call_id, 1, Digit(1, 160, 101, 16000))]
+            assert world.engine.digits == expected
+            centre.unread.clear()
+            answered(world, caller, centre)
+            assert world.engine.digits == expected and centre.heard.count("INFO") == (status is not None)
+            ended(world, caller, centre)
+
+    def test_they_wait_for_the_answer_where_nothing_can_take_them(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.allow = self.NO_INFO
+            centre.ring(180)
+            caller.expect("180")
+            for key in (b"1", b"2"):
+                press(caller, key, self.PLAIN)
+            world.run(3)
+            assert world.engine.digits == [] and not caller.unread
+            answered(world, caller, centre)
+            caller.expect("200 INFO")
+            caller.expect("200 INFO")
+            assert [digit.event for _, _, digit in world.engine.digits] == [1, 2]
+            assert "INFO" not in centre.heard
+            ended(world, caller, centre)
+
+    def test_of_several_early_dialogs_none_is_chosen(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.ring(180)
+            caller.expect("180")
+            centre.ring(180, fork="2")
+            caller.expect("180")
+            press(caller, b"1", self.PLAIN)
+            centre.hears_nothing(1)
+            answered(world, caller, centre)
+            assert centre.expect("INFO").message is not None
+            caller.expect("200 INFO")
+            assert world.engine.digits == []
+            ended(world, caller, centre)
+
+    def test_one_that_waits_too_long_is_refused(self) -> None:
+        """It would come as a surprise."""
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.allow = self.NO_INFO
+            centre.ring(180)
+            caller.expect("180")
+            press(caller, b"1", self.PLAIN)
+            world.run(4)
+            assert not caller.unread
+            caller.expect("500 INFO", limit_s=2)
+            answered(world, caller, centre)
+            assert world.engine.digits == []
+            ended(world, caller, centre)
+
+    def test_of_the_centre_wait_for_the_callers_dialog(self) -> None:
+        with World() as world:
+            caller, centre = ringing_with_media(world)
+            press(centre, b"7", self.PLAIN)
+            caller.hears_nothing(1)
+            centre.answer()
+            caller.expect("200")
+            assert {caller.expect("INFO").what} == {"INFO"}
+            world.run(0.1)
+            assert "200 INFO" in centre.heard and world.engine.digits == []
+            centre.unread.clear()
+            ended(world, caller, centre)
+
+    @pytest.mark.parametrize("by_caller", [True, False])
+    def test_a_call_that_is_given_up_leaves_none_unanswered(self, by_caller: bool) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.allow = self.NO_INFO
+            centre.ring(180)
+            caller.expect("180")
+            press(caller, b"1", self.PLAIN)
+            press(centre, b"2", self.PLAIN)
+            world.run(1)
+            if by_caller:
+                caller.cancel()
+            else:
+                centre.refuse(486)
+            world.run(1)
+            assert "487 INFO" in caller.heard and "487 INFO" in centre.heard
+            world.settle()
+
+    def test_no_more_wait_than_the_voice_could_take(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.allow = self.NO_INFO
+            centre.ring(180)
+            caller.expect("180")
+            for _ in range(40):
+                press(caller, b"1", self.PLAIN)
+                world.run(0.05)
+            assert caller.heard.count("500 INFO") == 8
+            answered(world, caller, centre, unread=False)
+            world.run(1)
+            assert len(world.engine.digits) == 32 == caller.heard.count("200 INFO")
+            caller.unread.clear()
+            ended(world, caller, centre)
 
 
 class TestInfoPackages:
@@ -258,6 +380,26 @@ def without_info(world: World, centre_lacks: bool, **offered: object) -> tuple[P
         caller.expect("200 UPDATE")
     world.run(0.1)
     return caller, centre
+
+
+def ringing_with_media(world: World, allow: str = "") -> tuple[PeerCall, PeerCall]:
+    """The centre is heard before it answers."""
+    caller = world.sbc.invite()
+    centre = world.pbx.take()
+    centre.allow = allow or centre.allow
+    centre.ring(183, media=True)
+    caller.expect("183")
+    return caller, centre
+
+
+def answered(world: World, caller: PeerCall, centre: PeerCall, unread: bool = True) -> None:
+    """The centre answers, with the voice connected."""
+    centre.answer()
+    if unread:
+        caller.expect("200")
+    centre.expect("ACK")
+    world.run(0.1)
+    assert world.voice_faults(caller) == []
 
 
 def negotiated_events(call: PeerCall) -> tuple[int, int]:

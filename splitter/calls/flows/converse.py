@@ -29,7 +29,7 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.binding import on_agent
 from splitter.calls.flows.desk import on_ask
-from splitter.calls.flows.digits import pass_digit
+from splitter.calls.flows.digits import on_digits_late, pass_digit, pass_waiting
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.presence import is_window, on_room, on_window
 from splitter.calls.flows.reoffer import Reoffers
@@ -65,9 +65,11 @@ class Conversation:
 
     async def run(self) -> None:
         """Until somebody ends it."""
+        pass_waiting(self._call)
         await self._reoffers.pump()
         while not self._over:
             await self._on(await self._call.next())
+            pass_waiting(self._call)
             if not self._over:
                 await self._reoffers.pump()
         self._reoffers.escalation.close()
@@ -110,6 +112,7 @@ class Conversation:
             case TimeUp():
                 if not await self._on_session_timer(event.what):
                     await self._reoffers.on_time_up(event.what)
+                    await on_media(call, event)
             case _:
                 await on_media(call, event)
 
@@ -199,7 +202,9 @@ async def on_media(call: Call, event: CallEvent) -> None:
         case KeyFrameAsked():
             await call.video.request_key_frame(event.leg.name)
         case DigitPressed():
-            await pass_digit(call, event)
+            pass_digit(call, event)
+        case TimeUp():
+            on_digits_late(call, event.what)
         case KeyFrameWanted():
             leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
             if leg is not None and leg.ask_key_frame():

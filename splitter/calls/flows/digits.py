@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitPressed
+from splitter.calls.jobs import Then
 from splitter.calls.legs.leg import Leg
 from splitter.core.errors import MediaError, PeerError
 from splitter.rtp.telephone_event import Digit
@@ -15,34 +17,68 @@ from splitter.sdp.split import audio_line
 
 # The other side has read the INFO and wants none: it did not take the digit.
 _NOT_TAKEN = frozenset({405, 415, 469, 489, 501})
+_WAITING = "digits wait for the answer"
+_PATIENCE_S = 5.0  # a digit that comes later would be a surprise; see rtp/telephone_event.py
 
 
-async def pass_digit(call: Call, event: DigitPressed) -> None:
-    """As INFO where the other side allows it, else in the voice, else not at all: then the sender gets 415."""
-    other = _other(call, event.leg)
+def pass_digit(call: Call, event: DigitPressed) -> None:
+    """As INFO where the other side allows it, else in the voice, else not at all: then the sender gets 415.
+
+    While the other side has not answered it may be able to take neither: then the digit waits a moment for that.
+    """
+    leg = event.leg
+    if leg is not call.caller and leg is not call.centre:
+        leg.reply_info(event.txn, 415, "digits concern the caller and the centre")
+    elif any(waiting.leg is leg for waiting in call.digits) or not _pass(call, event):
+        if not call.digits:
+            call.after(_PATIENCE_S, _WAITING)
+        call.digits.append(event)
+
+
+def pass_waiting(call: Call) -> None:
+    """The other side may be able to take now what waits for its answer."""
+    stays: set[Leg] = set()
+    for event in tuple(call.digits):
+        if event.leg not in stays and (event.leg.state == "ended" or _pass(call, event)):
+            call.digits.remove(event)
+        else:
+            stays.add(event.leg)
+    if not call.digits:
+        call.stop_timer(_WAITING)
+
+
+def on_digits_late(call: Call, what: str) -> None:
+    """They have waited for long enough."""
+    if what == _WAITING:
+        while call.digits:
+            event = call.digits.popleft()
+            event.leg.reply_info(event.txn, 500, "the other side has not answered yet")
+
+
+def _pass(call: Call, event: DigitPressed) -> bool:
+    """False where the other side cannot take a digit yet."""
+    other = call.centre if event.leg is call.caller else call.caller
     if other is None:
-        event.leg.reply_info(event.txn, 415, "digits concern the caller and the centre")
-    elif other.state == "confirmed" and "INFO" in other.allows and not other.infos.refused:
+        return False
+    if other.takes_info and not other.infos.refused:
         _relay(call, event, other)
-    else:
-        try:
-            await _insert(call, event, other)
-        except PeerError as error:
-            event.leg.reply_info(event.txn, error.status, error.reason)
-        except MediaError as error:
-            call.note(f"a digit was lost: {error}", event.leg.name, "alarm")
-            event.leg.reply_info(event.txn, 500, "no media resources")
-
-
-def _other(call: Call, leg: Leg) -> Leg | None:
-    if leg is call.caller:
-        return call.centre
-    return call.caller if leg is call.centre else None
+        return True
+    try:
+        key, format = key_of(event.request), _format(call, other)
+        if format is None and (other.state == "early" or other.remote is None):
+            return False
+        if format is None:
+            raise PeerError("the other side takes no digits", 415)
+        call.jobs.start("digits", partial(_insert, call, event, other, key.as_event(format)))
+    except PeerError as error:
+        event.leg.reply_info(event.txn, error.status, error.reason)
+    return True
 
 
 def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
     def answered(status: int) -> None:
-        if status in _NOT_TAKEN:
+        # 481 before the answer: it knows no requests in early dialogs.
+        if status in _NOT_TAKEN or (status == 481 and other.state == "early"):
             other.infos.refused = True
             call.post(replace(event))  # it goes in the voice
         else:
@@ -53,14 +89,15 @@ def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
     other.infos.inform(event.request.headers.get("content-type") or "", event.request.body, answered)
 
 
-async def _insert(call: Call, event: DigitPressed, other: Leg) -> None:
-    key, format = key_of(event.request), _format(call, other)
-    if format is None or call.audio is None:
-        raise PeerError("the other side takes no digits", 415)
-    digit: Digit = key.as_event(format)
-    await call.audio.send_digit(CALLER if other is call.caller else CENTRE, digit)
+async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> Then:
+    assert call.audio is not None
+    try:
+        await call.audio.send_digit(CALLER if other is call.caller else CENTRE, digit)
+    except MediaError as error:
+        call.note(f"a digit was lost: {error}", event.leg.name, "alarm")
+        return partial(event.leg.reply_info, event.txn, 500, "no media resources")
     call.note("digit passed on as telephone event", other.name)
-    event.leg.reply_info(event.txn, 200)
+    return partial(event.leg.reply_info, event.txn, 200)
 
 
 def _format(call: Call, other: Leg) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
+from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
@@ -223,6 +224,7 @@ class Setup:
                     return event
                 if await self._on(event, leg):
                     return None
+                pass_waiting(call)
                 if isinstance(event, TimeUp) and event.what == _RING:
                     leg.cancel()
                     return Refused(leg, 480, f"no answer in {trunk.ring_limit_s:.0f} s", None)
@@ -278,14 +280,14 @@ class Setup:
         answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
         if event.session is not None and leg.local is not None:
             try:
-                await self._connect_voice(event.session)
+                await self._connect_voice(leg, event.session)
                 answer = await self._answer(event.session, self._dialog(branch))
                 self._early[branch] = event.session
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
         elif word and branch in self._early:
-            await self._connect_voice(self._early[branch])
+            await self._connect_voice(leg, self._early[branch])
         headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
         headers += _told(call, leg, event.response).items()
         call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer, headers)
@@ -305,7 +307,7 @@ class Setup:
             if leg.local is None:
                 answer_centre(call, leg, session, self.offer)
             self._gate = EarlyMedia()  # it was that of early media alone
-            await self._connect_voice(session)
+            await self._connect_voice(leg, session)
             answer = await self._answer(session, self._dialog(branch))
         except PeerError as error:
             leg.bye()
@@ -313,7 +315,7 @@ class Setup:
             return False
         if call.caller.cancelled:
             return False  # its CANCEL came first and waits in the inbox
-        leg.remote, call.caller.remote = session, self.offer
+        call.caller.remote = self.offer
         call.caller.accept(answer, self._dialog(branch), _told(call, leg, event.response).items())
         self._connected(leg, _who(event.response))
         await self._take_video(answer)
@@ -330,7 +332,7 @@ class Setup:
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
             ours = centre_answer(session, self.offer, call.plan, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
-            await self._connect_voice(session)
+            await self._connect_voice(newcomer, session)
             answer = await self._answer(session, self._dialog(dialog))
         except PeerError as error:
             call.newcomer = None
@@ -341,7 +343,7 @@ class Setup:
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
         call.install_newcomer().bye()  # where it answered at this very moment
         self.owed = [owed for owed in self.owed if owed is not leg]
-        newcomer.remote, call.caller.remote = session, self.offer
+        call.caller.remote = self.offer
         call.caller.accept(answer, self._dialog(dialog))
         call.note(f"{newcomer.name} takes the call that rings (Replaces)", newcomer.name, "state")
         self._connected(newcomer, newcomer.request.from_.user or "somebody")
@@ -416,7 +418,7 @@ class Setup:
         if not leg.answer(event.txn, early_answer(leg, before, audio_line(before), offer, index)):
             return
         self.call.note("offer absorbed before the answer", leg.name)
-        self._early[branch] = offer
+        self._early[branch] = leg.remote = offer
         self._updated.add(branch)
         await self._point(CENTRE, offer, index)
 
@@ -459,9 +461,10 @@ class Setup:
                 self._video_line = call.video.answer("caller", self.offer, index, wanted)
         return self._video_line
 
-    async def _connect_voice(self, centre_sdp: Session) -> None:
+    async def _connect_voice(self, leg: Leg, centre_sdp: Session) -> None:
         """Let voice flow; before anything of video, which may take its time."""
         assert self.call.plan is not None and self.offer is not None
+        leg.remote = centre_sdp
         await self._point(CALLER, self.offer, self.call.plan.audio)
         await self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
 

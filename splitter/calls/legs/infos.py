@@ -9,9 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from splitter.calls.messages import Pairs
+from splitter.calls.messages import Pairs, Refusal
 from splitter.sip import events as sip
 from splitter.sip.message import Request, Response
+
+_MOST_WAIT = 32  # as many as the voice takes; see rtp/telephone_event.py
 
 Listener = Callable[[sip.SipEvent], None]
 
@@ -54,7 +56,13 @@ class LegInfos:
             self._next()
 
     def take(self, txn: str, request: Request) -> None:
-        """An INFO of the peer that `reply` will answer."""
+        """An INFO of the peer that `reply` will answer.
+
+        Raises:
+            PeerError: 500 where too many wait already.
+        """
+        if len(self._theirs) >= _MOST_WAIT:
+            raise Refusal(500, "too many digits wait", [("Retry-After", "1")])
         self._theirs[txn] = request
 
     def reply(self, txn: str, status: int, headers: Pairs = ()) -> None:
@@ -63,13 +71,10 @@ class LegInfos:
         if request is not None:
             self._respond(txn, request.respond(status, headers=headers))
 
-    def decline_all(self) -> None:
-        """The peer's get a final response, for the dialog ends (RFC 3261 §15.1.2)."""
+    def end(self) -> None:
+        """The dialog is over: nothing is sent any more, and the peer's get a final response (RFC 3261 §15.1.2)."""
         for txn in tuple(self._theirs):
             self.reply(txn, 487)
-
-    def end(self) -> None:
-        """The dialog is over: nothing is sent any more."""
         while self._ours:
             self._ours.popleft().done(481)
 

@@ -257,11 +257,20 @@ class Leg:
         self._driver.request(self._named(request), self._way(), _ignore)
         return True
 
+    @property
+    def takes_info(self) -> bool:
+        """The peer allows INFO, and there is a dialog to send it in."""
+        return "INFO" in self.allows and self._info_dialog() is not None
+
+    def _info_dialog(self) -> Dialog | None:
+        return self._dialog if self.state == "confirmed" else None
+
     def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
-        if self.state != "confirmed" or self._dialog is None:
+        dialog = self._info_dialog()
+        if dialog is None:
             return False
-        request = self._dialog.request("INFO", body=body, content_type=content_type)
-        self._driver.request(self._named(request), self._way(), listener)
+        request = dialog.request("INFO", body=body, content_type=content_type)
+        self._driver.request(self._named(request), self._way(dialog), listener)
         return True
 
     def reply_info(self, txn: str, status: int, reason: str = "") -> None:
@@ -529,7 +538,7 @@ class Leg:
 
     def _decline_all(self) -> None:
         """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
-        self.infos.decline_all()
+        self.infos.end()
         for txn in tuple(self._offers):
             self.decline(txn, 487)
 
@@ -566,7 +575,6 @@ class Leg:
     def _close(self) -> None:
         self.state = "ended"
         self.timer.end()
-        self.infos.end()
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)

@@ -104,8 +104,7 @@ class OutgoingLeg(Leg):
             case sip.RequestFailed() if self._txn in (event.txn, ""):
                 self._drop_early()
                 if self.state == "early":
-                    self.state = "ended"
-                    self._post(Refused(self, event.status, event.reason, None))
+                    self._fail(event.status, event.reason)
             case _:
                 super().receive(event)
 
@@ -143,8 +142,12 @@ class OutgoingLeg(Leg):
                 self.timer.raised(response)
                 self._dial_again()
                 return
+        self._fail(response.status, response.reason, response)
+
+    def _fail(self, status: int, reason: str, response: Response | None = None) -> None:
         self.state = "ended"
-        self._post(Refused(self, response.status, response.reason, response))
+        self._decline_all()
+        self._post(Refused(self, status, reason, response))
 
     def _on_success(self, response: Response) -> None:
         early = self._early.pop(response.to_tag or "", None)
@@ -239,6 +242,12 @@ class OutgoingLeg(Leg):
             early = self._early[tag] = _Early(Dialog.as_uac(self._request, response))
             self._driver.register(early.dialog.id, self.receive)
         return early
+
+    def _info_dialog(self) -> Dialog | None:
+        """Also the early one, where it is the only one: of several nobody knows who will answer."""
+        if self.state == "early" and len(self._early) == 1:
+            return next(iter(self._early.values())).dialog
+        return super()._info_dialog()
 
     def _dialog_of(self, request: Request) -> Dialog:
         early = self._early.get(request.from_tag or "")
