@@ -171,7 +171,8 @@ class Participant:
         """It gets its packets elsewhere from now on: the ones before went where nobody listens."""
         self.view.out.to = to
         if to.port:
-            self.key_frame_wanted(now)
+            self.view.key_frame_wanted(now, burst=True)
+            self._around.wake()
 
     def on_lost(self, reason: str) -> None:
         """Its connection is interrupted."""

@@ -186,7 +186,8 @@ class View:
         self._deadline = now + self._times.switch_limit_s if self._live is not None else None
         if self not in stream.watchers:
             stream.watchers = (*stream.watchers, self)
-        stream.broker.want(burst=True)
+        if self.out.to.port:  # else the key frame would be gone before there is a path, and the next one is late
+            stream.broker.want(burst=True)
 
     def _release(self, stream: Stream | None) -> None:
         """Watch a stream no longer unless it is still shown or awaited."""
@@ -220,11 +221,11 @@ class View:
         self._fits_again()
         self._player.stop()
 
-    def key_frame_wanted(self, now: float) -> None:
-        """The viewer asks for a key frame of what it is shown (PLI, FIR, INFO)."""
+    def key_frame_wanted(self, now: float, burst: bool = False) -> None:
+        """The viewer asks for a key frame of what it is shown (PLI, FIR, INFO); `burst` when it begins to watch."""
         for stream in (self._live, self._awaited):
             if stream is not None:
-                stream.broker.want()
+                stream.broker.want(burst)
         self._player.key_frame_wanted(now)
 
     def _announce(self, shown: str, reason: str) -> None:

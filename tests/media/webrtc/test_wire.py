@@ -73,6 +73,30 @@ class TestMedia:
 
         run(scenario())
 
+    def test_a_key_frame_is_asked_for_once_there_is_a_path_and_not_before(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with stand(Camera(120)) as s:
+                assert s.phone.camera is not None
+                s.phone.camera.key_frame()
+                s.phone.show()
+                await until(lambda: s.room._participants["caller"].sends)
+                browser = Browser()
+                await browser.ice.gather()
+                _, local = s.room.join_secure("seat-1", HOST, HOST)
+                asked = s.room.report().participants[0].key_frame_requests_out
+                s.settle(browser.secure())
+                for _ in range(5):
+                    s.phone.show()
+                    await asyncio.sleep(0.02)
+                assert s.room.report().participants[0].key_frame_requests_out == asked, "it would go nowhere"
+                await browser.connect(local)
+                async with asyncio.timeout(0.5):
+                    while s.room.report().participants[0].key_frame_requests_out == asked:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                await browser.close()
+
+        run(scenario())
+
     def test_orientation_keeps_its_value_under_each_legs_id(self, run: Run) -> None:
         async def scenario() -> None:
             async with stand(Camera(120)) as s:
