@@ -85,7 +85,7 @@ class TestMedia:
                 _, local = s.room.join_secure("seat-1", HOST, HOST)
                 asked = s.room.report().participants[0].key_frame_requests_out
                 s.settle(browser.secure())
-                for _ in range(5):
+                for _ in range(20):  # longer than two requests of a burst are apart
                     s.phone.show()
                     await asyncio.sleep(0.02)
                 assert s.room.report().participants[0].key_frame_requests_out == asked, "it would go nowhere"
