@@ -15,6 +15,8 @@ Layout:
     routing, identity, facts, session_id, causes   pure: where to, as whom, from where, and what a refusal means
     capability              pure: what is known of a handset's video, and what its refusal means
     digits, early_media     pure: digits in INFO and in the voice; who may be heard before the answer
+    binding, desks          pure: which agent the centre names; which desks are online
+    webhook                 which other programs are told what happens
     asks, parties           pure: what desks may ask of a call; who is in its room besides the caller
     jobs                    what the inbox does not wait for: requests to the media engine for the picture
     pictures                the port to uploaded pictures

@@ -24,6 +24,7 @@ Layout:
     pages.py        console, SDK and guest page
 
     events.py       the event socket; hub.py, happenings.py, ring.py: who is told what, and what was missed
+    webhooks.py     the same told to other programs by POST; signature.py: that it is ours
 
 Glossary:
     bearer   who asks: a login, a program, a guest
