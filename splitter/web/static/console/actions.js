@@ -1,7 +1,7 @@
 // @ts-check
 /** The row of controls: what each does, when it can be done, and if not, why. */
 
-import { hasVideo } from "../sdk/splitter.js";
+import { hasPicture, hasVideo } from "../sdk/splitter.js";
 import { fill, icon, make } from "./elements.js";
 import { t } from "./texts.js";
 
@@ -35,7 +35,7 @@ const FACES = {
     return { label: "", symbol: "more", not: notConnected(entry) };
   },
   picture(_, entry) {
-    const shown = entry.call.view.showing.startsWith("picture:");
+    const shown = entry.call.showing.startsWith("picture:");
     const label = t(shown ? "do.picture.back" : "do.picture");
     return { label, symbol: shown ? "camera" : "picture", active: shown, not: notVideo(entry) };
   },
@@ -53,8 +53,7 @@ const FACES = {
     return { label: t(key), symbol: state === "off" ? "ask" : "voice", active: state === "asking", not };
   },
   snapshot(_, entry) {
-    const { video } = entry.call.view;
-    const comes = video.state === "on" && video.sends;
+    const comes = hasPicture(entry.call.view);
     return { label: t("do.snapshot"), symbol: "still", not: notConnected(entry) || (comes ? "" : t("not.picture")) };
   },
   invite(_, entry) {

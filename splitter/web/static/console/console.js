@@ -259,7 +259,8 @@ splitter.desk.addEventListener("camera", () => {
   const { desk } = splitter;
   const state = desk.camera.state === "trouble" ? desk.camera.trouble : desk.camera.state;
   const entry = current();
-  if (entry && !entry.over && state !== camera && state !== "starting" && camera !== "") {
+  const first = camera === "" && state === "off";
+  if (entry && !entry.over && state !== camera && state !== "starting" && !first) {
     if (desk.camera.state === "trouble") entry.remark(splitter.now(), "log.camera", () => ({ why: t(`camera.${state}`) }), "warn");
     else entry.remark(splitter.now(), `log.camera.${state}`);
   }
@@ -297,7 +298,7 @@ const ACTIONS = {
   camera: () => splitter.desk.setCamera(!splitter.desk.camera.wanted || splitter.desk.camera.state === "trouble"),
   cameras: () => dialogs.openCameras(splitter, (id) => attempt(() => splitter.desk.setCamera(id))),
   picture: (entry) =>
-    entry.call.view.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
+    entry.call.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
   share: (entry) => (splitter.desk.sharing ? splitter.desk.stopSharing() : share(entry)),
   ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo() : entry.call.dropVideo()),
   snapshot: async (entry) => entry.keep(await entry.call.snapshot()),
@@ -332,7 +333,7 @@ async function share(entry) {
     if (/** @type {any} */ (error).code !== "share-refused") throw error;
     return; // a change of mind is no fault
   }
-  if (entry.call.view.showing !== entry.call.party) await entry.call.showCamera();
+  if (entry.call.showing !== entry.call.party) await entry.call.showCamera();
 }
 
 function full() {
@@ -390,6 +391,7 @@ function speak(wanted) {
   useLanguage(wanted);
   byId("language").lang = currentLanguage() === "en" ? "zh-CN" : "en";
   translatePage();
+  byId("take-fault").textContent = "";
   showLogin();
   update();
 }

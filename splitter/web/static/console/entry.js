@@ -1,6 +1,7 @@
 // @ts-check
 /** What this desk keeps of a call beside its view: what happened, the stills, when the caller was asked. */
 
+import { hasVideo, showingOf } from "../sdk/splitter.js";
 import { fault, has, reason, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallHandle} CallHandle */
@@ -15,7 +16,7 @@ const SUMMARY_S = 60;
 /** Notices that the views tell as well, or that this desk says better itself. */
 const UNSAID = new Set(["snapshot", "video-withdrawn"]);
 /** What this desk's own transport tells as well. */
-const OWN = new Set(["party-joined", "party-interrupted"]);
+const OWN = new Set(["party-joined", "party-interrupted", "party-left", "party-removed"]);
 /** Notices whose text says more than their code. */
 const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused"]);
 /** @type {Record<string, string>} */
@@ -80,12 +81,13 @@ export class Entry {
     const { view } = this.call;
     if (view.video.state === "asking") this.askedAt ||= now;
     else this.askedAt = 0;
-    this.hadVideo ||= view.video.state === "on";
+    this.hadVideo ||= hasVideo(view);
     if (view.video.sends || view.video.state !== "on") this.stopped = false;
     if (view.video.state === "on" || view.video.state === "asking") this.droppedBy = "";
     if (before?.answered_at === null && view.answered_at) this.remark(view.answered_at, "log.connected");
-    if (before && before.showing !== view.showing && view.state === "connected" && view.showing !== "none") {
-      const who = sourceName(this.call, view.showing);
+    const { showing } = this.call;
+    if (before && showingOf(before) !== showing && view.state === "connected" && showing !== "none") {
+      const who = sourceName(this.call, showing);
       this.remark(now, "log.showing", () => ({ who: who() }));
     }
     if ((view.state === "ended" || gone) && !this.endedAt) {

@@ -1,6 +1,7 @@
 // @ts-check
 /** The side of the page: who calls, who is in the picture, how good the connection is, the stills, what happened. */
 
+import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
 import { callerOf, partyName, spoken } from "./entry.js";
 import { t, timeOfDay } from "./texts.js";
@@ -44,7 +45,7 @@ function placeOf(facts) {
 function renderParties(entry, doing) {
   const { view, party: own } = entry.call;
   const parties = view.parties.filter((party) => party.state !== "left");
-  fill(byId("parties"), [parties, own, view.showing, entry.over, view.video.state], () =>
+  fill(byId("parties"), [parties, own, entry.call.showing, entry.over], () =>
     parties.length && !entry.over
       ? parties.map((party) => partyItem(entry, party, doing))
       : [make("li", { class: "muted", text: t(entry.over ? "fact.none" : "party.alone") })],
@@ -53,11 +54,11 @@ function renderParties(entry, doing) {
 
 /** @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {Doing} doing */
 function partyItem(entry, party, doing) {
-  const { view, party: own } = entry.call;
+  const { showing, party: own } = entry.call;
   const who = partyName(entry.call, party.name);
   const name = party.name === own && party.extension ? `${who} (${party.extension})` : who;
-  const seen = view.showing === party.name;
-  const showable = !seen && party.sends && party.state === "connected" && view.video.state === "on" && party.kind !== "guest";
+  const seen = showing === party.name;
+  const showable = !seen && party.sends && party.state === "connected" && hasVideo(entry.call.view) && party.kind !== "guest";
   const button = (/** @type {string} */ symbol, /** @type {string} */ key, /** @type {(party: string) => void} */ act) => {
     const label = t(key, { who });
     const attributes = { type: "button", "aria-label": label, title: label, "data-key": `${key} ${party.name}` };

@@ -39,7 +39,7 @@ export function renderStage(splitter, entry) {
 
 /** The name of the still that the caller sees; "" while it is not known. @param {Entry} entry */
 export function pictureName(entry) {
-  const { showing } = entry.call.view;
+  const { showing } = entry.call;
   return stills.get(showing.replace("picture:", ""))?.name ?? "";
 }
 
@@ -98,23 +98,23 @@ function renderOwn(splitter, entry) {
 /** @param {Splitter} splitter @param {Entry} entry @returns {{symbol: string, text: string, tone: string}} */
 function ownOf(splitter, entry) {
   const { camera, sharing, track } = splitter.desk;
-  const { view, party } = entry.call;
+  const { view, party, showing } = entry.call;
   const own = (/** @type {string} */ key, tone = "", symbol = "camera-off", who = "") => ({ symbol, text: t(`own.${key}`, { who }), tone });
-  if (view.showing.startsWith("picture:")) return own("picture", "good", "picture");
+  if (showing.startsWith("picture:")) return own("picture", "good", "picture");
   if (!hasVideo(view) && camera.state !== "on") return camera.wanted ? own("standby", "", "camera") : own("off");
   if (!sharing && camera.state === "trouble") return own("trouble", "warn");
   if (!sharing && !camera.wanted) return own("off", hasVideo(view) ? "warn" : "");
   if (!sharing && camera.state === "starting") return own("starting", "", "camera");
-  if (view.showing === party && party) return own(sharing ? "screen" : "camera", "good");
+  if (showing === party && party) return own(sharing ? "screen" : "camera", "good");
   if (!hasVideo(view)) return own(track ? "preview" : "off");
-  if (view.showing === "slate") return own("slate", "warn");
-  if (view.showing === "none" || !view.showing) return own("none", "warn");
-  return own("other", "", "eye", partyName(entry.call, view.showing));
+  if (showing === "slate") return own("slate", "warn");
+  if (showing === "none" || !showing) return own("none", "warn");
+  return own("other", "", "eye", partyName(entry.call, showing));
 }
 
 /** The address of the still that the caller sees, once it was fetched. @param {Splitter} splitter @param {Entry} entry */
 function shownStill(splitter, entry) {
-  const { showing } = entry.call.view;
+  const { showing } = entry.call;
   if (!showing.startsWith("picture:")) return "";
   const id = showing.replace("picture:", "");
   const known = stills.get(id);

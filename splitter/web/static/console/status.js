@@ -1,7 +1,7 @@
 // @ts-check
 /** What is happening in a call, and why, in one line each. Pure. */
 
-import { hasPicture, hasVideo } from "../sdk/splitter.js";
+import { hasPicture, hasVideo, showingOf } from "../sdk/splitter.js";
 import { ending, fault, has, reason, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -90,13 +90,14 @@ function video(sight) {
     if (trouble) return line("warn", "unseen", trouble);
     return sight.stopped ? line("warn", "stopped") : line("busy", "waiting");
   }
-  if (view.showing.startsWith("picture:")) return line("good", "picture", sight.picture);
+  const showing = showingOf(view);
+  if (showing.startsWith("picture:")) return line("good", "picture", sight.picture);
   if (trouble) return line("warn", "receive", trouble);
-  if (sharing && view.showing === party) return line("good", "screen");
+  if (sharing && showing === party) return line("good", "screen");
   if (!camera.wanted && !sharing) return line("calm", "camera-off");
-  if (view.showing === party) return line("good", "video");
-  if (view.showing === "slate" || view.showing === "none") return line("busy", "slate");
-  return line("calm", "other", t("now.other.why"), { who: who(view.showing) });
+  if (showing === party) return line("good", "video");
+  if (showing === "slate" || showing === "none") return line("busy", "slate");
+  return line("calm", "other", t("now.other.why"), { who: who(showing) });
 }
 
 /** @param {Line["tone"]} tone @param {string} key @param {string} [why] @param {Record<string, string>} [values] @returns {Line} */

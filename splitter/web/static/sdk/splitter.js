@@ -42,7 +42,7 @@ const REQUEST_LIMIT_MS = 12_000;
 const SILENCE_LIMIT_MS = 40_000; // the gateway says something every 15 s
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 10_000;
-const GATHER_LIMIT_MS = 150; // candidates that come later are sent after the offer
+const GATHER_LIMIT_MS = 0; // the gateway learns our addresses from our checks; candidates are sent after the offer
 const ASKING_MS = 3_000; // without an answer for longer, asking anew is better than waiting
 const RESTART_AFTER_MS = 1_000; // "disconnected" often mends itself
 const RESTART_LIMIT_MS = 8_000; // then the whole transport is made anew
@@ -50,6 +50,8 @@ const QUALITY_EVERY_MS = 2_000;
 const TAKEN_OUT_WITHIN_MS = 5_000; // a place lost sooner after its transport was taken, not given up
 const PICTURE_BYTES = 8_000_000;
 const PICTURE_SIDE = 1920;
+/** @type {Limits} */
+const WIDE = { width: 1280, height: 720, frame_rate: 30, bitrate_kbps: 2000 }; // any shape can be cut out of it
 /** @type {Limits} */
 const USUAL = { width: 640, height: 480, frame_rate: 30, bitrate_kbps: 960 };
 const FRAGMENT = "application/trickle-ice-sdpfrag";
@@ -557,6 +559,16 @@ export class CallHandle extends EventTarget {
     return this.view.video.limits ?? this.#told;
   }
 
+  /** Through whose eyes the caller sees: "caller", the phone, or the name of the caller's own browser. */
+  get viewer() {
+    return viewerOf(this.view)?.name ?? "caller";
+  }
+
+  /** What the caller sees: "none", "slate", a party's name, or "picture:ID". */
+  get showing() {
+    return showingOf(this.view);
+  }
+
   // ---- this desk's video ----
 
   /** Join the call's pictures. Resolves once the gateway has answered; `media` tells how the transport fares. */
@@ -614,9 +626,9 @@ export class CallHandle extends EventTarget {
 
   /**
    * @param {string} source  a party's name, "slate", "picture:ID", or "" for what the gateway chooses
-   * @param {string} [viewer]
+   * @param {string} [viewer]  the caller, where it is left out
    */
-  async show(source, viewer = "caller") {
+  async show(source, viewer = this.viewer) {
     await this.splitter.request("PUT", `${this.#path}/display`, { json: { source, viewer } });
   }
 
@@ -637,10 +649,10 @@ export class CallHandle extends EventTarget {
 
   /**
    * A still of what a party sends, as the gateway decodes it (PNG).
-   * @param {string} [of]
+   * @param {string} [of]  the caller, where it is left out
    * @returns {Promise<Snapshot>}
    */
-  async snapshot(of = "caller") {
+  async snapshot(of = this.viewer) {
     const query = of === "caller" ? "" : `?of=${encodeURIComponent(of)}`;
     const response = await this.splitter.request("POST", `${this.#path}/snapshots${query}`);
     const takenAt = Number(response.headers.get("Splitter-Taken-At")) || this.splitter.now();
@@ -859,7 +871,7 @@ export class CallHandle extends EventTarget {
   /** The camera is open while a call that this desk has joined has video, or is being asked for it. */
   #need() {
     const seen = hasVideo(this.view) || this.view.video.state === "asking";
-    this.splitter.desk.need(this, this.#wanted && seen, this.limits);
+    this.splitter.desk.need(this, this.#wanted && seen, this.view.video.limits);
   }
 
   async #send() {
@@ -870,7 +882,7 @@ export class CallHandle extends EventTarget {
   #receive(track) {
     for (const old of this.remoteStream.getTracks()) this.remoteStream.removeTrack(old);
     this.remoteStream.addTrack(track);
-    if (this.#element) play(this.#element, this.remoteStream);
+    if (this.#element?.srcObject === this.remoteStream) play(this.#element, this.remoteStream);
   }
 
   #tick() {
@@ -880,7 +892,8 @@ export class CallHandle extends EventTarget {
       if (!transport) return;
       const quality = await transport.measure().catch(() => null);
       if (!quality || this.#transport !== transport) return;
-      this.quality = hasPicture(this.view) ? quality : withoutPicture(quality);
+      const sends = hasVideo(this.view) && this.splitter.desk.track !== null;
+      this.quality = between(quality, hasPicture(this.view), sends);
       this.dispatchEvent(new Event("quality"));
       await this.#send(); // a shared window may have another size by now
     }, QUALITY_EVERY_MS);
@@ -897,6 +910,17 @@ export class CallHandle extends EventTarget {
 /** Pictures may come and go: of the phone, or of the caller's own browser. @param {CallView} view */
 export function hasVideo(view) {
   return view.video.state === "on" || view.parties.some((party) => party.kind === "guest" && party.state !== "left");
+}
+
+/** What the caller sees: "none", "slate", a party's name, or "picture:ID". @param {CallView} view */
+export function showingOf(view) {
+  return viewerOf(view)?.showing ?? view.showing;
+}
+
+/** The caller's own browser, where the phone itself has no video. @param {CallView} view */
+function viewerOf(view) {
+  if (view.video.state === "on") return undefined;
+  return view.parties.find((party) => party.kind === "guest" && party.state !== "left");
 }
 
 /** A picture of the caller comes now. @param {CallView} view */
@@ -1196,9 +1220,14 @@ function levelOf(found, rttMs, froze) {
   return "good";
 }
 
-/** What comes is the waiting picture: it says nothing of the caller's. @param {Quality} quality @returns {Quality} */
-function withoutPicture(quality) {
-  return { ...quality, level: quality.sent.level, received: { ...quality.received, level: "none" } };
+/**
+ * The waiting picture that comes meanwhile, and one that is only made ready, say nothing of what flows between people.
+ * @param {Quality} quality @param {boolean} receives @param {boolean} sends @returns {Quality}
+ */
+function between(quality, receives, sends) {
+  const received = receives ? quality.received : { ...quality.received, level: /** @type {Level} */ ("none") };
+  const sent = sends ? quality.sent : { ...quality.sent, level: /** @type {Level} */ ("none") };
+  return { ...quality, level: worst(received.level, sent.level), received, sent };
 }
 
 /** @param {Level} one @param {Level} other @returns {Level} */
@@ -1234,12 +1263,11 @@ export class Desk extends EventTarget {
   #cameraTrack = null;
   /** @type {MediaStreamTrack|null} */
   #screenTrack = null;
-  /** @type {Map<object, {needs: boolean, limits: Limits}>} */
+  /** @type {Map<object, Limits|null>} those that need a picture, and what they can take as far as that is known */
   #calls = new Map();
   #opening = 0;
   /** @type {Limits} */
-  #limits = USUAL;
-  #closed = false;
+  #limits = WIDE;
 
   constructor() {
     super();
@@ -1302,12 +1330,17 @@ export class Desk extends EventTarget {
     if (track) this.#changed();
   }
 
-  /** @param {object} call @param {boolean} needs @param {Limits} limits */
-  need(call, needs, limits) {
-    const before = this.#calls.get(call);
-    if (needs) this.#calls.set(call, { needs, limits });
+  /**
+   * A call needs this desk's picture, or no longer does.
+   * @param {object} call
+   * @param {boolean} needs
+   * @param {Limits|null} [limits]  what it can take; null while that is not known
+   */
+  need(call, needs, limits = null) {
+    const before = JSON.stringify([this.#calls.has(call), this.#calls.get(call) ?? null]);
+    if (needs) this.#calls.set(call, limits);
     else this.#calls.delete(call);
-    if (!before === !needs && JSON.stringify(before?.limits) === JSON.stringify(needs ? limits : undefined)) return;
+    if (before === JSON.stringify([needs, needs ? limits : null])) return;
     this.#limit();
     this.#adjust();
   }
@@ -1408,15 +1441,15 @@ export class Desk extends EventTarget {
 
   /** What every call can take. */
   #limit() {
-    const all = [...this.#calls.values()].map((call) => call.limits);
-    if (all.length) {
-      this.#limits = {
-        width: Math.min(...all.map((limits) => limits.width)),
-        height: Math.min(...all.map((limits) => limits.height)),
-        frame_rate: Math.min(...all.map((limits) => limits.frame_rate)),
-        bitrate_kbps: Math.min(...all.map((limits) => limits.bitrate_kbps)),
-      };
-    }
+    const known = [...this.#calls.values()].filter((limits) => limits !== null);
+    const all = known.length ? known : [WIDE];
+    const least = (/** @type {keyof Limits} */ name) => Math.min(...all.map((limits) => limits[name]));
+    this.#limits = {
+      width: least("width"),
+      height: least("height"),
+      frame_rate: least("frame_rate"),
+      bitrate_kbps: least("bitrate_kbps"),
+    };
     this.#cameraTrack?.applyConstraints(this.#cameraConstraints()).catch(ignore);
     this.#screenTrack?.applyConstraints(this.#screenConstraints()).catch(ignore);
   }
