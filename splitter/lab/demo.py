@@ -1,7 +1,7 @@
 """The demo: the gateway and everyone around it on this machine. Does I/O.
 
-`run_once` plays one call and judges it; `run_on` keeps calls running until it is cancelled. Both end what they started,
-whatever happens.
+`run_once` plays two calls and judges them; `run_on` keeps calls running until it is cancelled, `run_desk` lets a person
+be the agent. All end what they started, whatever happens.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ import aiohttp
 
 from splitter.core.clock import SystemClock
 from splitter.lab.gateway import GatewayFailed
-from splitter.lab.play import Check, play_once
+from splitter.lab.play import play_once
 from splitter.lab.process import LabProcessEnded
+from splitter.lab.rows import Check
 from splitter.lab.show import show_calls
 from splitter.lab.stage import Stage
+from splitter.lab.whip import DeskFailed
 
 T = TypeVar("T")
 
 INTERRUPTED = 130
 _ONCE_LIMIT_S = 60.0
+_FAULTS = GatewayFailed, LabProcessEnded, DeskFailed, aiohttp.ClientError, OSError  # a TimeoutError is an OSError
 
 
 class ProgressLine:
@@ -54,7 +57,7 @@ class ProgressLine:
 
 
 async def run_once(progress: Callable[[str], None]) -> list[Check]:
-    """Start everything, play one call, end everything; the rows of the table, the last one says if it could."""
+    """Start everything, play the calls, end everything; the rows of the table, the last one says if it could."""
     progress("starting the voice centre and the gateway")
     stage = Stage()
     checks: list[Check] = []
@@ -65,7 +68,7 @@ async def run_once(progress: Callable[[str], None]) -> list[Check]:
                 await play_once(stage, progress, checks)
             finally:
                 log = stage.gateway.last_words()
-    except (GatewayFailed, LabProcessEnded, aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+    except _FAULTS as error:
         checks.append(Check("the demo runs to its end", False, str(error) or "it took too long"))
     status = stage.gateway_status
     checks.append(Check("the gateway ends in order", status == 0, f"exit status {status} after SIGTERM"))

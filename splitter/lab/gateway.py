@@ -90,8 +90,9 @@ class GatewayProcess:
         control_socket: where the command line and the API reach it.
     """
 
-    def __init__(self, directory: Path, centre: Address, called: str, host: str = "127.0.0.1") -> None:
-        self.access, self.core, self.desk = (Address(host, port) for port in _free_ports(host, 3))
+    def __init__(self, directory: Path, centre: Address, called: str, host: str = "127.0.0.1", more: str = "") -> None:
+        """`more`: further tables of its configuration."""
+        self.access, self.core, self.desk = (Address(host, port) for port in free_ports(host, 3))
         self.configuration = directory / "splitter.toml"
         self.control_socket = directory / "control.sock"
         self.log_file = directory / "gateway.log"
@@ -108,6 +109,7 @@ class GatewayProcess:
                 first_port=first_port,
                 last_port=first_port + _MEDIA_PORTS - 1,
             )
+            + more
         )
         self._process: asyncio.subprocess.Process | None = None
         self._http: aiohttp.ClientSession | None = None
@@ -258,7 +260,7 @@ def _socket_inodes(pid: int) -> set[str]:
     return inodes
 
 
-def _free_ports(host: str, count: int) -> list[int]:
+def free_ports(host: str, count: int) -> list[int]:
     """Ports that are free for UDP and TCP now; all are held until all are found."""
     held: list[socket.socket] = []
     ports: list[int] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from splitter.core.clock import SystemClock
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.party import Dialect
-from splitter.lab.play import AGENT_HZ, QUEUE_HZ
+from splitter.lab.rows import AGENT_HZ, QUEUE_HZ
 from splitter.lab.seat import SeatSettings
 from splitter.lab.stage import CALLED, Stage, call_id_in, header_in
 from splitter.lab.video import VideoSettings

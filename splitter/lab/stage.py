@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from splitter.core.net import Address
-from splitter.lab.gateway import GatewayProcess
+from splitter.lab.gateway import GatewayProcess, free_ports
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.process import LabProcess
 from splitter.lab.seat import Seat, SeatSettings
+from splitter.lab.whip import WebSeat, WebSeatSettings
 
 HOST = "127.0.0.1"
 CALLED = "12345"
+EXTENSION = "2001"
+
+_DESKS = """
+[api]                     # towards browsers: the agents' console, and whoever else uses the API
+listen = ["{api}"]
+media_network = "desk"
+guest_url = "http://{api}/guest/"
+
+[[account]]
+user = "{extension}"
+password = "{password}"
+extension = "{extension}"
+"""
 
 
 class Stage:
@@ -25,16 +40,22 @@ class Stage:
     Attributes:
         centre: the voice centre's process.
         gateway: the gateway's process.
+        api: where browsers reach it, such as "http://127.0.0.1:8080".
+        password: of the only account, whose user and extension is EXTENSION; made for this stage.
+        gateway_status: its exit status, once it has ended.
     """
 
     centre: LabProcess
     gateway: GatewayProcess
 
-    def __init__(self, **plan: object) -> None:
-        """Fields of `centre.Plan`, where its defaults do not fit."""
-        self._plan = json.dumps({"ring_s": 1.0, **plan})
+    def __init__(self, api_port: int = 0, **plan: object) -> None:
+        """Where the API listens, 0 for a free port; fields of `centre.Plan`, where its defaults do not fit."""
+        self._plan = json.dumps({"ring_s": 1.0, "extension": EXTENSION, **plan})
+        self._api = Address(HOST, api_port or free_ports(HOST, 1)[0])
+        self.api = f"http://{self._api}"
+        self.password = secrets.token_hex(4)
         self._directory: tempfile.TemporaryDirectory[str] | None = None
-        self._parties: list[Handset | Seat] = []
+        self._parties: list[Handset | Seat | WebSeat] = []
         self.gateway_status: int | None = None
 
     async def __aenter__(self) -> Stage:
@@ -44,7 +65,8 @@ class Stage:
             await self.centre.start()
             ready = await self.centre.wait_for("ready", limit_s=10.0)
             where = Address(HOST, ready["port"])
-            self.gateway = GatewayProcess(Path(self._directory.name), where, CALLED, HOST)
+            desks = _DESKS.format(api=self._api, extension=EXTENSION, password=self.password)
+            self.gateway = GatewayProcess(Path(self._directory.name), where, CALLED, HOST, desks)
             await self.gateway.start()
         except BaseException:
             await self._end()
@@ -70,8 +92,15 @@ class Stage:
         await seat.start()
         return seat
 
-    async def leave(self, party: Handset | Seat) -> None:
-        """Stop a handset or a seat now."""
+    async def web_seat(self, settings: WebSeatSettings) -> WebSeat:
+        """Start a browser's desk, which logs in and goes online; likewise."""
+        desk = WebSeat(settings, HOST)
+        self._parties.append(desk)
+        await desk.start(self.api, self.password)
+        return desk
+
+    async def leave(self, party: Handset | Seat | WebSeat) -> None:
+        """Stop a handset, a seat or a desk now."""
         self._parties.remove(party)
         await party.stop()
 

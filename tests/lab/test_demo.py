@@ -11,7 +11,7 @@ import pytest
 
 from splitter.lab import demo
 from splitter.lab.gateway import GatewayFailed, GatewayProcess
-from splitter.lab.play import Check
+from splitter.lab.rows import Check
 from splitter.lab.stage import Stage, call_id_in, header_in
 
 ROWS = [Check("one", True, "all well"), Check("another one", False, "nothing heard")]

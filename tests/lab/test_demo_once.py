@@ -28,6 +28,16 @@ def test_every_check_holds_and_nothing_is_left_running() -> None:
         "the caller sees the slate first",
         "the caller sees the agent",
         "the agent sees the caller",
-        "nothing is left of the call",
+        "a browser's desk joins the call that the centre gave it",
+        "the caller sees the agent's browser",
+        "the browser sees the caller",
+        "a snapshot is a frame that the handset sent",
+        "a picture instead of the agent's camera, and back",
+        "a voice call reaches the desk",
+        "the caller is asked for video, and accepts",
+        "then both see each other",
+        "back to voice",
+        "the voice went on all the while",
+        "nothing is left of the calls",
     ):
         assert wanted in names
