@@ -34,6 +34,7 @@ class AudioStream:
     """Speaks in one tone and listens for others.
 
     Attributes:
+        tone: what is said; may be another one from the next frame on.
         hearing: which tones were heard and for how long.
         sending: False on hold.
     """
@@ -42,7 +43,7 @@ class AudioStream:
         self.hearing = Hearing(listen_hz)
         self.counts = AudioCounts()
         self.sending = True
-        self._tone = tone
+        self.tone = tone
         self._clock = clock
         self._ports: PortPair | None = None
         self._remote: tuple[Address, Address] | None = None
@@ -114,7 +115,7 @@ class AudioStream:
             await asyncio.sleep(max(0.0, due - now))
 
     def _send_frame(self, to: Address) -> None:
-        payload = encode(self._tone.frame(), self._payload_type)
+        payload = encode(self.tone.frame(), self._payload_type)
         marker = self.counts.packets_out == 0  # RFC 3551 §4.1: the first packet of a talkspurt
         packet = Packet(self._payload_type, marker, self._sequence, self._timestamp, self._ssrc, payload)
         self._sequence = (self._sequence + 1) & 0xFFFF

@@ -24,7 +24,7 @@ class Picture(StrEnum):
     """What the video line of a handset's offer holds."""
 
     VILTE = "vilte"  # H.265 and H.264 mode 1, feedback by capability negotiation (RFC 5939)
-    TALL = "tall"  # the same, 480 x 640
+    TALL = "tall"  # H.264 alone, held upright: 480 x 640, which its answers say too
     BOTH_MODES = "both-modes"  # H.264 twice: mode 1 and mode 0
     MODE_0 = "mode-0"  # TS 26.114 A.4: 42e00c, packetization mode 0 alone, no feedback
     NONE = "none"  # no video line
@@ -64,6 +64,8 @@ _VOICE = {
 }
 _FEEDBACK = "a=rtcp-fb:* trr-int 5000|a=rtcp-fb:* nack|a=rtcp-fb:* nack pli|a=rtcp-fb:* ccm fir|a=rtcp-fb:* ccm tmmbr"
 _ORIENTATION = "a=extmap:7 urn:3gpp:video-orientation"
+# What a handset says of its screen and its camera in an answer as well (RFC 6236).
+SIZES = {Picture.TALL: "send [x=480,y=640] recv [x=480,y=640]"}
 _PICTURE = {
     Picture.VILTE: "120 123|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1|a=rtpmap:120 H265/90000|a=fmtp:120 profile-id=1;level-id=93"
     "|a=rtpmap:123 H264/90000|a=fmtp:123 profile-level-id=42C01F;packetization-mode=1"
@@ -71,9 +73,11 @@ _PICTURE = {
     Picture.BOTH_MODES: "123 124|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1"
     "|a=rtpmap:123 H264/90000|a=fmtp:123 profile-level-id=42C016;packetization-mode=1"
     f"|a=rtpmap:124 H264/90000|a=fmtp:124 profile-level-id=42C016;packetization-mode=0|{_FEEDBACK}|{_ORIENTATION}",
+    Picture.TALL: "123|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1|a=rtpmap:123 H264/90000"
+    "|a=fmtp:123 profile-level-id=42C01F;packetization-mode=1"
+    f"|a=imageattr:123 {SIZES[Picture.TALL]}|{_FEEDBACK}|{_ORIENTATION}",
     Picture.MODE_0: "99|a=rtpmap:99 H264/90000|a=fmtp:99 profile-level-id=42e00c;packetization-mode=0",
 }
-_PICTURE[Picture.TALL] = _PICTURE[Picture.VILTE].replace("[x=320,y=240]", "[x=480,y=640]")
 _QOS = (
     "a=curr:qos local none",
     "a=curr:qos remote none",

@@ -11,7 +11,7 @@ from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.audio import AudioStream
-from splitter.lab.offers import Description, Picture, Voice, handset_offer, seat_offer
+from splitter.lab.offers import SIZES, Description, Picture, Voice, handset_offer, seat_offer
 from splitter.lab.ports import PortPair
 from splitter.lab.tone import PCMA, PCMU
 from splitter.lab.video import VideoStream
@@ -150,10 +150,12 @@ class MediaParty:
             chosen = choose_video(media, remote.attributes)
             if chosen is not None:
                 local = _port(self._video.ports)
-                return answer_video(
+                answer = answer_video(
                     media, chosen, local, answer_direction(offered, wanted), _VIDEO_KBPS,
                     session_attributes=remote.attributes,
                 )  # fmt: skip
+                sizes = SIZES.get(self._dialect.picture)
+                return answer.replace_attributes("imageattr", f"{chosen.payload_type} {sizes}") if sizes else answer
         return refuse(media)
 
     def _answer_voice(self, media: Media, direction: str) -> Media:

@@ -54,6 +54,11 @@ async def at_home(kind: BrowserType, film: Path, home: Path) -> BrowserContext:
     return context
 
 
+async def of_this_machine(kind: BrowserType) -> Browser:
+    """Start a browser without fake devices: only then does it capture real tabs."""
+    return await kind.launch(executable_path=PROGRAM, headless=True, args=[*_ARGUMENTS], env=_ENVIRONMENT)
+
+
 def kill(home: Path) -> None:
     """End that browser as a power cut would: all of its processes, with SIGKILL."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -16,6 +17,7 @@ from splitter.lab.codec import VideoShape
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import Picture
 from splitter.lab.party import Dialect
+from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.video import VideoSettings
 from tests.browser.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.browser.checks import Seen, Wanted, in_words, judge
@@ -96,6 +98,13 @@ class Desk:
         handset.party.with_video = video
         return handset
 
+    async def seat(self, settings: SeatSettings) -> Seat:
+        """A colleague's SIP video client."""
+        seat = Seat(settings, _HOST)
+        self._stack.push_async_callback(seat.stop)
+        await seat.start()
+        return seat
+
     async def call(self, *, video: bool = True, **who: Any) -> tuple[Handset, str]:
         """A new call that the agent has picked up, and the gateway's id of it."""
         handset = await self.handset(video=video, **who)
@@ -119,7 +128,8 @@ class Desk:
         """Save what the page looks like, for people."""
         self._shown += 1
         SIGHTS.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=SIGHTS / f"{self._name}-{self._shown}-{what}.png")
+        name = re.sub(r"[^\w-]+", "-", f"{self._name}-{self._shown}-{what}")
+        await page.screenshot(path=SIGHTS / f"{name}.png")
 
     # ---- waiting and judging ----
 

@@ -18,7 +18,7 @@ from playwright.async_api import Error, Page
 
 from splitter.lab.picture import Plane
 from splitter.lab.sight import Sight
-from tests.browser.checks import Seen
+from tests.browser.checks import Seen, delays_ms
 
 SCRIPT = (Path(__file__).parent / "pictures.js").read_text()
 _SIDE = 96
@@ -33,18 +33,17 @@ class Eye:
         sight: the same, summed up.
     """
 
-    def __init__(self, page: Page, name: str) -> None:
+    def __init__(self, page: Page, selector: str) -> None:
         self.seen: list[Seen] = []
         self.sight = Sight()
         self._page = page
-        self._name = name
+        self._selector = selector
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, page: Page, selector: str) -> Eye:
         """Watch the element that `selector` finds, now or later."""
         eye = cls(page, selector)
-        await page.evaluate("([name, selector]) => pictures.open(name, selector)", [eye._name, selector])
         eye._task = asyncio.create_task(eye._watch())
         return eye
 
@@ -54,6 +53,10 @@ class Eye:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    def delays_ms(self, sender: int) -> list[float]:
+        """How old each picture of a sender was that draws the time in it."""
+        return delays_ms([seen for seen in self.seen if seen.reading and seen.reading.sender == sender])
 
     def since(self, at_ms: float) -> list[Seen]:
         """Frames that were presented after that time (Unix milliseconds)."""
@@ -81,7 +84,7 @@ class Eye:
     async def _watch(self) -> None:
         while True:
             try:
-                frames = await self._page.evaluate("name => pictures.take(name)", self._name)
+                frames = await self._page.evaluate("selector => pictures.take(selector)", self._selector)
             except Error:  # the page is being left, or is gone
                 frames = []
             for at_ms, width, height, text in frames:

@@ -16,10 +16,10 @@
   }
 
   // Follows the element that the selector finds, also when the page replaces it by another.
-  function open(name, selector) {
+  function open(selector) {
     const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
     context.imageSmoothingQuality = "high";
-    const reader = { frames: [], video: null, timer: 0 };
+    const reader = { frames: [], video: null };
     const follow = () => {
       const video = document.querySelector(selector);
       if (video === reader.video) return;
@@ -32,16 +32,15 @@
       };
       if (video) video.requestVideoFrameCallback(look);
     };
-    reader.timer = setInterval(follow, 50);
+    setInterval(follow, 50);
     follow();
-    readers.set(name, reader);
+    readers.set(selector, reader);
   }
 
-  const take = (name) => readers.get(name)?.frames.splice(0) ?? [];
-
-  function close(name) {
-    clearInterval(readers.get(name)?.timer);
-    readers.delete(name);
+  // What the selector's element has shown since this was asked last; a page that was loaded anew begins anew.
+  function take(selector) {
+    if (!readers.has(selector)) open(selector);
+    return readers.get(selector).frames.splice(0);
   }
 
   // ---- drawing: what a page shows that is shared, or sends where a test needs the time in the picture --------------
@@ -82,5 +81,5 @@
     return setInterval(() => draw(context, sender, counter++, Date.now()), 1000 / framesPerSecond);
   }
 
-  window.pictures = { open, take, close, draw, play };
+  window.pictures = { take, draw, play };
 })();

@@ -38,8 +38,7 @@ def far_browser(runner: asyncio.Runner, playwright: Playwright, film: object, ne
 @pytest.fixture
 def far_desk(far_browser: Browser, network: Network, request: pytest.FixtureRequest) -> Iterator[Callable[..., Desk]]:
     """As `make_desk`, with the browser over there."""
-    name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
-    yield partial(Desk, far_browser, name, network.host)
+    yield partial(Desk, far_browser, request.node.name.removeprefix("test_"), network.host)
     network.mend()
 
 

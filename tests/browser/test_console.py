@@ -1,0 +1,336 @@
+"""An agent's day at the console, and what the caller sees of it."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.async_api import Playwright, expect
+
+from splitter.lab.agent_call import Answer, Consent
+from splitter.lab.handset import Handset
+from splitter.lab.picture import Plane, luma_of_rgb, read, same_still
+from splitter.lab.seat import SeatSettings
+from splitter.lab.sight import STILL
+from splitter.lab.video import VideoSettings
+from tests.browser import chromium
+from tests.browser.camera import FRAMES, SENDER
+from tests.browser.checks import Wanted, drawn, first_seen, in_words, judge, psnr, skewed
+from tests.browser.console import Console
+from tests.browser.desk import CALLER, SHAPE, Desk, sight_of
+from tests.browser.voice import Beeps, listen
+
+SHARED, SECOND = 9, 8
+
+
+async def both_ways(desk: Desk, console: Console, handset: Handset, frames: int = 30) -> None:
+    """Each sees the other, without any fault."""
+    await console.caller.rising(CALLER, 5)
+    await desk.caller_sees(handset, SENDER, 5)
+    start = time.time() * 1000
+    await console.caller.rising(CALLER, frames)
+    await desk.caller_sees(handset, SENDER, frames)
+    end = time.time() * 1000
+    faults = judge(console.caller.seen, Wanted(CALLER), start, console.caller.seen[-1].at_ms)
+    assert not faults, f"at the desk: {in_words(faults)}"
+    sent = Wanted(SENDER, first_seen(console.own.since(start - 2000)), FRAMES, torn_db=0)
+    faults = judge(sight_of(handset).seen, sent, start, end)
+    assert not faults, f"at the phone: {in_words(faults)}"
+
+
+class TestCall:
+    async def test_from_the_first_ring_to_the_last(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            desk.centre.ring_s = 1.0
+            console = await Console.open(desk)
+            await console.looks("waiting")
+            handset = await desk.handset()
+            beeps = Beeps()
+            handset.audio.tone = beeps
+            call = handset.dial("12345", desk.gateway.access)
+            await console.says("Your phone is ringing")
+            await console.looks("ringing")
+            heard = await listen(desk.centre)
+            assert (await call.answered()).accepted
+            await console.says("Video both ways", "The caller sees your camera")
+            await both_ways(desk, console, handset, 45)
+            await console.looks("video")
+            view = await desk.gateway.call(desk.centre.call_id())
+            assert (view["extension"], view["showing"]) == ("2001", "seat-1")
+            faults = skewed(console.caller.delays_ms(CALLER), beeps.delays_ms(heard))
+            assert not faults, in_words(faults)
+            await desk.voice_goes_on(handset)
+            await handset.hang_up()
+            await expect(console.page.locator("#summary-why")).to_have_text("The caller hung up.")
+            await console.looks("ended")
+            log = sight_of(handset)
+            scenes = [scene.what for scene in log.scenes]
+            assert scenes == [STILL, f"sender {SENDER}"], "the slate first, never black"
+
+    async def test_a_wrong_password(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            page = await (await desk.context("zh-CN")).new_page()
+            await page.goto(f"{desk.gateway.api}/console/")
+            await page.fill("#user", "2001")
+            await page.fill("#password", "guessed")
+            await page.click("#login-submit")
+            await expect(page.locator("#login-fault")).to_have_text("用户或密码错误。")
+            await desk.show(page, "wrong-password")
+
+    async def test_hung_up_at_the_desk(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, _ = await desk.call()
+            await console.says("Video both ways")
+            await console.do("hangup")
+            await console.looks("hang-up")
+            assert handset.call.state == "confirmed", "it asks first"
+            await console.page.click("[data-confirm=hangup]")
+            await handset.call.ended(5.0)
+            await console.says("The call has ended")
+
+
+class TestWhatTheCallerSees:
+    async def test_a_picture_instead_of_the_camera_and_back(
+        self, make_desk: Callable[..., Desk], tmp_path: Path
+    ) -> None:
+        file, still = poster(tmp_path)
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            log = sight_of(handset)
+            await console.show_picture(file)
+            await desk.until(lambda: log.still is not None and same_still(log.still, still), "the picture on the phone")
+            await console.says("The caller sees a picture")
+            assert (await desk.gateway.call(call_id))["showing"].startswith("picture:")
+            await console.caller.rising(CALLER, 5)
+            await console.looks("picture")
+            await console.do("picture")
+            await desk.caller_sees(handset, SENDER, 10)
+            await console.says("Video both ways")
+            scenes = [scene.what for scene in log.scenes]
+            assert scenes == [STILL, f"sender {SENDER}", STILL, f"sender {SENDER}"], "never black"
+
+    async def test_a_tab_and_back(self, make_desk: Callable[..., Desk], playwright: Playwright) -> None:
+        async with await chromium.of_this_machine(playwright.chromium) as browser, make_desk() as desk:
+            context = await desk.context(browser=browser)
+            await context.add_init_script(_DRAWN_CAMERA)
+            shared = await context.new_page()
+            await shared.route("http://localhost/", lambda route: route.fulfill(body=_SHARED, content_type="text/html"))
+            await shared.goto("http://localhost/")
+            console = await Console.open(desk, context)
+            handset, _ = await desk.call()
+            await desk.caller_sees(handset, SENDER, 10)
+            await console.do("share")
+            await console.says("The caller sees your screen")
+            await desk.caller_sees(handset, SHARED, 5)
+            start = time.time() * 1000
+            seen = await desk.caller_sees(handset, SHARED, 15)
+            faults = judge(seen, Wanted(SHARED, torn_db=0), start, seen[-1].at_ms)
+            assert not faults, in_words(faults)
+            await console.looks("sharing")
+            await console.do("share")
+            await desk.caller_sees(handset, SENDER, 10)
+            await console.says("Video both ways")
+            assert not sight_of(handset).black
+
+    async def test_a_second_desk(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            seat = await desk.seat(SeatSettings("2002", VideoSettings(SECOND, SHAPE)))
+            outcome = await seat.join(call_id, desk.gateway.desk).answered(5.0)
+            assert outcome.accepted, f"{outcome.status} {outcome.reason}"
+            await desk.until(lambda: seat.video.sight.rising(CALLER) > 10, "the second desk sees the caller")
+            await console.says("The caller sees Desk 2002")  # who came last is shown, as long as nobody chooses
+            await desk.caller_sees(handset, SECOND, 10)
+            parties = console.page.locator("#parties")
+            await parties.locator("[data-party=seat-1] [data-key^='party.show']").click()
+            await desk.caller_sees(handset, SENDER, 10)
+            await console.looks("second")
+            await parties.locator("[data-party=seat-2] [data-key^='party.show']").click()
+            await desk.caller_sees(handset, SECOND, 10)
+            await parties.locator("[data-party=seat-2] [data-key^='party.remove']").click()
+            await console.page.click("[data-confirm=remove]")
+            await seat.call.ended(5.0)
+            await desk.caller_sees(handset, SENDER, 10)
+            await console.says("Video both ways")
+            await desk.voice_goes_on(handset)
+            assert not sight_of(handset).black
+
+    async def test_a_colleague_is_taken_out(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            colleague = await Console.open(desk, user="2002")
+            view = await desk.gateway.call(call_id)
+            await desk.gateway.ask("PUT", f"/v1/calls/{call_id}/seat", json={"extension": "2002"})
+            await console.says("The call is another desk's now")
+            await colleague.says("Video both ways")
+            await console.looks("gone")
+            assert view["extension"] == "2001"
+            await both_ways(desk, colleague, handset, 10)
+            status, _, _ = await desk.gateway.ask("DELETE", f"/v1/calls/{call_id}/parties/seat-2")
+            assert status == 204
+            await colleague.says("You were taken out of the picture")
+            await colleague.looks("taken-out")
+            await desk.voice_goes_on(handset)
+
+
+class TestScreenshot:
+    async def test_is_what_was_on_the_wire(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            for way in ("console", "api"):
+                asked = time.time()
+                if way == "console":
+                    png, name = await console.still()
+                    assert name.startswith("13800000001-") and name.endswith(".png")
+                else:
+                    status, png, headers = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/snapshots?of=caller")
+                    assert status == 201 and headers["Content-Type"] == "image/png"
+                    assert abs(float(headers["Splitter-Taken-At"]) - time.time()) < 2
+                    assert (await desk.gateway.ask("GET", headers["Location"]))[1] == png, "it is kept"
+                luma = luma_of_rgb(np.asarray(Image.open(io.BytesIO(png)).convert("RGB")))
+                reading = read(luma)
+                assert reading and (reading.sender, reading.rotation) == (CALLER, 0)
+                assert luma.shape == (SHAPE.height, SHAPE.width)
+                assert abs(reading.clock_ms / 1000 - asked % (1 << 32) * 1 % ((1 << 32) / 1000)) < 3
+                assert psnr(luma, drawn(reading, (SHAPE.width, SHAPE.height))) > 25
+            await console.looks("stills")
+
+
+class TestAskingForVideo:
+    async def test_accepted_and_dropped(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, _ = await desk.call(video=False)
+            handset.consent = Consent(Answer.ACCEPT, 1.0)
+            await console.says("Voice only")
+            await console.looks("voice")
+            await console.do("ask")
+            await console.says("The caller is being asked for video")
+            await console.looks("asking")
+            await console.says("Video both ways")
+            await both_ways(desk, console, handset, 10)
+            await desk.voice_goes_on(handset)
+            await console.do("ask")
+            await console.says("Voice only", "Video was turned off here")
+            await desk.voice_goes_on(handset)
+
+    async def test_refused(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call(video=False)
+            handset.consent = Consent(Answer.REFUSE, 0.5)
+            await console.says("Voice only")
+            await console.do("ask")
+            await console.says("The caller refused video", "You may ask again, or send a link")
+            await console.looks("refused")
+            assert (await desk.gateway.call(call_id))["video"]["outcome"] == "refused"
+            await desk.voice_goes_on(handset)
+
+
+class TestGatewayRestarts:
+    async def test_under_a_call(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, _ = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            await desk.gateway.stop()
+            await expect(console.page.locator("#banner-text")).to_contain_text("No connection to the gateway")
+            await console.looks("no-gateway")
+            await desk.gateway.start()
+            await expect(console.page.locator("#link-text")).to_have_text("Online", timeout=15_000)
+            await expect(console.page.locator("#banner")).to_be_hidden()
+            handset, _ = await desk.call(number="13800000002")
+            await both_ways(desk, console, handset, 15)
+
+
+class TestCamera:
+    async def test_missing(self, make_desk: Callable[..., Desk], playwright: Playwright) -> None:
+        async with await chromium.launch(playwright.chromium, None) as browser, make_desk() as desk:
+            console = await Console.open(desk, await desk.context(browser=browser))
+            handset, _ = await desk.call()
+            await console.says("You see the caller; the caller does not see you", "No camera found")
+            await sees_caller_alone(desk, console, handset)
+            await console.looks("no-camera")
+
+    @pytest.mark.parametrize(
+        ("fault", "why"),
+        [
+            ("NotAllowedError", "The browser may not use the camera"),
+            ("NotReadableError", "Another program uses the camera"),
+        ],
+    )
+    async def test_not_given(self, make_desk: Callable[..., Desk], fault: str, why: str) -> None:
+        async with make_desk() as desk:
+            context = await desk.context()
+            refusal = f"Promise.reject(new DOMException('no', '{fault}'))"
+            await context.add_init_script(f"navigator.mediaDevices.getUserMedia = () => {refusal};")
+            console = await Console.open(desk, context)
+            handset, _ = await desk.call()
+            await console.says("You see the caller; the caller does not see you", why)
+            await sees_caller_alone(desk, console, handset)
+            await console.looks(fault)
+
+
+async def test_a_browser_without_h264(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        context = await desk.context()
+        await context.add_init_script(_NO_H264)
+        console = await Console.open(desk, context)
+        handset, _ = await desk.call()
+        await console.says("No picture on this desk", "This browser has no H.264 video")
+        await console.looks("no-h264")
+        await desk.voice_goes_on(handset)
+
+
+async def sees_caller_alone(desk: Desk, console: Console, handset: Handset) -> None:
+    """The call goes on receive-only; the caller sees the slate."""
+    await console.caller.rising(CALLER, 5)
+    await desk.must_see(console.caller, Wanted(CALLER), 1.0)
+    assert {scene.what for scene in sight_of(handset).scenes} == {STILL}
+    await desk.voice_goes_on(handset)
+
+
+def poster(folder: Path) -> tuple[Path, Plane]:
+    """A still, and the luma that a phone should show of it."""
+    down, right = np.mgrid[0:640, 0:480]
+    pixels = np.stack([down * 255 // 640, right * 255 // 480, (down // 80 + right // 80) % 2 * 120], axis=2)
+    image = Image.fromarray(pixels.astype(np.uint8), "RGB")
+    image.save(folder / "poster.png")
+    return folder / "poster.png", luma_of_rgb(np.asarray(image))
+
+
+_SHARED = f"""<!doctype html><title>{chromium.SHARED_TITLE}</title>
+<style>html, body {{ margin: 0; overflow: hidden; }}</style>
+<canvas id="drawn" width="1366" height="768"></canvas><script>pictures.play(drawn, {SHARED});</script>"""
+
+_DRAWN_CAMERA = f"""
+navigator.mediaDevices.getUserMedia = async () => {{
+  const canvas = Object.assign(document.createElement("canvas"), {{ width: 480, height: 640 }});
+  pictures.play(canvas, {SENDER});
+  return canvas.captureStream();
+}};
+"""
+
+_NO_H264 = """
+for (const side of [RTCRtpSender, RTCRtpReceiver]) {
+  const all = side.getCapabilities.bind(side);
+  side.getCapabilities = kind => {
+    const found = all(kind);
+    return { ...found, codecs: found.codecs.filter(codec => codec.mimeType !== "video/H264") };
+  };
+}
+"""
