@@ -65,7 +65,8 @@ class TestOutbox:
         async def after(store: Store) -> None:
             await store.flush()
             async with asyncio.timeout(5.0):
-                while len(await store.deliveries()) > 1:  # it tidies on a thread of its own, soon after it opens
+                # It tidies on a thread of its own, soon after it opens.
+                while len(await store.deliveries()) > 1:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             assert await store.deliveries() == [row(2, at=VirtualClock().wall())]
 
