@@ -27,11 +27,13 @@ from splitter.telemetry.settings import TelemetrySettings
 from tests.media.webrtc.stand import BROWSER, CALLER
 
 SHAPES = (Shape("720p, 1 Mbit/s", 720, 1280, 25, 1000), Shape("480×640, 400 kbit/s", 480, 640, 15, 400))
-FIRST_CALLS, MOST_CALLS, JOINING = 8, 400, 8
+FIRST_CALLS, MOST_CALLS, JOINING = 24, 400, 8
 FULL, MODERATE = 0.8, 0.4  # of a core
 DELAY_LIMIT_MS = 5.0
 LATE_LIMIT_S = 0.05  # further behind, the ends are what cannot keep up
 OTHERS = 0.05  # of the time: if the worker waited so long for its core, a delay is not its own
+LOST = 0.005  # of the packets; with more of them lost, CPU per call says too little
+ATTEMPTS = 3  # at a step or a load that others disturb
 QUIET = 0.05  # of a core: a worker with nothing to do, once its slate is made
 WARM_UP_S, SECONDS = 0.8, 2.0
 
@@ -164,7 +166,7 @@ def reason_to_stop(played: Played) -> str:
     """Why no more calls are added; "" while there is none."""
     if share(played) > FULL * max(0.1, 1 - others(played)):  # of the time that it could have had
         return "CPU"
-    if played.late_s > LATE_LIMIT_S:
+    if played.late_s > LATE_LIMIT_S or lost(played) > LOST:
         return "the ends"
     if delay_ms(played, 99) > DELAY_LIMIT_MS and others(played) < OTHERS:
         return "delay"
@@ -201,15 +203,17 @@ async def measure(shape: Shape) -> Measured:
         steps: list[Played] = []
         calls, limit = FIRST_CALLS, ""
         while not limit and calls <= MOST_CALLS:
-            played = await made.play(calls)
-            if reason_to_stop(played) in ("delay", "the ends"):
-                played = await made.play(calls)  # once more: it may have been somebody else's moment
+            for _ in range(ATTEMPTS):
+                played = await made.play(calls)
+                if reason_to_stop(played) not in ("delay", "the ends"):
+                    break  # else once more: it may have been somebody else's moment
             steps.append(played)
             limit = reason_to_stop(played)
             fits = 1000 * 1.05 * FULL / call_ms(played)
             calls = min(3 * calls, max(calls + 1, round(fits)))
         moderate_calls = max(1, round(1000 * MODERATE / call_ms(steps[-1])))
-        moderate = await made.play(min(moderate_calls, made.calls))
+        plays = [await made.play(min(moderate_calls, made.calls)) for _ in range(ATTEMPTS)]
+        moderate = min(plays, key=others)
         voice = await made.play(made.calls, video=False, seconds=1.0)
         return Measured(shape, steps, limit, moderate, voice)
 
@@ -234,6 +238,10 @@ def report(found: list[Measured]) -> Report:
         )
         notes += [f"{one.shape.name}: {in_words(step)}" for step in [*one.steps, moderate]]
     worst = max(delay_ms(one.moderate, 99) for one in found)
+    disturbed = max(others(one.moderate) for one in found)
+    verdict = judge(worst, DELAY_LIMIT_MS)
+    if disturbed > OTHERS and worst > DELAY_LIMIT_MS:
+        verdict = f"not judged: for {100 * disturbed:.0f} % of the time others had the worker's core"
     return Report(
         name="rooms",
         title="A/V calls per core of a media worker",
@@ -249,7 +257,7 @@ def report(found: list[Measured]) -> Report:
         ],
         rows=rows,
         budget=f"added delay p99 ≤ {DELAY_LIMIT_MS:g} ms at about {100 * MODERATE:.0f} % of a core",
-        verdict=judge(worst, DELAY_LIMIT_MS),
+        verdict=verdict,
         notes=[
             "a call: a phone (RTP) and a browser (DTLS-SRTP, AES-GCM, copies for NACK) in a room, pictures both ways,"
             " and a relay of the voice, 50 packets per second both ways",
@@ -257,6 +265,7 @@ def report(found: list[Measured]) -> Report:
             " with their number, since more packets are then taken at a wake-up",
             'the ends of all calls share the machine\'s cores with the worker: that is what "the ends" as the limit'
             " means",
+            f"delays are those of the least disturbed of {ATTEMPTS} plays",
             f"a delay ends the steps where the worker waited less than {100 * OTHERS:.0f} % of the time for its core",
             "delays: from before the sender's system call to the kernel's time of arrival at the receiver",
             *notes,
