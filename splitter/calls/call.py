@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
@@ -17,7 +18,7 @@ from splitter.calls.desks import Desks
 from splitter.calls.events import AgentNamed, CallEvent, DigitPressed, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
-from splitter.calls.jobs import Jobs
+from splitter.calls.jobs import Jobs, Then
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg, LegContext
 from splitter.calls.legs.outgoing import OutgoingLeg
@@ -87,6 +88,7 @@ class Call:
         showing: what the caller sees.
         put_aside: re-offers that wait until the other side can be asked.
         digits: those in INFO that wait until the other side can take them.
+        owed: legs that need an offer of ours with what stands now, such as our present ports; see `owe`.
     """
 
     def __init__(self, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> None:
@@ -116,6 +118,7 @@ class Call:
         self._asked: dict[asyncio.Future[Answer], Asked] = {}
         self.put_aside: deque[Offered] = deque()
         self.digits: deque[DigitPressed] = deque()
+        self.owed: list[Leg] = []
         self.plan: Plan | None = None
         self.caller_number = caller_number(event.request, trunk.trusted)
         self.session_id = SessionId(event.request, services.ids)
@@ -267,6 +270,27 @@ class Call:
         """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""
         host = self.services.driver.contact(network, transport).host
         return Origin.of(host, self.services.ids.number(2**31))
+
+    def owe(self, *legs: Leg | None) -> None:
+        """These legs need an offer with what stands now, once the call is answered; a leg that was told nothing
+        hears it anyway."""
+        self.owed.extend(leg for leg in legs if leg is not None and leg.sent is not None and leg not in self.owed)
+
+    # ---- the picture ----
+
+    def settle_video(self, name: str, peer: Session, ours: Session, index: int | None) -> None:
+        """Let the room carry out what was negotiated for a member; nobody waits for it. See `Video.take`."""
+        self.jobs.start(name, partial(self._take_video, name, peer, ours, index))
+
+    async def _take_video(self, name: str, peer: Session, ours: Session, index: int | None) -> Then | None:
+        before = self.video.received_by(CALLER)
+        await self.video.take(name, peer, ours, index)
+        return self.tell if self.video.received_by(CALLER) != before else None
+
+    def want_key_frame(self, name: str) -> None:
+        """A member of the room asks for a key frame of what it is shown; one wish at a time is enough."""
+        if (key := f"a key frame for {name}") not in self.jobs:
+            self.jobs.start(key, partial(self.video.request_key_frame, name))
 
     # ---- what is known of it ----
 

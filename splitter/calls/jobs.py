@@ -50,6 +50,10 @@ class Jobs:
         except Exception:
             log.exception("the outcome of a job failed", call_id=self._name)
 
+    def __contains__(self, key: str) -> bool:
+        """One of this key is under way."""
+        return key in self._last
+
     def __len__(self) -> int:
         return len(self._tasks)
 

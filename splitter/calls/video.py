@@ -40,11 +40,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Member:
-    """A participant and what it negotiated."""
+    """A participant and what it negotiated; `taken`: as far as we know, the engine does that."""
 
     network: str
     handle: ParticipantHandle
     media: ParticipantMedia | None = None
+    taken: bool = True
 
     @property
     def secure(self) -> bool:
@@ -83,7 +84,7 @@ class Video:
 
     def prepare(self, network: str) -> None:
         """Open the room and the caller's ports beside what the voice is doing."""
-        if self._preparing is not None and not self._preparing.done():
+        if CALLER in self._homeless or (self._preparing is not None and not self._preparing.done()):
             return
         self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
 
@@ -108,23 +109,27 @@ class Video:
         """Those who speak WebRTC."""
         return tuple(name for name, member in self._members.items() if member.secure)
 
-    async def rebuild(self) -> tuple[str, ...]:
-        """Make a room that died anew, with fresh ports and the same members, except for `secure_members`.
-
-        Returns: those that need a new offer; `incomplete` tells whether some could not be placed yet.
-        """
+    def lose(self) -> None:
+        """The room died: its members, except for `secure_members`, need places in a new one; see `complete`."""
         self._homeless |= {name: member.network for name, member in self._members.items() if not member.secure}
         self._members, self._room = {}, None
         self._pictures.clear()
-        return await self.complete()
 
     async def complete(self) -> tuple[str, ...]:
-        """Try again to place those whom a lost room left behind; returns whom it could."""
+        """Give those whom a lost room left behind their places, with fresh ports.
+
+        Returns: those that it could, who need a new offer; `incomplete` tells whether some still wait.
+        """
         placed = []
         for name, network in tuple(self._homeless.items()):
+            if name not in self._homeless:
+                continue  # it left meanwhile
             if not await self.add(name, network):
                 break  # nor will the next one find a place
-            placed.append(name)
+            if self._homeless.pop(name, None) is not None:
+                placed.append(name)
+            else:
+                await self.remove(name)  # it left at this very moment
         return tuple(placed)
 
     @property
@@ -161,7 +166,6 @@ class Video:
         handle = await self._guarded(join(room, name, network), f"ports for the video of {name}")
         if handle is None or room is not self._room:  # it was lost meanwhile, and those ports with it
             return False
-        self._homeless.pop(name, None)
         self._members[name] = _Member(network, handle)
         return True
 
@@ -206,7 +210,7 @@ class Video:
         if member is None:
             return False
         media = None if index is None else _media(peer, ours, index)
-        return media == member.media or await self._set(name, member, media)
+        return (member.taken and media == member.media) or await self._set(name, member, media)
 
     async def point_secure(self, name: str, remote: SecureRemote) -> bool:
         """A WebRTC member has other credentials, or more candidates."""
@@ -278,12 +282,13 @@ class Video:
         await self.add(CALLER, network)
 
     async def _set(self, name: str, member: _Member, media: ParticipantMedia | None) -> bool:
-        member.media = media
+        member.media, member.taken = media, False
         try:
             await self._engine.set_participant(member.handle, media)
         except MediaError as error:
             self._failed(f"the video of {name}", error)
             return False
+        member.taken = True
         return True
 
     async def _guarded(self, request: Awaitable[T], what: str) -> T | None:

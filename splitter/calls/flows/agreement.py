@@ -127,7 +127,7 @@ class Agreement:
             await self.settle_caller(session, leg.local, call.plan)
         else:
             leg.remote = session
-            await call.video.take(leg.name, session, leg.local, video_index(leg.local))
+            call.settle_video(leg.name, session, leg.local, video_index(leg.local))
 
     async def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
         call = self._call
@@ -138,7 +138,7 @@ class Agreement:
             chosen = replace(chosen, video=None, video_format=None)
         call.caller.remote, call.plan = session, chosen
         await self.point(CALLER, session, chosen.audio)
-        await call.video.take("caller", session, ours, None if self.holds_video else chosen.video)
+        call.settle_video("caller", session, ours, None if self.holds_video else chosen.video)
         call.services.changed(call.view())
 
     async def settle_centre(self, session: Session) -> None:

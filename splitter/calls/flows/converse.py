@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.call import Call
 from splitter.calls.events import (
@@ -51,17 +49,12 @@ _REFRESH_AGAIN_S = 30.0
 
 
 class Conversation:
-    """The flow from the answer to the end.
+    """The flow from the answer to the end."""
 
-    Args:
-        owed: those whose media moved while it rang, after they were told the old ports.
-    """
-
-    def __init__(self, call: Call, owed: Iterable[Leg] = ()) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
         self._reoffers = Reoffers(call)
         self._over = False
-        self._reoffers.owe(*owed)
 
     async def run(self) -> None:
         """Until somebody ends it."""
@@ -78,7 +71,7 @@ class Conversation:
         call = self._call
         match event:
             case Ended() | AckMissing() | Offered() if event.leg not in (call.caller, call.centre, call.newcomer):
-                await on_media(call, event)  # a seat must never be taken for one of the two
+                on_media(call, event)  # a seat must never be taken for one of the two
             case Ended():
                 self._on_bye(event)
             case HangupAsked():
@@ -106,15 +99,15 @@ class Conversation:
             case AckMissing():
                 await self._on_ack_missing(event)
             case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
-                self._reoffers.owe(*await move_media(call, event))
+                await move_media(call, event)
             case TimeUp() if is_window(call, event):
-                await on_window(call, event)
+                on_window(call, event)
             case TimeUp():
                 if not await self._on_session_timer(event.what):
                     await self._reoffers.on_time_up(event.what)
-                    await on_media(call, event)
+                    on_media(call, event)
             case _:
-                await on_media(call, event)
+                on_media(call, event)
 
     def _on_bye(self, event: Ended) -> None:
         # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
@@ -155,7 +148,7 @@ class Conversation:
         call = self._call
         if leg.name in call.seats:
             leg.bye()
-            await leave(call, leg, "it did not refresh its session in time")
+            leave(call, leg, "it did not refresh its session in time")
         elif call.services.settings.end_on_missed_refresh:
             self._end(f"the {leg.name} did not refresh its session in time")
         else:
@@ -168,7 +161,7 @@ class Conversation:
         call, leg = self._call, event.leg
         if leg.name in call.seats:
             leg.bye()
-            await leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
+            leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
         elif event.status in (405, 422, 501):  # it wants another interval, or a re-INVITE
             self._reoffers.refresh(leg)
         elif event.status == 481 or (event.status == 408 and not await self._still_heard(leg)):
@@ -182,15 +175,15 @@ class Conversation:
         return call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1)
 
 
-async def on_media(call: Call, event: CallEvent) -> None:
+def on_media(call: Call, event: CallEvent) -> None:
     """What may happen in any state of a call and changes nothing but the picture."""
     match event:
         case SeatArrived():
-            await join(call, event)
+            join(call, event)
         case Ended() | AckMissing() | Offered() if event.leg.name in call.seats:
-            await on_seat(call, event)
+            on_seat(call, event)
         case Cancelled() if event.leg.name in call.arriving:
-            await on_seat(call, event)
+            on_seat(call, event)
         case Asked():
             on_ask(call, event)
         case Finished():
@@ -198,9 +191,9 @@ async def on_media(call: Call, event: CallEvent) -> None:
         case AgentNamed():
             on_agent(call, event)
         case TimeUp() if is_window(call, event):
-            await on_window(call, event)
+            on_window(call, event)
         case KeyFrameAsked():
-            await call.video.request_key_frame(event.leg.name)
+            call.want_key_frame(event.leg.name)
         case DigitPressed():
             pass_digit(call, event)
         case TimeUp():

@@ -14,7 +14,6 @@ from splitter.calls.call import Call
 from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered, TimeUp
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
-from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.core.errors import MediaError, PeerError
 from splitter.media.engine import RelayLost, RoomLost
@@ -38,20 +37,16 @@ def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Sess
     leg.acknowledge(answer)
 
 
-async def offer_to_caller(
-    call: Call, leg: OutgoingLeg, centre_sdp: Session, branch: str, owed: list[Leg]
-) -> Session | None:
+async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, branch: str) -> Session | None:
     """Answer a caller that made no offer, with the centre's offer and our video; the centre gets the caller's answer.
 
-    Args:
-        owed: takes the legs whose media moved to another worker meanwhile.
     Returns: the caller's answer; None where the call is over, and concluded.
     Raises:
         PeerError: the centre's offer, or the caller's answer, cannot be used.
     """
     assert call.audio is not None
     call.caller.accept(await _offer(call, centre_sdp), branch)
-    session = await _answer(call, leg, owed)
+    session = await _answer(call, leg)
     if session is None:
         return None
     assert call.caller.local is not None
@@ -64,7 +59,7 @@ async def offer_to_caller(
         await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
     except MediaError as error:
         call.note(f"the voice may be late: {error}", kind="alarm")
-    await call.video.take("caller", session, call.caller.local, call.plan.video)
+    call.settle_video("caller", session, call.caller.local, call.plan.video)
     return session
 
 
@@ -80,7 +75,7 @@ async def _offer(call: Call, centre_sdp: Session) -> Session:
     return caller_offer(alone, Plan(audio=0), alone, call.audio.local(CALLER), origin, video)
 
 
-async def _answer(call: Call, leg: OutgoingLeg, owed: list[Leg]) -> Session | None:
+async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
     """Wait for the caller's ACK; None where somebody hangs up first."""
     while True:
         event = await call.next()
@@ -100,6 +95,6 @@ async def _answer(call: Call, leg: OutgoingLeg, owed: list[Leg]) -> Session | No
                 call.conclude(event.reason, 480)
                 return None
             case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
-                owed += [moved for moved in await move_media(call, event) if moved is not leg]
+                await move_media(call, event)
             case _:
-                await on_media(call, event)
+                on_media(call, event)

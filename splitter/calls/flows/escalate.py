@@ -11,8 +11,9 @@ A dropped video stops at once; the caller is told by UPDATE or re-INVITE, with t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+import structlog
 
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.audio import CALLER
@@ -20,7 +21,6 @@ from splitter.calls.call import Call
 from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
-from splitter.calls.legs.leg import Leg
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import with_origin
 from splitter.sdp.model import Media, Session
@@ -30,6 +30,8 @@ from splitter.sdp.split import Plan, plan
 from splitter.sdp.upgrade import dropped, new_line, raised, video_slot
 from splitter.sdp.video import offer_video
 from splitter.telemetry import metrics
+
+log = structlog.get_logger(__name__)
 
 _CONSENT = "consent limit"
 _AGAIN = "ask for video again"
@@ -78,16 +80,11 @@ class _Open:
 
 
 class Escalation:
-    """The caller's video in one answered call.
+    """The caller's video in one answered call."""
 
-    Args:
-        owe: tells the caller, by an offer of our own, what stands.
-    """
-
-    def __init__(self, call: Call, agreement: Agreement, owe: Callable[[Leg], None]) -> None:
+    def __init__(self, call: Call, agreement: Agreement) -> None:
         self._call = call
         self._agreement = agreement
-        self._owe = owe
         self._wish: _Wish | None = None
         self._open: _Open | None = None
         self._line: Media | None = None  # ours, as it was last offered or agreed on; its numbers keep their meaning
@@ -108,11 +105,15 @@ class Escalation:
     # ---- what desks ask ----
 
     async def on_asked(self, asked: Asked) -> None:
-        """RaiseVideo and DropVideo."""
-        if isinstance(asked.ask, RaiseVideo):
-            await self._on_raise(asked, asked.ask.by)
-        elif isinstance(asked.ask, DropVideo):
-            await self._on_drop(asked, asked.ask.by)
+        """RaiseVideo and DropVideo: the border of one HTTP request. What goes wrong in it must not end the call."""
+        try:
+            if isinstance(asked.ask, RaiseVideo):
+                await self._on_raise(asked, asked.ask.by)
+            elif isinstance(asked.ask, DropVideo):
+                await self._on_drop(asked, asked.ask.by)
+        except Exception:
+            log.exception("an ask failed", call_id=self._call.call_id, ask=type(asked.ask).__name__)
+            asked.deny(500, "fault", "a fault in the gateway; see the log")
 
     async def _on_raise(self, asked: Asked, by: str) -> None:
         call, view = self._call, self._call.video_state
@@ -188,7 +189,7 @@ class Escalation:
             return
         await self._agreement.settle_caller(session, leg.local, chosen)
         if self._agreement.heed(leg, session) and call.centre is not None:
-            self._owe(call.centre)
+            call.owe(call.centre)
         if event.early:
             opened.answered = leg.local
             call.note("the phone has answered; its user is being asked", leg.name)
@@ -361,7 +362,7 @@ class Escalation:
         leg.local = dropped(leg.local)
         self._agreement.refuses_video = True
         await self._agreement.settle_caller(leg.remote, leg.local, replace(call.plan, video=None, video_format=None))
-        self._owe(leg)
+        call.owe(leg)
 
     # ---- what is known ----
 

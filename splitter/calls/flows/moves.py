@@ -5,15 +5,18 @@ While no worker is ready (the only one restarts), it is tried again until there 
 
 from __future__ import annotations
 
+from functools import partial
+
 from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, TimeUp
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
-from splitter.calls.legs.leg import Leg
+from splitter.calls.jobs import Then
 from splitter.core.errors import MediaError
 from splitter.media.engine import RelayLost, RoomLost
 
 _VOICE, _VIDEO = "move the voice", "move the video"
+_ROOM = "the new room"
 _VOICE_AGAIN_S, _VIDEO_AGAIN_S = 1.0, 2.0
 
 
@@ -30,35 +33,40 @@ def moves_media(call: Call, event: CallEvent) -> bool:
             return False
 
 
-async def move_media(call: Call, event: TimeUp | RelayLost | RoomLost) -> list[Leg]:
-    """Move what was lost; returns the legs whose ports have changed."""
+async def move_media(call: Call, event: TimeUp | RelayLost | RoomLost) -> None:
+    """Move what was lost. The voice is waited for, the room is not."""
     match event:
         case RelayLost():
             call.note(f"the voice worker died ({event.reason}): the voice moves to another", kind="alarm")
-            return await _move_voice(call)
+            await _move_voice(call)
         case RoomLost():
             call.note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
-            await media_lost(call)
-            return _legs(call, await call.video.rebuild())
+            media_lost(call)
+            call.video.lose()
+            call.jobs.start(_ROOM, partial(_move_video, call))
         case TimeUp() if event.what == _VOICE:
-            return await _move_voice(call)
+            await _move_voice(call)
         case _:
-            return _legs(call, await call.video.complete())
+            call.jobs.start(_ROOM, partial(_move_video, call))
 
 
-async def _move_voice(call: Call) -> list[Leg]:
+async def _move_voice(call: Call) -> None:
     assert call.audio is not None
     try:
         await call.audio.move()
     except MediaError as error:
         call.note(f"no media for the voice: {error}; trying again", kind="alarm")
         call.after(_VOICE_AGAIN_S, _VOICE)
-        return []
-    return [leg for leg in (call.caller, call.centre) if leg is not None]
+    else:
+        call.owe(call.caller, call.centre)
 
 
-def _legs(call: Call, names: tuple[str, ...]) -> list[Leg]:
+async def _move_video(call: Call) -> Then:
+    return partial(_moved, call, await call.video.complete())
+
+
+def _moved(call: Call, names: tuple[str, ...]) -> None:
     reshow(call)
     if call.video.incomplete:
         call.after(_VIDEO_AGAIN_S, _VIDEO)
-    return [leg for leg in (call.caller, *call.seats.values()) if leg.name in names]
+    call.owe(*(leg for leg in (call.caller, *call.seats.values()) if leg.name in names))

@@ -89,7 +89,7 @@ def _interrupt(call: Call, party: Party, reason: str) -> None:
     call.tell()
 
 
-async def media_lost(call: Call) -> None:
+def media_lost(call: Call) -> None:
     """The room is gone. A WebRTC transport cannot be moved: it hangs on keys that died with the worker."""
     for name in call.video.secure_members:
         party = call.parties.get(name)
@@ -98,7 +98,7 @@ async def media_lost(call: Call) -> None:
         call.notice("media-lost", f"the media of {name} are lost: its client has to join again", name)
         if leg := call.seats.get(name):
             leg.bye([("Reason", 'SIP;cause=503;text="media lost, call again"')])
-            await leave(call, leg, "its media were lost")
+            leave(call, leg, "its media were lost")
         else:
             party.lost, party.placed = True, False
             _interrupt(call, party, "its media worker died")
@@ -109,7 +109,7 @@ def is_window(call: Call, event: TimeUp) -> bool:
     return any(event.what == party.alarm for party in call.parties.all())
 
 
-async def on_window(call: Call, event: TimeUp) -> None:
+def on_window(call: Call, event: TimeUp) -> None:
     """A party did not come back in time, or never came."""
     for party in call.parties.all():
         if event.what != party.alarm:
@@ -118,7 +118,7 @@ async def on_window(call: Call, event: TimeUp) -> None:
         text = f"{party.name} {why} within {call.services.settings.rejoin_window_s:.0f} s"
         if leg := call.seats.get(party.name):
             leg.bye([("Reason", 'SIP;cause=408;text="no media"')])
-            await leave(call, leg, text)
+            leave(call, leg, text)
         else:
             forget(call, party.name)
             call.notice("party-removed", text, party.name)

@@ -83,14 +83,9 @@ class Reoffers:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._consult: _Consult | None = None
-        self._owed: list[Leg] = []
         self._refused: Counter[str] = Counter()  # how often in a row each leg refused an offer of our own
         self._agreement = Agreement(call)
-        self.escalation = Escalation(call, self._agreement, self.owe)
-
-    def owe(self, *legs: Leg | None) -> None:
-        """These legs need an offer with our present ports."""
-        self._owed.extend(leg for leg in legs if leg is not None and leg not in self._owed)
+        self.escalation = Escalation(call, self._agreement)
 
     async def on(self, event: ReofferEvent) -> str:
         """Handle one event; returns why the call is over, or ""."""
@@ -116,7 +111,7 @@ class Reoffers:
         if (leg.settled or self._is_question(leg)) and leg.refresh():
             return  # an UPDATE without an offer may pass our question (RFC 3311 §5.1)
         if leg.settled:
-            self.owe(leg)
+            self._call.owe(leg)
         else:
             leg.timer.again(_REFRESH_AGAIN_S)
 
@@ -134,23 +129,23 @@ class Reoffers:
             consult.withdrawn = True
             consult.asked.withdraw_offer()
         elif what.startswith(_RETRY):
-            self.owe(*(leg for leg in self._legs() if what == _RETRY + leg.name))
+            self._call.owe(*(leg for leg in self._legs() if what == _RETRY + leg.name))
 
     async def pump(self) -> None:
         """Do what had to wait: offers put aside first, then our own."""
         waiting = self._call.put_aside
         for _ in range(len(waiting)):
             await self._on_offer(waiting.popleft())
-        for leg in tuple(self._owed):
+        for leg in tuple(self._call.owed):
             seat = leg.name in self._call.seats  # asked beside the voice: it may take its time
             if leg.state == "ended":
-                self._owed.remove(leg)
+                self._call.owed.remove(leg)
             elif leg.settled and (seat or self._consult is None):
-                self._owed.remove(leg)
+                self._call.owed.remove(leg)
                 self._offer_own(leg)
             elif self._is_question(leg):
                 self.escalation.make_way("the caller must be told what has changed")
-        self.escalation.pump(self._consult is None and not waiting and self._call.caller not in self._owed)
+        self.escalation.pump(self._consult is None and not waiting and self._call.caller not in self._call.owed)
 
     # ---- offers of the peers ----
 
@@ -254,8 +249,8 @@ class Reoffers:
         self._agreement.wishes[leg.name] = (
             offer.flow_of(audio_line(offer)) if offer else self._agreement.wishes[before.name]
         )
-        if before in self._owed:
-            self._owed.remove(before)
+        if before in self._call.owed:
+            self._call.owed.remove(before)
         before.bye([("Reason", 'SIP;cause=200;text="replaced"')])
         call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
         if offer is not None:
@@ -323,7 +318,7 @@ class Reoffers:
                 self._refused.pop(leg.name, None)
                 await self._agreement.settle(leg, session)
                 if self._agreement.heed(leg, session):
-                    self.owe(call.centre if leg is call.caller else call.caller)
+                    self._call.owe(call.centre if leg is call.caller else call.caller)
                 self.escalation.follow()
             elif consult.withdrawn:
                 self._put_back(consult)
@@ -340,7 +335,7 @@ class Reoffers:
     def _put_back(self, consult: _Consult) -> None:
         """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
         consult.asked.local = consult.before
-        self.owe(consult.asked)
+        self._call.owe(consult.asked)
 
     async def _answer_caller(self, consult: _Consult, session: Session) -> None:
         """The centre accepted what the caller offered."""
@@ -395,7 +390,7 @@ class Reoffers:
             if leg.name not in call.seats:
                 return f"the {leg.name} no longer knows the call"
             leg.bye()
-            await leave(call, leg, "it no longer knows the call")
+            leave(call, leg, "it no longer knows the call")
         elif consult is None or consult.own:
             self._try_again(event)
         elif consult.offered is not None:
@@ -408,7 +403,7 @@ class Reoffers:
         if leg is call.caller:
             self.escalation.untold(event.status, event.reason)
         if event.status in (405, 501):
-            self.owe(leg)  # it does not know UPDATE after all
+            self._call.owe(leg)  # it does not know UPDATE after all
         elif event.status == 491:
             # RFC 3261 §14.1: who owns the Call-ID waits longer
             owner = isinstance(leg, OutgoingLeg)
@@ -447,7 +442,7 @@ class Reoffers:
             return
         await self._agreement.settle(leg, session)
         if self._agreement.heed(leg, session):
-            self.owe(call.centre if leg is call.caller else call.caller)
+            self._call.owe(call.centre if leg is call.caller else call.caller)
         self.escalation.follow()
 
     def _decline(self, consult: _Consult, status: int, reason: str) -> None:

@@ -23,7 +23,7 @@ from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.video import choose_video, refuse, video_fault
 
 
-async def join(call: Call, event: SeatArrived) -> None:
+def join(call: Call, event: SeatArrived) -> None:
     """Answer a seat and show it the caller; the caller sees the seat from its first key frame on."""
     leg, offer = event.leg, webrtc.resolved(event.session)
     party = Party(leg.name, "sip", Desk("", leg.request.from_.user or ""))
@@ -77,7 +77,7 @@ def _turn_away(call: Call, leg: IncomingLeg, status: int, reason: str) -> None:
     call.jobs.start(leg.name, partial(call.video.remove, leg.name))
 
 
-async def leave(call: Call, leg: Leg, why: str) -> None:
+def leave(call: Call, leg: Leg, why: str) -> None:
     """A seat is gone; the slate is back, the call goes on."""
     forget(call, leg.name)
     call.notice("party-left", f"{leg.name} left: {why}", leg.name)
@@ -94,7 +94,7 @@ def forget(call: Call, name: str) -> None:
     call.jobs.start(name, partial(call.video.remove, name))
 
 
-async def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:
+def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:
     """What a seat does by itself, in any state of the call."""
     leg = event.leg
     match event:
@@ -102,10 +102,10 @@ async def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -
             if arriving := call.arriving.get(leg.name):
                 _turn_away(call, arriving, 487, "")
         case Ended():
-            await leave(call, leg, "it hung up")
+            leave(call, leg, "it hung up")
         case AckMissing():
             leg.bye()
-            await leave(call, leg, "it never acknowledged our answer")
+            leave(call, leg, "it never acknowledged our answer")
         case Offered():
             _reoffered(call, event)
 
@@ -154,11 +154,7 @@ def _answer(call: Call, event: Offered, offer: Session) -> None:
     answer = in_sequence(leg.sent, answer)
     if leg.answer(event.txn, answer):
         leg.remote = offer
-        call.jobs.start(leg.name, partial(_take, call, leg.name, offer, answer, index))
-
-
-async def _take(call: Call, name: str, offer: Session, answer: Session, index: int) -> None:
-    await call.video.take(name, offer, answer, index)
+        call.settle_video(leg.name, offer, answer, index)
 
 
 def offers_webrtc(offer: Session) -> bool:

@@ -66,7 +66,7 @@ async def split(call: Call) -> None:
         if refused is not None:
             setup.refuse(refused)
         elif call.state == "connected":
-            await Conversation(call, setup.owed).run()
+            await Conversation(call).run()
 
 
 async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
@@ -150,15 +150,12 @@ class Setup:
     Attributes:
         offer: the caller's; None where it leaves that to us.
         destinations: trunk and number of each route, in order.
-        owed: legs whose media moved to another worker after they were told where it was; they get a fresh offer once
-            the call is answered.
     """
 
     def __init__(self, call: Call, offer: Session | None, destinations: list[tuple[Trunk, str]]) -> None:
         self.call = call
         self.offer = offer
         self.destinations = destinations
-        self.owed: list[Leg] = []
         self._caller_origin = call.origin(call.caller.flow.network, call.caller.flow.transport)
         self._video_line: Media | None = None
         self._video_decided = False
@@ -208,7 +205,6 @@ class Setup:
                 origin = call.origin(trunk.network, target.transport)
                 offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
             local = call.services.driver.contact(trunk.network, target.transport)
-            self.owed = [owed for owed in self.owed if owed is not call.centre]
             self._gate = EarlyMedia()
             leg = call.dial(Destination(trunk, number, local), target, offer)
         except MediaError as error:
@@ -259,16 +255,11 @@ class Setup:
                 call.conclude(event.reason, 480)
                 return True
             case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
-                self._owe(await move_media(call, event))
+                await move_media(call, event)
                 self._moves += isinstance(event, RelayLost)
             case _:
-                await on_media(call, event)
+                on_media(call, event)
         return False
-
-    def _owe(self, legs: list[Leg]) -> None:
-        """Those who know of ports that are gone; the caller does once it had a description of ours."""
-        caller = self.call.caller
-        self.owed += [leg for leg in legs if leg is not caller or caller.early_sessions]
 
     async def _on_ringing(self, event: Rang, leg: OutgoingLeg) -> None:
         """Relay 18x, with early media where the centre has some (announcements, queue music)."""
@@ -291,7 +282,7 @@ class Setup:
         headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
         headers += _told(call, leg, event.response).items()
         call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer, headers)
-        await self._take_video(answer)
+        self._take_video(answer)
 
     async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
         """Answer the caller with what the centre answered; False where that cannot be used."""
@@ -318,7 +309,7 @@ class Setup:
         call.caller.remote = self.offer
         call.caller.accept(answer, self._dialog(branch), _told(call, leg, event.response).items())
         self._connected(leg, _who(event.response))
-        await self._take_video(answer)
+        self._take_video(answer)
         return True
 
     async def _on_pickup(self, event: Offered, leg: OutgoingLeg) -> bool:
@@ -342,18 +333,17 @@ class Setup:
             return False  # its CANCEL waits in the inbox
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
         call.install_newcomer().bye()  # where it answered at this very moment
-        self.owed = [owed for owed in self.owed if owed is not leg]
         call.caller.remote = self.offer
         call.caller.accept(answer, self._dialog(dialog))
         call.note(f"{newcomer.name} takes the call that rings (Replaces)", newcomer.name, "state")
         self._connected(newcomer, newcomer.request.from_.user or "somebody")
-        await self._take_video(answer)
+        self._take_video(answer)
         return True
 
     async def _on_answer_with_offer(self, leg: OutgoingLeg, centre_sdp: Session, response: Response) -> bool:
         """The caller made no offer: the centre's goes to it."""
         try:
-            session = await offer_to_caller(self.call, leg, centre_sdp, self._dialog(_branch(leg, response)), self.owed)
+            session = await offer_to_caller(self.call, leg, centre_sdp, self._dialog(_branch(leg, response)))
         except (PeerError, MediaError) as error:
             self.call.conclude(f"no session could be agreed on: {error}", 488)
             session = None
@@ -403,10 +393,10 @@ class Setup:
             return
         call.note("offer absorbed before the answer", caller.name)
         if call.centre is not None and before.flow_of(old) != offer.flow_of(chosen.audio):
-            self.owed.append(call.centre)  # hears of it when it has answered
+            call.owe(call.centre)  # hears of it when it has answered
         self.offer, call.plan = offer, chosen
         await self._point(CALLER, offer, chosen.audio)
-        await call.video.take("caller", offer, answer, chosen.video)
+        call.settle_video("caller", offer, answer, chosen.video)
 
     async def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.session
@@ -440,15 +430,15 @@ class Setup:
         check_answer(self.offer, answer)
         previous = call.caller.early_sessions.get(branch)
         if previous is not None and _audio_differs(self._told[branch], centre_sdp):
-            self._owe([call.caller])
+            call.owe(call.caller)
         self._told[branch] = centre_sdp
         return previous or answer
 
-    async def _take_video(self, answer: Session | None) -> None:
-        """Carry the picture out once the voice has its answer: a room may take its time."""
+    def _take_video(self, answer: Session | None) -> None:
+        """Carry the picture out once the voice has its answer."""
         call = self.call
         if answer is not None and call.plan is not None and self.offer is not None:
-            await call.video.take("caller", self.offer, answer, call.plan.video)
+            call.settle_video("caller", self.offer, answer, call.plan.video)
 
     async def _decide_video(self) -> Media | None:
         """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""

@@ -102,6 +102,8 @@ class IncomingLeg(Leg):
     def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
         """Answer with 200; the dialog of `branch` is confirmed, the other early ones are gone."""
         self._acceptance = _Waiting(200, None, branch, session, tuple(headers))
+        if self.sent is None:
+            self.sent = session  # as good as sent, though it may wait
         if self._unready:
             self._context.after(_RESOURCES_LIMIT_S, self.resources_alarm)
         if self._unready and not self._will_answer(branch):
