@@ -870,8 +870,10 @@ export class CallHandle extends EventTarget {
 
   /** The camera is open while a call that this desk has joined has video, or is being asked for it. */
   #need() {
-    const seen = hasVideo(this.view) || this.view.video.state === "asking";
-    this.splitter.desk.need(this, this.#wanted && seen, this.view.video.limits);
+    const { state, limits } = this.view.video;
+    const asked = state === "asking" && limits === null; // what its phone takes is not known before it says yes
+    const seen = asked || hasVideo(this.view);
+    this.splitter.desk.need(this, this.#wanted && seen, asked ? null : this.limits);
   }
 
   async #send() {
