@@ -31,7 +31,6 @@ _ARGUMENTS = (
     "--ignore-certificate-errors",
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",  # the gateway may be on this machine
-    "--use-fake-ui-for-media-stream",  # whoever asks for the camera gets it
     f"--auto-select-tab-capture-source-by-title={SHARED_TITLE}",
 )
 
@@ -56,7 +55,7 @@ async def at_home(kind: BrowserType, film: Path, home: Path) -> BrowserContext:
 
 async def of_this_machine(kind: BrowserType) -> Browser:
     """Start a browser without fake devices: only then does it capture real tabs."""
-    return await kind.launch(executable_path=PROGRAM, headless=True, args=[*_ARGUMENTS], env=_ENVIRONMENT)
+    return await kind.launch(executable_path=PROGRAM, headless=True, args=list(_ARGUMENTS), env=_ENVIRONMENT)
 
 
 def kill(home: Path) -> None:
@@ -79,6 +78,7 @@ async def fresh(browser: Browser, locale: str = "en-US") -> BrowserContext:
 
 def _arguments(film: Path | None) -> list[str]:
     assert shutil.which(PROGRAM), f"{PROGRAM} is not installed; run `make peers`"
+    given = "--use-fake-ui-for-media-stream"  # whoever asks for the camera gets it
     if film is None:
-        return [*_ARGUMENTS, "--use-fake-device-for-media-stream=device-count=0"]
-    return [*_ARGUMENTS, "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"]
+        return [*_ARGUMENTS, given, "--use-fake-device-for-media-stream=device-count=0"]
+    return [*_ARGUMENTS, given, "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"]
