@@ -20,8 +20,9 @@ from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
 from splitter.calls.jobs import Jobs, Then
 from splitter.calls.legs.incoming import IncomingLeg
-from splitter.calls.legs.leg import Leg, LegContext
+from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
+from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.parties import Parties, Party, limits_for
 from splitter.calls.pictures import NoPictures, Pictures

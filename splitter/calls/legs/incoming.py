@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from splitter.calls.events import Cancelled
-from splitter.calls.legs.leg import Leg, LegContext, OwnOffer
+from splitter.calls.legs.leg import Leg, OwnOffer
+from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import (
     SDP,
     Pairs,

@@ -6,10 +6,8 @@ begin or end the dialog differ by side and stand in `incoming` and `outgoing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.events import (
@@ -27,29 +25,21 @@ from splitter.calls.events import (
     Refreshed,
     RefreshFailed,
 )
-from splitter.calls.legs.challenged import with_credentials
-from splitter.calls.legs.infos import LegInfos
-from splitter.calls.legs.timer import LegTimer
+from splitter.calls.legs.usage import INFO_BODIES, LegContext, Usage, ignore
 from splitter.calls.messages import (
     ALLOW,
-    EXTENSIONS,
     FAST_UPDATE,
     FROM_CHANGE,
-    KEY_FRAME_BODY,
-    REPLACES,
     SDP,
-    SUPPORTED,
     Pairs,
     Refusal,
     has_session,
     headers_of,
     refuse_unknown_extensions,
     session_of,
-    warning,
 )
-from splitter.calls.settings import Role, Trunk
+from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
-from splitter.core.ids import IdSource
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import PayloadHistory
@@ -59,34 +49,8 @@ from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Message, Request, Response
-from splitter.sip.session_timer import TimerSettings
-from splitter.transport.driver import Driver
-
-# TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
-VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
-
-INFO_BODIES = ", ".join((FAST_UPDATE, *DIGIT_TYPES))
-
-M = TypeVar("M", Request, Response)
 
 ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
-
-
-@dataclass(frozen=True, slots=True)
-class LegContext:
-    """What every leg of a call shares.
-
-    Attributes:
-        after, stop_timer: set and stop a named alarm of the call; it comes back as TimeUp.
-    """
-
-    driver: Driver
-    ids: IdSource
-    post: Callable[[LegEvent], None]
-    server: str
-    timers: TimerSettings
-    after: Callable[[float, str], None]
-    stop_timer: Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -104,41 +68,22 @@ class OwnOffer:
     attempts: int = 1
 
 
-class Leg:
+class Leg(Usage):
     """One dialog of a call.
 
     Attributes:
-        name: "caller", "centre" or "seat-1" …
-        state: "early", "confirmed" or "ended".
         local, remote: the session descriptions in force, ours and the peer's.
         sent: the last description we sent, a refused one included: the next one follows its o= version.
         history: what the payload types of all that we sent stand for. heard: the same of the peer's.
-        allows: methods of the peer's Allow; empty while unknown.
-        infos: INFOs that concern the other side too.
-        timer: the leg's session timer.
-        session_id: gives the value of Session-ID in what we send (RFC 7989).
-        on_message: told of each message of the peer that may bring its half of it.
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
-        self.name = name
-        self.trunk = trunk
-        self.flow = flow
-        self.sip_call_id = sip_call_id
-        self.state = "early"
+        super().__init__(context, name, trunk, flow, sip_call_id)
         self.local: Session | None = None
         self.history = PayloadHistory()
         self.heard = PayloadHistory()
         self._sent: Session | None = None
         self._remote: Session | None = None
-        self.allows: frozenset[str] = frozenset()
-        self.session_id: Callable[[], str] = str
-        self.on_message: Callable[[Message], None] = _ignore
-        self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
-        self._context = context
-        self._driver = with_credentials(context.driver, trunk, context.ids)
-        self.infos = LegInfos(self._send_info, lambda txn, response: self._driver.respond(txn, self._named(response)))
-        self._dialog: Dialog | None = None
         self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
         self._unacknowledged: set[str] = set()
@@ -146,7 +91,7 @@ class Leg:
         self._too_small = 0  # how often in a row a refresh of ours got 422
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK
 
-    # ---- what a flow may ask ----
+    # ---- the session ----
 
     @property
     def sent(self) -> Session | None:
@@ -184,35 +129,87 @@ class Leg:
         """True if this is a dialog of the leg, confirmed or early."""
         return self._dialog is not None and self._dialog.id == dialog
 
+    # ---- offers of ours ----
+
     def offer(self, session: Session) -> None:
         """Send a re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
-        self._send_offer(session, 1)
+        self._send("INVITE", session, 1)
 
     def update(self, session: Session) -> None:
         """Offer in an UPDATE what needs nobody's consent (RFC 3311 §5.1); ends in OfferAccepted or OfferRefused."""
-        self._send_update(session, 1)
+        self._send("UPDATE", session, 1)
 
-    def _send_update(self, session: Session, attempt: int) -> None:
+    def _send(self, method: str, session: Session, attempt: int) -> None:
         assert self._dialog is not None
         lines = [*self._headers(), *self.timer.request_headers()]
-        request = self._dialog.request("UPDATE", headers=lines, body=write(session), content_type=SDP)
-        self.sent = session
-        self._own = OwnOffer("", request.cseq[0], in_update=True, attempts=attempt)
-        self._own.txn = self._driver.request(request, self._way(), self.receive)
-
-    def _send_offer(self, session: Session, attempt: int) -> None:
-        assert self._dialog is not None
-        lines = [*self._headers(), *self.timer.request_headers()]
-        request = self._dialog.request("INVITE", headers=lines, body=write(session), content_type=SDP)
+        request = self._dialog.request(method, headers=lines, body=write(session), content_type=SDP)
         self.sent = session
         self._receiver = reliable.ReliableReceiver()
-        self._own = OwnOffer("", request.cseq[0], attempts=attempt)
+        self._own = OwnOffer("", request.cseq[0], in_update=method == "UPDATE", attempts=attempt)
         self._own.txn = self._driver.request(request, self._way(), self.receive)
 
     def withdraw_offer(self, reason: str | None = None) -> None:
         """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
         if self._own is not None and not self._own.in_2xx and not self._own.in_update:
             self._driver.cancel(self._own.txn, reason)
+
+    def _on_offer_response(self, own: OwnOffer, event: sip.ResponseArrived) -> None:
+        response = event.response
+        self.on_message(response)
+        own.txn = event.txn
+        if response.status < 200:
+            if not own.in_update:
+                self._on_offer_provisional(own, response)
+            return
+        self._own = None
+        if response.status >= 300:
+            self._on_refusal(own, response)
+            return
+        assert self._dialog is not None
+        with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
+            self._dialog.refresh(response)
+        if not own.in_update:
+            self._driver.acknowledge(event.txn, self._named(self._dialog.ack(own.cseq)), self._way())
+        with suppress(PeerError):
+            self.timer.agreed(response)
+        if own.answered:
+            self._post(Refreshed(self, offer_done=True))
+        else:
+            self._accept_offer(response)
+
+    def _on_offer_provisional(self, own: OwnOffer, response: Response) -> None:
+        """A handset may answer our re-INVITE in a reliable 18x and finish after its user consented (RFC 3262 §5)."""
+        assert self._dialog is not None
+        try:
+            if response.status == 100 or not reliable.requires(response) or not self._receiver.take(response):
+                return
+        except PeerError:
+            return  # without a number it cannot be confirmed; the peer sends its final response all the same
+        self._prack(self._dialog, response)
+        if not own.answered and has_session(response):
+            own.answered = True
+            self._accept_offer(response, early=True)
+
+    def _accept_offer(self, response: Response, early: bool = False) -> None:
+        try:
+            session = session_of(response)
+        except PeerError as error:
+            self._post(OfferRefused(self, 488, f"the answer cannot be read: {error.reason}"))
+            return
+        assert self.sent is not None
+        self.local = without_preconditions(self.sent)  # what is offered again one day has no status of resources in it
+        self._post(OfferAccepted(self, session, early))
+
+    def _on_refusal(self, own: OwnOffer, response: Response) -> None:
+        if own.in_update and response.status in (405, 501):
+            self.allows -= {"UPDATE"}  # whatever its Allow said
+        if self.timer.raised(response) and own.attempts < ATTEMPTS and self.sent is not None:
+            self._send("UPDATE" if own.in_update else "INVITE", self.sent, own.attempts + 1)
+        else:
+            status = 500 if response.status == 422 else response.status  # it concerns nobody else
+            self._post(OfferRefused(self, status, response.reason, _retry_after(response)))
+
+    # ---- offers of the peer ----
 
     def answer(self, txn: str, session: Session) -> bool:
         """Accept a re-INVITE or UPDATE; `session` is the answer, or the offer where the re-INVITE had none.
@@ -238,6 +235,60 @@ class Leg:
             lines = [*self._warning(status, reason), *headers]
             self._driver.respond(txn, self._named(request.respond(status, headers=lines)))
 
+    def _on_reinvite(self, event: sip.RequestArrived) -> None:
+        self.note_abilities(event.request)
+        if self.state == "early":
+            raise self._too_early()
+        self._admit_offer(event.request, inviting=True)
+        self._take_offer(event, session_of(event.request))
+
+    def _on_update(self, event: sip.RequestArrived) -> None:
+        """RFC 3311 §5.2: also before the answer, once a first answer was given reliably."""
+        self.note_abilities(event.request)
+        session = session_of(event.request)
+        if session is None:
+            headers = [*self._headers(), *self._take_timer(event.request)]
+            self._reply(event, 200, headers)
+            return
+        self._admit_offer(event.request, inviting=False)
+        self._take_offer(event, session)
+
+    def _admit_offer(self, request: Request, inviting: bool) -> None:
+        """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
+        if self.state == "ended":
+            raise PeerError("the call is over", 481)
+        if self._offers:
+            raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
+        if self._own is not None and (inviting or not self._own.answered):
+            with suppress(PeerError):
+                self._post(OfferCollided(self, session_of(request)))
+            raise PeerError("our own offer is open", 491)
+        self.timer.judge(request)
+
+    def _too_early(self) -> PeerError:
+        """What a re-INVITE gets while the first INVITE is open: the peer's own one, unless the side says otherwise."""
+        return Refusal(500, "the first INVITE is not answered yet", [("Retry-After", "1")])  # RFC 3261 §14.2
+
+    def _take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
+        self._offers[event.txn] = event.request
+        self._driver.adopt(event.txn, self.receive)
+        self._post(Offered(self, event.txn, session, event.request.from_tag or ""))
+
+    def _on_ack(self, event: sip.Acknowledged) -> None:
+        self._unacknowledged.discard(event.txn)
+        owed = self._own is not None and self._own.txn == event.txn
+        if owed:
+            self._own = None
+        if self._release_bye():
+            return
+        session = None
+        if owed:
+            with suppress(PeerError):  # an ACK cannot be refused; the session stands as it was
+                session = session_of(event.request)
+        self._post(Acknowledged(self, session))
+
+    # ---- the session timer ----
+
     def refresh(self) -> bool:
         """Refresh the session by an UPDATE without SDP (RFC 4028 §7.4); ends in Refreshed or RefreshFailed.
 
@@ -249,49 +300,36 @@ class Leg:
         self._driver.request(request, self._way(), self._on_refresh)
         return True
 
-    def ask_key_frame(self) -> bool:
-        """Ask for a key frame by INFO (RFC 5168); False where the peer does not allow INFO."""
-        if self.state != "confirmed" or self._dialog is None or (self.allows and "INFO" not in self.allows):
-            return False
-        request = self._dialog.request("INFO", body=KEY_FRAME_BODY, content_type=FAST_UPDATE)
-        self._driver.request(self._named(request), self._way(), _ignore)
-        return True
+    def _on_refresh(self, event: sip.SipEvent) -> None:
+        match event:
+            case sip.ResponseArrived(response=response) if 200 <= response.status < 300:
+                with suppress(PeerError):
+                    if self._dialog is not None:
+                        self._dialog.refresh(response)
+                with suppress(PeerError):
+                    self.timer.agreed(response)
+                self._too_small = 0
+                self._post(Refreshed(self))
+            case sip.ResponseArrived(response=response) if response.status >= 300:
+                status = response.status
+                if status in (405, 501):
+                    self.allows -= {"UPDATE"}  # whatever its Allow said
+                elif status == 422:
+                    self._too_small += 1
+                    more = self.timer.raised(response) and self._too_small < ATTEMPTS
+                    status = 422 if more else 500  # a peer that never has enough is not asked for ever
+                self._post(RefreshFailed(self, status, response.reason))
+            case sip.RequestFailed():
+                self._post(RefreshFailed(self, event.status, event.reason))
+            case _:
+                pass
 
-    @property
-    def takes_info(self) -> bool:
-        """The peer allows INFO, and there is a dialog to send it in."""
-        return "INFO" in self.allows and self._info_dialog() is not None
-
-    def _info_dialog(self) -> Dialog | None:
-        return self._dialog if self.state == "confirmed" else None
-
-    def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
-        dialog = self._info_dialog()
-        if dialog is None:
-            return False
-        request = dialog.request("INFO", body=body, content_type=content_type)
-        self._driver.request(self._named(request), self._way(dialog), listener)
-        return True
-
-    def reply_info(self, txn: str, status: int, reason: str = "") -> None:
-        """Answer an INFO of the peer."""
-        lines = [("Accept", INFO_BODIES)] if status == 415 else []
-        self.infos.reply(txn, status, [*lines, *self._warning(status, reason)])
-
-    def bye(self, headers: Pairs = ()) -> None:
-        """End a confirmed dialog.
-
-        The callee must not send BYE before the ACK of its 2xx (RFC 3261 §15): it waits for that, or for its absence.
-        """
-        if self.state != "confirmed" or self._dialog is None:
-            return
-        self.state = "ended"
-        self.timer.end()
-        self._decline_all()
-        if self._unacknowledged:
-            self._bye_headers = headers
-        else:
-            self._send_bye(headers)
+    def _take_timer(self, request: Request) -> list[tuple[str, str]]:
+        """Start the session timer that a request of the peer asks for; returns what our 2xx says of it."""
+        timer, headers = self.timer.judge(request)
+        if self.state == "confirmed":
+            self.timer.start(timer)
+        return headers
 
     # ---- what the transaction layer says ----
 
@@ -348,53 +386,6 @@ class Leg:
         except PeerError as error:
             self._reply(event, error.status, [*self._warning(error.status, error.reason), *headers_of(error)])
 
-    def _on_bye(self, request: Request) -> None:
-        self._decline_all()
-        self._bye_headers = None  # the BYE of ours that waits for an ACK has become needless
-        ended = self.state == "ended"
-        self._close()
-        if not ended:
-            self._post(Ended(self, request))
-
-    def _on_reinvite(self, event: sip.RequestArrived) -> None:
-        self.note_abilities(event.request)
-        if self.state == "early":
-            raise self._too_early()
-        self._admit_offer(event.request, inviting=True)
-        self._take_offer(event, session_of(event.request))
-
-    def _on_update(self, event: sip.RequestArrived) -> None:
-        """RFC 3311 §5.2: also before the answer, once a first answer was given reliably."""
-        self.note_abilities(event.request)
-        session = session_of(event.request)
-        if session is None:
-            headers = [*self._headers(), *self._take_timer(event.request)]
-            self._reply(event, 200, headers)
-            return
-        self._admit_offer(event.request, inviting=False)
-        self._take_offer(event, session)
-
-    def _admit_offer(self, request: Request, inviting: bool) -> None:
-        """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
-        if self.state == "ended":
-            raise PeerError("the call is over", 481)
-        if self._offers:
-            raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
-        if self._own is not None and (inviting or not self._own.answered):
-            with suppress(PeerError):
-                self._post(OfferCollided(self, session_of(request)))
-            raise PeerError("our own offer is open", 491)
-        self.timer.judge(request)
-
-    def _too_early(self) -> PeerError:
-        """What a re-INVITE gets while the first INVITE is open: the peer's own one, unless the side says otherwise."""
-        return Refusal(500, "the first INVITE is not answered yet", [("Retry-After", "1")])  # RFC 3261 §14.2
-
-    def _take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
-        self._offers[event.txn] = event.request
-        self._driver.adopt(event.txn, self.receive)
-        self._post(Offered(self, event.txn, session, event.request.from_tag or ""))
-
     def _on_prack(self, event: sip.RequestArrived) -> None:
         raise PeerError("no reliable response waits for a PRACK", 481)
 
@@ -415,111 +406,7 @@ class Leg:
             if request.body:
                 self._post(KeyFrameAsked(self))
 
-    def _on_offer_response(self, own: OwnOffer, event: sip.ResponseArrived) -> None:
-        response = event.response
-        self.on_message(response)
-        own.txn = event.txn
-        if response.status < 200:
-            if not own.in_update:
-                self._on_offer_provisional(own, response)
-            return
-        self._own = None
-        if response.status >= 300:
-            self._on_refusal(own, response)
-            return
-        assert self._dialog is not None
-        with suppress(PeerError):  # a Contact that cannot be read refreshes nothing
-            self._dialog.refresh(response)
-        if not own.in_update:
-            self._driver.acknowledge(event.txn, self._named(self._dialog.ack(own.cseq)), self._way())
-        with suppress(PeerError):
-            self.timer.agreed(response)
-        if own.answered:
-            self._post(Refreshed(self, offer_done=True))
-        else:
-            self._accept_offer(response)
-
-    def _on_offer_provisional(self, own: OwnOffer, response: Response) -> None:
-        """A handset may answer our re-INVITE in a reliable 18x and finish after its user consented (RFC 3262 §5)."""
-        assert self._dialog is not None
-        try:
-            if response.status == 100 or not reliable.requires(response) or not self._receiver.take(response):
-                return
-        except PeerError:
-            return  # without a number it cannot be confirmed; the peer sends its final response all the same
-        self._prack(self._dialog, response)
-        if not own.answered and has_session(response):
-            own.answered = True
-            self._accept_offer(response, early=True)
-
-    def _accept_offer(self, response: Response, early: bool = False) -> None:
-        try:
-            session = session_of(response)
-        except PeerError as error:
-            self._post(OfferRefused(self, 488, f"the answer cannot be read: {error.reason}"))
-            return
-        assert self.sent is not None
-        self.local = without_preconditions(self.sent)  # what is offered again one day has no status of resources in it
-        self._post(OfferAccepted(self, session, early))
-
-    def _on_refusal(self, own: OwnOffer, response: Response) -> None:
-        if own.in_update and response.status in (405, 501):
-            self.allows -= {"UPDATE"}  # whatever its Allow said
-        if self._raise_timer(response) and own.attempts < ATTEMPTS and self.sent is not None:
-            send = self._send_update if own.in_update else self._send_offer
-            send(self.sent, own.attempts + 1)
-        else:
-            status = 500 if response.status == 422 else response.status  # it concerns nobody else
-            self._post(OfferRefused(self, status, response.reason, _retry_after(response)))
-
-    def _on_refresh(self, event: sip.SipEvent) -> None:
-        match event:
-            case sip.ResponseArrived(response=response) if 200 <= response.status < 300:
-                with suppress(PeerError):
-                    if self._dialog is not None:
-                        self._dialog.refresh(response)
-                with suppress(PeerError):
-                    self.timer.agreed(response)
-                self._too_small = 0
-                self._post(Refreshed(self))
-            case sip.ResponseArrived(response=response) if response.status >= 300:
-                status = response.status
-                if status in (405, 501):
-                    self.allows -= {"UPDATE"}  # whatever its Allow said
-                elif status == 422:
-                    self._too_small += 1
-                    more = self._raise_timer(response) and self._too_small < ATTEMPTS
-                    status = 422 if more else 500  # a peer that never has enough is not asked for ever
-                self._post(RefreshFailed(self, status, response.reason))
-            case sip.RequestFailed():
-                self._post(RefreshFailed(self, event.status, event.reason))
-            case _:
-                pass
-
-    def _raise_timer(self, response: Response) -> bool:
-        """Take up the Min-SE of a 422; True if it is worth asking again (RFC 4028 §7.4)."""
-        if response.status != 422:
-            return False
-        try:
-            self.timer.raised(response)
-        except PeerError:
-            return False
-        return True
-
-    def _on_ack(self, event: sip.Acknowledged) -> None:
-        self._unacknowledged.discard(event.txn)
-        owed = self._own is not None and self._own.txn == event.txn
-        if owed:
-            self._own = None
-        if self._release_bye():
-            return
-        session = None
-        if owed:
-            with suppress(PeerError):  # an ACK cannot be refused; the session stands as it was
-                session = session_of(event.request)
-        self._post(Acknowledged(self, session))
-
-    # ---- building blocks ----
+    # ---- the dialog's beginning and end ----
 
     def _post(self, event: LegEvent) -> None:
         self._context.post(event)
@@ -530,54 +417,34 @@ class Leg:
         self.note_abilities(message)
         self._driver.register(dialog.id, self.receive)
 
-    def note_abilities(self, message: Message) -> None:
-        """Remember the peer's Allow; one that cannot be read says nothing."""
-        with suppress(PeerError):
-            if methods := message.headers.values("allow"):
-                self.allows = frozenset(method.upper() for method in methods)
+    def bye(self, headers: Pairs = ()) -> None:
+        """End a confirmed dialog.
+
+        The callee must not send BYE before the ACK of its 2xx (RFC 3261 §15): it waits for that, or for its absence.
+        """
+        if self.state != "confirmed" or self._dialog is None:
+            return
+        self.state = "ended"
+        self.timer.end()
+        self._decline_all()
+        if self._unacknowledged:
+            self._bye_headers = headers
+        else:
+            self._send_bye(headers)
+
+    def _on_bye(self, request: Request) -> None:
+        self._decline_all()
+        self._bye_headers = None  # the BYE of ours that waits for an ACK has become needless
+        ended = self.state == "ended"
+        self._close()
+        if not ended:
+            self._post(Ended(self, request))
 
     def _decline_all(self) -> None:
         """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
         self.infos.end()
         for txn in tuple(self._offers):
             self.decline(txn, 487)
-
-    def _take_timer(self, request: Request) -> list[tuple[str, str]]:
-        """Start the session timer that a request of the peer asks for; returns what our 2xx says of it."""
-        timer, headers = self.timer.judge(request)
-        if self.state == "confirmed":
-            self.timer.start(timer)
-        return headers
-
-    def _extensions(self) -> frozenset[str]:
-        """What a Require of this peer may name."""
-        return EXTENSIONS | {*self._centre_extensions()}
-
-    def _supported(self) -> str:
-        """Our Supported header towards this peer."""
-        return ", ".join((SUPPORTED, *self._centre_extensions()))
-
-    def _centre_extensions(self) -> tuple[str, ...]:
-        if self.trunk.role is not Role.CENTRE:
-            return ()
-        return (REPLACES, FROM_CHANGE) if "from" in self.trunk.bind_from else (REPLACES,)
-
-    def _dialog_of(self, request: Request) -> Dialog:
-        """The dialog that a request of the peer belongs to; an unanswered leg has several."""
-        assert self._dialog is not None
-        return self._dialog
-
-    def _prack(self, dialog: Dialog, response: Response) -> None:
-        """Confirm a reliable provisional response (RFC 3262 §4)."""
-        request = dialog.request("PRACK", headers=[("RAck", reliable.rack(response))])
-        self._driver.request(self._named(request), self._way(dialog), _ignore)
-
-    def _close(self) -> None:
-        self.state = "ended"
-        self.timer.end()
-        self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
-        if self._dialog is not None:
-            self._driver.unregister(self._dialog.id)
 
     def _release_bye(self) -> bool:
         """Send the BYE that waited for an ACK, if one did."""
@@ -590,59 +457,18 @@ class Leg:
     def _send_bye(self, headers: Pairs) -> None:
         assert self._dialog is not None
         request = self._dialog.request("BYE", headers=headers)
-        self._driver.request(self._named(request), self._way(), _ignore)
+        self._driver.request(self._named(request), self._way(), ignore)
         self._close()
 
-    def _way(self, dialog: Dialog | None = None) -> Flow:
-        """Where requests in the dialog go: the route set or the peer's Contact, if that is an address we can reach.
-
-        A URI without a transport means the one that the peer came by: RFC 3263 §4.1 would say UDP, but who calls over
-        TLS does not want its re-INVITE in clear.
-
-        Otherwise (a name, a tel: or sips: URI, another address family) to where the peer's own messages come from: a
-        Contact of little use must not keep us from ending the call.
-        """
-        dialog = dialog or self._dialog
-        assert dialog is not None
-        try:
-            return self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
-        except PeerError:
-            return self.flow
-
-    def _reply(self, event: sip.RequestArrived, status: int, headers: Pairs = ()) -> None:
-        self._driver.respond(event.txn, self._named(event.request.respond(status, headers=headers)))
-
-    def _headers(self) -> list[tuple[str, str]]:
-        """What we say about ourselves in requests and answers that make or refresh a dialog."""
-        return [*self._contact(), ("Allow", ALLOW), ("Supported", self._supported()), *self._session_headers()]
-
-    def _named(self, message: M) -> M:
-        """The message with the name of the session, which every one carries (RFC 7989 §7)."""
-        for name, value in self._session_headers():
-            message.headers.set(name, value)
-        return message
-
-    def _session_headers(self) -> list[tuple[str, str]]:
-        return [("Session-ID", value)] if (value := self.session_id()) else []
-
-    def _contact(self) -> list[tuple[str, str]]:
-        address = self._driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
-        # RFC 7118 §5.2: the parameter says ws for both kinds of WebSocket
-        name = self.flow.transport.replace("wss", "ws")
-        transport = "" if name == "udp" else f";transport={name}"
-        scheme = "sips" if self._dialog is not None and self._dialog.secure else "sip"  # RFC 3261 §12.1.1
-        features = VIDEO_FEATURES if self.trunk.role is Role.ACCESS else ""
-        return [("Contact", f"<{scheme}:{self._context.server}@{address}{transport}>{features}")]
-
-    def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
-        return [] if status in (487, 491) else warning(self._context.server, reason)
+    def _close(self) -> None:
+        self.state = "ended"
+        self.timer.end()
+        self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
+        if self._dialog is not None:
+            self._driver.unregister(self._dialog.id)
 
 
 def _retry_after(response: Response) -> float | None:
     """Retry-After in seconds, as far as it can be read and is of any use in a call."""
     digits = (response.headers.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
     return min(float(digits), 60.0) if digits.isascii() and digits.isdigit() and len(digits) < 6 else None
-
-
-def _ignore(event: object) -> None:
-    """For requests whose outcome changes nothing."""

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from splitter.calls.events import Answered, Rang, Refused
-from splitter.calls.legs.leg import ATTEMPTS, Leg, LegContext
+from splitter.calls.legs.leg import ATTEMPTS, Leg
+from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
@@ -137,11 +138,9 @@ class OutgoingLeg(Leg):
         self._drop_early()
         if self.state != "early":
             return
-        if response.status == 422 and self._attempts < ATTEMPTS:
-            with suppress(PeerError):
-                self.timer.raised(response)
-                self._dial_again()
-                return
+        if self.timer.raised(response) and self._attempts < ATTEMPTS:
+            self._dial_again()
+            return
         self._fail(response.status, response.reason, response)
 
     def _fail(self, status: int, reason: str, response: Response | None = None) -> None:

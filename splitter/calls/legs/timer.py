@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from splitter.core.errors import PeerError
 from splitter.sip import session_timer
 from splitter.sip.message import Request, Response
 from splitter.sip.session_timer import Refresher, SessionTimer, TimerSettings
@@ -55,13 +56,15 @@ class LegTimer:
         """
         self.start(session_timer.as_uac(response))
 
-    def raised(self, response: Response) -> None:
-        """A 422: ask for more from now on (§7.4).
-
-        Raises:
-            PeerError: it asks for nothing that we could do.
-        """
-        self.settings = session_timer.after_too_small(response, self.settings)
+    def raised(self, response: Response) -> bool:
+        """Take up the Min-SE of a 422; True if it is worth asking again (§7.4)."""
+        if response.status != 422:
+            return False
+        try:
+            self.settings = session_timer.after_too_small(response, self.settings)
+        except PeerError:
+            return False
+        return True
 
     def start(self, timer: SessionTimer | None) -> None:
         """Run anew with this agreement; None for a session without a timer.
