@@ -97,7 +97,7 @@ class Played:
 
     Attributes:
         calls, seconds: as ordered, the seconds as they were.
-        cpu_s: of the worker. waited_s: it was ready to run and others had its core.
+        cpu_s: of the worker, for what was delivered. waited_s: it was ready to run and others had its core.
         sent, delivered: packets, by kind: "to desk", "to phone", "voice".
         delays_s: of those looked into, by kind.
         late_s: how late the schedule was kept, at worst.
@@ -307,9 +307,10 @@ class Ends:
             sent_at[number] = clock()
             with suppress(BlockingIOError):
                 send(packet, target)
-        used, waited, took = cpu_s(order.pid) - before, waited_s(order.pid) - waited, clock() - started
-        while self.take(0.02):
+        waited, took = waited_s(order.pid) - waited, clock() - started
+        while self.take(0.05):
             pass
+        used = cpu_s(order.pid) - before
         self._tally = None
         return Played(order.calls, took, used, waited, sent, tally.delivered, tally.delays_s, late_s)
 

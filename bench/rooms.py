@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.ends import TO_DESK, TO_PHONE, VOICE, EndsProcess, Order, Played, Shape, Targets
 from bench.relay import Network, cpu_s
@@ -46,7 +46,8 @@ class Bed:
     ends: EndsProcess
     shape: Shape
     calls: int = 0
-    connected: int = 0
+    connected: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
 
     @property
     def pid(self) -> int:
@@ -57,9 +58,9 @@ class Bed:
     def on_event(self, event: MediaEvent) -> None:
         if isinstance(event, TransportChanged):
             if event.state == "connected":
-                self.connected += 1
-            elif event.state != "connecting":
-                raise RuntimeError(f"{event.call_id}: {event.state}, {event.reason}")
+                self.connected.add(event.call_id)
+            elif event.state == "failed":
+                self.failed.append(f"{event.call_id}: {event.reason}")
 
     async def settle(self) -> None:
         """Until the worker has made its slate, for which it takes a while in the background."""
@@ -78,7 +79,7 @@ class Bed:
             self.calls += more
             await self.ends.connect(made)
             async with asyncio.timeout(10):
-                while self.connected < self.calls:  # noqa: ASYNC110 - another process sets no events
+                while len(self.connected) < self.calls:  # noqa: ASYNC110 - another process sets no events
                     await asyncio.sleep(0.01)
 
     async def _call(self, number: int, offer: object) -> Targets:
@@ -98,6 +99,8 @@ class Bed:
         """Let so many calls flow for a while."""
         await self.grow(calls)
         played = await self.ends.play(Order(self.pid, self.shape, calls, video, WARM_UP_S, seconds))
+        if self.failed:
+            raise RuntimeError("; ".join(self.failed))
         print(f"  {self.shape.name}: {in_words(played)}", file=sys.stderr, flush=True)
         return played
 
@@ -128,8 +131,8 @@ async def bed(shape: Shape) -> AsyncIterator[Bed]:
 
 
 def share(played: Played) -> float:
-    """Of a core, what the worker used."""
-    return played.cpu_s / played.seconds
+    """Of a core, what the worker needs for all that was sent, at its CPU time per packet that was delivered."""
+    return played.cpu_s / max(1, sum(played.delivered.values())) * sum(played.sent.values()) / played.seconds
 
 
 def others(played: Played) -> float:
@@ -164,7 +167,7 @@ def in_words(played: Played) -> str:
 
 def reason_to_stop(played: Played) -> str:
     """Why no more calls are added; "" while there is none."""
-    if share(played) > FULL * max(0.1, 1 - others(played)):  # of the time that it could have had
+    if share(played) > FULL:
         return "CPU"
     if played.late_s > LATE_LIMIT_S or lost(played) > LOST:
         return "the ends"
@@ -188,9 +191,9 @@ class Measured:
 
     @property
     def sound(self) -> Played:
-        """The step with most calls that kept to the limits, else the first."""
-        kept = [step for step in self.steps if reason_to_stop(step) in ("", "CPU")]
-        return kept[-1] if kept else self.steps[0]
+        """The step with most calls of which nothing was lost, else the last."""
+        kept = [step for step in self.steps if lost(step) <= LOST]
+        return kept[-1] if kept else self.steps[-1]
 
     @property
     def per_core(self) -> float:
