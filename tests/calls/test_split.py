@@ -199,6 +199,22 @@ class TestEarlyMedia:
             centre.expect("ACK")
             ended(world, caller, centre)
 
+    def test_a_fork_without_end_is_bounded_and_may_answer_all_the_same(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            for number in range(40):
+                centre.ring(180, fork=str(number))
+                world.run(0.05)
+            assert caller.heard.count("180") == 32
+            caller.unread.clear()
+            centre.answer(fork="39")
+            caller.expect("200")
+            centre.expect("ACK")
+            world.run(0.1)
+            assert world.voice_faults(caller) == []
+            ended(world, caller, centre)
+
     def test_199_of_a_fork_is_not_passed_on(self) -> None:
         with World() as world:
             caller, centre = ringing(world)

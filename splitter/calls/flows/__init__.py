@@ -1,7 +1,9 @@
 """Call flows, in the order in which a call meets them.
 
 split       the main flow: an INVITE from the SBC is taken in, brought to the centre and answered
-early       offers before the answer, in UPDATE and PRACK
+intake      the INVITE is judged, and the voice gets its ports
+caller_side what the caller offers and is told until the answer
+early       pure: offers before the answer, in UPDATE and PRACK
 delayed     an INVITE without SDP, of the caller or towards the centre
 converse    the answered call: who hangs up, what media say, what is passed to whom
 reoffer     re-INVITEs of either side: absorbed, or relayed to the other side; our own when media have moved

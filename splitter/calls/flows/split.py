@@ -6,9 +6,8 @@ Follow `split` from top to bottom to follow a call from its INVITE to its end.
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from dataclasses import replace
 
-from splitter.calls.audio import CALLER, CENTRE, Audio
+from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
 from splitter.calls.early_media import EarlyMedia
@@ -22,33 +21,30 @@ from splitter.calls.events import (
     Refused,
     TimeUp,
 )
+from splitter.calls.flows.caller_side import CallerSide
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
+from splitter.calls.flows.intake import Intake, take_in
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
 from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import (
+    Pairs,
     headers_of,
     plain_headers,
-    refuse_unknown_bodies,
-    session_of,
 )
-from splitter.calls.routing import called_of, routable
-from splitter.calls.settings import Trunk
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.calls.trunks.link import retry_after
-from splitter.core.errors import MediaError, MediaUnavailable, PeerError
+from splitter.core.errors import MediaError, PeerError
 from splitter.media.engine import RelayLost, RoomLost
-from splitter.sdp.compare import Change, audio_change
-from splitter.sdp.merge import caller_answer, centre_answer
-from splitter.sdp.model import Media, Session
-from splitter.sdp.offer_answer import answer_faults, check_answer
-from splitter.sdp.split import Plan, audio_line, centre_offer, plan
-from splitter.sdp.video import refuse
+from splitter.sdp.merge import centre_answer
+from splitter.sdp.model import Session
+from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.split import audio_line, centre_offer
 from splitter.sip.message import Headers, Response
 from splitter.sip.uri import NameAddr
 from splitter.telemetry import metrics
@@ -58,9 +54,10 @@ _RING = "ring limit"
 
 async def split(call: Call) -> None:
     """Run one call from its INVITE to its end."""
-    setup = await _admit(call)
-    if setup is None:
+    intake = await take_in(call)
+    if intake is None:
         return
+    setup = Setup(call, intake)
     with closing(setup.hunt()) as hunt:
         refused = await _connect(setup, hunt)
         if refused is not None:
@@ -89,81 +86,16 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
     return refused or hunt.denied
 
 
-async def _admit(call: Call) -> Setup | None:
-    """Judge the INVITE and get the ports; None where it was refused."""
-    caller = call.caller
-    try:
-        call.called_number = called_of(caller.request.uri)
-        if caller.request.max_forwards <= 0:
-            raise PeerError("Max-Forwards is used up", 483)
-        refuse_unknown_bodies(caller.request)
-        offer = session_of(caller.request)
-        destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
-        if not destinations:
-            raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
-        networks = (caller.flow.network, destinations[0][0].network)
-        call.audio = Audio(call.services.engine, call.call_id, networks, call.post)
-        await call.audio.open()
-        call.plan = _planned(call, offer) if offer is not None else None
-        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(call.plan)}", "caller")
-    except PeerError as error:
-        _turn_away(call, error)
-        return None
-    except MediaError as error:
-        retry_after = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
-        call.note(f"no media for the voice: {error}", kind="alarm")
-        call.conclude(f"no media for the voice: {error}", 503)
-        caller.refuse(503, "no media resources", [("Retry-After", str(retry_after))])
-        return None
-    if call.plan is not None and call.plan.video is not None:
-        call.video.prepare(caller.flow.network)
-    return Setup(call, offer, destinations)
-
-
-def _planned(call: Call, offer: Session) -> Plan:
-    """What of the offer is used; under load without its video."""
-    assert call.audio is not None
-    chosen = plan(offer, ours=call.audio.local(CALLER).host)
-    if chosen.video is None or not (fault := call.services.admission.video_fault()):
-        return chosen
-    metrics.VIDEO_REFUSED.inc()
-    return replace(chosen, video=None, video_format=None, video_fault=fault)
-
-
-def _turn_away(call: Call, error: PeerError) -> None:
-    call.note(f"refused with {error.status}: {error.reason}", "caller")
-    call.conclude(error.reason, error.status)
-    call.caller.refuse(error.status, error.reason, getattr(error, "headers", ()))
-
-
-def _wish(chosen: Plan | None) -> str:
-    if chosen is None:
-        return "without an offer"
-    if chosen.video is not None:
-        return "audio and video"
-    return f"audio; {chosen.video_fault}" if chosen.video_fault else "audio alone"
-
-
 class Setup:
-    """A call on its way to being answered.
+    """A call on its way to being answered."""
 
-    Attributes:
-        offer: the caller's; None where it leaves that to us.
-        destinations: trunk and number of each route, in order.
-    """
-
-    def __init__(self, call: Call, offer: Session | None, destinations: list[tuple[Trunk, str]]) -> None:
+    def __init__(self, call: Call, intake: Intake) -> None:
         self.call = call
-        self.offer = offer
-        self.destinations = destinations
-        self._caller_origin = call.origin(call.caller.flow.network, call.caller.flow.transport)
-        self._video_line: Media | None = None
-        self._video_decided = False
-        self._moves = 0
+        self._destinations = intake.destinations
+        self._caller = CallerSide(call, intake.offer)
         self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
         self._updated: set[str] = set()  # those that the centre changed by UPDATE
         self._gate = EarlyMedia()
-        self._told: dict[str, Session] = {}  # the same as the caller was told it, by its dialogs
 
     def hunt(self) -> Hunt:
         """The ways that the call may take."""
@@ -171,7 +103,7 @@ class Setup:
         return Hunt(
             services.trunks,
             services.admission.limits,
-            self.destinations,
+            self._destinations,
             services.routing.choice(call.called_number),
             services.ids.number,
             services.clock.now(),
@@ -201,9 +133,9 @@ class Setup:
             if networks != call.audio.networks:
                 await call.audio.move(networks)
             offer = None
-            if self.offer is not None and call.plan is not None and not trunk.delayed_offer:
+            if self._caller.offer is not None and call.plan is not None and not trunk.delayed_offer:
                 origin = call.origin(trunk.network, target.transport)
-                offer = centre_offer(self.offer, call.plan, call.audio.local(CENTRE), origin)
+                offer = centre_offer(self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
             local = call.services.driver.contact(trunk.network, target.transport)
             self._gate = EarlyMedia()
             leg = call.dial(Destination(trunk, number, local), target, offer)
@@ -256,7 +188,8 @@ class Setup:
                 return True
             case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
                 await move_media(call, event)
-                self._moves += isinstance(event, RelayLost)
+                if isinstance(event, RelayLost):
+                    self._caller.moved()
             case _:
                 on_media(call, event)
         return False
@@ -272,7 +205,7 @@ class Setup:
         if event.session is not None and leg.local is not None:
             try:
                 await self._connect_voice(leg, event.session)
-                answer = await self._answer(event.session, self._dialog(branch))
+                answer = await self._caller.answer(event.session, self._caller.dialog(branch))
                 self._early[branch] = event.session
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
@@ -281,8 +214,8 @@ class Setup:
             await self._connect_voice(leg, self._early[branch])
         headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
         headers += _told(call, leg, event.response).items()
-        call.caller.ring(event.response.status, event.response.reason, self._dialog(branch), answer, headers)
-        self._take_video(answer)
+        call.caller.ring(event.response.status, event.response.reason, self._caller.dialog(branch), answer, headers)
+        self._caller.take_video(answer)
 
     async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
         """Answer the caller with what the centre answered; False where that cannot be used."""
@@ -293,38 +226,36 @@ class Setup:
         try:
             if session is None:
                 raise PeerError("the centre answered without a session description", 488)
-            if self.offer is None:
+            if self._caller.offer is None:
                 return await self._on_answer_with_offer(leg, session, event.response)
             if leg.local is None:
-                answer_centre(call, leg, session, self.offer)
+                answer_centre(call, leg, session, self._caller.offer)
             self._gate = EarlyMedia()  # it was that of early media alone
             await self._connect_voice(leg, session)
-            answer = await self._answer(session, self._dialog(branch))
+            answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
             leg.bye()
             call.post(Refused(leg, error.status, error.reason, event.response))
             return False
         if call.caller.cancelled:
             return False  # its CANCEL came first and waits in the inbox
-        call.caller.remote = self.offer
-        call.caller.accept(answer, self._dialog(branch), _told(call, leg, event.response).items())
+        self._accept(answer, branch, _told(call, leg, event.response).items())
         self._connected(leg, _who(event.response))
-        self._take_video(answer)
         return True
 
     async def _on_pickup(self, event: Offered, leg: OutgoingLeg) -> bool:
         """Another phone of the centre answers the call that rings (RFC 3891: an early dialog is replaced)."""
         call, newcomer, session = self.call, self.call.newcomer, event.session
         assert newcomer is not None and call.plan is not None and call.audio is not None
-        dialog = newcomer.sip_call_id
+        branch = newcomer.sip_call_id
         try:
-            if session is None or self.offer is None:
+            if session is None or self._caller.offer is None:
                 raise PeerError("who takes a call that rings must make an offer", 488)
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
-            ours = centre_answer(session, self.offer, call.plan, call.audio.local(CENTRE), origin)
+            ours = centre_answer(session, self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
             await self._connect_voice(newcomer, session)
-            answer = await self._answer(session, self._dialog(dialog))
+            answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
             call.newcomer = None
             newcomer.refuse(error.status, error.reason)
@@ -333,17 +264,15 @@ class Setup:
             return False  # its CANCEL waits in the inbox
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
         call.install_newcomer().bye()  # where it answered at this very moment
-        call.caller.remote = self.offer
-        call.caller.accept(answer, self._dialog(dialog))
+        self._accept(answer, branch)
         call.note(f"{newcomer.name} takes the call that rings (Replaces)", newcomer.name, "state")
         self._connected(newcomer, newcomer.request.from_.user or "somebody")
-        self._take_video(answer)
         return True
 
     async def _on_answer_with_offer(self, leg: OutgoingLeg, centre_sdp: Session, response: Response) -> bool:
         """The caller made no offer: the centre's goes to it."""
         try:
-            session = await offer_to_caller(self.call, leg, centre_sdp, self._dialog(_branch(leg, response)))
+            session = await offer_to_caller(self.call, leg, centre_sdp, self._caller.dialog(_branch(leg, response)))
         except (PeerError, MediaError) as error:
             self.call.conclude(f"no session could be agreed on: {error}", 488)
             session = None
@@ -353,19 +282,17 @@ class Setup:
             self._connected(leg, _who(response))
         return True
 
+    def _accept(self, answer: Session, branch: str, headers: Pairs = ()) -> None:
+        caller = self.call.caller
+        caller.remote = self._caller.offer
+        caller.accept(answer, self._caller.dialog(branch), headers)
+        self._caller.take_video(answer)
+
     def _connected(self, leg: Leg, who: str) -> None:
         call = self.call
         call.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
         call.enter("connected", f"answered by {who} at {leg.trunk.name}")
-
-    def _dialog(self, branch: str) -> str:
-        """The caller's early dialog for a branch of the centre.
-
-        One offer has one answer in a dialog (RFC 3261 §13.2.1), so after a worker's death, which moved our ports, the
-        answer comes under another To tag, as if another branch had given it.
-        """
-        return f"{branch} {self._moves}" if self._moves else branch
 
     async def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
@@ -374,29 +301,11 @@ class Setup:
             if asker is leg:
                 await self._from_centre(event, leg)
             else:
-                await self._from_caller(event)
+                if self._caller.take_offer(event):
+                    assert self._caller.offer is not None and self.call.plan is not None
+                    await self._point(CALLER, self._caller.offer, self.call.plan.audio)
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
-
-    async def _from_caller(self, event: Offered) -> None:
-        call, caller, offer, before = self.call, self.call.caller, event.session, self.offer
-        assert call.plan is not None and call.audio is not None and offer is not None
-        if before is None or caller.local is None:
-            raise PeerError("no answer was given yet", 500)
-        chosen, old = plan(offer, call.plan, call.audio.local(CALLER).host), call.plan.audio
-        lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
-        if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
-            line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
-            lines |= {chosen.video: line} if line is not None else {}
-        answer = early_answer(caller, before, old, offer, chosen.audio, lines)
-        if not caller.answer(event.txn, answer):
-            return
-        call.note("offer absorbed before the answer", caller.name)
-        if call.centre is not None and before.flow_of(old) != offer.flow_of(chosen.audio):
-            call.owe(call.centre)  # hears of it when it has answered
-        self.offer, call.plan = offer, chosen
-        await self._point(CALLER, offer, chosen.audio)
-        call.settle_video("caller", offer, answer, chosen.video)
 
     async def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.session
@@ -412,50 +321,11 @@ class Setup:
         self._updated.add(branch)
         await self._point(CENTRE, offer, index)
 
-    async def _answer(self, centre_sdp: Session, branch: str) -> Session:
-        """Our answer to the caller.
-
-        What a provisional response said in this dialog is said again, word for word (RFC 3261 §13.2.1); what has
-        changed since is offered once the call is answered.
-        """
-        call = self.call
-        assert call.audio is not None and call.plan is not None and self.offer is not None
-        here, line = call.audio.local(CALLER), await self._decide_video()
-        answer = caller_answer(self.offer, call.plan, centre_sdp, here, line, self._caller_origin)
-        if line is not None and (fault := next(answer_faults(self.offer, answer), "")):
-            # Should it be the picture that cannot be answered in order, then the voice is answered alone.
-            call.note(f"answered without video: {fault}", "caller", "alarm")
-            self._video_line = None
-            answer = caller_answer(self.offer, call.plan, centre_sdp, here, None, self._caller_origin)
-        check_answer(self.offer, answer)
-        previous = call.caller.early_sessions.get(branch)
-        if previous is not None and _audio_differs(self._told[branch], centre_sdp):
-            call.owe(call.caller)
-        self._told[branch] = centre_sdp
-        return previous or answer
-
-    def _take_video(self, answer: Session | None) -> None:
-        """Carry the picture out once the voice has its answer."""
-        call = self.call
-        if answer is not None and call.plan is not None and self.offer is not None:
-            call.settle_video("caller", self.offer, answer, call.plan.video)
-
-    async def _decide_video(self) -> Media | None:
-        """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
-        call = self.call
-        assert call.plan is not None and self.offer is not None
-        if not self._video_decided:
-            self._video_decided = True
-            index, wanted = call.plan.video, call.plan.video_format
-            if index is not None and wanted is not None and await call.video.ready():
-                self._video_line = call.video.answer("caller", self.offer, index, wanted)
-        return self._video_line
-
     async def _connect_voice(self, leg: Leg, centre_sdp: Session) -> None:
         """Let voice flow; before anything of video, which may take its time."""
-        assert self.call.plan is not None and self.offer is not None
+        assert self.call.plan is not None and self._caller.offer is not None
         leg.remote = centre_sdp
-        await self._point(CALLER, self.offer, self.call.plan.audio)
+        await self._point(CALLER, self._caller.offer, self.call.plan.audio)
         await self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
 
     async def _point(self, side: int, session: Session, index: int) -> None:
@@ -472,11 +342,6 @@ class Setup:
 def _branch(leg: OutgoingLeg, response: Response) -> str:
     """Names an early dialog of the centre; each has a To tag of its own towards the caller."""
     return f"{leg.sip_call_id} {response.to_tag or ''}"
-
-
-def _audio_differs(old: Session, new: Session) -> bool:
-    one, other = old.media[audio_line(old)], new.media[audio_line(new)]
-    return audio_change(one, other, old, new) is Change.MATERIAL
 
 
 def _told(call: Call, leg: OutgoingLeg, response: Response) -> Headers:

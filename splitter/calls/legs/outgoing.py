@@ -24,6 +24,9 @@ from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Request, Response
 
 
+_MOST_EARLY = 32  # branches of a fork; each costs the caller's leg a dialog too
+
+
 @dataclass(slots=True)
 class _Early:
     """An early dialog, and the reliable responses seen in it; `answered` says that one of them had the answer."""
@@ -126,6 +129,8 @@ class OutgoingLeg(Leg):
         session = None
         with suppress(PeerError):  # early media that cannot be read is no reason to lose the call
             early = self._early_of(response)
+            if early is None and response.to_tag:
+                return
             if reliable.requires(response):
                 if early is None or not early.receiver.take(response):
                     return
@@ -232,11 +237,13 @@ class OutgoingLeg(Leg):
         self._driver.acknowledge(txn, self._named(ack), self._way(dialog))
 
     def _early_of(self, response: Response) -> _Early | None:
-        """The early dialog of a provisional response (RFC 3261 §12.1); None without a To tag."""
+        """The early dialog of a provisional response (RFC 3261 §12.1); None without a To tag, or of too many."""
         tag = response.to_tag
         if not tag:
             return None
         early = self._early.get(tag)
+        if early is None and len(self._early) >= _MOST_EARLY:
+            return None
         if early is None:
             early = self._early[tag] = _Early(Dialog.as_uac(self._request, response))
             self._driver.register(early.dialog.id, self.receive)

@@ -1,0 +1,113 @@
+"""What the caller offers and is told while the centre is called: one answer in each of its early dialogs."""
+
+from __future__ import annotations
+
+from splitter.calls.audio import CALLER
+from splitter.calls.call import Call
+from splitter.calls.events import Offered
+from splitter.calls.flows.early import early_answer
+from splitter.core.errors import PeerError
+from splitter.sdp.compare import Change, audio_change
+from splitter.sdp.merge import caller_answer
+from splitter.sdp.model import Media, Session
+from splitter.sdp.offer_answer import answer_faults, check_answer
+from splitter.sdp.split import audio_line, plan
+from splitter.sdp.video import refuse
+
+
+class CallerSide:
+    """The caller's half of a call that is being set up.
+
+    Attributes:
+        offer: the caller's; None where it leaves that to us.
+    """
+
+    def __init__(self, call: Call, offer: Session | None) -> None:
+        self.offer = offer
+        self._call = call
+        self._origin = call.origin(call.caller.flow.network, call.caller.flow.transport)
+        self._video_line: Media | None = None
+        self._video_decided = False
+        self._moves = 0
+        self._told: dict[str, Session] = {}  # what the centre said, as the caller was told it, by its dialogs
+
+    def moved(self) -> None:
+        """The ports of the voice have changed."""
+        self._moves += 1
+
+    def dialog(self, branch: str) -> str:
+        """The caller's early dialog for a branch of the centre.
+
+        One offer has one answer in a dialog (RFC 3261 §13.2.1), so after a worker's death, which moved our ports, the
+        answer comes under another To tag, as if another branch had given it.
+        """
+        return f"{branch} {self._moves}" if self._moves else branch
+
+    async def answer(self, centre_sdp: Session, dialog: str) -> Session:
+        """Our answer in one of its dialogs.
+
+        What a provisional response said in this dialog is said again, word for word (RFC 3261 §13.2.1); what has
+        changed since is offered once the call is answered.
+        """
+        call = self._call
+        assert call.audio is not None and call.plan is not None and self.offer is not None
+        here, line = call.audio.local(CALLER), await self._decide_video()
+        answer = caller_answer(self.offer, call.plan, centre_sdp, here, line, self._origin)
+        if line is not None and (fault := next(answer_faults(self.offer, answer), "")):
+            # Should it be the picture that cannot be answered in order, then the voice is answered alone.
+            call.note(f"answered without video: {fault}", "caller", "alarm")
+            self._video_line = None
+            answer = caller_answer(self.offer, call.plan, centre_sdp, here, None, self._origin)
+        check_answer(self.offer, answer)
+        previous = call.caller.early_sessions.get(dialog)
+        if previous is not None and _audio_differs(self._told[dialog], centre_sdp):
+            call.owe(call.caller)
+        self._told[dialog] = centre_sdp
+        return previous or answer
+
+    def take_video(self, answer: Session | None) -> None:
+        """Carry the picture out once the voice has its answer."""
+        call = self._call
+        if answer is not None and call.plan is not None and self.offer is not None:
+            call.settle_video("caller", self.offer, answer, call.plan.video)
+
+    def take_offer(self, event: Offered) -> bool:
+        """Answer an offer in UPDATE or PRACK by ourselves; False where nobody waits for that any more.
+
+        Raises:
+            PeerError: see `early_answer`.
+        """
+        call, caller, offer, before = self._call, self._call.caller, event.session, self.offer
+        assert call.plan is not None and call.audio is not None and offer is not None
+        if before is None or caller.local is None:
+            raise PeerError("no answer was given yet", 500)
+        chosen, old = plan(offer, call.plan, call.audio.local(CALLER).host), call.plan.audio
+        lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
+        if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
+            line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
+            lines |= {chosen.video: line} if line is not None else {}
+        answer = early_answer(caller, before, old, offer, chosen.audio, lines)
+        if not caller.answer(event.txn, answer):
+            return False
+        call.note("offer absorbed before the answer", caller.name)
+        if call.centre is not None and before.flow_of(old) != offer.flow_of(chosen.audio):
+            call.owe(call.centre)  # hears of it when it has answered
+        self.offer, call.plan = offer, chosen
+        call.settle_video("caller", offer, answer, chosen.video)
+        return True
+
+    async def _decide_video(self) -> Media | None:
+        """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
+        call = self._call
+        assert call.plan is not None and self.offer is not None
+        if not self._video_decided:
+            self._video_decided = True
+            index, wanted = call.plan.video, call.plan.video_format
+            if index is not None and wanted is not None and await call.video.ready():
+                self._video_line = call.video.answer("caller", self.offer, index, wanted)
+        return self._video_line
+
+
+def _audio_differs(old: Session, new: Session) -> bool:
+    one, other = old.media[audio_line(old)], new.media[audio_line(new)]
+    return audio_change(one, other, old, new) is Change.MATERIAL
