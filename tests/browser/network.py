@@ -59,8 +59,8 @@ class Network:
     def move(self) -> None:
         """The other host gets another address at once, as one does that goes from a cable to a wireless network."""
         former, self.far = self.far, f"{self._net}.{int(self.far.rpartition('.')[2]) + 1}"
-        _ip("-n", self._there, "address", "add", f"{self.far}/25", "dev", "eth0")
         _ip("-n", self._there, "address", "delete", f"{former}/25", "dev", "eth0")
+        self._address(("-n", self._there), "eth0", self.far)
         self.mend()
 
     def mend(self) -> None:

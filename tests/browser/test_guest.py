@@ -40,8 +40,8 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
         await guest.click("#go")
         await expect(guest.locator("#status")).to_have_text("They can see your picture")
         # The agent's upright film, cut for a lying picture; the slate is upright.
-        await guest.wait_for_function("document.getElementById('agent').videoWidth === 480")
-        await guest.wait_for_function("document.getElementById('agent').videoHeight === 480")
+        for side in ("videoWidth", "videoHeight"):
+            await expect(guest.locator("#agent")).to_have_js_property(side, 480)
         await agent.bring_to_front()  # pages in the background are not drawn
         await caller.rising(SENDER, 10)
         seen = await caller.rising(SENDER, 30)
