@@ -9,15 +9,18 @@ import click
 
 @click.command()
 @click.option("--once", is_flag=True, help="Play one call, print what was measured, exit 0 only if all of it is right.")
+@click.option("--desk", is_flag=True, help="Be the agent yourself, in a browser: prints where, and with which login.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: the measurements as JSON.")
-def demo(once: bool, as_json: bool) -> None:
+def demo(once: bool, desk: bool, as_json: bool) -> None:
     """Start the gateway and simulated neighbours on loopback and let calls run between them.
 
     A handset behind an SBC calls with audio and video; an independent voice centre (pjsua2) gets the voice; an agent's
-    SIP client gets the video. Without --once this goes on until Ctrl-C.
+    SIP client gets the video, and with --once a browser's desk too. Without --once this goes on until Ctrl-C.
     """
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
+    if desk and once:
+        raise click.UsageError("--desk needs a person, and --once needs none")
     try:
         import pjsua2  # noqa: F401 — only to see whether it is there
     except ImportError:
@@ -27,4 +30,4 @@ def demo(once: bool, as_json: bool) -> None:
     # Imported here: it brings PyAV and numpy, which no other command needs.
     from splitter.lab import demo as stage
 
-    sys.exit(stage.once(as_json) if once else stage.on())
+    sys.exit(stage.once(as_json) if once else stage.on(desk))

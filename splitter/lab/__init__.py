@@ -1,4 +1,4 @@
-"""Simulated neighbours: a handset behind an SBC, a voice centre, an agent's seat; for demo, tests and bench.
+"""Simulated neighbours: a handset behind an SBC, a voice centre, agents' seats; for demo, tests and bench.
 
 Glossary:
     party       who has media: a handset (tone and picture) or a seat (picture alone)
@@ -17,7 +17,10 @@ Layout, from the bottom up:
     agent.py  agent_call.py   a SIP user agent on splitter.sip and splitter.transport                  I/O
     party.py                  offers and answers of a party, and the streams that follow them          I/O
     handset.py  seat.py       the parties                                                              I/O
+    whip.py                   an agent's desk: API, events, and video by WHIP with aiortc, a stranger  I/O
     centre.py                 the voice centre: a process of its own, on pjsua2, an independent stack  I/O
     process.py  gateway.py    the centre and the gateway as child processes                            I/O
-    stage.py  play.py  show.py  demo.py    `splitter demo`                                             I/O
+    stage.py                  all of them, started and ended together                                  I/O
+    rows.py  play.py  play_desk.py         `splitter demo --once`                                      I/O
+    show.py  desk.py  demo.py              `splitter demo`, `splitter demo --desk`                     I/O
 """

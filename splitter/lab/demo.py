@@ -17,12 +17,13 @@ from typing import TextIO, TypeVar
 import aiohttp
 
 from splitter.core.clock import SystemClock
-from splitter.lab.gateway import GatewayFailed
+from splitter.lab.desk import PLAN, PORT, Keys, let_callers_call
+from splitter.lab.gateway import GatewayFailed, usual_port
 from splitter.lab.play import play_once
 from splitter.lab.process import LabProcessEnded
 from splitter.lab.rows import Check
 from splitter.lab.show import show_calls
-from splitter.lab.stage import Stage
+from splitter.lab.stage import HOST, Stage
 from splitter.lab.whip import DeskFailed
 
 T = TypeVar("T")
@@ -83,6 +84,12 @@ async def run_on(say: Callable[[str], None]) -> None:
         await show_calls(stage, say)
 
 
+async def run_desk(say: Callable[[str], None]) -> None:
+    """Start everything and let callers call a person's desk; only a cancellation ends it."""
+    async with Stage(usual_port(HOST, PORT), **PLAN) as stage:
+        await let_callers_call(stage, say, Keys(sys.stdin))
+
+
 def table(checks: list[Check]) -> str:
     """The rows for people."""
     width = max(len(check.name) for check in checks)
@@ -134,10 +141,11 @@ def once(as_json_text: bool) -> int:
     return 0 if all(check.ok for check in checks) else 1
 
 
-def on() -> int:
-    """`splitter demo`: returns the exit status."""
+def on(desk: bool = False) -> int:
+    """`splitter demo`, and with --desk: returns the exit status."""
+    main = run_desk if desk else run_on
     try:
-        run(lambda: run_on(lambda text: print(text, flush=True)))
+        run(lambda: main(lambda text: print(text, flush=True)))
     except (GatewayFailed, LabProcessEnded, OSError) as error:
         print(f"the demo cannot run: {error}", file=sys.stderr)
         return 1

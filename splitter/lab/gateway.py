@@ -16,7 +16,7 @@ import aiohttp
 
 from splitter.core.net import Address
 
-_START_LIMIT_S = 10.0
+_START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 10.0
 _MEDIA_PORTS = 200
 _PROGRAM = "from splitter.cli import main; main()"  # the interpreter that runs us, whatever PATH says
@@ -258,6 +258,17 @@ def _socket_inodes(pid: int) -> set[str]:
     except OSError:
         pass  # the process or the descriptor has gone meanwhile
     return inodes
+
+
+def usual_port(host: str, port: int) -> int:
+    """That port, or 0 where somebody has it."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((host, port))
+        except OSError:
+            return 0
+    return port
 
 
 def free_ports(host: str, count: int) -> list[int]:

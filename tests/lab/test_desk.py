@@ -1,0 +1,172 @@
+"""The demo in which a person is the agent, played by a desk without one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from splitter.lab.agent_call import Answer
+from splitter.lab.desk import CALLERS, Keys, _in_words, _wanted
+from splitter.lab.gateway import _children, usual_port
+from splitter.lab.whip import WebSeat, WebSeatSettings
+from tests.lab.until import until
+
+COMMAND = (sys.executable, "-c", "from splitter.cli import main; main()", "demo", "--desk")
+HOST = "127.0.0.1"
+FIRST_SENDER = 2
+
+
+class TestKeys:
+    def test_lines_come_whole_however_they_arrive(self) -> None:
+        async def scenario() -> list[str | None]:
+            reading, writing = os.pipe()
+            with os.fdopen(reading) as stream, os.fdopen(writing, "wb", buffering=0) as typed:
+                keys = Keys(stream)
+                with keys.listening():
+                    typed.write(b"V\n\nre")
+                    lines = [await keys.next(2.0), await keys.next(2.0), await keys.next(0.02)]
+                    typed.write(b"fuse\n")
+                    lines.append(await keys.next(2.0))
+                    typed.close()
+                    lines.append(await keys.next(0.02))
+            return lines
+
+        assert asyncio.run(scenario()) == ["v", "", None, "refuse", None]
+
+    def test_without_anybody_there_nothing_is_typed(self) -> None:
+        async def scenario() -> str | None:
+            with open(os.devnull) as stream:  # noqa: PTH123, ASYNC230 — what a service has for standard input
+                keys = Keys(stream)
+                with keys.listening():
+                    return await keys.next(0.02)
+
+        assert asyncio.run(scenario()) is None
+
+    def test_each_kind_of_caller_has_its_key(self) -> None:
+        said: list[str] = []
+        assert [_wanted(caller.key, said.append) for caller in CALLERS] == list(CALLERS)
+        assert not said
+        assert _wanted("x", said.append) is None
+        assert "'x'" in said[0]
+        assert {caller.answer for caller in CALLERS if not caller.video} == set(Answer) - {Answer.DECLINE}
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "words"),
+    [
+        ("on", "accepted", "sees seat-1"),
+        ("asking", "", "is asked for video"),
+        ("off", "", "has voice alone"),
+        ("off", "accepted", "has voice alone"),
+        ("off", "refused", "has voice alone; asked for video: refused (because)"),
+    ],
+)
+def test_what_a_caller_has_in_words(state: str, outcome: str, words: str) -> None:
+    video = {"state": state, "outcome": outcome, "reason": "because"}
+    assert _in_words({"video": video, "showing": "seat-1"}) == words
+
+
+def test_a_port_that_somebody_has_is_left_alone() -> None:
+    async def scenario() -> tuple[int, int]:
+        server = await asyncio.start_server(lambda reader, writer: None, HOST, 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            taken = usual_port(HOST, port)
+        return taken, usual_port(HOST, port) - port
+
+    assert asyncio.run(scenario()) == (0, 0)
+
+
+class Demo:
+    """`splitter demo --desk`, and what it says."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.said: list[str] = []
+
+    async def hear(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            self.said.append(line.decode().rstrip())
+
+    def type(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+
+    async def told(self, pattern: str, limit_s: float = 30.0) -> re.Match[str]:
+        await until(lambda: any(re.search(pattern, line) for line in self.said), limit_s)
+        return next(found for line in self.said if (found := re.search(pattern, line)))
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[Demo]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe)
+    running = Demo(process)
+    hearing = asyncio.create_task(running.hear())
+    try:
+        yield running
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await hearing
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(90)
+class TestAgent:
+    def test_calls_come_once_somebody_is_there_and_callers_are_as_asked_for(self) -> None:
+        pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
+
+        async def scenario() -> None:
+            async with demo() as running:
+                api = (await running.told(r"^  (http://\S+?)/$"))[1]
+                password = (await running.told(r"password\s+(\S+)$"))[1]
+                desk = WebSeat(WebSeatSettings(), HOST)
+                await desk.start(api, password)
+                await running.told("a video call$")  # by itself
+                await until(lambda: desk.place is not None, 15.0)
+                assert desk.place is not None
+                place = desk.place
+                await until(lambda: place.sight.rising(FIRST_SENDER) >= 10, 10.0)
+                await running.told("13800000001  sees seat-1")
+                await self._hangs_up(desk)
+                await running.told("13800000001  over: hung up by 2001")
+                await self._asks(running, desk, "a", "on", "accepted")
+                await self._hangs_up(desk)
+                await self._asks(running, desk, "n", "off", "unsupported")
+                await running.told("13800000003  has voice alone; asked for video: unsupported")
+                left = _children(running.process.pid)
+                assert left
+                running.process.send_signal(signal.SIGINT)
+                assert await asyncio.wait_for(running.process.wait(), 15.0) == 0
+                await running.told("all ended", 1.0)
+                await desk.stop()
+                for pid in left:
+                    with pytest.raises(ProcessLookupError):
+                        os.kill(pid, 0)
+
+        asyncio.run(scenario())
+
+    async def _asks(self, running: Demo, desk: WebSeat, key: str, state: str, outcome: str) -> None:
+        running.type(key)
+        await until(lambda: desk.place is not None, 15.0)
+        assert desk.place is not None
+        call_id = desk.place.call_id
+        reply = await desk.ask("POST", f"/v1/calls/{call_id}/video")
+        assert reply.accepted, reply.in_words()
+        await until(lambda: desk.calls[call_id]["video"]["outcome"] == outcome, 10.0)
+        assert desk.calls[call_id]["video"]["state"] == state
+
+    async def _hangs_up(self, desk: WebSeat) -> None:
+        assert desk.place is not None
+        await desk.ask("DELETE", f"/v1/calls/{desk.place.call_id}")
+        await until(lambda: desk.place is None, 5.0)
