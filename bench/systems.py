@@ -1,4 +1,4 @@
-"""What `bench.rate` compares, each a B2BUA between the same caller and centre, held to one core. Does I/O.
+"""What `bench.rate` and `bench.growth` compare: each a B2BUA between caller and centre, held to one core. Does I/O.
 
 Each listens for the caller at `desk.access` and calls the centre at `desk.centre`; each yields its process id.
 """
@@ -66,12 +66,10 @@ class System:
     Attributes:
         name: in the table.
         start: runs it on a desk for as long as the context lives; yields its process id.
-        most_live: how many calls it may hold at a time.
     """
 
     name: str
     start: Callable[[Desk], AbstractContextManager[int]]
-    most_live: int
 
 
 @contextmanager
