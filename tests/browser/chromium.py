@@ -35,13 +35,9 @@ _ARGUMENTS = (
 )
 
 
-async def launch(
-    kind: BrowserType, film: Path | None, program: str = PROGRAM, arguments: tuple[str, ...] = ()
-) -> Browser:
+async def launch(kind: BrowserType, film: Path | None, program: str = PROGRAM) -> Browser:
     """Start a browser. Without a film there is no camera. `program` may be one that starts Chromium elsewhere."""
-    return await kind.launch(
-        executable_path=program, headless=True, args=[*_arguments(film), *arguments], env=_ENVIRONMENT
-    )
+    return await kind.launch(executable_path=program, headless=True, args=_arguments(film), env=_ENVIRONMENT)
 
 
 async def at_home(kind: BrowserType, film: Path, home: Path) -> BrowserContext:
@@ -56,6 +52,12 @@ async def at_home(kind: BrowserType, film: Path, home: Path) -> BrowserContext:
 async def of_this_machine(kind: BrowserType) -> Browser:
     """Start a browser without fake devices: only then does it capture real tabs."""
     return await kind.launch(executable_path=PROGRAM, headless=True, args=list(_ARGUMENTS), env=_ENVIRONMENT)
+
+
+async def strict(kind: BrowserType) -> Browser:
+    """Start a browser that has a camera and gives it to nobody."""
+    arguments = [*_ARGUMENTS, "--use-fake-device-for-media-stream"]
+    return await kind.launch(executable_path=PROGRAM, headless=True, args=arguments, env=_ENVIRONMENT)
 
 
 def kill(home: Path) -> None:

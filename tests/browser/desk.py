@@ -81,13 +81,15 @@ class Desk:
 
     # ---- callers ----
 
-    async def handset(self, *, video: bool = True, sender: int = CALLER, number: str = "13800000001") -> Handset:
+    async def handset(
+        self, *, video: bool = True, sender: int = CALLER, number: str = "13800000001", orientation: int = 0
+    ) -> Handset:
         """A caller's phone; without `video` it calls as a voice phone that could do video."""
         settings = HandsetSettings(
             number=number,
             tone_hz=CALLER_HZ,
             listen_hz=(AGENT_HZ,),
-            video=VideoSettings(sender=sender, shape=SHAPE, orientation_id=7),
+            video=VideoSettings(sender, SHAPE, orientation_id=7, orientation=orientation),
             dialect=Dialect(picture=Picture.TALL),
         )
         handset = Handset(settings, _HOST)

@@ -28,7 +28,7 @@
         if (reader.video !== video) return;
         video.requestVideoFrameCallback(look);
         if (reader.frames.length < KEPT)
-          reader.frames.push([performance.timeOrigin + about.expectedDisplayTime, about.width, about.height, luma(context, video)]);
+          reader.frames.push([performance.timeOrigin + about.expectedDisplayTime, video.videoWidth, video.videoHeight, luma(context, video)]);
       };
       if (video) video.requestVideoFrameCallback(look);
     };

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 from playwright.async_api import Playwright, expect
 
@@ -205,9 +204,23 @@ class TestScreenshot:
                 reading = read(luma)
                 assert reading and (reading.sender, reading.rotation) == (CALLER, 0)
                 assert luma.shape == (SHAPE.height, SHAPE.width)
-                assert abs(reading.clock_ms / 1000 - asked % (1 << 32) * 1 % ((1 << 32) / 1000)) < 3
+                assert abs(int(asked * 1000) % (1 << 32) - reading.clock_ms) < 3000, "of that moment"
                 assert psnr(luma, drawn(reading, (SHAPE.width, SHAPE.height))) > 25
             await console.looks("stills")
+
+    async def test_of_a_phone_that_lies_on_its_side(self, make_desk: Callable[..., Desk]) -> None:
+        """The phone says how it is held (TS 26.114 §7.4.5): Chromium turns the picture, and so do our screenshots."""
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            _, call_id = await desk.call(orientation=1)
+            seen = (await console.caller.rising(CALLER, 10))[-1]
+            assert seen.reading and seen.reading.rotation in (90, 270)
+            assert seen.size == (SHAPE.height, SHAPE.width)
+            _, png, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/snapshots")
+            luma = luma_of_rgb(np.asarray(Image.open(io.BytesIO(png)).convert("RGB")))
+            reading = read(luma)
+            assert reading and reading.rotation == seen.reading.rotation
+            assert luma.shape == (SHAPE.width, SHAPE.height)
 
 
 class TestAskingForVideo:
@@ -266,23 +279,38 @@ class TestCamera:
             await sees_caller_alone(desk, console, handset)
             await console.looks("no-camera")
 
-    @pytest.mark.parametrize(
-        ("fault", "why"),
-        [
-            ("NotAllowedError", "The browser may not use the camera"),
-            ("NotReadableError", "Another program uses the camera"),
-        ],
-    )
-    async def test_not_given(self, make_desk: Callable[..., Desk], fault: str, why: str) -> None:
+    async def test_not_allowed(self, make_desk: Callable[..., Desk], playwright: Playwright) -> None:
+        async with await chromium.strict(playwright.chromium) as browser, make_desk() as desk:
+            console = await Console.open(desk, await desk.context(browser=browser))
+            handset, _ = await desk.call()
+            await console.says("You see the caller; the caller does not see you", "The browser may not use the camera")
+            await sees_caller_alone(desk, console, handset)
+            await console.looks("not-allowed")
+
+    async def test_in_use_by_another_program(self, make_desk: Callable[..., Desk]) -> None:
         async with make_desk() as desk:
             context = await desk.context()
-            refusal = f"Promise.reject(new DOMException('no', '{fault}'))"
-            await context.add_init_script(f"navigator.mediaDevices.getUserMedia = () => {refusal};")
+            await context.add_init_script(_IN_USE)
             console = await Console.open(desk, context)
             handset, _ = await desk.call()
-            await console.says("You see the caller; the caller does not see you", why)
+            await console.says("You see the caller; the caller does not see you", "Another program uses the camera")
             await sees_caller_alone(desk, console, handset)
-            await console.looks(fault)
+            await console.looks("in-use")
+
+    async def test_unplugged_and_plugged_in_again(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, _ = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            await console.page.evaluate(_UNPLUG)
+            await console.says("You see the caller; the caller does not see you", "The camera was unplugged")
+            await desk.until(lambda: sight_of(handset).now_showing == STILL, "the slate instead of a frozen picture")
+            await console.caller.rising(CALLER, 5)
+            await console.looks("unplugged")
+            await console.page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+            await console.says("Video both ways")
+            await desk.caller_sees(handset, SENDER, 10)
+            assert not sight_of(handset).black
 
 
 async def test_a_browser_without_h264(make_desk: Callable[..., Desk]) -> None:
@@ -324,6 +352,14 @@ navigator.mediaDevices.getUserMedia = async () => {{
   return canvas.captureStream();
 }};
 """
+
+_IN_USE = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('busy', 'NotReadableError'));"
+
+_UNPLUG = """() => {
+  const [track] = document.querySelector("#preview").srcObject.getVideoTracks();
+  track.stop();
+  track.dispatchEvent(new Event("ended"));
+}"""
 
 _NO_H264 = """
 for (const side of [RTCRtpSender, RTCRtpReceiver]) {
