@@ -27,7 +27,7 @@ help:  ## list the targets
 demo: $(VENV)/.run  ## play one video call through the gateway, on this machine alone, and print what was seen
 	@$(BIN)/splitter demo --once
 
-test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, Kamailio, pjsua2)
+test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, Kamailio, Chromium …)
 	@echo "== tests against real peers"
 	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
@@ -75,7 +75,7 @@ fuzz: $(VENV)/.fuzz  ## fuzz the parsers by coverage, FUZZ_S=60 seconds each; st
 
 venv: $(VENV)/.dev  ## make .venv with everything for development
 
-peers: $(VENV)/.dev  ## install the real peers of the tests (apt; Asterisk in a folder outside the checkout)
+peers: $(VENV)/.dev  ## install the real peers of the tests (apt; Asterisk and JsSIP in folders outside the checkout)
 	@sh tests/interop/install-peers
 
 $(BIN)/python:

@@ -68,21 +68,3 @@ def remembers(home: Path, client: str) -> bool:
     """True once the browser has written that to its disk, which it puts off for seconds."""
     stored = (home / "Default" / "Local Storage" / "leveldb").glob("*.log")
     return any(text in file.read_bytes() for file in stored for text in (client.encode(), client.encode("utf-16-le")))
-
-
-async def test_the_gateway_is_restarted(make_desk: Callable[..., Desk]) -> None:
-    async with make_desk() as desk:
-        page = await sdk.open_desk(await desk.context(), desk.gateway)
-        caller = await desk.eye(page, "#caller")
-        await desk.call()
-        await caller.rising(CALLER, 10)
-        online = (await sdk.told(page, "connection")).count("online")
-        await desk.gateway.stop()
-        await sdk.until_told(page, "connection", "waiting")
-        await desk.gateway.start()
-        await sdk.until_told(page, "connection", "online", 15.0, after=online)
-        handset, _ = await desk.call(number="13800000002", sender=3)
-        seen = await caller.rising(3, 20)
-        faults = judge(seen, Wanted(3), seen[0].at_ms, seen[-1].at_ms)
-        assert not faults, in_words(faults)
-        await desk.caller_sees(handset, SENDER, 20)
