@@ -6,7 +6,9 @@ caller_side what the caller offers and is told until the answer
 early       pure: offers before the answer, in UPDATE and PRACK
 delayed     an INVITE without SDP, of the caller or towards the centre
 converse    the answered call: who hangs up, what media say, what is passed to whom
-reoffer     re-INVITEs of either side: absorbed, or relayed to the other side; our own when media have moved
+reoffer     re-INVITEs of either side: absorbed, or relayed to the other side
+consult     who is asked what the other side wants, and what becomes of who waits for it
+own_offers  our own: a side is told what stands when media have moved
 escalate    a desk asks the caller for video, in a re-INVITE that a person must consent to, and drops it again
 agreement   what both sides agreed on: as offers of ours, and how it is carried out
 newcomer    another leg of the centre takes the place of the present one

@@ -104,7 +104,7 @@ class Conversation:
                 on_window(call, event)
             case TimeUp():
                 if not await self._on_session_timer(event.what):
-                    await self._reoffers.on_time_up(event.what)
+                    self._reoffers.on_time_up(event.what)
                     on_media(call, event)
             case _:
                 on_media(call, event)

@@ -9,12 +9,10 @@ At most one side is consulted at a time; an offer that has to wait is put aside 
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
-from splitter.calls.causes import status_for_asker
 from splitter.calls.events import (
     Acknowledged,
     OfferAccepted,
@@ -23,15 +21,15 @@ from splitter.calls.events import (
     OfferRefused,
     OfferWithdrawn,
     Refreshed,
-    RefreshFailed,
 )
 from splitter.calls.flows.agreement import Agreement
+from splitter.calls.flows.consult import Consult, Consultation
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
+from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave
 from splitter.calls.legs.leg import Leg
-from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import headers_of
 from splitter.core.errors import PeerError
 from splitter.sdp.compare import Change, audio_change
@@ -42,35 +40,12 @@ from splitter.sdp.merge import (
     standing_answer,
 )
 from splitter.sdp.model import Session
-from splitter.sdp.offer_answer import check_answer, check_peer_answer, check_reoffer
+from splitter.sdp.offer_answer import check_answer, check_peer_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 
-_CONSULT = "consult limit"
-_RETRY = "offer again to "
-_RETRY_LIMIT_S = 32.0
 _REFRESH_AGAIN_S = 5.0
 ReofferEvent = Offered | OfferAccepted | OfferRefused | OfferCollided | OfferWithdrawn | Refreshed | Acknowledged
-
-
-@dataclass(slots=True)
-class _Consult:
-    """An offer of ours that is open on `asked`.
-
-    Attributes:
-        before: our description in force when we asked.
-        offered: the re-INVITE that waits for the outcome; None for an offer of our own, and once it was answered.
-        plan: the caller's new one.
-        own: an offer of our own.
-        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
-    """
-
-    asked: Leg
-    before: Session | None
-    offered: Offered | None = None
-    plan: Plan | None = None
-    own: bool = False
-    withdrawn: bool = False
 
 
 class Reoffers:
@@ -82,9 +57,9 @@ class Reoffers:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._consult: _Consult | None = None
-        self._refused: Counter[str] = Counter()  # how often in a row each leg refused an offer of our own
         self._agreement = Agreement(call)
+        self._consult = Consultation(call)
+        self._own = OwnOffers(call, self._agreement, self._consult)
         self.escalation = Escalation(call, self._agreement)
 
     async def on(self, event: ReofferEvent) -> str:
@@ -97,7 +72,7 @@ class Reoffers:
             case OfferRefused():
                 return await self._on_refused(event)
             case OfferWithdrawn():
-                self._on_withdrawn(event)
+                self._consult.withdraw(event)
             case OfferCollided():
                 self.escalation.on_collided(event)
             case Refreshed(offer_done=True) if self._is_question(event.leg):
@@ -115,21 +90,11 @@ class Reoffers:
         else:
             leg.timer.again(_REFRESH_AGAIN_S)
 
-    async def on_time_up(self, what: str) -> None:
+    def on_time_up(self, what: str) -> None:
         """The consulted side takes too long, or it is time to offer again."""
-        call = self._call
-        if self.escalation.on_time_up(what):
-            return
-        if what == _CONSULT and self._consult is not None:
-            consult = self._consult
-            call.note(
-                f"no answer to our re-INVITE in {call.services.settings.consult_limit_s:.0f} s", consult.asked.name
-            )
-            self._decline(consult, 500, "the other side does not answer")
-            consult.withdrawn = True
-            consult.asked.withdraw_offer()
-        elif what.startswith(_RETRY):
-            self._call.owe(*(leg for leg in self._legs() if what == _RETRY + leg.name))
+        if not self.escalation.on_time_up(what):
+            self._consult.on_time_up(what)
+            self._own.on_time_up(what)
 
     async def pump(self) -> None:
         """Do what had to wait: offers put aside first, then our own."""
@@ -140,45 +105,49 @@ class Reoffers:
             seat = leg.name in self._call.seats  # asked beside the voice: it may take its time
             if leg.state == "ended":
                 self._call.owed.remove(leg)
-            elif leg.settled and (seat or self._consult is None):
+            elif leg.settled and (seat or self._consult.open is None):
                 self._call.owed.remove(leg)
-                self._offer_own(leg)
+                self._own.send(leg)
             elif self._is_question(leg):
                 self.escalation.make_way("the caller must be told what has changed")
-        self.escalation.pump(self._consult is None and not waiting and self._call.caller not in self._call.owed)
+        self.escalation.pump(self._consult.open is None and not waiting and self._call.caller not in self._call.owed)
 
     # ---- offers of the peers ----
 
     async def _on_offer(self, event: Offered) -> None:
+        leg = event.leg
         try:
-            if event.leg is self._call.caller:
-                await self._from_caller(event)
-            elif event.leg is self._call.newcomer:
+            if leg is self._call.newcomer:
                 await self._from_newcomer(event)
-            elif event.leg is self._call.centre:
+            elif leg not in (self._call.caller, self._call.centre):
+                pass  # a leg that the call has let go
+            elif event.session is None:
+                assert leg.sent is not None
+                offer = self._agreement.standing(leg, self._agreement.wish_for(leg))
+                leg.answer(event.txn, in_sequence(leg.sent, offer))
+            elif leg is self._call.caller:
+                await self._from_caller(event)
+            else:
                 await self._from_centre(event)
         except PeerError as error:
-            if event.leg is self._call.newcomer:
+            if leg is self._call.newcomer:
                 self._call.newcomer = None
-            self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", event.leg.name)
-            event.leg.decline(event.txn, error.status, error.reason, headers_of(error))
+            self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", leg.name)
+            leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
     async def _from_caller(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
-        assert call.plan is not None and call.audio is not None
+        assert call.plan is not None and call.audio is not None and offer is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
-        if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, self._agreement.standing(leg, self._agreement.wish_for(leg))))
-            return
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
-        chosen = plan(offer, call.plan, call.audio.local(CALLER).host if call.audio else "")
+        chosen = plan(offer, call.plan, call.audio.local(CALLER).host)
         change = _change(leg.remote, call.plan.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
             await self._absorb_caller(event, offer, chosen)
         elif call.centre is not None and call.centre.sent is not None and self._may_ask(event, call.centre):
             ours = centre_offer(offer, chosen, call.audio.local(CENTRE), call.centre.sent.origin, call.centre.sent)
-            self._ask(_Consult(call.centre, call.centre.local, event, chosen), ours, _wish(offer, chosen.audio))
+            self._consult.ask(Consult(call.centre, call.centre.local, event, chosen), ours, _wish(offer, chosen.audio))
 
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
         """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
@@ -203,11 +172,8 @@ class Reoffers:
 
     async def _from_centre(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
-        assert call.plan is not None and call.audio is not None
+        assert call.plan is not None and call.audio is not None and offer is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
-        if offer is None:
-            leg.answer(event.txn, in_sequence(leg.sent, self._agreement.standing(leg, self._agreement.wish_for(leg))))
-            return
         index = audio_line(offer)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
@@ -219,7 +185,7 @@ class Reoffers:
                 await self._agreement.settle_centre(offer)
         elif self._may_ask(event, call.caller):
             ours = self._agreement.offer_to_caller(offer)
-            self._ask(_Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
+            self._consult.ask(Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
 
     async def _from_newcomer(self, event: Offered) -> None:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
@@ -231,13 +197,15 @@ class Reoffers:
             await self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
-        elif self._consult is not None or not (call.caller.settled or self.escalation.asking):
+        elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
             call.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
             await self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
         elif self._may_ask(event, call.caller):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
-            self._ask(_Consult(call.caller, call.caller.local, event), self._agreement.offer_to_caller(offer), wish)
+            self._consult.ask(
+                Consult(call.caller, call.caller.local, event), self._agreement.offer_to_caller(offer), wish
+            )
 
     async def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
         """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
@@ -260,7 +228,7 @@ class Reoffers:
 
     def _may_ask(self, event: Offered, other: Leg) -> bool:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
-        if self._consult is None and other.settled:
+        if self._consult.open is None and other.settled:
             return True
         if any(aside.leg is other for aside in self._call.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
@@ -270,37 +238,6 @@ class Reoffers:
         self._call.put_aside.append(event)
         return False
 
-    def _ask(self, consult: _Consult, offer: Session, wish: str) -> None:
-        """Relay an offer to the other side.
-
-        Raises:
-            PeerError: it would not be legal there, e.g. a payload type that stands for another codec on that leg.
-        """
-        assert consult.asked.sent is not None
-        offer = in_sequence(consult.asked.sent, offer)
-        check_reoffer(consult.asked.sent, offer, consult.asked.local)
-        self._consult = consult
-        self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
-        self._call.after(self._call.services.settings.consult_limit_s, _CONSULT)
-        consult.asked.offer(offer)
-
-    # ---- offers of our own ----
-
-    def _offer_own(self, leg: Leg) -> None:
-        """Tell a side our present ports; what is negotiated stays."""
-        call = self._call
-        assert leg.sent is not None
-        session = self._agreement.present_offer(leg)
-        if leg.name not in call.seats:
-            self._consult = _Consult(leg, leg.local, own=True)
-            call.after(call.services.settings.consult_limit_s, _CONSULT)
-        if leg is call.caller and self.escalation.dropping and "UPDATE" in leg.allows:
-            call.note("UPDATE with what we have now: nobody need consent to that", leg.name)
-            leg.update(in_sequence(leg.sent, session))
-            return
-        call.note("re-INVITE with what we have now", leg.name)
-        leg.offer(in_sequence(leg.sent, session))
-
     # ---- outcomes ----
 
     async def _on_accepted(self, event: OfferAccepted) -> None:
@@ -308,20 +245,20 @@ class Reoffers:
         if self._is_question(leg):
             await self.escalation.on_accepted(event)
             return
-        consult = self._finish(leg)
+        consult = self._consult.finish(leg)
         assert leg.sent is not None
         try:
             if session is None:
                 raise PeerError("it has no session description", 488)
             check_peer_answer(leg.sent, session)
             if consult is None or consult.own:
-                self._refused.pop(leg.name, None)
+                self._own.taken(leg)
                 await self._agreement.settle(leg, session)
                 if self._agreement.heed(leg, session):
                     self._call.owe(call.centre if leg is call.caller else call.caller)
                 self.escalation.follow()
             elif consult.withdrawn:
-                self._put_back(consult)
+                self._consult.put_back(consult)
             elif leg is call.centre:
                 await self._answer_caller(consult, session)
             else:
@@ -329,15 +266,10 @@ class Reoffers:
         except PeerError as error:
             call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
             if consult is not None and not consult.own:
-                self._decline(consult, error.status, error.reason)
-                self._put_back(consult)
+                self._consult.decline(consult, error.status, error.reason)
+                self._consult.put_back(consult)
 
-    def _put_back(self, consult: _Consult) -> None:
-        """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
-        consult.asked.local = consult.before
-        self._call.owe(consult.asked)
-
-    async def _answer_caller(self, consult: _Consult, session: Session) -> None:
+    async def _answer_caller(self, consult: Consult, session: Session) -> None:
         """The centre accepted what the caller offered."""
         call, offered, chosen = self._call, consult.offered, consult.plan
         assert offered is not None and offered.session is not None and chosen is not None
@@ -347,7 +279,7 @@ class Reoffers:
         answer = in_sequence(call.caller.sent, answer)
         check_answer(offer, answer)
         if not call.caller.answer(offered.txn, answer):
-            self._put_back(consult)  # it cancelled meanwhile
+            self._consult.put_back(consult)  # it cancelled meanwhile
             return
         self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
         await self._agreement.settle_centre(session)
@@ -355,7 +287,7 @@ class Reoffers:
         await self._agreement.settle_caller(offer, answer, chosen)
         self.escalation.follow()
 
-    async def _answer_centre(self, consult: _Consult, session: Session) -> None:
+    async def _answer_centre(self, consult: Consult, session: Session) -> None:
         """The caller accepted what the centre offered."""
         call, offered = self._call, consult.offered
         assert offered is not None and offered.session is not None and call.plan is not None
@@ -363,7 +295,7 @@ class Reoffers:
             await self._agreement.settle(call.caller, session)
             answer = answer_newcomer(call, offered.leg, offered.session, session)
             if not await self._install(offered, answer, offered.session):
-                self._put_back(consult)
+                self._consult.put_back(consult)
             return
         assert call.audio is not None and call.centre is not None and call.centre.sent is not None
         here = call.audio.local(CENTRE)
@@ -371,7 +303,7 @@ class Reoffers:
         answer = in_sequence(call.centre.sent, answer)
         check_answer(offered.session, answer)
         if not call.centre.answer(offered.txn, answer):
-            self._put_back(consult)
+            self._consult.put_back(consult)
             return
         self._agreement.wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
         await self._agreement.settle_centre(offered.session)
@@ -384,7 +316,7 @@ class Reoffers:
         if self._is_question(leg):
             await self.escalation.on_refused(event)
             return ""
-        consult = self._finish(leg)
+        consult = self._consult.finish(leg)
         call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
         if event.status == 481:
             if leg.name not in call.seats:
@@ -392,43 +324,12 @@ class Reoffers:
             leg.bye()
             leave(call, leg, "it no longer knows the call")
         elif consult is None or consult.own:
-            self._try_again(event)
+            if leg is call.caller:
+                self.escalation.untold(event.status, event.reason)
+            self._own.refused(event)
         elif consult.offered is not None:
-            self._decline(consult, event.status, f"the other side: {event.status} {event.reason}")
+            self._consult.decline(consult, event.status, f"the other side: {event.status} {event.reason}")
         return ""
-
-    def _try_again(self, event: OfferRefused) -> None:
-        """An offer of our own was refused."""
-        call, leg = self._call, event.leg
-        if leg is call.caller:
-            self.escalation.untold(event.status, event.reason)
-        if event.status in (405, 501):
-            self._call.owe(leg)  # it does not know UPDATE after all
-        elif event.status == 491:
-            # RFC 3261 §14.1: who owns the Call-ID waits longer
-            owner = isinstance(leg, OutgoingLeg)
-            delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
-            call.after(delay_ms / 1000, _RETRY + leg.name)
-        elif event.status == 500 and event.retry_after_s is not None:
-            call.after(max(1.0, event.retry_after_s), _RETRY + leg.name)  # an offer of its own is open (§14.2)
-        else:
-            call.note("the peer does not know our new ports", leg.name, "alarm")
-            call.post(RefreshFailed(leg, event.status, event.reason))
-            # Until it takes them there is no voice: what it refused now it may take in a while.
-            self._refused[leg.name] += 1
-            call.after(min(2.0 ** self._refused[leg.name], _RETRY_LIMIT_S), _RETRY + leg.name)
-
-    def _on_withdrawn(self, event: OfferWithdrawn) -> None:
-        """The asker cancelled; so is our question, and if it was answered already the old state is offered again."""
-        aside = self._call.put_aside
-        for offered in tuple(aside):
-            if offered.txn == event.txn:
-                aside.remove(offered)
-        consult = self._consult
-        if consult is not None and consult.offered is not None and consult.offered.txn == event.txn:
-            consult.offered, consult.withdrawn = None, True
-            self._call.note("the re-INVITE was withdrawn", event.leg.name)
-            consult.asked.withdraw_offer(event.reason)
 
     async def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
@@ -445,34 +346,9 @@ class Reoffers:
             self._call.owe(call.centre if leg is call.caller else call.caller)
         self.escalation.follow()
 
-    def _decline(self, consult: _Consult, status: int, reason: str) -> None:
-        """Pass a refusal on. What says that a peer is gone never crosses: it would end the other leg too."""
-        if consult.offered is None:
-            return
-        offered, consult.offered = consult.offered, None
-        if offered.leg is self._call.newcomer:
-            self._call.newcomer = None
-        told = status_for_asker(status)
-        offered.leg.decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
-
-    # ---- carrying it out ----
-
-    def _finish(self, leg: Leg) -> _Consult | None:
-        """The consultation that ended with this event, if it is the present one."""
-        consult = self._consult
-        if consult is None or consult.asked is not leg:
-            return None
-        self._consult = None
-        self._call.stop_timer(_CONSULT)
-        return consult
-
     def _is_question(self, leg: Leg) -> bool:
         """What is under way on this leg is our question for video."""
         return leg is self._call.caller and self.escalation.asking
-
-    def _legs(self) -> list[Leg]:
-        call = self._call
-        return [leg for leg in (call.caller, call.centre, *call.seats.values()) if leg is not None]
 
 
 def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:

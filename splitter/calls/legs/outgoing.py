@@ -23,7 +23,6 @@ from splitter.sip import reliable
 from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Request, Response
 
-
 _MOST_EARLY = 32  # branches of a fork; each costs the caller's leg a dialog too
 
 

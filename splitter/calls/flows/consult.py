@@ -1,0 +1,115 @@
+"""One side of an answered call is asked what the other wants, and there is an outcome for who waits for it.
+
+At most one side is asked at a time; an offer of our own takes its turn in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.calls.call import Call
+from splitter.calls.causes import status_for_asker
+from splitter.calls.events import Offered, OfferWithdrawn
+from splitter.calls.legs.leg import Leg
+from splitter.sdp.merge import in_sequence
+from splitter.sdp.model import Session
+from splitter.sdp.offer_answer import check_reoffer
+from splitter.sdp.split import Plan
+
+_LIMIT = "consult limit"
+
+
+@dataclass(slots=True)
+class Consult:
+    """An offer of ours that is open on `asked`.
+
+    Attributes:
+        before: our description in force when we asked.
+        offered: the re-INVITE that waits for the outcome; None for an offer of our own, and once it was answered.
+        plan: the caller's new one.
+        own: an offer of our own.
+        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
+    """
+
+    asked: Leg
+    before: Session | None
+    offered: Offered | None = None
+    plan: Plan | None = None
+    own: bool = False
+    withdrawn: bool = False
+
+
+class Consultation:
+    """Who is asked now.
+
+    Attributes:
+        open: None while nobody is.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.open: Consult | None = None
+
+    def begin(self, consult: Consult) -> None:
+        """Somebody is asked from now on, for a limited time."""
+        self.open = consult
+        self._call.after(self._call.services.settings.consult_limit_s, _LIMIT)
+
+    def ask(self, consult: Consult, offer: Session, wish: str) -> None:
+        """Relay an offer to the other side.
+
+        Raises:
+            PeerError: it would not be legal there, e.g. a payload type that stands for another codec on that leg.
+        """
+        assert consult.asked.sent is not None
+        offer = in_sequence(consult.asked.sent, offer)
+        check_reoffer(consult.asked.sent, offer, consult.asked.local)
+        self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
+        self.begin(consult)
+        consult.asked.offer(offer)
+
+    def finish(self, leg: Leg) -> Consult | None:
+        """The consultation that ended with this event, if it is the present one."""
+        consult = self.open
+        if consult is None or consult.asked is not leg:
+            return None
+        self.open = None
+        self._call.stop_timer(_LIMIT)
+        return consult
+
+    def decline(self, consult: Consult, status: int, reason: str) -> None:
+        """Pass a refusal on. What says that a peer is gone never crosses: it would end the other leg too."""
+        if consult.offered is None:
+            return
+        offered, consult.offered = consult.offered, None
+        if offered.leg is self._call.newcomer:
+            self._call.newcomer = None
+        told = status_for_asker(status)
+        offered.leg.decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
+
+    def put_back(self, consult: Consult) -> None:
+        """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
+        consult.asked.local = consult.before
+        self._call.owe(consult.asked)
+
+    def withdraw(self, event: OfferWithdrawn) -> None:
+        """The asker cancelled; so is our question, and if it was answered already the old state is offered again."""
+        aside = self._call.put_aside
+        for offered in tuple(aside):
+            if offered.txn == event.txn:
+                aside.remove(offered)
+        consult = self.open
+        if consult is not None and consult.offered is not None and consult.offered.txn == event.txn:
+            consult.offered, consult.withdrawn = None, True
+            self._call.note("the re-INVITE was withdrawn", event.leg.name)
+            consult.asked.withdraw_offer(event.reason)
+
+    def on_time_up(self, what: str) -> None:
+        """The side that is asked takes too long."""
+        if what != _LIMIT or self.open is None:
+            return
+        consult, limit_s = self.open, self._call.services.settings.consult_limit_s
+        self._call.note(f"no answer to our re-INVITE in {limit_s:.0f} s", consult.asked.name)
+        self.decline(consult, 500, "the other side does not answer")
+        consult.withdrawn = True
+        consult.asked.withdraw_offer()

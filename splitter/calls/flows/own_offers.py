@@ -1,0 +1,68 @@
+"""Offers of our own in an answered call: a side is told what stands, such as our present ports, until it takes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from splitter.calls.call import Call
+from splitter.calls.events import OfferRefused, RefreshFailed
+from splitter.calls.flows.agreement import Agreement
+from splitter.calls.flows.consult import Consult, Consultation
+from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.outgoing import OutgoingLeg
+from splitter.sdp.merge import in_sequence
+
+_RETRY = "offer again to "
+_RETRY_LIMIT_S = 32.0
+
+
+class OwnOffers:
+    """Those to all legs of one call; `Call.owed` says who needs one."""
+
+    def __init__(self, call: Call, agreement: Agreement, consultation: Consultation) -> None:
+        self._call = call
+        self._agreement = agreement
+        self._consultation = consultation
+        self._refused: Counter[str] = Counter()  # how often in a row each leg refused one
+
+    def send(self, leg: Leg) -> None:
+        """Tell a side our present ports; what is negotiated stays."""
+        call = self._call
+        assert leg.sent is not None
+        session = self._agreement.present_offer(leg)
+        if leg.name not in call.seats:
+            self._consultation.begin(Consult(leg, leg.local, own=True))
+        if leg is call.caller and self._agreement.refuses_video and "UPDATE" in leg.allows:
+            call.note("UPDATE with what we have now: nobody need consent to that", leg.name)
+            leg.update(in_sequence(leg.sent, session))
+            return
+        call.note("re-INVITE with what we have now", leg.name)
+        leg.offer(in_sequence(leg.sent, session))
+
+    def taken(self, leg: Leg) -> None:
+        """It took one."""
+        self._refused.pop(leg.name, None)
+
+    def refused(self, event: OfferRefused) -> None:
+        """One was refused: it is sent again, if not at once."""
+        call, leg = self._call, event.leg
+        if event.status in (405, 501):
+            call.owe(leg)  # it does not know UPDATE after all
+        elif event.status == 491:
+            # RFC 3261 §14.1: who owns the Call-ID waits longer
+            owner = isinstance(leg, OutgoingLeg)
+            delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
+            call.after(delay_ms / 1000, _RETRY + leg.name)
+        elif event.status == 500 and event.retry_after_s is not None:
+            call.after(max(1.0, event.retry_after_s), _RETRY + leg.name)  # an offer of its own is open (§14.2)
+        else:
+            call.note("the peer does not know our new ports", leg.name, "alarm")
+            call.post(RefreshFailed(leg, event.status, event.reason))
+            # Until it takes them there is no voice: what it refused now it may take in a while.
+            self._refused[leg.name] += 1
+            call.after(min(2.0 ** self._refused[leg.name], _RETRY_LIMIT_S), _RETRY + leg.name)
+
+    def on_time_up(self, what: str) -> None:
+        """It is time to send one again."""
+        legs = (self._call.caller, self._call.centre, *self._call.seats.values())
+        self._call.owe(*(leg for leg in legs if leg is not None and what == _RETRY + leg.name))
