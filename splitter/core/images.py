@@ -5,15 +5,29 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import suppress
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from splitter.core.errors import PeerError
 
 PIXELS_LIMIT = 24_000_000  # of the file; a decoded picture takes three or four bytes per pixel
 _FORMATS = ("PNG", "JPEG")
 # What Pillow raises for a file that lies about itself.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, AttributeError, ArithmeticError, EOFError, LookupError),
+    *(struct.error, zlib.error),
+)
+_ORIENTATION = 0x0112  # of EXIF; how to turn a picture that says so (TIFF 6.0, page 36)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_image(data: bytes, side: int) -> Image.Image:
@@ -32,14 +46,27 @@ def read_image(data: bytes, side: int) -> Image.Image:
                 size = f"{image.width}x{image.height}"
                 raise PeerError(f"the picture has {size} pixels: {PIXELS_LIMIT // 1_000_000} million at most", 413)
             image.draft("RGB", (side, side))  # a JPEG is decoded no larger than needed
-            upright = ImageOps.exif_transpose(image)
+            return _white_behind(_upright(image, side))
     except Image.DecompressionBombError as error:
         raise PeerError("the picture has too many pixels", 413) from error
     except _BROKEN as error:
         raise PeerError("not a PNG or JPEG picture that can be decoded", 415) from error
+
+
+def _upright(image: Image.Image, side: int) -> Image.Image:
+    """Scaled down and turned. (ImageOps.exif_transpose writes all of EXIF anew, and fails on what it does not know.)"""
+    image.load()
+    turn = None
+    with suppress(*_BROKEN):  # a picture without it is a picture
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+    upright = image
+    if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off, and cannot scale down
+        upright = upright.convert("I").point(lambda value: value / 256).convert("L")
     upright.thumbnail((side, side), Image.Resampling.LANCZOS)
-    if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off instead of scaling them down
-        upright = upright.point(lambda value: value / 256).convert("L")
+    return upright if turn is None else upright.transpose(turn)
+
+
+def _white_behind(upright: Image.Image) -> Image.Image:
     if "A" in upright.getbands() or "transparency" in upright.info:
         behind = Image.new("RGBA", upright.size, (255, 255, 255, 255))
         behind.alpha_composite(upright.convert("RGBA"))

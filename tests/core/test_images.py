@@ -33,6 +33,10 @@ class TestPictures:
         picture = read_image(saved(Image.new("I;16", (40, 20), 30_000), "PNG"), 100)
         assert picture.getpixel((10, 10)) == (117, 117, 117)
 
+    def test_sixteen_bits_of_grey_that_are_scaled_down(self) -> None:
+        picture = read_image(saved(Image.new("I;16", (400, 200), 30_000), "PNG"), 100)
+        assert (picture.size, picture.getpixel((10, 10))) == ((100, 50), (117, 117, 117))
+
     def test_cmyk_jpeg(self) -> None:
         assert read_image(saved(Image.new("CMYK", (40, 20)), "JPEG"), 100).mode == "RGB"
 
@@ -77,6 +81,18 @@ class TestStrangers:
     def test_other_formats(self, form: str) -> None:
         with pytest.raises(PeerError, match="not a PNG or JPEG"):
             read_image(saved(Image.new("RGB", (32, 32)), form), 100)
+
+    @pytest.mark.parametrize("form", ["PNG", "JPEG"])
+    @pytest.mark.parametrize("kind", range(14))
+    def test_exif_whose_values_are_of_another_kind(self, form: str, kind: int) -> None:
+        """Cameras write such things, and it is only the turn that is wanted of it."""
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010E], exif[0x011A] = 6, "a description", 72.5
+        data = exif.tobytes()  # big-endian
+        for tag in (0x010E, 0x011A):
+            at = data.index(struct.pack(">H", tag))
+            data = data[: at + 2] + struct.pack(">H", kind) + data[at + 4 :]
+        assert read_image(saved(Image.new("RGB", (40, 20)), form, exif=data), 100).size in ((20, 40), (40, 20))
 
     @pytest.mark.parametrize("form", ["PNG", "JPEG"])
     def test_damage_anywhere_raises_nothing_else(self, form: str) -> None:
