@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -132,6 +133,7 @@ def run(main: Callable[[], Awaitable[T]]) -> T | None:
 
 def once(as_json_text: bool) -> int:
     """`splitter demo --once`: returns the exit status."""
+    logging.getLogger("aiortc").setLevel(logging.ERROR)  # it warns of each picture before its first key frame
     progress = ProgressLine(sys.stderr)
     checks = run(lambda: run_once(progress))
     progress.done()

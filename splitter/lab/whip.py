@@ -101,7 +101,14 @@ class WebSeat:
         place: in the call that it is in, None in none.
     """
 
-    def __init__(self, settings: WebSeatSettings, host: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: WebSeatSettings,
+        host: str,
+        clock: Clock | None = None,
+        connector: aiohttp.BaseConnector | None = None,
+    ) -> None:
+        """`host`: the address that its video uses; `connector`: how it reaches the API, where that is not plain."""
         self.settings = settings
         self.clock = clock or SystemClock()
         self.calls: dict[str, dict[str, Any]] = {}
@@ -110,6 +117,7 @@ class WebSeat:
         self.refusals: list[str] = []
         self.place: Place | None = None
         self._host = host
+        self._connector = connector
         self._api = self._token = self.extension = ""
         self._http: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,7 +130,7 @@ class WebSeat:
             DeskFailed: the login was refused.
         """
         self._api = api
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ASK_LIMIT_S))
+        self._http = aiohttp.ClientSession(connector=self._connector, timeout=aiohttp.ClientTimeout(total=_ASK_LIMIT_S))
         reply = await self.ask("POST", "/v1/login", json={"user": self.settings.user, "password": password})
         if not reply.accepted:
             raise DeskFailed(f"the login was refused: {reply.in_words()}")

@@ -73,7 +73,9 @@ class Pages:
     def _policy(self, request: web.Request) -> str:
         """Nothing but our own files, and nobody else's frames (CSP level 3)."""
         host = request.host if _HOST.fullmatch(request.host) else ""
-        socket = f" {'wss' if request.secure else 'ws'}://{host}" if host else ""  # some browsers' 'self' leaves it out
+        # Some browsers' 'self' leaves sockets out. Where we speak plain HTTP, a proxy may do the TLS before us.
+        schemes = ("wss",) if request.secure else ("ws", "wss")
+        socket = "".join(f" {scheme}://{host}" for scheme in schemes) if host else ""
         frames = " ".join(("'self'", *self._origins))
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "

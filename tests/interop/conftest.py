@@ -13,7 +13,7 @@ from tests.interop.addresses import Desk
 from tests.interop.gateway import Gateway
 from tests.interop.scene import Scene
 
-PROGRAMS = {"sipp": "SIPp", "baresip": "baresip", "kamailio": "Kamailio"}
+PROGRAMS = {"sipp": "SIPp", "baresip": "baresip", "kamailio": "Kamailio", "nginx": "nginx"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
