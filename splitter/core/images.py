@@ -58,7 +58,7 @@ def _upright(image: Image.Image, side: int) -> Image.Image:
     image.load()
     turn = None
     with suppress(*_BROKEN):  # a picture without it is a picture
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     upright = image
     if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off, and cannot scale down
         upright = upright.convert("I").point(lambda value: value / 256).convert("L")
