@@ -43,6 +43,27 @@ def summary(settings: Settings) -> list[tuple[str, str]]:
     lines.append(("media", f"{workers}, ports {media.first_port}–{media.last_port}"))
     lines.append(("calls", f"{settings.calls.max_calls} at most"))
     lines.append(("store", f"{store.path}, {store.max_age_days:g} days, {store.max_size_mb} MB"))
+    lines += _desks(settings)
     lines.append(("metrics", f"http://{settings.telemetry.metrics}/metrics" if settings.telemetry.metrics else "off"))
     lines.append(("control", settings.control_socket))
+    return lines
+
+
+def _desks(settings: Settings) -> list[tuple[str, str]]:
+    """Who may use the API where, and who is told of calls."""
+    api, lines = settings.api, []
+    where = ", ".join(f"{'https' if api.certificate else 'http'}://{address}" for address in api.listen)
+    who = f"{counted(len(settings.accounts), 'account')}, {counted(len(settings.tokens), 'token')}"
+    if not (settings.accounts or settings.tokens):
+        who = "nobody may use it: there is no [[account]] and no [[token]]"
+    if where:
+        lines.append(("API", f"{where}: {who}"))
+    else:
+        unused = f"; {counted(len(settings.tokens), 'token')} without use" if settings.tokens else ""
+        lines.append(("API", f"at the control socket alone{unused}"))
+    if api.guest_url:
+        sent = any("invitation" in hook.events for hook in settings.webhooks)
+        lines.append(("guests", f"{api.guest_url}{'' if sent else '; no webhook sends the invitations'}"))
+    for hook in settings.webhooks:
+        lines.append(("webhook", f"{hook.name}: {', '.join(hook.events)} to {hook.url}"))
     return lines

@@ -9,11 +9,12 @@ import ipaddress
 import re
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from splitter.calls.logins.access import GRANTED, ApiSettings, Scope, Token
+from splitter.calls.logins.access import GRANTED, SECRET_BYTES, ApiSettings, Scope, Token
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table, ValueProblem, suggest
-from splitter.config.values import parse_address, parse_origin
+from splitter.config.values import is_loopback, parse_address, parse_origin
 from splitter.core.net import Address
 from splitter.transport.tls import faults, validity_of
 
@@ -25,9 +26,10 @@ _NAME = re.compile(r"[\w.@ -]{1,64}")
 def read_api(table: Table, base: Path) -> ApiSettings:
     """[api]"""
     default = ApiSettings()
-    listen = tuple(table.take_list("listen", parse_address))
-    if "listen" in table and not table.listed("listen"):
-        table.problem("listen", "is empty", 'name where, such as "10.0.0.5:8443"; or leave the whole table out')
+    listen = tuple(table.take_list("listen", _parse_listen))
+    if table and not table.listed("listen"):
+        what = "is empty" if "listen" in table else "is missing"
+        table.problem("listen", what, 'name where, such as "10.0.0.5:8443"; or leave the whole table out')
     certificate, key = table.take_text("certificate", ""), table.take_text("key", "")
     client_ca, secret = table.take_text("client_ca", ""), table.take_text("secret_file", "")
     settings = ApiSettings(
@@ -42,11 +44,22 @@ def read_api(table: Table, base: Path) -> ApiSettings:
         token_lifetime_s=table.take_integer("token_lifetime_s", default.token_lifetime_s, 60, 30 * _DAY_S),
         secret_file=str(base / secret) if secret else "",
     )
+    _check_guests(table, settings.guest_url)
     for name in ("key", "client_ca"):
         if getattr(settings, name) and not certificate:
             table.problem(name, "has no meaning without a certificate", "add certificate = FILE, or remove it")
     table.finish()
     return settings
+
+
+def _check_guests(table: Table, url: str) -> None:
+    """A caller's phone can do something with that link."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        table.problem("guest_url", "browsers give no camera to pages that come by http", "write https://…")
+    if url and not parts.path:
+        remedy = "write that of our guests' page, such as " + f'"{url}/guest/"'
+        table.problem("guest_url", "has no path: it would lead to the agents' console", remedy)
 
 
 def read_token(table: Table) -> Token:
@@ -103,7 +116,8 @@ def _check_tokens(settings: Settings, problems: Problems) -> None:
 
 
 def check_api_files(settings: Settings, problems: Problems, expiry: bool) -> None:
-    """Look at the certificate; see `networks.check_files`."""
+    """Look at the certificate and the secret; see `networks.check_files`."""
+    _check_secret(settings.api.secret_file, problems)
     tls = settings.api.tls
     if tls is None:
         return
@@ -112,6 +126,18 @@ def check_api_files(settings: Settings, problems: Problems, expiry: bool) -> Non
         problems.add(("api", _FILES.get(fault.key, fault.key)), fault.what, fault.remedy)
     if expiry and not found and (text := validity_of(tls).objection(time.time())):
         problems.add(("api", "certificate"), text, "renew it, then: splitter reload")
+
+
+def _check_secret(name: str, problems: Problems) -> None:
+    """It is made where there is none; one that is there is whole."""
+    secret = Path(name)
+    if not name or not secret.exists():
+        return
+    if not secret.is_file():
+        problems.add(("api", "secret_file"), f"{name} is no file", "name a file; it is made if there is none")
+    elif secret.stat().st_size < SECRET_BYTES:
+        what, remedy = f"{name} has less than {SECRET_BYTES} bytes", "delete it, and a good one is made at the start"
+        problems.add(("api", "secret_file"), what, remedy)
 
 
 def _taken(address: Address, index: int, settings: Settings) -> str:
@@ -136,6 +162,13 @@ def _overlap(one: Address, other: Address) -> bool:
 
 def _loopback(address: Address) -> bool:
     return ipaddress.ip_address(address.host).is_loopback
+
+
+def _parse_listen(text: str) -> Address:
+    if "://" in text:
+        remedy = 'write address and port alone, such as "10.0.0.5:8443"; it is https where there is a certificate'
+        raise ValueProblem(f'"{text}" is an address of a page', remedy)
+    return parse_address(text)
 
 
 def _parse_name(text: str) -> str:

@@ -87,6 +87,10 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._data
 
+    def __bool__(self) -> bool:
+        """True where anything is written in it."""
+        return bool(self._data)
+
     def listed(self, key: str) -> bool:
         """True where the key holds something other than an empty list (its elements may still be bad)."""
         return self._data.get(key, []) != []

@@ -35,6 +35,14 @@ def parse_address(text: str) -> Address:
     return Address(parse_host(host), port)
 
 
+def is_loopback(host: str) -> bool:
+    """True for this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def default_port(transport: str) -> int:
     """Of SIP over this transport."""
     return _DEFAULT_PORTS.get(transport, SIP_PORT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from splitter.calls.webhook import EVENTS, Webhook
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table, ValueProblem, suggest
+from splitter.config.values import is_loopback
 
 LEAST_SECRET = 16  # characters
 _NAME = re.compile(r"[\w.-]{1,64}")
@@ -41,7 +41,7 @@ def read_webhook(table: Table, base: Path) -> Webhook:
             table.problem(key, "is missing", remedy)
     if "secret" in table and isinstance(hook.secret, str) and len(hook.secret) < LEAST_SECRET:
         table.problem("secret", f"has less than {LEAST_SECRET} characters", "make one: openssl rand -hex 32")
-    if hook.url.startswith("http:") and not hook.insecure and not _loopback(hook.url):
+    if hook.url.startswith("http:") and not hook.insecure and not is_loopback(urlsplit(hook.url).hostname or ""):
         what = "others can hear what is posted there: numbers of callers, links for their browsers"
         table.problem("url", what, "use https, or insecure = true")
     table.finish()
@@ -86,11 +86,3 @@ def _parse_url(text: str) -> str:
         remedy = 'write it such as "https://crm.example.org/splitter", without user and password'
         raise ValueProblem(f'"{text}" is no address to post to', remedy)
     return text
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

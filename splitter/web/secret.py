@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
+from splitter.calls.logins.access import SECRET_BYTES
 from splitter.core.errors import LocalError
 
-SIZE = 32
 _MOST = 4096
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ def load_secret(path: Path | None) -> bytes:
         LocalError: it cannot be read or made, or is too short to be one.
     """
     if path is None:
-        return secrets.token_bytes(SIZE)
+        return secrets.token_bytes(SECRET_BYTES)
     try:
         return _read(path)
     except FileNotFoundError:
@@ -44,14 +44,16 @@ def _read(path: Path) -> bytes:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             log.warning("others can read the API's secret, and make tokens with it; chmod 600", path=str(path))
         secret = file.read(_MOST)
-    if len(secret) < SIZE:
-        raise LocalError(f"the API's secret {path} has less than {SIZE} bytes: delete it, and a good one is made")
+    if len(secret) < SECRET_BYTES:
+        raise LocalError(
+            f"the API's secret {path} has less than {SECRET_BYTES} bytes: delete it, and a good one is made"
+        )
     return secret
 
 
 def _make(path: Path) -> bytes:
     """A new one, complete before it has its name: whoever starts at the same time reads all of it or makes its own."""
-    secret = secrets.token_bytes(SIZE)
+    secret = secrets.token_bytes(SECRET_BYTES)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,32 @@ class TestCheck:
         assert "  trunk     pbx: centre on network core at udp 10.1.0.20:5060\n" in result.stdout
         assert "  route     110|119|12345 → pbx, then pbx2\n" in result.stdout
 
+    def test_who_may_use_the_api_and_who_is_told_is_summed_up(self, tmp_path: Path) -> None:
+        def lines(text: str) -> list[str]:
+            file = tmp_path / "f.toml"
+            file.write_text(CONFIG.format(*range(5060, 5070)) + text)
+            result = splitter("check", str(file))
+            assert result.exit_code == 0, result.stderr
+            return [
+                line[12:] for line in result.stdout.splitlines() if line[2:9].strip() in ("API", "guests", "webhook")
+            ]
+
+        where = '[api]\nlisten = ["127.0.0.1:8080"]\nguest_url = "https://v.example/guest/"\n'
+        account = '[[account]]\nuser = "8001"\npassword = "x"\n'
+        sms = '[[webhook]]\nname = "sms"\nurl = "https://s.example/"\nsecret = "0123456789abcdef"\n'
+        token = f'[[token]]\nname = "crm"\nscopes = ["admin"]\nsha256 = "{"ab" * 32}"\n'
+        assert lines("") == ["at the control socket alone"]
+        assert lines(token) == ["at the control socket alone; 1 token without use"]
+        assert lines(where) == [
+            "http://127.0.0.1:8080: nobody may use it: there is no [[account]] and no [[token]]",
+            "https://v.example/guest/; no webhook sends the invitations",
+        ]
+        assert lines(where + account + sms) == [
+            "http://127.0.0.1:8080: 1 account, 0 tokens",
+            "https://v.example/guest/",
+            "sms: call, invitation to https://s.example/",
+        ]
+
     def test_a_bad_file_has_every_problem_and_exit_1(self, tmp_path: Path) -> None:
         file = tmp_path / "bad.toml"
         file.write_text('[network.a]\nlisten = ["udp:127.0.0.1"]\nmedia_adress = "x"\n')

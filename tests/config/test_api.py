@@ -65,7 +65,14 @@ class TestListening:
         ("rest", "problem"),
         [
             ("listen = []", "api.listen: is empty"),
+            ('web_origins = ["https://crm.example"]', "api.listen: is missing"),
             ('listen = ["desk.example:443"]', "is not an IP address"),
+            ('listen = ["https://127.0.0.1:443"]', "write address and port alone"),
+            (
+                'listen = ["127.0.0.1:1"]\nguest_url = "http://video.example/guest/"',
+                "no camera to pages that come by http",
+            ),
+            ('listen = ["127.0.0.1:1"]\nguest_url = "https://video.example"', "would lead to the agents' console"),
             ('listen = ["127.0.0.1:1"]\nkey = "k.pem"', "api.key: has no meaning without a certificate"),
             ('listen = ["127.0.0.1:1"]\nclient_ca = "k.pem"', "api.client_ca: has no meaning without a certificate"),
             ('listen = ["127.0.0.1:1"]\nmedia_network = "acess"', 'did you mean "access"?'),
@@ -127,3 +134,32 @@ class TestTokens:
     def test_that_cannot_be_told_apart_are_problems(self) -> None:
         found = problems(TOKEN + TOKEN)
         assert [line.partition(": token[2].")[2].partition(":")[0] for line in found] == ["name", "sha256"]
+
+
+class TestSecret:
+    """The file that logins are signed with."""
+
+    def found(self, folder: Path, name: str) -> list[str]:
+        file = folder / "f.toml"
+        file.write_text(text(f'[api]\nlisten = ["127.0.0.1:8080"]\nsecret_file = "{name}"'))
+        try:
+            load(file)
+        except ConfigError as error:
+            return error.problems
+        return []
+
+    def test_one_that_is_not_there_is_made_later(self, tmp_path: Path) -> None:
+        assert not self.found(tmp_path, "secret")
+
+    def test_one_that_is_whole_is_good(self, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(bytes(32))
+        assert not self.found(tmp_path, "secret")
+
+    def test_one_that_is_short_is_a_problem(self, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(bytes(31))
+        (problem,) = self.found(tmp_path, "secret")
+        assert "api.secret_file" in problem and "less than 32 bytes; delete it" in problem
+
+    def test_a_folder_is_a_problem(self, tmp_path: Path) -> None:
+        (problem,) = self.found(tmp_path, ".")
+        assert "is no file" in problem

@@ -8,6 +8,9 @@ from enum import StrEnum
 from splitter.core.net import Address
 from splitter.transport.settings import TlsSettings
 
+SECRET_BYTES = 32
+"""The least that tokens are signed with."""
+
 
 class Scope(StrEnum):
     """What a token is good for."""
