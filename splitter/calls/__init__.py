@@ -18,6 +18,7 @@ Layout:
     binding, desks          pure: which agent the centre names; which desks are online
     webhook                 which other programs are told what happens
     asks, parties           pure: what desks may ask of a call; who is in its room besides the caller
+    alarms                  what a call waits for by the clock
     jobs                    what the inbox does not wait for: requests to the media engine for the picture
     pictures                the port to uploaded pictures
     audio, video            the call's relay and its room, as the flow sees them

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from splitter.calls.alarms import Alarms
 from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
 from splitter.calls.binding import ConnectedLine
@@ -75,6 +76,7 @@ class Call:
     Attributes:
         call_id, short_code: how people and seats name it.
         state: routing, ringing, connected, ended.
+        after, stop_timer: set and stop an alarm; see `Alarms`.
         plan: which m-lines of the caller are used.
         facts: what the network says of the caller.
         centre: the leg of the route being tried, or that carries the call.
@@ -99,7 +101,8 @@ class Call:
         self.state = "routing"
         self._inbox: asyncio.Queue[CallEvent] = asyncio.Queue()
         self._released = False
-        self._timers: dict[str, tuple[TimeUp, asyncio.TimerHandle]] = {}
+        self._alarms = Alarms(self.post)
+        self.after, self.stop_timer = self._alarms.set, self._alarms.stop
         settings = services.settings
         timers = TimerSettings(settings.session_expires_s, settings.min_session_expires_s)
         self.context = LegContext(
@@ -151,27 +154,8 @@ class Call:
         """The next event; the one place where a flow waits."""
         while True:
             event = await self._inbox.get()
-            if not isinstance(event, TimeUp):
+            if not isinstance(event, TimeUp) or self._alarms.rings(event):
                 return event
-            if event is self._timers.get(event.what, (None,))[0]:  # else it rang, and was stopped while it waited here
-                del self._timers[event.what]
-                return event
-
-    def after(self, delay_s: float, what: str) -> None:
-        """Post TimeUp(what) in `delay_s` seconds; a timer of the same name is replaced.
-
-        None is set any more once the call is over: a late answer to a refresh may still ask for one.
-        """
-        self.stop_timer(what)
-        if self._released:
-            return
-        event = TimeUp(what)
-        self._timers[what] = (event, asyncio.get_running_loop().call_later(delay_s, self.post, event))
-
-    def stop_timer(self, what: str) -> None:
-        """Take a timer back; harmless where it is not set."""
-        if timer := self._timers.pop(what, None):
-            timer[1].cancel()
 
     async def ask(self, ask: Ask) -> Answer:
         """Put an ask into the inbox and wait for what comes of it; a call that ends answers every one.
@@ -204,7 +188,7 @@ class Call:
         request = centre_invite(source.request, source.trunk, to, self.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
-            self._past_legs.append(_leg_view(self.centre))
+            self._past_legs.append(self.centre.view())
         leg = self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
         services.recorder.bind(request.call_id, self.call_id, "centre")
         leg.session_id = self.session_id.towards_centre
@@ -237,7 +221,7 @@ class Call:
         before, self.centre, self.newcomer = self.centre, self.newcomer, None
         self._listen(self.centre)
         self.centre.on_message(self.centre.request)
-        self._past_legs.append(_leg_view(before))
+        self._past_legs.append(before.view())
         self.route = self.centre.trunk.name
         for aside in tuple(self.put_aside):
             if aside.leg is before:
@@ -360,8 +344,7 @@ class Call:
                 late.leg.refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
-        for what in tuple(self._timers):
-            self.stop_timer(what)
+        self._alarms.close()
         await self.jobs.close()
         report = await self.audio.close() if self.audio else None
         if report:
@@ -395,7 +378,7 @@ class Call:
             end_status=self.end_status,
             route=self.route,
             showing=self.showing,
-            legs=(*self._past_legs, *(_leg_view(leg) for leg in present)),
+            legs=(*self._past_legs, *(leg.view() for leg in present)),
             facts=self.facts,
             parties=self.parties.views(),
             video=replace(self.video_state, limits=self._limits(), sends=self.caller_sends),
@@ -422,28 +405,7 @@ class Call:
             self.stop_timer(party.alarm)
             metrics.SEATS_JOINED.dec()
         if leg := self.seats.pop(name, None):
-            self._past_legs.append(_leg_view(leg))
+            self._past_legs.append(leg.view())
 
     def _note_video(self, leg: str, text: str) -> None:
         self.note(text, leg, "media")
-
-
-def _leg_view(leg: Leg) -> LegView:
-    return LegView(
-        name=leg.name,
-        trunk=leg.trunk.name,
-        peer=str(leg.flow),
-        sip_call_id=leg.sip_call_id,
-        state=leg.state,
-        audio=_described(leg.local, "audio"),
-        video=_described(leg.local, "video"),
-    )
-
-
-def _described(session: Session | None, kind: str) -> str:
-    """Codec and direction of the m-line in use, in a few words."""
-    for index, media in enumerate(session.media if session else ()):
-        if media.kind == kind and media.port and media.codecs and session:
-            codec = media.codecs[0]
-            return f"{codec.name}/{codec.clock} {session.direction_of(index)}"
-    return ""

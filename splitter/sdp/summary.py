@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from splitter.sdp.carry import narrowed
 from splitter.sdp.model import Session, shown
 from splitter.sdp.split import NOT_VOICE
 
@@ -44,3 +47,14 @@ def line_summary(session: Session, index: int) -> str:
     direction = session.direction_of(index)
     held = " (null address)" if session.is_hold(index) else ""
     return f"{shown(what, 120)} {direction}{held}"
+
+
+def in_use(ours: Session | None, theirs: Session | None, kind: str) -> str:
+    """The first line of this kind that is on, as both sides named it, or as we did while the peer has not."""
+    for index, media in enumerate(ours.media if ours else ()):
+        if ours is None or media.kind != kind or not media.port:
+            continue
+        common = narrowed(media, theirs.media[index].formats) if theirs and index < len(theirs.media) else media
+        lines = (*ours.media[:index], common, *ours.media[index + 1 :])
+        return line_summary(replace(ours, media=lines) if common.formats else ours, index)
+    return ""

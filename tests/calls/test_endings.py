@@ -261,8 +261,8 @@ class TestRecord:
                 ("seat-1", "confirmed"),
             ]
             assert view.showing == "seat-1"
-            assert view.legs[0].audio.startswith("AMR-WB/16000") and view.legs[0].video == "H264/90000 sendrecv"
-            assert view.legs[1].video == ""
+            assert (view.legs[0].audio, view.legs[0].video) == ("AMR-WB/16000 sendrecv", "H264 42c01f mode 1 sendrecv")
+            assert (view.legs[1].audio, view.legs[1].video) == ("AMR-WB/16000 sendrecv", "")
             seat.bye()
             seat.expect("200 BYE")
             ended(world, caller, centre)

@@ -10,6 +10,7 @@ reoffer     re-INVITEs of either side: absorbed, or relayed to the other side
 consult     who is asked what the other side wants, and what becomes of who waits for it
 own_offers  our own: a side is told what stands when media have moved
 escalate    a desk asks the caller for video, in a re-INVITE that a person must consent to, and drops it again
+caller_video  where the caller's video stands; what `escalate` knows of it
 agreement   what both sides agreed on: as offers of ours, and how it is carried out
 newcomer    another leg of the centre takes the place of the present one
 moves       a media worker died: the voice and the room go to another, in any state of the call

@@ -21,14 +21,14 @@ from splitter.calls.call import Call
 from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
+from splitter.calls.flows.caller_video import CallerVideo
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import with_origin
-from splitter.sdp.model import Media, Session
+from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_peer_answer, check_reoffer
 from splitter.sdp.precondition import with_offered
 from splitter.sdp.split import Plan, plan
-from splitter.sdp.upgrade import dropped, new_line, raised, video_slot
-from splitter.sdp.video import offer_video
+from splitter.sdp.upgrade import dropped, raised
 from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -87,8 +87,7 @@ class Escalation:
         self._agreement = agreement
         self._wish: _Wish | None = None
         self._open: _Open | None = None
-        self._line: Media | None = None  # ours, as it was last offered or agreed on; its numbers keep their meaning
-        self._index: int | None = None
+        self._video = CallerVideo(call)
         self._begun = False
         self._begin()
 
@@ -129,7 +128,7 @@ class Escalation:
         else:
             call.note(f"{by} asks the caller for video", "caller")
             self._wish = _Wish(by)
-            self._set("asking", "", "")
+            self._video.show("asking", "", "")
             asked.answer()
 
     async def _prepared(self) -> bool:
@@ -146,7 +145,7 @@ class Escalation:
             self._take_back(WITHDRAWN, f"taken back by {by}")
         elif state == "on":
             call.note(f"{by} drops the caller's video", "caller")
-            self._set("dropping")
+            self._video.show("dropping")
             await self._stop()
 
     # ---- what Reoffers asks ----
@@ -202,7 +201,7 @@ class Escalation:
         if opened is None:
             return
         assert call.plan is not None and call.caller.remote is not None and call.caller.local is not None
-        taken, fault = self._runs(), call.plan.video_fault
+        taken, fault = self._video.runs, call.plan.video_fault
         if call.caller.remote.media[opened.index].port and not (taken and opened.wanted):
             call.note(fault or "accepted after the question was taken back: video is dropped", "caller")
             await self._stop()
@@ -249,56 +248,50 @@ class Escalation:
 
     def follow(self) -> None:
         """The caller's session was negotiated anew: its video may have come or gone."""
-        self._remember()
+        self._video.remember()
         if self._open is not None:
             return  # an UPDATE inside our question: what comes of that tells
-        state, runs, sent = self._call.video_state.state, self._runs(), self._call.caller.sent
+        state, runs, sent = self._call.video_state.state, self._video.runs, self._call.caller.sent
         if self.dropping:
             if sent is None or any(media.kind == "video" and media.port for media in sent.media):
                 return  # it was under way when video was dropped; what says so is still to come
             self._agreement.refuses_video = False
             if state == "dropping":
-                self._set("off")
+                self._video.show("off")
                 self._call.notice("video-dropped", "video is off")
         elif runs and self._wish is not None:
             self._conclude("accepted", "the caller turned video on")
         elif runs and state == "off":
-            self._set("on", supported=True)
+            self._video.show("on", supported=True)
             self._call.notice("caller-added-video", "the caller turned video on")
         elif not runs and state == "on":
-            self._set("off")
+            self._video.show("off")
             self._call.notice("caller-dropped-video", "the caller turned video off; the voice goes on")
 
     def untold(self, status: int, reason: str) -> None:
         """The caller would not hear that its video is off; it is told again, and nothing is sent in any case."""
         if self.dropping and self._call.video_state.state == "dropping":
-            self._set("off", reason=f"the phone did not take it yet: {status} {reason}"[:200])
+            self._video.show("off", reason=f"the phone did not take it yet: {status} {reason}"[:200])
             self._call.notice("video-dropped", "video is off on our side")
 
     def close(self) -> None:
         """The call is over."""
         if self._wish is not None:
             self._conclude(WITHDRAWN, "the call ended")
-        self._set("off")
+        self._video.show("off")
 
     # ---- asking ----
 
     def _ask(self) -> None:
         call, leg = self._call, self._call.caller
         assert leg.local is not None and leg.remote is not None and leg.sent is not None and call.plan is not None
-        index, local = video_slot(leg.local, leg.remote, self._index), call.video.local("caller")
-        if local is None:
-            raise PeerError("no media resources for video", 503)
-        if self._line is not None and self._index == index:
-            line = offer_video(self._line, local)
-        else:
-            line = new_line(index, local, call.services.settings.bitrate_kbps, leg.history, leg.heard)
+        index, line = self._video.to_offer()
         offer = raised(leg.local, index, line)
         offer = with_offered(offer, index) if leg.reserves else offer
         # Also where it says what was refused before: a phone may take the same version for something that it knows.
         offer = with_origin(offer, leg.sent.origin.next())
         check_reoffer(leg.sent, offer, leg.local)
-        self._line, self._index = line, index
+        self._video.line, self._video.index = line, index
         self._open = _Open(leg.local, leg.remote, call.plan, index)
         self._agreement.refuses_video, self._agreement.holds_video = False, True
         leg.offer(offer)
@@ -358,7 +351,7 @@ class Escalation:
         """No picture goes to the caller or comes from it; it is told so by an offer of our own."""
         call, leg = self._call, self._call.caller
         assert leg.local is not None and leg.remote is not None and call.plan is not None
-        self._remember()
+        self._video.remember()
         leg.local = dropped(leg.local)
         self._agreement.refuses_video = True
         await self._agreement.settle_caller(leg.remote, leg.local, replace(call.plan, video=None, video_format=None))
@@ -371,26 +364,11 @@ class Escalation:
         call = self._call
         if not self._begun and call.caller.local is not None:
             self._begun = True
-            self._remember()
-            self._set("on" if self._runs() else call.video_state.state, supported=at_first(call.facts, call.plan))
-            if self._wish is not None and self._runs():
+            self._video.remember()
+            state = "on" if self._video.runs else call.video_state.state
+            self._video.show(state, supported=at_first(call.facts, call.plan))
+            if self._wish is not None and self._video.runs:
                 self._conclude("accepted", "the caller has had video on")
-
-    def _runs(self) -> bool:
-        """Video is on in what both sides said last."""
-        call, leg = self._call, self._call.caller
-        if call.plan is None or leg.local is None or leg.remote is None or (index := call.plan.video) is None:
-            return False
-        lines = (leg.local.media[index : index + 1], leg.remote.media[index : index + 1])
-        return all(found and found[0].port for found in lines)
-
-    def _remember(self) -> None:
-        """Our line while it runs: the next offer of video repeats it."""
-        call, leg = self._call, self._call.caller
-        if self._runs():
-            assert call.plan is not None and leg.local is not None
-            self._index = call.plan.video
-            self._line = leg.local.media[self._index] if self._index is not None else None
 
     def _conclude(self, outcome: str, reason: str) -> None:
         """The question has its outcome."""
@@ -398,20 +376,5 @@ class Escalation:
         self._call.stop_timer(_AGAIN)
         metrics.VIDEO_QUESTIONS.labels(outcome).inc()
         supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.video_state.supported)
-        self._set("on" if outcome == "accepted" else "off", outcome, reason, supported)
+        self._video.show("on" if outcome == "accepted" else "off", outcome, reason, supported)
         self._call.notice(f"video-{outcome}", reason)
-
-    def _set(
-        self, state: str, outcome: str | None = None, reason: str | None = None, supported: bool | None = None
-    ) -> None:
-        before = self._call.video_state
-        after = replace(
-            before,
-            state=state,
-            outcome=before.outcome if outcome is None else outcome,
-            reason=before.reason if reason is None else reason,
-            supported=before.supported if supported is None else supported,
-        )
-        if after != before:
-            self._call.video_state = after
-            self._call.tell()

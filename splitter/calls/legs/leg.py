@@ -39,11 +39,13 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.settings import Trunk
+from splitter.calls.view import LegView
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import PayloadHistory
 from splitter.sdp.precondition import without_preconditions
+from splitter.sdp.summary import in_use
 from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
@@ -128,6 +130,18 @@ class Leg(Usage):
     def is_in(self, dialog: DialogId) -> bool:
         """True if this is a dialog of the leg, confirmed or early."""
         return self._dialog is not None and self._dialog.id == dialog
+
+    def view(self) -> LegView:
+        """As operators see it."""
+        return LegView(
+            name=self.name,
+            trunk=self.trunk.name,
+            peer=str(self.flow),
+            sip_call_id=self.sip_call_id,
+            state=self.state,
+            audio=in_use(self.local, self.remote, "audio"),
+            video=in_use(self.local, self.remote, "video"),
+        )
 
     # ---- offers of ours ----
 
