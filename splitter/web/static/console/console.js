@@ -116,6 +116,7 @@ function renderNow(entry) {
     droppedBy: entry.droppedBy,
     stopped: entry.stopped,
     gone: entry.gone,
+    lost: entry.lost,
     picture: pictureName(entry),
     who: (name) => partyName(call, name),
   });
@@ -190,9 +191,10 @@ function toast(text, tone = "bad") {
 
 /** @param {import("../sdk/splitter.js").CallHandle} call */
 function open(call) {
-  const known = entries.get(call.id);
-  if (known) return select(call.id);
+  const [shown, known] = [current(), entries.get(call.id)];
+  if (known && !known.over) return select(call.id);
   const entry = new Entry(call, splitter.now());
+  if (known) entry.inherit(known); // it was another desk's meanwhile
   entries.set(call.id, entry);
   call.addEventListener("change", update);
   call.addEventListener("quality", update);
@@ -201,7 +203,7 @@ function open(call) {
     update();
   });
   // A call that comes goes before one that is over, never before one that lives.
-  if (!current() || current()?.over) select(call.id);
+  if (!shown || shown.over) select(call.id);
   else toast(t("another", { who: callerOf(call.view) }), "calm");
   update();
 }
@@ -226,12 +228,12 @@ function dismiss(entry) {
 }
 
 splitter.addEventListener("call", (event) => {
-  const { call, before, gone } = /** @type {CustomEvent} */ (event).detail;
+  const { call, before, gone, lost } = /** @type {CustomEvent} */ (event).detail;
   const entry = entries.get(call.id);
-  if (entry) {
-    entry.follow(before, splitter.now(), gone);
+  if (entry && entry.call === call) {
+    entry.follow(before, splitter.now(), { gone, lost });
     if (entry.over && selected === entry.id && dialogs.dialogOpen()) dialogs.closeDialog();
-  } else if (call.view.extension && call.view.extension === splitter.me?.extension && !gone && call.view.state !== "ended") open(call);
+  } else if (call.view.extension && call.view.extension === splitter.me?.extension && !gone && !lost && call.view.state !== "ended") open(call);
   update();
 });
 

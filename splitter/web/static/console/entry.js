@@ -47,7 +47,7 @@ export class Entry {
     this.droppedBy = "";
     this.askedAt = 0;
     this.endedAt = 0;
-    this.gone = false;
+    this.gone = this.lost = false;
     this.stopped = false;
     this.hadVideo = false;
     this.media = call.media;
@@ -76,8 +76,19 @@ export class Entry {
     if (this.remarks.length > MOST_REMARKS) this.remarks.shift();
   }
 
-  /** The view has changed. @param {CallView|null} before @param {number} now @param {boolean} [gone] */
-  follow(before, now, gone = false) {
+  /** It is this desk's again: what was kept goes on. @param {Entry} former */
+  inherit(former) {
+    this.remarks = [...former.remarks, ...this.remarks.filter((one) => one.at > former.endedAt)];
+    this.stills = former.stills;
+    this.hadVideo ||= former.hadVideo;
+  }
+
+  /**
+   * The view has changed.
+   * @param {CallView|null} before @param {number} now
+   * @param {{gone?: boolean, lost?: boolean}} [why]  it is this desk's no more, or nobody's
+   */
+  follow(before, now, { gone = false, lost = false } = {}) {
     const { view } = this.call;
     if (view.video.state === "asking") this.askedAt ||= now;
     else this.askedAt = 0;
@@ -90,10 +101,11 @@ export class Entry {
       const who = sourceName(this.call, showing);
       this.remark(now, "log.showing", () => ({ who: who() }));
     }
-    if ((view.state === "ended" || gone) && !this.endedAt) {
+    if ((view.state === "ended" || gone || lost) && !this.endedAt) {
       this.endedAt = now;
       this.gone = gone;
-      this.remark(view.ended_at ?? now, gone ? "now.gone" : "log.ended");
+      this.lost = lost;
+      this.remark(view.ended_at ?? now, gone ? "now.gone" : lost ? "end.lost" : "log.ended");
     }
   }
 

@@ -143,8 +143,8 @@ function renderSummary(splitter, entry) {
   const summary = byId("summary");
   summary.hidden = !entry.over;
   if (!entry.over) return;
-  say(summary.querySelector("h2"), t(entry.gone ? "now.gone" : "now.ended"));
-  say(byId("summary-why"), entry.gone ? "" : ending(view.end_reason));
+  say(summary.querySelector("h2"), t(entry.gone ? "now.gone" : entry.lost ? "now.lost" : "now.ended"));
+  say(byId("summary-why"), entry.gone ? "" : entry.lost ? t("end.lost") : ending(view.end_reason));
   const facts = [
     [t("ended.number"), callerOf(view)],
     [t("ended.duration"), view.answered_at ? duration((view.ended_at ?? entry.endedAt) - view.answered_at) : "0:00"],

@@ -19,6 +19,7 @@ import { ending, fault, has, reason, t } from "./texts.js";
  * @property {""|"caller"|"desk"} droppedBy  who turned video off last
  * @property {boolean} stopped  the caller's picture was there and has stopped
  * @property {boolean} gone  it is another desk's call now
+ * @property {boolean} lost  the gateway does not know it any more
  * @property {string} picture  the name of the still that the caller sees
  * @property {(name: string) => string} who  the name of a party for people
  */
@@ -36,6 +37,7 @@ import { ending, fault, has, reason, t } from "./texts.js";
 export function situation(sight) {
   const { view } = sight;
   if (sight.gone) return line("calm", "gone", "");
+  if (sight.lost) return line("warn", "lost", t("end.lost"));
   if (view.state === "ended") return line("calm", "ended", ending(view.end_reason));
   if (view.state !== "connected") return line("busy", view.state);
   return ownTransport(sight) ?? (hasVideo(view) ? video(sight) : voice(sight));

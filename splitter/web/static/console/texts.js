@@ -112,6 +112,7 @@ export const TEXTS = {
     "now.unseen": "The caller gets no picture of yours",
     "now.ended": "The call has ended",
     "now.gone": "The call is another desk's now",
+    "now.lost": "The picture of this call is lost",
 
     "camera.no-camera": "No camera found. Plug one in.",
     "camera.denied": "The browser may not use the camera. Allow it beside the address.",
@@ -126,7 +127,7 @@ export const TEXTS = {
     "end.centre": "Hung up on the phone.",
     "end.by": "Hung up by {who}.",
     "end.other": "{reason}",
-    "end.lost": "The gateway no longer has this call.",
+    "end.lost": "The gateway was restarted. If you still hear the caller, the voice goes on.",
     "ended.duration": "Duration",
     "ended.video": "Video",
     "ended.stills": "Screenshots",
@@ -446,6 +447,7 @@ export const TEXTS = {
     "now.unseen": "来电人收不到您的画面",
     "now.ended": "通话已结束",
     "now.gone": "此通话已转到其他坐席",
+    "now.lost": "这通电话的画面已丢失",
 
     "camera.no-camera": "没有找到摄像头，请插上。",
     "camera.denied": "浏览器不允许使用摄像头，请在地址栏旁边允许。",
@@ -460,7 +462,7 @@ export const TEXTS = {
     "end.centre": "话机侧挂断。",
     "end.by": "由 {who} 挂断。",
     "end.other": "{reason}",
-    "end.lost": "网关上已没有这通电话。",
+    "end.lost": "网关已重新启动。如果还能听到来电人，语音仍在继续。",
     "ended.duration": "时长",
     "ended.video": "视频",
     "ended.stills": "截图",

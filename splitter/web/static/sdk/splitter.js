@@ -78,7 +78,8 @@ export class SplitterError extends Error {
  *
  * Events (CustomEvent, see `detail`):
  *   "connection"  {Connection}
- *   "call"        {call: CallHandle, before: CallView|null, gone: boolean}   something of a call changed
+ *   "call"        {call: CallHandle, before: CallView|null, gone: boolean, lost: boolean}   something of a call changed;
+ *                 gone: it is this desk's no more; lost: the gateway that comes back does not know it
  *   "notice"      {notice: Notice, call: CallHandle|undefined, at: number}  people should be told this now
  *   "seat"        {seat: object}                                           only with the scope calls:read
  */
@@ -322,7 +323,7 @@ export class Splitter extends EventTarget {
 
   /** Somebody else than before: nothing of before is theirs. @param {Me} me */
   #begin(me) {
-    for (const call of [...this.calls.values()]) this.#forget(call, true);
+    for (const call of [...this.calls.values()]) this.#forget(call, { gone: true });
     this.#epoch = this.client = "";
     this.me = me;
   }
@@ -373,7 +374,7 @@ export class Splitter extends EventTarget {
     this.#replaying = false;
     this.#tries = 0;
     if (present) {
-      for (const call of [...this.calls.values()]) if (!present.has(call.id)) this.#forget(call, true);
+      for (const call of [...this.calls.values()]) if (!present.has(call.id)) this.#forget(call, { lost: true });
     }
     this.#say("online");
     this.#settle();
@@ -388,7 +389,7 @@ export class Splitter extends EventTarget {
       if (call) {
         const before = call.view;
         call._update(view, this.#epoch);
-        this.#forget(call, gone, before);
+        this.#forget(call, { gone: gone && view.state !== "ended" }, before);
       }
       return;
     }
@@ -404,15 +405,15 @@ export class Splitter extends EventTarget {
     const call = known ?? new CallHandle(this, view);
     this.calls.set(view.call_id, call);
     call._update(view, this.#epoch);
-    this.#emit("call", { call, before, gone: false });
+    this.#emit("call", { call, before, gone: false, lost: false });
     return call;
   }
 
-  /** @param {CallHandle} call @param {boolean} gone @param {CallView} [before] */
-  #forget(call, gone, before = call.view) {
+  /** @param {CallHandle} call @param {{gone?: boolean, lost?: boolean}} why @param {CallView} [before] */
+  #forget(call, { gone = false, lost = false }, before = call.view) {
     this.calls.delete(call.id);
     call._drop();
-    this.#emit("call", { call, before, gone: gone && call.view.state !== "ended" });
+    this.#emit("call", { call, before, gone, lost });
   }
 
   /** @param {Notice} notice @param {number} at */
