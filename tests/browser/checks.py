@@ -75,8 +75,13 @@ class Fault:
     text: str
 
 
-def judge(seen: Sequence[Seen], wanted: Wanted, start_ms: float, end_ms: float) -> list[Fault]:
-    """All faults of what was seen between two times (Unix milliseconds)."""
+def judge(
+    seen: Sequence[Seen], wanted: Wanted, start_ms: float | None = None, end_ms: float | None = None
+) -> list[Fault]:
+    """All faults of what was seen between two times (Unix milliseconds); else from its first to its last frame."""
+    assert seen or (start_ms is not None and end_ms is not None), "nothing was seen, and nobody knows when"
+    start_ms = seen[0].at_ms if start_ms is None else start_ms
+    end_ms = seen[-1].at_ms if end_ms is None else end_ms
     frames = [one for one in seen if start_ms <= one.at_ms <= end_ms]
     return [
         *no_pictures(frames),

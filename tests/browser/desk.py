@@ -156,12 +156,14 @@ class Desk:
             await asyncio.sleep(0.1)
 
     async def caller_sees(self, handset: Handset, sender: int, frames: int = 20, limit_s: float = 10.0) -> list[Seen]:
-        """Wait for so many new frames of a sender on the phone's screen; returns them."""
+        """Wait for so many new frames of a sender on the phone's screen; returns all frames from the first of them on."""
         log = sight_of(handset)
         before, start = log.rising(sender), len(log.seen)
         what = f"{frames} frames of sender {sender} on the phone"
         await self.until(lambda: log.rising(sender) >= before + frames, what, limit_s)
-        return [seen for seen in log.seen[start:] if seen.reading and seen.reading.sender == sender]
+        new = log.seen[start:]
+        first = next(index for index, seen in enumerate(new) if seen.reading and seen.reading.sender == sender)
+        return new[first:]
 
     async def must_see(self, eye: Eye | Log, wanted: Wanted, for_s: float = 2.0) -> None:
         """Look for so long from now on; there may be no fault."""

@@ -57,7 +57,7 @@ async def test_the_camera_through_h264(stack: AsyncExitStack, browser: Browser) 
     await sent.rising(SENDER, 20)
     seen = await sent.rising(SENDER, 40)
     wanted = Wanted(SENDER, direct=first_seen(taken.seen), film=FRAMES)
-    faults = judge(seen, wanted, seen[0].at_ms, seen[-1].at_ms)
+    faults = judge(seen, wanted)
     assert not faults, in_words(faults)
     assert taken.seen[-1].size == (WIDTH, HEIGHT)
 
@@ -67,7 +67,7 @@ async def test_pictures_that_the_page_draws(stack: AsyncExitStack, browser: Brow
     sent = await eye(stack, page, "#sent")
     await sent.rising(5, 10)
     seen = await sent.rising(5, 20)
-    faults = judge(seen, Wanted(5, torn_db=0), seen[0].at_ms, seen[-1].at_ms)
+    faults = judge(seen, Wanted(5, torn_db=0))
     assert not faults, in_words(faults)
     assert seen[-1].size == (480, 640)
 
