@@ -267,7 +267,7 @@ class Gateway:
             status=self.status,
             seats=self._reception.seats,
             security=self,
-            trunks=self._watch.views,
+            trunks=lambda: self._registrations.beside(self._watch.views()),
             desks=self._desks.views,
             settings=settings.api,
             access=self._access(),

@@ -114,7 +114,9 @@ class TargetView:
 class TrunkView:
     """One trunk. `state`: up, down or draining, `reason` why, `since` seconds since the Unix epoch.
 
-    Limits of 0 are none. Latency and jitter are those of the nearest server that is up; None where nothing is measured.
+    Limits of 0 are none. `registration`: of ours at a centre that wants one: "registering", "registered", "failed" or
+    "stopped", with the last failure in plain words; "" where there is none to be. Latency and jitter are those of the
+    nearest server that is up; None where nothing is measured.
     """
 
     name: str
@@ -129,3 +131,4 @@ class TrunkView:
     latency_ms: float | None
     jitter_ms: float | None
     targets: tuple[TargetView, ...]
+    registration: str = ""

@@ -21,7 +21,7 @@ class TrunkList(msgspec.Struct):
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
 @click.pass_context
 def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
-    """Show the trunks: their state, since when and why, calls, limits, latency and jitter (ms)."""
+    """Show the trunks: their state, since when and why, calls, limits, latency and jitter (ms), our registration."""
     try:
         found = open_door(ctx).get(TrunkList, "trunks").trunks
     except Refused as error:
@@ -32,8 +32,12 @@ def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
         columns = ("TRUNK", "SERVER", "STATE", "SINCE", "LATENCY", "JITTER", "BECAUSE")
         click.echo(table(columns, [_server_row(trunk, target) for trunk in found for target in trunk.targets]))
     else:
-        titles = ("TRUNK", "ROLE", "STATE", "SINCE", "CALLS", "PER SECOND", "LATENCY", "JITTER", "ADDRESS", "BECAUSE")
-        click.echo(table(titles, [_row(trunk) for trunk in found]))
+        titles = ["TRUNK", "ROLE", "STATE", "SINCE", "CALLS", "PER SECOND", "LATENCY", "JITTER", "ADDRESS", "BECAUSE"]
+        rows = [_row(trunk) for trunk in found]
+        if any(trunk.registration for trunk in found):
+            titles.append("REGISTRATION")
+            rows = [(*row, trunk.registration or "-") for row, trunk in zip(rows, found, strict=True)]
+        click.echo(table(titles, rows))
 
 
 def _row(trunk: TrunkView) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from splitter.calls.view import TargetView, TrunkView
@@ -41,6 +42,15 @@ class TestTrunks:
             assert "3 of 30  2.5         12.3     0       pbx.example.com  answers; 1 of 2 servers" in first
             assert second.split()[:3] == ["sbc", "access", "up"]
             assert "0        -           -        -       -" in second
+
+        run(tmp_path, story)
+
+    def test_with_our_registrations_where_there_are_any(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.trunks = [replace(UP, registration="failed: 403 Forbidden"), BARE]
+            head, first, second = (await command("trunks")).stdout.splitlines()
+            assert head.endswith("REGISTRATION")
+            assert first.endswith("failed: 403 Forbidden") and second.endswith("-")
 
         run(tmp_path, story)
 

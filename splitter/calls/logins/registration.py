@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from splitter.calls.settings import Trunk
+from splitter.calls.view import TrunkView
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
@@ -349,6 +350,11 @@ class Registrations:
     def status(self) -> dict[str, RegistrationView]:
         """By trunk."""
         return {name: registration.status() for name, registration in self._all.items()}
+
+    def beside(self, trunks: Iterable[TrunkView]) -> list[TrunkView]:
+        """Trunks as operators see them, with our registrations there."""
+        found = {name: ": ".join(filter(None, (view.state, view.reason))) for name, view in self.status().items()}
+        return [replace(trunk, registration=found.get(trunk.name, "")) for trunk in trunks]
 
     def alarms(self) -> tuple[str, ...]:
         """Registrations that are not in force, in plain words."""

@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 
 from splitter.calls.logins.accounts import RegistrarSettings
 from splitter.calls.logins.registrar import Registrar
-from splitter.calls.logins.registration import Registration
+from splitter.calls.logins.registration import Registration, Registrations
 from splitter.calls.settings import Peer, Role, Trunk
+from splitter.calls.view import TrunkView
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
@@ -168,6 +169,19 @@ class TestRegistering:
         assert status.expires_at == pytest.approx(EPOCH + 600, abs=1)
         assert status.next_at == pytest.approx(EPOCH + 540, abs=1)
         assert status.since == pytest.approx(EPOCH, abs=1)
+
+    def test_stands_beside_the_trunks_that_operators_see(self) -> None:
+        views = [TrunkView(name, "centre", "up", "", 1.0, 0, 0, 0.0, "", None, None, ()) for name in ("pbx", "pbx2")]
+        with Scene() as scene:
+            ids = IdSource(random.Random(3))
+            ours = Registrations([TRUNK], scene.ours, scene.clock, ids, "splitter", lambda trunk: [])
+            assert [view.registration for view in ours.beside(views)] == ["registering", ""]
+            ours.start()
+            scene.pass_time(1)
+            failed, none = (view.registration for view in ours.beside(views))
+            assert failed.startswith("failed: ") and none == ""
+            stopping = scene.loop.create_task(ours.stop())
+            assert scene.loop.run_until(stopping.done, 60)
 
     def test_takes_a_longer_time_if_the_registrar_insists(self) -> None:
         with Scene(replace(TRUNK, register_expires_s=30)) as scene:
