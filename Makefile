@@ -24,7 +24,7 @@ JOBS ?= auto
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.run  ## play one video call through the gateway, on this machine alone, and print what was seen
+demo: $(VENV)/.run  ## play two calls through the gateway, on this machine alone, and print what was seen
 	@$(BIN)/splitter demo --once
 
 test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, Kamailio, Chromium …)

@@ -13,6 +13,7 @@ from splitter.cli.door import DEFAULT_SOCKET
 from splitter.config.model import CONTROL_SOCKET
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
+from splitter.web.secret import secret_beside
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = (FOLDER / "splitter.service").read_text(encoding="utf-8")
@@ -41,7 +42,9 @@ class TestTheUnit:
         assert CONTROL_SOCKET == DEFAULT_SOCKET
         for path in (CONTROL_SOCKET, MediaSettings().socket_dir + "/x"):
             assert Path(path).parent == Path("/run") / service()["RuntimeDirectory"]
-        assert Path(StoreSettings().path).parent == Path("/var/lib") / service()["StateDirectory"]
+        state = Path("/var/lib") / service()["StateDirectory"]
+        assert Path(StoreSettings().path).parent == state
+        assert secret_beside(StoreSettings().path) == state / "api-secret"
 
     def test_the_user_is_made_by_sysusers_and_owns_what_tmpfiles_makes(self) -> None:
         user = service()["User"]

@@ -1,0 +1,36 @@
+"""What README.md and docs/ show of a configuration is right, and what they tell of the SDK is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from splitter.config.load import parse
+from tests.config.test_accounts import BASE
+
+ROOT = Path(__file__).parents[2]
+SDK = (ROOT / "splitter" / "web" / "static" / "sdk" / "splitter.js").read_text()
+
+
+def blocks(document: str) -> list[str]:
+    """The indented blocks of a document."""
+    found = re.findall(r"(?m)(?:^(?: {4}.*)?\n)+", (ROOT / document).read_text())
+    return [re.sub(r"(?m)^ {4}", "", block) for block in found]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/desk.md"])
+def test_the_api_is_switched_on_as_the_document_says(document: str) -> None:
+    (shown,) = [block for block in blocks(document) if block.strip().startswith("[api]")]
+    settings = parse(BASE.format(pbx="", seats="", rest=shown))
+    assert settings.api.listen and settings.api.certificate
+    assert [account.extension for account in settings.accounts] == ["8001"]
+
+
+def test_the_page_of_a_crm_uses_what_the_sdk_has() -> None:
+    (page,) = [block for block in blocks("docs/desk.md") if "<script" in block]
+    used = set(re.findall(r"\b(?:splitter|call|desk)\.(\w+)\(", page)) - {"addEventListener"}
+    assert used == {"attach", "raiseVideo", "snapshot", "connect", "setCamera"}
+    for method in used:
+        assert re.search(rf"(?m)^  (?:async )?{method}\(", SDK), method
