@@ -16,6 +16,7 @@ _NACK, _TMMBR, _TMMBN = 1, 3, 4  # formats of RTPFB
 _PLI, _FIR, _APPLICATION = 1, 4, 15  # formats of PSFB
 _PAIR = struct.Struct("!II")
 _LOSS = struct.Struct("!HH")
+_MOST_LOST = 1000  # packets that one NACK is heard about: about two seconds of video
 _MANTISSA_BITS = {17: 0x1_FFFF, 18: 0x3_FFFF}
 
 
@@ -108,12 +109,14 @@ def parse(kind: int, subtype: int, body: bytes) -> list[Feedback]:
 
 
 def _parse_losses(rest: bytes) -> tuple[int, ...]:
-    lost = []
+    lost: list[int] = []
     for at in range(0, len(rest) - 3, 4):
+        if len(lost) >= _MOST_LOST:
+            break
         first, mask = _LOSS.unpack_from(rest, at)
         lost.append(first)
         lost.extend((first + bit + 1) & 0xFFFF for bit in range(16) if mask >> bit & 1)
-    return tuple(lost)
+    return tuple(lost[:_MOST_LOST])
 
 
 def _parse_limits(rest: bytes) -> tuple[BitrateLimit, ...]:

@@ -38,6 +38,7 @@ class Feedback:
         allowance: what the peer may send. capacity: what it can receive.
         rtt_s: of the leg; None while unknown. loss: fraction of our packets that the peer missed; None while unknown.
         report_at: when the next report is due.
+        wake: what the peer said changes what others are told, or makes something due; whoever arms timers looks here.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class Feedback:
         "loss",
         "report_at",
         "rtt_s",
+        "wake",
     )
 
     def __init__(
@@ -83,6 +85,7 @@ class Feedback:
         self.rtt_s: float | None = None
         self.loss: float | None = None
         self.report_at = NEVER
+        self.wake = False
         self._limits: tuple[BitrateLimit, ...] = ()
         self._fir = (-1, 0.0)  # number of the last request, and until when its repetitions are ignored
         self._reports: dict[int, float] = {}  # NTP time of our latest sender reports (middle bits), and when they left
@@ -132,11 +135,12 @@ class Feedback:
         elif isinstance(message, Pli):
             if message.media in (ours, 0):
                 self._key_frame_wanted(now)
+                self.wake = True
         elif isinstance(message, Fir):
             self._take_fir(message, now)
         elif isinstance(message, Remb):
             self.capacity.estimated(message.bits_per_s // 1000, self._sent_kbps, self._receivable_kbps)
-            self._around.wake()
+            self.wake = True
         elif isinstance(message, Tmmbr):
             self._take_limits(message)
         elif isinstance(message, Tmmbn):
@@ -159,7 +163,7 @@ class Feedback:
         before = self.capacity.kbps
         self.capacity.report(self.loss, self._sent_kbps, self._receivable_kbps)
         if before != self.capacity.kbps:
-            self._around.wake()
+            self.wake = True
 
     def _take_fir(self, message: Fir, now: float) -> None:
         """The same number again is the same request (RFC 5104 §4.3.1.2), unless so late that the peer never counts."""
@@ -167,6 +171,8 @@ class Feedback:
             if ssrc in (self._view.out.switch.ssrc, 0) and not (self._fir[0] == number and now < self._fir[1]):
                 self._fir = (number, now + _SAME_REQUEST_S)
                 self._key_frame_wanted(now)
+                self.wake = True
+                return
 
     def _take_limits(self, message: Tmmbr) -> None:
         """Say which limit holds (RFC 5104 §4.2.2): the peer's own, as it is alone on its leg."""
@@ -176,7 +182,7 @@ class Feedback:
                 self._limits = (BitrateLimit(message.sender, limit.bits_per_s, limit.overhead),)
                 self.capacity.told(limit.bits_per_s // 1000)
         self._send([Tmmbn(ours, self._limits)])
-        self._around.wake()
+        self.wake = True
 
     # ---- time -----------------------------------------------------------------------------------------------------
 

@@ -100,8 +100,10 @@ class Outgoing:
         if self._sent is None or not self.to.port:
             return
         for sequence in lost:
+            if self._resent_now >= _RESENT_LIMIT:
+                return
             packet = self._sent.find(sequence)
-            if packet is not None and self._resent_now < _RESENT_LIMIT:
+            if packet is not None:
                 self._resent_now += 1
                 self.resent += 1
                 self._send(packet, self.to)

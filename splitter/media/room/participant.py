@@ -27,6 +27,9 @@ from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import Message
 from splitter.rtp.switch import Switch
 
+_HEEDED = 16  # messages of one RTCP datagram; an ordinary one has five
+_GOODBYES_S = 1.0  # between two that are believed; who sends on after one is not gone
+
 
 class Participant:
     """One member of a room.
@@ -42,6 +45,7 @@ class Participant:
         """`wire` makes its wire, which binds the ports. Raises MediaUnavailable."""
         self.name = name
         self.media: ParticipantMedia | None = None
+        self._goodbye_at = float("-inf")
         self._around = around
         now = around.loop.now()
         self.wire = wire(self)
@@ -55,7 +59,7 @@ class Participant:
             around.times,
         )
         self._feedback = Feedback(
-            name, around, self.wire, self.stream, self.view, self.key_frame_wanted, self._on_goodbye
+            name, around, self.wire, self.stream, self.view, self.view.key_frame_wanted, self._on_goodbye
         )
 
     # ---- what the room says ---------------------------------------------------------------------------------------
@@ -163,9 +167,13 @@ class Participant:
 
     def on_rtcp(self, messages: list[Message], now: float) -> None:
         """What it reports and asks."""
-        if self.media is not None:
-            for message in messages:
-                self._feedback.take(message, now)
+        if self.media is None:
+            return
+        for message in messages[:_HEEDED]:
+            self._feedback.take(message, now)
+        if self._feedback.wake:
+            self._feedback.wake = False
+            self._around.wake()
 
     def on_path(self, to: Address, now: float) -> None:
         """It gets its packets elsewhere from now on: the ones before went where nobody listens."""
@@ -211,7 +219,10 @@ class Participant:
         self._around.emit(SourceUnfit(self._around.call_id, self.name, source, reason))
 
     def _on_goodbye(self) -> None:
-        self._stop_stream("said goodbye")
+        now = self._around.loop.now()
+        if now - self._goodbye_at >= _GOODBYES_S:
+            self._goodbye_at = now
+            self._stop_stream("said goodbye")
 
     def stopped(self, reason: str) -> None:
         """No packets come any more."""

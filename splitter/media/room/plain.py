@@ -7,6 +7,7 @@ from splitter.core.net import Address
 from splitter.media.engine import ParticipantMedia
 from splitter.media.room.latch import Latch, Verdict, canonical
 from splitter.media.room.loop import Loop
+from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.wire import WireEnd
 from splitter.rtp import rtcp
@@ -18,7 +19,7 @@ class PlainWire:
     Attributes:
         packet_limit: what the paths of trunks carry, tunnels of operators included.
         send_rtp: the pair's own: nothing stands between a packet and its socket.
-        rejected: packets from elsewhere. malformed: RTCP that is none.
+        rejected: packets from elsewhere, and too many of RTCP. malformed: RTCP that is none.
     """
 
     packet_limit = 1350
@@ -31,6 +32,7 @@ class PlainWire:
         self.send_rtp = self._pair.send_rtp
         self._latch = Latch(times.latch_window_s)
         self._rtcp_latch = Latch(2 * times.latch_window_s, in_a_row=1)
+        self._pace = Pace(RTCP_DATAGRAMS)
         self._held: list[bytes] = []
         self._hosts: frozenset[str] = frozenset()
         self._open = False
@@ -84,6 +86,7 @@ class PlainWire:
                 self._end.on_path(self._latch.source, now)
             held, self._held = self._held, []
             if self._latch.settled:
+                self._pair.settle(self._latch.source)
                 for packet in held:
                     self._end.on_rtp(packet, now)
             return True
@@ -94,7 +97,7 @@ class PlainWire:
         return False
 
     def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
-        if not self._open or source[0] not in self._hosts:
+        if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._pace.heeds(now):
             self.rejected += 1
             return
         try:

@@ -28,6 +28,8 @@ _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
 _KEPT_LIMIT = 256  # packets of a key frame that wait for the end of another picture
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
+_TELLING_S = 1.0  # between two streams or sizes that are told not to fit
+_RESTLESS_S = 2.0  # a stream that grows too large again within so long has to wait as long
 _PLAUSIBLE_S = 5.0  # how far a carried-on sender report may be from our own clock of the stream
 
 
@@ -42,11 +44,13 @@ class View:
 
     __slots__ = (
         "_awaited",
+        "_calm_at",
         "_changed",
         "_deadline",
         "_due",
         "_due_by",
         "_generation",
+        "_grown_at",
         "_kept",
         "_live",
         "_macroblocks",
@@ -55,8 +59,10 @@ class View:
         "_player",
         "_reason",
         "_refused",
+        "_restless",
         "_stills",
         "_times",
+        "_told_at",
         "_told_unfit",
         "_unit_sets",
         "_unit_timestamp",
@@ -89,6 +95,8 @@ class View:
         self._due_by: float | None = None  # when it does not wait any longer for the picture under way
         self._macroblocks = 0  # MaxFS of what the viewer can receive
         self._refused: tuple[str, int, int] | None = None  # which stream was too large, and how large
+        self._told_at = self._grown_at = self._calm_at = float("-inf")
+        self._restless: Stream | None = None  # not shown before `_calm_at`
         self._changed = changed
         self._times = times
         self._live: Stream | None = None
@@ -281,14 +289,17 @@ class View:
             self._deadline = None
             self._kept = []
         size = (stream.name, stream.width, stream.height)
-        if self._refused != size:
-            self._refused = size
+        if self._refused != size and now - self._told_at >= _TELLING_S:
+            self._refused, self._told_at = size, now
             self.unfit = (
                 f"its picture of {stream.width}x{stream.height} has {stream.macroblocks} macroblocks, "
                 f"the viewer's level allows {self._macroblocks}"
             )
             self._told_unfit(stream.name, self.unfit)
         if stream is self._live:
+            if now - self._grown_at < _RESTLESS_S:
+                self._restless, self._calm_at = stream, now + _RESTLESS_S
+            self._grown_at = now
             self._show_slate(f"the picture of {stream.name} became too large", now)
             if self._awaited is None and self._due is None:
                 self._await(stream, "its picture fits again", now)
@@ -304,6 +315,11 @@ class View:
         """The packet in hand of a stream that is shown or awaited."""
         if stream.macroblocks > self._macroblocks:
             self._refuse(stream, now)
+            return
+        if stream is self._restless and now < self._calm_at:
+            if stream.starts:
+                stream.broker.want()  # the next one may be shown
+                stream.wake = True
             return
         if stream is not self._live or stream.generation != self._generation:
             if stream is self._awaited and self._live is not None and self._live is not stream:

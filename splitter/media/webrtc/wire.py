@@ -21,6 +21,7 @@ from splitter.core.errors import LocalError, MediaUnavailable, PeerError
 from splitter.core.net import Address
 from splitter.media.engine import MediaEvent, ParticipantMedia, TransportChanged
 from splitter.media.room.loop import Loop, Timer
+from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
 from splitter.media.room.wire import NOWHERE, WireEnd
 from splitter.media.webrtc.dtls import Handshake, HandshakeFailed, certificate
 from splitter.media.webrtc.ice import Agent
@@ -57,12 +58,12 @@ class SecureTimes:
 class _Generation:
     """One ICE generation: an agent and its port."""
 
-    __slots__ = ("_believed", "_counted_from", "_strangers", "_wire", "agent", "port", "task", "timer")
+    __slots__ = ("_believed", "_strangers", "_wire", "agent", "port", "task", "timer")
 
     def __init__(self, wire: SecureWire, loop: Loop, host: str, advertised: str) -> None:
         self._wire = wire
         self._believed: Address | None = None
-        self._counted_from, self._strangers = 0.0, 0
+        self._strangers = Pace(_STRANGERS_LIMIT)
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
         self.port = loop.open_port(host, self._on_datagram)
@@ -79,7 +80,7 @@ class _Generation:
                 self._believed = source
             self._wire.on_media(data, now)
         elif first <= 3:
-            if source in self.agent.known or self._heeds_strangers(now):
+            if source in self.agent.known or self._strangers.heeds(now):
                 self.agent.receive(bytes(data), source)
             else:
                 self._wire.strays += 1
@@ -87,12 +88,6 @@ class _Generation:
             self._wire.on_dtls(bytes(data))
         else:
             self._wire.strays += 1
-
-    def _heeds_strangers(self, now: float) -> bool:
-        if now - self._counted_from >= 1:
-            self._counted_from, self._strangers = now, 0
-        self._strangers += 1
-        return self._strangers <= _STRANGERS_LIMIT
 
     def close(self) -> None:
         self.agent.shut()
@@ -146,6 +141,7 @@ class SecureWire:
         self._securing: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
         self._heard_at = 0.0
+        self._pace = Pace(RTCP_DATAGRAMS)
         self._send = self._current.port.send
         self.state = "new"
         self.reason = ""
@@ -169,7 +165,7 @@ class SecureWire:
     @property
     def rejected(self) -> int:
         unauthentic = self._cipher.unauthentic if self._cipher is not None else 0
-        return self.strays + self._current.agent.rejected + unauthentic
+        return self.strays + self._current.agent.rejected + unauthentic + self._pace.refused
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Take the peer's side: begin, add candidates, or complete a restart. A pause leaves the transport as it is."""
@@ -337,10 +333,12 @@ class SecureWire:
             self._end.on_rtp(data[:size], now)
 
     def _on_rtcp(self, cipher: Cipher, data: bytearray | memoryview, now: float) -> None:
-        size = cipher.open_rtcp(data)
+        size = cipher.open_rtcp(data) if len(data) <= RTCP_BYTES else 0
         if not size:
             return
         self._heard_at = now
+        if not self._pace.heeds(now):
+            return
         try:
             messages = rtcp.parse(data[:size])
         except PeerError:
@@ -366,6 +364,7 @@ class SecureWire:
             return
         now = self._heard_at = self._loop.now()
         self.to = path
+        self._current.port.settle(path)
         if self.state != "connected":
             self._change("connected", reason)
         self._end.on_path(path, now)
