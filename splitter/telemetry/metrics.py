@@ -263,7 +263,8 @@ API_REFUSED = Counter(
     "splitter_api_refused_total",
     "Requests to the API turned away, by reason: no-token, wrong-token (malformed, forged or unknown), expired, scope "
     "(the token may not do that), not-yours (a call of another desk), origin (a page of another site), body (too "
-    "large, of another kind or not to be read), slow (it did not arrive in time), rate (too often), connections (too many).",
+    "large, of another kind or not to be read), slow (it did not arrive in time), rate (too often), connections (too "
+    "many).",
     ["reason"],
     registry=REGISTRY,
 )

@@ -589,6 +589,44 @@ class TestDropped:
             assert caller.terminal.way("video") is None and view(world, caller).state == "off"
             stands(world, caller, centre)
 
+    @pytest.mark.parametrize(
+        ("status", "headers", "window_s"), [(491, (), (0.0, 2.1)), (500, [("Retry-After", "3")], (2.9, 3.1))]
+    )
+    def test_an_update_that_meets_an_offer_is_sent_again(
+        self, status: int, headers: list[tuple[str, str]], window_s: tuple[float, float]
+    ) -> None:
+        """RFC 3311 §5.2: as a re-INVITE does at glare (RFC 3261 §14.1); who does not own the Call-ID waits up to 2 s."""
+        with World() as world:
+            caller, centre = connected(world)
+            caller.answers["UPDATE"] = (status, headers)
+            told(world, caller, DROP)
+            caller.expect("UPDATE")
+            began = world.now
+            world.run(0.0)
+            assert not picture(world, caller)
+            caller.answers.clear()
+            assert [media.port > 0 for media in sdp(caller.expect("UPDATE")).media] == [True, False]
+            assert window_s[0] <= world.now - began <= window_s[1]
+            world.run(0.1)
+            assert caller.terminal.way("video") is None and view(world, caller).state == "off"
+            stands(world, caller, centre)
+
+    def test_an_update_that_crosses_a_change_of_the_callers(self) -> None:
+        """Both are refused (491), both are sent again, and in the end both count."""
+        with World() as world:
+            caller, centre = connected(world)
+            told(world, caller, DROP)
+            caller.reinvite(move=True)
+            world.run(0.1)
+            assert "491 re-INVITE" in caller.heard
+            world.run(5)
+            caller.unread.clear()
+            caller.reinvite(move=True)
+            caller.expect("200 re-INVITE")
+            world.run(0.1)
+            assert caller.terminal.way("video") is None and view(world, caller).state == "off"
+            stands(world, caller, centre)
+
     def test_the_phone_that_wants_video_meanwhile_gets_the_voice_alone(self) -> None:
         with World() as world:
             caller, centre = connected(world)
