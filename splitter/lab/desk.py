@@ -205,8 +205,8 @@ async def _call(stage: Stage, handset: Handset, caller: Caller, tell: Say) -> No
         tell("has waited long enough, and hangs up")
         await handset.hang_up()
     sight = handset.video.sight
-    ended = await stage.gateway.get(f"/v1/calls/{call_id}")
-    tell(f"over: {ended['end_reason'] or call.end_reason}; saw {sight.frames} pictures, {sight.black} of them black")
+    why = await _why_it_ended(stage, call_id)
+    tell(f"over: {why or call.end_reason}; saw {sight.frames} pictures, {sight.black} of them black")
 
 
 async def _until_the_end(stage: Stage, handset: Handset, call_id: str, tell: Say) -> None:
@@ -223,6 +223,16 @@ async def _until_the_end(stage: Stage, handset: Handset, call_id: str, tell: Say
             await handset.call.ended(_LOOK_EVERY_S)
         except TimeoutError:
             pass
+
+
+async def _why_it_ended(stage: Stage, call_id: str) -> str:
+    """The gateway's word on it, which may come a moment later than its BYE; "" if it does not come."""
+    for _ in range(10):
+        view = await stage.gateway.get(f"/v1/calls/{call_id}")
+        if view["state"] == "ended":
+            return str(view["end_reason"])
+        await asyncio.sleep(0.1)
+    return ""
 
 
 def _in_words(view: dict[str, Any]) -> str:
