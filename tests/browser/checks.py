@@ -24,6 +24,7 @@ LATE_MS = 400.0
 _ROUND = 1 << 32  # of the clock in a picture
 _TORN_DB = 17.0  # coding and scaling alone leave 22 and more
 _LATE_SHARE = 0.9  # of the frames must be in time
+_BRIDGED = 30  # frames between two that were presented
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +188,23 @@ def delays_ms(frames: Sequence[Seen], direct: Mapping[int, float] | None = None)
 
 
 def first_seen(frames: Sequence[Seen]) -> dict[int, float]:
-    """When each counter was presented: what `Wanted.direct` needs, of the picture at the place where it is taken."""
+    """When each counter was presented: what `Wanted.direct` needs, of the picture at the place where it is taken.
+
+    A page does not present each frame when it is busy: between two that it did time goes evenly.
+    """
     times: dict[int, float] = {}
+    before: Seen | None = None
     for seen in frames:
-        if seen.reading:
-            times.setdefault(seen.reading.counter, seen.at_ms)
+        if seen.reading is None:
+            continue
+        counter = seen.reading.counter
+        if before is not None and before.reading is not None:
+            old = before.reading.counter
+            step = counter - old
+            for missing in range(1, step if step <= _BRIDGED else 0):
+                times.setdefault(old + missing, before.at_ms + (seen.at_ms - before.at_ms) * missing / step)
+        times.setdefault(counter, seen.at_ms)
+        before = seen
     return times
 
 

@@ -155,6 +155,21 @@ class TestBad:
         assert kinds(seen) & {"torn", "unreadable"}
 
 
+class TestDirect:
+    def test_every_counter_has_its_time(self) -> None:
+        assert first_seen(good(delay_ms=60)) == {number: START + number * EVERY + 60 for number in range(COUNT)}
+
+    def test_frames_that_were_not_presented_lie_between(self) -> None:
+        every = good()
+        times = first_seen([every[0], every[4], every[5]])
+        assert sorted(times) == [0, 1, 2, 3, 4, 5]
+        assert abs(times[3] - every[3].at_ms) < 1
+
+    def test_but_not_in_a_long_break(self) -> None:
+        every = good()
+        assert sorted(first_seen([every[0], every[40]])) == [0, 40]
+
+
 class TestSkew:
     def test_together(self) -> None:
         assert not skewed([90, 100, 110], [20, 30, 40])
