@@ -20,7 +20,7 @@ class Denial(SplitterError):
     """What was asked cannot be done.
 
     Attributes:
-        status: as HTTP says it: 404, 406, 409, 415, 422, 500, 503 or 504.
+        status: as HTTP says it: 404, 406, 409, 415, 422, 429, 500, 503 or 504.
         code: stable, for programs: "no-such-party".
     """
 

@@ -11,6 +11,10 @@ from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
 
 MAX_PARTIES = 16
+MAX_GUESTS = 4  # of them: whoever has the link must not keep the agents out
+# Each transport takes a port, which rests for half a minute when it is closed: who joins and leaves all the time would
+# take those of the voice. So everybody may twice at once, and then one of them every two seconds.
+TRANSPORTS_PER_S = 0.5
 _REMEMBERED = 16  # of those that left
 
 # A handset that has not said yet what it receives: level 3.0, which all of them can take.
@@ -57,6 +61,27 @@ class Party:
         )
 
 
+class Budget:
+    """How many transports may be opened.
+
+    Args:
+        most: at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = float(most)
+        self._counted_at = 0.0
+
+    def take(self, now: float) -> bool:
+        """One more; False where there were too many of late."""
+        self._left = min(self._most, self._left + TRANSPORTS_PER_S * max(0.0, now - self._counted_at))
+        self._counted_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Parties:
     """All parties of one call."""
 
@@ -64,11 +89,22 @@ class Parties:
         self._present: dict[str, Party] = {}
         self._left: deque[PartyView] = deque(maxlen=_REMEMBERED)
         self._seen = {"seat": 0, "guest": 0}
+        self._guests, self._others = Budget(2 * MAX_GUESTS), Budget(2 * MAX_PARTIES)
 
     def new_name(self, kind: str) -> str:
         """The name of the next "seat" or "guest"."""
         self._seen[kind] += 1
         return f"{kind}-{self._seen[kind]}"
+
+    def may_open(self, kind: str, now: float) -> bool:
+        """One more WebRTC transport, of a party of this kind; False where there were too many of late."""
+        return (self._guests if kind == "guest" else self._others).take(now)
+
+    def full(self, kind: str) -> bool:
+        """There is no place for another one of this kind."""
+        present = self._present.values()
+        guests = sum(party.kind == "guest" for party in present)
+        return len(present) >= MAX_PARTIES or (kind == "guest" and guests >= MAX_GUESTS)
 
     def admit(self, party: Party) -> None:
         """It is there; whoever had its name is not any more."""

@@ -145,7 +145,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
         Route(
             *("POST", f"{_CALL}/parties", _JOIN, parties.join, "Join with video (WHIP, RFC 9725)", (admitted,), client),
             body=OFFER_BODY,
-            faults=((406, "no-h264"), (409, "full"), (422, "bad-offer"), (503, "no-media")),
+            faults=((406, "no-h264"), (409, "full"), (422, "bad-offer"), (429, "too-many"), (503, "no-media")),
         ),
         Route("OPTIONS", f"{_CALL}/parties", _EVERYBODY, parties.options, hidden=True),
         Route(

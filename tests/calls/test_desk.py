@@ -11,6 +11,7 @@ from splitter.calls.asks import (
     Admitted,
     Ask,
     Bind,
+    Denial,
     Desk,
     DropVideo,
     Join,
@@ -20,7 +21,7 @@ from splitter.calls.asks import (
     Show,
     TakeSnapshot,
 )
-from splitter.calls.parties import MAX_PARTIES
+from splitter.calls.parties import MAX_GUESTS, MAX_PARTIES
 from splitter.calls.settings import CallSettings
 from splitter.core.errors import MediaUnavailable
 from splitter.media.engine import Snapshot
@@ -192,6 +193,37 @@ class TestAFailedJoinLeavesNothing:
             for number in range(MAX_PARTIES):
                 with_webrtc(world, caller, f"tab-{number}")
             assert denied(world, caller, join("one-more")) == (409, "full")
+            seat = world.desk.invite(live_id(world), seat=True)
+            seat.expect("486")
+            ended(world, caller, centre)
+
+    def test_guests_leave_room_for_agents(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            for number in range(MAX_GUESTS):
+                told(world, caller, join(f"phone-{number}", "", kind="guest"))
+            assert denied(world, caller, join("one-more", "", kind="guest")) == (409, "full")
+            assert with_webrtc(world, caller).name == "seat-1"
+            ended(world, caller, centre)
+
+    def test_who_joins_and_leaves_all_the_time_does_not_take_the_ports_of_the_voice(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            opened = 0
+            for _ in range(300):
+                try:
+                    admitted = told(world, caller, join("phone", "", kind="guest"))
+                except Denial as denial:
+                    assert (denial.status, denial.code) == (429, "too-many")
+                    world.run(0.1)
+                else:
+                    opened += 1
+                    assert isinstance(admitted, Admitted)
+                    told(world, caller, Remove(admitted.name, "guest"))
+            assert opened < 30
+            assert with_webrtc(world, caller).name == "seat-1", "agents are not kept out by that"
+            world.run(20.0)
+            told(world, caller, join("phone", "", kind="guest"))
             ended(world, caller, centre)
 
     def test_nobody_waits_for_it_any_more(self) -> None:
@@ -421,6 +453,21 @@ class TestIce:
             with_webrtc(world, caller)
             joined(world, caller)
             assert denied(world, caller, ask) == expected
+            ended(world, caller, centre)
+
+    def test_restarts_without_end(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with_webrtc(world, caller)
+            denials = 0
+            for number in range(60):
+                try:
+                    told(world, caller, Restart("seat-1", f"anew{number:04}", "p" * 22, (HOST,)))
+                except Denial as denial:
+                    assert (denial.status, denial.code) == (429, "too-many")
+                    denials += 1
+            assert denials > 20 and world.engine.asked["restart_ice"] < 40
+            assert party(world, caller) == "connected"
             ended(world, caller, centre)
 
     def test_a_transport_that_has_failed(self) -> None:

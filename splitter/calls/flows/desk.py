@@ -29,7 +29,7 @@ from splitter.calls.call import Call
 from splitter.calls.flows.binding import bind
 from splitter.calls.flows.seats import forget, video_answer
 from splitter.calls.jobs import Then
-from splitter.calls.parties import MAX_PARTIES, Party, limits_for
+from splitter.calls.parties import Party, limits_for
 from splitter.calls.video import CALLER
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
 from splitter.media.engine import Snapshot
@@ -102,20 +102,26 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
         remote = read_secure(offer, index)
     except PeerError as error:
         raise Denial(422, "bad-offer", error.reason) from None
+    kind = "guest" if ask.desk.kind == "guest" else "webrtc"
     before = call.parties.of_client(ask.desk)
     if before is None:
         if fault := call.services.admission.video_fault():
             raise Denial(503, "overload", fault)
-        if len(call.parties.all()) >= MAX_PARTIES:
-            raise Denial(409, "full", f"{MAX_PARTIES} parties are in the call")
-    else:
+        if call.parties.full(kind):
+            raise Denial(409, "full", "as many as can be are in the call")
+    _count_transport(call, kind)
+    if before is not None:
         call.stop_timer(before.alarm)
-    kind = "guest" if ask.desk.kind == "guest" else "webrtc"
     name = before.name if before else call.parties.new_name("guest" if kind == "guest" else "seat")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
     call.admit(party)
     call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
     call.tell()
+
+
+def _count_transport(call: Call, kind: str) -> None:
+    if not call.parties.may_open(kind, call.services.clock.now()):
+        raise Denial(429, "too-many", "clients of this call join and leave too often; wait a few seconds")
 
 
 async def _place(call: Call, asked: Asked, party: Party, offer: Session, network: str) -> Then:
@@ -179,6 +185,8 @@ def _restart(call: Call, asked: Asked, ask: Restart) -> None:
         asked.answer()  # candidates of the time before the restart: they came late
         return
     restarts = (ufrag, password) != (before.ufrag, before.password)
+    if restarts:
+        _count_transport(call, party.kind)
     known = () if restarts else before.candidates
     candidates = usable_candidates((*known, *ask.candidates), MAX_CANDIDATES)
     party.remote = SecureRemote(ufrag, password, before.fingerprints, before.setup, candidates, before.lite)

@@ -14,7 +14,7 @@ from splitter.calls.events import AckMissing, Cancelled, Ended, Offered, SeatArr
 from splitter.calls.jobs import Then
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
-from splitter.calls.parties import Party
+from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.core.errors import PeerError
 from splitter.sdp import webrtc
 from splitter.sdp.merge import in_sequence
@@ -26,6 +26,9 @@ from splitter.sdp.video import choose_video, refuse, video_fault
 def join(call: Call, event: SeatArrived) -> None:
     """Answer a seat and show it the caller; the caller sees the seat from its first key frame on."""
     leg, offer = event.leg, webrtc.resolved(event.session)
+    if call.parties.full("sip") or len(call.arriving) >= MAX_PARTIES:
+        leg.refuse(486, "as many as can be are in the call")
+        return
     party = Party(leg.name, "sip", Desk("", leg.request.from_.user or ""))
     try:
         secure = offers_webrtc(offer)
@@ -125,6 +128,8 @@ def _reoffered(call: Call, event: Offered) -> None:
             if remote.fingerprints != before.fingerprints:
                 raise PeerError("a new DTLS association (RFC 8842 §5.5) needs a new call", 488)
             if (remote.ufrag, remote.password) != (before.ufrag, before.password):
+                if not call.parties.may_open(party.kind, call.services.clock.now()):
+                    raise PeerError("ICE is restarted too often", 500)
                 call.jobs.start(leg.name, partial(_restart, call, event, offer, party, remote))
                 return
         _answer(call, event, offer)
