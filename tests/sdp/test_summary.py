@@ -42,3 +42,26 @@ class TestSummary:
     def test_is_printable_whatever_the_peer_wrote(self) -> None:
         text = summary.summary(parse(HEAD.encode() + b"m=\x1b[31m 1 \xff \x1b\xfe\na=rtpmap:8 \x07\n"))
         assert text.isascii() and text.isprintable()
+
+
+class TestInUse:
+    """What a table of calls says of a leg."""
+
+    OURS = parse(
+        HEAD + "m=video 0 RTP/AVP 99\nm=audio 4000 RTP/AVP 107 8 101\na=rtpmap:107 AMR-WB/16000\n"
+        "a=rtpmap:101 telephone-event/8000\na=sendonly\nm=audio 6000 RTP/AVP 0\n"
+    )
+    THEIRS = parse(HEAD + "m=video 0 RTP/AVP 99\nm=audio 5000 RTP/AVP 8 101\nm=audio 0 RTP/AVP 0\n")
+
+    def test_is_what_both_sides_named(self) -> None:
+        assert summary.in_use(self.OURS, self.THEIRS, "audio") == "PCMA/8000 sendonly"
+
+    def test_is_all_of_ours_while_the_peer_has_said_nothing(self) -> None:
+        assert summary.in_use(self.OURS, None, "audio") == "AMR-WB/16000 PCMA/8000 sendonly"
+
+    def test_and_where_the_peer_numbers_its_formats_otherwise(self) -> None:
+        other = parse(HEAD + "m=video 0 RTP/AVP 99\nm=audio 5000 RTP/AVP 97\na=rtpmap:97 PCMA/8000\n")
+        assert summary.in_use(self.OURS, other, "audio") == "AMR-WB/16000 PCMA/8000 sendonly"
+
+    def test_is_empty_where_there_is_none(self) -> None:
+        assert summary.in_use(self.OURS, self.THEIRS, "video") == summary.in_use(None, None, "audio") == ""
