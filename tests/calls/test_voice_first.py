@@ -157,9 +157,6 @@ class TestAFaultOfOurs:
     def test_in_what_a_desk_asked(
         self, ask: Ask, picture: Picture, where: str, status: int | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(*args: object) -> None:
-            raise ValueError("a bug")
-
         with World() as world:
             caller, centre = connected(world, picture=picture)
             monkeypatch.setattr(f"splitter.calls.flows.escalate.Escalation.{where}", broken)
@@ -168,10 +165,38 @@ class TestAFaultOfOurs:
             else:
                 assert denied(world, caller, ask) == (status, "fault")
             monkeypatch.undo()
-            assert [entry["event"] for entry in world.logs if entry["log_level"] == "error"] == ["an ask failed"]
-            world.logs.clear()
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+            lives_on(world, caller, centre, "an ask failed")
+
+    def test_in_the_question_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with World() as world:
+            caller, centre = connected(world, picture=Picture.NONE)
+            monkeypatch.setattr("splitter.calls.flows.caller_video.CallerVideo.to_offer", broken)
+            told(world, caller, RaiseVideo("agent 7001"))
+            world.run(0.1)
+            assert live(world, caller).video_state.outcome == "failed"
+            monkeypatch.undo()
+            lives_on(world, caller, centre, "the question for video failed")
+
+    def test_in_what_the_engine_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            monkeypatch.setattr("splitter.calls.flows.presence._sends", broken)
+            tell(world, caller, PictureStopped(live(world, caller).call_id, "caller", 5.0))
+            world.run(0.1)
+            monkeypatch.undo()
+            lives_on(world, caller, centre, "an event of the picture failed")
+
+
+def broken(*args: object) -> None:
+    raise ValueError("a bug")
+
+
+def lives_on(world: World, caller: PeerCall, centre: PeerCall, logged: str) -> None:
+    """The fault is in the log, and the call ends when its people want."""
+    assert [entry["event"] for entry in world.logs if entry["log_level"] == "error"] == [logged]
+    world.logs.clear()
+    assert world.voice_faults(caller) == []
+    ended(world, caller, centre)
 
 
 def tell(world: World, caller: PeerCall, event: MediaEvent) -> None:

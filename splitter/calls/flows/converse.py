@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.call import Call
 from splitter.calls.events import (
@@ -44,6 +46,8 @@ from splitter.media.engine import (
     SourceUnfit,
     TransportChanged,
 )
+
+log = structlog.get_logger(__name__)
 
 _REFRESH_AGAIN_S = 30.0
 
@@ -176,7 +180,14 @@ class Conversation:
 
 
 def on_media(call: Call, event: CallEvent) -> None:
-    """What may happen in any state of a call and changes nothing but the picture."""
+    """What may happen in any state of a call and changes nothing but the picture: what goes wrong must not end it."""
+    try:
+        _on_media(call, event)
+    except Exception:
+        log.exception("an event of the picture failed", call_id=call.call_id, event_type=type(event).__name__)
+
+
+def _on_media(call: Call, event: CallEvent) -> None:
     match event:
         case SeatArrived():
             join(call, event)

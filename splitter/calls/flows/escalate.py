@@ -172,6 +172,9 @@ class Escalation:
             self._ask()
         except PeerError as error:
             self._conclude(FAILED, error.reason)
+        except Exception:
+            log.exception("the question for video failed", call_id=self._call.call_id)
+            self._conclude(FAILED, "a fault in the gateway; see the log")
 
     async def on_accepted(self, event: OfferAccepted) -> None:
         """2xx to our question, or the answer in a reliable provisional response."""
