@@ -114,8 +114,8 @@ async def demo() -> AsyncIterator[Demo]:
     try:
         yield running
     finally:
-        if process.returncode is None:
-            process.kill()
+        if process.returncode is None:  # a test has failed: what it started ends with it
+            process.send_signal(signal.SIGINT)
         await process.wait()
         await hearing
 
