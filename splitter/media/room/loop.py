@@ -43,6 +43,10 @@ class Pair(Protocol):
         """Send from the RTCP port."""
         ...
 
+    def settle(self, peer: Address) -> None:
+        """RTP goes to and comes from `peer` for now: what makes that cheap may be done. Others are still heard."""
+        ...
+
     def close(self) -> None:
         """Give both ports back."""
         ...
@@ -56,6 +60,10 @@ class Port(Protocol):
 
     def send(self, data: bytes | bytearray | memoryview, to: Address) -> None:
         """Send; a packet that cannot be sent is dropped."""
+        ...
+
+    def settle(self, peer: Address) -> None:
+        """Packets go to and come from `peer` for now: what makes that cheap may be done. Others are still heard."""
         ...
 
     def close(self) -> None:

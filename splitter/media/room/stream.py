@@ -199,23 +199,26 @@ class Stream:
                 return
             reception = self.reception
             assert reception is not None
-        order, extended = reception.order(sequence)
-        if order is not Order.NEXT:
+        extended = reception.follow(sequence, timestamp, now)
+        if extended:
+            self.late = False
+            self._suspect = None
+        else:
+            order, extended = reception.order(sequence)
             if order is Order.JUMP:
                 if not wrong:
                     self._jumped(data, sequence, ssrc, now)
                 return
-            self._disordered(order, extended, reception, now)
-        elif self._suspect is not None:
-            self._suspect = None
-        reception.count(extended, timestamp, now)
+            if order is not Order.NEXT:
+                self._disordered(order, extended, reception, now)
+            reception.count(extended, timestamp, now)
+            self.late = order is Order.LATE
         self.packets += 1
         self.octets += end - start
         self.last_at = now
         self.sequence = extended
         self.timestamp = timestamp
         self.marker = second >= 0x80
-        self.late = order is Order.LATE
         self.idr = self.starts = False
         self.sets = 0
         self.orientation = None
@@ -227,8 +230,9 @@ class Stream:
             if not self.alive:
                 self.alive = True
                 self.started()
-            self.payload = memoryview(data)[start:end]
-            self._look(data, first, now)
+            self.payload = data[start:end]
+            if first & 0x10 or data[start] & 0x1F != h264.SLICE:
+                self._look(data, first, now)
         for watcher in self.watchers:
             watcher.forward(self, now)
 

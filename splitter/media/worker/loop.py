@@ -12,12 +12,14 @@ import socket
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.relay.ports import PortPairs
 from splitter.media.room.loop import PacketHandler
+from splitter.media.worker.line import Line
 from splitter.media.worker.poller import Poller
 
 DSCP_AF41 = 34 << 2
@@ -104,15 +106,8 @@ class PacketHost:
 
 
 def _bound(host: str, port: int, tos: int) -> socket.socket:
-    six = ":" in host
-    sock = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    sock = _socket(socket.AF_INET6 if ":" in host else socket.AF_INET, tos)
     try:
-        if six:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         sock.bind((host, port))
     except BaseException:
         sock.close()
@@ -120,72 +115,78 @@ def _bound(host: str, port: int, tos: int) -> socket.socket:
     return sock
 
 
+def _socket(family: int, tos: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    return sock
+
+
 class RoomPair:
-    """A participant's two sockets.
+    """A participant's two ports.
 
     Attributes:
         rtp_port, rtcp_port: where the peer sends to.
-        unsent: packets the kernel would not take; lost as on the way.
+        send_rtp, send_rtcp: the lines' own: nothing stands between a packet and its socket.
     """
 
-    __slots__ = ("_loop", "_rtcp", "_rtp", "_send_rtcp", "_send_rtp", "closed", "rtcp_port", "rtp_port", "unsent")
+    __slots__ = ("_loop", "_rtcp", "_rtp", "_socks", "closed", "rtcp_port", "rtp_port", "send_rtcp", "send_rtp")
 
-    def __init__(self, loop: RoomLoop, rtp: socket.socket, rtcp: socket.socket) -> None:
+    def __init__(self, loop: RoomLoop, rtp: Line, rtcp: Line, socks: tuple[socket.socket, socket.socket]) -> None:
         self._loop = loop
-        self._rtp, self._rtcp = rtp, rtcp
-        self._send_rtp, self._send_rtcp = rtp.sendto, rtcp.sendto
-        self.rtp_port: int = rtp.getsockname()[1]
-        self.rtcp_port: int = rtcp.getsockname()[1]
-        self.unsent = 0
+        self._rtp, self._rtcp, self._socks = rtp, rtcp, socks
+        self.send_rtp, self.send_rtcp = rtp.send, rtcp.send
+        self.rtp_port, self.rtcp_port = rtp.port, rtcp.port
         self.closed = False
 
-    def send_rtp(self, data: bytes | bytearray | memoryview, to: Address) -> None:
-        try:
-            self._send_rtp(data, to)
-        except OSError:
-            self.unsent += 1
+    @property
+    def unsent(self) -> int:
+        """Packets the kernel would not take; lost as on the way."""
+        return self._rtp.unsent + self._rtcp.unsent
 
-    def send_rtcp(self, data: bytes | bytearray | memoryview, to: Address) -> None:
-        try:
-            self._send_rtcp(data, to)
-        except OSError:
-            self.unsent += 1
+    def settle(self, peer: Address) -> None:
+        """As the port says."""
+        self._loop.settle(self._rtp, peer)
 
     def close(self) -> None:
         """Close both sockets; again is no error."""
         if not self.closed:
             self.closed = True
-            self._loop.release(self, self._rtp, self._rtcp)
+            self._rtp.close()
+            self._rtcp.close()
+            self._loop.release(self, *self._socks)
 
 
 class RoomPort:
-    """The one socket of a WebRTC participant.
+    """The one port of a WebRTC participant.
 
     Attributes:
         number: the port.
-        unsent: packets the kernel would not take; lost as on the way.
+        send: the line's own.
     """
 
-    __slots__ = ("_loop", "_send", "_sock", "closed", "number", "unsent")
+    __slots__ = ("_line", "_loop", "_sock", "closed", "number", "send")
 
-    def __init__(self, loop: RoomLoop, sock: socket.socket) -> None:
+    def __init__(self, loop: RoomLoop, line: Line, sock: socket.socket) -> None:
         self._loop = loop
-        self._sock = sock
-        self._send = sock.sendto
-        self.number: int = sock.getsockname()[1]
-        self.unsent = 0
+        self._line, self._sock = line, sock
+        self.send = line.send
+        self.number = line.port
         self.closed = False
 
-    def send(self, data: bytes | bytearray | memoryview, to: Address) -> None:
-        try:
-            self._send(data, to)
-        except OSError:  # also after close(): what is left of a handshake may still want to speak
-            self.unsent += 1
+    def settle(self, peer: Address) -> None:
+        """As the port says."""
+        self._loop.settle(self._line, peer)
 
     def close(self) -> None:
         """Close the socket; again is no error."""
         if not self.closed:
             self.closed = True
+            self._line.close()
             self._loop.release(self, self._sock)
 
 
@@ -207,20 +208,25 @@ class RoomLoop:
 
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> RoomPair:
         """Bind a pair of ports. Raises MediaUnavailable."""
-        rtp, rtcp = self._host.bind(network_host, DSCP_AF41)
-        pair = RoomPair(self, rtp, rtcp)
+        socks = self._host.bind(network_host, DSCP_AF41)
+        pair = RoomPair(self, self._line(socks[0], on_rtp), self._line(socks[1], on_rtcp), socks)
         self._pairs.add(pair)
-        self._host.watch(rtp, _reader(rtp, self._host.buffer, on_rtp), self._on_fault)
-        self._host.watch(rtcp, _reader(rtcp, self._host.buffer, on_rtcp), self._on_fault)
         return pair
 
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> RoomPort:
         """Bind one port. Raises MediaUnavailable."""
         sock = self._host.bind_one(network_host, DSCP_AF41)
-        port = RoomPort(self, sock)
+        port = RoomPort(self, self._line(sock, on_datagram), sock)
         self._pairs.add(port)
-        self._host.watch(sock, _reader(sock, self._host.buffer, on_datagram), self._on_fault)
         return port
+
+    def _line(self, sock: socket.socket, on_packet: PacketHandler) -> Line:
+        make = partial(_socket, sock.family, DSCP_AF41)
+        return Line(sock, make, self._host.poller, self._host.buffer, on_packet, self._on_fault)
+
+    def settle(self, line: Line, peer: Address) -> None:
+        """Called by the pair or port itself, mostly with a packet in hand: let that be done with first."""
+        self.call_later(0, partial(line.settle, peer))
 
     def release(self, pair: RoomPair | RoomPort, *socks: socket.socket) -> None:
         """Called by the pair or port itself."""
@@ -308,20 +314,3 @@ class RoomTimer:
 
     def cancel(self) -> None:
         self._loop.disarm(self._handle)
-
-
-def _reader(sock: socket.socket, buffer: bytearray, on_packet: PacketHandler) -> Callable[[], None]:
-    """A handler that takes one packet. Sources rarely change: an Address is made only when they do."""
-    receive, view, now = sock.recvfrom_into, memoryview(buffer), time.monotonic
-    last: tuple[Any, ...] = ()
-    source = Address("", 0)
-
-    def on_readable() -> None:
-        nonlocal last, source
-        size, sender = receive(buffer)
-        if sender != last:
-            last = sender
-            source = Address(sender[0], sender[1])
-        on_packet(view[:size], source, now())
-
-    return on_readable

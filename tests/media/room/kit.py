@@ -47,6 +47,7 @@ class Pair:
     on_rtcp: PacketHandler
     rtp: list[tuple[bytes, Address, float]] = field(default_factory=list)
     rtcp: list[tuple[bytes, Address, float]] = field(default_factory=list)
+    settled: list[Address] = field(default_factory=list)
     closed: bool = False
 
     @property
@@ -60,6 +61,9 @@ class Pair:
     def send_rtcp(self, data: bytes | memoryview, to: Address) -> None:
         assert not self.closed
         self.rtcp.append((bytes(data), to, self.loop.time))
+
+    def settle(self, peer: Address) -> None:
+        self.settled.append(peer)
 
     def close(self) -> None:
         self.closed = True

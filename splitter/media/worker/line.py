@@ -1,0 +1,194 @@
+"""One UDP port of a room, with a short cut to the peer that it has settled on. Does I/O.
+
+The short cut is a second socket on the same port, connected to that peer. Linux hands a connected socket what comes
+from its peer, and the first socket everything else (udp_lib_lookup scores them so): strays, checks of ICE from another
+network and peers that moved are still seen and judged. What comes and goes by the short cut needs no address spelled
+out, compared or looked up, which is a tenth of the CPU that a packet costs. It takes no privilege; where the system
+refuses it, the first socket does all.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from splitter.core.net import Address
+from splitter.media.relay.gate import reopen, shut
+from splitter.media.room.loop import PacketHandler
+from splitter.media.worker.poller import Poller
+
+EMPTYING = 1000
+"""Packets taken at a go from a socket that gives way to another one."""
+
+Datagram = bytes | bytearray | memoryview
+OnFault = Callable[[Exception], None]
+
+
+class Line:
+    """A port of a room.
+
+    Args:
+        sock: bound; the owner closes it after `close`.
+        make: makes another socket of the same kind, not bound.
+        poller, on_fault: as `Poller.watch` has them.
+        buffer: every packet is received into it.
+        on_packet: takes each packet.
+
+    Attributes:
+        port: its number.
+        unsent: packets the kernel would not take; lost as on the way.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_direct",
+        "_make",
+        "_on_fault",
+        "_on_packet",
+        "_peer",
+        "_poller",
+        "_read",
+        "_read_direct",
+        "_send",
+        "_send_direct",
+        "_sock",
+        "port",
+        "unsent",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        make: Callable[[], socket.socket],
+        poller: Poller,
+        buffer: bytearray,
+        on_packet: PacketHandler,
+        on_fault: OnFault,
+    ) -> None:
+        self._sock, self._make = sock, make
+        self._poller, self._on_fault = poller, on_fault
+        self._buffer, self._on_packet = buffer, on_packet
+        self._send: Callable[[Datagram, Address], int] = sock.sendto
+        self._send_direct: Callable[[Datagram], int] = sock.send
+        self._direct: socket.socket | None = None
+        self._peer: Address | None = None  # of the short cut
+        self._read = self._read_direct = _reader(sock, buffer, on_packet)
+        self.port: int = sock.getsockname()[1]
+        self.unsent = 0
+        poller.watch(sock.fileno(), self._read, on_fault)
+
+    def send(self, data: Datagram, to: Address) -> None:
+        """Send; a packet that cannot be sent is dropped."""
+        if to == self._peer:
+            try:
+                self._send_direct(data)
+                return
+            except OSError:
+                pass  # perhaps for an earlier packet (ICMP): this one may still go
+        try:
+            self._send(data, to)
+        except OSError:  # also after close(): what is left of a handshake may still want to speak
+            self.unsent += 1
+
+    def settle(self, peer: Address) -> None:
+        """Make the short cut to `peer`, instead of the one before. Not to be called while a packet is in hand."""
+        if peer == self._peer:
+            return
+        self._cut()
+        direct = _connected(self._sock, self._make, peer)
+        if direct is None:
+            return
+        self._empty(self._read)  # what came before the short cut stays before what comes by it
+        if self._sock.fileno() < 0:  # and one of those packets was the last
+            direct.close()
+            return
+        self._direct, self._peer = direct, peer
+        self._send_direct = direct.send
+        self._read_direct = _direct_reader(direct, self._buffer, peer, self._on_packet)
+        self._poller.watch(direct.fileno(), self._read_direct, self._on_fault)
+
+    def _cut(self) -> None:
+        """Give up the short cut."""
+        direct, self._direct, self._peer = self._direct, None, None
+        if direct is not None:
+            self._empty(self._read_direct)
+            self._poller.forget(direct.fileno())
+            direct.close()
+
+    def _empty(self, read: Callable[[], None]) -> None:
+        try:
+            for _ in range(EMPTYING):
+                read()
+        except OSError:
+            pass  # nothing waits any more, or the room gave the port up meanwhile
+
+    def close(self) -> None:
+        """Watch nothing more, and give up the short cut; what waits is lost."""
+        direct, self._direct, self._peer = self._direct, None, None
+        for sock in (self._sock, direct):
+            if sock is not None:
+                self._poller.forget(sock.fileno())
+        if direct is not None:
+            direct.close()
+
+
+def _connected(sock: socket.socket, make: Callable[[], socket.socket], peer: Address) -> socket.socket | None:
+    """Another socket on the port of `sock`, for what comes from `peer` alone; None where the system refuses it."""
+    try:
+        direct = make()
+    except OSError:
+        return None
+    both = (sock, direct)
+    try:
+        for one in both:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if not shut(direct, peer):  # or others' packets could come in between bind and connect
+            raise OSError("no filter")
+        direct.bind(sock.getsockname())
+        direct.connect(peer)
+        reopen(direct)
+    except OSError:
+        direct.close()
+        return None
+    finally:
+        for one in both:
+            if one.fileno() >= 0:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)  # the port is nobody else's
+    return direct
+
+
+def _reader(sock: socket.socket, buffer: bytearray, on_packet: PacketHandler) -> Callable[[], None]:
+    """A handler that takes one packet. Sources rarely change: an Address is made only when they do."""
+    receive, view, now = sock.recvfrom_into, memoryview(buffer), time.monotonic
+    last: tuple[Any, ...] = ()
+    source = Address("", 0)
+
+    def on_readable() -> None:
+        nonlocal last, source
+        size, sender = receive(buffer)
+        if sender != last:
+            last = sender
+            source = Address(sender[0], sender[1])
+        on_packet(view[:size], source, now())
+
+    return on_readable
+
+
+def _direct_reader(
+    sock: socket.socket, buffer: bytearray, peer: Address, on_packet: PacketHandler
+) -> Callable[[], None]:
+    """A handler that takes one packet of the peer."""
+    receive, view, now = sock.recv_into, memoryview(buffer), time.monotonic
+
+    def on_readable() -> None:
+        try:
+            size = receive(buffer)
+        except BlockingIOError:
+            raise
+        except OSError as error:  # ICMP about a packet of ours: whatever it says, it is no fault of the room
+            raise ConnectionError(str(error)) from error
+        on_packet(view[:size], peer, now())
+
+    return on_readable
