@@ -131,6 +131,9 @@ class Agent(Connection):
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """An authentic check of the peer."""
+        if "PRIORITY" not in message.attributes:  # RFC 8445 §7.1.1; aioice would take it for granted
+            self.malformed += 1
+            return
         self.checks += 1
         self._on_heard()
         if addr not in self.known:
@@ -143,16 +146,22 @@ class Agent(Connection):
         super().check_incoming(message, addr, protocol)
 
     def _make_room(self) -> None:
-        """Forget the oldest pair when there are too many: a peer may come from as many ports as it likes."""
-        if len(self._check_list) < PAIRS_LIMIT:
+        """Forget the oldest when there are too many: a peer may come from as many ports as it likes.
+
+        What is counted are candidates: aioice takes pairs off its list that it has not checked when another one is
+        nominated, but never their candidates.
+        """
+        if len(self._remote_candidates) < PAIRS_LIMIT:
             return
         nominated = self._nominated.get(1)
-        forgotten = next(pair for pair in self._check_list if pair is not nominated)
-        if forgotten.task is not None:
-            forgotten.task.cancel()
-        self._check_list.remove(forgotten)
-        self.known.discard(forgotten.remote_addr)
-        self._remote_candidates = [one for one in self._remote_candidates if one is not forgotten.remote_candidate]
+        used = nominated.remote_candidate if nominated is not None else None
+        forgotten = next(one for one in self._remote_candidates if one is not used)
+        for pair in [pair for pair in self._check_list if pair.remote_candidate is forgotten]:
+            if pair.task is not None:
+                pair.task.cancel()
+            self._check_list.remove(pair)
+        self.known.discard((forgotten._network_host, forgotten.port))
+        self._remote_candidates = [one for one in self._remote_candidates if one is not forgotten]
 
     def check_complete(self, pair: CandidatePair) -> None:
         """A check of ours ended; the pair may be the path from now on."""
