@@ -121,10 +121,14 @@ class Dispatcher:
         return promised
 
     async def _kept(self, command: Command, promised: asyncio.Future[Result]) -> Result:
+        """What fails later failed in a thread, over a stranger's picture: the room itself is in order."""
         try:
             return await promised
-        except Exception as fault:
+        except (MediaUnavailable, LocalError) as fault:
             return self._failed(command, fault)
+        except Exception as fault:
+            log.error("command failed", command=type(command).__name__, exc_info=fault)
+            return Failed("fault", f"{type(fault).__name__}: {fault}")
 
     def _failed(self, command: Command, fault: Exception) -> Failed:
         """What is answered where something was raised."""
