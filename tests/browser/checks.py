@@ -22,7 +22,7 @@ from splitter.lab.picture import Plane, Reading, draw, is_black, is_flat, luma_o
 
 LATE_MS = 400.0
 _ROUND = 1 << 32  # of the clock in a picture
-_TORN_DB = 17.0  # coding and scaling alone leave 22 and more
+_TORN_DB = 20.0  # coding and scaling alone leave 25 and more
 _LATE_SHARE = 0.9  # of the frames must be in time
 _BRIDGED = 30  # frames between two that were presented
 
