@@ -14,5 +14,6 @@ Layout
     main.py        the worker's process and its end of the connection
     dispatch.py    carries out commands on relays and rooms
     loop.py        sockets and timers for relays and rooms
+    line.py        one port of a room, and the short cut to its peer
     poller.py      readiness of media sockets: one epoll nested in the event loop's
 """
