@@ -76,7 +76,7 @@ async def _private(request: web.Request, response: web.StreamResponse) -> None:
 
 def table(ports: Ports) -> tuple[Route, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
-    finder = Finder(ports.calls, ports.archive)
+    finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports)))
 
@@ -160,7 +160,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
         Route(
             *("POST", f"{_CALL}/invitations", _ACT, invite.invite, "Invite the caller's browser", (invited,)),
             body=INVITATION_BODY,
-            faults=((422, "no-guest-page"),),
+            faults=((422, "no-guest-page"), (429, "too-many")),
         ),
     )
 

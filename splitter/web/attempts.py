@@ -1,4 +1,4 @@
-"""How often somebody may fail before it has to wait. Pure: time is an argument."""
+"""How often somebody may fail, or do what costs, before it has to wait. Pure: time is an argument."""
 
 from __future__ import annotations
 

@@ -1,19 +1,25 @@
 """Which call a request means, and whether who asks may touch it. Reads the store.
 
 A call is named by its id, the beginning of it, its short code, or the caller's number where that is one call's alone.
-Desks name calls that are not theirs whole, to take them; never by a beginning.
+Desks name calls that are not theirs whole, to take them; never by a beginning. Codes are short, so who guesses has to
+wait, and is not told what it has found. Guests name the one call of their link, by its id.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
+from splitter.core.clock import Clock
 from splitter.telemetry import metrics
+from splitter.transport.quiet import Quiet
+from splitter.web.attempts import Attempts
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
@@ -21,6 +27,9 @@ from splitter.web.ports import Archive, Calls
 from splitter.web.privacy import for_desk, seen
 
 LEAST_PREFIX = 3
+GUESSES, GUESS_FADE_S = 20, 10.0  # of one desk: references that name none of its calls
+
+log = structlog.get_logger(__name__)
 
 
 class Found(NamedTuple):
@@ -37,19 +46,23 @@ class _Id(msgspec.Struct):
 class Finder:
     """Finds calls by what requests call them."""
 
-    def __init__(self, calls: Calls, archive: Archive) -> None:
+    def __init__(self, calls: Calls, archive: Archive, clock: Clock) -> None:
         self._calls = calls
         self._archive = archive
+        self._clock = clock
+        self._guesses = Attempts(GUESSES, GUESS_FADE_S)
+        self._quiet = Quiet()
 
     async def to_read(self, request: web.Request) -> Found:
         """The call of the path, alive or kept, as who asks may see it."""
         bearer, reference = bearer_of(request), request.match_info["ref"]
-        found = self._live(reference, bearer) or await self._kept(reference)
+        self._let_guess(bearer)
+        found = self._live(reference, bearer) or await self._kept(reference, bearer)
         if isinstance(found.view, CallView):
             if (view := seen(found.view, bearer)) is None:
-                raise _not_yours(found.call_id)
+                raise self._not_yours(reference, bearer)
             return Found(found.call_id, view)
-        return found if bearer.may(Scope.READ, Scope.CONTROL) else self._kept_for(found, bearer)
+        return found
 
     async def to_change(self, request: web.Request, scope: Scope = Scope.CONTROL, reference: str = "") -> CallView:
         """The live call of the path, or that `reference` names: one's own, or any with this scope.
@@ -57,21 +70,22 @@ class Finder:
         Raises:
             ApiError: 404, 409 for several or one that has ended, 403 for that of another desk.
         """
-        view = await self.to_take(request, reference)
-        if not bearer_of(request).may(scope) and not bearer_of(request).owns(view):
-            raise _not_yours(view.call_id)
+        bearer, view = bearer_of(request), await self.to_take(request, reference)
+        if not bearer.may(scope) and not bearer.owns(view):
+            raise self._not_yours(reference or request.match_info["ref"], bearer)
         return view
 
     async def to_take(self, request: web.Request, reference: str = "") -> CallView:
         """The live call of the path, or that `reference` names, whoever has it; guests have one alone."""
         bearer, reference = bearer_of(request), reference or request.match_info["ref"]
+        if bearer.call_id and bearer.call_id != reference:
+            raise self._not_yours(reference, bearer)
+        self._let_guess(bearer)
         found = self._live(reference, bearer)
         if found is None:
-            kept = await self._kept(reference)
+            kept = await self._kept(reference, bearer)
             raise ApiError(409, "call-ended", f"call {kept.call_id} has ended already")
         assert isinstance(found.view, CallView)
-        if bearer.call_id and bearer.call_id != found.call_id:
-            raise _not_yours(reference)
         return found.view
 
     # ---- inner ---------------------------------------------------------------------------------------------------
@@ -86,23 +100,39 @@ class Finder:
         if not found and len(reference) >= LEAST_PREFIX and bearer.may(Scope.READ, Scope.CONTROL):
             found = [view for view in views if view.call_id.startswith(reference)]
         matches = [Found(view.call_id, view) for view in found]
-        return _one(matches, reference) if matches else None
+        return _one(matches, reference, bearer) if matches else None
 
-    async def _kept(self, reference: str) -> Found:
-        matches = []
+    async def _kept(self, reference: str, bearer: Bearer) -> Found:
+        """A call that has ended; for a desk, one of its own."""
+        matches: list[Found] = []
         if len(reference) >= LEAST_PREFIX:
             await self._archive.flush()
-            matches = [kept(view) for view in await self._archive.find(reference)]
+            rows = await self._archive.find(reference)
+            wide = bearer.may(Scope.READ, Scope.CONTROL)
+            matches = [kept(row) for row in rows] if wide else _own(rows, bearer)
         if not matches:
-            raise ApiError(404, "no-such-call", f"there is no call {reference}")
-        return _one(matches, reference)
+            self._missed(bearer)
+            raise ApiError(404, "no-such-call", f"there is no call {reference[:80]}")
+        return _one(matches, reference, bearer)
 
-    def _kept_for(self, found: Found, bearer: Bearer) -> Found:
-        """A desk's own call of before."""
-        view = decoded(found.view) if isinstance(found.view, msgspec.Raw) else None
-        if view is None or not bearer.owns(view):
-            raise _not_yours(found.call_id)
-        return Found(found.call_id, for_desk(view))
+    def _let_guess(self, bearer: Bearer) -> None:
+        """Raises ApiError where a desk has tried too many references."""
+        now = self._clock.now()
+        if (wait_s := self._guesses.wait_s(bearer.name, now)) > 0:
+            metrics.API_REFUSED.labels("rate").inc()
+            if (held := self._quiet.permit(bearer.name, now)) is not None:
+                log.warning("a desk names many calls that are not its own", desk=bearer.name, similar=held)
+            after = {"Retry-After": str(math.ceil(wait_s))}
+            raise ApiError(429, "too-many", "too many references named none of your calls; wait", after)
+
+    def _missed(self, bearer: Bearer) -> None:
+        if not bearer.may(Scope.READ, Scope.CONTROL):
+            self._guesses.failed(bearer.name, self._clock.now())
+
+    def _not_yours(self, reference: str, bearer: Bearer) -> ApiError:
+        metrics.API_REFUSED.labels("not-yours").inc()
+        self._missed(bearer)
+        return ApiError(403, "not-your-call", f"call {reference[:80]} is not this desk's")
 
 
 def kept(data: bytes) -> Found:
@@ -123,13 +153,14 @@ def _names(view: CallView, bearer: Bearer) -> bool:
     return not view.facts.private or bearer.may(Scope.READ, Scope.CONTROL)
 
 
-def _one(matches: list[Found], reference: str) -> Found:
+def _own(rows: list[bytes], bearer: Bearer) -> list[Found]:
+    """A desk's own calls of before."""
+    views = [view for row in rows if (view := decoded(row)) is not None and bearer.owns(view)]
+    return [Found(view.call_id, for_desk(view)) for view in views]
+
+
+def _one(matches: list[Found], reference: str, bearer: Bearer) -> Found:
     if len(matches) > 1:
-        names = ", ".join(call.call_id for call in matches[:5])
-        raise ApiError(409, "several-calls", f"{reference} is several calls: {names}")
+        names = ", ".join(call.call_id for call in matches[:5]) if bearer.may(Scope.READ, Scope.CONTROL) else ""
+        raise ApiError(409, "several-calls", f"{reference[:80]} is several calls{names and ': '}{names}")
     return matches[0]
-
-
-def _not_yours(reference: str) -> ApiError:
-    metrics.API_REFUSED.labels("not-yours").inc()
-    return ApiError(403, "not-your-call", f"call {reference} is not this desk's")

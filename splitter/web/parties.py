@@ -41,11 +41,14 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Transport:
-    """What was agreed with a party: `etag` of its ICE generation, `mid` of its line, `by` whom it joined."""
+    """What was agreed with a party: `etag` of its ICE generation, `mid` of its line, `by` whom it joined.
+
+    A guest is another one than a login of that name: `by` has the call of its link, too.
+    """
 
     etag: str
     mid: str
-    by: str
+    by: tuple[str, str]
 
 
 class PartyRoutes:
@@ -70,7 +73,7 @@ class PartyRoutes:
         admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network))
         assert isinstance(admitted, Admitted)
         ufrag, mid = _line_of(admitted.answer)
-        transport = _Transport(_etag(ufrag), mid, bearer.name)
+        transport = _Transport(_etag(ufrag), mid, _who(bearer))
         self._remember(call.call_id, admitted.name, transport)
         headers = {
             "Location": f"/v1/calls/{call.call_id}/parties/{admitted.name}",
@@ -126,7 +129,7 @@ class PartyRoutes:
     def _is_own(self, call: CallView, name: str, bearer: Bearer) -> bool:
         """Who joined may change it, from whichever login; nobody else, since that would take over its picture."""
         known = self._transports.get((call.call_id, name))
-        if bearer.may(Scope.ADMIN) or (known is not None and known.by == bearer.name):
+        if bearer.may(Scope.ADMIN) or (known is not None and known.by == _who(bearer)):
             return True
         return any(party.name == name and _same_desk(party, bearer.extension) for party in call.parties)
 
@@ -135,6 +138,10 @@ class PartyRoutes:
             live = {view.call_id for view in self._calls.list()}
             self._transports = {key: kept for key, kept in self._transports.items() if key[0] in live}
         self._transports[call_id, party] = transport
+
+
+def _who(bearer: Bearer) -> tuple[str, str]:
+    return bearer.name, bearer.call_id
 
 
 def _offer(data: bytes) -> Session:

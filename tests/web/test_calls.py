@@ -13,6 +13,7 @@ from splitter.calls.asks import Bind, Denial, DropVideo, RaiseVideo
 from splitter.calls.facts import CallerFacts
 from splitter.calls.view import PartyView
 from splitter.core.errors import MediaUnavailable
+from splitter.web.find import GUESS_FADE_S, GUESSES
 from tests.web.kit import CALL, Gateway, Web, ended, web
 
 MINE = replace(CALL, extension="501", bound_by="centre")
@@ -50,7 +51,7 @@ class TestReading:
             parts.save(ended(MINE), ended(THEIRS))
             assert ids((await outside.ask("GET", "/v1/calls?ended=1", "desk"))[1]) == [MINE.call_id]
             assert (await outside.ask("GET", f"/v1/calls/{MINE.call_id}", "desk"))[1]["state"] == "ended"
-            assert await outside.code("GET", f"/v1/calls/{THEIRS.call_id}", "desk") == (403, "not-your-call")
+            assert await outside.code("GET", f"/v1/calls/{THEIRS.call_id}", "desk") == (404, "no-such-call")
 
         web(tmp_path, story)
 
@@ -59,7 +60,7 @@ class TestReading:
             from splitter.store.schema import CallRow
 
             parts.store.save_call(CallRow("old1", 1.0, 2.0, "138", "110", b'{"call_id":"old1","extension":"501"}'))
-            assert await outside.code("GET", "/v1/calls/old1", "desk") == (403, "not-your-call")
+            assert await outside.code("GET", "/v1/calls/old1", "desk") == (404, "no-such-call")
             assert ids((await outside.ask("GET", "/v1/calls?ended=1", "desk"))[1]) == []
             assert (await outside.ask("GET", "/v1/calls/old1", "reader"))[0] == 200
 
@@ -125,6 +126,54 @@ class TestReading:
             parts.calls.add(NOBODYS)
             assert await outside.code("PUT", "/v1/calls/9yy/seat", "desk") == (404, "no-such-call")
             assert not parts.calls.asked
+
+        web(tmp_path, story)
+
+
+class TestGuessing:
+    """Codes have four digits: a desk could try them all, and join what it finds."""
+
+    @pytest.mark.parametrize("path", ["/v1/calls/4712", "/v1/calls/13900139000", "/v1/calls/13900139000/seat"])
+    def test_finds_no_ids(self, tmp_path: Path, path: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE, THEIRS)
+            parts.save(ended(NOBODYS))
+            method = "DELETE" if path.endswith("seat") else "GET"
+            _, body = await outside.ask(method, path, "desk")
+            assert THEIRS.call_id not in json.dumps(body)
+            parts.calls.add(replace(NOBODYS, caller=THEIRS.caller))
+            _, body = await outside.ask(method, path, "desk")
+            assert THEIRS.call_id not in json.dumps(body) and NOBODYS.call_id not in json.dumps(body)
+
+        web(tmp_path, story)
+
+    def test_of_ended_calls_finds_ones_own_alone(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.save(ended(MINE), ended(THEIRS))
+            assert await outside.code("PUT", "/v1/calls/4711/seat", "desk") == (409, "call-ended")
+            assert await outside.code("PUT", "/v1/calls/4712/seat", "desk") == (404, "no-such-call")
+            assert await outside.code("PUT", f"/v1/calls/{THEIRS.call_id}/seat", "desk") == (404, "no-such-call")
+
+        web(tmp_path, story)
+
+    def test_too_often_has_to_wait(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE, THEIRS)
+            codes = [(await outside.ask("PUT", f"/v1/calls/{number}/seat", "desk"))[0] for number in range(1000, 1030)]
+            assert codes == [404] * GUESSES + [429] * (30 - GUESSES)
+            async with outside.request("GET", "/v1/calls/4711", "desk") as response:
+                assert response.status == 429 and int(response.headers["Retry-After"]) <= GUESS_FADE_S
+            assert (await outside.ask("GET", "/v1/calls", "desk"))[0] == 200, "its own calls are listed even so"
+            assert (await outside.ask("GET", "/v1/calls/4711", "reader"))[0] == 200, "others do not wait for it"
+            parts.clock.time += GUESS_FADE_S + 1
+            assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200
+
+        web(tmp_path, story)
+
+    def test_by_who_may_see_all_is_none(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            codes = {(await outside.ask("GET", f"/v1/calls/{number}", "reader"))[0] for number in range(1000, 1030)}
+            assert codes == {404}
 
         web(tmp_path, story)
 

@@ -14,7 +14,7 @@ from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal
 from splitter.web.bearer import Bearer, mint
-from tests.web.kit import CALL, SECRET, Gateway, Web, web
+from tests.web.kit import CALL, SECRET, Gateway, Web, ended, web
 
 OFFER = (
     (Path(__file__).parents[1] / "sdp" / "webrtc" / "chromium.sdp")
@@ -261,6 +261,33 @@ class TestGuests:
             [(_, ask)] = parts.calls.asked
             assert isinstance(ask, Join) and ask.desk == Desk("phone", "", "guest", "guest")
             assert (await join(outside, self.guest(parts), path="/v1/calls/4712/parties"))[0] == 403
+
+        web(tmp_path, story)
+
+    @pytest.mark.parametrize("reference", ["4711", "4712", "13800138000", "8zz", "0000", "9ended0000000", "9999"])
+    def test_learn_nothing_of_other_calls(self, tmp_path: Path, reference: str) -> None:
+        """Whether somebody calls just now, or has called, is not for a stranger with a link to find out."""
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(CALL, replace(CALL, call_id="8zz2m0000000", short_code="4712"))
+            parts.save(ended(replace(CALL, call_id="9ended0000000", short_code="9999")))
+            status, _, body = await join(outside, self.guest(parts), path=f"/v1/calls/{reference}/parties")
+            assert status == 403 and b"8zz2m" not in body and CALL.call_id.encode() not in body
+            assert not parts.calls.asked
+
+        web(tmp_path, story)
+
+    def test_are_not_who_has_their_name(self, tmp_path: Path) -> None:
+        """A login may be called "guest" too."""
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(joined(CALL, party("guest-1", "", "guest")))
+            admit(parts, "guest-1")
+            await join(outside, self.guest(parts))
+            desk = mint(SECRET, Bearer("guest", frozenset({Scope.SEAT}), "777"), parts.clock.wall() + 60)
+            more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+            assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-party")
+            assert not [ask for _, ask in parts.calls.asked if isinstance(ask, Restart)]
 
         web(tmp_path, story)
 

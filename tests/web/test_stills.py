@@ -88,7 +88,7 @@ class TestSnapshots:
             parts.ports.album.ended(MINE.call_id)
             assert (await outside.ask("GET", f"{SHOTS}/1", "desk"))[0] == 200
             other = f"/v1/calls/{THEIRS.call_id}/snapshots/1"
-            assert await outside.code("GET", other, "desk") == (403, "not-your-call")
+            assert await outside.code("GET", other, "desk") == (404, "no-such-call")
 
         web(tmp_path, story)
 
@@ -231,6 +231,19 @@ class TestInvitations:
             assert body["sent"] is False and "tell the caller the link" in body["reason"]
 
         web(tmp_path, story, self.PAGE)
+
+    def test_are_sent_so_many_of_one_call(self, tmp_path: Path) -> None:
+        """Each may cost the operator a message."""
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(MINE)
+            path = f"/v1/calls/{MINE.call_id}/invitations"
+            codes = [(await outside.ask("POST", path, "desk"))[0] for _ in range(12)]
+            assert codes == [201] * 5 + [429] * 7
+            parts.clock.time += 61.0
+            assert (await outside.ask("POST", path, "desk"))[0] == 201
+
+        web(tmp_path, story, settings=ApiSettings(guest_url="https://desk.example/guest/"))
 
     def test_need_a_page(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
