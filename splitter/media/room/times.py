@@ -20,7 +20,7 @@ class RoomTimes:
     """
 
     switch_limit_s: float = 2.0
-    silence_s: float = 5.0
+    silence_s: float = 3.0
     latch_window_s: float = 5.0
     report_interval_s: float = 1.5
     still_repeat_s: float = 0.4

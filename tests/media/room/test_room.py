@@ -109,7 +109,7 @@ class TestDefaultSources:
         seat = stage.join("seat-1")
         caller.show(5)
         stage.loop.advance(8.0)
-        assert [(event.participant, round(event.silent_s)) for event in stage.of(PictureStopped)] == [("caller", 5)]
+        assert [(event.participant, round(event.silent_s)) for event in stage.of(PictureStopped)] == [("caller", 3)]
         assert about(seat.pictures()[-1], SLATE_LUMA)
         caller.show(20)
         assert about(seat.pictures()[-1], 90)
