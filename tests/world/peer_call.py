@@ -168,9 +168,7 @@ class PeerCall(UserAgent):
         self._offer, self._offer_cseq = session, request.cseq[0]
         self.offering = self.peer.driver.request(request, self._way(), self._on_event)
 
-    def update(
-        self, session: Session | None = None, *, bare: bool = False, headers: Pairs = (), **change: Any
-    ) -> None:
+    def update(self, session: Session | None = None, *, bare: bool = False, headers: Pairs = (), **change: Any) -> None:
         """Send an UPDATE (RFC 3311), with an offer unless it is `bare`; its answer is heard as "200 UPDATE"."""
         body, kind = b"", None
         if not bare:

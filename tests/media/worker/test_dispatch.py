@@ -282,7 +282,9 @@ class TestAnswersThatTakeTheirTime:
 
         run(scenario())
 
-    def test_a_fault_in_a_thread_is_answered_and_does_not_cost_the_room(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_fault_in_a_thread_is_answered_and_does_not_cost_the_room(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async def scenario() -> None:
             async with self._room(monkeypatch) as w:
                 later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
