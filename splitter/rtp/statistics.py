@@ -56,6 +56,19 @@ class Reception:
         self._expected_before = self._received_before = 0
         self._report: tuple[int, float] | None = None
 
+    def follow(self, sequence: int, timestamp: int, now: float) -> int:
+        """Count a packet if it is the one expected, as by far the most are.
+
+        Returns: its extended number; 0 where it is another one, which is not counted.
+        """
+        extended = self.highest + 1
+        if sequence != extended & 0xFFFF or extended == 1:
+            return 0
+        self.highest = extended
+        self.received += 1
+        self._spread(timestamp, now)
+        return extended
+
     def order(self, sequence: int) -> tuple[Order, int]:
         """Where a 16-bit sequence number stands, and its extended number. Counts nothing."""
         highest = self.highest
