@@ -33,7 +33,7 @@
  *   message: string}} Media  Where this desk's own video transport in the call stands. */
 /** @typedef {{level: Level, lossPercent: number, fps: number, kbps: number, width: number, height: number,
  *   freezes: number}} Direction */
-/** @typedef {"good"|"fair"|"poor"|"none"} Level */
+/** @typedef {"good"|"fair"|"poor"|"unknown"|"none"} Level  unknown: pictures flow, but were not measured yet. */
 /** @typedef {{level: Level, rttMs: number|null, received: Direction, sent: Direction}} Quality */
 /** @typedef {{wanted: boolean, state: "off"|"starting"|"on"|"trouble", trouble: string, deviceId: string,
  *   label: string}} Camera  `trouble`: no-camera, denied, in-use, unplugged, muted, insecure-context or failed. */
@@ -47,6 +47,7 @@ const ASKING_MS = 3_000; // without an answer for longer, asking anew is better 
 const RESTART_AFTER_MS = 1_000; // "disconnected" often mends itself
 const RESTART_LIMIT_MS = 8_000; // then the whole transport is made anew
 const QUALITY_EVERY_MS = 2_000;
+const COVERED_AFTER_MS = 300; // a picture under way ends first, for which the gateway waits 100 ms
 const TAKEN_OUT_WITHIN_MS = 5_000; // a place lost sooner after its transport was taken, not given up
 const PICTURE_BYTES = 8_000_000;
 const PICTURE_SIDE = 1920;
@@ -525,6 +526,9 @@ export class CallHandle extends EventTarget {
   #ticker;
   /** @type {Limits} */
   #told = USUAL;
+  #measured = silence();
+  /** @type {Flows} */
+  #flowing = { received: false, sent: false };
   /** @type {HTMLVideoElement|null} */
   #element = null;
 
@@ -542,9 +546,7 @@ export class CallHandle extends EventTarget {
     this.party = "";
     /** What the gateway sends this desk: the caller's picture. The same object for the call's whole life. */
     this.remoteStream = new MediaStream();
-    /** @type {Quality} */
-    this.quality = silence();
-    this._onDesk = () => this.#send();
+    this._onDesk = () => this.#onDesk();
   }
 
   get id() {
@@ -568,6 +570,11 @@ export class CallHandle extends EventTarget {
   /** What the caller sees: "none", "slate", a party's name, or "picture:ID". */
   get showing() {
     return showingOf(this.view);
+  }
+
+  /** How well the pictures flow. @returns {Quality} */
+  get quality() {
+    return between(this.#measured, this.#flows);
   }
 
   // ---- this desk's video ----
@@ -693,6 +700,7 @@ export class CallHandle extends EventTarget {
     this.#epoch = epoch;
     this.#checkPlace();
     this.#need();
+    this.#followFlows();
     this.dispatchEvent(new Event("change"));
   }
 
@@ -864,7 +872,7 @@ export class CallHandle extends EventTarget {
     for (const track of this.remoteStream.getTracks()) this.remoteStream.removeTrack(track);
     this.splitter.desk.removeEventListener("track", this._onDesk);
     this.#need();
-    this.quality = silence();
+    this.#measured = silence();
   }
 
   // ---- media ----
@@ -875,6 +883,40 @@ export class CallHandle extends EventTarget {
     const asked = state === "asking" && limits === null; // what its phone takes is not known before it says yes
     const seen = asked || hasVideo(this.view);
     this.splitter.desk.need(this, this.#wanted && seen, asked ? null : this.limits);
+  }
+
+  /** What flows between people: the waiting picture, and one that is only made ready, are none of theirs. @returns {Flows} */
+  get #flows() {
+    const joined = this.media.state === "connected";
+    const sent = hasVideo(this.view) && this.splitter.desk.track !== null;
+    return { received: joined && hasPicture(this.view), sent: joined && sent };
+  }
+
+  async #onDesk() {
+    await this.#send();
+    this.#followFlows();
+    if (this.splitter.desk.track === null) await this.#cover().catch(ignore);
+  }
+
+  /**
+   * Nothing comes from here any more: rather the waiting picture, at once, than a picture that stands still until the
+   * gateway has waited long enough. The choice is the gateway's again afterwards: it shows this desk with its next
+   * picture, and whoever else begins to send.
+   */
+  async #cover() {
+    const { viewer, party } = this;
+    const others = this.view.parties.some((one) => one.name !== party && one.kind !== "guest" && one.sends);
+    if (!party || this.showing !== party || !this.#wanted || !hasVideo(this.view) || others) return;
+    await this.show("slate", viewer);
+    for (let tries = 0; tries < 4; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, COVERED_AFTER_MS * 2 ** tries));
+      if (this.#closed || !["slate", party].includes(this.showing)) return; // somebody has chosen meanwhile
+      try {
+        return await this.show("", viewer);
+      } catch (error) {
+        if (error instanceof SplitterError && [403, 404, 409].includes(error.status)) return; // no video is left
+      }
+    }
   }
 
   async #send() {
@@ -890,22 +932,31 @@ export class CallHandle extends EventTarget {
 
   #tick() {
     clearInterval(this.#ticker);
-    this.#ticker = setInterval(async () => {
+    const tick = async () => {
       const transport = this.#transport;
       if (!transport) return;
-      const quality = await transport.measure().catch(() => null);
+      const quality = await transport.measure(this.#flows).catch(() => null);
       if (!quality || this.#transport !== transport) return;
-      const sends = hasVideo(this.view) && this.splitter.desk.track !== null;
-      this.quality = between(quality, hasPicture(this.view), sends);
+      this.#measured = quality;
       this.dispatchEvent(new Event("quality"));
       await this.#send(); // a shared window may have another size by now
-    }, QUALITY_EVERY_MS);
+    };
+    this.#ticker = setInterval(tick, QUALITY_EVERY_MS);
+    tick();
+  }
+
+  /** What begins to flow is measured from then on. */
+  #followFlows() {
+    const [before, now] = [this.#flowing, this.#flows];
+    this.#flowing = now;
+    if ((now.received && !before.received) || (now.sent && !before.sent)) this.#tick();
   }
 
   /** @param {Media["state"]} state @param {string} [code] @param {string} [message] */
   #set(state, code = "", message = "") {
     if (this.media.state === state && this.media.code === code) return;
     this.media = { state, code, message };
+    this.#followFlows();
     this.dispatchEvent(new Event("media"));
   }
 }
@@ -1049,9 +1100,9 @@ export class Transport {
     this.#tuned = wish;
   }
 
-  /** @returns {Promise<Quality>} */
-  async measure() {
-    return this.#meter.read(await this.#pc.getStats());
+  /** @param {Flows} flows @returns {Promise<Quality>} */
+  async measure(flows) {
+    return this.#meter.read(await this.#pc.getStats(), flows);
   }
 
   close() {
@@ -1143,46 +1194,53 @@ function limitsOf(header) {
 
 // ---- quality -------------------------------------------------------------------------------------------------------
 
+/** @typedef {{received: boolean, sent: boolean}} Flows */
+
 /** Reads getStats; what it says are differences since it was read last. */
 class Meter {
   /** @type {Map<string, number>} */
   #before = new Map();
+  #received = new Judge();
+  #sent = new Judge();
 
-  /** @param {RTCStatsReport} report @returns {Quality} */
-  read(report) {
+  /** @param {RTCStatsReport} report @param {Flows} flows @returns {Quality} */
+  read(report, flows) {
     /** @type {any} */ let received;
     /** @type {any} */ let sent;
+    /** @type {any} */ let source;
     /** @type {any} */ let told;
     /** @type {any} */ let pair;
     report.forEach((/** @type {any} */ one) => {
       if (one.type === "inbound-rtp" && one.kind === "video") received = one;
       else if (one.type === "outbound-rtp" && one.kind === "video") sent = one;
+      else if (one.type === "media-source" && one.kind === "video") source = one;
       else if (one.type === "remote-inbound-rtp" && one.kind === "video") told = one;
       else if (one.type === "candidate-pair" && one.nominated && one.state === "succeeded") pair = one;
     });
     const rtt = told?.roundTripTime ?? pair?.currentRoundTripTime;
     const rttMs = rtt === undefined ? null : Math.round(rtt * 1000);
-    const inbound = this.#received(received, rttMs);
-    const outbound = this.#sent(sent, told, rttMs);
+    const inbound = this.#read(received, rttMs, flows.received);
+    const outbound = this.#write(sent, source, told, rttMs, flows.sent);
     return { level: worst(inbound.level, outbound.level), rttMs, received: inbound, sent: outbound };
   }
 
-  /** @param {any} one @param {number|null} rttMs @returns {Direction} */
-  #received(one, rttMs) {
+  /** @param {any} one @param {number|null} rttMs @param {boolean} flows @returns {Direction} */
+  #read(one, rttMs, flows) {
     if (!one) return nothing();
     const [ms, bytes, frames] = this.#since(one, ["timestamp", "bytesReceived", "framesDecoded"], "in");
-    const [lost, packets, freezes] = this.#since(one, ["packetsLost", "packetsReceived", "freezeCount"], "in");
-    const lossPercent = percent(lost, lost + packets);
-    const found = direction(one, ms, bytes, frames, lossPercent, one.freezeCount ?? 0);
-    return { ...found, level: levelOf(found, rttMs, freezes > 0) };
+    const [lost, packets, frozenS] = this.#since(one, ["packetsLost", "packetsReceived", "totalFreezesDuration"], "in");
+    const found = direction(one, ms, bytes, frames, percent(lost, lost + packets), one.freezeCount ?? 0);
+    return { ...found, level: this.#received.of(found, flows, { ms, rttMs, frozenS, source: Infinity }) };
   }
 
-  /** @param {any} one @param {any} told @param {number|null} rttMs @returns {Direction} */
-  #sent(one, told, rttMs) {
+  /** @param {any} one @param {any} source @param {any} told @param {number|null} rttMs @param {boolean} flows @returns {Direction} */
+  #write(one, source, told, rttMs, flows) {
     if (!one) return nothing();
     const [ms, bytes, frames] = this.#since(one, ["timestamp", "bytesSent", "framesEncoded"], "out");
     const found = direction(one, ms, bytes, frames, (told?.fractionLost ?? 0) * 100, 0);
-    return { ...found, level: levelOf(found, rttMs, false) };
+    // A shared window in which nothing moves has hardly any pictures: that is no fault.
+    const offered = source?.framesPerSecond ?? Infinity;
+    return { ...found, level: this.#sent.of(found, flows, { ms, rttMs, frozenS: 0, source: offered }) };
   }
 
   /** @param {any} one @param {string[]} names @param {string} scope @returns {number[]} */
@@ -1197,6 +1255,68 @@ class Meter {
   }
 }
 
+const RECENT = 8; // readings that tell what is usual
+const WORSE_AFTER = 2; // readings in a row
+const BETTER_AFTER = 3;
+const SHORT_MS = 1_000; // a reading over less says nothing
+
+/** @typedef {{ms: number, rttMs: number|null, frozenS: number, source: number}} Signs  `source`: pictures/s to be had */
+
+/** How good one direction is, against what is usual for it; it does not waver. */
+class Judge {
+  /** @type {Array<{fps: number, frozenS: number}>} */
+  #recent = [];
+  /** @type {Level} */
+  #level = "unknown";
+  /** @type {Level[]} */
+  #other = []; // the readings in a row that say better, or worse
+  #flowed = false;
+
+  /** @param {Direction} found @param {boolean} flows @param {Signs} signs @returns {Level} */
+  of(found, flows, signs) {
+    const flowed = this.#flowed;
+    this.#flowed = flows;
+    if (!flows || !flowed) {
+      // A reading over the begin tells of the waiting picture too.
+      [this.#recent, this.#level, this.#other] = [[], "unknown", []];
+      return "unknown";
+    }
+    if (signs.ms < SHORT_MS) return this.#level;
+    if (found.fps === 0 && found.kbps === 0) return "none";
+    this.#recent = [...this.#recent, { fps: found.fps, frozenS: signs.frozenS }].slice(-RECENT);
+    return this.#steady(this.#now(found, signs));
+  }
+
+  /** @param {Direction} found @param {Signs} signs @returns {Level} */
+  #now({ fps, lossPercent: loss }, { rttMs, source }) {
+    const usual = Math.min(source, median(this.#recent.map((one) => one.fps)));
+    const overS = (Math.max(this.#recent.length, RECENT / 2) * QUALITY_EVERY_MS) / 1000; // one of them is none
+    const frozen = this.#recent.reduce((sum, one) => sum + one.frozenS, 0) / overS;
+    const slow = (/** @type {number} */ least, /** @type {number} */ part) => fps < Math.min(least, source) || fps < usual * part;
+    const rtt = rttMs ?? 0;
+    if (loss > 8 || rtt > 700 || frozen > 0.3 || slow(4, 0.3)) return "poor";
+    if (loss > 2 || rtt > 300 || frozen > 0.1 || slow(8, 0.6)) return "fair";
+    return "good";
+  }
+
+  /** @param {Level} now @returns {Level} */
+  #steady(now) {
+    if (this.#level === "unknown" || now === this.#level) {
+      [this.#level, this.#other] = [now, []];
+      return now;
+    }
+    const worse = worst(now, this.#level) === now;
+    const same = this.#other.filter((one) => (worst(one, this.#level) === one) === worse);
+    this.#other = [...same, now];
+    if (this.#other.length >= (worse ? WORSE_AFTER : BETTER_AFTER)) {
+      // The mildest change that all of them bear out.
+      this.#level = this.#other.reduce((one, other) => (worse === (worst(one, other) === one) ? other : one));
+      this.#other = [];
+    }
+    return this.#level;
+  }
+}
+
 /**
  * @param {any} one @param {number} ms @param {number} bytes @param {number} frames @param {number} lossPercent
  * @param {number} freezes @returns {Direction}
@@ -1204,7 +1324,7 @@ class Meter {
 function direction(one, ms, bytes, frames, lossPercent, freezes) {
   const perSecond = (/** @type {number} */ value) => (ms > 0 ? (value * 1000) / ms : 0);
   return {
-    level: "none",
+    level: "unknown",
     lossPercent: Math.round(lossPercent * 10) / 10,
     fps: Math.round(perSecond(frames)),
     kbps: Math.round(perSecond(bytes * 8) / 1000),
@@ -1214,29 +1334,22 @@ function direction(one, ms, bytes, frames, lossPercent, freezes) {
   };
 }
 
-/** @param {Direction} found @param {number|null} rttMs @param {boolean} froze @returns {Level} */
-function levelOf(found, rttMs, froze) {
-  if (found.fps === 0 && found.kbps === 0) return "none";
-  const rtt = rttMs ?? 0;
-  if (found.lossPercent > 8 || found.fps < 4 || rtt > 700) return "poor";
-  if (found.lossPercent > 2 || found.fps < 9 || rtt > 300 || froze) return "fair";
-  return "good";
-}
-
-/**
- * The waiting picture that comes meanwhile, and one that is only made ready, say nothing of what flows between people.
- * @param {Quality} quality @param {boolean} receives @param {boolean} sends @returns {Quality}
- */
-function between(quality, receives, sends) {
-  const received = receives ? quality.received : { ...quality.received, level: /** @type {Level} */ ("none") };
-  const sent = sends ? quality.sent : { ...quality.sent, level: /** @type {Level} */ ("none") };
+/** What was measured, of what flows now. @param {Quality} quality @param {Flows} flows @returns {Quality} */
+function between(quality, flows) {
+  const of = (/** @type {Direction} */ found, /** @type {boolean} */ flow) => (flow ? found : { ...found, level: /** @type {Level} */ ("none") });
+  const [received, sent] = [of(quality.received, flows.received), of(quality.sent, flows.sent)];
   return { ...quality, level: worst(received.level, sent.level), received, sent };
 }
 
 /** @param {Level} one @param {Level} other @returns {Level} */
 function worst(one, other) {
-  const order = /** @type {Level[]} */ (["poor", "fair", "good", "none"]);
+  const order = /** @type {Level[]} */ (["poor", "fair", "good", "unknown", "none"]);
   return order[Math.min(order.indexOf(one), order.indexOf(other))];
+}
+
+/** @param {number[]} values  at least one */
+function median(values) {
+  return [...values].sort((one, other) => one - other)[values.length >> 1];
 }
 
 /** @param {number} part @param {number} whole */
@@ -1246,12 +1359,12 @@ function percent(part, whole) {
 
 /** @returns {Direction} */
 function nothing() {
-  return { level: "none", lossPercent: 0, fps: 0, kbps: 0, width: 0, height: 0, freezes: 0 };
+  return { level: "unknown", lossPercent: 0, fps: 0, kbps: 0, width: 0, height: 0, freezes: 0 };
 }
 
 /** @returns {Quality} */
 function silence() {
-  return { level: "none", rttMs: null, received: nothing(), sent: nothing() };
+  return { level: "unknown", rttMs: null, received: nothing(), sent: nothing() };
 }
 
 // ---- the desk's own picture ----------------------------------------------------------------------------------------
