@@ -5,7 +5,8 @@
  *   texts.js     what is said, in two languages        status.js   what is happening and why (pure)
  *   entry.js     what is kept of a call                stage.js    the pictures
  *   side.js      facts, parties, quality, stills, log  actions.js  the row of controls
- *   dialogs.js   windows                               login.js    signing in
+ *   recent.js    this desk's calls before              login.js    signing in
+ *   dialogs.js   windows
  */
 
 import { Splitter } from "../sdk/splitter.js";
@@ -14,6 +15,7 @@ import * as dialogs from "./dialogs.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
+import { renderRecent } from "./recent.js";
 import { renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
 import { situation } from "./status.js";
@@ -33,6 +35,7 @@ let sharing = false;
 let online = false;
 /** @type {number|undefined} */
 let toasting;
+let toasted = ""; // the call that the toast leads to
 
 // ---- what is shown -------------------------------------------------------------------------------------------------
 
@@ -60,6 +63,8 @@ function render() {
   if (known) document.body.dataset.view = !signedIn ? "login" : entry ? "call" : "idle";
   renderTop();
   renderBanner();
+  if (toasted && (toasted === entry?.id || (entries.get(toasted)?.over ?? true))) hush(); // nobody needs to be led there
+  renderRecent(splitter, signedIn && !entry);
   if (!signedIn) return;
   if (entry) {
     renderNow(entry);
@@ -98,7 +103,9 @@ function renderBanner() {
   byId("banner").hidden = !wanted;
   if (!wanted) return;
   const seconds = Math.ceil((retryAt - Date.now()) / 1000);
-  say(byId("banner-text"), t(`banner.${state === "connecting" ? "waiting" : state}`));
+  const talking = state !== "replaced" && [...entries.values()].some((entry) => !entry.over && entry.call.view.state === "connected");
+  const words = t(`banner.${state === "connecting" ? "waiting" : state}`);
+  say(byId("banner-text"), talking ? words + t("sentence.gap") + t("banner.voice") : words);
   say(byId("banner-wait"), state === "waiting" && seconds > 0 ? t("banner.retry.in", { seconds }) : "");
   say(byId("banner-retry"), t(state === "replaced" ? "banner.here" : "banner.retry"));
 }
@@ -123,7 +130,7 @@ function renderNow(entry) {
   byId("now").dataset.tone = line.tone;
   say(byId("headline"), line.head);
   say(byId("why"), line.why);
-  byId("why").title = line.why;
+  byId("why").title = line.detail ? `${line.why} (${line.detail})` : line.why;
   say(byId("elapsed"), line.counting ? duration(splitter.now() - entry.askedAt) : "");
   const action = byId("now-action");
   action.hidden = !line.join;
@@ -174,17 +181,23 @@ function tick() {
   else renderClock();
 }
 
-/** @param {string} text @param {"bad"|"calm"} [tone] */
-function toast(text, tone = "bad") {
+/** @param {string} text @param {"bad"|"calm"} [tone] @param {string} [about]  the call that it leads to */
+function toast(text, tone = "bad", about = "") {
   const element = byId("toast");
+  toasted = about;
   element.dataset.tone = tone;
   element.hidden = false;
   say(element, text);
   clearTimeout(toasting);
-  toasting = setTimeout(() => {
-    element.hidden = true;
-    element.textContent = "";
-  }, TOAST_MS);
+  toasting = setTimeout(hush, TOAST_MS);
+}
+
+function hush() {
+  const element = byId("toast");
+  clearTimeout(toasting);
+  toasted = "";
+  element.hidden = true;
+  element.textContent = "";
 }
 
 // ---- calls ---------------------------------------------------------------------------------------------------------
@@ -204,7 +217,7 @@ function open(call) {
   });
   // A call that comes goes before one that is over, never before one that lives.
   if (!shown || shown.over) select(call.id);
-  else toast(t("another", { who: callerOf(call.view) }), "calm");
+  else toast(t("another", { who: callerOf(call.view) }), "calm", call.id);
   update();
 }
 

@@ -2,7 +2,7 @@
 /** What this desk keeps of a call beside its view: what happened, the stills, when the caller was asked. */
 
 import { hasVideo, showingOf } from "../sdk/splitter.js";
-import { fault, has, reason, t } from "./texts.js";
+import { fault, has, plainly, reason, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallHandle} CallHandle */
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -157,7 +157,7 @@ export class Entry {
 /** A remark in the language of now. @param {Remark} remark */
 export function spoken(remark) {
   const key = /** @type {string} */ (remark.key);
-  return { text: has(key) ? t(key, remark.values()) : reason(key), more: remark.more ? reason(remark.more) : "" };
+  return { text: has(key) ? t(key, remark.values()) : reason(key), more: plainly(remark.more) };
 }
 
 /** @param {CallView} view */

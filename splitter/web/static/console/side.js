@@ -94,7 +94,7 @@ function renderQuality(entry) {
 function directionItem(name, found) {
   const bars = make("span", { class: "bars", "aria-hidden": "true" }, make("i"), make("i"), make("i"));
   const { width, height, fps, kbps, lossPercent: loss } = found;
-  const detail = found.level === "none" ? "" : t("quality.detail", { width, height, fps, kbps, loss });
+  const detail = found.level === "none" || found.level === "unknown" ? "" : t("quality.detail", { width, height, fps, kbps, loss });
   const level = make("span", { class: "level", text: t(`quality.${found.level}`) });
   return [
     make("dt", { text: t(`quality.${name}`) }),
@@ -123,7 +123,7 @@ function renderLog(entry) {
       const { text, more } = spoken(remark);
       return make(
         "li",
-        { "data-tone": remark.tone || null },
+        { "data-tone": remark.tone || null, title: remark.more || null },
         make("time", { text: timeOfDay(remark.at) }),
         make("span", { text }),
         more ? make("small", { class: "more", text: more }) : null,

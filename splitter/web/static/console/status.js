@@ -1,8 +1,8 @@
 // @ts-check
-/** What is happening in a call, and why, in one line each. Pure. */
+/** What is happening in a call, and why, in one line each, in words that anybody knows. Pure. */
 
 import { hasPicture, hasVideo, showingOf } from "../sdk/splitter.js";
-import { ending, fault, has, reason, t } from "./texts.js";
+import { ending, fault, has, plainly, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
 /** @typedef {import("../sdk/splitter.js").Media} Media */
@@ -29,6 +29,7 @@ import { ending, fault, has, reason, t } from "./texts.js";
  * @property {"calm"|"busy"|"good"|"warn"|"bad"} tone
  * @property {string} head
  * @property {string} why
+ * @property {string} [detail]  what the gateway says of it, for who wants to know
  * @property {boolean} [counting]  the caller is being asked
  * @property {boolean} [join]  joining may help
  */
@@ -66,17 +67,18 @@ function voice({ view, droppedBy }) {
   const { state, outcome, supported } = view.video;
   if (state === "asking") return { ...line("busy", "asking"), counting: true };
   if (state === "dropping") return line("busy", "dropping");
-  const said = reason(view.video.reason);
+  const detail = view.video.reason;
+  const said = plainly(detail);
   switch (outcome) {
     case "refused":
     case "no-answer":
-      return line("warn", outcome, joined(said, t("now.again")));
+      return { ...line("warn", outcome, joined(said, t("now.again"))), detail };
     case "failed":
-      return line("warn", "failed-video", joined(said, t("now.again")));
+      return { ...line("warn", "failed-video", joined(said, t("now.again"))), detail };
     case "unsupported":
-      return line("warn", "unsupported", joined(said, t("now.link")));
+      return { ...line("warn", "unsupported", joined(said, t("now.link"))), detail };
     case "withdrawn":
-      return line("calm", "withdrawn", said);
+      return { ...line("calm", "withdrawn", said), detail };
   }
   if (droppedBy) return line("calm", "voice", joined(t(`now.voice.${droppedBy}`), t("now.voice.why")));
   if (supported === false) return line("calm", "voice", t("now.voice.cannot"));

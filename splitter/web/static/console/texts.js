@@ -39,8 +39,9 @@ export const TEXTS = {
     "connection.offline": "No network",
     "connection.replaced": "Opened elsewhere",
     "banner.connecting": "Connecting to the gateway…",
-    "banner.waiting": "No connection to the gateway. The voice call goes on.",
-    "banner.offline": "This computer has no network. The voice call goes on.",
+    "banner.waiting": "No connection to the gateway.",
+    "banner.offline": "This computer has no network.",
+    "banner.voice": "The voice call goes on.",
     "banner.replaced": "This desk was opened in another window.",
     "banner.retry.in": "Next try in {seconds} s",
     "banner.retry": "Try now",
@@ -56,6 +57,10 @@ export const TEXTS = {
     "calls.take": "Take",
     "calls.open": "Open",
     "calls.unknown": "Number hidden",
+    "recent.title": "Your calls before",
+    "recent.video": "Video",
+    "recent.voice": "Voice",
+    "recent.unanswered": "Not answered",
     "call.state.routing": "Being connected",
     "call.state.ringing": "Ringing",
     "call.state.connected": "Connected",
@@ -114,6 +119,20 @@ export const TEXTS = {
     "now.gone": "The call is another desk's now",
     "now.lost": "The picture of this call is lost",
 
+    "reason.no-answer": "No answer in {seconds} s",
+    "reason.busy": "The caller is in another call",
+    "reason.not-now": "The phone cannot be asked now",
+    "reason.no-video": "The phone does not take video",
+    "reason.taken-away": "The phone took the question away",
+    "reason.phone": "The phone or its network refused",
+    "reason.unusable": "The phone's video does not fit ours",
+    "reason.changing": "The phone was changing the call itself",
+    "reason.not-yet": "The phone has not turned it off yet",
+    "reason.gateway": "A fault in the gateway",
+    "reason.ended": "The call has ended",
+    "reason.stopping": "The gateway is being stopped",
+    "reason.taken-back": "Taken back by {who}",
+    "reason.no-sender": "No system is set up that sends messages",
     "camera.no-camera": "No camera found. Plug one in.",
     "camera.denied": "The browser may not use the camera. Allow it beside the address.",
     "camera.in-use": "Another program uses the camera. Close that, then start the camera.",
@@ -215,6 +234,7 @@ export const TEXTS = {
     "quality.fair": "Fair",
     "quality.poor": "Poor",
     "quality.none": "No picture",
+    "quality.unknown": "Measuring…",
     "quality.received": "From the caller",
     "quality.sent": "To the caller",
     "quality.off": "No picture connection",
@@ -374,8 +394,9 @@ export const TEXTS = {
     "connection.offline": "无网络",
     "connection.replaced": "已在别处打开",
     "banner.connecting": "正在连接网关…",
-    "banner.waiting": "与网关的连接中断，语音通话不受影响。",
-    "banner.offline": "本机没有网络，语音通话不受影响。",
+    "banner.waiting": "与网关的连接中断。",
+    "banner.offline": "本机没有网络。",
+    "banner.voice": "语音通话不受影响。",
     "banner.replaced": "此坐席已在另一个窗口打开。",
     "banner.retry.in": "{seconds} 秒后重试",
     "banner.retry": "立即重试",
@@ -391,6 +412,10 @@ export const TEXTS = {
     "calls.take": "接入",
     "calls.open": "打开",
     "calls.unknown": "号码已隐藏",
+    "recent.title": "最近的通话",
+    "recent.video": "视频",
+    "recent.voice": "语音",
+    "recent.unanswered": "未接听",
     "call.state.routing": "正在接续",
     "call.state.ringing": "振铃中",
     "call.state.connected": "通话中",
@@ -449,6 +474,20 @@ export const TEXTS = {
     "now.gone": "此通话已转到其他坐席",
     "now.lost": "这通电话的画面已丢失",
 
+    "reason.no-answer": "{seconds} 秒内没有回应",
+    "reason.busy": "来电人正在另一个通话中",
+    "reason.not-now": "现在无法询问手机",
+    "reason.no-video": "手机不接受视频",
+    "reason.taken-away": "手机撤销了询问",
+    "reason.phone": "手机或其网络拒绝了",
+    "reason.unusable": "手机的视频格式不合用",
+    "reason.changing": "手机自己正在更改通话",
+    "reason.not-yet": "手机还没有关闭视频",
+    "reason.gateway": "网关出现故障",
+    "reason.ended": "通话已结束",
+    "reason.stopping": "网关正在停止",
+    "reason.taken-back": "由 {who} 撤回",
+    "reason.no-sender": "没有配置发送短信的系统",
     "camera.no-camera": "没有找到摄像头，请插上。",
     "camera.denied": "浏览器不允许使用摄像头，请在地址栏旁边允许。",
     "camera.in-use": "摄像头被其他程序占用，请关闭那个程序，再开摄像头。",
@@ -550,6 +589,7 @@ export const TEXTS = {
     "quality.fair": "一般",
     "quality.poor": "差",
     "quality.none": "没有画面",
+    "quality.unknown": "正在测量…",
     "quality.received": "来电人 → 您",
     "quality.sent": "您 → 来电人",
     "quality.off": "没有画面连接",
@@ -681,28 +721,24 @@ export const TEXTS = {
   },
 };
 
-/**
- * Reasons that the gateway gives in English, in other languages. What is not here is shown as it came.
- * @type {Record<string, Array<[RegExp, string]>>}
- */
-const REASONS = {
-  en: [],
-  zh: [
-    [/^the caller declined/, "来电人拒绝了"],
-    [/^the caller accepted/, "来电人接受了"],
-    [/^the caller did not answer in (\d+) s/, "来电人 $1 秒内没有回应"],
-    [/^the caller is busy with another call/, "来电人正在另一个通话中"],
-    [/^the phone cannot be asked now/, "现在无法询问手机"],
-    [/^the phone does not take (this )?video( now)?/, "手机不接受视频"],
-    [/^the phone took the question away/, "手机撤销了询问"],
-    [/^the phone refused: (.+)/, "手机拒绝：$1"],
-    [/^the phone was about to change the call itself/, "手机自己正在更改通话"],
-    [/^the call ended/, "通话已结束"],
-    [/^the gateway is being stopped/, "网关正在停止"],
-    [/^taken back by (.+)/, "由 $1 撤回"],
-    [/^no webhook is configured that sends messages/i, "没有配置发送短信的系统"],
-  ],
-};
+/** @type {Array<[RegExp, string]>} reasons that the gateway gives, and what people read of them; "": nothing more is in them */
+const REASONS = [
+  [/^the caller (declined|accepted)/, ""],
+  [/^the caller did not answer in (?<seconds>\d+) s/, "reason.no-answer"],
+  [/^the caller is busy with another call/, "reason.busy"],
+  [/^the phone cannot be asked now/, "reason.not-now"],
+  [/^the phone does not take (this )?video/, "reason.no-video"],
+  [/^the phone took the question away/, "reason.taken-away"],
+  [/^the phone refused/, "reason.phone"],
+  [/^the phone's (video|answer) cannot be used/, "reason.unusable"],
+  [/^the phone was about to change the call itself/, "reason.changing"],
+  [/^the phone did not take it yet/, "reason.not-yet"],
+  [/^a fault in the gateway/, "reason.gateway"],
+  [/^the call ended/, "reason.ended"],
+  [/^the gateway is being stopped/, "reason.stopping"],
+  [/^taken back by (?<who>.+)/, "reason.taken-back"],
+  [/^no webhook is configured that sends messages/i, "reason.no-sender"],
+];
 
 /** @type {Array<[RegExp, string]>} how calls end, as the gateway says it */
 const ENDS = [
@@ -737,12 +773,18 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-/** A reason that the gateway gave. @param {string} text */
-export function reason(text) {
-  for (const [pattern, words] of REASONS[language]) {
-    if (pattern.test(text)) return text.replace(new RegExp(`${pattern.source}.*`), words);
+/** A reason that the gateway gave, in plain words; "" where it has none for people. @param {string} text */
+export function plainly(text) {
+  for (const [pattern, key] of REASONS) {
+    const found = pattern.exec(text);
+    if (found) return key ? t(key, found.groups ?? {}) : "";
   }
-  return text ? text[0].toUpperCase() + text.slice(1) : "";
+  return "";
+}
+
+/** A reason that the gateway gave; in its own words where we have none. @param {string} text */
+export function reason(text) {
+  return plainly(text) || (text ? text[0].toUpperCase() + text.slice(1) : "");
 }
 
 /** Why a call ended. @param {string} text */
