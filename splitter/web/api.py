@@ -96,7 +96,7 @@ def _logins(ports: Ports) -> tuple[Route, ...]:
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
-    traces = TraceRoutes(ports.archive, ports.live, finder)
+    traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock)
     view, listed = Answer(200, "the call", CallView), Answer(200, "calls, the newest first", shapes.CallList)
     accepted, bound = Answer(202, "it is on its way", shapes.CallId), ((409, "bound-already"), (422, "no-extension"))
     which = (

@@ -57,6 +57,10 @@ class Bearer:
         """It has one of these scopes, or all of them."""
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
 
+    def expired(self, wall: float) -> bool:
+        """It held, and holds no longer."""
+        return self.expires_at is not None and wall >= self.expires_at
+
     def owns(self, view: CallView) -> bool:
         """The call is its own: bound to its extension, or it is a party of it; a guest's is the one of its link."""
         if self.call_id:

@@ -13,7 +13,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from splitter.calls.logins.access import ApiSettings
 from splitter.core.errors import LocalError
-from splitter.core.net import Address
+from splitter.core.net import Address, source_of
 from splitter.telemetry import metrics
 from splitter.transport.acceptor import Acceptor, reset
 from splitter.transport.tasks import Tasks
@@ -132,11 +132,12 @@ class Listener:
         self._context, self._validity = context, validity_of(tls)
 
     def _arrived(self, sock: socket.socket, peer: Address) -> None:
-        if not self._places.take(peer.host):
+        source = source_of(peer.host)
+        if not self._places.take(source):
             metrics.API_REFUSED.labels("connections").inc()
             reset(sock)
             return
-        self._greeting.start(self._greet(sock, peer.host), f"API connection from {peer}")
+        self._greeting.start(self._greet(sock, source), f"API connection from {peer}")
 
     async def _greet(self, sock: socket.socket, source: str) -> None:
         """The TLS handshake, and the connection is aiohttp's."""

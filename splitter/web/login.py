@@ -10,6 +10,7 @@ from aiohttp import web
 from splitter.calls.logins.access import GRANTED, Scope
 from splitter.calls.logins.passwords import Passwords
 from splitter.core.clock import Clock
+from splitter.core.net import source_of
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.attempts import Attempts
@@ -48,7 +49,7 @@ class LoginRoutes:
 
     async def login(self, request: web.Request) -> web.Response:
         wish = await read_json(request, LOGIN_BODY, Login)
-        source, now = request.remote or "", self._clock.now()
+        source, now = source_of(request.remote or ""), self._clock.now()
         wait_s = max(self._users.wait_s(wish.user, now), self._sources.wait_s(source, now))
         if wait_s > 0:
             metrics.API_LOGINS.labels("limited").inc()

@@ -9,9 +9,11 @@ from contextlib import aclosing
 import msgspec
 from aiohttp import web
 
+from splitter.core.clock import Clock
 from splitter.core.errors import SplitterError
 from splitter.telemetry.summary import Summariser
 from splitter.telemetry.trace import TraceEvent
+from splitter.web.auth import bearer_of
 from splitter.web.calls import flag
 from splitter.web.find import Finder
 from splitter.web.ports import Archive, Live
@@ -26,10 +28,11 @@ _EVENTS_PER_WRITE = 20
 class TraceRoutes:
     """Handler of /v1/calls/{ref}/trace."""
 
-    def __init__(self, archive: Archive, live: Live, finder: Finder) -> None:
+    def __init__(self, archive: Archive, live: Live, finder: Finder, clock: Clock) -> None:
         self._archive = archive
         self._live = live
         self._find = finder
+        self._clock = clock
 
     async def trace(self, request: web.Request) -> web.StreamResponse:
         call_id = (await self._find.to_read(request)).call_id
@@ -42,6 +45,8 @@ class TraceRoutes:
             await response.prepare(request)
             await _write(response, batch, None if raw else summariser)
             async for batch in batches:
+                if bearer_of(request).expired(self._clock.wall()):
+                    break  # whoever follows a long call sees no more of it than the token allows
                 await _write(response, batch, None if raw else summariser)
         await response.write_eof()
         return response

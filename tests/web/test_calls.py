@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 
 from splitter.calls.asks import Bind, Denial, DropVideo, RaiseVideo
 from splitter.calls.facts import CallerFacts
+from splitter.calls.logins.access import Scope
 from splitter.calls.view import PartyView
 from splitter.core.errors import MediaUnavailable
+from splitter.web import traces
+from splitter.web.bearer import Bearer, mint
 from splitter.web.find import GUESS_FADE_S, GUESSES
-from tests.web.kit import CALL, Gateway, Web, ended, web
+from tests.web.kit import CALL, SECRET, Gateway, Web, ended, web
 
 MINE = replace(CALL, extension="501", bound_by="centre")
 THEIRS = replace(CALL, call_id="8zz2m0000000", short_code="4712", extension="502", caller="13900139000")
@@ -174,6 +178,24 @@ class TestGuessing:
         async def story(parts: Gateway, outside: Web) -> None:
             codes = {(await outside.ask("GET", f"/v1/calls/{number}", "reader"))[0] for number in range(1000, 1030)}
             assert codes == {404}
+
+        web(tmp_path, story)
+
+
+class TestFollowing:
+    def test_a_trace_ends_with_the_token(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(traces, "HEARTBEAT_S", 0.01)
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(CALL)
+            parts.begin()
+            token = mint(SECRET, Bearer("watcher", frozenset({Scope.READ})), parts.clock.wall() + 60)
+            async with outside.request("GET", f"/v1/calls/{CALL.call_id}/trace?follow=1", token) as response:
+                await response.content.readline()
+                parts.clock.time += 61.0
+                async with asyncio.timeout(5):
+                    while await response.content.readline():
+                        pass
 
         web(tmp_path, story)
 

@@ -1,0 +1,26 @@
+"""Addresses as sources of requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.core.net import source_of
+
+
+class TestSource:
+    @pytest.mark.parametrize(
+        ("host", "source"),
+        [
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2::7", "2001:db8:1:2::"),
+            ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::"),
+            ("2001:db8:1:3::7", "2001:db8:1:3::"),
+            ("fe80::1%eth0", "fe80::"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("::1", "::"),
+            ("", ""),
+            ("a name", "a name"),
+        ],
+    )
+    def test_of_ipv6_is_the_network_that_its_owner_has(self, host: str, source: str) -> None:
+        assert source_of(host) == source
