@@ -109,9 +109,8 @@ class Hub:
             self._names.pop(view.call_id, None)
         else:
             self._calls[view.call_id] = view
-            if view.parties:
-                names = self._names.setdefault(view.call_id, {})
-                names.update((party.name, party.extension) for party in view.parties)
+            if view.parties:  # those who are there, and the last ones that left
+                self._names[view.call_id] = {party.name: party.extension for party in view.parties}
         if self._wanted():
             self._publish(CallChanged(self._ring.next_seq(), self._clock.wall(), view, before))
 

@@ -84,6 +84,7 @@ class TestStrangers:
 
     @pytest.mark.parametrize("form", ["PNG", "JPEG"])
     @pytest.mark.parametrize("kind", range(14))
+    @pytest.mark.filterwarnings("ignore")  # Pillow says what it thinks of it
     def test_exif_whose_values_are_of_another_kind(self, form: str, kind: int) -> None:
         """Cameras write such things, and it is only the turn that is wanted of it."""
         exif = Image.Exif()
