@@ -40,6 +40,27 @@ class TestReception:
         assert reception.block(1.0).highest == 0x1_0001
         assert reception.lost == 0 and reception.expected == 4
 
+    @given(st.integers(0, 0xFFFF), st.lists(st.integers(-5, 5), max_size=60))
+    def test_follow_is_order_and_count_in_one_for_the_expected_packet(self, first: int, steps: list[int]) -> None:
+        one, other = Reception(1), Reception(1)
+        feed(one, first)
+        feed(other, first)
+        sequence = first
+        for at, step in enumerate([1, *steps, 1]):
+            sequence = (sequence + step) & 0xFFFF
+            order, extended = one.order(sequence)
+            one.count(extended, 3000 * at, at / 29)
+            followed = other.follow(sequence, 3000 * at, at / 29)
+            assert followed == (extended if order is Order.NEXT else 0)
+            if not followed:
+                other.count(extended, 3000 * at, at / 29)
+        assert one.block(1.0) == other.block(1.0)
+        assert (one.jitter, one.received, one.highest) == (other.jitter, other.received, other.highest)
+
+    def test_nothing_is_expected_before_the_first_packet(self) -> None:
+        for sequence in (0, 1, 65_535):
+            assert Reception(1).follow(sequence, 0, 0.0) == 0
+
     def test_fraction_lost_is_since_the_last_report(self) -> None:
         reception = Reception(1)
         feed(reception, 1, 2, 3, 5)

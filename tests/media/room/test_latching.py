@@ -38,6 +38,7 @@ class TestLatching:
                 caller.deliver(data, behind_nat)
             stage.loop.advance(1 / 15)
         assert [event.source for event in stage.of(MediaStarted)] == [behind_nat]
+        assert caller.pair.settled == [behind_nat], "the short cut goes there, and is told of once"
         stage.loop.advance(0.2)
         there = [data for data, to, _ in caller.pair.rtp if to == behind_nat]
         assert there[0][12] & 0x1F == 7, "our packets go there as well, from a key frame on"
