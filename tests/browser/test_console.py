@@ -247,6 +247,9 @@ class TestAskingForVideo:
             await console.do("ask")
             await console.says("The caller refused video", "You may ask again, or send a link")
             await console.looks("refused")
+            await expect(console.page.locator("#call")).not_to_contain_text(
+                "port 0"
+            )  # the gateway's words are no agent's
             assert (await desk.gateway.call(call_id))["video"]["outcome"] == "refused"
             await desk.voice_goes_on(handset)
 

@@ -1197,7 +1197,7 @@ function limitsOf(header) {
 /** @typedef {{received: boolean, sent: boolean}} Flows */
 
 /** Reads getStats; what it says are differences since it was read last. */
-class Meter {
+export class Meter {
   /** @type {Map<string, number>} */
   #before = new Map();
   #received = new Judge();

@@ -1,0 +1,177 @@
+"""What the console tells beside the pictures: quality, calls before, other calls; and a camera that is switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from splitter.lab.sight import STILL
+from tests.browser.camera import SENDER
+from tests.browser.console import Console
+from tests.browser.desk import CALLER, Desk, sight_of
+
+
+class TestCameraIsSwitchedOff:
+    async def test_the_caller_sees_the_slate_at_once(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call()
+            await console.says("Video both ways")
+            await desk.caller_sees(handset, SENDER, 10)
+            log = sight_of(handset)
+            await console.do("camera")
+            # Sooner than the gateway gives up waiting for the next picture.
+            await desk.until(lambda: log.now_showing == STILL, "the slate instead of a frozen picture", 1.5)
+            await console.says("You see the caller; your camera is off", "The caller sees the waiting picture")
+            await console.caller.rising(CALLER, 5)
+            await console.do("camera")
+            await console.says("Video both ways")
+            await desk.caller_sees(handset, SENDER, 10)
+            assert not log.black
+            assert (await desk.gateway.call(call_id))["showing"] == "seat-1"
+
+    async def test_a_picture_that_was_chosen_stays(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, call_id = await desk.call()
+            await desk.caller_sees(handset, SENDER, 10)
+            _, made, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/snapshots?of=caller")
+            await console.page.evaluate(_WATCH_DISPLAY)
+            await console.do("picture")
+            await console.page.set_input_files(
+                "#dialog-body input[type=file]", {"name": "map.png", "mimeType": "image/png", "buffer": made}
+            )
+            await console.says("The caller sees a picture")
+            await console.do("camera")
+            await console.says("The caller sees a picture")
+            await desk.view(call_id, lambda view: not view["parties"][0]["sends"], "the camera is off")
+            assert (await desk.gateway.call(call_id))["showing"].startswith("picture:")
+            assert len(await console.page.evaluate("displayed")) == 1, "nothing but the picture was asked for"
+
+
+class TestQuality:
+    async def test_is_measured_before_it_is_told(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            await console.page.evaluate(_WATCH_QUALITY)
+            await desk.call()
+            await console.says("Video both ways")
+            received = console.page.locator("#quality [data-direction=received] .level")
+            await expect(received).to_have_text("Measuring…")
+            await expect(received).to_have_text("Good", timeout=15_000)
+            said = await console.page.evaluate("levels")
+            assert "none" not in said[said.index("unknown") :], said
+
+    async def test_does_not_waver(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            page = (await Console.open(desk)).page
+            steady = [15, 13, 15, 16, 14, 15, 13, 15]
+            assert await judged(page, [{"fps": fps} for fps in steady]) == ["good"] * 8
+            assert await judged(page, [{"fps": 9}] * 8) == ["good"] * 8, "a phone that takes few pictures in the dark"
+            one_bad = [{"fps": 15}, {"fps": 15, "lost": 5}, *[{"fps": 15}] * 3]
+            assert await judged(page, one_bad) == ["good"] * 5
+            lossy = [{"fps": 15}, *[{"fps": 15, "lost": 20}] * 3, *[{"fps": 15}] * 4]
+            assert await judged(page, lossy) == ["good", "good", "poor", "poor", "poor", "poor", "good", "good"]
+
+    async def test_knows_what_is_usual(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            page = (await Console.open(desk)).page
+            slower = [*[{"fps": 30}] * 4, *[{"fps": 12}] * 3]
+            assert await judged(page, slower) == [*["good"] * 5, "fair", "fair"]
+            frozen = [*[{"fps": 15}] * 3, *[{"fps": 15, "frozen": 1}] * 3]
+            assert (await judged(page, frozen))[-1] == "fair"
+            still = [{"fps": 10, "source": 10}, *[{"fps": 1, "source": 1}] * 4]
+            assert await judged(page, still, "sent") == ["good"] * 5, "a shared window in which nothing moves"
+
+
+class TestCalls:
+    async def test_before_and_beside(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            page = console.page
+            await expect(page.locator("#recent")).to_be_hidden()
+            first, _ = await desk.call()
+            await console.says("Video both ways")
+            second, _ = await desk.call(number="13800000002", video=False)
+            await expect(page.locator("#toast")).to_have_text("Another call: 13800000002")
+            await page.locator("#tabs button").nth(1).click()
+            await expect(page.locator("#toast")).to_be_hidden()
+            await first.hang_up()
+            await second.hang_up()
+            await console.says("The call has ended")
+            for _ in range(2):
+                await page.click("#summary-done")
+            items = page.locator("#recent-list li")
+            await expect(items).to_have_count(2)
+            await expect(items.nth(0)).to_contain_text("13800000002Voice0:")
+            await expect(items.nth(1)).to_contain_text("13800000001Video0:")
+            await console.looks("before")
+
+    async def test_the_voice_of_one_that_is_over_does_not_go_on(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, _ = await desk.call()
+            await console.says("Video both ways")
+            await handset.hang_up()
+            await console.says("The call has ended")
+            await desk.gateway.stop()
+            await expect(console.page.locator("#banner-text")).to_have_text("No connection to the gateway.")
+            await desk.gateway.start()
+
+
+async def test_both_languages_are_complete(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        page = (await Console.open(desk)).page
+        script = "import('/console/texts.js').then(({TEXTS}) => [TEXTS.en, TEXTS.zh].map(Object.keys))"
+        english, chinese = await page.evaluate(script)
+        assert english and set(english) == set(chinese)
+
+
+async def judged(page: Page, readings: list[dict[str, Any]], way: str = "received") -> list[str]:
+    """The levels that are made of readings, one each two seconds; `lost` packets of a hundred, `frozen` seconds."""
+    levels: list[str] = await page.evaluate(_JUDGE, [readings, way])
+    return levels
+
+
+_JUDGE = """async ([readings, way]) => {
+  const { Meter } = await import("/sdk/splitter.js");
+  const meter = new Meter();
+  const all = { timestamp: 0, frames: 0, bytes: 0, lost: 0, packets: 0, frozen: 0 };
+  const read = source => meter.read(new Map([
+    ["in", { type: "inbound-rtp", kind: "video", timestamp: all.timestamp, bytesReceived: all.bytes,
+      framesDecoded: all.frames, packetsLost: all.lost, packetsReceived: all.packets, totalFreezesDuration: all.frozen }],
+    ["out", { type: "outbound-rtp", kind: "video", timestamp: all.timestamp, bytesSent: all.bytes,
+      framesEncoded: all.frames }],
+    ["source", { type: "media-source", kind: "video", framesPerSecond: source }],
+  ]), { received: true, sent: true })[way].level;
+  read(0);
+  return readings.map(({ fps, lost = 0, frozen = 0, source = fps }) => {
+    all.timestamp += 2000;
+    all.frames += fps * 2;
+    all.bytes += 40000;
+    all.lost += lost;
+    all.packets += 100 - lost;
+    all.frozen += frozen;
+    return read(source);
+  });
+}"""
+
+_WATCH_QUALITY = """() => {
+  window.levels = [];
+  const look = () => {
+    const level = document.querySelector("#quality [data-direction=received]")?.dataset.level;
+    if (level && level !== levels.at(-1)) levels.push(level);
+  };
+  new MutationObserver(look).observe(document.querySelector("#quality"), { childList: true });
+}"""
+
+_WATCH_DISPLAY = """() => {
+  window.displayed = [];
+  const ask = window.fetch;
+  window.fetch = (url, options) => {
+    if (String(url).endsWith("/display")) displayed.push(options.body);
+    return ask(url, options);
+  };
+}"""
