@@ -3,7 +3,7 @@
 
 import { byId, fill, make } from "./elements.js";
 import { callerOf } from "./entry.js";
-import { duration, t, timeOfDay } from "./texts.js";
+import { dayAndTime, duration, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -12,40 +12,38 @@ const SHOWN = 8;
 
 /** @type {CallView[]} */
 let recent = [];
-let asked = ""; // for whom, and at which stand of the connection
+let asked = ""; // for whom it was asked since the desk began to wait, or came back online
 
 /** @param {Splitter} splitter @param {boolean} waiting  the desk waits for a call */
 export function renderRecent(splitter, waiting) {
   const extension = splitter.me?.extension ?? "";
-  if (!waiting || !extension) {
-    asked = "";
-    recent = waiting ? [] : recent;
-  } else if (asked !== extension && splitter.connection.state === "online") {
-    asked = extension;
-    ask(splitter, extension);
-  } else if (splitter.connection.state !== "online") asked = ""; // what ended meanwhile belongs to it too
+  const whom = waiting && splitter.connection.state === "online" ? extension : "";
+  if (whom !== asked) {
+    asked = whom;
+    if (whom) ask(splitter, whom);
+  }
   const own = recent.filter((view) => view.extension === extension);
   byId("recent").hidden = own.length === 0;
-  fill(byId("recent-list"), own.map((view) => view.call_id), () => own.map(item));
+  fill(byId("recent-list"), own.map((view) => view.call_id), () => own.map((view) => item(view, splitter.now())));
 }
 
 /** @param {Splitter} splitter @param {string} extension */
 async function ask(splitter, extension) {
   try {
     recent = await splitter.list({ ended: true, extension, limit: SHOWN });
-    renderRecent(splitter, asked === extension);
+    renderRecent(splitter, asked !== "");
   } catch {
     // It is a help and no more: what was there stays.
   }
 }
 
-/** @param {CallView} view */
-function item(view) {
+/** @param {CallView} view @param {number} now */
+function item(view, now) {
   const lasted = view.answered_at && view.ended_at ? duration(view.ended_at - view.answered_at) : t("recent.unanswered");
   return make(
     "li",
     {},
-    make("time", { class: "muted", text: timeOfDay(view.started_at) }),
+    make("time", { class: "muted", text: dayAndTime(view.started_at, now) }),
     make("span", { class: "grow", text: callerOf(view) }),
     make("span", { class: "muted", text: t(hadVideo(view) ? "recent.video" : "recent.voice") }),
     make("span", { class: "lasted", text: lasted }),

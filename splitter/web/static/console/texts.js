@@ -57,7 +57,7 @@ export const TEXTS = {
     "calls.take": "Take",
     "calls.open": "Open",
     "calls.unknown": "Number hidden",
-    "recent.title": "Your calls before",
+    "recent.title": "Recent calls",
     "recent.video": "Video",
     "recent.voice": "Voice",
     "recent.unanswered": "Not answered",
@@ -805,6 +805,14 @@ export function fault(error) {
 /** A time of day. @param {number} at  seconds since the Unix epoch */
 export function timeOfDay(at) {
   return new Date(at * 1000).toLocaleTimeString(language === "zh" ? "zh-CN" : "en-GB");
+}
+
+/** A time of day; with its day where that is another one. @param {number} at @param {number} now  seconds since the Unix epoch */
+export function dayAndTime(at, now) {
+  const day = new Date(at * 1000);
+  if (day.toDateString() === new Date(now * 1000).toDateString()) return timeOfDay(at);
+  const shape = /** @type {const} */ ({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  return day.toLocaleString(language === "zh" ? "zh-CN" : "en-GB", shape);
 }
 
 /** A length of time as 1:05 or 1:01:05. @param {number} seconds */
