@@ -360,4 +360,4 @@ class Stream:
 
     def silent(self, now: float, times: RoomTimes) -> bool:
         """Whether a stream that was alive has stopped."""
-        return self.alive and now - self.last_at >= times.silence_s
+        return self.alive and now >= self.last_at + times.silence_s  # as the timer is set, to the last bit
