@@ -181,7 +181,7 @@ class TestSnapshots:
                     assert await made.report_room(room)
                 assert time.monotonic() - began < 1.0
                 assert not taking.done()
-                with pytest.raises(MediaUnavailable, match="no key frame"):
+                with pytest.raises(MediaUnavailable, match=r"no key frame|no packet"):
                     await taking
                 assert 2.5 < time.monotonic() - began < 4.5
 
