@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field, replace
 
 from splitter.lab.offers import Picture, Voice
+from tests.sim.browsers import BrowserPlan, browsers
 
 CALM_S = 80.0
 """A steady call rests so long before it is hung up: every repetition and retry has had its time."""
@@ -120,6 +121,7 @@ class CallPlan:
     seats: tuple[SeatPlan, ...]
     must_connect: bool
     desk: DeskPlan = field(default_factory=DeskPlan)
+    browsers: tuple[BrowserPlan, ...] = ()
 
 
 _CALLER_STEPS = (
@@ -166,7 +168,7 @@ def mixed(rng: random.Random, spread_s: float) -> CallPlan:
     seats = tuple(_seat(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2))))
     consents = tuple(rng.choice(_CONSENTS) for _ in range(3))
     caller = replace(caller, talk=replace(caller.talk, consents=consents))
-    return CallPlan(caller, seats, False, _desk(rng))
+    return CallPlan(caller, seats, False, _desk(rng), browsers(rng))
 
 
 def mixed_centre(rng: random.Random) -> CentrePlan:

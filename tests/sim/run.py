@@ -11,6 +11,8 @@ from typing import Any
 
 from splitter.calls.settings import CallSettings
 from splitter.core.errors import MediaUnavailable
+from splitter.telemetry import metrics
+from tests.sim.browsers import astray
 from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
 from tests.sim.scripts import Script, caller, centre
 from tests.world import PeerCall, Weather, World
@@ -82,8 +84,10 @@ class Run:
             settings = CallSettings(session_expires_s=self._rng.choice((90, 180, 1800)))
             trunk = {"delayed_offer": self._rng.random() < 0.2, "reliable_provisional": self._rng.random() < 0.8}
         self.world = World(setting.seed, setting.weather, settings=settings, trunk=trunk)
+        self._joined_before = metrics.SEATS_JOINED._value.get()
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
         self._broken_since: dict[str, float] = {}
+        self._lost_since: dict[str, float] = {}
         self._astray_since: dict[str, float] = {}
         self._answered: set[str] = set()
         self._blamed: set[str] = set()
@@ -143,7 +147,8 @@ class Run:
 
     def _fault(self, operation: str, call_id: str) -> Exception | None:
         """Requests about video fail sometimes; that must never show in the voice."""
-        if operation in ("open_room", "join", "set_participant", "show") and self._rng.random() < 0.02:
+        video = ("open_room", "join", "join_secure", "restart_ice", "set_participant", "show", "snapshot")
+        if operation in video and self._rng.random() < 0.02:
             return MediaUnavailable("as the dice fell")
         return None
 
@@ -159,6 +164,7 @@ class Run:
                 return
             self._judge_voice(call)
             self._judge_picture(call)
+            self._judge_room(call)
 
     # ---- judging ----
 
@@ -205,6 +211,15 @@ class Run:
         elif self.world.now - self._astray_since.setdefault(number, self.world.now) > self._patience_s(caller_call):
             self._blame(caller_call, f"desks see that video is {state}, and it {'runs' if runs else 'does not run'}")
 
+    def _judge_room(self, caller_call: PeerCall) -> None:
+        """Who is a party is in the room, and nobody else; what has just happened is still on its way to the call."""
+        number, live = caller_call.number, self.world.call_of(caller_call)
+        fault = astray(self.world, live) if live is not None and live.state != "ended" else ""
+        if not fault:
+            self._lost_since.pop(number, None)
+        elif self.world.now - self._lost_since.setdefault(number, self.world.now) > 2.0:
+            self._blame(caller_call, fault)
+
     def _patience_s(self, *calls: PeerCall) -> float:
         """A peer that refuses to hear of a change is asked again, more and more seldom; one that does not acknowledge a
         200 cannot be asked before 64*T1 have passed (RFC 3261 §14.1).
@@ -229,6 +244,8 @@ class Run:
                 for fault in world.monitor.faults.get(call.sip_call_id, ()):
                     self._blame(call, f"illegal: {fault}")
         result.faults += [*world.leftovers(), *world.faults(wire=False)]
+        if joined := metrics.SEATS_JOINED._value.get() - self._joined_before:
+            result.faults.append(f"left behind: {joined:g} seats that are counted as joined")
         rang = [call for peer in (world.pbx, world.pbx2) for call in peer.calls.values()]
         result.ghosts = sum("ghost" in call.heard for call in rang)
         for task in self._tasks:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from splitter.calls.asks import Denial, DropVideo, RaiseVideo
 from splitter.lab.offers import Voice
+from tests.sim.browsers import browser
 from tests.sim.plans import CallPlan, CentrePlan, DeskPlan, SeatPlan, TalkPlan
 from tests.world import Heard, PeerCall, World
 from tests.world.peer import session_of
@@ -36,6 +37,8 @@ async def caller(world: World, plan: CallPlan, number: str, begin: Callable[[Scr
         begin(seat(world, call, seat_plan))
     if plan.desk.steps:
         begin(desk(world, call, plan.desk))
+    for browser_plan in plan.browsers:
+        begin(browser(world, call, browser_plan))
     deadline = world.now + SETUP_LIMIT_S
     while call.state == "early" and world.now < deadline:
         await call.next(deadline - world.now)

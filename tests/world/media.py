@@ -177,12 +177,14 @@ class FakeEngine:
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         await self._ask("join", room.call_id)
         found = self._room(room)
+        assert name not in found.local, f"{name} joins {room.room_id} twice"
         found.local[name], found.members[name] = self._local(network), None
         return ParticipantHandle(room, name, found.local[name])
 
     async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         await self._ask("join_secure", room.call_id)
         found = self._room(room)
+        assert name not in found.local, f"{name} joins {room.room_id} twice"
         end = self._local(network)
         found.local[name], found.members[name] = replace(end, rtcp_port=end.rtp_port), None
         found.secure[name] = self._credentials(found.local[name])
