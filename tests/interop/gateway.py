@@ -79,6 +79,7 @@ to = ["pbx", "pbx2"]
 
 [calls]
 consent_limit_s = {consent_limit_s}
+session_expires_s = {session_expires_s}
 
 [media]
 workers = {workers}
@@ -140,6 +141,7 @@ class Gateway:
             "accounts": "",
             "ring_limit_s": 60,
             "consent_limit_s": 45,
+            "session_expires_s": 1800,
             "workers": 1,
             "quarantine_s": 1,
             "first_port": 30000,

@@ -59,7 +59,7 @@ class TestStrictCentre:
         assert re.search(r"(?s)RSeq: \d+.*\n +PRACK sip:.*RAck: \d+ 1 INVITE", said.replace("\r", ""))
 
     def test_session_timers_required(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
-        gateway = make_gateway(accounts="[calls]\nsession_expires_s = 90\n")
+        gateway = make_gateway(session_expires_s=90)
         with strict(scene.desk, "timers = required", "timers_sess_expires = 90"):
             said = talk(scene, gateway)
         assert "Session-Expires: 90;refresher=" in said
