@@ -296,38 +296,47 @@ async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, d
     return samples
 
 
-def report(samples: dict[str, dict[int, list[Sample]]]) -> Report:
-    """The table: each system, and how ours compares with the cheapest other one."""
+def compare(
+    name: str, title: str, samples: dict[str, dict[int, list[Sample]]], ours: str, budget: float, notes: list[str]
+) -> Report:
+    """The table of a comparison by packet: each system, and how ours compares with the cheapest other one."""
     cpu = {
-        name: {size: statistics.mean(sample.cpu_us for sample in runs) for size, runs in sizes.items()}
-        for name, sizes in samples.items()
+        system: {size: statistics.mean(sample.cpu_us for sample in runs) for size, runs in sizes.items()}
+        for system, sizes in samples.items()
     }
+    sizes = tuple(cpu[ours])
     ratios = {
-        size: cpu[OURS][size] / min((cpu[name][size] for name in cpu if name != OURS), default=float("nan"))
-        for size in SIZES
+        size: cpu[ours][size] / min((cpu[other][size] for other in cpu if other != ours), default=float("nan"))
+        for size in sizes
     }
     rows = []
-    for name, sizes in samples.items():
-        runs = [run for size in SIZES for run in sizes[size]]
+    for system, by_size in samples.items():
+        runs = [run for size in sizes for run in by_size[size]]
         lost = 1 - sum(run.delivered for run in runs) / sum(run.sent for run in runs)
         slowest = max(run.delay_p99_ms for run in runs)
-        rows.append([name, *(f"{cpu[name][size]:.1f}" for size in SIZES), f"{slowest:.2f}", f"{100 * lost:.2f}"])
-    rows.append(["ratio to the cheaper rtpengine", *(f"{ratios[size]:.2f}" for size in SIZES), "", ""])
+        rows.append([system, *(f"{cpu[system][size]:.1f}" for size in sizes), f"{slowest:.2f}", f"{100 * lost:.2f}"])
+    rows.append(["ratio to the cheaper rtpengine", *(f"{ratios[size]:.2f}" for size in sizes), "", ""])
     worst = max(ratios.values())
     return Report(
-        name="relay",
-        title="CPU per relayed RTP packet",
-        columns=["system", *(f"µs, {size} B" for size in SIZES), "delay p99 ms", "lost %"],
+        name=name,
+        title=title,
+        columns=["system", *(f"µs, {size} B" for size in sizes), "delay p99 ms", "lost %"],
         rows=rows,
-        budget=f"CPU per packet ≤ {BUDGET:g} × rtpengine in userspace",
-        verdict=judge(worst, BUDGET) if worst == worst else "not measured: rtpengine is not installed",
-        notes=[
-            f"{CALLS} calls, {PACKETS_PER_S} packets/s evenly spread, {ROUNDS} × {SECONDS:g} s each, over loopback",
-            "CPU of all threads of the relaying process; on loopback it includes delivery to the receiver's socket",
-            "delays include the traffic generator's own wait before it reads",
-        ],
+        budget=f"CPU per packet ≤ {budget:g} × rtpengine in userspace",
+        verdict=judge(worst, budget) if worst == worst else "not measured: rtpengine is not installed",
+        notes=notes,
         values={"cpu_us": cpu, "ratio": ratios},
     )
+
+
+def report(samples: dict[str, dict[int, list[Sample]]]) -> Report:
+    """What was measured, as a table."""
+    notes = [
+        f"{CALLS} calls, {PACKETS_PER_S} packets/s evenly spread, {ROUNDS} × {SECONDS:g} s each, over loopback",
+        "CPU of all threads of the relaying process; on loopback it includes delivery to the receiver's socket",
+        "delays include the traffic generator's own wait before it reads",
+    ]
+    return compare("relay", "CPU per relayed RTP packet", samples, OURS, BUDGET, notes)
 
 
 def main() -> int:

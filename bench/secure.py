@@ -31,8 +31,8 @@ from multiprocessing.connection import Connection
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM
 from pylibsrtp import Policy, Session
 
-from bench.relay import HOST, RTPENGINE, SO_RCVBUFFORCE, Network, Ng, Sample, cpu_s
-from bench.report import Report, judge
+from bench.relay import HOST, RTPENGINE, SO_RCVBUFFORCE, Network, Ng, Sample, compare, cpu_s
+from bench.report import Report
 from splitter.core.net import Address
 from splitter.media.engine import ParticipantMedia, RemoteEnd, TransportChanged
 from splitter.media.settings import MediaSettings
@@ -312,38 +312,14 @@ async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, d
 
 
 def report(samples: dict[str, dict[int, list[Sample]]]) -> Report:
-    """The table: each system, and how ours compares with the cheapest other one."""
-    cpu = {
-        name: {size: statistics.mean(sample.cpu_us for sample in runs) for size, runs in sizes.items()}
-        for name, sizes in samples.items()
-    }
-    ratios = {
-        size: cpu[OURS][size] / min((cpu[name][size] for name in cpu if name != OURS), default=float("nan"))
-        for size in SIZES
-    }
-    rows = []
-    for name, sizes in samples.items():
-        runs = [run for size in SIZES for run in sizes[size]]
-        lost = 1 - sum(run.delivered for run in runs) / sum(run.sent for run in runs)
-        slowest = max(run.delay_p99_ms for run in runs)
-        rows.append([name, *(f"{cpu[name][size]:.1f}" for size in SIZES), f"{slowest:.2f}", f"{100 * lost:.2f}"])
-    rows.append(["ratio to the cheaper rtpengine", *(f"{ratios[size]:.2f}" for size in SIZES), "", ""])
-    worst = max(ratios.values())
-    return Report(
-        name="secure",
-        title="CPU per packet between RTP and SRTP (AES-128-GCM)",
-        columns=["system", *(f"µs, {size} B" for size in SIZES), "delay p99 ms", "lost %"],
-        rows=rows,
-        budget=f"CPU per packet ≤ {BUDGET:g} × rtpengine in userspace",
-        verdict=judge(worst, BUDGET) if worst == worst else "not measured: rtpengine is not installed",
-        notes=[
-            f"{CALLS} calls, {PACKETS_PER_S} packets/s, both directions, evenly spread, {ROUNDS} × {SECONDS:g} s each",
-            "ours: ICE, DTLS-SRTP, one SSRC out, key frames, copies for NACK; rtpengine: SDES, relayed as they are",
-            "CPU of all threads of the relaying process; on loopback it includes delivery to the receiver's socket",
-            "delay of packets from browser to phone, with the traffic generator's own wait before it reads",
-        ],
-        values={"cpu_us": cpu, "ratio": ratios},
-    )
+    """What was measured, as a table."""
+    notes = [
+        f"{CALLS} calls, {PACKETS_PER_S} packets/s, both directions, evenly spread, {ROUNDS} × {SECONDS:g} s each",
+        "ours: ICE, DTLS-SRTP, one SSRC out, key frames, copies for NACK; rtpengine: SDES, relayed as they are",
+        "CPU of all threads of the relaying process; on loopback it includes delivery to the receiver's socket",
+        "delay of packets from browser to phone, with the traffic generator's own wait before it reads",
+    ]
+    return compare("secure", "CPU per packet between RTP and SRTP (AES-128-GCM)", samples, OURS, BUDGET, notes)
 
 
 def main() -> int:
