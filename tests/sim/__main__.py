@@ -2,6 +2,7 @@
 
     python -m tests.sim --seed 17 --calls 50 --loss 0.2
     python -m tests.sim --calls 10000 --loss 0.2 --plain     how many are set up
+    python -m tests.sim --calls 500 --digest                 has a change of the code changed one byte on the wire?
 
 Calls are played in worlds of at most 50, with the seeds that follow each other; each world has its own leak check. Exits 1
 if anything was wrong, and prints how to play that world again.
@@ -35,6 +36,8 @@ def main() -> int:
         if result.faults:
             broken += 1
             _show(result, given.faults)
+        if given.digest:
+            print(f"{setting.command}: {result.digest}")
         if sys.stderr.isatty():
             print(f"\r{sum(outcomes.values())} calls, {broken} worlds with faults", end="", file=sys.stderr)
     calls = sum(outcomes.values())
@@ -58,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="only calls that everybody wants")
     parser.add_argument("--no-mishaps", action="store_true", help="media never fail")
     parser.add_argument("--faults", type=int, default=SHOWN, help="how many faults are shown of each world")
+    parser.add_argument("--digest", action="store_true", help="print a hash of all datagrams of each world")
     parser.add_argument("--at-least", type=float, default=0.0, help="with --plain: the share that must be set up")
     return parser.parse_args()
 

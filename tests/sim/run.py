@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import traceback
 from collections import Counter
@@ -59,6 +60,7 @@ class Result:
         ghosts: phones of the centre that rang on for long after the call had gone elsewhere.
         wanted, connected: calls that only the network could keep from being set up, and those that were.
         faults: what must not be, each with the ladder of its call.
+        digest: of every datagram that was sent, in order: equal for equal behaviour of everybody.
     """
 
     setting: Setting
@@ -70,6 +72,7 @@ class Result:
     lost: int = 0
     virtual_s: float = 0.0
     faults: list[str] = field(default_factory=list)
+    digest: str = ""
 
 
 class Run:
@@ -97,7 +100,9 @@ class Run:
 
     def play(self) -> Result:
         """From the first call to the last timer."""
+        digest = hashlib.sha256()
         with self.world as world:
+            world.wire.watchers.append(lambda sent: digest.update(f"{sent.source} {sent.target}\n".encode() + sent.data))
             world.pbx.on_call = world.pbx2.on_call = self._on_call
             if self.setting.mishaps:
                 world.engine.fault = self._fault
@@ -116,6 +121,7 @@ class Run:
                 self._storm.cancel()
             world.loop.run_until(lambda: not world.leftovers(), LEFT_S)
             self._judge_end()
+        self.result.digest = digest.hexdigest()
         return self.result
 
     # ---- what happens besides the callers ----
