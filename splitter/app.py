@@ -35,6 +35,7 @@ from splitter.sip.timers import Timers
 from splitter.store.pictures import Pictures
 from splitter.store.schema import MEMORY, CallRow
 from splitter.store.sqlite import Store
+from splitter.telemetry import log as logs
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
 from splitter.transport.bans import Ban
@@ -217,6 +218,8 @@ class Gateway:
         alarms += self._server.api.alarms(self._clock.wall())
         if self._secret_alarm:
             alarms.append(self._secret_alarm)
+        if logs.alarm():
+            alarms.append(logs.alarm())
         for network, validity in self._driver.certificates().items():
             if warning := validity.warning(self._clock.wall()):
                 alarms.append(f"the certificate of network {network} {warning}")
@@ -227,6 +230,7 @@ class Gateway:
         metrics.MEDIA_RELAYS.set_function(lambda: self._engine.sizes()["relays"])
         metrics.MEDIA_ROOMS.set_function(lambda: self._engine.sizes()["rooms"])
         metrics.MEDIA_WORKERS.set_function(lambda: sum(w.state == "ready" for w in self._engine.status()))
+        metrics.LOG_DROPPED.set_function(logs.dropped)
         self._measure_certificates()
         metrics.BUILD.labels(__version__).set(1)
         metrics.READY.set(1)

@@ -224,8 +224,8 @@ class Calls:
     async def _run(self, call: Call, permit: Permit) -> None:
         """The border of one call: what goes wrong in it stays in it."""
         structlog.contextvars.bind_contextvars(call=call.call_id)
-        log.info("call began", caller=call.caller_number, source=str(call.caller.flow))
         try:
+            log.info("call began", caller=call.caller_number, source=str(call.caller.flow))
             await split(call)
         except Exception:
             log.exception("the call failed", call_id=call.call_id)

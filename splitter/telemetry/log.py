@@ -1,38 +1,109 @@
-"""structlog, set up once for the process. Does I/O: lines go to standard error, where journald picks them up."""
+"""structlog, set up once for the process. Does I/O: lines go to standard error, where journald picks them up.
+
+No log call waits or raises, whatever becomes of standard error and whatever is to be logged: rendering is guarded, and
+a thread of its own does the writing (see splitter.telemetry.sink). So nobody has to think of where to log.
+"""
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
-from typing import Any, TextIO
+import threading
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from splitter.telemetry.settings import TelemetrySettings
+from splitter.telemetry.sink import Sink, keep_standard_descriptors
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 FORMATS = ("console", "json")
 
+_STDERR = 2
+_sink: Sink | None = None  # of this process; loggers that were made before a new `configure` use the new one
 
-def configure(settings: TelemetrySettings, stream: TextIO | None = None) -> None:
-    """Set up structlog and the standard library's logging behind it.
+
+def configure(settings: TelemetrySettings, fd: int = _STDERR) -> Sink:
+    """Set up structlog and the standard library's logging behind it, and give Python's own complaints the same way out.
 
     Levels below the configured one cost a no-op call: the filter is a class without those methods, made once.
 
     Args:
         settings: format and level.
-        stream: where lines go; standard error by default.
+        fd: where lines go.
+    Returns: where they go through, which knows whether lines are lost.
     """
-    out = stream or sys.stderr
+    global _sink
+    close()
+    keep_standard_descriptors()
+    _sink = Sink(fd, _tell_missing)
     level = LEVELS[settings.log_level]
     structlog.configure(
-        processors=[*_shared(settings), *_renderers(settings, out)],
+        processors=[_Guarded([*_shared(settings), *_renderers(settings, fd)])],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=_Writer,
         cache_logger_on_first_use=True,
     )
-    _configure_standard(settings, out, level)
+    _configure_standard(settings, fd, level)
+    return _sink
+
+
+def alarm() -> str:
+    """What is wrong with the log of this process; "" for nothing."""
+    return _sink.alarm() if _sink is not None else ""
+
+
+def dropped() -> int:
+    """Lines of this process that were lost, since the start."""
+    return _sink.dropped if _sink is not None else 0
+
+
+def close() -> None:
+    """Write what waits, within a second."""
+    if _sink is not None:
+        _sink.close()
+
+
+def _tell_missing(lines: int) -> None:
+    structlog.get_logger(__name__).warning("lines of the log were dropped", lines=lines)
+
+
+class _Writer:
+    """structlog's end of the sink; each level has its method."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        if _sink is not None:
+            _sink.put(line)
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class _Guarded:
+    """Processors of which none raises: a line that cannot be rendered says that much.
+
+    Args:
+        processors: the last one returns the text.
+    """
+
+    def __init__(self, processors: Sequence[Processor]) -> None:
+        self._processors = processors
+
+    def __call__(self, logger: Any, method: str, event: EventDict) -> str:
+        name = event.get("event")
+        try:
+            line: Any = event
+            for processor in self._processors:
+                line = processor(logger, method, line)
+            return str(line)
+        except Exception as error:
+            return f"a line of the log could not be rendered: {name!s:.200} ({type(error).__name__})"
 
 
 def _shared(settings: TelemetrySettings) -> list[Processor]:
@@ -41,23 +112,56 @@ def _shared(settings: TelemetrySettings) -> list[Processor]:
     return [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
 
 
-def _renderers(settings: TelemetrySettings, out: TextIO) -> list[Processor]:
+def _renderers(settings: TelemetrySettings, fd: int) -> list[Processor]:
     if settings.log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    return [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+    colours = os.isatty(fd)
+    return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)]
 
 
-def _configure_standard(settings: TelemetrySettings, out: TextIO, level: int) -> None:
-    """Lines of libraries (asyncio, aiohttp) take the same shape; they are of interest from warnings on."""
+class _Handler(logging.Handler):
+    """Lines of libraries, through the sink; without a lock, which a destructor that logs might find taken."""
+
+    def createLock(self) -> None:
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as error:
+            line = f"a line of {record.name} could not be rendered: {record.msg!s:.200} ({type(error).__name__})"
+        if _sink is not None:
+            _sink.put(line)
+
+
+def _configure_standard(settings: TelemetrySettings, fd: int, level: int) -> None:
+    """Lines of libraries (asyncio, aiohttp) take the same shape; they are of interest from warnings on.
+
+    Python itself would write what nobody caught, and its warnings, straight to standard error.
+    """
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[_add_logger_name, *_shared(settings)],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings, out)],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings, fd)],
     )
-    handler = logging.StreamHandler(out)
+    handler = _Handler()
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _unraisable
+    atexit.register(close)
+
+
+def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread is not None else ""
+    structlog.get_logger(__name__).error("a thread failed", thread=name, exc_info=args.exc_value)
+
+
+def _unraisable(args: sys.UnraisableHookArgs) -> None:
+    message = args.err_msg or "an exception could not be raised"
+    structlog.get_logger(__name__).error(message, where=f"{args.object!r:.200}", exc_info=args.exc_value)
 
 
 def _add_logger_name(logger: logging.Logger | None, method: str, event: Any) -> Any:

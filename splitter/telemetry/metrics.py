@@ -301,6 +301,11 @@ WEBHOOK_RETRIES = Counter(
 WEBHOOK_WAITING = Gauge(
     "splitter_webhook_waiting", "Events that a webhook has not got yet.", ["hook"], registry=REGISTRY
 )
+LOG_DROPPED = Gauge(
+    "splitter_log_dropped_lines",
+    "Lines of the log that were lost since the start, because standard error was closed, full or not read.",
+    registry=REGISTRY,
+)
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
-import io
+import gc
 import json
 import logging
-from collections.abc import Iterator
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
 import pytest
 import structlog
 
+from splitter.telemetry import log as module
 from splitter.telemetry.log import configure
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -15,16 +22,30 @@ from splitter.telemetry.settings import TelemetrySettings
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hooks = root.handlers[:], root.level, (threading.excepthook, sys.unraisablehook)
     yield
+    logging.captureWarnings(False)
     root.handlers[:], root.level = handlers, level
+    threading.excepthook, sys.unraisablehook = hooks
+    module.close()
     structlog.reset_defaults()
 
 
+def written(act: Callable[[Any], None], settings: TelemetrySettings) -> str:
+    """What the log says once it is closed."""
+    with TemporaryFile() as out:
+        configure(settings, out.fileno())
+        act(structlog.get_logger("test"))
+        module.close()
+        out.seek(0)
+        return out.read().decode()
+
+
 def lines(settings: TelemetrySettings) -> list[str]:
-    out = io.StringIO()
-    configure(settings, out)
-    log = structlog.get_logger("test")
+    return written(some, settings).splitlines()
+
+
+def some(log: Any) -> None:
     log.debug("too fine")
     log.info("call began", call_id="abc", number=3)
     logging.getLogger("asyncio").warning("slow %s", "callback")
@@ -33,7 +54,6 @@ def lines(settings: TelemetrySettings) -> list[str]:
         raise ValueError("boom")
     except ValueError:
         log.exception("failed")
-    return out.getvalue().splitlines()
 
 
 class TestJson:
@@ -57,3 +77,88 @@ class TestConsole:
         assert "failed" in text
         assert "call began" not in text
         assert "slow" not in text
+
+
+class Unspeakable:
+    """Cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize("kind", ["json", "console"])
+class TestNothingRaises:
+    def told(self, kind: str, act: Callable[[Any], None]) -> str:
+        return written(act, TelemetrySettings(kind, "info"))
+
+    def test_a_value_that_cannot_be_shown(self, kind: str) -> None:
+        assert "call began" in self.told(kind, lambda log: log.info("call began", caller=Unspeakable()))
+
+    def test_text_that_is_no_unicode(self, kind: str) -> None:
+        assert "call began" in self.told(kind, lambda log: log.info("call began", caller="\udcff"))
+
+    def test_an_exception_that_cannot_be_shown(self, kind: str) -> None:
+        class Bad(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no words")
+
+        def act(log: Any) -> None:
+            try:
+                raise Bad
+            except Bad:
+                log.exception("it failed")
+
+        assert "it failed" in self.told(kind, act)
+
+    def test_a_library_that_gives_the_wrong_arguments(self, kind: str) -> None:
+        arguments = ("x", "y")
+        assert "%d of" in self.told(kind, lambda log: logging.getLogger("aiohttp").error("%d of", *arguments))
+
+    def test_a_log_that_is_closed(self, kind: str, tmp_path: Path) -> None:
+        def act(log: Any) -> None:
+            module.close()
+            before = module.dropped()
+            log.info("too late")
+            assert module.dropped() == before + 1
+
+        self.told(kind, act)
+
+
+class TestWhatPythonWouldWriteItself:
+    """Straight to standard error, which may block."""
+
+    def told(self, act: Callable[[Any], None]) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in written(act, TelemetrySettings("json", "info")).splitlines()]
+
+    def test_a_thread_that_fails(self) -> None:
+        def act(log: Any) -> None:
+            thread = threading.Thread(target=lambda: 1 / 0, name="divider")
+            thread.start()
+            thread.join()
+
+        (line,) = self.told(act)
+        assert (line["event"], line["thread"]) == ("a thread failed", "divider")
+        assert "ZeroDivisionError" in line["exception"]
+
+    def test_a_destructor_that_fails(self) -> None:
+        class Bad:
+            def __del__(self) -> None:
+                raise ValueError("boom")
+
+        def act(log: Any) -> None:
+            Bad()
+            gc.collect()
+
+        (line,) = self.told(act)
+        assert "ValueError: boom" in line["exception"]
+
+    def test_warnings(self) -> None:
+        def act(log: Any) -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                logging.captureWarnings(True)
+                warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+        assert any("DeprecationWarning: old" in line["event"] for line in self.told(act))

@@ -67,7 +67,7 @@ tcp_connections_per_source = 1000
 tcp_message_limit_s = 2.0
 handshake_limit_s = 2.0
 [log]
-level = "warning"
+level = "{level}"
 """
 PLACES = ("udp", "tcp", "tls", "ws", "wss", "core", "metrics", "pbx")
 
@@ -119,12 +119,15 @@ class Gateway:
 
 
 @contextmanager
-def gateway(directory: Path, ours: Paper | None = None, pbx: Address | None = None) -> Iterator[Gateway]:
+def gateway(
+    directory: Path, ours: Paper | None = None, pbx: Address | None = None, errors: int | None = None
+) -> Iterator[Gateway]:
     """A gateway of its own process, ready.
 
     Args:
         ours: its certificate.
         pbx: where its centre is.
+        errors: the descriptor that its standard error is, with all that it has to say; by default the file `log`.
     """
     ours = ours or paper()
     places = {name: Address("127.0.0.1", _free_port()) for name in PLACES}
@@ -133,9 +136,11 @@ def gateway(directory: Path, ours: Paper | None = None, pbx: Address | None = No
     media = random.randrange(20_000, 29_000, 100)
     file, log = directory / "splitter.toml", directory / "log"
     files = {"certificate": ours.certificate, "key": ours.key, "ca": authority().certificate}
-    file.write_text(CONFIGURATION.format(media=media, last=media + 99, **files, **places))
+    level = "warning" if errors is None else "info"
+    file.write_text(CONFIGURATION.format(media=media, last=media + 99, level=level, **files, **places))
     with log.open("wb") as output:
-        process = subprocess.Popen([*PROGRAM, "run", "-c", str(file)], stdout=output, stderr=output)
+        stderr = output if errors is None else errors
+        process = subprocess.Popen([*PROGRAM, "run", "-c", str(file)], stdout=output, stderr=stderr)
     running = Gateway(process, places, log, file)
     try:
         wait(lambda: _ready(running))
