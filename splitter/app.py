@@ -82,6 +82,7 @@ class Gateway:
             self._calls.on_request,
             self._recorder,
             source_ok=self._calls.source_ok,
+            party_ok=self._calls.party_ok,
             spared=spared(settings),
         )
         for trunk in settings.trunks.values():

@@ -14,6 +14,7 @@ from splitter.calls.events import Offered, SeatArrived
 from splitter.calls.flows.split import split
 from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
+from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.view import CallView
@@ -23,6 +24,7 @@ from splitter.sip.events import RequestArrived
 from splitter.sip.replaces import replaces
 from splitter.sip.uri import user_of
 from splitter.telemetry import metrics
+from splitter.transport.dispatch import Party
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,10 @@ class Calls:
     def source_ok(self, flow: Flow) -> bool:
         """True for a source that some trunk names; others get silence."""
         return self.services.routing.trunk_of(flow) is not None
+
+    def party_ok(self, flow: Flow, party: Party) -> bool:
+        """True for a source that may speak in a dialog with this party, which a leg has named."""
+        return isinstance(party, Neighbour) and self.services.routing.is_of(flow, party)
 
     def on_request(self, event: RequestArrived) -> None:
         """A request outside any dialog."""
@@ -166,6 +172,8 @@ class Calls:
             leg = call.centre
             if leg is None or not leg.is_in(wanted.dialog):
                 continue
+            if not self.party_ok(event.flow, leg.neighbour):
+                break  # RFC 3891 §3: only who could send requests in that dialog may replace it
             if leg.state == "ended":
                 raise PeerError("that dialog is over", 603)
             if leg.state == "confirmed" and wanted.early_only:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
 from splitter.core.errors import PeerError
-from splitter.core.net import Flow
+from splitter.core.net import Flow, source_of
 from splitter.sip.uri import user_of
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The other side of a dialog: its trunk, and the address that the dialog began with."""
+
+    trunk: Trunk
+    host: str
+
 
 _BELIEVED_S = 4 * 3600.0  # hardly a call is longer
 _SERVICE = "urn:service:"
@@ -36,6 +46,17 @@ class Routing:
                 self._known.clear()
             self._known[key] = self._find(*key)
         return self._known[key]
+
+    def is_of(self, flow: Flow, neighbour: Neighbour) -> bool:
+        """True for a source that may speak in this neighbour's dialogs.
+
+        A trunk is one neighbour, whichever of its servers speaks. Seats are not: each is a client of its own, and may
+        be a stranger to the others.
+        """
+        trunk, found = neighbour.trunk, self.trunk_of(flow)
+        if found is None or not (found.name == trunk.name or self._is_source(trunk, flow)):
+            return False
+        return trunk.role is not Role.SEAT or source_of(flow.remote.host) == source_of(neighbour.host)
 
     def destinations(self, called: str) -> list[tuple[Trunk, str]]:
         """The centre trunks for a called number or service, in the order to be tried, each with the number it is shown.
@@ -74,21 +95,33 @@ class Routing:
                     return route, match
         return None
 
+    def _is_source(self, trunk: Trunk, flow: Flow) -> bool:
+        """True where this trunk names the source, too, beside another one that comes first."""
+        if flow.network != trunk.network:
+            return False
+        learnt = flow.remote.host in self._learnt.get(trunk.name, ())
+        return learnt or _is_peer(trunk, flow.transport, flow.remote.host, flow.remote.port)
+
     def _find(self, network: str, transport: str, host: str, port: int) -> Trunk | None:
-        try:
-            address = ip_address(host)
-        except ValueError:
-            return None
         for trunk in self._trunks.values():
-            if trunk.network == network and any(
-                address in peer.network and (peer.port is None or transport != "udp" or peer.port == port)
-                for peer in trunk.peers
-            ):
+            if trunk.network == network and _is_peer(trunk, transport, host, port):
                 return trunk
         for name, believed in self._learnt.items():
             if self._trunks[name].network == network and host in believed:
                 return self._trunks[name]
         return None
+
+
+def _is_peer(trunk: Trunk, transport: str, host: str, port: int) -> bool:
+    """True where `peers` of this trunk has the source."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(
+        address in peer.network and (peer.port is None or transport != "udp" or peer.port == port)
+        for peer in trunk.peers
+    )
 
 
 def called_of(uri: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,9 +10,15 @@ from splitter.core.net import Flow
 from splitter.sip.dialog import DialogId
 from splitter.sip.events import SipEvent, TransactionId
 from splitter.sip.message import Request
+from splitter.sip.transactions.matching import server_key
 
 Listener: TypeAlias = Callable[[SipEvent], None]
 """Told of events, from the event loop; must return at once (an actor puts the event into its inbox)."""
+
+Party: TypeAlias = Hashable
+"""Who the other side of a dialog or transaction is; what it means is known to whoever names it."""
+
+_NOBODY: tuple[None, None] = None, None
 
 
 @dataclass(slots=True)
@@ -39,20 +45,20 @@ class Dispatch:
 
     def __init__(self) -> None:
         self.asks: dict[TransactionId, Ask] = {}
-        self._owners: dict[TransactionId, Listener] = {}
-        self._dialogs: dict[DialogId, Listener] = {}
+        self._owners: dict[TransactionId, tuple[Listener, Party]] = {}
+        self._dialogs: dict[DialogId, tuple[Listener, Party]] = {}
 
-    def adopt(self, txn: TransactionId, listener: Listener) -> None:
+    def adopt(self, txn: TransactionId, listener: Listener, party: Party = None) -> None:
         """Later events of this server transaction go to `listener`."""
-        self._owners[txn] = listener
+        self._owners[txn] = listener, party
 
     def owner(self, txn: TransactionId) -> Listener | None:
         """Who adopted the server transaction."""
-        return self._owners.get(txn)
+        return self._owners.get(txn, _NOBODY)[0]
 
-    def register(self, dialog: DialogId, listener: Listener) -> None:
+    def register(self, dialog: DialogId, listener: Listener, party: Party = None) -> None:
         """Requests inside this dialog go to `listener`."""
-        self._dialogs[dialog] = listener
+        self._dialogs[dialog] = listener, party
 
     def unregister(self, dialog: DialogId) -> None:
         """The dialog is over; harmless where it is not known."""
@@ -64,7 +70,16 @@ class Dispatch:
 
     def dialog(self, request: Request) -> Listener | None:
         """Who has the dialog that a request belongs to (RFC 3261 §12.2.2)."""
-        return self._dialogs.get(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""))
+        return self._dialogs.get(_dialog_of(request), _NOBODY)[0]
+
+    def party(self, request: Request) -> Party:
+        """Who alone may send this request: the other side of its dialog, or of the INVITE that a CANCEL is for.
+
+        None where nothing is known of either, or nobody was named.
+        """
+        if request.method == "CANCEL":
+            return self._owners.get(server_key(request, "INVITE"), _NOBODY)[1]
+        return self._dialogs.get(_dialog_of(request), _NOBODY)[1]
 
     def forget(self, txn: TransactionId) -> None:
         """The transaction has ended."""
@@ -74,3 +89,8 @@ class Dispatch:
     def sizes(self) -> dict[str, int]:
         """How much is held, for the check that nothing is left behind."""
         return {"asks": len(self.asks), "owners": len(self._owners), "dialogs": len(self._dialogs)}
+
+
+def _dialog_of(request: Request) -> DialogId:
+    """The dialog that a request of the peer says it is in."""
+    return DialogId(request.call_id, request.to_tag or "", request.from_tag or "")

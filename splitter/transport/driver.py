@@ -38,7 +38,7 @@ from splitter.sip.transactions.matching import client_key, reply_flow, stamp
 from splitter.transport.addressing import Addressing
 from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.counters import PrometheusCounters, TransportCounters
-from splitter.transport.dispatch import Ask, Dispatch, Listener
+from splitter.transport.dispatch import Ask, Dispatch, Listener, Party
 from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
 from splitter.transport.settings import Network, TransportSettings
@@ -82,6 +82,7 @@ class Driver:
             to hear of CANCEL and ACK. If it raises PeerError, the request is answered with that status.
         tap: sees each message.
         source_ok: asked for each datagram and connection before anything is read of it.
+        party_ok: whether a source is the other side of a dialog, as `register` and `adopt` have named it.
         counters: where counts go.
         spared: addresses of neighbours, which are never banned; None: nobody ever is.
         sockets: makes what carries the bytes; a simulation hands in a network of its own.
@@ -97,6 +98,7 @@ class Driver:
         tap: Tap | None = None,
         *,
         source_ok: Callable[[Flow], bool] = lambda flow: True,
+        party_ok: Callable[[Flow, Party], bool] = lambda flow, party: True,
         counters: TransportCounters | None = None,
         spared: Iterable[IpNetwork] | None = None,
         sockets: Callable[..., Sockets] = Sockets,
@@ -105,6 +107,7 @@ class Driver:
         self._settings = settings
         self._clock = clock
         self._on_request = on_request
+        self._party_ok = party_ok
         self._tap: Tap = NoTap() if tap is None else tap
         self._counters: TransportCounters = counters or PrometheusCounters()
         self._addressing = Addressing(networks, settings.resolve_limit_s)
@@ -178,16 +181,23 @@ class Driver:
             outputs = self._endpoint.acknowledge(txn, ack, stream, now, self._sent_by(stream))
         self._carry_out(outputs)
 
-    def adopt(self, txn: TransactionId, listener: Listener) -> None:
+    def adopt(self, txn: TransactionId, listener: Listener, party: Party = None) -> None:
         """Let `listener` hear of Cancelled, Acknowledged, AckMissing and PrackMissing of a request that arrived.
 
         A request inside a registered dialog is adopted by the dialog's listener without this.
-        """
-        self._dispatch.adopt(txn, listener)
 
-    def register(self, dialog_id: DialogId, listener: Listener) -> None:
-        """Let `listener` hear of the requests inside a dialog, early or confirmed."""
-        self._dispatch.register(dialog_id, listener)
+        Args:
+            party: who alone may cancel it; see `party_ok`.
+        """
+        self._dispatch.adopt(txn, listener, party)
+
+    def register(self, dialog_id: DialogId, listener: Listener, party: Party = None) -> None:
+        """Let `listener` hear of the requests inside a dialog, early or confirmed.
+
+        Args:
+            party: the other side: whoever else sends a request in this dialog gets 481; see `party_ok`.
+        """
+        self._dispatch.register(dialog_id, listener, party)
 
     def unregister(self, dialog_id: DialogId) -> None:
         """Forget a dialog; further requests in it get 481."""
@@ -345,6 +355,8 @@ class Driver:
         self._counters.message(flow.network, "in", _kind(message))
         self._tap.message("in", flow, message, data)
         try:
+            if request is not None and self._is_foreign(request, flow):
+                return
             outputs = self._endpoint.receive(message, flow, self._clock.now())
         except PeerError as error:
             self._malformed(flow, error.reason, request, error.status)
@@ -354,6 +366,21 @@ class Driver:
                 self._sockets.alias(flow, request.via.port or (5061 if flow.transport == "tls" else 5060))
             self._hold_for(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""), flow)
         self._carry_out(outputs)
+
+    def _is_foreign(self, request: Request, flow: Flow) -> bool:
+        """True for a request about a dialog of somebody else: to its sender that dialog is not there.
+
+        Tags and Call-IDs pass through proxies, records and logs: to know them is no leave to end a call (RFC 3261
+        §26.1.4).
+        """
+        party = self._dispatch.party(request)
+        if party is None or self._party_ok(flow, party):
+            return False
+        detail = f"{request.method} in a dialog of another peer"
+        self._sockets.gate.abuse(flow, "foreign-dialog", detail)
+        if request.method != "ACK" and (way := self._way_back(request, flow)) is not None:
+            self._send_at_once(request.respond(481), way)
+        return True
 
     def _hold_for(self, dialog: DialogId, flow: Flow) -> None:
         """A request of a dialog went over this connection: it is worth keeping alive while the dialog lives."""
@@ -368,14 +395,24 @@ class Driver:
             log.warning("malformed SIP", source=str(flow), reason=reason, similar=held)
         if request is None or request.method == "ACK":
             return
+        way = self._way_back(request, flow)
+        response = MalformedRequest(reason, status, request).response()
+        if response is not None and way is not None:
+            self._send_at_once(response, way)
+
+    @staticmethod
+    def _way_back(request: Request, flow: Flow) -> Flow | None:
+        """Where the answer to a request goes, whose Via is made ready for it; None where no Via says so."""
         try:
-            reply = reply_flow(request.via, flow)
+            way = reply_flow(request.via, flow)
             stamp(request, flow)
         except PeerError:
-            return  # without a Via nobody knows where the answer goes
-        response = MalformedRequest(reason, status, request).response()
-        if response is not None:
-            self._transmit(Transmit(reply, response.serialize(), response, ""))
+            return None
+        return way
+
+    def _send_at_once(self, response: Response, way: Flow) -> None:
+        """Answer without a transaction: a repetition of the request is answered anew."""
+        self._transmit(Transmit(way, response.serialize(), response, ""))
 
     def _carry_out(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
@@ -415,7 +452,7 @@ class Driver:
             if request.to_tag is None:
                 self._on_request(event)
             elif (listener := self._dispatch.dialog(request)) is not None:
-                self._dispatch.adopt(event.txn, listener)
+                self._dispatch.adopt(event.txn, listener, self._dispatch.party(request))
                 listener(event)
             else:
                 self.respond(event.txn, request.respond(481))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
-from splitter.calls.routing import Routing, routable
+from splitter.calls.routing import Neighbour, Routing, routable
 from splitter.calls.settings import Peer, Role, Route, Trunk
 from splitter.core.net import Address, Flow
 
@@ -54,6 +54,28 @@ class TestSources:
         found = routing.trunk_of(flow("2001:db8::5"))
         assert found is not None and found.name == "a"
         assert routing.trunk_of(flow("2001:db8:1::5")) is None
+
+    def test_a_dialog_is_its_trunks_whichever_server_speaks(self) -> None:
+        trunks = {"pbx": trunk("pbx", peer("10.1.0.0/24")), "other": trunk("other", peer("10.2.0.0/24"))}
+        routing, mine = Routing(trunks, []), Neighbour(trunks["pbx"], "10.1.0.5")
+        assert routing.is_of(flow("10.1.0.5"), mine) and routing.is_of(flow("10.1.0.6", 5099), mine)
+        assert not routing.is_of(flow("10.2.0.5"), mine)
+        assert not routing.is_of(flow("10.1.0.5", network="access"), mine)
+
+    def test_a_source_may_be_of_two_trunks(self) -> None:
+        trunks = {name: trunk(name, peer("10.1.0.5/32")) for name in ("first", "second")}
+        assert Routing(trunks, []).is_of(flow("10.1.0.5"), Neighbour(trunks["second"], "10.1.0.5"))
+
+    def test_ports_tell_dialogs_of_one_host_apart(self) -> None:
+        trunks = {"a": trunk("a", peer("10.1.0.5/32", 5060)), "b": trunk("b", peer("10.1.0.5/32", 5080))}
+        assert not Routing(trunks, []).is_of(flow("10.1.0.5", 5080), Neighbour(trunks["a"], "10.1.0.5"))
+
+    def test_a_seat_is_a_stranger_to_other_seats(self) -> None:
+        seats = trunk("seats", peer("0.0.0.0/0"), peer("::/0"), role=Role.SEAT)
+        routing = Routing({"seats": seats}, [])
+        assert routing.is_of(flow("198.51.100.7", 4099), Neighbour(seats, "198.51.100.7"))
+        assert not routing.is_of(flow("198.51.100.8"), Neighbour(seats, "198.51.100.7"))
+        assert routing.is_of(flow("2001:db8::77"), Neighbour(seats, "2001:db8::5"))
 
     def test_a_scanner_does_not_fill_the_memory(self) -> None:
         routing = Routing({"a": trunk("a", peer("10.1.0.5/32", 5060))}, [])

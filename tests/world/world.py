@@ -107,6 +107,7 @@ class World:
             self.calls.on_request,
             self.recorder,
             source_ok=self.calls.source_ok,
+            party_ok=self.calls.party_ok,
             counters=PlainCounters(),
             sockets=partial(WireSockets, self.wire),
         )

@@ -22,6 +22,7 @@ from splitter.sip.authorizer import Authorizer
 from splitter.sip.dialog import DialogId
 from splitter.sip.digest import HEADERS, Credentials
 from splitter.sip.message import Request, Response
+from splitter.transport.dispatch import Party
 from splitter.transport.driver import Driver, Listener
 
 log = structlog.get_logger(__name__)
@@ -136,13 +137,13 @@ class Challenged:
         """As `Driver.confirm_provisional`."""
         self._driver.confirm_provisional(txn)
 
-    def adopt(self, txn: sip.TransactionId, listener: Listener) -> None:
+    def adopt(self, txn: sip.TransactionId, listener: Listener, party: Party = None) -> None:
         """As `Driver.adopt`."""
-        self._driver.adopt(txn, listener)
+        self._driver.adopt(txn, listener, party)
 
-    def register(self, dialog_id: DialogId, listener: Listener) -> None:
+    def register(self, dialog_id: DialogId, listener: Listener, party: Party = None) -> None:
         """As `Driver.register`."""
-        self._driver.register(dialog_id, listener)
+        self._driver.register(dialog_id, listener, party)
 
     def unregister(self, dialog_id: DialogId) -> None:
         """As `Driver.unregister`."""

@@ -80,7 +80,7 @@ class IncomingLeg(Leg):
         self.resources_alarm = f"resources of {name}"
         self.note_abilities(event.request)
         self._early_dialog("")
-        self._driver.adopt(event.txn, self.receive)
+        self._driver.adopt(event.txn, self.receive, self.neighbour)
 
     # ---- what a flow may ask ----
 
@@ -306,7 +306,7 @@ class IncomingLeg(Leg):
         if dialog is None:
             dialog = self._early[branch] = Dialog.as_uas(self.request, self._context.ids.tag())
             self._dialog = dialog
-            self._driver.register(dialog.id, self.receive)
+            self._driver.register(dialog.id, self.receive, self.neighbour)
         return dialog
 
     def _drop_early(self, but: Dialog | None = None) -> None:

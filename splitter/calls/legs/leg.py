@@ -285,7 +285,7 @@ class Leg(Usage):
 
     def _take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
         self._offers[event.txn] = event.request
-        self._driver.adopt(event.txn, self.receive)
+        self._driver.adopt(event.txn, self.receive, self.neighbour)
         self._post(Offered(self, event.txn, session, event.request.from_tag or ""))
 
     def _on_ack(self, event: sip.Acknowledged) -> None:
@@ -429,7 +429,7 @@ class Leg(Usage):
         self.state = "confirmed"
         self._dialog = dialog
         self.note_abilities(message)
-        self._driver.register(dialog.id, self.receive)
+        self._driver.register(dialog.id, self.receive, self.neighbour)
 
     def bye(self, headers: Pairs = ()) -> None:
         """End a confirmed dialog.

@@ -245,7 +245,7 @@ class OutgoingLeg(Leg):
             return None
         if early is None:
             early = self._early[tag] = _Early(Dialog.as_uac(self._request, response))
-            self._driver.register(early.dialog.id, self.receive)
+            self._driver.register(early.dialog.id, self.receive, self.neighbour)
         return early
 
     def _info_dialog(self) -> Dialog | None:

@@ -26,6 +26,7 @@ from splitter.calls.messages import (
     Pairs,
     warning,
 )
+from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
@@ -68,6 +69,7 @@ class Usage:
     Attributes:
         name: "caller", "centre" or "seat-1" …
         state: "early", "confirmed" or "ended".
+        neighbour: who alone may send requests in its dialogs.
         allows: methods of the peer's Allow; empty while unknown.
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
@@ -79,6 +81,7 @@ class Usage:
         self.name = name
         self.trunk = trunk
         self.flow = flow
+        self.neighbour = Neighbour(trunk, flow.remote.host)
         self.sip_call_id = sip_call_id
         self.state = "early"
         self.allows: frozenset[str] = frozenset()
