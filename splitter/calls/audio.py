@@ -24,6 +24,9 @@ class Audio:
 
     Args:
         networks: of the caller's and of the centre's side.
+
+    Attributes:
+        failed_moves: how often in a row no other relay could be had.
     """
 
     def __init__(self, engine: MediaEngine, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> None:
@@ -33,6 +36,7 @@ class Audio:
         self._on_event = on_event
         self._relay: RelayHandle | None = None
         self._heard = [0, 0]
+        self.failed_moves = 0
         self._local: tuple[LocalEnd, LocalEnd] | None = None
         self._wanted: list[RemoteEnd | None] = [None, None]
         self._pointed: list[RemoteEnd | None] = [None, None]
@@ -89,8 +93,10 @@ class Audio:
         if networks is not None:
             self._networks = networks
             self._wanted[CENTRE] = None
+        self.failed_moves += 1
         await self.open()
         assert self._relay is not None
+        self.failed_moves = 0
         self._pointed = [None, None]
         for side, remote in enumerate(self._wanted):
             if remote is not None:

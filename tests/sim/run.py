@@ -102,7 +102,9 @@ class Run:
         """From the first call to the last timer."""
         digest = hashlib.sha256()
         with self.world as world:
-            world.wire.watchers.append(lambda sent: digest.update(f"{sent.source} {sent.target}\n".encode() + sent.data))
+            world.wire.watchers.append(
+                lambda sent: digest.update(f"{sent.source} {sent.target}\n".encode() + sent.data)
+            )
             world.pbx.on_call = world.pbx2.on_call = self._on_call
             if self.setting.mishaps:
                 world.engine.fault = self._fault

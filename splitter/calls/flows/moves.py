@@ -18,6 +18,7 @@ from splitter.media.engine import RelayLost, RoomLost
 _VOICE, _VIDEO = "move the voice", "move the video"
 _ROOM = "the new room"
 _VOICE_AGAIN_S, _VIDEO_AGAIN_S = 1.0, 2.0
+_VOICE_FIRST_AGAIN_S = 0.1  # a new worker is there within half a second; the pause doubles with each try
 
 
 def moves_media(call: Call, event: CallEvent) -> bool:
@@ -56,7 +57,7 @@ async def _move_voice(call: Call) -> None:
         await call.audio.move()
     except MediaError as error:
         call.note(f"no media for the voice: {error}; trying again", kind="alarm")
-        call.after(_VOICE_AGAIN_S, _VOICE)
+        call.after(min(_VOICE_AGAIN_S, _VOICE_FIRST_AGAIN_S * 2**call.audio.failed_moves), _VOICE)
     else:
         call.owe(call.caller, call.centre)
 

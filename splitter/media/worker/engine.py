@@ -158,13 +158,15 @@ class WorkerEngine:
     # ---- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the workers and wait until they are ready, or the start limit has passed."""
+        """Start the workers and wait until rooms can be opened on them at once, or the limits have passed."""
         count = self._settings.workers or os.cpu_count() or 1
         self._supervisors = [self._supervisor(index, count) for index in range(count)]
         for supervisor in self._supervisors:
             supervisor.start()
-        starts = [asyncio.ensure_future(supervisor.started.wait()) for supervisor in self._supervisors]
+        starts = {asyncio.ensure_future(supervisor.started.wait()) for supervisor in self._supervisors}
         _, late = await asyncio.wait(starts, timeout=self._timers.start_limit_s)
+        if late and self._by_load():  # they are there, and still busy with the slate
+            _, late = await asyncio.wait(late, timeout=self._timers.video_limit_s)
         for start in late:
             start.cancel()
         if late:
@@ -187,7 +189,6 @@ class WorkerEngine:
             PortLedger(settings.quarantine_s),
             Path(settings.socket_dir),
             self._timers,
-            settings.request_limit_s,
             self._logs,
             self._on_event,
             partial(self._on_lost, index),

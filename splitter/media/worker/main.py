@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 import uvloop
@@ -29,6 +29,7 @@ from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
     PROTOCOL,
+    AwaitVideo,
     Call,
     Command,
     Failed,
@@ -122,6 +123,7 @@ class Worker:
         self._host: PacketHost | None = None
         self._dispatcher: Dispatcher | None = None
         self._slate: asyncio.Future[Slate] | None = None
+        self._warm: asyncio.Future[None] | None = None  # done: a room costs no more than any later one
         self._end: asyncio.TimerHandle | None = None
         self.stopped = asyncio.Event()
         self._start_grace()
@@ -157,18 +159,26 @@ class Worker:
     # ---- commands ------------------------------------------------------------------------------------------------
 
     def execute(self, call: Call, command: Command, control: Control) -> None:
-        """Carry out a command; rooms wait until the slate is there, in the order of their commands."""
+        """Carry out a command; rooms wait until the slate is there, in the order of their commands.
+
+        Whoever asks for video to be there waits longer: until nothing competes with the first rooms any more.
+        """
         if isinstance(command, Shutdown):
             self.stopped.set()
         elif isinstance(command, Hello):
             control.reply(call, self._hello(command))
         elif self._dispatcher is None or self._slate is None:
             control.reply(call, Failed("fault", "Hello comes first"))
-        elif isinstance(command, RoomCommand) and not self._slate.done():
+        elif isinstance(command, RoomCommand) and (awaited := self._awaited(command)):
             dispatcher = self._dispatcher
-            self._slate.add_done_callback(lambda _: self._answer(call, dispatcher.handle(command), control))
+            awaited.add_done_callback(lambda _: self._answer(call, dispatcher.handle(command), control))
         else:
             self._answer(call, self._dispatcher.handle(command), control)
+
+    def _awaited(self, command: RoomCommand) -> asyncio.Future[Any] | None:
+        """What a command still has to wait for."""
+        awaited: asyncio.Future[Any] | None = self._warm if isinstance(command, AwaitVideo) else self._slate
+        return None if awaited is None or awaited.done() else awaited
 
     def _answer(self, call: Call, answer: Answer, control: Control) -> None:
         """Reply now, or when what was promised is there."""
@@ -196,18 +206,27 @@ class Worker:
         dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit)
         # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.
         self._slate = self._loop.run_in_executor(None, _prepare_video, hello.slate_text, hello.slate_picture)
+        self._warm = self._loop.create_future()
         self._slate.add_done_callback(self._slate_rendered)
         return dispatcher
 
     def _slate_rendered(self, slate: asyncio.Future[Slate]) -> None:
-        if slate.cancelled() or self._dispatcher is None:
+        if slate.cancelled() or self._dispatcher is None or self.stopped.is_set():
             return
         fault = slate.exception()
         if fault is not None:
             log.error("no slate: this worker has no video", exc_info=fault)
+            self._warmed()
         else:
             self._dispatcher.slate = slate.result()
-            self._loop.run_in_executor(None, slate.result().complete)
+            completing = self._loop.run_in_executor(None, _warm_up, slate.result())
+            completing.add_done_callback(self._warmed)
+
+    def _warmed(self, completing: asyncio.Future[None] | None = None) -> None:
+        if completing is not None and not completing.cancelled() and (fault := completing.exception()) is not None:
+            log.error("not every form of the slate could be made", exc_info=fault)
+        if self._warm is not None and not self._warm.done():
+            self._warm.set_result(None)
 
     def close(self) -> None:
         """Close every socket."""
@@ -225,6 +244,14 @@ def _prepare_video(text: str, picture: str) -> Slate:
     from splitter.media.slate.slate import Slate
 
     return Slate.render(text, picture)
+
+
+def _warm_up(slate: Slate) -> None:
+    """Do what the first calls would otherwise wait for."""
+    from splitter.media.webrtc.dtls import certificate
+
+    certificate()
+    slate.complete()
 
 
 def _listener(path: Path) -> socket.socket:

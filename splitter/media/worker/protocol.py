@@ -99,7 +99,7 @@ class RoomCommand(Message, frozen=True):
 
 
 class AwaitVideo(RoomCommand, frozen=True):
-    """Answer Done once rooms can be opened; names no room (`room_id` is "")."""
+    """Answer Done once rooms open as quickly as ever; names no room (`room_id` is "")."""
 
 
 class OpenRoom(RoomCommand, frozen=True):

@@ -28,12 +28,14 @@ from splitter.media.engine import MediaEvent
 from splitter.media.relay.ports import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.protocol import AwaitVideo, Done, Hello, Ping, Shutdown, Status
+from splitter.media.worker.pulse import Patience, Pulse, look
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
 log = structlog.get_logger(__name__)
 
 SOCKET_PATH_LIMIT_BYTES = 107  # struct sockaddr_un
+_PING_LIMIT_S = 3600.0  # the pulse says when one has been waited for long enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,10 @@ class SupervisorTimers:
 
     Attributes:
         start_limit_s: from spawning to the answer to Hello.
+        video_limit_s: from there until rooms can be opened at once.
         heartbeat_s: between pings.
-        hang_limit_s: a worker that answers no ping for so long is killed: its voice is dead anyway.
+        hang_limit_s: a worker that answers no ping and stands still for so long is killed: its voice is dead anyway.
+        slow_limit_s: the same for one that computes, or waits for a disk, meanwhile; see `pulse`.
         stop_limit_s: from Shutdown to SIGKILL.
         backoff_first_s, backoff_last_s: the pause before a replacement; doubles each time.
         steady_s: a worker that lived so long resets the pause.
@@ -51,8 +55,10 @@ class SupervisorTimers:
     """
 
     start_limit_s: float = 10.0
-    heartbeat_s: float = 1.0
-    hang_limit_s: float = 5.0
+    video_limit_s: float = 30.0
+    heartbeat_s: float = 0.1
+    hang_limit_s: float = 0.4
+    slow_limit_s: float = 2.0
     stop_limit_s: float = 2.0
     backoff_first_s: float = 0.1
     backoff_last_s: float = 5.0
@@ -78,7 +84,6 @@ class Supervisor:
         ledger: the ports it has open or had open lately.
         socket_dir: where its control socket goes.
         timers: patience.
-        request_limit_s: the bound on one ping.
         logs: passed on to the worker.
         on_event: takes the id of a relay or room and its event.
         on_lost: takes the reason; called when a greeted worker is gone.
@@ -96,7 +101,6 @@ class Supervisor:
         ledger: PortLedger,
         socket_dir: Path,
         timers: SupervisorTimers,
-        request_limit_s: float,
         logs: TelemetrySettings,
         on_event: Callable[[str, MediaEvent], None],
         on_lost: Callable[[str], None],
@@ -106,7 +110,6 @@ class Supervisor:
         self.ledger = ledger
         self._socket_dir = socket_dir
         self._timers = timers
-        self._request_limit_s = request_limit_s
         self._logs = logs
         self._on_event = on_event
         self._on_lost = on_lost
@@ -189,22 +192,18 @@ class Supervisor:
             process = self._process = await self._spawn(path)
             client = await self._greet(path, process)
             self.client, self.state, greeted = client, State.READY, True
-            await self._await_video(client)
-            self.started.set()
-            log.info("media worker ready", index=self.index, pid=process.pid)
-            reason = await self._watch(client)
+            reason = await self._watch(client, process.pid)
         except (MediaError, OSError) as error:
             reason = str(error)
         except Exception as fault:
             log.exception("supervisor of media workers failed", index=self.index)
             reason = repr(fault)
         finally:
-            reason_of_exit = await self._bury(path)
-            self.state = State.DOWN
+            reason = await self._give_up() or reason
             self.ledger.all_closed(time.monotonic())
-        reason = reason_of_exit or reason
-        if greeted:
-            self._on_lost(reason)
+            if greeted:
+                self._on_lost(reason)  # at once: its voice waits for another worker, not for its funeral
+            await self._bury(path)
         return reason
 
     def _socket_path(self, generation: int) -> Path:
@@ -249,59 +248,94 @@ class Supervisor:
             raise
         return client
 
-    async def _await_video(self, client: WorkerClient) -> None:
-        """Voice may use the worker already; whoever waits for `started` finds video there as well."""
+    async def _await_video(self, client: WorkerClient, pid: int) -> None:
+        """Voice may use the worker already; whoever waits for `started` finds rooms there as well."""
         try:
-            await client.ask(AwaitVideo(""), Done, self._timers.start_limit_s)
+            await client.ask(AwaitVideo(""), Done, self._timers.video_limit_s)
         except MediaError as error:
             log.error("media worker without video", index=self.index, reason=str(error))
+        if not client.lost.is_set():
+            self.started.set()
+            log.info("media worker ready", index=self.index, pid=pid)
 
-    async def _watch(self, client: WorkerClient) -> str:
-        """Ping until it is gone, or has been silent for too long."""
-        silent_since: float | None = None
-        while True:
-            try:
-                async with asyncio.timeout(self._timers.heartbeat_s):
-                    await client.lost.wait()
-                return "its control connection closed"
-            except TimeoutError:
-                pass
-            asked = time.monotonic()
-            try:
-                self.status = await client.ask(Ping(), Status, self._request_limit_s)
-                silent_since = None
-                self.state = State.READY
-            except MediaTimeout:
-                silent_since = silent_since or asked
-                self.state = State.STUCK
-                log.warning("media worker does not answer", index=self.index, pid=self.pid)
-            if silent_since is not None and time.monotonic() - silent_since > self._timers.hang_limit_s:
-                return f"it did not answer for {self._timers.hang_limit_s:g} s"
+    async def _watch(self, client: WorkerClient, pid: int) -> str:
+        """Ping until it is gone, or hangs. Returns: which of the two."""
+        timers = self._timers
+        pulse = Pulse(Patience(timers.start_limit_s, timers.start_limit_s), timers.heartbeat_s)
+        video = asyncio.create_task(self._await_video(client, pid))
+        ping: asyncio.Task[Status] | None = None
+        try:
+            while not await self._lost(client):
+                if video.done():  # while it loads and draws, a slow disk may well hold it up
+                    pulse.patience = Patience(timers.hang_limit_s, timers.slow_limit_s)
+                if ping is None or self._answered(ping):
+                    pulse.heard(time.monotonic())
+                else:
+                    pulse.silent(time.monotonic(), look(pid))
+                    self._judge(pulse)
+                if pulse.hangs:
+                    return pulse.hangs
+                if ping is None or ping.done():
+                    ping = asyncio.create_task(client.ask(Ping(), Status, _PING_LIMIT_S))
+                    ping.add_done_callback(_retrieve)
+            return "its control connection closed"
+        finally:
+            video.cancel()
+            if ping is not None:
+                ping.cancel()
 
-    async def _bury(self, path: Path) -> str:
-        """Make sure it is dead and its traces gone. Returns: how it ended, if by itself."""
-        if self.client is not None:
-            lost = self.client.lost.is_set()
-            self.client.close()
-            self.client = None
-        else:
-            lost = False
-        process, self._process = self._process, None
+    async def _lost(self, client: WorkerClient) -> bool:
+        """Wait for one heartbeat, or less if the connection is lost meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timers.heartbeat_s):
+                await client.lost.wait()
+        return client.lost.is_set()
+
+    def _answered(self, ping: asyncio.Task[Status]) -> bool:
+        """Whether a ping was answered; then the worker is as well as it says."""
+        if not ping.done() or ping.exception() is not None:
+            return False
+        self.status, self.state = ping.result(), State.READY
+        return True
+
+    def _judge(self, pulse: Pulse) -> None:
+        if pulse.suspect and self.state is State.READY:
+            self.state = State.STUCK
+            log.warning("media worker does not answer", index=self.index, pid=self.pid)
+
+    async def _give_up(self) -> str:
+        """Ask nothing of it any more, and see that it ends. Returns: how it ended, if by itself."""
+        client, self.client, self.state = self.client, None, State.DOWN
+        lost = client is not None and client.lost.is_set()
+        if client is not None:
+            client.close()
+        process = self._process
         if process is None:
             return ""
         if lost or self._stopping:  # it ends by itself; give it a moment, for the sake of the reason
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await process.wait()
-            except TimeoutError:
-                pass
-        if process.returncode is None:
+        if process.returncode is not None:
+            return _how(process.returncode)
+        with suppress(ProcessLookupError):
             process.kill()
-            await process.wait()
-            _remove(path)
-            return ""
+        return ""
+
+    async def _bury(self, path: Path) -> None:
+        """Wait for its end, within limits: one that waits for a disk for ever cannot even be killed."""
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timers.stop_limit_s):
+                    await process.wait()
         _remove(path)
-        return _how(process.returncode)
+
+
+def _retrieve(ping: asyncio.Task[Status]) -> None:
+    """Why a ping failed is said by other means."""
+    if not ping.cancelled():
+        ping.exception()
 
 
 def _remove(path: Path) -> None:

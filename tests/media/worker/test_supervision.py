@@ -143,6 +143,56 @@ class TestAStuckWorker:
 
         run(scenario())
 
+    def test_is_given_up_before_anybody_has_hung_up(self, run: Run) -> None:
+        """Half a second where nothing else runs; the limit leaves room for a machine that has other work."""
+
+        async def scenario() -> None:
+            async with engine(workers=2) as made, talk(made) as call:
+                stopped_at = time.monotonic()
+                os.kill(worker_pid(made, call.relay.worker), signal.SIGSTOP)
+                lost = await call.events.next(RelayLost)
+                assert time.monotonic() - stopped_at < 5
+                assert "stood still" in lost.reason
+                moved = await made.open_relay("call-1", ("access", "core"), print)
+                assert moved.worker != call.relay.worker
+
+        run(scenario())
+
+    def test_gives_back_what_was_asked_of_it(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(workers=1, request_limit_s=60) as made, talk(made) as call:
+                os.kill(worker_pid(made), signal.SIGSTOP)
+                with pytest.raises(MediaUnavailable):
+                    async with asyncio.timeout(LIMIT_S):
+                        await made.report_relay(call.relay)
+
+        run(scenario())
+
+
+class TestABusyMachine:
+    def test_is_no_reason_to_give_a_worker_up(self, run: Run) -> None:
+        """The worker gets next to nothing of the processors: it answers late, and lives."""
+
+        async def scenario() -> None:
+            async with engine() as made, talk(made) as call:
+                os.setpriority(os.PRIO_PROCESS, worker_pid(made), 19)
+                others = [
+                    await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+                    for _ in range(3 * (os.cpu_count() or 1))
+                ]
+                try:
+                    end = time.monotonic() + 3
+                    while time.monotonic() < end:
+                        await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
+                finally:
+                    for other in others:
+                        other.kill()
+                        await other.wait()
+                assert not call.events.of(RelayLost)
+                assert made.status()[0].restarts == 0
+
+        run(scenario())
+
 
 class TestNoWorkerAtAll:
     def test_is_media_unavailable(self, run: Run) -> None:

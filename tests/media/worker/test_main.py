@@ -1,0 +1,122 @@
+"""What a starting worker answers, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import msgspec
+import pytest
+
+from splitter.media.slate.slate import Slate
+from splitter.media.worker import main
+from splitter.media.worker.main import Worker
+from splitter.media.worker.protocol import (
+    PROTOCOL,
+    AwaitVideo,
+    Call,
+    Command,
+    Done,
+    Failed,
+    Hello,
+    OpenRoom,
+    Result,
+    Status,
+)
+from tests.media.worker.conftest import Run
+from tests.media.worker.stand import FIRST_PORT, LIMIT_S, until
+
+
+class Gateway:
+    """The other end of the control connection: keeps what is answered, by the number of the call."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.answers: dict[int, Result] = {}
+
+    def ask(self, id: int, command: Command) -> None:
+        self._worker.execute(Call(id, msgspec.Raw(b"")), command, self)  # type: ignore[arg-type]
+
+    def reply(self, call: Call, result: Result) -> None:
+        self.answers[call.id] = result
+
+
+class TestAStartingWorker:
+    HELLO = Hello(PROTOCOL, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
+
+    @pytest.fixture(autouse=True)
+    def steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Drawing the slate and completing it wait until they are let go on."""
+        self.drawn, self.complete = threading.Event(), threading.Event()
+
+        def draw(text: str, picture: str) -> Slate:
+            assert self.drawn.wait(LIMIT_S)
+            return Slate(text)
+
+        def warm_up(slate: Slate) -> None:
+            assert self.complete.wait(LIMIT_S)
+
+        monkeypatch.setattr(main, "_prepare_video", draw)
+        monkeypatch.setattr(main, "_warm_up", warm_up)
+
+    def start(self) -> tuple[Worker, Gateway]:
+        worker = Worker(grace_s=60)
+        gateway = Gateway(worker)
+        gateway.ask(1, self.HELLO)
+        gateway.ask(2, AwaitVideo(""))
+        gateway.ask(3, OpenRoom("room", "call"))
+        return worker, gateway
+
+    def test_has_video_once_nothing_competes_with_the_first_rooms(self, run: Run) -> None:
+        async def scenario() -> None:
+            worker, gateway = self.start()
+            assert isinstance(gateway.answers[1], Status)
+            assert 3 not in gateway.answers
+            self.drawn.set()
+            await until(lambda: 3 in gateway.answers)
+            assert gateway.answers[3] == Done()  # who cannot wait gets a room as soon as there is something to show
+            assert 2 not in gateway.answers
+            self.complete.set()
+            await until(lambda: 2 in gateway.answers)
+            assert gateway.answers[2] == Done()
+            worker.close()
+
+        run(scenario())
+
+    def test_that_cannot_draw_says_so(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(text: str, picture: str) -> Slate:
+            raise RuntimeError("no codec")
+
+        monkeypatch.setattr(main, "_prepare_video", fail)
+
+        async def scenario() -> None:
+            worker, gateway = self.start()
+            await until(lambda: 2 in gateway.answers)
+            assert isinstance(gateway.answers[2], Failed)
+            worker.close()
+
+        run(scenario())
+
+    def test_lives_on_where_the_slate_cannot_be_completed(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(slate: Slate) -> None:
+            raise RuntimeError("no memory")
+
+        monkeypatch.setattr(main, "_warm_up", fail)
+        self.drawn.set()
+
+        async def scenario() -> None:
+            worker, gateway = self.start()
+            await until(lambda: 2 in gateway.answers)
+            assert gateway.answers[2] == Done()
+            worker.close()
+
+        run(scenario())
+
+    def test_that_is_stopped_while_it_draws_ends_quietly(self, run: Run) -> None:
+        async def scenario() -> None:
+            worker, _ = self.start()
+            worker.stopped.set()
+            self.drawn.set()
+            await asyncio.get_running_loop().shutdown_default_executor()
+
+        run(scenario())
