@@ -310,7 +310,7 @@ def _media(peer: Session, ours: Session, index: int) -> ParticipantMedia | None:
     wanted = choose_video(line, peer.attributes) if secure is None else choose_video(line, peer.attributes, SECURE)
     if not line.port or not mine.port or wanted is None or (remote is None and secure is None):
         return None
-    direction = ours.direction_of(index)
+    direction = answer_direction(peer.direction_of(index), ours.direction_of(index))  # whichever of the two answered
     return ParticipantMedia(
         remote=remote,
         secure=secure,

@@ -25,7 +25,8 @@ class Agreement:
     """The state of the session between caller and centre, and of the seats' video.
 
     Attributes:
-        wishes: by leg, the direction that its side wants for its voice, not what it was left with.
+        wishes: by leg, the direction that its side wants for its voice, not what it was left with: who could not but
+            answer a closed offer with a closed one has not said that it wants to be closed.
         holds_video: the caller is being asked for video: until it has consented no picture goes either way.
         refuses_video: the caller's video is being dropped: what it offers meanwhile is answered with port 0.
     """
@@ -35,9 +36,13 @@ class Agreement:
         self.wishes: dict[str, str] = {}
         self.holds_video = False
         self.refuses_video = False
+        self._told: dict[str, str] = {}  # by leg, the direction that `unsettled` last wanted it to be told
         for leg, index in self._voices():
             assert leg.remote is not None
-            self.wishes[leg.name] = leg.remote.flow_of(index)
+            said = leg.remote.flow_of(index)
+            if leg.local_is_offer and leg.local is not None:
+                said = wish_after(leg.local.direction_of(self._index(leg, leg.local)), said, "sendrecv")
+            self.wishes[leg.name] = said
 
     # ---- as offers of ours ----
 
@@ -58,39 +63,56 @@ class Agreement:
         """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
         assert leg.local is not None and self._call.plan is not None
         session = standing_offer(leg.local, leg.local.origin)
-        index = self._call.plan.audio if leg is self._call.caller else audio_line(session)
+        index = self._index(leg, session)
         lines = list(session.media)
         lines[index] = lines[index].with_direction(direction)
         return replace(session, media=tuple(lines))
 
-    def wish_for(self, leg: Leg) -> str:
-        """What the other side wants of this one: the direction of an offer that this one asked us for.
+    def asked_for(self, leg: Leg) -> Session:
+        """Our offer to a side that asked for one: what the other side wants, whatever this one said before.
 
         A peer that holds the call and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
-        offer what it had left us, it never could (RFC 6337 §5.3).
+        offer what it had left us, it never could (RFC 6337 §5.1, §5.3). The same goes for a picture that it closed.
         """
+        session = self.standing(leg, self.wish_for(leg))
+        opened = (
+            line.with_direction("sendrecv") if line.kind == "video" and line.port else line for line in session.media
+        )
+        return replace(session, media=tuple(opened))
+
+    def wish_for(self, leg: Leg) -> str:
+        """What the other side wants of this one."""
         other = self._call.caller if leg is self._call.centre else self._call.centre
         assert other is not None
         return self.wishes[other.name]
 
-    def heed(self, leg: Leg, answer: Session) -> bool:
-        """Learn what a side wants from its answer to our offer; True if that is something new.
-
-        Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
-        """
+    def heed(self, leg: Leg, answer: Session) -> None:
+        """Learn what a side wants from its answer to our offer; `unsettled` says who has to hear of it."""
         if leg.name in self._call.seats or leg.local is None or self._call.plan is None:
-            return False
-        index = self._call.plan.audio if leg is self._call.caller else audio_line(answer)
-        offered, given, before = leg.local.direction_of(index), answer.flow_of(index), self.wishes[leg.name]
-        if given == answer_direction(offered, before):
-            return False
-        sends = _sends(given if _receives(offered) else before)
-        receives = _receives(given if _sends(offered) else before)
-        self.wishes[leg.name] = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
-            (sends, receives), "inactive"
-        )
-        self._call.note(f"its answer wants another direction: {given}", leg.name)
-        return True
+            return
+        offered, given = leg.local.direction_of(self._index(leg, leg.local)), answer.flow_of(self._index(leg, answer))
+        before = self.wishes[leg.name]
+        self.wishes[leg.name] = wish_after(offered, given, before)
+        if self.wishes[leg.name] != before:
+            self._call.note(f"its answer wants another direction: {given}", leg.name)
+
+    def unsettled(self) -> Leg | None:
+        """The side that has to be told another direction than what stands on its leg; None where both have theirs.
+
+        Each is told once: an offer that it refuses is repeated by `own_offers`. The centre comes first, for what it
+        answers may be news to the caller.
+        """
+        for leg in (self._call.centre, self._call.caller):
+            if leg is None or leg.local is None or leg.remote is None:
+                continue
+            wanted, ours = self.agreed(leg), leg.local.direction_of(self._index(leg, leg.local))
+            stands = answer_direction(leg.remote.flow_of(self._index(leg, leg.remote)), ours)
+            if wanted in (stands, ours):
+                self._told.pop(leg.name, None)
+            elif self._told.get(leg.name) != wanted:
+                self._told[leg.name] = wanted
+                return leg
+        return None
 
     def agreed(self, leg: Leg) -> str:
         """The direction of an offer that is to change nothing: what both sides want."""
@@ -163,11 +185,30 @@ class Agreement:
             await video.ready()  # patient for a moment only: an offer of the voice may depend on this
         return video.answer("caller", offer, chosen.video, chosen.video_format)
 
+    def _index(self, leg: Leg, session: Session) -> int:
+        """Of the voice in a description of the caller's or the centre's leg."""
+        assert self._call.plan is not None
+        return self._call.plan.audio if leg is self._call.caller else audio_line(session)
+
     def _voices(self) -> list[tuple[Leg, int]]:
         """The caller and the centre, each with the index of the audio in what it said."""
         call = self._call
         assert call.plan is not None and call.centre is not None and call.centre.remote is not None
         return [(call.caller, call.plan.audio), (call.centre, audio_line(call.centre.remote))]
+
+
+def wish_after(offered: str, given: str, before: str) -> str:
+    """What a side wants for its voice, by its answer. Pure.
+
+    Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
+
+    Args:
+        offered: the direction of our offer. given: that of its answer. before: what it wanted so far.
+    """
+    sends = _sends(given if _receives(offered) else before)
+    receives = _receives(given if _sends(offered) else before)
+    wishes = {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}
+    return wishes.get((sends, receives), "inactive")
 
 
 def _sends(direction: str) -> bool:

@@ -90,8 +90,6 @@ class CallerSide:
         if not caller.answer(event.txn, answer):
             return False
         call.note("offer absorbed before the answer", caller.name)
-        if call.centre is not None and before.flow_of(old) != offer.flow_of(chosen.audio):
-            call.owe(call.centre)  # hears of it when it has answered
         self.offer, call.plan = offer, chosen
         call.settle_video("caller", offer, answer, chosen.video)
         return True

@@ -190,8 +190,7 @@ class Escalation:
             await self._on_unusable(opened, event.early, error.reason)
             return
         await self._agreement.settle_caller(session, leg.local, chosen)
-        if self._agreement.heed(leg, session) and call.centre is not None:
-            call.owe(call.centre)
+        self._agreement.heed(leg, session)
         if event.early:
             opened.answered = leg.local
             call.note("the phone has answered; its user is being asked", leg.name)
@@ -289,7 +288,7 @@ class Escalation:
         call, leg = self._call, self._call.caller
         assert leg.local is not None and leg.remote is not None and leg.sent is not None and call.plan is not None
         index, line = self._video.to_offer()
-        offer = raised(leg.local, index, line)
+        offer = raised(self._agreement.standing(leg, self._agreement.agreed(leg)), index, line)
         offer = with_offered(offer, index) if leg.reserves else offer
         # Also where it says what was refused before: a phone may take the same version for something that it knows.
         offer = with_origin(offer, leg.sent.origin.next())

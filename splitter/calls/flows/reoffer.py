@@ -101,6 +101,8 @@ class Reoffers:
         waiting = self._call.put_aside
         for _ in range(len(waiting)):
             await self._on_offer(waiting.popleft())
+        if not waiting and self._consult.open is None:
+            self._call.owe(self._agreement.unsettled())
         for leg in tuple(self._call.owed):
             seat = leg.name in self._call.seats  # asked beside the voice: it may take its time
             if leg.state == "ended":
@@ -123,8 +125,7 @@ class Reoffers:
                 pass  # a leg that the call has let go
             elif event.session is None:
                 assert leg.sent is not None
-                offer = self._agreement.standing(leg, self._agreement.wish_for(leg))
-                leg.answer(event.txn, in_sequence(leg.sent, offer))
+                leg.answer(event.txn, in_sequence(leg.sent, self._agreement.asked_for(leg)))
             elif leg is self._call.caller:
                 await self._from_caller(event)
             else:
@@ -192,7 +193,7 @@ class Reoffers:
         call, offer, before = self._call, event.session, self._call.centre
         assert before is not None and before.local is not None
         if offer is None:
-            session = self._agreement.standing(before, self._agreement.wish_for(before))
+            session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
             await self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
@@ -254,8 +255,7 @@ class Reoffers:
             if consult is None or consult.own:
                 self._own.taken(leg)
                 await self._agreement.settle(leg, session)
-                if self._agreement.heed(leg, session):
-                    self._call.owe(call.centre if leg is call.caller else call.caller)
+                self._agreement.heed(leg, session)
                 self.escalation.follow()
             elif consult.withdrawn:
                 self._consult.put_back(consult)
@@ -342,8 +342,7 @@ class Reoffers:
             call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
             return
         await self._agreement.settle(leg, session)
-        if self._agreement.heed(leg, session):
-            self._call.owe(call.centre if leg is call.caller else call.caller)
+        self._agreement.heed(leg, session)
         self.escalation.follow()
 
     def _is_question(self, leg: Leg) -> bool:

@@ -253,6 +253,7 @@ class IncomingLeg(Leg):
         self._confirm(dialog, self.request)
         lines = [*waiting.headers, *self._take_timer(self.request)]
         if not has_session(self.request):
+            self.local_is_offer = True
             self._own = OwnOffer(self._txn, in_2xx=True)  # the answer comes in the ACK
         if waiting.branch in self._answered:
             self._respond(waiting, dialog, None, lines)  # the answer was given; a 200 must not give another

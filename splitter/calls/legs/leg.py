@@ -75,6 +75,7 @@ class Leg(Usage):
 
     Attributes:
         local, remote: the session descriptions in force, ours and the peer's.
+        local_is_offer: the peer's answers ours: its directions are bounded by what we offered (RFC 3264 §6.1).
         sent: the last description we sent, a refused one included: the next one follows its o= version.
         history: what the payload types of all that we sent stand for. heard: the same of the peer's.
     """
@@ -82,6 +83,7 @@ class Leg(Usage):
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
         super().__init__(context, name, trunk, flow, sip_call_id)
         self.local: Session | None = None
+        self.local_is_offer = False
         self.history = PayloadHistory()
         self.heard = PayloadHistory()
         self._sent: Session | None = None
@@ -212,6 +214,7 @@ class Leg(Usage):
             return
         assert self.sent is not None
         self.local = without_preconditions(self.sent)  # what is offered again one day has no status of resources in it
+        self.local_is_offer = True
         self._post(OfferAccepted(self, session, early))
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
@@ -234,9 +237,10 @@ class Leg(Usage):
         if request is None:
             return False
         self.local = self.sent = session
+        self.local_is_offer = not has_session(request)
         if request.method == "INVITE":
             self._unacknowledged.add(txn)
-            if not has_session(request):
+            if self.local_is_offer:
                 self._own = OwnOffer(txn, in_2xx=True)
         lines = [*self._headers(), *self._take_timer(request)]
         self._driver.respond(txn, request.respond(200, headers=lines, body=write(session), content_type=SDP))

@@ -48,6 +48,7 @@ class OutgoingLeg(Leg):
     ) -> None:
         super().__init__(context, name, trunk, flow, request.call_id)
         self.local = self.sent = session
+        self.local_is_offer = session is not None
         self._request = request
         self._txn = ""
         self._attempts = 0
