@@ -19,6 +19,7 @@ from splitter.calls.desks import Desks
 from splitter.calls.events import AgentNamed, CallEvent, DigitPressed, HangupAsked, Offered, SeatArrived, TimeUp
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
+from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs, Then
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
@@ -76,6 +77,7 @@ class Call:
     Attributes:
         call_id, short_code: how people and seats name it.
         state: routing, ringing, connected, ended.
+        post: puts an event into the inbox.
         after, stop_timer: set and stop an alarm; see `Alarms`.
         plan: which m-lines of the caller are used.
         facts: what the network says of the caller.
@@ -99,7 +101,8 @@ class Call:
         self.call_id = call_id
         self.short_code = short_code
         self.state = "routing"
-        self._inbox: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._inbox = Inbox()
+        self.post = self._inbox.post
         self._released = False
         self._alarms = Alarms(self.post)
         self.after, self.stop_timer = self._alarms.set, self._alarms.stop
@@ -131,7 +134,7 @@ class Call:
         self.facts = facts_of(event.request, trunk.trusted)
         self.called_number = ""
         self.audio: Audio | None = None
-        self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_video)
+        self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_in_video())
         self.video_state = VideoView(supported=self.facts.video_capable)
         self.showing = "none"
         self.route = ""
@@ -146,14 +149,10 @@ class Call:
 
     # ---- the inbox ----
 
-    def post(self, event: CallEvent) -> None:
-        """Put an event into the inbox."""
-        self._inbox.put_nowait(event)
-
     async def next(self) -> CallEvent:
         """The next event; the one place where a flow waits."""
         while True:
-            event = await self._inbox.get()
+            event = await self._inbox.next()
             if not isinstance(event, TimeUp) or self._alarms.rings(event):
                 return event
 
@@ -175,6 +174,7 @@ class Call:
             return await asked.reply
         finally:
             self._asked.pop(asked.reply, None)
+            del asked  # a denial remembers this frame: it must not lead back to the denial
 
     def hang_up(self, reason: str) -> None:
         """Ask the flow to end the call."""
@@ -236,11 +236,12 @@ class Call:
         """
         others = {number, self.called_number, self.caller_number}
         line = ConnectedLine(leg.trunk, self.services.desks.knows, others)
+        learn, post, sip_call_id = self.session_id.learn, self.post, leg.sip_call_id  # not the call: see Inbox
 
         def hear(message: Message) -> None:
-            self.session_id.learn(message)
+            learn(message)
             if (said := line.hear(message)) is not None:
-                self.post(AgentNamed(leg, said))
+                post(AgentNamed(sip_call_id, said))
 
         leg.on_message = hear
 
@@ -339,8 +340,8 @@ class Call:
         """Give back everything; the end of every call, whatever came before."""
         self._released = True
         self.end_dialogs()
-        while not self._inbox.empty():
-            if isinstance(late := self._inbox.get_nowait(), SeatArrived):
+        for late in self._inbox.close():
+            if isinstance(late, SeatArrived):
                 late.leg.refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
@@ -407,5 +408,6 @@ class Call:
         if leg := self.seats.pop(name, None):
             self._past_legs.append(leg.view())
 
-    def _note_video(self, leg: str, text: str) -> None:
-        self.note(text, leg, "media")
+    def _note_in_video(self) -> Callable[[str, str], None]:
+        event, call_id = self.services.recorder.event, self.call_id  # not the call: see Inbox
+        return lambda leg, text: event(call_id, leg, "media", text)

@@ -180,9 +180,9 @@ class SeatArrived:
 
 @dataclass(frozen=True, slots=True)
 class AgentNamed:
-    """The centre says on `leg` to whom it gave the call."""
+    """The centre says to whom it gave the call; `sip_call_id`: of the leg on which it does."""
 
-    leg: Leg
+    sip_call_id: str
     said: Named | Unclear
 
 

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from splitter.calls.call import Call, Services
 from splitter.calls.desks import Desks
+from splitter.calls.inbox import Inbox
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
@@ -302,7 +303,7 @@ class World:
 
 
 def _is_of_a_call(timer: asyncio.TimerHandle) -> bool:
-    return isinstance(getattr(timer._callback, "__self__", None), Call)  # type: ignore[attr-defined]
+    return isinstance(getattr(timer._callback, "__self__", None), Inbox)  # type: ignore[attr-defined]
 
 
 def _from(address: Address) -> tuple[Source, ...]:

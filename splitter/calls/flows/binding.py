@@ -11,7 +11,7 @@ from splitter.telemetry import metrics
 
 def on_agent(call: Call, event: AgentNamed) -> None:
     """The centre names the agent who has the call; what is unclear is shown, and changes nothing."""
-    if event.leg is not call.centre:
+    if call.centre is None or event.sip_call_id != call.centre.sip_call_id:
         return  # a route that was given up
     said = event.said
     if isinstance(said, Unclear):

@@ -86,7 +86,7 @@ def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
             event.leg.reply_info(event.txn, 200 if status < 300 else 500)
 
     call.note("digit passed on as INFO", other.name)
-    other.infos.inform(event.request.headers.get("content-type") or "", event.request.body, answered)
+    other.send_info(event.request.headers.get("content-type") or "", event.request.body, answered)
 
 
 async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> Then:

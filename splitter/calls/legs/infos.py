@@ -16,12 +16,15 @@ from splitter.sip.message import Request, Response
 _MOST_WAIT = 32  # as many as the voice takes; see rtp/telephone_event.py
 
 Listener = Callable[[sip.SipEvent], None]
+Send = Callable[[str, bytes, Listener], bool]
+"""Sends an INFO in the dialog; False where there is none any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Info:
-    """One of ours; `done` hears its final status."""
+    """One of ours; `send` sends it, `done` hears its final status."""
 
+    send: Send
     content_type: str
     body: bytes
     done: Callable[[int], None]
@@ -30,28 +33,23 @@ class _Info:
 class LegInfos:
     """What is under way in both directions.
 
-    Args:
-        send: sends an INFO in the dialog; False where there is none any more.
-        respond: answers a transaction of the peer.
-
     Attributes:
         refused: the peer was sent a digit, and does not take digits so.
     """
 
-    def __init__(self, send: Callable[[str, bytes, Listener], bool], respond: Callable[[str, Response], None]) -> None:
+    def __init__(self) -> None:
         self.refused = False
-        self._send = send
-        self._respond = respond
         self._ours: deque[_Info] = deque()  # the first one is under way
         self._theirs: dict[str, Request] = {}
 
-    def inform(self, content_type: str, body: bytes, done: Callable[[int], None]) -> None:
+    def inform(self, send: Send, content_type: str, body: bytes, done: Callable[[int], None]) -> None:
         """Send an INFO when those before it are answered: none may overtake another (RFC 3261 §12.2.2).
 
         Args:
+            send: sends it.
             done: hears the final status; 408 for no response, 481 where the dialog has ended.
         """
-        self._ours.append(_Info(content_type, body, done))
+        self._ours.append(_Info(send, content_type, body, done))
         if len(self._ours) == 1:
             self._next()
 
@@ -65,22 +63,26 @@ class LegInfos:
             raise Refusal(500, "too many digits wait", [("Retry-After", "1")])
         self._theirs[txn] = request
 
-    def reply(self, txn: str, status: int, headers: Pairs = ()) -> None:
-        """Answer an INFO of the peer, unless that was done."""
+    def reply(self, txn: str, status: int, headers: Pairs = ()) -> Response | None:
+        """The answer to an INFO of the peer; None where that was given."""
         request = self._theirs.pop(txn, None)
-        if request is not None:
-            self._respond(txn, request.respond(status, headers=headers))
+        return request.respond(status, headers=headers) if request is not None else None
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """The peer's that wait for a response."""
+        return tuple(self._theirs)
 
     def end(self) -> None:
-        """The dialog is over: nothing is sent any more, and the peer's get a final response (RFC 3261 §15.1.2)."""
-        for txn in tuple(self._theirs):
-            self.reply(txn, 487)
+        """The dialog is over: nothing is sent any more."""
         while self._ours:
             self._ours.popleft().done(481)
 
     def _next(self) -> None:
-        if self._ours and not self._send(self._ours[0].content_type, self._ours[0].body, self._on_answer):
-            self.end()
+        if self._ours:
+            first = self._ours[0]
+            if not first.send(first.content_type, first.body, self._on_answer):
+                self.end()
 
     def _on_answer(self, event: sip.SipEvent) -> None:
         match event:

@@ -460,6 +460,8 @@ class Leg(Usage):
 
     def _decline_all(self) -> None:
         """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""
+        for txn in self.infos.unanswered:
+            self.reply_info(txn, 487)
         self.infos.end()
         for txn in tuple(self._offers):
             self.decline(txn, 487)

@@ -90,7 +90,7 @@ class Usage:
         self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
         self._context = context
         self._driver = with_credentials(context.driver, trunk, context.ids)
-        self.infos = LegInfos(self._send_info, lambda txn, response: self._driver.respond(txn, self._named(response)))
+        self.infos = LegInfos()
         self._dialog: Dialog | None = None
 
     # ---- the peer ----
@@ -155,7 +155,13 @@ class Usage:
     def reply_info(self, txn: str, status: int, reason: str = "") -> None:
         """Answer an INFO of the peer."""
         lines = [("Accept", INFO_BODIES)] if status == 415 else []
-        self.infos.reply(txn, status, [*lines, *self._warning(status, reason)])
+        response = self.infos.reply(txn, status, [*lines, *self._warning(status, reason)])
+        if response is not None:
+            self._driver.respond(txn, self._named(response))
+
+    def send_info(self, content_type: str, body: bytes, done: Callable[[int], None]) -> None:
+        """Pass an INFO on; see `LegInfos.inform`."""
+        self.infos.inform(self._send_info, content_type, body, done)
 
     # ---- what we say of ourselves ----
 

@@ -98,6 +98,7 @@ class WorkerClient(asyncio.Protocol):
             raise MediaTimeout(f"{type(command).__name__}: no answer in {limit_s:g} s") from None
         finally:
             self._waiting.pop(id, None)
+            del future  # its exception remembers this frame: the frame must not lead back to it
         if isinstance(result, expected):
             return result
         if not isinstance(result, Failed):

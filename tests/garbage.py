@@ -1,0 +1,38 @@
+"""What reference counting did not free: rings of objects that wait for the garbage collector, and its pauses."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def no_rings(package: str = "splitter.") -> Iterator[None]:
+    """What happens inside leaves no ring with an object of this package in it.
+
+    Raises:
+        AssertionError: with the kinds of objects that are left.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        found = left(package)
+    finally:
+        gc.enable()
+    assert not found, f"left to the garbage collector: {dict(found.most_common(12))}"
+
+
+def left(package: str) -> Counter[str]:
+    """Objects of a package that only the collector frees, by class."""
+    flags = gc.get_debug()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        names = Counter(f"{type(thing).__module__}.{type(thing).__qualname__}" for thing in gc.garbage)
+    finally:
+        gc.set_debug(flags)
+        gc.garbage.clear()
+    return Counter({name: count for name, count in names.items() if name.startswith(package)})
