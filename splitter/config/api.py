@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from splitter.calls.logins.access import GRANTED, SECRET_BYTES, ApiSettings, Scope, Token
+from splitter.calls.settings import Peer
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table, ValueProblem, suggest
-from splitter.config.values import is_loopback, parse_address, parse_origin
+from splitter.config.values import is_loopback, parse_address, parse_origin, parse_peer
 from splitter.core.net import Address
 from splitter.transport.tls import faults, validity_of
 
@@ -38,6 +39,7 @@ def read_api(table: Table, base: Path) -> ApiSettings:
         key=str(base / key) if key else "",
         client_ca=str(base / client_ca) if client_ca else "",
         insecure=table.take_flag("insecure", default.insecure),
+        proxies=tuple(peer.network for peer in table.take_list("proxies", _parse_proxy)),
         web_origins=tuple(table.take_list("web_origins", parse_origin)),
         media_network=table.take_text("media_network", default.media_network),
         guest_url=table.take_parsed("guest_url", _parse_url, default.guest_url),
@@ -169,6 +171,13 @@ def _parse_listen(text: str) -> Address:
         remedy = 'write address and port alone, such as "10.0.0.5:8443"; it is https where there is a certificate'
         raise ValueProblem(f'"{text}" is an address of a page', remedy)
     return parse_address(text)
+
+
+def _parse_proxy(text: str) -> Peer:
+    peer = parse_peer(text)
+    if peer.port is not None:
+        raise ValueProblem(f'"{text}" has a port', "write its address alone: it comes to us from any port")
+    return peer
 
 
 def _parse_name(text: str) -> str:

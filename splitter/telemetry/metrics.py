@@ -86,7 +86,8 @@ SIP_ABUSE = Counter(
     "splitter_sip_abuse_total",
     "What costs a source points towards a ban, by reason: malformed, oversize, unknown-source, not-sip (a connection "
     "that ended without a message), slow (bytes that trickle, a peer that does not read), handshake (no TLS), flood, "
-    "authentication, other. Neighbours that are never banned are counted too.",
+    "authentication, foreign-dialog (a request in a dialog of another peer), guess (calls that are not there), "
+    "other. Neighbours that are never banned are counted too.",
     ["network", "transport", "reason"],
     registry=REGISTRY,
 )
@@ -100,7 +101,8 @@ SIP_BANNED_DROPS = Counter(
 AUTHENTICATIONS = Counter(
     "splitter_authentications_total",
     "Requests of seats on trunks that ask for authentication, by outcome: granted; missing, stale (they are challenged "
-    "and come again); wrong-password, unknown-user, replayed, other-name, malformed (failed logins).",
+    "and come again); wrong-password, unknown-user, replayed, other-name, malformed (failed logins); limited (one of "
+    "too many).",
     ["outcome"],
     registry=REGISTRY,
 )

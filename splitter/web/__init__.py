@@ -8,9 +8,10 @@ Layout:
     ports.py        what the API needs of the rest of the program, as Protocols
 
     auth.py         who asks, and may it; bearer.py: signed tokens; secret.py: what they are signed with
+    proxies.py      who really asks, where a proxy stands before us; protection.py: headers of every response
     privacy.py      what of a call agents' browsers are shown
     find.py         which call a request means, and whose it is
-    bodies.py       reads what requests carry, bounded; turns.py, attempts.py: how much, how often
+    bodies.py       reads what requests carry, bounded; turns.py: how much at a time
     cors.py         pages of other sites
 
     calls.py        calls, their binding, their video

@@ -26,6 +26,8 @@ from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
+from splitter.web.protection import protect
+from splitter.web.proxies import Proxies
 from splitter.web.routes import PICTURE_BYTES, SDP, Answer, Query, Route
 from splitter.web.security import SecurityRoutes
 from splitter.web.snapshots import PNG, SnapshotRoutes
@@ -56,22 +58,15 @@ def build(ports: Ports, strict: bool = False) -> web.Application:
     access, origins = ports.access, ports.settings.web_origins
     doorman: Doorman = Strict(access.tokens, access.secret, origins, ports.clock) if strict else Trusting()
     cors = Cors(origins)
-    app = web.Application(middlewares=[border, cors.preflight], client_max_size=PICTURE_BYTES)
+    proxies = Proxies(ports.settings.proxies)
+    app = web.Application(middlewares=[proxies.look, border, cors.preflight], client_max_size=PICTURE_BYTES)
     app.on_response_prepare.append(cors.on_prepare)
-    app.on_response_prepare.append(_private)
+    app.on_response_prepare.append(protect)
     for route in (*table(ports), *pages(Pages(origins))):
         app.router.add_route(route.method, route.path, guarded(route, doorman))
         if route.method == "GET" and not route.from_protocol:
             app.router.add_route("HEAD", route.path, guarded(route, doorman))
     return app
-
-
-async def _private(request: web.Request, response: web.StreamResponse) -> None:
-    """What the API tells of people is kept by no cache, and read as nothing but what it says it is."""
-    response.headers["Server"] = "splitter"  # and nothing of versions
-    if request.path.startswith("/v1/"):
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
 
 
 def table(ports: Ports) -> tuple[Route, ...]:

@@ -16,6 +16,7 @@ from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.bearer import CONSOLE, LONGEST_TOKEN, Bearer, TokenFault, is_minted, read
 from splitter.web.errors import ApiError, Handler
+from splitter.web.proxies import remote_of
 from splitter.web.routes import Route
 
 log = structlog.get_logger(__name__)
@@ -67,8 +68,8 @@ class Strict:
         except TokenFault as fault:
             reason = fault.kind if fault.kind == "expired" else "wrong-token"
             metrics.API_REFUSED.labels(reason).inc()
-            if (held := self._quiet.permit(f"{reason} {request.remote}", self._clock.now())) is not None:
-                log.warning("token refused", source=request.remote, reason=fault.kind, similar=held)
+            if (held := self._quiet.permit(f"{reason} {remote_of(request)}", self._clock.now())) is not None:
+                log.warning("token refused", source=remote_of(request), reason=fault.kind, similar=held)
             code = "expired-token" if fault.kind == "expired" else "wrong-token"
             raise ApiError(401, code, f"{fault}", _challenge("invalid_token")) from None
 

@@ -16,10 +16,10 @@ from aiohttp import web
 
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
+from splitter.core.attempts import Attempts
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
-from splitter.web.attempts import Attempts
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError

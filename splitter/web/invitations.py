@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from splitter.calls.logins.access import Scope
+from splitter.core.attempts import Attempts
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
-from splitter.web.attempts import Attempts
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer, mint
 from splitter.web.bodies import read_json

@@ -19,6 +19,8 @@ from splitter.transport.acceptor import Acceptor, reset
 from splitter.transport.tasks import Tasks
 from splitter.transport.tls import faults, validity_of
 from splitter.transport.x509 import Validity
+from splitter.web.protection import protected
+from splitter.web.proxies import Proxies
 
 CONNECTIONS = 4000
 PER_SOURCE = 1000  # a floor of desks may be one source, behind NAT or a proxy
@@ -41,6 +43,7 @@ class Listener:
     def __init__(self, app: web.Application, settings: ApiSettings) -> None:
         self._settings = settings
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._proxies = Proxies(settings.proxies)
         self._places = _Places()
         self._acceptors: dict[Address, Acceptor] = {}
         self._greeting = Tasks()
@@ -132,7 +135,7 @@ class Listener:
         self._context, self._validity = context, validity_of(tls)
 
     def _arrived(self, sock: socket.socket, peer: Address) -> None:
-        source = source_of(peer.host)
+        source = "" if self._proxies.holds(peer.host) else source_of(peer.host)
         if not self._places.take(source):
             metrics.API_REFUSED.labels("connections").inc()
             reset(sock)
@@ -163,14 +166,14 @@ class Listener:
 
 
 class _Places:
-    """So many connections for all, and so many for one source."""
+    """So many connections for all, and so many for one source; "" is for proxies, each of which is many."""
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
         self._all = 0
 
     def take(self, source: str) -> bool:
-        if self._all >= CONNECTIONS or self.taken[source] >= PER_SOURCE:
+        if self._all >= CONNECTIONS or (source and self.taken[source] >= PER_SOURCE):
             return False
         self.taken[source] += 1
         self._all += 1
@@ -199,6 +202,13 @@ class _Connection(RequestHandler):
         )
         self._places = places
         self._source = source
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What is no HTTP, or failed outside of every handler."""
+        response = super().handle_error(request, status, exc, message)
+        return protected(response, request.secure) if isinstance(response, web.Response) else response
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._places.leave(self._source)

@@ -8,24 +8,22 @@ import structlog
 from aiohttp import web
 
 from splitter.calls.logins.access import GRANTED, Scope
+from splitter.calls.logins.limits import LoginLimits
 from splitter.calls.logins.passwords import Passwords
 from splitter.core.clock import Clock
 from splitter.core.net import source_of
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
-from splitter.web.attempts import Attempts
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer, mint
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
+from splitter.web.proxies import remote_of
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import LoggedIn, Login, Me, Minted, TokenWish
 
 LOGIN_BODY = Body((JSON,), JSON_BYTES, Login)
 TOKEN_BODY = Body((JSON,), JSON_BYTES, TokenWish)
-
-USER_FAILURES, USER_FADE_S = 10, 60.0
-SOURCE_FAILURES, SOURCE_FADE_S = 50, 5.0  # a whole floor of desks may be one source, behind NAT or a proxy
 
 log = structlog.get_logger(__name__)
 
@@ -43,14 +41,13 @@ class LoginRoutes:
         self._secret = secret
         self._lifetime_s = lifetime_s
         self._clock = clock
-        self._users = Attempts(USER_FAILURES, USER_FADE_S)
-        self._sources = Attempts(SOURCE_FAILURES, SOURCE_FADE_S)
+        self._limits = LoginLimits()
         self._quiet = Quiet()
 
     async def login(self, request: web.Request) -> web.Response:
         wish = await read_json(request, LOGIN_BODY, Login)
-        source, now = source_of(request.remote or ""), self._clock.now()
-        wait_s = max(self._users.wait_s(wish.user, now), self._sources.wait_s(source, now))
+        source, now = source_of(remote_of(request)), self._clock.now()
+        wait_s = self._limits.wait_s(wish.user, source, now)
         if wait_s > 0:
             metrics.API_LOGINS.labels("limited").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
@@ -60,7 +57,7 @@ class LoginRoutes:
             self._failed(wish.user, source, now)
             raise ApiError(401, "wrong-login", "no such user, or not its password", {"WWW-Authenticate": "Bearer"})
         metrics.API_LOGINS.labels("granted").inc()
-        self._users.succeeded(wish.user)
+        self._limits.succeeded(wish.user, source)
         # A desk without an extension of its own is known to the centre by its user.
         bearer = Bearer(account.user, frozenset({Scope.SEAT}), account.extension or account.user)
         expires_at = float(int(self._clock.wall() + self._lifetime_s))
@@ -87,8 +84,7 @@ class LoginRoutes:
 
     def _failed(self, user: str, source: str, now: float) -> None:
         metrics.API_LOGINS.labels("wrong").inc()
-        self._users.failed(user, now)
-        self._sources.failed(source, now)
+        self._limits.failed(user, source, now)
         if (held := self._quiet.permit(source, now)) is not None:
             log.warning("login failed", source=source, user=user[:40], similar=held)
 

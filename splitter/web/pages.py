@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from splitter.web.proxies import is_secure
+
 STATIC = Path(__file__).parent / "static"
 FOLDERS = ("console", "guest", "sdk")
 
@@ -73,8 +75,9 @@ class Pages:
     def _policy(self, request: web.Request) -> str:
         """Nothing but our own files, and nobody else's frames (CSP level 3)."""
         host = request.host if _HOST.fullmatch(request.host) else ""
-        # Some browsers' 'self' leaves sockets out. Where we speak plain HTTP, a proxy may do the TLS before us.
-        schemes = ("wss",) if request.secure else ("ws", "wss")
+        # Some browsers' 'self' leaves sockets out. Where we speak plain HTTP, a proxy may do the TLS before us, and
+        # not say so.
+        schemes = ("wss",) if is_secure(request) else ("ws", "wss")
         socket = "".join(f" {scheme}://{host}" for scheme in schemes) if host else ""
         frames = " ".join(("'self'", *self._origins))
         return (

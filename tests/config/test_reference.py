@@ -182,6 +182,7 @@ class TestEveryKeyIsRead:
             ("store.max_age_days", "1.5"),
             ("store.max_size_mb", "7"),
             ("api.insecure", "true"),
+            ("api.proxies", '["127.0.0.1", "10.0.0.0/24"]'),
             ("api.web_origins", '["https://crm.example"]'),
             ("api.media_network", '"core"'),
             ("api.guest_url", '"https://video.example/guest/"'),

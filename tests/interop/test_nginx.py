@@ -19,6 +19,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from PIL import Image
 
+from splitter.calls.logins import limits
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess, free_ports
 from splitter.lab.handset import Handset, HandsetSettings
@@ -36,6 +37,7 @@ HOST, CALLED, CALLER, DESK = "127.0.0.1", "12345", 1, 8
 GATEWAY = """
 [api]
 listen = ["{api}"]
+proxies = ["127.0.0.1"]
 media_network = "desk"
 guest_url = "https://{guests}/guest/"
 
@@ -83,18 +85,19 @@ class Front:
     def url(self, site: str, path: str = "") -> str:
         return f"https://{site}:{self.port}{path}"
 
-    async def status(self, site: str, path: str, method: str = "GET", **more: Any) -> int:
+    async def status(self, site: str, path: str, method: str = "GET", source: str = "", **more: Any) -> int:
+        """Of an answer. `source`: the address that asks."""
         async with (
-            aiohttp.ClientSession(connector=connector()) as http,
+            aiohttp.ClientSession(connector=connector(source)) as http,
             http.request(method, self.url(site, path), allow_redirects=False, **more) as response,
         ):
             await response.read()
             return response.status
 
 
-def connector() -> aiohttp.TCPConnector:
+def connector(source: str = "") -> aiohttp.TCPConnector:
     context = ssl.create_default_context(cafile=authority().certificate)
-    return aiohttp.TCPConnector(ssl=context, resolver=Here())
+    return aiohttp.TCPConnector(ssl=context, resolver=Here(), local_addr=(source, 0) if source else None)
 
 
 @asynccontextmanager
@@ -203,6 +206,22 @@ class TestDesks:
             desk = WebSeat(WebSeatSettings(), HOST)
             await desk.start(f"http://{here.api}", "open sesame")
             await desk.stop()
+
+        play(scenario)
+
+    def test_whoever_guesses_at_the_gateway_keeps_nobody_else_out(self, play: Callable[[Scenario], None]) -> None:
+        """Behind nginx all would be one source, were it not for X-Forwarded-For."""
+
+        async def scenario(here: Front) -> None:
+            right, wrong = ({"user": "2001", "password": word} for word in ("open sesame", "x"))
+            for number in range(2, 6):
+                said = [
+                    await here.status(DESKS, "/v1/login", "POST", source=f"127.0.0.{number}", json=wrong)
+                    for _ in range(limits.USER_FAILURES + 1)
+                ]
+                assert said == [401] * limits.USER_FAILURES + [429]
+            assert await here.status(DESKS, "/v1/login", "POST", source="127.0.0.2", json=right) == 429
+            assert await here.status(DESKS, "/v1/login", "POST", json=right) == 200
 
         play(scenario)
 

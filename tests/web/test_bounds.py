@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from splitter.core.attempts import Attempts
 from splitter.media.engine import Snapshot
 from splitter.web import album
 from splitter.web.album import Album
-from splitter.web.attempts import Attempts
 from splitter.web.errors import ApiError
 from splitter.web.turns import Turns
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from splitter.calls.logins import limits
 from splitter.calls.logins.access import ApiSettings
-from splitter.web import login
 from tests.web.kit import Gateway, Web, web
 
 
@@ -56,7 +56,7 @@ class TestLogin:
 
     def test_that_is_guessed_at_has_to_wait(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
-            for _ in range(login.USER_FAILURES):
+            for _ in range(limits.USER_FAILURES):
                 assert (await outside.code("POST", "/v1/login", **say(user="8001", password="x")))[1] == "wrong-login"
             async with outside.request("POST", "/v1/login", **say(user="8001", password="red")) as response:
                 assert response.status == 429 and response.headers["Retry-After"] == "60"
@@ -71,7 +71,7 @@ class TestLogin:
 
     def test_of_many_users_from_one_source_has_to_wait_too(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
-            for number in range(login.SOURCE_FAILURES):
+            for number in range(limits.SOURCE_FAILURES):
                 await outside.code("POST", "/v1/login", **say(user=f"u{number}", password="x"))
             assert (await outside.code("POST", "/v1/login", **say(user="new", password="x")))[0] == 429
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 
 from splitter.core.net import Address
 from splitter.transport.settings import TlsSettings
@@ -55,6 +56,7 @@ class ApiSettings:
         certificate, key: PEM files for TLS, as those of a network; without them it speaks plain HTTP.
         client_ca: authorities of client certificates; whoever shows one needs no token.
         insecure: listen without TLS where others can hear it: another program before us does the TLS.
+        proxies: programs before us whose X-Forwarded-For is believed: it says who really asks.
         web_origins: pages of other sites whose scripts may use the API, such as a CRM's.
         media_network: the network that browsers' video comes in on; empty for the seats' own, or else the first.
         guest_url: where invitations of callers point to; empty where there are none.
@@ -67,6 +69,7 @@ class ApiSettings:
     key: str = ""
     client_ca: str = ""
     insecure: bool = False
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     web_origins: tuple[str, ...] = ()
     media_network: str = ""
     guest_url: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,14 +12,15 @@ import structlog
 
 from splitter.calls.desks import Desks
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.limits import LoginLimits
 from splitter.calls.logins.registrar import Binding, Registrar
 from splitter.calls.messages import Refusal
 from splitter.calls.settings import Role, Trunk
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
-from splitter.core.net import Flow
-from splitter.sip.authenticator import Authenticator, Verdict
+from splitter.core.net import Flow, source_of
+from splitter.sip.authenticator import Authenticator, Judgement, Verdict
 from splitter.sip.events import RequestArrived
 from splitter.sip.message import Request
 from splitter.sip.nonce import Nonces
@@ -29,6 +31,7 @@ from splitter.transport.quiet import Quiet
 log = structlog.get_logger(__name__)
 
 ABUSE = "authentication"
+_LONGEST_USER = 128  # that is remembered
 
 
 class Flows(Protocol):
@@ -96,6 +99,7 @@ class Reception:
         self._accounts = {account.user: account for account in accounts}
         self._registrar = Registrar(settings)
         self._authenticators = self._authenticate(trunks, name)
+        self._limits = LoginLimits()
         self._quiet = Quiet()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -107,7 +111,7 @@ class Reception:
 
         Returns: the user name; empty on a trunk that does not ask.
         Raises:
-            Refusal: 401 with challenges.
+            Refusal: 401 with challenges; 503 with Retry-After where too many passwords were wrong.
             PeerError: 400 for credentials that cannot be read; 403 for who claims to be somebody else.
         """
         authenticator = self._authenticators.get(trunk.name)
@@ -120,6 +124,7 @@ class Reception:
             self._failed("malformed", request, flow, error.reason)
             raise
         verdict = judgement.verdict
+        self._limit(judgement, flow, now)
         if verdict.hostile:
             self._failed(verdict, request, flow, judgement.username)
         else:
@@ -128,6 +133,7 @@ class Reception:
             salt = self._ids.number(2**64)
             lines = authenticator.challenges(flow.remote.host, salt, now, stale=verdict.stale)
             raise Refusal(401, "", lines)
+        self._limits.succeeded(judgement.username, source_of(flow.remote.host))
         self._check_name(self._accounts[judgement.username], request, flow)
         return judgement.username
 
@@ -196,6 +202,20 @@ class Reception:
                 decoy = f"{self._ids.number(2**256):064x}"
                 found[trunk.name] = Authenticator(realm, secrets, trunk.algorithms, nonces, decoy)
         return found
+
+    def _limit(self, judgement: Judgement, flow: Flow, now: float) -> None:
+        """Raises Refusal where too many passwords were wrong; a right one is told the same, so none is found out."""
+        user, source = judgement.username[:_LONGEST_USER], source_of(flow.remote.host)
+        if judgement.verdict is Verdict.MISSING:
+            return
+        if (wait_s := self._limits.wait_s(user, source, now)) > 0:
+            metrics.AUTHENTICATIONS.labels("limited").inc()
+            if judgement.verdict.hostile:
+                self._flows.on_abuse(flow, ABUSE)
+            after = [("Retry-After", str(math.ceil(wait_s)))]
+            raise Refusal(503, "too many wrong passwords; wait before the next one", after)
+        if judgement.verdict in (Verdict.WRONG, Verdict.UNKNOWN):
+            self._limits.failed(user, source, now)
 
     def _check_name(self, account: Account, request: Request, flow: Flow) -> None:
         """A user registers (§10.3 step 4) and calls as itself only: a desk's records must not lie."""

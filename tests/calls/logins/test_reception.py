@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.calls.desks import Desks
+from splitter.calls.logins import limits
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import Refusal
@@ -268,3 +269,51 @@ def test_accounts_and_trunks_do_not_show_their_secrets() -> None:
     shown: Any = (ACCOUNTS, replace(GUARDED, username="me", password="hunter2"))
     assert "red" not in repr(shown).replace("registered", "") and "hunter2" not in repr(shown)
     assert HASHED.ha1["MD5"] not in repr(shown)
+
+
+class TestGuessing:
+    """Without any setting: bans are for sources that may be banned, and trunks name those that may not."""
+
+    def guess(self, desk: Desk, password: str, flow: Flow = FLOW, user: str = "8001") -> int:
+        request = desk.request(user=user)
+        with pytest.raises(PeerError) as caught:
+            desk.admit(request, flow=flow)
+        assert isinstance(caught.value, Refusal)
+        client = Authorizer(Credentials(user, password), lambda: "cnonce")
+        answered = client.answer(request, request.respond(401, headers=caught.value.headers))
+        try:
+            desk.admit(answered, flow=flow)
+        except PeerError as error:
+            return error.status
+        return 200
+
+    def test_a_password_soon_has_to_wait_whether_it_is_right_or_wrong(self, desk: Desk) -> None:
+        assert [self.guess(desk, "wrong") for _ in range(limits.USER_FAILURES)] == [401] * limits.USER_FAILURES
+        assert self.guess(desk, "wrong") == 503 and self.guess(desk, "red") == 503
+
+    def test_says_how_long(self, desk: Desk) -> None:
+        for _ in range(limits.USER_FAILURES):
+            self.guess(desk, "wrong")
+        request = desk.request()
+        first = desk.refused(request)
+        assert isinstance(first, Refusal) and first.status == 401, "who shows no password is asked for it"
+        client = Authorizer(Credentials("8001", "wrong"), lambda: "cnonce")
+        error = desk.refused(client.answer(request, request.respond(401, headers=first.headers)))
+        assert isinstance(error, Refusal) and dict(error.headers)["Retry-After"] == "60"
+
+    def test_is_over_after_a_while(self, desk: Desk) -> None:
+        for _ in range(limits.USER_FAILURES):
+            self.guess(desk, "wrong")
+        desk.loop.run_until(lambda: False, limits.USER_FADE_S)
+        assert self.guess(desk, "red") == 200
+
+    def test_does_not_keep_out_the_seat_itself(self, desk: Desk) -> None:
+        other = FLOW._replace(remote=Address("198.51.100.99", 40000))
+        for _ in range(3 * limits.USER_FAILURES):
+            self.guess(desk, "wrong", other)
+        assert self.guess(desk, "red") == 200
+
+    def test_is_still_an_abuse(self, desk: Desk) -> None:
+        for _ in range(2 * limits.USER_FAILURES):
+            self.guess(desk, "wrong")
+        assert len(desk.told.abuses) == 2 * limits.USER_FAILURES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 
 
 class Attempts:
@@ -20,23 +21,23 @@ class Attempts:
         self._limit = limit
         self._fade_s = fade_s
         self._keys = keys
-        self._seen: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._seen: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
-    def wait_s(self, key: str, now: float) -> float:
+    def wait_s(self, key: Hashable, now: float) -> float:
         """How long this one has to wait before its next attempt; 0 for not at all."""
         return max(0.0, (self._open(key, now) - self._limit + 1) * self._fade_s)
 
-    def failed(self, key: str, now: float) -> None:
+    def failed(self, key: Hashable, now: float) -> None:
         """One more failure."""
         self._seen[key] = (self._open(key, now) + 1, now)
         self._seen.move_to_end(key)
         if len(self._seen) > self._keys:
             self._seen.popitem(last=False)
 
-    def succeeded(self, key: str) -> None:
+    def succeeded(self, key: Hashable) -> None:
         """What failed before was a slip of the fingers."""
         self._seen.pop(key, None)
 
-    def _open(self, key: str, now: float) -> float:
+    def _open(self, key: Hashable, now: float) -> float:
         count, at = self._seen.get(key, (0.0, now))
         return max(0.0, count - (now - at) / self._fade_s)
