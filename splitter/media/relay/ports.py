@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable
+from typing import Protocol
 
 from splitter.core.errors import MediaUnavailable
 
@@ -37,7 +38,7 @@ class PortPairs:
         if not self._free:
             self._wake(now)
         if not self._free:
-            soonest = min(self._resting.values(), default=now + 5)
+            soonest = next(iter(self._resting.values()), now + 5)
             raise MediaUnavailable("no free media ports", max(1, round(soonest - now)))
         return self._free.popleft()
 
@@ -46,13 +47,16 @@ class PortPairs:
         self._resting[port] = now + self._quarantine_s
 
     def withhold(self, resting: Iterable[tuple[int, float]], now: float) -> None:
-        """Put free pairs to rest that were in use before our time, each for so many seconds."""
-        until = {port: now + rest_s for port, rest_s in resting}
+        """Put free pairs to rest that were in use before our time, each for so many seconds; before any is taken."""
+        until = {port: now + rest_s for port, rest_s in sorted(resting, key=lambda one: one[1])}
         self._free = deque(port for port in self._free if port not in until)
         self._resting.update(until)
 
     def _wake(self, now: float) -> None:
-        for port in [port for port, ready_at in self._resting.items() if ready_at <= now]:
+        while self._resting:
+            port, ready_at = next(iter(self._resting.items()))
+            if ready_at > now:
+                return
             del self._resting[port]
             self._free.append(port)
 
@@ -62,25 +66,49 @@ class PortPairs:
         return len(self._free)
 
 
+class Record(Protocol):
+    """Where it is written down which pairs are in use, for the next gateway."""
+
+    def opened(self, port: int) -> None: ...
+
+    def closed(self, port: int) -> None: ...
+
+
 class PortLedger:
     """What a worker's ports did, kept outside the worker: its successor must let them rest.
 
     Args:
         quarantine_s: how long a pair rests after use.
+        record: None where nothing is to be known of this after a restart.
+        used: pairs that were in use before our time: each with the seconds since, the last one used last.
+        now: the time of `used`.
     """
 
-    def __init__(self, quarantine_s: float) -> None:
+    def __init__(
+        self,
+        quarantine_s: float,
+        record: Record | None = None,
+        used: Iterable[tuple[int, float]] = (),
+        now: float = 0.0,
+    ) -> None:
         self._quarantine_s = quarantine_s
+        self._record = record
         self._open: set[int] = set()
-        self._closed: dict[int, float] = {}
+        self._closed = {port: now - since_s for port, since_s in used}
 
     def opened(self, *ports: int) -> None:
         self._open.update(ports)
+        if self._record is not None:
+            for port in ports:
+                self._record.opened(port)
 
     def closed(self, now: float, *ports: int) -> None:
         for port in ports:
             self._open.discard(port)
+            self._closed.pop(port, None)  # the dict is in the order of closing
             self._closed[port] = now
+            if self._record is not None:
+                self._record.closed(port)
         self._forget(now)
 
     def all_closed(self, now: float) -> None:

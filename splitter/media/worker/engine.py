@@ -72,6 +72,7 @@ from splitter.media.worker.protocol import (
     SnapshotTaken,
     TakeSnapshot,
 )
+from splitter.media.worker.record import PortRecord
 from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
 from splitter.rtp.telephone_event import Digit
 from splitter.telemetry import metrics
@@ -160,7 +161,8 @@ class WorkerEngine:
     async def start(self) -> None:
         """Start the workers and wait until rooms can be opened on them at once, or the limits have passed."""
         count = self._settings.workers or os.cpu_count() or 1
-        self._supervisors = [self._supervisor(index, count) for index in range(count)]
+        record = self._recorded()
+        self._supervisors = [self._supervisor(index, count, record) for index in range(count)]
         for supervisor in self._supervisors:
             supervisor.start()
         starts = {asyncio.ensure_future(supervisor.started.wait()) for supervisor in self._supervisors}
@@ -172,11 +174,28 @@ class WorkerEngine:
         if late:
             log.error("media workers missing", wanted=count, missing=len(late))
 
-    def _supervisor(self, index: int, count: int) -> Supervisor:
+    def _recorded(self) -> PortRecord | None:
+        """What is known of the ports from before a restart.
+
+        Raises:
+            LocalError: there is no folder for it, nor for the control sockets.
+        """
         settings = self._settings
+        folder = Path(settings.socket_dir)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalError(f"media.socket_dir {folder}: {error.strerror}") from error
+        return PortRecord.at(folder, settings.first_port, settings.last_port)
+
+    def _supervisor(self, index: int, count: int, record: PortRecord | None) -> Supervisor:
+        settings = self._settings
+        ports = slice_of(settings.first_port, settings.last_port, index, count)
+        used = record.used(settings.quarantine_s) if record is not None else []
+        mine = [(port, since_s) for port, since_s in used if ports[0] <= port <= ports[1]]
         hello = Hello(
             protocol=PROTOCOL,
-            ports=slice_of(settings.first_port, settings.last_port, index, count),
+            ports=ports,
             quarantine_s=settings.quarantine_s,
             resting=[],
             slate_text=settings.slate_text,
@@ -186,7 +205,7 @@ class WorkerEngine:
         return Supervisor(
             index,
             hello,
-            PortLedger(settings.quarantine_s),
+            PortLedger(settings.quarantine_s, record, mine, time.monotonic()),
             Path(settings.socket_dir),
             self._timers,
             self._logs,

@@ -133,10 +133,6 @@ class Supervisor:
         Raises:
             LocalError: the control socket cannot be put where the settings say.
         """
-        try:
-            self._socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise LocalError(f"media.socket_dir {self._socket_dir}: {error.strerror}") from error
         if len(os.fsencode(self._socket_path(10**6))) > SOCKET_PATH_LIMIT_BYTES:
             raise LocalError(f"media.socket_dir {self._socket_dir}: too long for a Unix socket; name a shorter one")
         self._task = asyncio.create_task(self._run(), name=f"media worker {self.index}")

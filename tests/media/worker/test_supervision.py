@@ -231,7 +231,7 @@ class TestStopping:
                 assert all(runs(pid) for pid in pids)
                 await made.stop()
                 assert not any(runs(pid) for pid in pids)
-                assert os.listdir(folder) == []  # noqa: PTH208
+                assert not [name for name in os.listdir(folder) if name.endswith(".sock")]  # noqa: PTH208
 
         run(scenario())
 
@@ -243,6 +243,71 @@ class TestStopping:
                 async with asyncio.timeout(LIMIT_S):
                     await made.stop()
                 assert not runs(pid)
+
+        run(scenario())
+
+
+class TestARestartOfTheGateway:
+    """Callers of before go on sending for a while: who calls now must not hear them."""
+
+    def settings(self, folder: str, pairs: int, quarantine_s: float = 30.0) -> MediaSettings:
+        last_port = FIRST_PORT + 2 * pairs - 1
+        return MediaSettings(
+            workers=1, first_port=FIRST_PORT, last_port=last_port, quarantine_s=quarantine_s, socket_dir=folder
+        )
+
+    async def opened(self, made: WorkerEngine, call_id: str) -> set[int]:
+        relay = await made.open_relay(call_id, ("access", "core"), print)
+        return {end.rtp_port for end in relay.local}
+
+    def test_lets_the_ports_rest_that_were_open_or_closed_of_late(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                settings = self.settings(folder, pairs=6)
+                first = WorkerEngine(settings, NETWORKS)
+                await first.start()
+                held = await self.opened(first, "call-1")
+                ended = await first.open_relay("call-2", ("access", "core"), print)
+                await first.close_relay(ended)
+                await first.stop()
+                second = WorkerEngine(settings, NETWORKS)
+                await second.start()
+                fresh = await self.opened(second, "call-3")
+                assert not fresh & (held | {end.rtp_port for end in ended.local})
+                with pytest.raises(MediaUnavailable, match="no free media ports"):
+                    await second.open_relay("call-4", ("access", "core"), print)
+                await second.stop()
+
+        run(scenario())
+
+    def test_that_was_killed_is_one_too(self, run: Run) -> None:
+        """The workers of the one before still hold their ports, and nobody said that anything was closed."""
+
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                settings = self.settings(folder, pairs=4)
+                first = WorkerEngine(settings, NETWORKS)
+                await first.start()
+                held = await self.opened(first, "call-1")
+                second = WorkerEngine(settings, NETWORKS)
+                await second.start()
+                assert not await self.opened(second, "call-2") & held
+                with pytest.raises(MediaUnavailable, match="no free media ports"):
+                    await second.open_relay("call-3", ("access", "core"), print)
+                await second.stop()
+                await first.stop()
+
+        run(scenario())
+
+    def test_without_a_place_for_the_record_goes_on(self, run: Run) -> None:
+        async def scenario() -> None:
+            with tempfile.TemporaryDirectory(prefix="media-") as folder:
+                settings = self.settings(folder, pairs=4)
+                (Path(folder) / f"ports-{settings.first_port}-{settings.last_port}").mkdir()
+                made = WorkerEngine(settings, NETWORKS)
+                await made.start()
+                assert len(await self.opened(made, "call-1")) == 2
+                await made.stop()
 
         run(scenario())
 
