@@ -1,7 +1,16 @@
-"""The voice half of a call: its relay and where the relay's two sides point. Asks the media engine."""
+"""The voice half of a call: its relay and where the relay's two sides point.
+
+Nobody waits for the media engine here: a flow says what it wants, the newest wish of a side wins, and what came of a
+request enters the call's inbox (`VoiceOpened`, `VoiceUnavailable`, `VoicePointed`, `VoiceCounted`). What it means is
+taken into the call there, by `adopt`, `pointed` and `counted`.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
+from splitter.calls.events import VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
+from splitter.calls.jobs import Jobs
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.engine import LocalEnd, MediaEngine, MediaListener, RelayHandle, RelayReport, RemoteEnd
@@ -24,87 +33,140 @@ class Audio:
 
     Args:
         networks: of the caller's and of the centre's side.
+        on_event: the call's inbox, for what the engine says of the relay.
 
     Attributes:
-        failed_moves: how often in a row no other relay could be had.
+        failed_moves: how often in a row no relay could be had.
     """
 
-    def __init__(self, engine: MediaEngine, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> None:
+    def __init__(
+        self, engine: MediaEngine, call_id: str, networks: tuple[str, str], on_event: MediaListener, jobs: Jobs
+    ) -> None:
         self._engine = engine
         self._call_id = call_id
         self._networks = networks
         self._on_event = on_event
+        self._jobs = jobs
         self._relay: RelayHandle | None = None
+        self._opened: list[RelayHandle] = []  # not adopted yet
+        self._turn = 0  # of opening a relay
+        self._lost: set[str] = set()  # relays that died before they were adopted
         self._heard = [0, 0]
         self.failed_moves = 0
         self._local: tuple[LocalEnd, LocalEnd] | None = None
         self._wanted: list[RemoteEnd | None] = [None, None]
         self._pointed: list[RemoteEnd | None] = [None, None]
+        self._asking = [False, False]
 
-    async def open(self) -> None:
-        """Bind the ports.
+    @property
+    def networks(self) -> tuple[str, str]:
+        return self._networks
 
-        Raises:
-            MediaError: no ports or no worker: the call cannot be carried.
-        """
-        self._relay = await self._engine.open_relay(self._call_id, self._networks, self._on_event)
-        self._local = self._relay.local
+    @property
+    def is_open(self) -> bool:
+        """True while there is a relay; False while one is being opened."""
+        return self._relay is not None
 
     def local(self, side: int) -> LocalEnd:
         """Our ports towards the caller (0) or the centre (1); the last ones, while the relay is being replaced."""
         assert self._local is not None
         return self._local[side]
 
-    def is_on(self, relay_id: str) -> bool:
-        """True if the call runs on this relay now."""
-        return self._relay is not None and self._relay.relay_id == relay_id
+    # ---- the relay ----
 
-    async def point(self, side: int, session: Session, index: int) -> None:
-        """Send to where this description says the peer receives.
-
-        Raises:
-            MediaError: the engine did not take it; a relay that is opened later will.
-        """
-        remote = self._wanted[side] = remote_end(session, index)
-        if self._relay is not None and remote != self._pointed[side]:
-            await self._engine.set_remote(self._relay, side, remote)
-            self._pointed[side] = remote
-
-    async def hush(self, side: int) -> None:
-        """Let this side hear nothing, until it is pointed to again.
-
-        Raises:
-            MediaError: the engine did not take it.
-        """
-        self._wanted[side] = None
-        if self._relay is not None and self._pointed[side] is not None:
-            await self._engine.set_remote(self._relay, side, None)
-            self._pointed[side] = None
-
-    async def move(self, networks: tuple[str, str] | None = None) -> None:
-        """Open a fresh relay in place of the present one, pointing to the same remotes.
+    def open(self, networks: tuple[str, str] | None = None) -> None:
+        """Ask for a relay in place of the present one; ends in VoiceOpened or VoiceUnavailable.
 
         Args:
             networks: where the next route lies in another network; there is nothing to point to there yet.
-        Raises:
-            MediaError: no ports or no worker.
         """
-        await self.close()
+        before, self._relay = self._relay, None
         if networks is not None:
             self._networks = networks
             self._wanted[CENTRE] = None
-        self.failed_moves += 1
-        await self.open()
-        assert self._relay is not None
+        self._turn += 1
+        if before is not None:
+            self._jobs.start("the former relay", partial(self._give_back, before))
+        self._jobs.start("the relay", partial(self._open, self._turn))
+
+    def adopt(self, event: VoiceOpened) -> bool:
+        """The relay that was asked for is there: it points to where the sides are. False where it is of no use."""
+        self._opened.remove(event.relay)
+        if event.turn != self._turn or event.relay.relay_id in self._lost:
+            self._jobs.start("the former relay", partial(self._give_back, event.relay))
+            if event.turn == self._turn:
+                self.open()
+            return False
+        self._relay, self._local = event.relay, event.relay.local
+        self._pointed, self._asking = [None, None], [False, False]
+        self._lost.clear()
         self.failed_moves = 0
-        self._pointed = [None, None]
-        for side, remote in enumerate(self._wanted):
-            if remote is not None:
-                await self._engine.set_remote(self._relay, side, remote)
-                self._pointed[side] = remote
+        self._heard = [0, 0]
+        self.follow()
+        return True
+
+    def misses(self, event: VoiceUnavailable) -> bool:
+        """The relay that is wanted now cannot be had; False where that was said of an earlier request."""
+        missed = event.turn == self._turn
+        self.failed_moves += missed
+        return missed
+
+    def lost(self, relay_id: str) -> bool:
+        """A relay has died; True if it is the one that the call runs on."""
+        if self._relay is None:
+            self._lost.add(relay_id)
+        return self._relay is not None and self._relay.relay_id == relay_id
+
+    async def close(self) -> RelayReport | None:
+        """Give the ports back, after the jobs were ended. Never raises: a call that ends must end."""
+        relay, self._relay = self._relay, None
+        for unused in self._opened:
+            await self._give_back(unused)
+        return await self._closed(relay) if relay is not None else None
+
+    # ---- where it points ----
+
+    def point(self, side: int, session: Session, index: int) -> None:
+        """Send to where this description says the peer receives."""
+        self._wanted[side] = remote_end(session, index)
+        self._follow(side)
+
+    def hush(self, side: int) -> None:
+        """Let this side hear nothing, until it is pointed to again."""
+        self._wanted[side] = None
+        self._follow(side)
+
+    def follow(self) -> None:
+        """Ask once more for what was not carried out."""
+        self._follow(CALLER)
+        self._follow(CENTRE)
+
+    def pointed(self, event: VoicePointed) -> bool:
+        """The engine has answered; False where a side still does not point to where it should, and nobody is asked."""
+        if self._relay is None or event.relay_id != self._relay.relay_id:
+            return True
+        self._asking[event.side] = False
+        if event.fault:
+            return False
+        self._pointed[event.side] = event.remote
+        self._follow(event.side)
+        return True
+
+    # ---- what flows through it ----
+
+    def count(self, side: int, about: VoiceDoubt | None) -> None:
+        """Look whether voice comes from a side; ends in VoiceCounted."""
+        self._jobs.start(f"the voice of side {side}", partial(self._count, side, about))
+
+    def counted(self, event: VoiceCounted) -> bool:
+        """True if voice has come from this side since it was last counted; when in doubt, it has."""
+        if event.packets is None:
+            return True
+        before, self._heard[event.side] = self._heard[event.side], event.packets
+        return event.packets != before
 
     async def send_digit(self, side: int, digit: Digit) -> None:
-        """Let this side hear a digit in the voice that it gets.
+        """Let this side hear a digit in the voice that it gets. For a job.
 
         Raises:
             MediaError: there is no relay now, or too many digits wait.
@@ -113,27 +175,48 @@ class Audio:
             raise MediaUnavailable("the relay is being replaced")
         await self._engine.send_digit(self._relay, side, digit)
 
-    async def heard(self, side: int) -> bool:
-        """True if voice has come from this side since this was last asked; when in doubt, it has."""
+    # ---- jobs ----
+
+    def _follow(self, side: int) -> None:
+        relay = self._relay
+        if relay is None or self._asking[side] or self._wanted[side] == self._pointed[side]:
+            return
+        self._asking[side] = True
+        # A side that is stuck must not hold up the other one, nor the relay that follows.
+        key = f"side {side} of {relay.relay_id}"
+        self._jobs.start(key, partial(self._point, relay, side, self._wanted[side]))
+
+    async def _point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> VoicePointed:
         try:
-            report = await self._engine.report_relay(self._relay) if self._relay else None
-        except MediaError:
-            return True
-        if report is None:
-            return True
-        before, self._heard[side] = self._heard[side], report.sides[side].packets_in
-        return self._heard[side] != before
+            await self._engine.set_remote(relay, side, remote)
+        except MediaError as error:
+            return VoicePointed(relay.relay_id, side, remote, str(error))
+        return VoicePointed(relay.relay_id, side, remote)
 
-    @property
-    def networks(self) -> tuple[str, str]:
-        return self._networks
+    async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
+        try:
+            relay = await self._engine.open_relay(self._call_id, self._networks, self._on_event)
+        except MediaError as error:
+            pause_s = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
+            return VoiceUnavailable(turn, str(error), pause_s)
+        self._opened.append(relay)
+        return VoiceOpened(turn, relay)
 
-    async def close(self) -> RelayReport | None:
-        """Give the ports back. Never raises: a call that ends must end."""
-        relay, self._relay = self._relay, None
-        if relay is None:
-            return None
+    async def _give_back(self, relay: RelayHandle) -> None:
+        await self._closed(relay)
+
+    async def _closed(self, relay: RelayHandle) -> RelayReport | None:
         try:
             return await self._engine.close_relay(relay)
         except MediaError:
             return None  # the worker is gone, and the relay with it
+
+    async def _count(self, side: int, about: VoiceDoubt | None) -> VoiceCounted:
+        relay, packets = self._relay, None
+        if relay is not None:
+            try:
+                report = await self._engine.report_relay(relay)
+            except MediaError:
+                report = None
+            packets = report.sides[side].packets_in if report is not None else None
+        return VoiceCounted(side, packets, about)

@@ -16,11 +16,20 @@ from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
 from splitter.calls.binding import ConnectedLine
 from splitter.calls.desks import Desks
-from splitter.calls.events import AgentNamed, CallEvent, DigitPressed, HangupAsked, Offered, SeatArrived, TimeUp
+from splitter.calls.events import (
+    AgentNamed,
+    CallEvent,
+    DigitPressed,
+    HangupAsked,
+    Offered,
+    SeatArrived,
+    TimeUp,
+    VideoCarriedOut,
+)
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, caller_number, centre_invite
 from splitter.calls.inbox import Inbox
-from splitter.calls.jobs import Jobs, Then
+from splitter.calls.jobs import Jobs
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
@@ -268,10 +277,10 @@ class Call:
         """Let the room carry out what was negotiated for a member; nobody waits for it. See `Video.take`."""
         self.jobs.start(name, partial(self._take_video, name, peer, ours, index))
 
-    async def _take_video(self, name: str, peer: Session, ours: Session, index: int | None) -> Then | None:
+    async def _take_video(self, name: str, peer: Session, ours: Session, index: int | None) -> VideoCarriedOut:
         before = self.video.received_by(CALLER)
         await self.video.take(name, peer, ours, index)
-        return self.tell if self.video.received_by(CALLER) != before else None
+        return VideoCarriedOut(name, self.video.received_by(CALLER) != before)
 
     def want_key_frame(self, name: str) -> None:
         """A member of the room asks for a key frame of what it is shown; one wish at a time is enough."""

@@ -1,15 +1,17 @@
-"""What can happen to a call: everything that enters its inbox. Pure."""
+"""What can happen to a call: everything that enters its inbox."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from splitter.calls.asks import Asked
+from splitter.calls.asks import Asked, Denial
 from splitter.calls.binding import Named, Unclear
-from splitter.media.engine import MediaEvent
+from splitter.calls.parties import Party
+from splitter.core.errors import PeerError
+from splitter.media.engine import MediaEvent, RelayHandle, RemoteEnd, Snapshot
 from splitter.sdp.model import Session
+from splitter.sdp.webrtc import SecureRemote
 from splitter.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -200,11 +202,123 @@ class TimeUp:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A job of the call is done (see `jobs`); `then` takes what came of it into the call."""
+# ---- what came of what the media engine was asked (see `jobs`) ----
 
-    then: Callable[[], None]
+
+@dataclass(frozen=True, slots=True)
+class VoiceOpened:
+    """The relay that was asked for is open; `turn` says by which request."""
+
+    turn: int
+    relay: RelayHandle
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceUnavailable:
+    """No relay is to be had: no ports, or no worker."""
+
+    turn: int
+    reason: str
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoicePointed:
+    """A side of a relay sends to `remote` now, or still does not, with the `fault` in words."""
+
+    relay_id: str
+    side: int
+    remote: RemoteEnd | None
+    fault: str = ""
+
+
+VoiceDoubt = AckMissing | RefreshFailed
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceCounted:
+    """How many packets have come from a side of the voice, which decides what is done `about` something else.
+
+    `packets` is None where the engine cannot tell.
+    """
+
+    side: int
+    packets: int | None
+    about: VoiceDoubt | None
+
+
+@dataclass(frozen=True, slots=True)
+class DigitInserted:
+    """A digit went into the voice of the leg `other`, or was lost, with the `fault` in words."""
+
+    pressed: DigitPressed
+    other: Leg
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPrepared:
+    """The caller has its place in the room, or cannot have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoCarriedOut:
+    """The room does what was negotiated for a participant; `caller_changed`: the caller receives something else now."""
+
+    name: str
+    caller_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesMade:
+    """These participants of a lost room have places in the new one."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPlaced:
+    """A SIP seat has its place in the room, and `answer` says so; or it cannot have one."""
+
+    leg: IncomingLeg
+    party: Party
+    offer: Session
+    answer: Session | PeerError
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRestarted:
+    """The room has new ICE credentials for a SIP seat that asked for that in a re-INVITE; `ok`: or has not."""
+
+    offered: Offered
+    offer: Session
+    party: Party
+    remote: SecureRemote
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPlaced:
+    """A WebRTC client has its place in the room, and `answer` says so; or it cannot have one."""
+
+    asked: Asked
+    party: Party
+    answer: Session | Denial
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAsAsked:
+    """The room shows what a desk chose."""
+
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class StillTaken:
+    """A still of a participant is there, or cannot be had."""
+
+    name: str
+    found: Snapshot | Denial
 
 
 LegEvent = (
@@ -225,4 +339,17 @@ LegEvent = (
     | DigitPressed
     | Ended
 )
-CallEvent = LegEvent | AgentNamed | SeatArrived | HangupAsked | Asked | Finished | TimeUp | MediaEvent
+VoiceEvent = VoiceOpened | VoiceUnavailable | VoicePointed | VoiceCounted
+JobDone = (
+    VoiceEvent
+    | DigitInserted
+    | RoomPrepared
+    | VideoCarriedOut
+    | PlacesMade
+    | SeatPlaced
+    | SeatRestarted
+    | ClientPlaced
+    | ShownAsAsked
+    | StillTaken
+)
+CallEvent = LegEvent | AgentNamed | SeatArrived | HangupAsked | Asked | JobDone | TimeUp | MediaEvent

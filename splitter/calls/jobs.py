@@ -1,7 +1,7 @@
 """Work of one call that its inbox does not wait for: requests to the media engine that may take a while.
 
-A job only asks; what comes of it enters the inbox as `Finished` and changes the call there, in the order of everything
-else. Jobs of the same key run one after the other.
+A job only asks; what comes of it is an event that enters the inbox, and changes the call there, in the order of
+everything else. Jobs of the same key run one after the other.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from splitter.calls.events import Finished
+from splitter.calls.events import CallEvent
 
 log = structlog.get_logger(__name__)
 
-Then = Callable[[], None]
-Work = Callable[[], Awaitable[Then | None]]
+Work = Callable[[], Awaitable[CallEvent | None]]
 
 
 class Jobs:
@@ -27,7 +26,7 @@ class Jobs:
         post: puts an event into its inbox.
     """
 
-    def __init__(self, name: str, post: Callable[[Finished], None]) -> None:
+    def __init__(self, name: str, post: Callable[[CallEvent], None]) -> None:
         self._name = name
         self._post = post
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -43,13 +42,6 @@ class Jobs:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(key, done))
 
-    def finish(self, event: Finished) -> None:
-        """Take what came of a job into the call. It is video's: what goes wrong in it must not end the voice."""
-        try:
-            event.then()
-        except Exception:
-            log.exception("the outcome of a job failed", call_id=self._name)
-
     def __contains__(self, key: str) -> bool:
         """One of this key is under way."""
         return key in self._last
@@ -58,7 +50,7 @@ class Jobs:
         return len(self._tasks)
 
     async def close(self) -> None:
-        """End them all: what they asked for goes with the room."""
+        """End them all: what they asked for goes with the room and the relay."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
@@ -68,9 +60,9 @@ class Jobs:
     async def _run(self, before: asyncio.Task[None] | None, work: Work) -> None:
         if before is not None:
             await asyncio.wait({before})
-        then = await work()
-        if then is not None and not self._closed:
-            self._post(Finished(then))
+        event = await work()
+        if event is not None and not self._closed:
+            self._post(event)
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from splitter.calls.audio import remote_end
+from splitter.calls.events import CallEvent, RoomPrepared
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import (
     PICTURES_KEPT,
     LocalEnd,
     MediaEngine,
-    MediaListener,
     ParticipantHandle,
     ParticipantMedia,
     RoomHandle,
@@ -57,6 +57,7 @@ class Video:
     """One call's room.
 
     Args:
+        post: puts an event into the call's inbox.
         note: writes (leg, text) into the trace.
 
     Attributes:
@@ -64,12 +65,12 @@ class Video:
     """
 
     def __init__(
-        self, engine: MediaEngine, call_id: str, bitrate_kbps: int, on_event: MediaListener, note: Note
+        self, engine: MediaEngine, call_id: str, bitrate_kbps: int, post: Callable[[CallEvent], None], note: Note
     ) -> None:
         self._engine = engine
         self._call_id = call_id
         self._bitrate_kbps = bitrate_kbps
-        self._on_event = on_event
+        self._post = post
         self._note = note
         self._room: RoomHandle | None = None
         self._members: dict[str, _Member] = {}
@@ -87,6 +88,11 @@ class Video:
         if CALLER in self._homeless or (self._preparing is not None and not self._preparing.done()):
             return
         self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
+
+    @property
+    def preparing(self) -> bool:
+        """The caller's place is being made; RoomPrepared follows."""
+        return self._preparing is not None and not self._preparing.done()
 
     async def ready(self) -> bool:
         """True if the caller's video can be answered; waits no longer than PATIENCE_S."""
@@ -157,7 +163,7 @@ class Video:
         async with self._opening:
             if self._room is None and not self._closed:
                 self._room = await self._guarded(
-                    self._engine.open_room(self._call_id, self._on_event), "opening the video room"
+                    self._engine.open_room(self._call_id, self._post), "opening the video room"
                 )
         room = self._room
         if room is None:
@@ -280,6 +286,7 @@ class Video:
 
     async def _prepare(self, network: str) -> None:
         await self.add(CALLER, network)
+        self._post(RoomPrepared())
 
     async def _set(self, name: str, member: _Member, media: ParticipantMedia | None) -> bool:
         member.media, member.taken = media, False

@@ -6,7 +6,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from splitter.calls.events import Finished
+from splitter.calls.events import CallEvent, PlacesMade
 from splitter.calls.jobs import Jobs
 
 
@@ -14,21 +14,21 @@ class Desk:
     """Jobs with an inbox, and what was done in which order."""
 
     def __init__(self) -> None:
-        self.inbox: list[Finished] = []
+        self.inbox: list[CallEvent] = []
         self.done: list[str] = []
         self.jobs = Jobs("call", self.inbox.append)
         self.gate = asyncio.Event()
 
     def start(self, key: str, name: str, *, waits: bool = False, fails: bool = False) -> None:
-        async def work() -> object:
+        async def work() -> CallEvent:
             if waits:
                 await self.gate.wait()
             if fails:
                 raise ValueError(name)
             self.done.append(name)
-            return lambda: self.done.append(f"then {name}")
+            return PlacesMade((name,))
 
-        self.jobs.start(key, work)  # type: ignore[arg-type]
+        self.jobs.start(key, work)
 
     async def settle(self) -> None:
         for _ in range(20):
@@ -55,10 +55,7 @@ class TestOrder:
             desk = Desk()
             desk.start("seat-1", "a")
             await desk.settle()
-            assert desk.done == ["a"]
-            for event in desk.inbox:
-                desk.jobs.finish(event)
-            assert desk.done == ["a", "then a"]
+            assert desk.done == ["a"] and desk.inbox == [PlacesMade(("a",))]
 
         asyncio.run(run())
 
@@ -73,19 +70,6 @@ class TestFaults:
                 await desk.settle()
             assert desk.done == ["b"] and len(desk.inbox) == 1
             assert [entry["event"] for entry in logs] == ["a job of a call failed"]
-
-        asyncio.run(run())
-
-    def test_an_outcome_that_fails_is_logged(self) -> None:
-        async def run() -> None:
-            desk = Desk()
-
-            def then() -> None:
-                raise ValueError
-
-            with capture_logs() as logs:
-                desk.jobs.finish(Finished(then))
-            assert [entry["event"] for entry in logs] == ["the outcome of a job failed"]
 
         asyncio.run(run())
 

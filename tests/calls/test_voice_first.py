@@ -150,7 +150,7 @@ class TestAFaultOfOurs:
     @pytest.mark.parametrize(
         ("ask", "picture", "where", "status"),
         [
-            (RaiseVideo("agent 7001"), Picture.NONE, "_prepared", 500),
+            (RaiseVideo("agent 7001"), Picture.NONE, "_prepare", 500),
             (DropVideo("agent 7001"), Picture.VILTE, "_stop", None),  # it was answered before
         ],
     )

@@ -12,13 +12,15 @@ from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.flows.seats import video_index
 from splitter.calls.legs.leg import Leg
-from splitter.core.errors import MediaError
+from splitter.calls.video import PATIENCE_S
 from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, without_rebound
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.split import Plan, audio_line
 from splitter.sdp.upgrade import dropped, without_refused
 from splitter.sdp.video import refuse
+
+_PATIENCE = "patience with the room"
 
 
 class Agreement:
@@ -37,6 +39,8 @@ class Agreement:
         self.holds_video = False
         self.refuses_video = False
         self._told: dict[str, str] = {}  # by leg, the direction that `unsettled` last wanted it to be told
+        self._awaited = ""
+        self._patient = False
         for leg, index in self._voices():
             assert leg.remote is not None
             said = leg.remote.flow_of(index)
@@ -139,19 +143,19 @@ class Agreement:
 
     # ---- carrying it out ----
 
-    async def settle(self, leg: Leg, session: Session) -> None:
+    def settle(self, leg: Leg, session: Session) -> None:
         """A peer's description counts from now on, together with ours."""
         call = self._call
         assert leg.local is not None and call.plan is not None
         if leg is call.centre:
-            await self.settle_centre(session)
+            self.settle_centre(session)
         elif leg is call.caller:
-            await self.settle_caller(session, leg.local, call.plan)
+            self.settle_caller(session, leg.local, call.plan)
         else:
             leg.remote = session
             call.settle_video(leg.name, session, leg.local, video_index(leg.local))
 
-    async def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
+    def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
         call = self._call
         if call.caller.local is not None:
             ours_now = without_refused(call.caller.local, session)
@@ -159,31 +163,45 @@ class Agreement:
         if self.refuses_video:  # what was under way may have brought it once more
             chosen = replace(chosen, video=None, video_format=None)
         call.caller.remote, call.plan = session, chosen
-        await self.point(CALLER, session, chosen.audio)
+        self.point(CALLER, session, chosen.audio)
         call.settle_video("caller", session, ours, None if self.holds_video else chosen.video)
         call.services.changed(call.view())
 
-    async def settle_centre(self, session: Session) -> None:
+    def settle_centre(self, session: Session) -> None:
         assert self._call.centre is not None
         self._call.centre.remote = session
-        await self.point(CENTRE, session, audio_line(session))
+        self.point(CENTRE, session, audio_line(session))
 
-    async def point(self, side: int, session: Session, index: int) -> None:
+    def point(self, side: int, session: Session, index: int) -> None:
         call = self._call
         assert call.audio is not None
-        try:
-            await call.audio.point(side, session, index)
-        except MediaError as error:
-            call.note(f"the voice could not follow: {error}", kind="alarm")
+        call.audio.point(side, session, index)
 
-    async def video_line(self, offer: Session, chosen: Plan) -> Media | None:
+    def video_line(self, offer: Session, chosen: Plan) -> Media | None:
         if chosen.video is None or chosen.video_format is None or self.refuses_video:
             return None
-        video = self._call.video
-        if "caller" not in video.members:
-            video.prepare(self._call.caller.flow.network)
-            await video.ready()  # patient for a moment only: an offer of the voice may depend on this
-        return video.answer("caller", offer, chosen.video, chosen.video_format)
+        return self._call.video.answer("caller", offer, chosen.video, chosen.video_format)
+
+    def awaits_room(self, about: str) -> bool:
+        """True while it is worth waiting for the caller's place in the room, which is asked for; for a moment only.
+
+        Args:
+            about: names what waits for it; each may wait once.
+        """
+        call, video = self._call, self._call.video
+        if "caller" in video.members:
+            return False
+        if about != self._awaited:
+            self._awaited, self._patient = about, True
+            video.prepare(call.caller.flow.network)
+            call.after(PATIENCE_S, _PATIENCE)
+        return self._patient and video.preparing
+
+    def on_time_up(self, what: str) -> None:
+        """The room takes too long: what waits for it goes on without."""
+        if what == _PATIENCE and self._patient:
+            self._patient = False
+            self._call.note("the video room is not ready in time: the call goes on without a picture", kind="media")
 
     def _index(self, leg: Leg, session: Session) -> int:
         """Of the voice in a description of the caller's or the centre's leg."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
+from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.events import (
     AckMissing,
@@ -12,9 +13,10 @@ from splitter.calls.events import (
     AgentNamed,
     CallEvent,
     Cancelled,
+    ClientPlaced,
+    DigitInserted,
     DigitPressed,
     Ended,
-    Finished,
     HangupAsked,
     KeyFrameAsked,
     OfferAccepted,
@@ -25,23 +27,28 @@ from splitter.calls.events import (
     Refreshed,
     RefreshFailed,
     SeatArrived,
+    SeatPlaced,
+    SeatRestarted,
+    ShownAsAsked,
+    StillTaken,
     TimeUp,
+    VideoCarriedOut,
+    VoiceCounted,
+    VoiceDoubt,
 )
 from splitter.calls.flows.binding import on_agent
-from splitter.calls.flows.desk import on_ask
-from splitter.calls.flows.digits import on_digits_late, pass_digit, pass_waiting
+from splitter.calls.flows.desk import on_ask, on_client_placed, on_shown_as_asked, on_still_taken
+from splitter.calls.flows.digits import on_digit_inserted, on_digits_late, pass_digit, pass_waiting
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.presence import is_window, on_room, on_window
 from splitter.calls.flows.reoffer import Reoffers
-from splitter.calls.flows.seats import join, leave, on_seat
+from splitter.calls.flows.seats import join, leave, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.media.engine import (
     KeyFrameWanted,
     MediaStarted,
     PictureStopped,
-    RelayLost,
-    RoomLost,
     SourceShown,
     SourceUnfit,
     TransportChanged,
@@ -63,15 +70,15 @@ class Conversation:
     async def run(self) -> None:
         """Until somebody ends it."""
         pass_waiting(self._call)
-        await self._reoffers.pump()
+        self._reoffers.pump()
         while not self._over:
-            await self._on(await self._call.next())
+            self._on(await self._call.next())
             pass_waiting(self._call)
             if not self._over:
-                await self._reoffers.pump()
+                self._reoffers.pump()
         self._reoffers.escalation.close()
 
-    async def _on(self, event: CallEvent) -> None:
+    def _on(self, event: CallEvent) -> None:
         call = self._call
         match event:
             case Ended() | AckMissing() | Offered() if event.leg not in (call.caller, call.centre, call.newcomer):
@@ -86,28 +93,30 @@ class Conversation:
                 self._end("the caller hung up before our answer was sent", carried)
             case Cancelled() if event.leg is call.newcomer:
                 call.newcomer.refuse(487)
-                await self._reoffers.on(OfferWithdrawn(event.leg, call.newcomer.first_txn))
+                self._reoffers.on(OfferWithdrawn(event.leg, call.newcomer.first_txn))
                 call.newcomer = None
             case TimeUp(what=what) if what == call.caller.resources_alarm:
                 call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
                 self._end("the caller's network did not get the resources in time")
             case Asked(ask=RaiseVideo() | DropVideo()):
-                await self._reoffers.escalation.on_asked(event)
+                self._reoffers.escalation.on_asked(event)
             case OfferCollided() | Refreshed():
-                await self._reoffers.on(event)
+                self._reoffers.on(event)
             case Offered() | OfferAccepted() | OfferRefused() | OfferWithdrawn() | Acknowledged():
-                if gone := await self._reoffers.on(event):
+                if gone := self._reoffers.on(event):
                     self._end(gone)
             case RefreshFailed():
-                await self._on_refresh_failed(event)
+                self._on_refresh_failed(event)
             case AckMissing():
-                await self._on_ack_missing(event)
-            case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
-                await move_media(call, event)
+                self._doubt(event)
+            case VoiceCounted():
+                self._on_counted(event)
+            case _ if moves_media(event, call):
+                move_media(call, event)
             case TimeUp() if is_window(call, event):
                 on_window(call, event)
             case TimeUp():
-                if not await self._on_session_timer(event.what):
+                if not self._on_session_timer(event.what):
                     self._reoffers.on_time_up(event.what)
                     on_media(call, event)
             case _:
@@ -126,15 +135,34 @@ class Conversation:
         call.caller.refuse(480, reason)  # where its 200 was still waiting
         call.end_dialogs(carried)
 
-    async def _on_ack_missing(self, event: AckMissing) -> None:
+    def _doubt(self, about: VoiceDoubt) -> None:
+        """Something says that a peer is gone: what is done about it depends on whether its voice still comes."""
+        self._count(about.leg, about)
+
+    def _count(self, leg: Leg, about: VoiceDoubt | None) -> None:
+        if self._call.audio is not None:
+            self._call.audio.count(CALLER if leg is self._call.caller else CENTRE, about)
+
+    def _on_counted(self, event: VoiceCounted) -> None:
+        call, about = self._call, event.about
+        heard = call.audio is not None and call.audio.counted(event)
+        if about is None or about.leg not in (call.caller, call.centre):
+            return
+        if isinstance(about, AckMissing):
+            self._on_ack_missing(about.leg, heard)
+        elif heard:
+            self._on_refused_refresh(about)
+        else:
+            self._end(f"the {about.leg.name} no longer answers: {about.status} {about.reason}")
+
+    def _on_ack_missing(self, leg: Leg, heard: bool) -> None:
         """RFC 3261 §13.3.1.4 would end the session; where voice flows that would harm a call that works."""
-        call, leg = self._call, event.leg
-        if call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1):
-            call.note("our 200 was never acknowledged, but voice flows: the call goes on", leg.name, "alarm")
+        if heard:
+            self._call.note("our 200 was never acknowledged, but voice flows: the call goes on", leg.name, "alarm")
         else:
             self._end(f"the {leg.name} never acknowledged our answer, and no voice came from it")
 
-    async def _on_session_timer(self, what: str) -> bool:
+    def _on_session_timer(self, what: str) -> bool:
         """Session timers (RFC 4028 §10); False if `what` is none of theirs."""
         call = self._call
         for leg in (call.caller, call.centre, *call.seats.values()):
@@ -142,11 +170,11 @@ class Conversation:
                 self._reoffers.refresh(leg)
                 return True
             if leg is not None and what == leg.timer.dead_alarm:
-                await self._on_missed_refresh(leg)
+                self._on_missed_refresh(leg)
                 return True
         return False
 
-    async def _on_missed_refresh(self, leg: Leg) -> None:
+    def _on_missed_refresh(self, leg: Leg) -> None:
         """The peer did not refresh in time. RFC 4028 §10 would send BYE; a voice that flows is not ended for that,
         unless the operator wants it: we refresh ourselves, and what comes of that decides."""
         call = self._call
@@ -157,10 +185,10 @@ class Conversation:
             self._end(f"the {leg.name} did not refresh its session in time")
         else:
             call.note("no session refresh in time: asking the peer ourselves", leg.name, "alarm")
-            await self._still_heard(leg)  # from here on, counts
+            self._count(leg, None)  # from here on
             self._reoffers.refresh(leg)
 
-    async def _on_refresh_failed(self, event: RefreshFailed) -> None:
+    def _on_refresh_failed(self, event: RefreshFailed) -> None:
         """The peer does not know the session any more, or does not answer at all."""
         call, leg = self._call, event.leg
         if leg.name in call.seats:
@@ -168,15 +196,17 @@ class Conversation:
             leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
         elif event.status in (405, 422, 501):  # it wants another interval, or a re-INVITE
             self._reoffers.refresh(leg)
-        elif event.status == 481 or (event.status == 408 and not await self._still_heard(leg)):
+        elif event.status == 481:
             self._end(f"the {leg.name} no longer answers: {event.status} {event.reason}")
+        elif event.status == 408:
+            self._doubt(event)
         else:
-            call.note(f"session refresh failed ({event.status} {event.reason}); voice goes on", leg.name, "alarm")
-            leg.timer.again(_REFRESH_AGAIN_S)
+            self._on_refused_refresh(event)
 
-    async def _still_heard(self, leg: Leg) -> bool:
-        call = self._call
-        return call.audio is not None and await call.audio.heard(0 if leg is call.caller else 1)
+    def _on_refused_refresh(self, event: RefreshFailed) -> None:
+        leg, words = event.leg, f"session refresh failed ({event.status} {event.reason}); voice goes on"
+        self._call.note(words, leg.name, "alarm")
+        leg.timer.again(_REFRESH_AGAIN_S)
 
 
 def on_media(call: Call, event: CallEvent) -> None:
@@ -197,8 +227,21 @@ def _on_media(call: Call, event: CallEvent) -> None:
             on_seat(call, event)
         case Asked():
             on_ask(call, event)
-        case Finished():
-            call.jobs.finish(event)
+        case SeatPlaced():
+            on_seat_placed(call, event)
+        case SeatRestarted():
+            on_seat_restarted(call, event)
+        case ClientPlaced():
+            on_client_placed(call, event)
+        case ShownAsAsked():
+            on_shown_as_asked(call, event)
+        case StillTaken():
+            on_still_taken(call, event)
+        case VideoCarriedOut():
+            if event.caller_changed:
+                call.tell()
+        case DigitInserted():
+            on_digit_inserted(call, event)
         case AgentNamed():
             on_agent(call, event)
         case TimeUp() if is_window(call, event):

@@ -11,12 +11,11 @@ from dataclasses import replace
 
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
-from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered, TimeUp
+from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.legs.outgoing import OutgoingLeg
-from splitter.core.errors import MediaError, PeerError
-from splitter.media.engine import RelayLost, RoomLost
+from splitter.core.errors import PeerError
 from splitter.sdp.merge import caller_offer, centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer
@@ -54,11 +53,8 @@ async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, bra
     call.plan = plan(session, ours=call.audio.local(CALLER).host)
     answer_centre(call, leg, centre_sdp, session)
     leg.remote, call.caller.remote = centre_sdp, session
-    try:
-        await call.audio.point(CALLER, session, call.plan.audio)
-        await call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
-    except MediaError as error:
-        call.note(f"the voice may be late: {error}", kind="alarm")
+    call.audio.point(CALLER, session, call.plan.audio)
+    call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
     call.settle_video("caller", session, call.caller.local, call.plan.video)
     return session
 
@@ -94,7 +90,7 @@ async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
             case HangupAsked():
                 call.conclude(event.reason, 480)
                 return None
-            case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
-                await move_media(call, event)
+            case _ if moves_media(event, call):
+                move_media(call, event)
             case _:
                 on_media(call, event)

@@ -26,9 +26,9 @@ from splitter.calls.asks import (
     TakeSnapshot,
 )
 from splitter.calls.call import Call
+from splitter.calls.events import ClientPlaced, ShownAsAsked, StillTaken
 from splitter.calls.flows.binding import bind
 from splitter.calls.flows.seats import forget, video_answer
-from splitter.calls.jobs import Then
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.video import CALLER
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
@@ -124,21 +124,29 @@ def _count_transport(call: Call, kind: str) -> None:
         raise Denial(429, "too-many", "clients of this call join and leave too often; wait a few seconds")
 
 
-async def _place(call: Call, asked: Asked, party: Party, offer: Session, network: str) -> Then:
+async def _place(call: Call, asked: Asked, party: Party, offer: Session, network: str) -> ClientPlaced:
     """Give it its place in the room, with what its offer and our answer say."""
     video, name = call.video, party.name
     await video.remove(name)
     if not await video.add(name, network, secure=True):
-        return partial(_fail, call, asked, party, Denial(503, "no-media", "no media resources for video"))
+        return ClientPlaced(asked, party, Denial(503, "no-media", "no media resources for video"))
     local = video.local(name)
     try:
         assert local is not None
         answer, index = video_answer(call, name, offer, Origin.of(local.host, call.services.ids.number(2**31)))
     except PeerError as error:
-        return partial(_fail, call, asked, party, Denial(422, "bad-offer", error.reason))
+        return ClientPlaced(asked, party, Denial(422, "bad-offer", error.reason))
     if not await video.take(name, offer, answer, index):
-        return partial(_fail, call, asked, party, Denial(503, "no-media", "the media worker did not take the video"))
-    return partial(_admit, call, asked, party, answer)
+        return ClientPlaced(asked, party, Denial(503, "no-media", "the media worker did not take the video"))
+    return ClientPlaced(asked, party, answer)
+
+
+def on_client_placed(call: Call, event: ClientPlaced) -> None:
+    """Answer a client that has its place in the room, or could not have one."""
+    if isinstance(event.answer, Denial):
+        _fail(call, event.asked, event.party, event.answer)
+    else:
+        _admit(call, event.asked, event.party, event.answer)
 
 
 def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
@@ -240,16 +248,20 @@ def _show(call: Call, asked: Asked, ask: Show) -> None:
     call.jobs.start("display", partial(_display, call, asked, ask))
 
 
-async def _display(call: Call, asked: Asked, ask: Show) -> Then | None:
+async def _display(call: Call, asked: Asked, ask: Show) -> ShownAsAsked | None:
     try:
         await _put(call, ask.viewer, ask.source)
     except Denial as denial:
         asked.deny(denial.status, denial.code, str(denial))
         return None
-    return partial(_shown, call, asked, ask)
+    return ShownAsAsked(asked)
 
 
-def _shown(call: Call, asked: Asked, ask: Show) -> None:
+def on_shown_as_asked(call: Call, event: ShownAsAsked) -> None:
+    """Keep what was chosen, and tell the desk that it is shown."""
+    asked, ask = event.asked, event.asked.ask
+    if not isinstance(ask, Show):
+        return
     if ask.source:
         call.video.choices[ask.viewer] = ask.source
     else:
@@ -302,17 +314,19 @@ def _take_snapshot(call: Call, asked: Asked, ask: TakeSnapshot) -> None:
         call.jobs.start(f"snapshot of {name}", partial(_still, call, name))
 
 
-async def _still(call: Call, name: str) -> Then:
+async def _still(call: Call, name: str) -> StillTaken:
     try:
         async with asyncio.timeout(_SNAPSHOT_LIMIT_S):
-            return partial(_hand_out, call, name, await call.video.snapshot(name))
+            return StillTaken(name, await call.video.snapshot(name))
     except (MediaTimeout, TimeoutError):
-        return partial(_hand_out, call, name, Denial(504, "timeout", f"no whole picture of {name} came in time"))
+        return StillTaken(name, Denial(504, "timeout", f"no whole picture of {name} came in time"))
     except MediaError as error:
-        return partial(_hand_out, call, name, Denial(409, "no-picture", f"{name}: {error}"))
+        return StillTaken(name, Denial(409, "no-picture", f"{name}: {error}"))
 
 
-def _hand_out(call: Call, name: str, found: Snapshot | Denial) -> None:
+def on_still_taken(call: Call, event: StillTaken) -> None:
+    """Hand a still to everybody who asked for it."""
+    name, found = event.name, event.found
     for asked in call.snapshots.pop(name, ()):
         if isinstance(found, Denial):
             asked.deny(found.status, found.code, str(found))

@@ -8,8 +8,7 @@ from functools import partial
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
-from splitter.calls.events import DigitPressed
-from splitter.calls.jobs import Then
+from splitter.calls.events import DigitInserted, DigitPressed
 from splitter.calls.legs.leg import Leg
 from splitter.core.errors import MediaError, PeerError
 from splitter.rtp.telephone_event import Digit
@@ -89,15 +88,24 @@ def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
     other.send_info(event.request.headers.get("content-type") or "", event.request.body, answered)
 
 
-async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> Then:
+async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> DigitInserted:
     assert call.audio is not None
     try:
         await call.audio.send_digit(CALLER if other is call.caller else CENTRE, digit)
     except MediaError as error:
-        call.note(f"a digit was lost: {error}", event.leg.name, "alarm")
-        return partial(event.leg.reply_info, event.txn, 500, "no media resources")
-    call.note("digit passed on as telephone event", other.name)
-    return partial(event.leg.reply_info, event.txn, 200)
+        return DigitInserted(event, other, str(error))
+    return DigitInserted(event, other)
+
+
+def on_digit_inserted(call: Call, event: DigitInserted) -> None:
+    """Who sent the digit is told what became of it."""
+    leg, txn = event.pressed.leg, event.pressed.txn
+    if event.fault:
+        call.note(f"a digit was lost: {event.fault}", leg.name, "alarm")
+        leg.reply_info(txn, 500, "no media resources")
+    else:
+        call.note("digit passed on as telephone event", event.other.name)
+        leg.reply_info(txn, 200)
 
 
 def _format(call: Call, other: Leg) -> tuple[int, int] | None:

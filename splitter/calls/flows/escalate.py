@@ -11,7 +11,9 @@ A dropped video stops at once; the caller is told by UPDATE or re-INVITE, with t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -88,6 +90,8 @@ class Escalation:
         self._wish: _Wish | None = None
         self._open: _Open | None = None
         self._video = CallerVideo(call)
+        self._preparing: Asked | None = None  # somebody asks for video, and the room is not there yet
+        self._questions = 0
         self._begun = False
         self._begin()
 
@@ -103,18 +107,22 @@ class Escalation:
 
     # ---- what desks ask ----
 
-    async def on_asked(self, asked: Asked) -> None:
+    def on_asked(self, asked: Asked) -> None:
         """RaiseVideo and DropVideo: the border of one HTTP request. What goes wrong in it must not end the call."""
+        if isinstance(asked.ask, RaiseVideo):
+            self._border(asked, partial(self._on_raise, asked))
+        elif isinstance(asked.ask, DropVideo):
+            self._border(asked, partial(self._on_drop, asked, asked.ask.by))
+
+    def _border(self, asked: Asked, work: Callable[[], None]) -> None:
         try:
-            if isinstance(asked.ask, RaiseVideo):
-                await self._on_raise(asked, asked.ask.by)
-            elif isinstance(asked.ask, DropVideo):
-                await self._on_drop(asked, asked.ask.by)
+            work()
         except Exception:
             log.exception("an ask failed", call_id=self._call.call_id, ask=type(asked.ask).__name__)
+            self._preparing = None
             asked.deny(500, "fault", "a fault in the gateway; see the log")
 
-    async def _on_raise(self, asked: Asked, by: str) -> None:
+    def _on_raise(self, asked: Asked) -> None:
         call, view = self._call, self._call.video_state
         if view.state != "off":
             words = {"asking": "the caller is being asked already", "on": "video is on already"}
@@ -123,22 +131,28 @@ class Escalation:
             asked.deny(422, UNSUPPORTED, view.reason)
         elif fault := call.services.admission.video_fault():
             asked.deny(503, "overloaded", fault)
-        elif not await self._prepared():
-            asked.deny(503, "no-media", "no media resources for video")
+        elif self._preparing is not None:
+            asked.deny(409, "asking", "the caller is being asked already")
         else:
-            call.note(f"{by} asks the caller for video", "caller")
-            self._wish = _Wish(by)
-            self._video.show("asking", "", "")
-            asked.answer()
+            self._preparing = asked
+            self._questions += 1
+            self._prepare()
 
-    async def _prepared(self) -> bool:
-        """The room and the caller's ports are there; waits for a moment only."""
-        video = self._call.video
-        if "caller" not in video.members:
-            video.prepare(self._call.caller.flow.network)
-        return await video.ready()
+    def _prepare(self) -> None:
+        """The question needs the room and the caller's ports; it waits for them for a moment only."""
+        call, asked = self._call, self._preparing
+        if asked is None or self._agreement.awaits_room(f"question {self._questions}"):
+            return
+        self._preparing = None
+        if "caller" not in call.video.members or not isinstance(asked.ask, RaiseVideo):
+            asked.deny(503, "no-media", "no media resources for video")
+            return
+        call.note(f"{asked.ask.by} asks the caller for video", "caller")
+        self._wish = _Wish(asked.ask.by)
+        self._video.show("asking", "", "")
+        asked.answer()
 
-    async def _on_drop(self, asked: Asked, by: str) -> None:
+    def _on_drop(self, asked: Asked, by: str) -> None:
         call, state = self._call, self._call.video_state.state
         asked.answer()
         if state == "asking":
@@ -146,7 +160,7 @@ class Escalation:
         elif state == "on":
             call.note(f"{by} drops the caller's video", "caller")
             self._video.show("dropping")
-            await self._stop()
+            self._stop()
 
     # ---- what Reoffers asks ----
 
@@ -165,6 +179,8 @@ class Escalation:
     def pump(self, free: bool) -> None:
         """Ask, if somebody wants it and nothing of the voice is under way (`free`)."""
         self._begin()
+        if (asked := self._preparing) is not None:
+            self._border(asked, self._prepare)
         wish = self._wish
         if wish is None or wish.rests or self._open is not None or not free or not self._call.caller.settled:
             return
@@ -176,7 +192,7 @@ class Escalation:
             log.exception("the question for video failed", call_id=self._call.call_id)
             self._conclude(FAILED, "a fault in the gateway; see the log")
 
-    async def on_accepted(self, event: OfferAccepted) -> None:
+    def on_accepted(self, event: OfferAccepted) -> None:
         """2xx to our question, or the answer in a reliable provisional response."""
         call, leg, opened, session = self._call, self._call.caller, self._open, event.session
         assert opened is not None and leg.sent is not None and leg.local is not None and call.audio is not None
@@ -187,17 +203,17 @@ class Escalation:
             chosen = plan(session, replace(opened.plan, video=opened.index), call.audio.local(CALLER).host)
         except PeerError as error:
             call.note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
-            await self._on_unusable(opened, event.early, error.reason)
+            self._on_unusable(opened, event.early, error.reason)
             return
-        await self._agreement.settle_caller(session, leg.local, chosen)
+        self._agreement.settle_caller(session, leg.local, chosen)
         self._agreement.heed(leg, session)
         if event.early:
             opened.answered = leg.local
             call.note("the phone has answered; its user is being asked", leg.name)
         else:
-            await self.on_finished()
+            self.on_finished()
 
-    async def on_finished(self) -> None:
+    def on_finished(self) -> None:
         """The last 2xx to our question."""
         call, opened = self._call, self._close_offer()
         if opened is None:
@@ -206,20 +222,20 @@ class Escalation:
         taken, fault = self._video.runs, call.plan.video_fault
         if call.caller.remote.media[opened.index].port and not (taken and opened.wanted):
             call.note(fault or "accepted after the question was taken back: video is dropped", "caller")
-            await self._stop()
+            self._stop()
             if opened.wanted:
                 self._conclude(FAILED, f"the phone's video cannot be used: {fault}")
         elif taken:
-            await self._agreement.settle_caller(call.caller.remote, call.caller.local, call.plan)
+            self._agreement.settle_caller(call.caller.remote, call.caller.local, call.plan)
             self._conclude("accepted", "the caller accepted")
         elif opened.wanted:
             self._conclude(REFUSED, "the caller declined: video was answered with port 0")
 
-    async def on_refused(self, event: OfferRefused) -> None:
+    def on_refused(self, event: OfferRefused) -> None:
         """The question was refused, or its CANCEL took effect; the session stands as it was."""
         call, wish, opened = self._call, self._wish, self._close_offer()
         assert opened is not None
-        await self._roll_back(opened)
+        self._roll_back(opened)
         call.note(f"our question for video ended with {event.status} {event.reason}", event.leg.name)
         if event.status in (408, 481):
             call.post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse
@@ -327,18 +343,18 @@ class Escalation:
         """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; longer where the caller wants video too."""
         return (_ITS_TURN_S if wish.collided else 0.0) + self._call.services.ids.number(2000) / 1000
 
-    async def _roll_back(self, opened: _Open) -> None:
+    def _roll_back(self, opened: _Open) -> None:
         """A refusal after an early answer: what was before counts again (RFC 6141 §3.4)."""
         leg = self._call.caller
         if opened.answered is None:
             return
         if leg.local is opened.answered:
             leg.local = opened.ours
-            await self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
+            self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
         else:
-            await self._stop()  # an UPDATE has changed more than the video: only that is undone
+            self._stop()  # an UPDATE has changed more than the video: only that is undone
 
-    async def _on_unusable(self, opened: _Open, early: bool, reason: str) -> None:
+    def _on_unusable(self, opened: _Open, early: bool, reason: str) -> None:
         """An answer that breaks the rules: the picture is given up, and the caller is told what stands."""
         if opened.wanted:
             self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
@@ -347,16 +363,16 @@ class Escalation:
             self._call.caller.withdraw_offer()
             return
         self._close_offer()
-        await self._stop()
+        self._stop()
 
-    async def _stop(self) -> None:
+    def _stop(self) -> None:
         """No picture goes to the caller or comes from it; it is told so by an offer of our own."""
         call, leg = self._call, self._call.caller
         assert leg.local is not None and leg.remote is not None and call.plan is not None
         self._video.remember()
         leg.local = dropped(leg.local)
         self._agreement.refuses_video = True
-        await self._agreement.settle_caller(leg.remote, leg.local, replace(call.plan, video=None, video_format=None))
+        self._agreement.settle_caller(leg.remote, leg.local, replace(call.plan, video=None, video_format=None))
         call.owe(leg)
 
     # ---- what is known ----

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 from splitter.calls.audio import CALLER, Audio
 from splitter.calls.call import Call
+from splitter.calls.events import Cancelled, HangupAsked, Offered, VoiceOpened, VoiceUnavailable
+from splitter.calls.flows.converse import on_media
+from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.messages import headers_of, refuse_unknown_bodies, session_of
 from splitter.calls.routing import called_of, routable
 from splitter.calls.settings import Trunk
-from splitter.core.errors import MediaError, MediaUnavailable, PeerError
+from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan, plan
 from splitter.telemetry import metrics
@@ -41,22 +44,51 @@ async def take_in(call: Call) -> Intake | None:
         if not destinations:
             raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
         networks = (caller.flow.network, destinations[0][0].network)
-        call.audio = Audio(call.services.engine, call.call_id, networks, call.post)
-        await call.audio.open()
+        call.audio = Audio(call.services.engine, call.call_id, networks, call.post, call.jobs)
+        call.audio.open()
+        if not await has_ports(call):
+            return None
         call.plan = _planned(call, offer) if offer is not None else None
         call.note(f"{call.caller_number} calls {call.called_number}: {_wish(call.plan)}", "caller")
     except PeerError as error:
         _turn_away(call, error)
         return None
-    except MediaError as error:
-        pause_s = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
-        call.note(f"no media for the voice: {error}", kind="alarm")
-        call.conclude(f"no media for the voice: {error}", 503)
-        caller.refuse(503, "no media resources", [("Retry-After", str(pause_s))])
-        return None
     if call.plan is not None and call.plan.video is not None:
         call.video.prepare(caller.flow.network)
     return Intake(offer, destinations)
+
+
+async def has_ports(call: Call) -> bool:
+    """Wait for the relay that was asked for, before the centre is called; False where the call was ended instead."""
+    late: list[Offered] = []
+    while True:
+        match event := await call.next():
+            case VoiceOpened():
+                if call.audio is not None and call.audio.adopt(event):
+                    break
+            case VoiceUnavailable() if call.audio is not None and call.audio.misses(event):
+                pause_s = f"{event.retry_after_s:g}"
+                call.note(f"no media for the voice: {event.reason}", kind="alarm")
+                call.conclude(f"no media for the voice: {event.reason}", 503)
+                call.caller.refuse(503, "no media resources", [("Retry-After", pause_s)])
+                return False
+            case Cancelled() if event.leg is call.caller:
+                call.caller.refuse(487)
+                call.conclude("the caller hung up before the answer", 487)
+                return False
+            case HangupAsked():
+                call.caller.refuse(480, event.reason)
+                call.conclude(event.reason, 480)
+                return False
+            case Offered():
+                late.append(event)
+            case _ if moves_media(event, call):
+                move_media(call, event)
+            case _:
+                on_media(call, event)
+    for event in late:
+        call.post(event)
+    return True
 
 
 def _planned(call: Call, offer: Session) -> Plan:

@@ -6,67 +6,82 @@ While no worker is ready (the only one restarts), it is tried again until there 
 from __future__ import annotations
 
 from functools import partial
+from typing import TypeGuard
 
 from splitter.calls.call import Call
-from splitter.calls.events import CallEvent, TimeUp
+from splitter.calls.events import CallEvent, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
-from splitter.calls.jobs import Then
-from splitter.core.errors import MediaError
 from splitter.media.engine import RelayLost, RoomLost
 
-_VOICE, _VIDEO = "move the voice", "move the video"
+_VOICE, _VIDEO, _POINT = "move the voice", "move the video", "point the voice"
 _ROOM = "the new room"
-_VOICE_AGAIN_S, _VIDEO_AGAIN_S = 1.0, 2.0
+_VOICE_AGAIN_S, _VIDEO_AGAIN_S, _POINT_AGAIN_S = 1.0, 2.0, 1.0
 _VOICE_FIRST_AGAIN_S = 0.1  # a new worker is there within half a second; the pause doubles with each try
 
+MediaMoved = TimeUp | RelayLost | RoomLost | VoiceOpened | VoiceUnavailable | VoicePointed | PlacesMade
 
-def moves_media(call: Call, event: CallEvent) -> bool:
+
+def moves_media(event: CallEvent, call: Call) -> TypeGuard[MediaMoved]:
     """True if `move_media` has to deal with this event."""
     match event:
+        case VoiceUnavailable():
+            return call.audio is not None and call.audio.misses(event)
+        case VoiceOpened() | VoicePointed() | PlacesMade():
+            return True
         case RelayLost():
-            return call.audio is not None and call.audio.is_on(event.relay_id)
+            return call.audio is not None and call.audio.lost(event.relay_id)
         case RoomLost():
             return call.video.is_on(event.room_id)
         case TimeUp():
-            return event.what in (_VOICE, _VIDEO)
+            return event.what in (_VOICE, _VIDEO, _POINT)
         case _:
             return False
 
 
-async def move_media(call: Call, event: TimeUp | RelayLost | RoomLost) -> None:
-    """Move what was lost. The voice is waited for, the room is not."""
+def move_media(call: Call, event: MediaMoved) -> None:
+    """Move what was lost; the engine is asked, and nobody waits for it."""
     match event:
         case RelayLost():
             call.note(f"the voice worker died ({event.reason}): the voice moves to another", kind="alarm")
-            await _move_voice(call)
+            _open_voice(call)
         case RoomLost():
             call.note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
             media_lost(call)
             call.video.lose()
             call.jobs.start(_ROOM, partial(_move_video, call))
+        case VoiceOpened():
+            if call.audio is not None and call.audio.adopt(event):
+                call.owe(call.caller, call.centre)
+        case VoiceUnavailable():
+            call.note(f"no media for the voice: {event.reason}; trying again", kind="alarm")
+            tries = call.audio.failed_moves if call.audio is not None else 1
+            call.after(min(_VOICE_AGAIN_S, _VOICE_FIRST_AGAIN_S * 2**tries), _VOICE)
+        case VoicePointed():
+            if call.audio is not None and not call.audio.pointed(event):
+                call.note(f"the voice could not follow: {event.fault}", kind="alarm")
+                call.after(_POINT_AGAIN_S, _POINT)
+        case PlacesMade():
+            _on_places(call, event.names)
         case TimeUp() if event.what == _VOICE:
-            await _move_voice(call)
-        case _:
+            _open_voice(call)
+        case TimeUp() if event.what == _POINT:
+            if call.audio is not None:
+                call.audio.follow()
+        case TimeUp():
             call.jobs.start(_ROOM, partial(_move_video, call))
 
 
-async def _move_voice(call: Call) -> None:
-    assert call.audio is not None
-    try:
-        await call.audio.move()
-    except MediaError as error:
-        call.note(f"no media for the voice: {error}; trying again", kind="alarm")
-        call.after(min(_VOICE_AGAIN_S, _VOICE_FIRST_AGAIN_S * 2**call.audio.failed_moves), _VOICE)
-    else:
-        call.owe(call.caller, call.centre)
+def _open_voice(call: Call) -> None:
+    if call.audio is not None:
+        call.audio.open()
 
 
-async def _move_video(call: Call) -> Then:
-    return partial(_moved, call, await call.video.complete())
+async def _move_video(call: Call) -> PlacesMade:
+    return PlacesMade(await call.video.complete())
 
 
-def _moved(call: Call, names: tuple[str, ...]) -> None:
+def _on_places(call: Call, names: tuple[str, ...]) -> None:
     reshow(call)
     if call.video.incomplete:
         call.after(_VIDEO_AGAIN_S, _VIDEO)

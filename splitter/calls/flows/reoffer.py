@@ -62,23 +62,23 @@ class Reoffers:
         self._own = OwnOffers(call, self._agreement, self._consult)
         self.escalation = Escalation(call, self._agreement)
 
-    async def on(self, event: ReofferEvent) -> str:
+    def on(self, event: ReofferEvent) -> str:
         """Handle one event; returns why the call is over, or ""."""
         match event:
             case Offered():
-                await self._on_offer(event)
+                self._on_offer(event)
             case OfferAccepted():
-                await self._on_accepted(event)
+                self._on_accepted(event)
             case OfferRefused():
-                return await self._on_refused(event)
+                return self._on_refused(event)
             case OfferWithdrawn():
                 self._consult.withdraw(event)
             case OfferCollided():
                 self.escalation.on_collided(event)
             case Refreshed(offer_done=True) if self._is_question(event.leg):
-                await self.escalation.on_finished()
+                self.escalation.on_finished()
             case Acknowledged():
-                await self._on_answer_in_ack(event)
+                self._on_answer_in_ack(event)
         return ""
 
     def refresh(self, leg: Leg) -> None:
@@ -93,14 +93,15 @@ class Reoffers:
     def on_time_up(self, what: str) -> None:
         """The consulted side takes too long, or it is time to offer again."""
         if not self.escalation.on_time_up(what):
+            self._agreement.on_time_up(what)
             self._consult.on_time_up(what)
             self._own.on_time_up(what)
 
-    async def pump(self) -> None:
+    def pump(self) -> None:
         """Do what had to wait: offers put aside first, then our own."""
         waiting = self._call.put_aside
         for _ in range(len(waiting)):
-            await self._on_offer(waiting.popleft())
+            self._on_offer(waiting.popleft())
         if not waiting and self._consult.open is None:
             self._call.owe(self._agreement.unsettled())
         for leg in tuple(self._call.owed):
@@ -116,36 +117,39 @@ class Reoffers:
 
     # ---- offers of the peers ----
 
-    async def _on_offer(self, event: Offered) -> None:
+    def _on_offer(self, event: Offered) -> None:
         leg = event.leg
         try:
             if leg is self._call.newcomer:
-                await self._from_newcomer(event)
+                self._from_newcomer(event)
             elif leg not in (self._call.caller, self._call.centre):
                 pass  # a leg that the call has let go
             elif event.session is None:
                 assert leg.sent is not None
                 leg.answer(event.txn, in_sequence(leg.sent, self._agreement.asked_for(leg)))
             elif leg is self._call.caller:
-                await self._from_caller(event)
+                self._from_caller(event)
             else:
-                await self._from_centre(event)
+                self._from_centre(event)
         except PeerError as error:
             if leg is self._call.newcomer:
                 self._call.newcomer = None
             self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", leg.name)
             leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
-    async def _from_caller(self, event: Offered) -> None:
+    def _from_caller(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
         assert call.plan is not None and call.audio is not None and offer is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
         if len(offer.media) < len(leg.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
         chosen = plan(offer, call.plan, call.audio.local(CALLER).host)
+        if chosen.video is not None and not self._agreement.refuses_video and self._agreement.awaits_room(event.txn):
+            call.put_aside.append(event)
+            return
         change = _change(leg.remote, call.plan.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
-            await self._absorb_caller(event, offer, chosen)
+            self._absorb_caller(event, offer, chosen)
         elif call.centre is not None and call.centre.sent is not None and self._may_ask(event, call.centre):
             ours = centre_offer(offer, chosen, call.audio.local(CENTRE), call.centre.sent.origin, call.centre.sent)
             self._consult.ask(Consult(call.centre, call.centre.local, event, chosen), ours, _wish(offer, chosen.audio))
@@ -158,20 +162,20 @@ class Reoffers:
         same_way = leg.remote.flow_of(call.plan.audio) == offer.flow_of(chosen.audio)
         return leg.state == "early" and same_way and keeps_voice(before, leg.local.media[chosen.audio], after)
 
-    async def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
+    def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
         leg = event.leg
         assert leg.local is not None and leg.sent is not None
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
-        if chosen.video is not None and (line := await self._agreement.video_line(offer, chosen)):
+        if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
         answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin, lines))
         check_answer(offer, answer)
         if leg.answer(event.txn, answer):
             self._call.note(_video_news(self._call.plan, chosen), leg.name)
-            await self._agreement.settle_caller(offer, answer, chosen)
+            self._agreement.settle_caller(offer, answer, chosen)
             self.escalation.follow()
 
-    async def _from_centre(self, event: Offered) -> None:
+    def _from_centre(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
         assert call.plan is not None and call.audio is not None and offer is not None
         assert leg.local is not None and leg.sent is not None and leg.remote is not None
@@ -183,32 +187,32 @@ class Reoffers:
             check_answer(offer, answer)
             if leg.answer(event.txn, answer):
                 call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
-                await self._agreement.settle_centre(offer)
+                self._agreement.settle_centre(offer)
         elif self._may_ask(event, call.caller):
             ours = self._agreement.offer_to_caller(offer)
             self._consult.ask(Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
 
-    async def _from_newcomer(self, event: Offered) -> None:
+    def _from_newcomer(self, event: Offered) -> None:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
         call, offer, before = self._call, event.session, self._call.centre
         assert before is not None and before.local is not None
         if offer is None:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
-            await self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
+            self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
             call.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
-            await self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
+            self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
         elif self._may_ask(event, call.caller):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
             self._consult.ask(
                 Consult(call.caller, call.caller.local, event), self._agreement.offer_to_caller(offer), wish
             )
 
-    async def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
+    def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
         """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
         call, leg = self._call, event.leg
         if not leg.answer(event.txn, ours):
@@ -223,7 +227,7 @@ class Reoffers:
         before.bye([("Reason", 'SIP;cause=200;text="replaced"')])
         call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
         if offer is not None:
-            await self._agreement.settle_centre(offer)
+            self._agreement.settle_centre(offer)
         call.services.changed(call.view())
         return True
 
@@ -241,10 +245,10 @@ class Reoffers:
 
     # ---- outcomes ----
 
-    async def _on_accepted(self, event: OfferAccepted) -> None:
+    def _on_accepted(self, event: OfferAccepted) -> None:
         call, leg, session = self._call, event.leg, event.session
         if self._is_question(leg):
-            await self.escalation.on_accepted(event)
+            self.escalation.on_accepted(event)
             return
         consult = self._consult.finish(leg)
         assert leg.sent is not None
@@ -254,27 +258,27 @@ class Reoffers:
             check_peer_answer(leg.sent, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
-                await self._agreement.settle(leg, session)
+                self._agreement.settle(leg, session)
                 self._agreement.heed(leg, session)
                 self.escalation.follow()
             elif consult.withdrawn:
                 self._consult.put_back(consult)
             elif leg is call.centre:
-                await self._answer_caller(consult, session)
+                self._answer_caller(consult, session)
             else:
-                await self._answer_centre(consult, session)
+                self._answer_centre(consult, session)
         except PeerError as error:
             call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
             if consult is not None and not consult.own:
                 self._consult.decline(consult, error.status, error.reason)
                 self._consult.put_back(consult)
 
-    async def _answer_caller(self, consult: Consult, session: Session) -> None:
+    def _answer_caller(self, consult: Consult, session: Session) -> None:
         """The centre accepted what the caller offered."""
         call, offered, chosen = self._call, consult.offered, consult.plan
         assert offered is not None and offered.session is not None and chosen is not None
         assert call.audio is not None and call.caller.sent is not None
-        offer, line = offered.session, await self._agreement.video_line(offered.session, chosen)
+        offer, line = offered.session, self._agreement.video_line(offered.session, chosen)
         answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.sent.origin)
         answer = in_sequence(call.caller.sent, answer)
         check_answer(offer, answer)
@@ -282,19 +286,19 @@ class Reoffers:
             self._consult.put_back(consult)  # it cancelled meanwhile
             return
         self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
-        await self._agreement.settle_centre(session)
+        self._agreement.settle_centre(session)
         self._agreement.heed(consult.asked, session)
-        await self._agreement.settle_caller(offer, answer, chosen)
+        self._agreement.settle_caller(offer, answer, chosen)
         self.escalation.follow()
 
-    async def _answer_centre(self, consult: Consult, session: Session) -> None:
+    def _answer_centre(self, consult: Consult, session: Session) -> None:
         """The caller accepted what the centre offered."""
         call, offered = self._call, consult.offered
         assert offered is not None and offered.session is not None and call.plan is not None
         if offered.leg is call.newcomer:
-            await self._agreement.settle(call.caller, session)
+            self._agreement.settle(call.caller, session)
             answer = answer_newcomer(call, offered.leg, offered.session, session)
-            if not await self._install(offered, answer, offered.session):
+            if not self._install(offered, answer, offered.session):
                 self._consult.put_back(consult)
             return
         assert call.audio is not None and call.centre is not None and call.centre.sent is not None
@@ -306,15 +310,15 @@ class Reoffers:
             self._consult.put_back(consult)
             return
         self._agreement.wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
-        await self._agreement.settle_centre(offered.session)
-        await self._agreement.settle(call.caller, session)
+        self._agreement.settle_centre(offered.session)
+        self._agreement.settle(call.caller, session)
         self._agreement.heed(consult.asked, session)
         self.escalation.follow()
 
-    async def _on_refused(self, event: OfferRefused) -> str:
+    def _on_refused(self, event: OfferRefused) -> str:
         leg, call = event.leg, self._call
         if self._is_question(leg):
-            await self.escalation.on_refused(event)
+            self.escalation.on_refused(event)
             return ""
         consult = self._consult.finish(leg)
         call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
@@ -331,7 +335,7 @@ class Reoffers:
             self._consult.decline(consult, event.status, f"the other side: {event.status} {event.reason}")
         return ""
 
-    async def _on_answer_in_ack(self, event: Acknowledged) -> None:
+    def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
         call, leg, session = self._call, event.leg, event.session
         if session is None or leg.local is None:
@@ -341,7 +345,7 @@ class Reoffers:
         except PeerError as error:
             call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
             return
-        await self._agreement.settle(leg, session)
+        self._agreement.settle(leg, session)
         self._agreement.heed(leg, session)
         self.escalation.follow()
 

@@ -10,8 +10,15 @@ from functools import partial
 
 from splitter.calls.asks import Desk
 from splitter.calls.call import Call
-from splitter.calls.events import AckMissing, Cancelled, Ended, Offered, SeatArrived
-from splitter.calls.jobs import Then
+from splitter.calls.events import (
+    AckMissing,
+    Cancelled,
+    Ended,
+    Offered,
+    SeatArrived,
+    SeatPlaced,
+    SeatRestarted,
+)
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.parties import MAX_PARTIES, Party
@@ -43,20 +50,25 @@ def join(call: Call, event: SeatArrived) -> None:
     call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin))
 
 
-async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, origin: Origin) -> Then:
+async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, origin: Origin) -> SeatPlaced:
     """Give it its place in the room, with what its offer and our answer say."""
     await call.video.ready()
     if not await call.video.add(leg.name, leg.flow.network, secure=party.remote is not None):
-        return partial(_turn_away, call, leg, 503, "no media resources for video")
+        return SeatPlaced(leg, party, offer, PeerError("no media resources for video", 503))
     try:
         answer, index = video_answer(call, leg.name, offer, origin)
     except PeerError as error:
-        return partial(_turn_away, call, leg, error.status, error.reason)
+        return SeatPlaced(leg, party, offer, error)
     await call.video.take(leg.name, offer, answer, index)
-    return partial(_accept, call, leg, party, offer, answer)
+    return SeatPlaced(leg, party, offer, answer)
 
 
-def _accept(call: Call, leg: IncomingLeg, party: Party, offer: Session, answer: Session) -> None:
+def on_seat_placed(call: Call, event: SeatPlaced) -> None:
+    """Answer a seat that has its place in the room, or could not have one."""
+    leg, party, offer, answer = event.leg, event.party, event.offer, event.answer
+    if isinstance(answer, PeerError):
+        _turn_away(call, leg, answer.status, answer.reason)
+        return
     if call.arriving.pop(leg.name, None) is None or leg.cancelled:
         _turn_away(call, leg, 487, "")
         return
@@ -137,19 +149,25 @@ def _reoffered(call: Call, event: Offered) -> None:
         leg.decline(event.txn, error.status, error.reason)
 
 
-async def _restart(call: Call, event: Offered, offer: Session, party: Party, remote: webrtc.SecureRemote) -> Then:
+async def _restart(
+    call: Call, event: Offered, offer: Session, party: Party, remote: webrtc.SecureRemote
+) -> SeatRestarted:
     """An ICE restart by re-INVITE (RFC 8839 §4.4.1.1.1)."""
-    if await call.video.restart_ice(event.leg.name) is None:
-        return partial(event.leg.decline, event.txn, 500, "no ICE restart: the media are not there")
+    local = await call.video.restart_ice(event.leg.name)
+    return SeatRestarted(event, offer, party, remote, local is not None)
 
-    def answer() -> None:
-        party.remote = remote
-        try:
-            _answer(call, event, offer)
-        except PeerError as error:
-            event.leg.decline(event.txn, error.status, error.reason)
 
-    return answer
+def on_seat_restarted(call: Call, event: SeatRestarted) -> None:
+    """Answer the re-INVITE that asked for an ICE restart."""
+    offered = event.offered
+    if not event.ok:
+        offered.leg.decline(offered.txn, 500, "no ICE restart: the media are not there")
+        return
+    event.party.remote = event.remote
+    try:
+        _answer(call, offered, event.offer)
+    except PeerError as error:
+        offered.leg.decline(offered.txn, error.status, error.reason)
 
 
 def _answer(call: Call, event: Offered, offer: Session) -> None:

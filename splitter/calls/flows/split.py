@@ -20,13 +20,14 @@ from splitter.calls.events import (
     Rang,
     Refused,
     TimeUp,
+    VoiceOpened,
 )
 from splitter.calls.flows.caller_side import CallerSide
 from splitter.calls.flows.converse import Conversation, on_media
 from splitter.calls.flows.delayed import answer_centre, offer_to_caller
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
-from splitter.calls.flows.intake import Intake, take_in
+from splitter.calls.flows.intake import Intake, has_ports, take_in
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
 from splitter.calls.legs.leg import Leg
@@ -40,7 +41,6 @@ from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.calls.trunks.link import retry_after
 from splitter.core.errors import MediaError, PeerError
-from splitter.media.engine import RelayLost, RoomLost
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer
@@ -128,21 +128,18 @@ class Setup:
         """Try one way; None once the call is connected or over."""
         call, (trunk, number, target) = self.call, way
         assert call.audio is not None
-        try:
-            networks = (call.caller.flow.network, trunk.network)
-            if networks != call.audio.networks:
-                await call.audio.move(networks)
-            offer = None
-            if self._caller.offer is not None and call.plan is not None and not trunk.delayed_offer:
-                origin = call.origin(trunk.network, target.transport)
-                offer = centre_offer(self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
-            local = call.services.driver.contact(trunk.network, target.transport)
-            self._gate = EarlyMedia()
-            leg = call.dial(Destination(trunk, number, local), target, offer)
-        except MediaError as error:
-            call.conclude(f"no media for the voice: {error}", 503)
-            call.caller.refuse(503, "no media resources", [("Retry-After", "5")])
+        networks = (call.caller.flow.network, trunk.network)
+        if networks != call.audio.networks:
+            call.audio.open(networks)
+        if not call.audio.is_open and not await has_ports(call):
             return None
+        offer = None
+        if self._caller.offer is not None and call.plan is not None and not trunk.delayed_offer:
+            origin = call.origin(trunk.network, target.transport)
+            offer = centre_offer(self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
+        local = call.services.driver.contact(trunk.network, target.transport)
+        self._gate = EarlyMedia()
+        leg = call.dial(Destination(trunk, number, local), target, offer)
         call.note(f"trying {trunk.name} at {target.address} as {number}", "centre")
         call.after(trunk.ring_limit_s, _RING)
         try:
@@ -173,7 +170,7 @@ class Setup:
                 call.newcomer.refuse(487)
                 call.newcomer = None
             case Offered() if event.leg is call.caller or event.leg is leg:
-                await self._on_early_offer(event, leg)
+                self._on_early_offer(event, leg)
             case Cancelled() if event.leg is call.caller:
                 leg.cancel(", ".join(event.request.headers.get_all("reason")) or None)
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
@@ -186,9 +183,9 @@ class Setup:
                 call.caller.refuse(480, event.reason)
                 call.conclude(event.reason, 480)
                 return True
-            case TimeUp() | RelayLost() | RoomLost() if moves_media(call, event):
-                await move_media(call, event)
-                if isinstance(event, RelayLost):
+            case _ if moves_media(event, call):
+                move_media(call, event)
+                if isinstance(event, VoiceOpened):
                     self._caller.moved()
             case _:
                 on_media(call, event)
@@ -204,14 +201,14 @@ class Setup:
         answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
         if event.session is not None and leg.local is not None:
             try:
-                await self._connect_voice(leg, event.session)
+                self._connect_voice(leg, event.session)
                 answer = await self._caller.answer(event.session, self._caller.dialog(branch))
                 self._early[branch] = event.session
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
         elif word and branch in self._early:
-            await self._connect_voice(leg, self._early[branch])
+            self._connect_voice(leg, self._early[branch])
         headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
         headers += _told(call, leg, event.response).items()
         call.caller.ring(event.response.status, event.response.reason, self._caller.dialog(branch), answer, headers)
@@ -231,7 +228,7 @@ class Setup:
             if leg.local is None:
                 answer_centre(call, leg, session, self._caller.offer)
             self._gate = EarlyMedia()  # it was that of early media alone
-            await self._connect_voice(leg, session)
+            self._connect_voice(leg, session)
             answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
             leg.bye()
@@ -254,7 +251,7 @@ class Setup:
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
             ours = centre_answer(session, self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
-            await self._connect_voice(newcomer, session)
+            self._connect_voice(newcomer, session)
             answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
             call.newcomer = None
@@ -294,20 +291,20 @@ class Setup:
         metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
         call.enter("connected", f"answered by {who} at {leg.trunk.name}")
 
-    async def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
+    def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
         asker = event.leg
         try:
             if asker is leg:
-                await self._from_centre(event, leg)
+                self._from_centre(event, leg)
             else:
                 if self._caller.take_offer(event):
                     assert self._caller.offer is not None and self.call.plan is not None
-                    await self._point(CALLER, self._caller.offer, self.call.plan.audio)
+                    self._point(CALLER, self._caller.offer, self.call.plan.audio)
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
 
-    async def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
+    def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.session
         before = self._early.get(branch)
         assert offer is not None
@@ -319,24 +316,21 @@ class Setup:
         self.call.note("offer absorbed before the answer", leg.name)
         self._early[branch] = leg.remote = offer
         self._updated.add(branch)
-        await self._point(CENTRE, offer, index)
+        self._point(CENTRE, offer, index)
 
-    async def _connect_voice(self, leg: Leg, centre_sdp: Session) -> None:
+    def _connect_voice(self, leg: Leg, centre_sdp: Session) -> None:
         """Let voice flow; before anything of video, which may take its time."""
         assert self.call.plan is not None and self._caller.offer is not None
         leg.remote = centre_sdp
-        await self._point(CALLER, self._caller.offer, self.call.plan.audio)
-        await self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
+        self._point(CALLER, self._caller.offer, self.call.plan.audio)
+        self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
 
-    async def _point(self, side: int, session: Session, index: int) -> None:
+    def _point(self, side: int, session: Session, index: int) -> None:
         assert self.call.audio is not None
-        try:
-            if side == CALLER and self._gate.gated:
-                await self.call.audio.hush(side)
-            else:
-                await self.call.audio.point(side, session, index)
-        except MediaError as error:
-            self.call.note(f"the voice may be late: {error}", kind="alarm")
+        if side == CALLER and self._gate.gated:
+            self.call.audio.hush(side)
+        else:
+            self.call.audio.point(side, session, index)
 
 
 def _branch(leg: OutgoingLeg, response: Response) -> str:

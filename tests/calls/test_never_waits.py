@@ -1,0 +1,195 @@
+"""An answered call waits for nothing but its inbox: a BYE crosses at once, whatever the media engine does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import splitter.calls.flows
+from splitter.calls.asks import Ask, DropVideo, RaiseVideo, Show, TakeSnapshot
+from splitter.lab.offers import Picture
+from tests.calls.kit import asking, connected, joined, live, with_webrtc
+from tests.world import PeerCall, World
+
+BY = "agent 7001"
+
+
+def moved(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """The caller's voice moves, and so does the centre's."""
+    caller.reinvite(move=True)
+    caller.expect("200 re-INVITE")
+    centre.reinvite(move=True)
+    centre.expect("200 re-INVITE")
+
+
+def held(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    centre.reinvite(audio="sendonly")
+    caller.expect("INVITE")
+    caller.accept()
+    centre.expect("200 re-INVITE")
+
+
+def relay_lost(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    relay = world.engine.relay_of(live(world, caller).call_id)
+    assert relay is not None
+    world.engine.lose_relay(relay)
+    world.run(0.01)
+
+
+def room_lost(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    room = world.engine.room_of(live(world, caller).call_id)
+    assert room is not None
+    world.engine.lose_room(room)
+    world.run(0.01)
+
+
+def digit(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    caller.request("INFO", body=b"Signal=5\r\nDuration=160\r\n", content_type="application/dtmf-relay")
+    world.run(0.01)
+
+
+def asked(*asks: Ask) -> Callable[[World, PeerCall, PeerCall], None]:
+    def ask(world: World, caller: PeerCall, centre: PeerCall) -> None:
+        for one in asks:
+            ask_for(world, caller, one)
+
+    return ask
+
+
+def ask_for(world: World, caller: PeerCall, ask: Ask) -> None:
+    """Ask, and let nobody wait for the answer."""
+    asking(world, caller, ask).add_done_callback(lambda task: task.cancelled() or task.exception())
+    world.run(0.01)
+
+
+def seat(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    world.desk.invite(live(world, caller).call_id, seat=True)
+    world.run(0.01)
+
+
+STUCK = [
+    ({"set_remote"}, moved),
+    ({"set_remote"}, held),
+    ({"set_remote", "open_relay", "close_relay"}, relay_lost),
+    ({"open_relay"}, relay_lost),
+    ({"open_room", "join", "set_participant"}, room_lost),
+    ({"send_digit"}, digit),
+    ({"set_participant"}, asked(DropVideo(BY))),
+    ({"show"}, asked(Show("slate", BY))),
+    ({"snapshot"}, asked(TakeSnapshot())),
+    ({"join", "set_participant"}, seat),
+]
+
+
+class TestABye:
+    @pytest.mark.parametrize(("stuck", "happens"), STUCK)
+    @pytest.mark.parametrize("by_caller", [True, False])
+    def test_crosses_at_once_while_a_request_is_stuck(
+        self, stuck: set[str], happens: Callable[[World, PeerCall, PeerCall], None], by_caller: bool
+    ) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            world.engine.stuck = stuck | {"report_relay", "report_room", "leave", "request_key_frame"}
+            happens(world, caller, centre)
+            crosses(world, caller, centre, by_caller)
+
+    @pytest.mark.parametrize("by_caller", [True, False])
+    def test_crosses_at_once_when_all_workers_are_dead_and_nothing_answers(self, by_caller: bool) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            joined(world, caller)
+            with_webrtc(world, caller)
+            world.engine.stuck = {"open_relay", "open_room", "join", "join_secure", "set_remote", "set_participant"}
+            for worker in range(world.engine.workers):
+                world.engine.kill(worker)
+            world.run(1.3)
+            crosses(world, caller, centre, by_caller)
+
+    def test_crosses_at_once_while_the_room_for_a_question_is_stuck(self) -> None:
+        with World() as world:
+            caller, centre = connected(world, picture=Picture.NONE)
+            world.engine.stuck = {"open_room"}
+            ask_for(world, caller, RaiseVideo(BY))
+            crosses(world, caller, centre, by_caller=True)
+
+    def test_crosses_at_once_while_voice_is_looked_for(self) -> None:
+        """Nobody acknowledged our 200, and the engine does not say whether voice comes."""
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            caller.acks = False
+            centre.answer()
+            caller.expect("200")
+            world.engine.stuck = {"report_relay"}
+            world.run(32.1)
+            assert world.engine.asked.get("report_relay")
+            crosses(world, caller, centre, by_caller=False)
+
+
+def crosses(world: World, caller: PeerCall, centre: PeerCall, by_caller: bool) -> None:
+    """A BYE of one side is at the other one within 50 ms, two ways through the network included."""
+    one, other = (caller, centre) if by_caller else (centre, caller)
+    other.unread.clear()
+    one.bye()
+    world.run(0.05)
+    assert "BYE" in [heard.what for heard in other.unread]
+    world.run(20)
+    world.settle()
+
+
+class TestTheVoiceThatCannotFollow:
+    def test_is_asked_for_again_until_it_does(self) -> None:
+        with World() as world:
+            caller, _ = connected(world)
+            world.engine.stuck = {"set_remote"}
+            caller.reinvite(move=True)
+            caller.expect("200 re-INVITE")
+            world.run(1.5)
+            world.engine.stuck = set()
+            world.run(2)
+            assert world.voice_faults(caller) == []
+            assert "the voice could not follow" in world.ladder(caller)
+
+    def test_follows_the_newest_wish_alone(self) -> None:
+        with World() as world:
+            caller, _ = connected(world)
+            world.engine.delay = lambda: 0.5
+            before = world.engine.asked["set_remote"]
+            for _ in range(4):
+                caller.reinvite(move=True)
+                caller.expect("200 re-INVITE")
+            world.run(3)
+            assert world.engine.asked["set_remote"] - before == 2
+            assert world.voice_faults(caller) == []
+
+
+class TestTheRule:
+    """After the answer a flow awaits `call.next()` alone; other coroutines are jobs, which only `jobs.start` begins."""
+
+    SET_UP = frozenset({"split", "intake", "delayed", "caller_side"})
+
+    def test_holds_in_every_flow(self) -> None:
+        folder = Path(splitter.calls.flows.__file__).parent
+        for path in sorted(folder.glob("*.py")):
+            if path.stem not in self.SET_UP:
+                self._judge(path)
+
+    def _judge(self, path: Path) -> None:
+        tree = ast.parse(path.read_text())
+        coroutines = {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+        waiting = [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]
+        inside = {id(child) for function in waiting for child in ast.walk(function)}
+        begun = {id(node.args[0]) for node in ast.walk(tree) if _is_partial(node) and node.args}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in coroutines and id(node) not in inside:
+                assert id(node) in begun, f"{path.name}:{node.lineno}: {node.id} is not begun as a job"
+        if path.stem == "converse":
+            awaited = [ast.unparse(node.value) for node in ast.walk(tree) if isinstance(node, ast.Await)]
+            assert awaited == ["self._call.next()"]
+
+
+def _is_partial(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "partial"
