@@ -1,15 +1,17 @@
 # splitter: from a fresh clone to a tested gateway. `make help` lists the targets.
 #
 # Needs python3 (3.11 or later), make and git; `make test` and `make bench` also install the real peers with apt
-# (as root, or with passwordless sudo). Everything else goes into .venv, from requirements locked by hash.
+# (as root, or with passwordless sudo), `make demo` the voice centre's SIP stack where Python has none. Everything else
+# goes into .venv, from requirements locked by hash.
 
 .DELETE_ON_ERROR:
 .ONESHELL:
 .SHELLFLAGS := -eu -c
 MAKEFLAGS += --no-print-directory
 
-# The lab's voice centre (pjsua2) has wheels for 3.11 and 3.12 only, so these come first; PYTHON=… chooses another.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+# pjsua2, one stack of the lab's voice centre, has wheels for 3.11 and 3.12 only, so these come first; PYTHON=… chooses
+# another, whose lab uses the other stack alone.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python3.14 python3.13 python; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -19,26 +21,32 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit lint format sim bench fuzz lock venv peers clean
+.PHONY: help demo test check unit real lint format sim bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.run  ## play two calls through the gateway, on this machine alone, and print what was seen
+demo: $(VENV)/.lab  ## play two calls through the gateway, on this machine alone, and print what was seen
 	@$(BIN)/splitter demo --once
 
-test: peers check  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, Kamailio, Chromium …)
-	@echo "== tests against real peers"
-	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
+# Each part runs whatever became of the one before; the end names those that failed.
+test: $(VENV)/.dev  ## everything: check, then the tests against real peers (SIPp, baresip, Asterisk, Kamailio, Chromium …)
+	@failed=
+	for part in lint unit peers real; do $(MAKE) $$part || failed="$$failed $$part"; done
+	test -z "$$failed" || { echo "== FAILED:$$failed"; exit 1; }
+	echo "== all parts hold"
 
-check: lint unit  ## format, lint, types, import contracts, unit tests: the truth in under a minute
+check: lint unit  ## format, lint, types, import contracts, unit tests: the truth in two minutes
 
 lint: $(VENV)/.dev
 	@echo "== format, lint, types, layers"
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	failed=
+	for tool in "ruff format --check ." "ruff check ." mypy lint-imports; do $(BIN)/$$tool || failed="$$failed; $$tool"; done
+	test -z "$$failed" || { echo "== FAILED: $${failed#; }"; exit 1; }
+
+real: $(VENV)/.dev
+	@echo "== tests against real peers, and tests that take time"
+	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
 unit: $(VENV)/.dev
 	@echo "== unit tests"
@@ -73,21 +81,42 @@ fuzz: $(VENV)/.fuzz  ## fuzz the parsers by coverage, FUZZ_S=60 seconds each; st
 	    -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1
 	done
 
+# The daemon without lab and tools; the checkout is no longer needed then.
+PREFIX ?= /opt/splitter
+install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
+	@echo "== $(PREFIX) with $$($(PYTHON) --version)"
+	$(call make_venv,$(PREFIX))
+	$(PREFIX)/bin/pip -qq --disable-pip-version-check $(LOCKED) requirements/run.txt
+	rm -rf build
+	$(PREFIX)/bin/pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --no-index --force-reinstall .
+	rm -rf build *.egg-info
+	$(PREFIX)/bin/splitter --version
+
 venv: $(VENV)/.dev  ## make .venv with everything for development
 
 peers: $(VENV)/.dev  ## install the real peers of the tests (apt; Asterisk and JsSIP in folders outside the checkout)
 	@sh tests/interop/install-peers
 
-$(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "python 3.11 or later is needed; install it, or say make PYTHON=…"; exit 1; }
-	echo "== $(VENV) with $$($(PYTHON) --version)"
+define make_venv
+test -n "$(PYTHON)" || { echo "python 3.11 or later is needed; install it, or say make PYTHON=…"; exit 1; }
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh tests/interop/install-peers venv "$(PYTHON)"
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(1)
+endef
+
+$(BIN)/python:
+	@echo "== $(VENV) with $$($(PYTHON) --version)"
+	$(call make_venv,$(VENV))
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 	@echo "== installing requirements/run.txt ($$(grep -c '^[a-z]' requirements/run.txt) packages)"
 	$(PIP) $(LOCKED) requirements/run.txt
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	touch $@
+
+# The simulated neighbours of the demo; where Python has no SIP stack for the voice centre, the distribution has one.
+$(VENV)/.lab: requirements/lab.txt $(VENV)/.run
+	@$(PIP) $(LOCKED) requirements/lab.txt
+	sh tests/interop/install-peers centre "$(BIN)/python"
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
@@ -113,7 +142,8 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 lock: $(BIN)/python  ## solve the requirements anew and write the locks
 	@test -x "$(UV)" || { $(PYTHON) -m venv $(VENV)/lock; $(VENV)/lock/bin/pip install -q uv; }
 	$(COMPILE) $(UPGRADE) --extra lab --extra dev -o requirements/dev.txt
-	$(COMPILE) --extra lab -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --extra lab -c requirements/dev.txt -o requirements/lab.txt
 	$(COMPILE) --extra lab --extra bench -c requirements/dev.txt -o requirements/bench.txt
 	$(subst pyproject.toml requirements/build.in,requirements/fuzz.in,$(COMPILE)) -o requirements/fuzz.txt
 	wc -l requirements/*.txt

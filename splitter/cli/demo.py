@@ -14,19 +14,17 @@ import click
 def demo(once: bool, desk: bool, as_json: bool) -> None:
     """Start the gateway and simulated neighbours on loopback and let calls run between them.
 
-    A handset behind an SBC calls with audio and video; an independent voice centre (pjsua2) gets the voice; an agent's
-    SIP client gets the video, and with --once a browser's desk too. Without --once this goes on until Ctrl-C.
+    A handset behind an SBC calls with audio and video; a voice centre on a SIP stack of others gets the voice; an
+    agent's SIP client gets the video, and with --once a browser's desk too. Without --once this goes on until Ctrl-C.
     """
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
     if desk and once:
         raise click.UsageError("--desk needs a person, and --once needs none")
-    try:
-        import pjsua2  # noqa: F401 — only to see whether it is there
-    except ImportError:
-        raise click.ClickException(
-            "the demo's voice centre needs pjsua2; install the extra `lab`: pip install 'splitter[lab]'"
-        ) from None
+    from splitter.lab.centre.stacks import REMEDY, usual
+
+    if usual() is None:
+        raise click.ClickException(REMEDY)
     # Imported here: it brings PyAV and numpy, which no other command needs.
     from splitter.lab import demo as stage
 

@@ -18,7 +18,7 @@ Layout, from the bottom up:
     party.py                  offers and answers of a party, and the streams that follow them          I/O
     handset.py  seat.py       the parties                                                              I/O
     whip.py                   an agent's desk: API, events, and video by WHIP with aiortc, a stranger  I/O
-    centre.py                 the voice centre: a process of its own, on pjsua2, an independent stack  I/O
+    centre/                   the voice centre: a process of its own, on an independent SIP stack      I/O
     process.py  gateway.py    the centre and the gateway as child processes                            I/O
     stage.py                  all of them, started and ended together                                  I/O
     rows.py  play.py  play_desk.py         `splitter demo --once`                                      I/O

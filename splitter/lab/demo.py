@@ -30,7 +30,7 @@ from splitter.lab.whip import DeskFailed
 T = TypeVar("T")
 
 INTERRUPTED = 130
-_ONCE_LIMIT_S = 60.0
+_ONCE_LIMIT_S = 180.0
 _FAULTS = GatewayFailed, LabProcessEnded, DeskFailed, aiohttp.ClientError, OSError  # a TimeoutError is an OSError
 
 

@@ -5,6 +5,7 @@ The desk does by itself what an agent's browser does: whatever call the centre g
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import numpy as np
@@ -21,6 +22,8 @@ from splitter.lab.rows import (
     HEARD_S,
     SAME_PICTURE,
     SECOND_CALLER_ID,
+    STEP_LIMIT_S,
+    Deadline,
     Play,
     pictures,
     until,
@@ -53,6 +56,7 @@ async def desk_takes_over(play: Play, handset: Handset) -> None:
 async def raised_to_video(play: Play) -> None:
     """A voice call whose caller is asked for video, shows it, and goes back to voice; the desk hangs up."""
     await play.stage.centre.ask("planned", do="plan", ring_s=0.2, queue_s=0.0)
+    await _call_before_is_over(play)
     desk = await play.stage.web_seat(WebSeatSettings(sender=DESK_ID))
     handset = await play.stage.handset(
         HandsetSettings(
@@ -80,6 +84,13 @@ async def raised_to_video(play: Play) -> None:
     over = await until(lambda: call.state == "ended" and desk.calls[place.call_id]["state"] == "ended")
     why = desk.calls[place.call_id]["end_reason"]
     play.row("the desk hangs up", over and not handset.video.sight.black, f"{reply.in_words()}; {why}")
+
+
+async def _call_before_is_over(play: Play) -> None:
+    """A desk that logs in while it ends would be given it, and be refused."""
+    deadline = Deadline(STEP_LIMIT_S)
+    while (await play.stage.gateway.get("/v1/status"))["calls"] and not deadline.passed:  # noqa: ASYNC110 — of another process
+        await asyncio.sleep(0.05)
 
 
 async def _joined(play: Play, desk: WebSeat, name: str) -> Place | None:

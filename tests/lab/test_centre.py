@@ -1,4 +1,4 @@
-"""The voice centre on pjsua2, alone with a handset: an independent stack hears and is heard."""
+"""The voice centre on each of its stacks, alone with a handset: an independent stack hears and is heard."""
 
 import asyncio
 import json
@@ -9,21 +9,29 @@ from contextlib import asynccontextmanager
 import pytest
 
 from splitter.core.net import Address
+from splitter.lab.centre.stacks import Stack
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import Picture
 from splitter.lab.party import Dialect
 from splitter.lab.process import LabProcess, LabProcessEnded
+from tests.lab.centres import STACKS, must_be_there
 from tests.lab.until import until
 
 HOST = "127.0.0.1"
 
-pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
+pytestmark = pytest.mark.interop
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """Each stack in turn."""
+    return must_be_there(request.param)
 
 
 @asynccontextmanager
-async def called(plan: dict[str, object]) -> AsyncIterator[tuple[Handset, LabProcess, Address]]:
+async def called(stack: Stack, plan: dict[str, object]) -> AsyncIterator[tuple[Handset, LabProcess, Address]]:
     """A centre that runs and a handset for voice calls."""
-    centre = LabProcess("splitter.lab.centre", "--listen", f"{HOST}:0", "--plan", json.dumps(plan))
+    centre = LabProcess("splitter.lab.centre", "--stack", stack, "--listen", f"{HOST}:0", "--plan", json.dumps(plan))
     handset = Handset(HandsetSettings(dialect=Dialect(picture=Picture.NONE)), HOST)
     await centre.start()
     try:
@@ -37,9 +45,9 @@ async def called(plan: dict[str, object]) -> AsyncIterator[tuple[Handset, LabPro
 
 
 class TestCentre:
-    def test_queue_then_agent_and_it_hears_the_caller(self) -> None:
+    def test_queue_then_agent_and_it_hears_the_caller(self, stack: Stack) -> None:
         async def scene() -> None:
-            async with called({"queue_s": 0.6, "extension": "2002"}) as (handset, centre, where):
+            async with called(stack, {"queue_s": 0.6, "extension": "2002"}) as (handset, centre, where):
                 call = handset.dial("500", where)
                 outcome = await call.answered()
                 assert outcome.accepted
@@ -60,9 +68,9 @@ class TestCentre:
 
         asyncio.run(scene())
 
-    def test_it_holds_resumes_and_hangs_up(self) -> None:
+    def test_it_holds_resumes_and_hangs_up(self, stack: Stack) -> None:
         async def scene() -> None:
-            async with called({"queue_s": 0}) as (handset, centre, where):
+            async with called(stack, {"queue_s": 0}) as (handset, centre, where):
                 call = handset.dial("500", where)
                 await call.answered()
                 await centre.wait_for("state", lambda event: event["state"] == "CONFIRMED")
@@ -80,9 +88,9 @@ class TestCentre:
 
         asyncio.run(scene())
 
-    def test_it_reports_what_is_offered_to_it_later(self) -> None:
+    def test_it_reports_what_is_offered_to_it_later(self, stack: Stack) -> None:
         async def scene() -> None:
-            async with called({"queue_s": 0}) as (handset, centre, where):
+            async with called(stack, {"queue_s": 0}) as (handset, centre, where):
                 await handset.dial("500", where).answered()
                 assert (await handset.hold()).accepted
                 event = await centre.wait_for("reinvite")
@@ -92,16 +100,16 @@ class TestCentre:
         asyncio.run(scene())
 
     @pytest.mark.parametrize("status", [486, 603])
-    def test_it_refuses(self, status: int) -> None:
+    def test_it_refuses(self, stack: Stack, status: int) -> None:
         async def scene() -> None:
-            async with called({"queue_s": 0, "status": status}) as (handset, _, where):
+            async with called(stack, {"queue_s": 0, "status": status}) as (handset, _, where):
                 assert (await handset.dial("500", where).answered()).status == status
 
         asyncio.run(scene())
 
-    def test_video_that_slips_through_is_noticed(self) -> None:
+    def test_video_that_slips_through_is_noticed(self, stack: Stack) -> None:
         async def scene() -> None:
-            async with called({"queue_s": 0}) as (handset, centre, where):
+            async with called(stack, {"queue_s": 0}) as (handset, centre, where):
                 handset.party._dialect = Dialect()  # as if the gateway had passed the line on
                 handset.party.with_video = True
                 handset.dial("500", where)
@@ -109,9 +117,9 @@ class TestCentre:
 
         asyncio.run(scene())
 
-    def test_commands_that_cannot_be_carried_out_are_answered(self) -> None:
+    def test_commands_that_cannot_be_carried_out_are_answered(self, stack: Stack) -> None:
         async def scene() -> None:
-            async with called({}) as (_, centre, _where):
+            async with called(stack, {}) as (_, centre, _where):
                 event = await centre.ask("error", do="hangup", call=3)
                 assert event["text"] == "hangup: no call 3"
 
@@ -119,11 +127,13 @@ class TestCentre:
 
 
 class TestProcess:
-    def test_an_early_end_is_told_with_its_last_words(self) -> None:
+    def test_an_early_end_is_told_with_its_last_words(self, stack: Stack) -> None:
         async def scene() -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
                 taken.bind((HOST, 0))
-                centre = LabProcess("splitter.lab.centre", "--listen", f"{HOST}:{taken.getsockname()[1]}")
+                centre = LabProcess(
+                    "splitter.lab.centre", "--stack", stack, "--listen", f"{HOST}:{taken.getsockname()[1]}"
+                )
                 await centre.start()
                 with pytest.raises(LabProcessEnded, match="centre"):
                     await centre.wait_for("ready", limit_s=15)

@@ -78,8 +78,8 @@ class TestFailure:
         monkeypatch.setattr(demo, "Stage", Remembered)
         return stages
 
+    @pytest.mark.interop
     def test_a_row_says_so_and_nothing_is_left(self, broken: list[Stage]) -> None:
-        pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
         checks = asyncio.run(demo.run_once(lambda text: None))
         assert [(check.name, check.ok) for check in checks] == [
             ("the demo runs to its end", False),

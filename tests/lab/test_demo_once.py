@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
-
 COMMAND = [sys.executable, "-c", "from splitter.cli import main; main()", "demo", "--once", "--json"]
 
 

@@ -124,8 +124,6 @@ async def demo() -> AsyncIterator[Demo]:
 @pytest.mark.timeout(90)
 class TestAgent:
     def test_calls_come_once_somebody_is_there_and_callers_are_as_asked_for(self) -> None:
-        pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
-
         async def scenario() -> None:
             async with demo() as running:
                 api = (await running.told(r"^  (http://\S+?)/$"))[1]

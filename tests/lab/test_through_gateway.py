@@ -17,7 +17,6 @@ from splitter.lab.stage import CALLED, Stage, call_id_in
 from splitter.lab.video import VideoSettings
 from tests.lab.until import until
 
-pytest.importorskip("pjsua2", reason="the voice centre of the lab needs the extra `lab`")
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
 
 CALLER, SEAT, AGENT_HZ = 1, 7, 660.0

@@ -1,4 +1,4 @@
-"""pjsua2 as the centre: an independent stack that queues with early media, answers, holds and hangs up."""
+"""The lab's centre on each of its stacks: it queues with early media, answers, holds and hangs up."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from splitter.lab.centre.stacks import Stack
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
 from tests.interop.scene import CALLER_TONE, Scene, until
+from tests.lab.centres import STACKS, must_be_there
 
 pytestmark = pytest.mark.interop
 
@@ -24,12 +26,14 @@ QUEUE_TONE, AGENT_TONE = 550.0, 770.0
 class Centre:
     """The lab's centre process, spoken to line by line."""
 
-    def __init__(self, host: str, **plan: Any) -> None:
+    def __init__(self, host: str, stack: Stack, **plan: Any) -> None:
         fields = {"queue_hz": QUEUE_TONE, "agent_hz": AGENT_TONE, "listen_hz": [CALLER_TONE], **plan}
         command = [
             sys.executable,
             "-m",
             "splitter.lab.centre",
+            "--stack",
+            stack,
             "--listen",
             f"{host}:5060",
             "--plan",
@@ -76,10 +80,10 @@ class Centre:
                 self._lines.put(json.loads(line))
 
 
-@pytest.fixture
-def centre(gateway: Gateway) -> Iterator[Centre]:
+@pytest.fixture(params=STACKS)
+def centre(gateway: Gateway, request: pytest.FixtureRequest) -> Iterator[Centre]:
     """A centre that queues for a second and a half."""
-    centre = Centre(gateway.desk.centre, queue_s=1.5)
+    centre = Centre(gateway.desk.centre, must_be_there(request.param), queue_s=1.5)
     try:
         centre.wait_for("ready")
         yield centre
