@@ -1,50 +1,74 @@
-"""The alarms of one call, by name: each comes back into its inbox as TimeUp. Sets timers of the event loop."""
+"""The alarms of one call: deadlines as plain data. Whoever owns them arms one timer; see `inbox`."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from splitter.calls.events import TimeUp
+
+class AlarmKind(StrEnum):
+    """What an alarm is about; the subject is named beside it."""
+
+    RING = "the centre rings for too long"
+    RING_AGAIN = "the caller is to hear that it still rings"  # RFC 3261 §13.3.1.1
+    RESOURCES = "the caller's resources are not there in time"  # subject: the leg (RFC 3312)
+    REFRESH = "the session is to be refreshed"  # subject: the leg (RFC 4028)
+    DEAD = "the peer has not refreshed its session"  # subject: the leg (RFC 4028)
+    CONSULT = "the side that is asked takes too long"
+    OFFER_AGAIN = "an offer of ours is due again"  # subject: the leg
+    CONSENT = "the caller has not consented in time"
+    ASK_AGAIN = "the caller may be asked for video again"
+    ROOM = "the room is not ready in time"
+    REJOIN = "the party has not come back in time"  # subject: the party
+    DIGITS = "digits have waited for the answer for too long"
+    MOVE_VOICE = "a relay is to be tried for again"
+    POINT_VOICE = "a side of the relay is to be pointed again"
+    MOVE_VIDEO = "a room is to be tried for again"
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm: of a kind and, where there may be several, of a leg or party by name."""
+
+    kind: AlarmKind
+    subject: str = ""
+
+
+@dataclass(slots=True)
 class Alarms:
-    """Those that are set.
+    """The deadlines that are set.
 
-    Args:
-        post: puts an event into the call's inbox.
+    Attributes:
+        deadlines: in seconds of the caller's clock, by alarm.
     """
 
-    def __init__(self, post: Callable[[TimeUp], None]) -> None:
-        self._post = post
-        self._timers: dict[str, tuple[TimeUp, asyncio.TimerHandle]] = {}
-        self._over = False
+    _deadlines: dict[Alarm, float] = field(default_factory=dict)
 
-    def set(self, delay_s: float, what: str) -> None:
-        """Ring in `delay_s` seconds; an alarm of the same name is replaced.
+    @property
+    def deadlines(self) -> Mapping[Alarm, float]:
+        return self._deadlines
 
-        None is set any more once the call is over: a late answer to a refresh may still ask for one.
-        """
-        self.stop(what)
-        if self._over:
-            return
-        event = TimeUp(what)
-        self._timers[what] = (event, asyncio.get_running_loop().call_later(delay_s, self._post, event))
+    def set(self, alarm: Alarm, at: float) -> None:
+        """Ring at this time; the same alarm is set anew."""
+        self._deadlines[alarm] = at
 
-    def stop(self, what: str) -> None:
+    def stop(self, alarm: Alarm) -> None:
         """Take an alarm back; harmless where it is not set."""
-        if timer := self._timers.pop(what, None):
-            timer[1].cancel()
+        self._deadlines.pop(alarm, None)
 
-    def rings(self, event: TimeUp) -> bool:
-        """True if this one counts: it may have rung, and been stopped while it waited in the inbox."""
-        if event is not self._timers.get(event.what, (None,))[0]:
-            return False
-        del self._timers[event.what]
-        return True
+    def next_at(self) -> float | None:
+        """When the first one rings; None where none is set."""
+        return min(self._deadlines.values(), default=None)
 
-    def close(self) -> None:
-        """The call is over."""
-        self._over = True
-        for what in tuple(self._timers):
-            self.stop(what)
+    def ring(self, now: float) -> Alarm | None:
+        """The alarm that is due and was set for the earliest time, which is no longer set then; None if none is due."""
+        alarm = min(self._deadlines, key=self._deadlines.__getitem__, default=None)
+        if alarm is None or self._deadlines[alarm] > now:
+            return None
+        del self._deadlines[alarm]
+        return alarm
+
+    def clear(self) -> None:
+        """Take all of them back."""
+        self._deadlines.clear()

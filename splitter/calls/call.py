@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from splitter.calls.alarms import Alarms
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
 from splitter.calls.binding import ConnectedLine
@@ -23,7 +23,6 @@ from splitter.calls.events import (
     HangupAsked,
     Offered,
     SeatArrived,
-    TimeUp,
     VideoCarriedOut,
 )
 from splitter.calls.facts import facts_of
@@ -87,7 +86,7 @@ class Call:
         call_id, short_code: how people and seats name it.
         state: routing, ringing, connected, ended.
         post: puts an event into the inbox.
-        after, stop_timer: set and stop an alarm; see `Alarms`.
+        after, stop_timer: set and stop an alarm; see `Inbox`.
         plan: which m-lines of the caller are used.
         facts: what the network says of the caller.
         centre: the leg of the route being tried, or that carries the call.
@@ -113,8 +112,7 @@ class Call:
         self._inbox = Inbox()
         self.post = self._inbox.post
         self._released = False
-        self._alarms = Alarms(self.post)
-        self.after, self.stop_timer = self._alarms.set, self._alarms.stop
+        self.after, self.stop_timer = self._inbox.set_alarm, self._inbox.stop_alarm
         settings = services.settings
         timers = TimerSettings(settings.session_expires_s, settings.min_session_expires_s)
         self.context = LegContext(
@@ -160,10 +158,7 @@ class Call:
 
     async def next(self) -> CallEvent:
         """The next event; the one place where a flow waits."""
-        while True:
-            event = await self._inbox.next()
-            if not isinstance(event, TimeUp) or self._alarms.rings(event):
-                return event
+        return await self._inbox.next()
 
     async def ask(self, ask: Ask) -> Answer:
         """Put an ask into the inbox and wait for what comes of it; a call that ends answers every one.
@@ -354,7 +349,6 @@ class Call:
                 late.leg.refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
-        self._alarms.close()
         await self.jobs.close()
         report = await self.audio.close() if self.audio else None
         if report:
@@ -412,7 +406,7 @@ class Call:
     def dismiss(self, name: str) -> None:
         """A party left; the leg of a SIP seat stays in the call's record."""
         if party := self.parties.remove(name):
-            self.stop_timer(party.alarm)
+            self.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
             metrics.SEATS_JOINED.dec()
         if leg := self.seats.pop(name, None):
             self._past_legs.append(leg.view())

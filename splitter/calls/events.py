@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Asked, Denial
 from splitter.calls.binding import Named, Unclear
 from splitter.calls.parties import Party
@@ -197,9 +198,9 @@ class HangupAsked:
 
 @dataclass(frozen=True, slots=True)
 class TimeUp:
-    """A timer set with `call.after` ran out."""
+    """An alarm of the call is due."""
 
-    what: str
+    alarm: Alarm
 
 
 # ---- what came of what the media engine was asked (see `jobs`) ----

@@ -1,4 +1,4 @@
-"""The inbox of one call: where SIP, media, timers and operators put what happens to it.
+"""The inbox of one call: where SIP, media, alarms and operators put what happens to it.
 
 An object of its own, because all that posts is held by the call: were the call what they post to, a call that ended
 would be a ring of objects, which only the garbage collector frees, in pauses that other calls feel.
@@ -7,27 +7,79 @@ would be a ring of objects, which only the garbage collector frees, in pauses th
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
-from splitter.calls.events import CallEvent
+from splitter.calls.alarms import Alarm, Alarms
+from splitter.calls.events import CallEvent, TimeUp
 
 
 class Inbox:
-    """Events in the order in which they came, until the call is over."""
+    """Events in the order in which they came, and between them the alarms that are due, until the call is over.
+
+    One timer of the event loop is armed, for the first alarm. An event that came before it rings is read before it.
+    """
 
     def __init__(self) -> None:
-        self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._events: deque[CallEvent] = deque()
+        self._alarms = Alarms()
+        self._reader: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def post(self, event: CallEvent) -> None:
         """Put an event in; nobody reads those that come after the end."""
         if not self._closed:
-            self._events.put_nowait(event)
+            self._events.append(event)
+            self._wake()
+
+    def set_alarm(self, delay_s: float, alarm: Alarm) -> None:
+        """Ring in `delay_s` seconds, as TimeUp; the same alarm is set anew.
+
+        None is set any more once the call is over: a late answer to a refresh may still ask for one.
+        """
+        if not self._closed:
+            self._alarms.set(alarm, asyncio.get_running_loop().time() + delay_s)
+            self._arm()
+
+    def stop_alarm(self, alarm: Alarm) -> None:
+        """Take an alarm back; harmless where it is not set."""
+        self._alarms.stop(alarm)
+        if not self._alarms.deadlines:
+            self._arm()
 
     async def next(self) -> CallEvent:
         """Wait for the next event."""
-        return await self._events.get()
+        loop = asyncio.get_running_loop()
+        while not self._events:
+            if (alarm := self._alarms.ring(loop.time())) is not None:
+                return TimeUp(alarm)
+            self._arm()
+            self._reader = loop.create_future()
+            await self._reader
+        return self._events.popleft()
 
     def close(self) -> tuple[CallEvent, ...]:
         """The call is over. Returns: what nobody has read."""
         self._closed = True
-        return tuple(self._events.get_nowait() for _ in range(self._events.qsize()))
+        self._alarms.clear()
+        self._arm()
+        unread = tuple(self._events)
+        self._events.clear()
+        return unread
+
+    def _arm(self) -> None:
+        """Have the reader woken for the first alarm; a timer that is armed for an earlier time stays."""
+        at = self._alarms.next_at()
+        if self._timer is not None and (at is None or at < self._timer.when()):
+            self._timer.cancel()
+            self._timer = None
+        if at is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(at, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -49,11 +49,6 @@ class Party:
     former_ufrag: str = ""
     lost: bool = False
 
-    @property
-    def alarm(self) -> str:
-        """Names the timer that ends the time to come back in."""
-        return f"rejoin of {self.name}"
-
     def view(self) -> PartyView:
         """As operators see it."""
         return PartyView(

@@ -1,72 +1,118 @@
-"""Alarms: one of a name, none after it was stopped, none after the end."""
+"""Alarms as data, and as they come out of an inbox: one of a name, none after it was stopped, none after the end."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from splitter.calls.alarms import Alarms
-from splitter.calls.events import TimeUp
+from splitter.calls.alarms import Alarm, AlarmKind, Alarms
+from splitter.calls.events import CallEvent, HangupAsked, TimeUp
+from splitter.calls.inbox import Inbox
 from tests.world.loop import VirtualLoop
 
+A, B = Alarm(AlarmKind.REJOIN, "a"), Alarm(AlarmKind.REJOIN, "b")
 
-class Inbox:
-    """Where they ring."""
+
+class Reader:
+    """An inbox and somebody who reads it."""
 
     def __init__(self) -> None:
         self.loop = VirtualLoop()
-        self.rung: list[TimeUp] = []
-        self.alarms = Alarms(self.rung.append)
+        self.inbox = Inbox()
+        self.read: list[CallEvent] = []
 
-    def pass_time(self, seconds: float) -> list[str]:
-        """What rang and counts."""
+    async def _run(self) -> None:
+        while True:
+            self.read.append(await self.inbox.next())
+
+    def pass_time(self, seconds: float) -> list[CallEvent]:
+        """What was read meanwhile."""
+        task = self.loop.create_task(self._run())
         self.loop.run_until(lambda: False, seconds)
-        rung, self.rung[:] = tuple(self.rung), []
-        return [event.what for event in rung if self.alarms.rings(event)]
+        task.cancel()
+        self.loop.run_until(task.done, 1)
+        read, self.read = self.read, []
+        return read
 
 
 @pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    made = Inbox()
+def reader() -> Iterator[Reader]:
+    made = Reader()
     made.loop.enter()
     yield made
     made.loop.leave()
 
 
-class TestAlarms:
-    def test_ring_once_and_in_time(self, inbox: Inbox) -> None:
-        inbox.alarms.set(2, "b")
-        inbox.alarms.set(1, "a")
-        assert inbox.pass_time(0.9) == []
-        assert inbox.pass_time(2) == ["a", "b"]
-        assert inbox.pass_time(9) == []
+class TestDeadlines:
+    def test_come_in_the_order_of_time(self) -> None:
+        alarms = Alarms()
+        alarms.set(B, 2.0)
+        alarms.set(A, 1.0)
+        assert alarms.next_at() == 1.0
+        assert [alarms.ring(0.9), alarms.ring(2.0), alarms.ring(2.0), alarms.ring(9.0)] == [None, A, B, None]
+        assert alarms.next_at() is None
 
-    def test_of_the_same_name_replace_each_other(self, inbox: Inbox) -> None:
-        inbox.alarms.set(1, "a")
-        inbox.alarms.set(3, "a")
-        assert inbox.pass_time(2) == []
-        assert inbox.pass_time(2) == ["a"]
+    def test_of_the_same_alarm_replace_each_other(self) -> None:
+        alarms = Alarms()
+        alarms.set(A, 1.0)
+        alarms.set(A, 3.0)
+        assert alarms.ring(2.0) is None
+        assert alarms.ring(3.0) == A
 
-    def test_that_were_stopped_do_not_ring(self, inbox: Inbox) -> None:
-        inbox.alarms.set(1, "a")
-        inbox.alarms.stop("a")
-        inbox.alarms.stop("never set")
-        assert inbox.pass_time(2) == []
+
+class TestAnInbox:
+    def test_rings_once_and_in_time(self, reader: Reader) -> None:
+        reader.inbox.set_alarm(2, B)
+        reader.inbox.set_alarm(1, A)
+        assert reader.pass_time(0.9) == []
+        assert reader.pass_time(2) == [TimeUp(A), TimeUp(B)]
+        assert reader.pass_time(9) == []
+
+    def test_rings_for_an_alarm_that_is_set_while_it_waits_for_a_later_one(self, reader: Reader) -> None:
+        reader.inbox.set_alarm(5, B)
+        reader.loop.call_later(1, reader.inbox.set_alarm, 1, A)
+        assert reader.pass_time(2.5) == [TimeUp(A)]
+        assert reader.pass_time(3) == [TimeUp(B)]
+
+    def test_does_not_ring_for_what_was_stopped(self, reader: Reader) -> None:
+        reader.inbox.set_alarm(1, A)
+        reader.inbox.stop_alarm(A)
+        reader.inbox.stop_alarm(B)
+        assert reader.pass_time(2) == []
+        assert reader.loop.timers() == []
 
     @pytest.mark.parametrize("again", [False, True])
-    def test_one_that_rang_does_not_count_once_it_was_stopped_or_set_anew(self, inbox: Inbox, again: bool) -> None:
-        """It waits in the inbox while the flow does something else."""
-        inbox.alarms.set(1, "a")
-        inbox.loop.run_until(lambda: bool(inbox.rung), 2)
-        inbox.alarms.stop("a")
+    def test_does_not_ring_for_one_that_is_due_but_was_stopped_or_set_anew(self, reader: Reader, again: bool) -> None:
+        """It is due while the flow does something else."""
+        reader.inbox.set_alarm(1, A)
+        reader.loop.run_until(lambda: False, 2)
+        reader.inbox.stop_alarm(A)
         if again:
-            inbox.alarms.set(1, "a")
-        assert inbox.pass_time(0.5) == []
-        assert inbox.pass_time(1) == ["a"] * again
+            reader.inbox.set_alarm(1, A)
+        assert reader.pass_time(0.5) == []
+        assert reader.pass_time(1) == [TimeUp(A)] * again
 
-    def test_after_the_end_none_is_set(self, inbox: Inbox) -> None:
-        inbox.alarms.set(1, "a")
-        inbox.alarms.close()
-        inbox.alarms.set(1, "b")
-        assert inbox.pass_time(2) == []
+    def test_reads_what_came_before_it_rings(self, reader: Reader) -> None:
+        """Whoever answers in time is heard, however late we read it."""
+        reader.inbox.set_alarm(1, A)
+        reader.loop.run_until(lambda: False, 0.9)
+        reader.inbox.post(HangupAsked("operator"))
+        reader.loop.run_until(lambda: False, 0.9)
+        assert reader.pass_time(0.1) == [HangupAsked("operator"), TimeUp(A)]
+
+    def test_that_is_closed_keeps_nothing(self, reader: Reader) -> None:
+        reader.inbox.set_alarm(1, A)
+        reader.inbox.post(HangupAsked("operator"))
+        assert reader.inbox.close() == (HangupAsked("operator"),)
+        reader.inbox.set_alarm(1, B)
+        reader.inbox.post(HangupAsked("late"))
+        assert reader.pass_time(2) == []
+        assert reader.loop.timers() == []
+
+    def test_arms_one_timer_for_all(self, reader: Reader) -> None:
+        for number in range(100):
+            reader.inbox.set_alarm(100 - number, Alarm(AlarmKind.REJOIN, str(number)))
+        assert len(reader.loop.timers()) == 1
+        assert isinstance(reader.loop.timers()[0], asyncio.TimerHandle)

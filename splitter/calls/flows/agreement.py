@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.flows.seats import video_index
@@ -19,8 +20,6 @@ from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.split import Plan, audio_line
 from splitter.sdp.upgrade import dropped, without_refused
 from splitter.sdp.video import refuse
-
-_PATIENCE = "patience with the room"
 
 
 class Agreement:
@@ -194,12 +193,12 @@ class Agreement:
         if about != self._awaited:
             self._awaited, self._patient = about, True
             video.prepare(call.caller.flow.network)
-            call.after(PATIENCE_S, _PATIENCE)
+            call.after(PATIENCE_S, Alarm(AlarmKind.ROOM))
         return self._patient and video.preparing
 
-    def on_time_up(self, what: str) -> None:
+    def on_room_late(self) -> None:
         """The room takes too long: what waits for it goes on without."""
-        if what == _PATIENCE and self._patient:
+        if self._patient:
             self._patient = False
             self._call.note("the video room is not ready in time: the call goes on without a picture", kind="media")
 

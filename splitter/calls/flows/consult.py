@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
 from splitter.calls.events import Offered, OfferWithdrawn
@@ -16,7 +17,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_reoffer
 from splitter.sdp.split import Plan
 
-_LIMIT = "consult limit"
+_LIMIT = Alarm(AlarmKind.CONSULT)
 
 
 @dataclass(slots=True)
@@ -104,9 +105,9 @@ class Consultation:
             self._call.note("the re-INVITE was withdrawn", event.leg.name)
             consult.asked.withdraw_offer(event.reason)
 
-    def on_time_up(self, what: str) -> None:
+    def on_time_up(self) -> None:
         """The side that is asked takes too long."""
-        if what != _LIMIT or self.open is None:
+        if self.open is None:
             return
         consult, limit_s = self.open, self._call.services.settings.consult_limit_s
         self._call.note(f"no answer to our re-INVITE in {limit_s:.0f} s", consult.asked.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
@@ -40,7 +41,7 @@ from splitter.calls.flows.binding import on_agent
 from splitter.calls.flows.desk import on_ask, on_client_placed, on_shown_as_asked, on_still_taken
 from splitter.calls.flows.digits import on_digit_inserted, on_digits_late, pass_digit, pass_waiting
 from splitter.calls.flows.moves import move_media, moves_media
-from splitter.calls.flows.presence import is_window, on_room, on_window
+from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.legs.leg import Leg
@@ -95,7 +96,7 @@ class Conversation:
                 call.newcomer.refuse(487)
                 self._reoffers.on(OfferWithdrawn(event.leg, call.newcomer.first_txn))
                 call.newcomer = None
-            case TimeUp(what=what) if what == call.caller.resources_alarm:
+            case TimeUp() if event.alarm == Alarm(AlarmKind.RESOURCES, call.caller.name):
                 call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
                 self._end("the caller's network did not get the resources in time")
             case Asked(ask=RaiseVideo() | DropVideo()):
@@ -113,12 +114,10 @@ class Conversation:
                 self._on_counted(event)
             case _ if moves_media(event, call):
                 move_media(call, event)
-            case TimeUp() if is_window(call, event):
-                on_window(call, event)
-            case TimeUp():
-                if not self._on_session_timer(event.what):
-                    self._reoffers.on_time_up(event.what)
-                    on_media(call, event)
+            case TimeUp(alarm=Alarm(kind=AlarmKind.REFRESH | AlarmKind.DEAD)):
+                self._on_session_timer(event.alarm)
+            case TimeUp() if self._reoffers.on_time_up(event.alarm):
+                pass
             case _:
                 on_media(call, event)
 
@@ -162,17 +161,14 @@ class Conversation:
         else:
             self._end(f"the {leg.name} never acknowledged our answer, and no voice came from it")
 
-    def _on_session_timer(self, what: str) -> bool:
-        """Session timers (RFC 4028 §10); False if `what` is none of theirs."""
+    def _on_session_timer(self, alarm: Alarm) -> None:
+        """Session timers (RFC 4028 §10)."""
         call = self._call
         for leg in (call.caller, call.centre, *call.seats.values()):
-            if leg is not None and what == leg.timer.refresh_alarm:
+            if leg is not None and leg.name == alarm.subject and alarm.kind is AlarmKind.REFRESH:
                 self._reoffers.refresh(leg)
-                return True
-            if leg is not None and what == leg.timer.dead_alarm:
+            elif leg is not None and leg.name == alarm.subject:
                 self._on_missed_refresh(leg)
-                return True
-        return False
 
     def _on_missed_refresh(self, leg: Leg) -> None:
         """The peer did not refresh in time. RFC 4028 §10 would send BYE; a voice that flows is not ended for that,
@@ -244,14 +240,14 @@ def _on_media(call: Call, event: CallEvent) -> None:
             on_digit_inserted(call, event)
         case AgentNamed():
             on_agent(call, event)
-        case TimeUp() if is_window(call, event):
-            on_window(call, event)
+        case TimeUp(alarm=Alarm(kind=AlarmKind.REJOIN)):
+            on_window(call, event.alarm.subject)
         case KeyFrameAsked():
             call.want_key_frame(event.leg.name)
         case DigitPressed():
             pass_digit(call, event)
-        case TimeUp():
-            on_digits_late(call, event.what)
+        case TimeUp(alarm=Alarm(kind=AlarmKind.DIGITS)):
+            on_digits_late(call)
         case KeyFrameWanted():
             leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
             if leg is not None and leg.ask_key_frame():

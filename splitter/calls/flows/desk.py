@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import (
     Admitted,
     Asked,
@@ -111,7 +112,7 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
             raise Denial(409, "full", "as many as can be are in the call")
     _count_transport(call, kind)
     if before is not None:
-        call.stop_timer(before.alarm)
+        call.stop_timer(Alarm(AlarmKind.REJOIN, before.name))
     name = before.name if before else call.parties.new_name("guest" if kind == "guest" else "seat")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
     call.admit(party)
@@ -157,7 +158,8 @@ def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
         _fail(call, asked, party, Denial(504, "timeout", "nobody waits for it any more"))
         return
     party.placed = True
-    call.after(call.services.settings.rejoin_window_s, party.alarm)  # until its transport stands
+    window = Alarm(AlarmKind.REJOIN, party.name)
+    call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands
     limits = limits_for(call.video.received_by(CALLER), call.services.settings.bitrate_kbps)
     call.note(f"{_who(party.desk)} joins as {party.name}", party.name)
     if not call.extension and party.kind == "webrtc" and party.desk.extension:

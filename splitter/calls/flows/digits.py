@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
@@ -16,7 +17,7 @@ from splitter.sdp.split import audio_line
 
 # The other side has read the INFO and wants none: it did not take the digit.
 _NOT_TAKEN = frozenset({405, 415, 469, 489, 501})
-_WAITING = "digits wait for the answer"
+_WAITING = Alarm(AlarmKind.DIGITS)
 _PATIENCE_S = 5.0  # a digit that comes later would be a surprise; see rtp/telephone_event.py
 
 
@@ -46,12 +47,11 @@ def pass_waiting(call: Call) -> None:
         call.stop_timer(_WAITING)
 
 
-def on_digits_late(call: Call, what: str) -> None:
-    """They have waited for long enough."""
-    if what == _WAITING:
-        while call.digits:
-            event = call.digits.popleft()
-            event.leg.reply_info(event.txn, 500, "the other side has not answered yet")
+def on_digits_late(call: Call) -> None:
+    """Digits have waited for long enough."""
+    while call.digits:
+        event = call.digits.popleft()
+        event.leg.reply_info(event.txn, 500, "the other side has not answered yet")
 
 
 def _pass(call: Call, event: DigitPressed) -> bool:

@@ -17,6 +17,7 @@ from functools import partial
 
 import structlog
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.audio import CALLER
 from splitter.calls.call import Call
@@ -35,8 +36,7 @@ from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-_CONSENT = "consent limit"
-_AGAIN = "ask for video again"
+_CONSENT, _AGAIN = Alarm(AlarmKind.CONSENT), Alarm(AlarmKind.ASK_AGAIN)
 _TRIES = 3  # in a row that the phone may be busy with an offer of its own
 _ITS_TURN_S = 4.1  # RFC 3261 §14.1: by then, who owns the Call-ID has tried again
 
@@ -255,14 +255,16 @@ class Escalation:
         if self._wish is not None and event.leg is self._call.caller and event.session is not None:
             self._wish.collided |= any(media.kind == "video" and media.port for media in event.session.media)
 
-    def on_time_up(self, what: str) -> bool:
-        """Handle a timer; False if it is none of these."""
-        if what == _CONSENT and self._open is not None and self._open.wanted:
+    def on_consent_late(self) -> None:
+        """The caller does not answer our question."""
+        if self._open is not None and self._open.wanted:
             limit_s = self._call.services.settings.consent_limit_s
             self._take_back("no-answer", f"the caller did not answer in {limit_s:.0f} s")
-        elif what == _AGAIN and self._wish is not None:
+
+    def on_rested(self) -> None:
+        """The caller may be asked again."""
+        if self._wish is not None:
             self._wish.rests = False
-        return what in (_CONSENT, _AGAIN)
 
     def follow(self) -> None:
         """The caller's session was negotiated anew: its video may have come or gone."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TypeGuard
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
 from splitter.media.engine import RelayLost, RoomLost
 
-_VOICE, _VIDEO, _POINT = "move the voice", "move the video", "point the voice"
+_VOICE, _VIDEO, _POINT = Alarm(AlarmKind.MOVE_VOICE), Alarm(AlarmKind.MOVE_VIDEO), Alarm(AlarmKind.POINT_VOICE)
 _ROOM = "the new room"
 _VOICE_AGAIN_S, _VIDEO_AGAIN_S, _POINT_AGAIN_S = 1.0, 2.0, 1.0
 _VOICE_FIRST_AGAIN_S = 0.1  # a new worker is there within half a second; the pause doubles with each try
@@ -34,7 +35,7 @@ def moves_media(event: CallEvent, call: Call) -> TypeGuard[MediaMoved]:
         case RoomLost():
             return call.video.is_on(event.room_id)
         case TimeUp():
-            return event.what in (_VOICE, _VIDEO, _POINT)
+            return event.alarm in (_VOICE, _VIDEO, _POINT)
         case _:
             return False
 
@@ -63,9 +64,9 @@ def move_media(call: Call, event: MediaMoved) -> None:
                 call.after(_POINT_AGAIN_S, _POINT)
         case PlacesMade():
             _on_places(call, event.names)
-        case TimeUp() if event.what == _VOICE:
+        case TimeUp() if event.alarm == _VOICE:
             _open_voice(call)
-        case TimeUp() if event.what == _POINT:
+        case TimeUp() if event.alarm == _POINT:
             if call.audio is not None:
                 call.audio.follow()
         case TimeUp():

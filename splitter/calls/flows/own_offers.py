@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.events import OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
@@ -12,7 +13,6 @@ from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.sdp.merge import in_sequence
 
-_RETRY = "offer again to "
 _RETRY_LIMIT_S = 32.0
 
 
@@ -45,24 +45,24 @@ class OwnOffers:
 
     def refused(self, event: OfferRefused) -> None:
         """One was refused: it is sent again, if not at once."""
-        call, leg = self._call, event.leg
+        call, leg, again = self._call, event.leg, Alarm(AlarmKind.OFFER_AGAIN, event.leg.name)
         if event.status in (405, 501):
             call.owe(leg)  # it does not know UPDATE after all
         elif event.status == 491:
             # RFC 3261 §14.1: who owns the Call-ID waits longer
             owner = isinstance(leg, OutgoingLeg)
             delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
-            call.after(delay_ms / 1000, _RETRY + leg.name)
+            call.after(delay_ms / 1000, again)
         elif event.status == 500 and event.retry_after_s is not None:
-            call.after(max(1.0, event.retry_after_s), _RETRY + leg.name)  # an offer of its own is open (§14.2)
+            call.after(max(1.0, event.retry_after_s), again)  # an offer of its own is open (§14.2)
         else:
             call.note("the peer does not know our new ports", leg.name, "alarm")
             call.post(RefreshFailed(leg, event.status, event.reason))
             # Until it takes them there is no voice: what it refused now it may take in a while.
             self._refused[leg.name] += 1
-            call.after(min(2.0 ** self._refused[leg.name], _RETRY_LIMIT_S), _RETRY + leg.name)
+            call.after(min(2.0 ** self._refused[leg.name], _RETRY_LIMIT_S), again)
 
-    def on_time_up(self, what: str) -> None:
-        """It is time to send one again."""
+    def on_time_up(self, name: str) -> None:
+        """It is time to send one again to the leg of this name."""
         legs = (self._call.caller, self._call.centre, *self._call.seats.values())
-        self._call.owe(*(leg for leg in legs if leg is not None and what == _RETRY + leg.name))
+        self._call.owe(*(leg for leg in legs if leg is not None and leg.name == name))

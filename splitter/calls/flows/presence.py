@@ -5,8 +5,8 @@ A party whose transport is gone may come back within `rejoin_window_s`; then it 
 
 from __future__ import annotations
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
-from splitter.calls.events import TimeUp
 from splitter.calls.flows.seats import forget, leave
 from splitter.calls.parties import Party
 from splitter.calls.video import CALLER
@@ -65,7 +65,7 @@ def _on_transport(call: Call, event: TransportChanged) -> None:
     call.note(f"transport {event.state}: {event.reason}", party.name, "media")
     match event.state:
         case "connected" if party.state != "connected":
-            call.stop_timer(party.alarm)
+            call.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
             back, party.met, party.state = party.met, True, "connected"
             who = party.desk.extension or party.kind
             text = f"{party.name} is back" if back else f"{who} is connected as {party.name}"
@@ -83,7 +83,7 @@ def _interrupt(call: Call, party: Party, reason: str) -> None:
         return
     window_s = call.services.settings.rejoin_window_s
     party.state, party.sends = "interrupted", False
-    call.after(window_s, party.alarm)
+    call.after(window_s, Alarm(AlarmKind.REJOIN, party.name))
     text = f"{party.name} is interrupted ({reason}); it has {window_s:.0f} s to come back"
     call.notice("party-interrupted", text, party.name)
     call.tell()
@@ -104,22 +104,17 @@ def media_lost(call: Call) -> None:
             _interrupt(call, party, "its media worker died")
 
 
-def is_window(call: Call, event: TimeUp) -> bool:
-    """True if `on_window` has to deal with this timer."""
-    return any(event.what == party.alarm for party in call.parties.all())
-
-
-def on_window(call: Call, event: TimeUp) -> None:
+def on_window(call: Call, name: str) -> None:
     """A party did not come back in time, or never came."""
-    for party in call.parties.all():
-        if event.what != party.alarm:
-            continue
-        why = "did not come back" if party.met else "never connected"
-        text = f"{party.name} {why} within {call.services.settings.rejoin_window_s:.0f} s"
-        if leg := call.seats.get(party.name):
-            leg.bye([("Reason", 'SIP;cause=408;text="no media"')])
-            leave(call, leg, text)
-        else:
-            forget(call, party.name)
-            call.notice("party-removed", text, party.name)
-            call.tell()
+    party = call.parties.get(name)
+    if party is None:
+        return
+    why = "did not come back" if party.met else "never connected"
+    text = f"{party.name} {why} within {call.services.settings.rejoin_window_s:.0f} s"
+    if leg := call.seats.get(party.name):
+        leg.bye([("Reason", 'SIP;cause=408;text="no media"')])
+        leave(call, leg, text)
+    else:
+        forget(call, party.name)
+        call.notice("party-removed", text, party.name)
+        call.tell()

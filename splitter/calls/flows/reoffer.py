@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.events import (
@@ -90,12 +91,22 @@ class Reoffers:
         else:
             leg.timer.again(_REFRESH_AGAIN_S)
 
-    def on_time_up(self, what: str) -> None:
-        """The consulted side takes too long, or it is time to offer again."""
-        if not self.escalation.on_time_up(what):
-            self._agreement.on_time_up(what)
-            self._consult.on_time_up(what)
-            self._own.on_time_up(what)
+    def on_time_up(self, alarm: Alarm) -> bool:
+        """Handle an alarm; False if it does not concern offers."""
+        match alarm.kind:
+            case AlarmKind.CONSENT:
+                self.escalation.on_consent_late()
+            case AlarmKind.ASK_AGAIN:
+                self.escalation.on_rested()
+            case AlarmKind.ROOM:
+                self._agreement.on_room_late()
+            case AlarmKind.CONSULT:
+                self._consult.on_time_up()
+            case AlarmKind.OFFER_AGAIN:
+                self._own.on_time_up(alarm.subject)
+            case _:
+                return False
+        return True
 
     def pump(self) -> None:
         """Do what had to wait: offers put aside first, then our own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Desk
 from splitter.calls.call import Call
 from splitter.calls.events import (
@@ -79,7 +80,8 @@ def on_seat_placed(call: Call, event: SeatPlaced) -> None:
     if party.remote is None:
         party.state, party.met = "connected", True
     else:
-        call.after(call.services.settings.rejoin_window_s, party.alarm)  # until its transport stands
+        window = Alarm(AlarmKind.REJOIN, party.name)
+        call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands
     if not call.extension and party.desk.extension:
         call.bind(party.desk.extension, "client")
     call.notice("party-joined", f"{party.desk.extension or leg.trunk.name} joined as {leg.name}", leg.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
@@ -49,7 +50,7 @@ from splitter.sip.message import Headers, Response
 from splitter.sip.uri import NameAddr
 from splitter.telemetry import metrics
 
-_RING = "ring limit"
+_RING = Alarm(AlarmKind.RING)
 
 
 async def split(call: Call) -> None:
@@ -150,7 +151,7 @@ class Setup:
                 if await self._on(event, leg):
                     return None
                 pass_waiting(call)
-                if isinstance(event, TimeUp) and event.what == _RING:
+                if isinstance(event, TimeUp) and event.alarm == _RING:
                     leg.cancel()
                     return Refused(leg, 480, f"no answer in {trunk.ring_limit_s:.0f} s", None)
         finally:

@@ -10,6 +10,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.events import Cancelled
 from splitter.calls.legs.leg import Leg, OwnOffer
 from splitter.calls.legs.usage import LegContext
@@ -53,7 +54,6 @@ class IncomingLeg(Leg):
     Attributes:
         cancelled: the peer gave up before it was answered; Cancelled is in the inbox or was read.
         early_sessions: what provisional responses said, by branch.
-        resources_alarm: rings when the caller's resources are not there in time.
 
     Raises:
         PeerError: on construction, if the INVITE cannot make a dialog, requires what we do not know (420), or asks for
@@ -77,7 +77,7 @@ class IncomingLeg(Leg):
         self._preconditions = requires(self.request, _PRECONDITION)
         # Without reliable responses there is no way to tell each other (RFC 3312 §11): then it is an ordinary call.
         self._unready = self._preconditions and reliable.supports(self.request) and not _is_met(self.request)
-        self.resources_alarm = f"resources of {name}"
+        self._resources = Alarm(AlarmKind.RESOURCES, name)
         self.note_abilities(event.request)
         self._early_dialog("")
         self._driver.adopt(event.txn, self.receive, self.neighbour)
@@ -106,7 +106,7 @@ class IncomingLeg(Leg):
         if self.sent is None:
             self.sent = session  # as good as sent, though it may wait
         if self._unready:
-            self._context.after(_RESOURCES_LIMIT_S, self.resources_alarm)
+            self._context.after(_RESOURCES_LIMIT_S, self._resources)
         if self._unready and not self._will_answer(branch):
             # The caller needs our answer to reserve its resources (RFC 3312 §5); 200 follows when it has them.
             self.ring(183, "Session Progress", branch, session)
@@ -119,7 +119,7 @@ class IncomingLeg(Leg):
             return
         self._decline_all()
         self.state = "ended"
-        self._context.stop_timer(self.resources_alarm)
+        self._context.stop_timer(self._resources)
         dialog = self._early_dialog("")
         self._drop_early()
         lines = [*self._warning(status, reason), *headers]
@@ -226,7 +226,7 @@ class IncomingLeg(Leg):
     def _be_ready(self) -> None:
         """The caller has its resources, or will never say so: what waited for them may go."""
         self._unready = False
-        self._context.stop_timer(self.resources_alarm)
+        self._context.stop_timer(self._resources)
         alert, self._alert = self._alert, None
         if alert is not None and self._acceptance is None:
             self._provisionals.append(alert)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.core.errors import PeerError
 from splitter.sip import session_timer
 from splitter.sip.message import Request, Response
@@ -17,7 +18,7 @@ class LegTimer:
     """Who refreshes a leg's session, and by when.
 
     Args:
-        leg: its name, for the names of the alarms.
+        leg: its name, for its alarms.
         after, stop: set and stop an alarm of the call.
     """
 
@@ -25,11 +26,11 @@ class LegTimer:
         self,
         leg: str,
         settings: TimerSettings,
-        after: Callable[[float, str], None],
-        stop: Callable[[str], None],
+        after: Callable[[float, Alarm], None],
+        stop: Callable[[Alarm], None],
     ) -> None:
-        self.refresh_alarm = f"refresh {leg}"
-        self.dead_alarm = f"dead {leg}"
+        self._refresh = Alarm(AlarmKind.REFRESH, leg)
+        self._dead = Alarm(AlarmKind.DEAD, leg)
         self.settings = settings
         self.current: SessionTimer | None = None
         self._after = after
@@ -76,14 +77,14 @@ class LegTimer:
         if timer is None or self._over:
             return
         if timer.refresher is Refresher.US:
-            self._after(timer.refresh_after_s, self.refresh_alarm)
+            self._after(timer.refresh_after_s, self._refresh)
         else:
-            self._after(timer.dead_after_s, self.dead_alarm)
+            self._after(timer.dead_after_s, self._dead)
 
     def again(self, delay_s: float) -> None:
         """Try our refresh once more after a while."""
         if not self._over:
-            self._after(delay_s, self.refresh_alarm)
+            self._after(delay_s, self._refresh)
 
     def end(self) -> None:
         """The session is over."""
@@ -91,5 +92,5 @@ class LegTimer:
         self._stop_both()
 
     def _stop_both(self) -> None:
-        self._stop(self.refresh_alarm)
-        self._stop(self.dead_alarm)
+        self._stop(self._refresh)
+        self._stop(self._dead)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from splitter.calls.alarms import Alarm
 from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.events import LegEvent
 from splitter.calls.legs.challenged import with_credentials
@@ -51,7 +52,7 @@ class LegContext:
     """What every leg of a call shares.
 
     Attributes:
-        after, stop_timer: set and stop a named alarm of the call; it comes back as TimeUp.
+        after, stop_timer: set and stop an alarm of the call; it comes back as TimeUp.
     """
 
     driver: Driver
@@ -59,8 +60,8 @@ class LegContext:
     post: Callable[[LegEvent], None]
     server: str
     timers: TimerSettings
-    after: Callable[[float, str], None]
-    stop_timer: Callable[[str], None]
+    after: Callable[[float, Alarm], None]
+    stop_timer: Callable[[Alarm], None]
 
 
 class Usage:
