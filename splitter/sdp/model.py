@@ -210,7 +210,10 @@ class Media:
                 (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
         found = []
         for payload_type in dict.fromkeys(self.formats):
-            encoding = _encoding(maps[payload_type]) if payload_type in maps else _STATIC.get(payload_type)
+            encoding = _encoding(maps[payload_type]) if payload_type in maps else None
+            if encoding is None and (known := _STATIC.get(payload_type)):
+                name = maps.get(payload_type, "").partition("/")[0].strip()
+                encoding = known if name.upper() in ("", known[0].upper()) else None
             if encoding and payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3:
                 found.append(Codec(int(payload_type), *encoding, parameters.get(payload_type, "")))
         return tuple(found)
@@ -277,7 +280,13 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session description. `times` holds the t=, r= and z= lines as they were, letters included."""
+    """A session description.
+
+    Attributes:
+        times: the t=, r= and z= lines as they were, letters included.
+        oddities: what was overlooked when it was read, in plain words for a trace; two descriptions that differ in
+            nothing else are equal.
+    """
 
     origin: Origin
     media: tuple[Media, ...] = ()
@@ -292,6 +301,7 @@ class Session:
     phones: tuple[str, ...] = ()
     key: str | None = None
     version: int = 0
+    oddities: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first session-level attribute of this name, as in `Media.get`."""

@@ -48,16 +48,17 @@ def check_answer(offer: Session, answer: Session) -> None:
 def check_peer_answer(offer: Session, answer: Session) -> None:
     """Find out whether a peer's answer can be worked with, however careless it is.
 
-    Directions too wide, formats too many and a t= of its own are let pass: real endpoints send them, and nothing
-    that we send on repeats them.
+    Directions too wide, formats too many, a t= of its own and further lines that are off are let pass: real endpoints
+    send them, and nothing that we send on repeats them.
 
     Raises:
         PeerError: status 488 if m-lines cannot be told apart (RFC 3264 §6), a running line has no common format, or
             the audio no address that ours can reach.
     """
-    if len(offer.media) != len(answer.media):
-        raise PeerError(f"{len(answer.media)} m-lines answer {len(offer.media)} (RFC 3264 §6)", 488)
-    for i, (offered, answered) in enumerate(zip(offer.media, answer.media, strict=True)):
+    count = len(offer.media)
+    if len(answer.media) < count or any(line.port for line in answer.media[count:]):
+        raise PeerError(f"{len(answer.media)} m-lines answer {count} (RFC 3264 §6)", 488)
+    for i, (offered, answered) in enumerate(zip(offer.media, answer.media, strict=False)):
         if offered.kind != answered.kind:
             raise PeerError(f"m-line {i}: {shown(answered.kind)} answers {shown(offered.kind)} (RFC 3264 §6)", 488)
         if not offered.port or not answered.port:

@@ -251,8 +251,11 @@ def offer_video(
 
 
 def refuse(media: Media) -> Media:
-    """The line with port 0, its index kept: a stream refused or ended (RFC 3264 §6, §8.2)."""
-    return Media(kind=media.kind, port=0, proto=media.proto, formats=media.formats)
+    """The line with port 0, its index kept: a stream refused or ended (RFC 3264 §6, §8.2).
+
+    A peer may leave the formats of such a line out; we name one, for RFC 3264 §6 wants one there too.
+    """
+    return Media(kind=media.kind, port=0, proto=media.proto, formats=media.formats or ("0",))
 
 
 def _format(media: Media, codec: Codec, identity: str, session_attributes: Attributes) -> VideoFormat:

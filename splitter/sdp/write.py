@@ -32,7 +32,7 @@ def write(session: Session) -> bytes:
 
 def _media(lines: list[str], media: Media) -> None:
     port = f"{media.port}/{media.port_count}" if media.port_count != 1 else str(media.port)
-    lines.append(f"m={media.kind} {port} {media.proto} {' '.join(media.formats)}")
+    lines.append(" ".join((f"m={media.kind}", port, media.proto, *media.formats)))
     _optional(lines, "i", media.title)
     _connection(lines, media.connection)
     _bandwidths(lines, media.bandwidths)

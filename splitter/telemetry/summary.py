@@ -2,6 +2,7 @@
 
 INVITE 110; offer: audio AMR-WB/107 AMR/105 dtmf/101 → 10.0.0.1:31018, video H264/123 42c01f mode 1 → :37058
 183 Session Progress (INVITE); answer: audio AMR-WB/107 dtmf/101 → 10.9.0.1:30000, video off
+INVITE 110; offer: audio PCMA/8 → 10.0.0.1:31018, video off; overlooked: an m= line without a format: m=video 0 RTP/AVP
 BYE; reason: Q.850;cause=16;text="Normal call clearing"
 """
 
@@ -73,7 +74,9 @@ class Summariser:
                     return "no offer"
                 return ""
             offered = self._is_offer(message, method, transaction)
-            return f"{'offer' if offered else 'answer'}: {describe_session(parse_sdp(data))}"
+            session = parse_sdp(data)
+            overlooked = f"; overlooked: {'; '.join(session.oddities)}" if session.oddities else ""
+            return f"{'offer' if offered else 'answer'}: {describe_session(session)}{overlooked}"
         except PeerError as error:
             return f"SDP cannot be read: {error.reason}"
 

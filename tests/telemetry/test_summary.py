@@ -61,8 +61,17 @@ class TestMessages:
         assert (summary.label, summary.line) == ("INVITE", "INVITE sip:x SIP/2.0")
         assert summary.details.startswith("cannot be read: ")
 
+    def test_what_was_overlooked_in_sdp_is_told(self) -> None:
+        careless = (
+            "v=0\no=- 1 1 IN IP4 10.0.0.1\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 8\na=sendonly \nm=video 0 RTP/AVP\n"
+        )
+        assert words(data("INVITE sip:110@10.0.0.9 SIP/2.0", sdp=careless)) == (
+            "INVITE 110; offer: audio PCMA/8 sendonly → 10.0.0.1:4000, video off; overlooked: "
+            "blanks or upper case where none belong: a=sendonly ; an m= line without a format: m=video 0 RTP/AVP"
+        )
+
     def test_sdp_that_cannot_be_read_does_not_hide_the_message(self) -> None:
-        assert words(data(INVITE, sdp="v=0\nm=x\n")).startswith("INVITE 110; SDP cannot be read: ")
+        assert words(data(INVITE, sdp="v=0\nm=audio\n")).startswith("INVITE 110; SDP cannot be read: ")
 
     def test_sdp_inside_a_multipart_is_found(self) -> None:
         body = f"--b\nContent-Type: application/sdp\n\n{AUDIO}\n--b--\n"
