@@ -1,9 +1,13 @@
 """From where a participant's packets are taken, and where its own go (symmetric RTP, RFC 4961). Pure.
 
 Only the host that SDP named may send. Its port may differ from SDP's (a NAT in between) and is learned from the first
-valid packets after each `expect`, within a short window; once settled it never moves. Several packets in a row are
-asked for before another port is believed, so that one stray packet of a neighbouring call on the same SBC decides
-nothing; they are held meanwhile, for the first one may carry the only parameter sets of the call.
+valid packets after each `expect`, within a short window. Several packets in a row are asked for before another port is
+believed, so that one stray packet of a neighbouring call on the same SBC decides nothing; they are held meanwhile, for
+the first one may carry the only parameter sets of the call.
+
+A stray stream may still be there before the peer is. So a port that was learned stays open to doubt: within the window
+it gives way to another one that sends so many packets in a row while it is silent itself, and to the port that SDP
+named at any time. That one, once it has spoken, never moves.
 """
 
 from __future__ import annotations
@@ -35,13 +39,14 @@ class Latch:
 
     Attributes:
         source: who is accepted, or expected while nothing has come; also where our packets go.
-        settled: a valid packet came from `source`; it does not move any more.
+        settled: valid packets come from `source`, and no other port can be learned; the one that SDP named still wins.
     """
 
     __slots__ = (
         "_before",
         "_candidate",
         "_deadline",
+        "_found",
         "_in_a_row",
         "_row",
         "_signalled",
@@ -59,6 +64,7 @@ class Latch:
         self._candidate: Address | None = None
         self._row = 0
         self._in_a_row = in_a_row
+        self._found = False  # packets came from `source`
 
     def expect(self, remote: Address, now: float) -> None:
         """SDP named (again) where the peer sends from; what was accepted so far stays so until the first new packet.
@@ -66,25 +72,27 @@ class Latch:
         The same address as before keeps the port that was learned, but lets it be learned anew.
         """
         remote = Address(canonical(remote.host), remote.port)
-        self._before = self.source if self.settled else self._before
+        self._before = self.source if self._found else self._before
         if remote != self._signalled:
             self.source = self._signalled = remote
-        self.settled = False
+        self.settled = self._found = False
         self._deadline = now + self._window_s
         self._candidate = None
         self._row = 0
 
     def judge(self, source: Address, now: float) -> Verdict:
         """Decide about a valid packet that is not from the settled source. Settles where that is due."""
-        if source == self.source:
+        if source == self._signalled:
+            self._believe(self._signalled)
             self.settled = True
-            self._before = None
+            return Verdict.ACCEPT
+        if source == self.source:
+            self._believe(self.source)
+            self.settled = now > self._deadline
             return Verdict.ACCEPT
         if source == self._before:
             return Verdict.ACCEPT
-        if self.settled or now > self._deadline:
-            return Verdict.REJECT
-        if source[0] != self.source.host:
+        if self.settled or now > self._deadline or source[0] != self.source.host:
             return Verdict.REJECT
         if source != self._candidate:
             self._candidate = Address(*source)
@@ -92,7 +100,11 @@ class Latch:
         self._row += 1
         if self._row < self._in_a_row:
             return Verdict.HOLD
-        self.source = self._candidate
-        self.settled = True
-        self._before = None
+        self._believe(self._candidate)
         return Verdict.ACCEPT
+
+    def _believe(self, source: Address) -> None:
+        self.source = source
+        self._found = True
+        self._before = self._candidate = None
+        self._row = 0

@@ -33,7 +33,8 @@ class PlainWire:
         self._latch = Latch(times.latch_window_s)
         self._rtcp_latch = Latch(2 * times.latch_window_s, in_a_row=1)
         self._pace = Pace(RTCP_DATAGRAMS)
-        self._held: list[bytes] = []
+        self._held: list[tuple[Address, bytes]] = []
+        self._short_cut: Address | None = None
         self._hosts: frozenset[str] = frozenset()
         self._open = False
         self.rejected = self.malformed = 0
@@ -84,17 +85,24 @@ class PlainWire:
         if verdict is Verdict.ACCEPT:
             if self._latch.source != before:
                 self._end.on_path(self._latch.source, now)
-            held, self._held = self._held, []
-            if self._latch.settled:
-                self._pair.settle(self._latch.source)
-                for packet in held:
-                    self._end.on_rtp(packet, now)
+            if source == self._latch.source:
+                self._shorten(self._latch.source)
+                held, self._held = self._held, []
+                for sender, packet in held:
+                    if sender == source:
+                        self._end.on_rtp(packet, now)
             return True
         if verdict is Verdict.HOLD:
-            self._held = [*self._held[-2:], bytes(data)]
+            self._held = [*self._held[-2:], (source, bytes(data))]
         else:
             self.rejected += 1
         return False
+
+    def _shorten(self, peer: Address) -> None:
+        """Have the peer's packets come by the short cut of the port."""
+        if peer != self._short_cut:
+            self._short_cut = peer
+            self._pair.settle(peer)
 
     def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._pace.heeds(now):

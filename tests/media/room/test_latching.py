@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from splitter.media.engine import MediaStarted, RemoteEnd
 from splitter.media.room.latch import Latch, Verdict
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli
+from splitter.rtp.packet import Packet, build
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
 
 
@@ -122,6 +124,96 @@ class TestLatching:
         caller.camera.key_frame()
         caller.show(2)
         assert about(seat.pictures()[-1], 90)
+
+
+def strays(caller: Peer, port: int, count: int = 3) -> None:
+    """Packets of another call that the same host still sends to our port."""
+    for index in range(count):
+        one = Packet(
+            False, caller.media.receive_format.payload_type, 700 + index, 3000 * index, 0xEEEE, b"\x41\x9astray"
+        )
+        caller.deliver(build(one), Address(caller.rtp.host, port))
+
+
+class TestAStrayStreamBeforeTheCaller:
+    """All calls of an SBC come from one host: what is left of another call may be there before the caller is."""
+
+    @pytest.mark.parametrize("after_s", [0.0, 3.0, 60.0])
+    @pytest.mark.parametrize("count", [1, 3, 40])
+    def test_the_port_that_sdp_named_wins_whenever_it_speaks(self, after_s: float, count: int) -> None:
+        stage, caller, seat = caller_and_seat()
+        strays(caller, 50_000, count)
+        stage.loop.advance(after_s)
+        caller.show(20)
+        assert sum(about(luma, 90) for luma in seat.pictures()) >= 15
+        assert caller.pair.rtp[-1][1] == caller.rtp
+        assert caller.pair.settled[-1] == caller.rtp
+
+    def test_it_is_what_it_was_when_strays_go_on(self) -> None:
+        stage, caller, seat = caller_and_seat()
+        strays(caller, 50_000)
+        for _ in range(20):
+            caller.show(1)
+            strays(caller, 50_000)
+        assert sum(about(luma, 90) for luma in seat.pictures()) >= 15
+        assert caller.pair.rtp[-1][1] == caller.rtp
+        assert stage.room.report().participants[0].stream.rejected == 60
+
+    def test_a_caller_behind_a_nat_is_found_when_the_strays_end(self) -> None:
+        _, caller, seat = caller_and_seat()
+        strays(caller, 50_000)
+        caller.rtp = Address(caller.rtp.host, 61_000)
+        caller.show(20)
+        assert sum(about(luma, 90) for luma in seat.pictures()) >= 15
+        assert caller.pair.rtp[-1][1] == caller.rtp
+
+    def test_packets_that_were_held_of_the_stray_are_not_the_callers(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        strays(caller, 50_000, 2)
+        caller.show(1)
+        assert stage.room._participants["caller"].stream.ssrc == caller.ssrc
+        assert stage.room._participants["caller"].stream.lost_before == 0
+
+
+class TestLatchRules:
+    HERE, THERE, ELSEWHERE = (Address("192.0.2.1", port) for port in (4000, 5000, 6000))
+
+    def latch(self) -> Latch:
+        one = Latch(5.0)
+        one.expect(self.HERE, 0.0)
+        return one
+
+    def learn(self, one: Latch, source: Address, now: float) -> list[Verdict]:
+        return [one.judge(source, now) for _ in range(3)]
+
+    def test_a_learned_port_holds_while_it_sends(self) -> None:
+        one = self.latch()
+        assert self.learn(one, self.THERE, 1.0)[-1] is Verdict.ACCEPT
+        for _ in range(10):
+            assert one.judge(self.ELSEWHERE, 1.1) is Verdict.HOLD
+            assert one.judge(self.ELSEWHERE, 1.1) is Verdict.HOLD
+            assert one.judge(self.THERE, 1.1) is Verdict.ACCEPT
+        assert not one.settled
+
+    def test_a_learned_port_is_settled_when_the_window_is_over(self) -> None:
+        one = self.latch()
+        self.learn(one, self.THERE, 1.0)
+        assert one.judge(self.THERE, 5.1) is Verdict.ACCEPT and one.settled
+        assert self.learn(one, self.ELSEWHERE, 5.2) == [Verdict.REJECT] * 3
+        assert one.source == self.THERE
+
+    def test_the_named_port_never_moves_once_it_has_spoken(self) -> None:
+        one = self.latch()
+        assert one.judge(self.HERE, 0.1) is Verdict.ACCEPT and one.settled
+        assert self.learn(one, self.THERE, 0.2) == [Verdict.REJECT] * 3
+
+    def test_a_repeated_description_opens_the_window_and_keeps_the_port(self) -> None:
+        one = self.latch()
+        self.learn(one, self.THERE, 1.0)
+        one.expect(self.HERE, 60.0)
+        assert one.judge(self.THERE, 60.1) is Verdict.ACCEPT
+        assert self.learn(one, self.ELSEWHERE, 60.2)[-1] is Verdict.ACCEPT
+        assert one.source == self.ELSEWHERE
 
 
 class TestAddresses:
