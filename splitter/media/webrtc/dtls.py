@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,6 +21,7 @@ from aiortc.rtcdtlstransport import (
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
+    SRTPProtectionProfile,
     State,
     certificate_digest,
 )
@@ -34,8 +35,25 @@ _PROFILES = [
 ]
 """AES-GCM first: with it a packet costs half of what AES-CM and HMAC cost. 128 bits are what the handshake has."""
 
+_FLIGHT_LIMIT = 1 << 16  # bytes
 _QUEUE_LIMIT = 32  # datagrams of a handshake that wait; a flight has less than ten
 _RENEW_BEFORE = datetime.timedelta(days=5)
+
+DATAGRAM_BYTES = 1200
+"""The largest datagram of a handshake: what every path to a browser carries. OpenSSL, which cannot ask a memory for its
+MTU, would cut all messages at 256 bytes (RFC 6347 §4.1.1), and there are peers that do not put fragments together."""
+
+_RECORD_HEADER = 13  # bytes; the length of the record stands in the last two (RFC 6347 §4.1)
+
+
+class _Certificate(RTCCertificate):
+    """A certificate whose associations keep to the MTU that they are told."""
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_options(SSL.OP_NO_QUERY_MTU)
+        return context
+
 
 _certificates: list[RTCCertificate] = []
 
@@ -43,8 +61,21 @@ _certificates: list[RTCCertificate] = []
 def certificate() -> RTCCertificate:
     """The certificate of this process; made at the first call, and anew before it expires."""
     if not _certificates or _certificates[-1].expires - datetime.datetime.now(datetime.UTC) < _RENEW_BEFORE:
-        _certificates[:] = [RTCCertificate.generateCertificate()]
+        _certificates[:] = [_Certificate.generateCertificate()]
     return _certificates[0]
+
+
+def datagrams(records: bytes, limit: int = DATAGRAM_BYTES) -> Iterator[bytes]:
+    """DTLS records one behind the other as datagrams: whole records, as many as fit (RFC 6347 §4.1.1)."""
+    begin = at = 0
+    while at + _RECORD_HEADER <= len(records):
+        end = at + _RECORD_HEADER + int.from_bytes(records[at + 11 : at + 13])
+        if end - begin > limit and at > begin:
+            yield records[begin:at]
+            begin = at
+        at = end
+    if begin < len(records):
+        yield records[begin:]
 
 
 class HandshakeFailed(Exception):
@@ -135,6 +166,21 @@ class Handshake(RTCDtlsTransport):
                 pass  # nothing to say, or nobody to say it to
 
     # ---- what aiortc calls -----------------------------------------------------------------------------------------
+
+    async def _do_handshake(self) -> None:
+        assert self._ssl is not None
+        self._ssl.set_ciphertext_mtu(DATAGRAM_BYTES)
+        await super()._do_handshake()
+
+    async def _write_ssl(self) -> None:
+        """Send what OpenSSL has written: a flight may need several datagrams."""
+        assert self._ssl is not None
+        try:
+            records = self._ssl.bio_read(_FLIGHT_LIMIT)
+        except SSL.Error:
+            return  # nothing is there
+        for datagram in datagrams(records):
+            self._datagrams.send(datagram)
 
     def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:
         """One fingerprint that fits is enough: a peer may name several certificates (RFC 8122 §5)."""

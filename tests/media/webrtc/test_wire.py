@@ -7,10 +7,13 @@ import socket
 
 import pytest
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
+from hypothesis import given
+from hypothesis import strategies as st
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.engine import ParticipantMedia, TransportChanged
+from splitter.media.webrtc.dtls import DATAGRAM_BYTES, datagrams
 from splitter.media.webrtc.wire import SecureTimes
 from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
@@ -401,6 +404,34 @@ async def _pump(browser: Browser) -> None:
         await browser.dtls._recv_next()
 
 
+def _fragments(datagram: bytes) -> list[tuple[int, int, int]]:
+    """Type, length and length of the fragment of each handshake message in clear (RFC 6347 §4.2.2)."""
+    found = []
+    at = 0
+    while at + 13 <= len(datagram):
+        size = int.from_bytes(datagram[at + 11 : at + 13])
+        body = datagram[at + 13 : at + 13 + size]
+        if datagram[at] == 22 and datagram[at + 3 : at + 5] == b"\0\0":
+            found.append((body[0], int.from_bytes(body[1:4]), int.from_bytes(body[9:12])))
+        at += 13 + size
+    return found
+
+
+class TestDatagrams:
+    @given(st.lists(st.integers(0, 1500), max_size=12))
+    def test_hold_whole_records_and_no_more_than_a_path_carries(self, sizes: list[int]) -> None:
+        records = [bytes(11) + size.to_bytes(2) + bytes(size) for size in sizes]
+        sent = list(datagrams(b"".join(records)))
+        assert b"".join(sent) == b"".join(records)
+        ends = {sum(map(len, records[:count])) for count in range(1, len(records) + 1)}
+        assert {sum(map(len, sent[:count])) for count in range(1, len(sent) + 1)} <= ends
+        assert all(len(one) <= DATAGRAM_BYTES or len(one) - 13 in sizes for one in sent)
+
+    def test_what_is_no_record_is_sent_as_it_is(self) -> None:
+        assert list(datagrams(b"abc")) == [b"abc"]
+        assert list(datagrams(b"")) == []
+
+
 class TestDtls:
     @pytest.mark.parametrize("setup", ["actpass", "active", "passive"])
     def test_either_side_may_begin(self, run: Run, setup: str) -> None:
@@ -410,6 +441,31 @@ class TestDtls:
                 await s.seat(browser, setup=setup)
                 assert browser.dtls.state == "connected"
                 await until(lambda: browser.rtp)
+                await browser.close()
+
+        run(scenario())
+
+    @pytest.mark.parametrize("setup", ["active", "passive"])
+    def test_no_message_is_cut_that_fits_into_a_datagram(self, run: Run, setup: str) -> None:
+        """There are peers that do not put fragments of a certificate together (RFC 6347 §4.2.3)."""
+
+        async def scenario() -> None:
+            async with stand() as s:
+                browser = Browser()
+                flights: list[bytes] = []
+
+                async def recv() -> bytes:
+                    data = await Browser._recv(browser)
+                    flights.extend([data] if 20 <= data[0] <= 63 else [])
+                    return data
+
+                browser._recv = recv  # type: ignore[method-assign]
+                await s.seat(browser, setup=setup)
+                assert max(map(len, flights)) <= DATAGRAM_BYTES
+                whole = [_fragments(data) for data in flights]
+                assert any(kind == 11 for one in whole for kind, *_ in one), "a certificate was sent"
+                assert all(length == size for one in whole for _, length, size in one)
+                assert len(flights) <= 3
                 await browser.close()
 
         run(scenario())
