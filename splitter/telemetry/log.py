@@ -125,6 +125,13 @@ class _Handler(logging.Handler):
     def createLock(self) -> None:
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As the base class does, which from Python 3.13 on enters the lock without a look whether there is one."""
+        wanted = bool(self.filter(record))
+        if wanted:
+            self.emit(record)
+        return wanted
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)

@@ -11,6 +11,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -32,6 +33,10 @@ def cost(work: Callable[[], object]) -> int:
     """Run `work` and count."""
     counted = 0
 
+    def instruction(code: object, offset: int) -> None:
+        nonlocal counted
+        counted += 1
+
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal counted
         frame.f_trace_opcodes = True
@@ -47,15 +52,40 @@ def cost(work: Callable[[], object]) -> int:
             if isinstance(owner, _SIZED) and argument.__name__ in _WHOLE:
                 counted += len(owner)
 
-    before = sys.gettrace(), sys.getprofile()
+    counting = _by_monitoring(instruction) if sys.version_info >= (3, 12) else _by_tracing(trace)
+    before = sys.getprofile()
     sys.setprofile(profile)
+    try:
+        with counting:
+            work()
+    finally:
+        sys.setprofile(before)
+    return counted
+
+
+@contextmanager
+def _by_tracing(trace: Any) -> Iterator[None]:
+    before = sys.gettrace()
     sys.settrace(trace)
     try:
-        work()
+        yield
     finally:
-        sys.settrace(before[0])
-        sys.setprofile(before[1])
-    return counted
+        sys.settrace(before)
+
+
+@contextmanager
+def _by_monitoring(instruction: Callable[[object, int], None]) -> Iterator[None]:
+    """The way of Python 3.12 and later (PEP 669); there a trace function misses the instructions of its first frames."""
+    monitoring: Any = sys.monitoring
+    tool, event = monitoring.PROFILER_ID, monitoring.events.INSTRUCTION
+    monitoring.use_tool_id(tool, "cost")
+    monitoring.register_callback(tool, event, instruction)
+    monitoring.set_events(tool, event)
+    try:
+        yield
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
 
 
 def risky(pattern: re.Pattern[str] | re.Pattern[bytes]) -> list[str]:

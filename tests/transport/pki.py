@@ -50,7 +50,8 @@ def authority() -> Paper:
     """Who signs all other papers."""
     paper = _paper("authority")
     _openssl(
-        "req", "-x509", *_KEY, "-keyout", paper.key, "-out", paper.certificate, "-days", "30", "-subj", "/CN=authority"
+        *("req", "-x509", *_KEY, "-keyout", paper.key, "-out", paper.certificate, "-days", "30"),
+        *("-subj", "/CN=authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),  # RFC 5280 §4.2.1.3
     )
     return paper
 
