@@ -69,13 +69,13 @@ def read_fragment(body: bytes) -> Fragment:
     return Fragment(ufrag, password, usable_candidates(candidates), mid, ended)
 
 
-def write_fragment(local: SecureLocal, mid: str = "") -> bytes:
+def write_fragment(local: SecureLocal, mid: str = "", kind: str = "video") -> bytes:
     """Our side after an ICE restart, as the answer to the peer's fragment (RFC 9725 §4.3.3).
 
     Args:
-        mid: of the video line, as the peer names it.
+        mid, kind: of the line that has the transport, as the peer names them.
     """
-    lines = [f"a=ice-ufrag:{local.ufrag}", f"a=ice-pwd:{local.password}", "m=video 9 UDP/TLS/RTP/SAVPF 0"]
+    lines = [f"a=ice-ufrag:{local.ufrag}", f"a=ice-pwd:{local.password}", f"m={kind} 9 UDP/TLS/RTP/SAVPF 0"]
     lines += [f"a=mid:{mid}"] if mid else []
     lines += [f"a=candidate:{candidate}" for candidate in local.candidates]
     return "\r\n".join([*lines, "a=end-of-candidates", ""]).encode()

@@ -15,6 +15,9 @@ from splitter.sdp.model import Attribute, Bandwidth, Codec, Connection, LocalPor
 ORIENTATION = "urn:3gpp:video-orientation"
 """The header extension that says how a picture is turned (TS 26.114 §7.4.5)."""
 
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+"""The header extension that says to which m-line a packet belongs (RFC 8843 §15)."""
+
 FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
 """The feedback that we understand (RFC 4585 §4.2, RFC 5104 §7.1), in the order we write it."""
 
@@ -29,6 +32,7 @@ SECURE = frozenset({"UDP/TLS/RTP/SAVPF"})
 _USUAL = (((1280, 720), 1200), ((640, 480), 250), ((320, 240), 96), ((176, 144), 0))
 _FRAME_RATE = 30
 _MACROBLOCK = 16  # pixels, both ways
+_LONGEST_MID, _LONG_FORM = 16, 15  # what one-byte header extensions can say (RFC 8285 §4.2)
 _FAMILIES = ("constrained baseline", "baseline")
 _SIZE = re.compile(r"\[x=(\d{1,5}),y=(\d{1,5})[,\]]")
 
@@ -52,6 +56,8 @@ class VideoFormat:
         feedback: those of "nack", "nack pli", "ccm fir", "ccm tmmbr" (of a browser "goog-remb") that it understands.
         avpf: the feedback profile is in force or can be had (RTP/AVPF, UDP/TLS/RTP/SAVPF, or tcap/pcfg of RFC 5939).
         orientation_id: id of the header extension urn:3gpp:video-orientation (RFC 8285), None if not offered.
+        mid_id, mid: id of the header extension that names the m-line (RFC 8843 §15) and its name; None and "" where
+            a peer does not want it.
     """
 
     payload_type: int
@@ -66,6 +72,8 @@ class VideoFormat:
     feedback: frozenset[str] = frozenset(FEEDBACK)
     avpf: bool = True
     orientation_id: int | None = None
+    mid_id: int | None = None
+    mid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,7 @@ def _format(media: Media, codec: Codec, identity: str, session_attributes: Attri
     understood = SECURE_FEEDBACK if proto in SECURE else FEEDBACK
     feedback = {item for item in understood if f"* {item}" in offered or f"{payload_type} {item}" in offered}
     avpf = proto == "RTP/AVPF" or proto in SECURE or _feedback_configuration(media, session_attributes) is not None
+    mid_id = mid_extension(media) if proto in SECURE else None
     asked = media.bandwidth("AS") or (media.bandwidth("TIAS") or 0) // 1000
     return VideoFormat(
         payload_type=codec.payload_type,
@@ -282,6 +291,8 @@ def _format(media: Media, codec: Codec, identity: str, session_attributes: Attri
         feedback=frozenset(feedback),
         avpf=avpf,
         orientation_id=_orientation_id((*media.attributes, *session_attributes)),
+        mid_id=mid_id,
+        mid=media.get("mid") or "" if mid_id is not None else "",
     )
 
 
@@ -357,6 +368,23 @@ def _orientation_id(attributes: Attributes) -> int | None:
                 number = _number(words[0].partition("/")[0])
                 if 0 < number < 256 and number != 15:
                     return number
+    return None
+
+
+def mid_extension(media: Media) -> int | None:
+    """The id under which packets to a peer may name their m-line; None where it does not want that.
+
+    Names and ids that need the two-byte form of header extensions are left alone (RFC 8285 §4.3).
+    """
+    mid = media.get("mid") or ""
+    if not (mid.isascii() and len(mid) <= _LONGEST_MID):
+        return None
+    for value in media.get_all("extmap") if mid else ():
+        words = value.split()
+        if len(words) >= 2 and words[1] == MID:
+            number, _, direction = words[0].partition("/")
+            wanted = direction.lower() in ("", "sendrecv") and 0 < _number(number) < _LONG_FORM
+            return _number(number) if wanted else None
     return None
 
 

@@ -1,6 +1,7 @@
 """What WebRTC adds to an m-line: ICE, DTLS, the fingerprint and bundles (RFC 8839, 8842, 8122, 8843, 8829). Pure.
 
-One video line is used, in a bundle of its own; every other line of an offer is refused.
+One video line is used. The other lines of its bundle are accepted as a=inactive and share its transport, since a WHIP
+answer refuses no single line (RFC 9725 §4.4.3) and there are peers that cannot join where one is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ipaddress import ip_address
 from splitter.core.errors import PeerError
 from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, family_of
 from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session, shown
-from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, refuse
+from splitter.sdp.video import MID, SECURE, VideoFormat, answer_video, choose_video, mid_extension
 
 MAX_CANDIDATES = 32
 """Of one peer; each may make us send checks to an address of its choice (RFC 8445 §19.5.1)."""
@@ -30,7 +31,9 @@ _HASHES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}  # RFC 8122 §5: their b
 _SETUP = {"actpass": "passive", "passive": "active", "active": "passive"}
 # What stands in the tagged line of a bundle alone, once the bundle is agreed on (RFC 8843 §7.1.3).
 _TRANSPORT = ("ice-ufrag", "ice-pwd", "ice-options", "candidate", "fingerprint", "setup", "rtcp-mux")
-_NO_PICTURES = frozenset({"rtx", "red", "ulpfec", "flexfec-03"})
+_SHARED = ("ice-ufrag", "ice-pwd", "fingerprint", "setup")
+_CANDIDATES = ("candidate", "end-of-candidates")
+_NO_MEDIA = frozenset({"rtx", "red", "ulpfec", "flexfec-03", "cn", "telephone-event"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,15 @@ class SecureLocal:
         ufrag, password: of ICE (RFC 8839 §5.4).
         fingerprint: as a=fingerprint says it: "sha-256 AB:CD:…" (RFC 8122 §5).
         candidates: values of a=candidate (RFC 8839 §5.1), host candidates of one component.
+        ssrc, cname: of what we send (RFC 5576 §4.1); 0 where that is not known.
     """
 
     ufrag: str
     password: str
     fingerprint: str
     candidates: tuple[str, ...]
+    ssrc: int = 0
+    cname: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +204,10 @@ def answer_line(
         Attribute("fingerprint", secure.fingerprint),
         Attribute("setup", setup),
         *line.without(("rtcp",)).attributes,
+        *([Attribute("extmap", f"{chosen.mid_id} {MID}")] if chosen.mid_id is not None else []),
         Attribute("rtcp-mux"),
         Attribute("msid", "call video"),  # RFC 8830: else scripts get a track that belongs to no stream
+        *(_source(secure) if direction in ("sendrecv", "sendonly") else ()),
         *(Attribute("candidate", candidate) for candidate in secure.candidates),
         Attribute("end-of-candidates"),  # RFC 8840 §8.2
     ]
@@ -207,21 +215,39 @@ def answer_line(
 
 
 def answer(offer: Session, index: int, line: Media, origin: Origin) -> Session:
-    """The whole answer: our line, and every other one refused, outside the bundle (RFC 8843 §7.3.3)."""
-    lines = [_refused(media) for media in offer.media]
-    lines[index] = line
-    mid = line.get("mid")
-    bundled = mid is not None and any(
-        mid in (value or "").split()[1:] for name, value in offer.attributes if name == "group"
-    )
+    """The whole answer: our line, what shares its bundle as a=inactive, and the rest refused (RFC 8843 §7.3).
+
+    Args:
+        offer: from `resolved`.
+        index: of our line.
+        line: from `answer_line`.
+    """
+    bundled = _sharing(offer, index)
+    lines = [
+        line if at == index else _idle(media, line) if at in bundled else _refused(media)
+        for at, media in enumerate(offer.media)
+    ]
+    if bundled and bundled[0] != index:  # the candidates stand in the tagged line alone (RFC 8843 §10)
+        moved = [item for item in line.attributes if item.name in _CANDIDATES]
+        tagged = lines[bundled[0]]
+        lines[bundled[0]] = tagged.with_(attributes=(*tagged.attributes, *moved))
+        lines[index] = line.without(_CANDIDATES)
+    mids = " ".join(offer.media[at].get("mid") or "" for at in bundled)
     host = line.connection.host if line.connection else origin.address
     return Session(
         origin=origin,
         connection=Connection.to(host),
         times=tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",),
-        attributes=(Attribute("group", f"BUNDLE {mid}"),) if bundled else (),
+        attributes=(Attribute("group", f"BUNDLE {mids}"),) if bundled else (),
         media=tuple(lines),
     )
+
+
+def tagged(answer: Session) -> Media:
+    """The line of an answer of ours whose transport all in its bundle share: the group's first (RFC 8843 §7.3.1)."""
+    in_use = [media for media in answer.media if media.port]
+    mids = (answer.get("group") or "").split()[1:2]
+    return next((media for media in in_use if media.get("mid") in mids), in_use[0])
 
 
 # ---- inside ------------------------------------------------------------------------------------------------------
@@ -238,17 +264,75 @@ def _inherited(media: Media, tagged: Media | None) -> Media:
     return media.with_(port=media.port or tagged.port)
 
 
+def _sharing(offer: Session, index: int) -> tuple[int, ...]:
+    """The lines that share a line's bundle, itself among them, in the order of the group; () where it is in none."""
+    places: dict[str, int] = {}
+    for at, media in enumerate(offer.media):
+        if mid := media.get("mid"):
+            places.setdefault(mid, at)
+    for name, value in offer.attributes:
+        words = (value or "").split() if name == "group" else []
+        members = dict.fromkeys(places[mid] for mid in words[1:] if mid in places)
+        if words and words[0].upper() == "BUNDLE" and index in members:
+            return tuple(at for at in members if at == index or (offer.media[at].port and is_secure(offer.media[at])))
+    return ()
+
+
+def _idle(media: Media, line: Media) -> Media:
+    """A line that is accepted and carries nothing, on the transport of ours.
+
+    Credentials and fingerprint are repeated, as browsers do: not every peer looks them up in the tagged line.
+    """
+    mid, bare = media.get("mid"), _bare(media)
+    shared = tuple(item for item in line.attributes if item.name in _SHARED)
+    muxed = tuple(item for item in line.attributes if item.name == "rtcp-mux" and media.has("rtcp-mux"))
+    named = mid_extension(media)
+    return bare.with_(
+        port=line.port,
+        connection=line.connection,
+        attributes=(
+            *([Attribute("mid", mid)] if mid else []),
+            *shared,
+            *(item for item in bare.attributes if item.name != "mid"),
+            *([Attribute("extmap", f"{named} {MID}")] if named is not None else []),
+            Attribute("inactive"),
+            *muxed,
+        ),
+    )
+
+
 def _refused(media: Media) -> Media:
-    """A refused line keeps its mid: that is how a browser knows it (RFC 8829 §5.3.1)."""
+    """A line with port 0. It keeps its mid, by which a browser knows it (RFC 8829 §5.3.1)."""
+    return _bare(media).with_(port=0)
+
+
+def _bare(media: Media) -> Media:
+    """A line with one format that the peer named and what that stands for: some peers read it of unused lines too."""
+    codec = next((one for one in media.codecs if one.name.lower() not in _NO_MEDIA), None)
+    chosen = str(codec.payload_type) if codec is not None else next(iter(media.formats), "0")
+    about = (item for item in media.attributes if item.name in ("rtpmap", "fmtp"))
     mid = media.get("mid")
-    line = refuse(media)
-    return line.with_(attributes=(Attribute("mid", mid),)) if mid else line
+    return Media(
+        kind=media.kind,
+        port=media.port,
+        proto=media.proto,
+        formats=(chosen,),
+        attributes=(
+            *([Attribute("mid", mid)] if mid else []),
+            *(item for item in about if (item.value or "").split(" ", 1)[0] == chosen),
+        ),
+    )
+
+
+def _source(secure: SecureLocal) -> list[Attribute]:
+    """RFC 5576 §4.1: peers that tell streams apart by it know ours before its first packet."""
+    return [Attribute("ssrc", f"{secure.ssrc} cname:{secure.cname or '-'}")] if secure.ssrc else []
 
 
 def _fault(media: Media) -> str:
     if not media.port:
         return "video is offered with port 0"
-    names = dict.fromkeys(_named(codec) for codec in media.codecs if codec.name.lower() not in _NO_PICTURES)
+    names = dict.fromkeys(_named(codec) for codec in media.codecs if codec.name.lower() not in _NO_MEDIA)
     return f"video has no H.264 baseline; it offers {shown(', '.join(names), 100) or 'nothing known'}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -21,7 +21,7 @@ from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.sdp.fragment import Fragment, read_fragment, write_fragment
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
-from splitter.sdp.webrtc import SecureLocal
+from splitter.sdp.webrtc import SecureLocal, tagged
 from splitter.sdp.write import write
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
@@ -41,12 +41,13 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Transport:
-    """What was agreed with a party: `etag` of its ICE generation, `mid` of its line, `by` whom it joined.
+    """What was agreed with a party: `etag` of its ICE generation, the line of its transport, `by` whom it joined.
 
     A guest is another one than a login of that name: `by` has the call of its link, too.
     """
 
     etag: str
+    kind: str
     mid: str
     by: tuple[str, str]
 
@@ -72,8 +73,8 @@ class PartyRoutes:
         desk = _desk(request, bearer)
         admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network))
         assert isinstance(admitted, Admitted)
-        ufrag, mid = _line_of(admitted.answer)
-        transport = _Transport(_etag(ufrag), mid, _who(bearer))
+        line = tagged(admitted.answer)
+        transport = _Transport(_etag(line.get("ice-ufrag") or ""), line.kind, line.get("mid") or "", _who(bearer))
         self._remember(call.call_id, admitted.name, transport)
         headers = {
             "Location": f"/v1/calls/{call.call_id}/parties/{admitted.name}",
@@ -98,8 +99,8 @@ class PartyRoutes:
         if not isinstance(local, SecureLocal):
             return web.Response(status=204, headers={"ETag": known.etag})
         etag = _etag(local.ufrag)
-        self._remember(call.call_id, party, _Transport(etag, known.mid, known.by))
-        body = write_fragment(local, known.mid)
+        self._remember(call.call_id, party, replace(known, etag=etag))
+        body = write_fragment(local, known.mid, known.kind)
         return web.Response(body=body, content_type=FRAGMENT, headers={"ETag": etag})
 
     async def remove(self, request: web.Request) -> web.Response:
@@ -170,12 +171,6 @@ def _desk(request: web.Request, bearer: Bearer) -> Desk:
 
 def _same_desk(party: PartyView, extension: str) -> bool:
     return bool(extension) and party.extension == extension and party.kind == "webrtc"
-
-
-def _line_of(answer: Session) -> tuple[str, str]:
-    """The ICE user name and the mid of the line in use."""
-    media = next(media for media in answer.media if media.port)
-    return media.get("ice-ufrag") or "", media.get("mid") or ""
 
 
 def _etag(ufrag: str) -> str:

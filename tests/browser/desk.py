@@ -35,7 +35,7 @@ class Desk:
     """An async context manager: inside it everything runs, after it nothing is left.
 
     Args:
-        browser: where pages are opened.
+        browser: where pages are opened; None where nobody opens one.
         name: of the test, for the sights that it saves.
         web_host: our address towards the browser.
         settings: of `Gateway`.
@@ -43,7 +43,7 @@ class Desk:
 
     gateway: Gateway
 
-    def __init__(self, browser: Browser, name: str, web_host: str = _HOST, **settings: Any) -> None:
+    def __init__(self, browser: Browser | None, name: str, web_host: str = _HOST, **settings: Any) -> None:
         self.browser = browser
         self.centre = Centre(_HOST)
         self.handsets: list[Handset] = []
@@ -118,7 +118,9 @@ class Desk:
 
     async def context(self, locale: str = "en-US", browser: Browser | None = None) -> BrowserContext:
         """A browser without memory."""
-        return await self._stack.enter_async_context(await fresh(browser or self.browser, locale))
+        browser = browser or self.browser
+        assert browser is not None
+        return await self._stack.enter_async_context(await fresh(browser, locale))
 
     async def eye(self, page: Page, selector: str) -> Eye:
         """Watch a <video> until the end of the test."""
@@ -195,7 +197,7 @@ class Desk:
         return {kind: status[kind] for kind in ("calls", "relays", "rooms", "dialogs", "ports") if status.get(kind)}
 
     async def _show_all(self, what: str) -> None:
-        for context in self.browser.contexts:
+        for context in self.browser.contexts if self.browser is not None else ():
             for page in context.pages:
                 try:
                     await self.show(page, what)

@@ -48,6 +48,10 @@ class Network:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._remove()
 
+    def there(self, *command: str) -> tuple[str, ...]:
+        """A command that runs on the other host."""
+        return ("ip", "netns", "exec", self._there, *command)
+
     def cut(self) -> None:
         """The router forwards nothing any more; nobody is told."""
         self._forward("-j", "DROP")

@@ -54,13 +54,14 @@ def renewed(seat: PeerCall, ufrag: str = "anew", fingerprint: str = "") -> Sessi
 
 
 class TestJoining:
-    def test_video_is_answered_and_audio_is_not(self) -> None:
+    def test_video_is_answered_and_audio_is_idle_in_the_same_bundle(self) -> None:
         with World() as world:
             caller, centre = connected(world)
             _, answer = answered(world, caller)
             room = room_of(world, caller)
-            assert [media.port for media in answer.media] == [0, room.local["seat-1"].rtp_port]
-            assert answer.get("group") == "BUNDLE 1"
+            assert {media.port for media in answer.media} == {room.local["seat-1"].rtp_port}
+            assert [media.direction for media in answer.media] == ["inactive", "sendrecv"]
+            assert answer.get("group") == "BUNDLE 0 1"
             assert answer.media[1].get("ice-pwd") == room.secure["seat-1"].password
             media = room.members["seat-1"]
             assert media is not None and media.secure is not None and media.send_format.orientation_id == 13

@@ -9,16 +9,23 @@ import pytest
 
 from splitter.core.errors import PeerError
 from splitter.sdp import webrtc
+from splitter.sdp.h264 import family_of
 from splitter.sdp.model import Attribute, Media, MediaPort, Origin, Session
 from splitter.sdp.offer_answer import answer_direction, check_answer
 from splitter.sdp.parse import parse
-from splitter.sdp.webrtc import SecureLocal, choose_secure, read_secure, resolved, usable_candidates
+from splitter.sdp.video import MID
+from splitter.sdp.webrtc import SecureLocal, choose_secure, read_secure, resolved, tagged, usable_candidates
 from splitter.sdp.write import write
 
 FILES = sorted((Path(__file__).parent / "webrtc").glob("*.sdp"))
 PORT = MediaPort("203.0.113.30", 40000, 40000)
 LOCAL = SecureLocal(
-    "Ours", "b" * 22, "sha-256 " + ":".join(["3C"] * 32), ("1 1 udp 2130706431 203.0.113.30 40000 typ host",)
+    "Ours",
+    "b" * 22,
+    "sha-256 " + ":".join(["3C"] * 32),
+    ("1 1 udp 2130706431 203.0.113.30 40000 typ host",),
+    51966,
+    "video-1",
 )
 SHA1 = "sha-1 " + ":".join(["AB"] * 20)
 HOST = "1 1 udp 2113937151 192.0.2.40 36250 typ host"
@@ -71,7 +78,7 @@ def fault(offer: Session) -> str:
 
 
 def test_the_files_are_there() -> None:
-    assert len(FILES) >= 4
+    assert len(FILES) >= 7
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -85,8 +92,29 @@ class TestGolden:
         index, chosen = choose_secure(offer)
         remote = read_secure(offer, index)
         assert len(remote.fingerprints) == 1 and remote.setup == "actpass" and not remote.lite
-        assert (chosen.packetization_mode, chosen.profile_level_id) == (1, "42e01f")
-        assert chosen.feedback == {"nack", "nack pli", "ccm fir", "goog-remb"} and chosen.avpf
+        assert (chosen.packetization_mode, family_of(chosen.profile_level_id)) == (1, "constrained baseline")
+        assert chosen.feedback >= {"nack pli", "ccm fir"} and chosen.avpf
+
+    def test_no_line_is_refused_and_all_share_one_transport(self, path: Path) -> None:
+        """RFC 9725 §4.4.3, RFC 8843 §7.3."""
+        offer = resolved(parse(read(path)[0]))
+        index, _ = choose_secure(offer)
+        answer = answered(offer)
+        assert {media.port for media in answer.media} == {PORT.rtp_port}
+        assert answer.get("group") == offer.get("group")
+        assert {media.get("ice-ufrag") for media in answer.media} == {LOCAL.ufrag}
+        for at, media in enumerate(answer.media):
+            assert media.direction == ("sendrecv" if at == index else "inactive")
+            assert media.codecs[0].key in {codec.key for codec in offer.media[at].codecs}
+            assert media.has("candidate") == (media is tagged(answer))
+
+    def test_our_stream_is_named(self, path: Path) -> None:
+        offer = resolved(parse(read(path)[0]))
+        index, chosen = choose_secure(offer)
+        line = answered(offer).media[index]
+        assert line.get("ssrc") == "51966 cname:video-1"
+        named = f"{chosen.mid_id} {MID}" in line.get_all("extmap")
+        assert named == (MID in write(offer).decode()) == bool(chosen.mid)
 
 
 class TestChoosingH264:
@@ -258,14 +286,56 @@ class TestRfc8843Bundle:
         offer = resolved(replace(chromium(), attributes=(Attribute("group", group),)))
         assert answered(offer).media[0].port == PORT.rtp_port
 
-    def test_other_lines_are_refused_with_their_mids(self) -> None:
+    def test_a_data_channel_is_refused_and_a_second_picture_is_idle(self) -> None:
         offer = chromium()
         data = Media("application", 9, "UDP/DTLS/SCTP", ("webrtc-datachannel",), attributes=(Attribute("mid", "d"),))
         more = offer.media[0].replace_attributes("mid", "2")
-        answer = answered(replace(offer, media=(*offer.media, data, more)))
-        assert [media.port for media in answer.media] == [PORT.rtp_port, 0, 0]
+        group = (Attribute("group", "BUNDLE 0 d 2"),)
+        answer = answered(replace(offer, attributes=group, media=(*offer.media, data, more)))
+        assert [media.port for media in answer.media] == [PORT.rtp_port, 0, PORT.rtp_port]
         assert [media.get("mid") for media in answer.media] == ["0", "d", "2"]
-        assert answer.get("group") == "BUNDLE 0"
+        assert [media.direction for media in answer.media][::2] == ["sendrecv", "inactive"]
+        assert answer.get("group") == "BUNDLE 0 2"
+
+    def test_lines_outside_the_bundle_are_refused_and_keep_what_their_format_is(self) -> None:
+        """There are peers that look up each payload type of an answer, also with port 0."""
+        path = next(path for path in FILES if path.stem == "pion")
+        offer = parse(read(path)[0])
+        for attributes in ((), (Attribute("group", "BUNDLE 1"),), (Attribute("group", "LS 0 1"),)):
+            audio, video = answered(replace(offer, attributes=(*offer.attributes[1:2], *attributes))).media
+            assert (audio.port, video.port) == (0, PORT.rtp_port)
+            assert [codec.name for codec in audio.codecs] == ["opus"] and audio.get("mid") == "0"
+            assert video.has("candidate")
+
+    def test_a_line_that_the_peer_gave_up_stays_refused(self) -> None:
+        path = next(path for path in FILES if path.stem == "werift")
+        offer = parse(read(path)[0])
+        answer = answered(replace(offer, media=(offer.media[0].with_(port=0), offer.media[1])))
+        assert [media.port for media in answer.media] == [0, PORT.rtp_port]
+        assert answer.get("group") == "BUNDLE 1" and answer.media[1].has("candidate")
+
+    def test_an_idle_line_has_a_format_that_is_media(self) -> None:
+        path = next(path for path in FILES if path.stem == "werift")
+        offer = parse(read(path)[0])
+        audio = offer.media[0].with_(formats=("97", "98", "96"))
+        audio = audio.replace_attributes("rtpmap", "97 telephone-event/8000", "98 red/48000/2", "96 opus/48000/2")
+        assert answered(replace(offer, media=(audio, offer.media[1]))).media[0].formats == ("96",)
+
+    @pytest.mark.parametrize(
+        ("mid", "extmap"),
+        [
+            ("0", "15 " + MID),
+            ("0", "16 " + MID),
+            ("0", "4/sendonly " + MID),
+            ("0", "4/inactive " + MID),
+            ("m" * 17, "4 " + MID),
+            ("é", "4 " + MID),
+        ],
+    )
+    def test_a_name_that_packets_cannot_carry_is_not_agreed_on(self, mid: str, extmap: str) -> None:
+        offer = changed("extmap", extmap, offer=changed("mid", mid))
+        assert choose_secure(offer)[1].mid_id is None
+        assert not answered(offer).media[0].has("extmap")
 
 
 class TestAnswer:
@@ -279,8 +349,13 @@ class TestAnswer:
 
     def test_nothing_of_what_is_not_done_is_in_it(self) -> None:
         text = write(answered(chromium())).decode()
-        for word in ("rtx", "red", "ulpfec", "transport-cc", "ssrc", "rsize", "tmmbr", "ice-lite", "VP8"):
+        for word in ("rtx", "red", "ulpfec", "transport-cc", "rsize", "tmmbr", "ice-lite", "VP8"):
             assert word not in text
+
+    def test_a_source_is_named_where_there_is_one(self) -> None:
+        offer = chromium()
+        offer = replace(offer, media=(offer.media[0].with_direction("sendonly"),))
+        assert not answered(offer).media[0].has("ssrc")
 
     def test_the_bitrate_is_the_least(self) -> None:
         assert answered(chromium()).media[0].bandwidth("AS") == 960

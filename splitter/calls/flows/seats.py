@@ -228,8 +228,8 @@ def _plain_answer(call: Call, name: str, offer: Session, origin: Origin) -> tupl
 
 
 def video_index(session: Session | None) -> int | None:
-    """The index of the video line in use."""
-    for index, media in enumerate(session.media if session else ()):
-        if media.kind == "video" and media.port:
-            return index
-    return None
+    """The index of the video line in use: one that is only there (a=inactive) counts where there is no other."""
+    media = session.media if session else ()
+    found = [index for index, one in enumerate(media) if one.kind == "video" and one.port]
+    active = (index for index in found if session and session.direction_of(index) != "inactive")
+    return next(active, found[0] if found else None)

@@ -1,4 +1,4 @@
-"""One outgoing RTP stream: header, orientation, copies for retransmission, counters. No I/O: `send` is handed in."""
+"""One outgoing RTP stream: header, extensions, copies for retransmission, counters. No I/O: `send` is handed in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from splitter.sdp.video import VideoFormat
 _RESENT_LIMIT = 400  # retransmissions between two rotations: answers to NACK must not become a weapon
 
 _ORIENTATION_BYTES = 8  # of the extension block
+_NAMED = 100  # packets that say to which m-line they belong; a peer knows the SSRC from then on (RFC 8843 §9.2)
 
 SendPacket = Callable[[bytes, Address], None]
 
@@ -32,10 +33,12 @@ class Outgoing:
 
     __slots__ = (
         "_blocks",
+        "_named_limit",
         "_payload_type",
         "_resent_now",
         "_send",
         "_sent",
+        "_unnamed",
         "format",
         "octets",
         "oversize",
@@ -55,11 +58,17 @@ class Outgoing:
         self._send = send
         self._sent: SentPackets | None = None
         self._payload_type = 0
-        self._blocks: dict[int, bytes] = {}
+        self._blocks: dict[tuple[int | None, bool], bytes] = {}
+        self._unnamed = self._named_limit = 0  # packets that are still to name their m-line, if they are this small
         self._resent_now = 0
 
     def configure(self, negotiated: VideoFormat) -> None:
         """Take what was negotiated (again)."""
+        if negotiated.mid_id is None:
+            self._unnamed = 0
+        elif self.format is None or self.format.mid != negotiated.mid:
+            self._unnamed = _NAMED
+            self._named_limit = self.payload_limit - len(negotiated.mid) - 1
         self.format = negotiated
         self._payload_type = negotiated.payload_type
         self._blocks = {}
@@ -77,11 +86,15 @@ class Outgoing:
             orientation: CVO byte to send along, where the participant negotiated the extension.
         """
         second = self._payload_type | 0x80 if marker else self._payload_type
-        if orientation is None or self.format is None or self.format.orientation_id is None:
+        if orientation is not None and (self.format is None or self.format.orientation_id is None):
+            orientation = None
+        named = self._unnamed > 0 and self.to.port > 0 and len(payload) <= self._named_limit
+        if orientation is None and not named:
             packet = HEADER.pack(VERSION, second, sequence, timestamp, self.switch.ssrc) + payload
         else:
             head = HEADER.pack(VERSION | 0x10, second, sequence, timestamp, self.switch.ssrc)
-            packet = b"".join((head, self._block(self.format.orientation_id, orientation), payload))
+            packet = b"".join((head, self._block(orientation, named), payload))
+            self._unnamed -= named
         if self._sent is not None:
             self._sent.store(sequence, packet)
         self.packets += 1
@@ -89,10 +102,17 @@ class Outgoing:
         if self.to.port:
             self._send(packet, self.to)
 
-    def _block(self, element: int, orientation: int) -> bytes:
-        block = self._blocks.get(orientation)
+    def _block(self, orientation: int | None, named: bool) -> bytes:
+        key, negotiated = (orientation, named), self.format
+        block = self._blocks.get(key)
         if block is None:
-            block = self._blocks[orientation] = pack_extensions([(element, bytes((orientation,)))])
+            assert negotiated is not None
+            elements: list[tuple[int, bytes]] = []
+            if orientation is not None and negotiated.orientation_id is not None:
+                elements.append((negotiated.orientation_id, bytes((orientation,))))
+            if named and negotiated.mid_id is not None:
+                elements.append((negotiated.mid_id, negotiated.mid.encode()))
+            block = self._blocks[key] = pack_extensions(elements)
         return block
 
     def resend(self, lost: tuple[int, ...]) -> None:

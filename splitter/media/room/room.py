@@ -12,6 +12,7 @@ Nobody sees black: a viewer gets the slate at once and another picture from its 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from splitter.core.errors import LocalError, MediaUnavailable
@@ -93,8 +94,7 @@ class Room:
             name,
             lambda end: SecureWire(end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit),
         )
-        wire = self._secure_wire(name)
-        return wire.ports[0], wire.local
+        return self._secure_end(name)
 
     def restart_ice(self, name: str) -> tuple[int, SecureLocal]:
         """New ICE credentials and another port; the path before carries on until the new one is there.
@@ -103,9 +103,12 @@ class Room:
             LocalError: there is no such participant, or it has no ICE.
             MediaUnavailable: no port is free, or the transport has failed for good.
         """
-        wire = self._secure_wire(name)
-        wire.restart()
-        return wire.ports[0], wire.local
+        self._secure_wire(name).restart()
+        return self._secure_end(name)
+
+    def _secure_end(self, name: str) -> tuple[int, SecureLocal]:
+        wire, numbers = self._secure_wire(name), self._participant(name).view.out.switch
+        return wire.ports[0], replace(wire.local, ssrc=numbers.ssrc, cname=self._cname)
 
     def _secure_wire(self, name: str) -> SecureWire:
         wire = self._participant(name).wire

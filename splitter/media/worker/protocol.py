@@ -27,7 +27,7 @@ from splitter.media.engine import (
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.webrtc import SecureLocal
 
-PROTOCOL = 3
+PROTOCOL = 4
 FRAME_LIMIT_BYTES = 1 << 23  # a snapshot of 1920x1080 fits, however little it can be compressed
 PICTURE_LIMIT_BYTES = 2 << 20  # of an image file that is put into a room
 _LENGTH_BYTES = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
@@ -17,7 +18,7 @@ from splitter.media.webrtc.dtls import DATAGRAM_BYTES, datagrams
 from splitter.media.webrtc.wire import SecureTimes
 from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
-from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport
+from splitter.rtp.rtcp import Bye, Description, ReceiverReport, ReportBlock, SenderReport
 from tests.media.room.kit import Camera
 from tests.media.webrtc.conftest import Run
 from tests.media.webrtc.stand import BROWSER, HOST, Browser, Ice, Stand, stand
@@ -72,6 +73,26 @@ class TestMedia:
                         assert packet.timestamp_delta(d.timestamp, c.timestamp) == packet.timestamp_delta(
                             b.timestamp, a.timestamp
                         )
+                await browser.close()
+
+        run(scenario())
+
+    def test_packets_say_whose_they_are_as_the_answer_said(self, run: Run) -> None:
+        """The SSRC of a=ssrc (RFC 5576 §4.1), and at first the m-line (RFC 8843 §15)."""
+
+        async def scenario() -> None:
+            async with stand(Camera(120)) as s:
+                browser = Browser(camera=Camera(200))
+                _, local = s.room.join_secure("seat-1", HOST, HOST)
+                await browser.ice.gather()
+                s.settle(browser.secure(), format=replace(BROWSER, mid_id=4, mid="video0"))
+                await browser.connect(local)
+                await both_show(s, browser)
+                found = read(browser.rtp)
+                assert {one.ssrc for one in found} == {local.ssrc}
+                assert {message.cname for message in browser.of(Description)} <= {local.cname}
+                small = [one for one in found[:50] if len(one.payload) < 1000]
+                assert small and all((4, b"video0") in one.extensions for one in small)
                 await browser.close()
 
         run(scenario())
