@@ -57,6 +57,7 @@ class Audio:
         self._wanted: list[RemoteEnd | None] = [None, None]
         self._pointed: list[RemoteEnd | None] = [None, None]
         self._asking = [False, False]
+        self._relearning = [False, False]  # to be told where it points though it does already
 
     @property
     def networks(self) -> tuple[str, str]:
@@ -99,6 +100,7 @@ class Audio:
             return False
         self._relay, self._local = event.relay, event.relay.local
         self._pointed, self._asking = [None, None], [False, False]
+        self._relearning = [False, False]
         self._lost.clear()
         self.failed_moves = 0
         self._heard = [0, 0]
@@ -126,14 +128,20 @@ class Audio:
 
     # ---- where it points ----
 
-    def point(self, side: int, session: Session, index: int) -> None:
-        """Send to where this description says the peer receives."""
-        self._wanted[side] = remote_end(session, index)
+    def point(self, side: int, session: Session, index: int, *, relearn: bool = True) -> None:
+        """Send to where this description says the peer receives.
+
+        Args:
+            relearn: it was agreed on just now, so the peer may send from another port of its host from now on, even
+                where the description is what it was; False where it only says again what is known.
+        """
+        self._wanted[side] = remote = remote_end(session, index)
+        self._relearning[side] = remote is not None and (relearn or self._relearning[side])
         self._follow(side)
 
     def hush(self, side: int) -> None:
         """Let this side hear nothing, until it is pointed to again."""
-        self._wanted[side] = None
+        self._wanted[side], self._relearning[side] = None, False
         self._follow(side)
 
     def follow(self) -> None:
@@ -147,6 +155,7 @@ class Audio:
             return True
         self._asking[event.side] = False
         if event.fault:
+            self._relearning[event.side] |= self._wanted[event.side] is not None
             return False
         self._pointed[event.side] = event.remote
         self._follow(event.side)
@@ -179,9 +188,10 @@ class Audio:
 
     def _follow(self, side: int) -> None:
         relay = self._relay
-        if relay is None or self._asking[side] or self._wanted[side] == self._pointed[side]:
+        known = self._wanted[side] == self._pointed[side] and not self._relearning[side]
+        if relay is None or self._asking[side] or known:
             return
-        self._asking[side] = True
+        self._asking[side], self._relearning[side] = True, False
         # A side that is stuck must not hold up the other one, nor the relay that follows.
         key = f"side {side} of {relay.relay_id}"
         self._jobs.start(key, partial(self._point, relay, side, self._wanted[side]))

@@ -268,13 +268,15 @@ class Call:
 
     # ---- the picture ----
 
-    def settle_video(self, name: str, peer: Session, ours: Session, index: int | None) -> None:
+    def settle_video(self, name: str, peer: Session, ours: Session, index: int | None, relearn: bool = True) -> None:
         """Let the room carry out what was negotiated for a member; nobody waits for it. See `Video.take`."""
-        self.jobs.start(name, partial(self._take_video, name, peer, ours, index))
+        self.jobs.start(name, partial(self._take_video, name, peer, ours, index, relearn))
 
-    async def _take_video(self, name: str, peer: Session, ours: Session, index: int | None) -> VideoCarriedOut:
+    async def _take_video(
+        self, name: str, peer: Session, ours: Session, index: int | None, relearn: bool
+    ) -> VideoCarriedOut:
         before = self.video.received_by(CALLER)
-        await self.video.take(name, peer, ours, index)
+        await self.video.take(name, peer, ours, index, relearn=relearn)
         return VideoCarriedOut(name, self.video.received_by(CALLER) != before)
 
     def want_key_frame(self, name: str) -> None:

@@ -204,19 +204,23 @@ class Video:
         member = self._members.get(name)
         return offer_video(previous, member.handle.local) if member and previous.port else None
 
-    async def take(self, name: str, peer: Session, ours: Session, index: int | None) -> bool:
+    async def take(self, name: str, peer: Session, ours: Session, index: int | None, *, relearn: bool = True) -> bool:
         """Carry out what was negotiated for a member.
 
         Args:
             peer, ours: its description and ours.
             index: the m=video in both; None where there is none in use.
+            relearn: as in `Audio.point`; ICE sees to that by itself.
         Returns: False where it has no place, or the engine did not take it.
         """
         member = self._members.get(name)
         if member is None:
             return False
         media = None if index is None else _media(peer, ours, index)
-        return (member.taken and media == member.media) or await self._set(name, member, media)
+        known = member.taken and media == member.media
+        if known and (media is None or member.secure or not relearn):
+            return True
+        return await self._set(name, member, media)
 
     async def point_secure(self, name: str, remote: SecureRemote) -> bool:
         """A WebRTC member has other credentials, or more candidates."""

@@ -254,7 +254,10 @@ class MediaEngine(Protocol):
         ...
 
     async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
-        """Say where side 0 or 1 sends and receives; None stops sending there. Restarts the latching window."""
+        """Say where side 0 or 1 sends and receives; None stops sending there. Restarts the latching window.
+
+        The same again: its port may be learned anew, and what is in force goes on meanwhile.
+        """
         ...
 
     async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
@@ -285,7 +288,7 @@ class MediaEngine(Protocol):
         ...
 
     async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
-        """Start, change or (None) pause a participant's media."""
+        """Start, change or (None) pause a participant's media. The same again: as in `set_remote`."""
         ...
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:

@@ -88,7 +88,7 @@ class TestAbsorbed:
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)
 
-    def test_a_refresh_gets_the_same_description_and_touches_nothing(self) -> None:
+    def test_a_refresh_gets_the_same_description_and_changes_nothing(self) -> None:
         with World() as world:
             caller, centre = connected(world)
             asked = dict(world.engine.asked)
@@ -99,7 +99,7 @@ class TestAbsorbed:
             centre.hears_nothing(1)
             assert {
                 name: count - asked.get(name, 0) for name, count in world.engine.asked.items() if count != asked[name]
-            } == {}
+            } == {"set_remote": 1, "set_participant": 1}, "its ports may be learned anew"
             ended(world, caller, centre)
 
 

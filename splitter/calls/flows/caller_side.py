@@ -65,11 +65,11 @@ class CallerSide:
         self._told[dialog] = centre_sdp
         return previous or answer
 
-    def take_video(self, answer: Session | None) -> None:
-        """Carry the picture out once the voice has its answer."""
+    def take_video(self, answer: Session | None, relearn: bool) -> None:
+        """Carry the picture out once the voice has its answer; `relearn`: see `Video.take`."""
         call = self._call
         if answer is not None and call.plan is not None and self.offer is not None:
-            call.settle_video("caller", self.offer, answer, call.plan.video)
+            call.settle_video("caller", self.offer, answer, call.plan.video, relearn)
 
     def take_offer(self, event: Offered) -> bool:
         """Answer an offer in UPDATE or PRACK by ourselves; False where nobody waits for that any more.

@@ -202,18 +202,18 @@ class Setup:
         answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
         if event.session is not None and leg.local is not None:
             try:
-                self._connect_voice(leg, event.session)
+                self._connect_voice(leg, event.session, relearn=False)
                 answer = await self._caller.answer(event.session, self._caller.dialog(branch))
                 self._early[branch] = event.session
             except PeerError as error:
                 call.note(f"early media cannot be passed on: {error}", "centre")
                 answer = None
         elif word and branch in self._early:
-            self._connect_voice(leg, self._early[branch])
+            self._connect_voice(leg, self._early[branch], relearn=False)
         headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
         headers += _told(call, leg, event.response).items()
         call.caller.ring(event.response.status, event.response.reason, self._caller.dialog(branch), answer, headers)
-        self._caller.take_video(answer)
+        self._caller.take_video(answer, relearn=False)
 
     async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
         """Answer the caller with what the centre answered; False where that cannot be used."""
@@ -284,7 +284,7 @@ class Setup:
         caller = self.call.caller
         caller.remote = self._caller.offer
         caller.accept(answer, self._caller.dialog(branch), headers)
-        self._caller.take_video(answer)
+        self._caller.take_video(answer, relearn=True)
 
     def _connected(self, leg: Leg, who: str) -> None:
         call = self.call
@@ -319,19 +319,19 @@ class Setup:
         self._updated.add(branch)
         self._point(CENTRE, offer, index)
 
-    def _connect_voice(self, leg: Leg, centre_sdp: Session) -> None:
-        """Let voice flow; before anything of video, which may take its time."""
+    def _connect_voice(self, leg: Leg, centre_sdp: Session, relearn: bool = True) -> None:
+        """Let voice flow; before anything of video, which may take its time. `relearn`: see `Audio.point`."""
         assert self.call.plan is not None and self._caller.offer is not None
         leg.remote = centre_sdp
-        self._point(CALLER, self._caller.offer, self.call.plan.audio)
-        self._point(CENTRE, centre_sdp, audio_line(centre_sdp))
+        self._point(CALLER, self._caller.offer, self.call.plan.audio, relearn)
+        self._point(CENTRE, centre_sdp, audio_line(centre_sdp), relearn)
 
-    def _point(self, side: int, session: Session, index: int) -> None:
+    def _point(self, side: int, session: Session, index: int, relearn: bool = True) -> None:
         assert self.call.audio is not None
         if side == CALLER and self._gate.gated:
             self.call.audio.hush(side)
         else:
-            self.call.audio.point(side, session, index)
+            self.call.audio.point(side, session, index, relearn=relearn)
 
 
 def _branch(leg: OutgoingLeg, response: Response) -> str:

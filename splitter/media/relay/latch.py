@@ -7,6 +7,10 @@ The signalling names one address. Its host is law; its port may be wrong behind 
   signalled one speaks up after all;
 - what was accepted before the signalling moved stays accepted until the new address speaks (packets in flight).
 
+The same address may be named again, at the answer or in a re-INVITE: a peer that was heard before, such as with early
+media, may send from elsewhere afterwards. What is in force stays in force, and gives way to another port of its host
+like a new address does; if it speaks itself, to `OUSTING` times as many packets without one of its own in between.
+
 When the window closes, whatever is then in force is frozen; only a new `signal` opens it again. A stray stream of the
 same host (all calls of an SBC share one) would need to come in the window and in a row, and a closed port is not reused
 for a while: this is what stands between two calls.
@@ -19,6 +23,10 @@ from typing import Any
 
 Source = tuple[Any, ...]
 """A socket address as the kernel gives it: (host, port), or (host, port, 0, 0) for IPv6."""
+
+
+OUSTING = 5
+"""How many times as many packets it takes to oust a port that is still heard: 0.3 s of a voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,18 @@ class Latch:
         destination: where to send: `current`, else what the signalling named, else None.
     """
 
-    __slots__ = ("_candidate", "_confirm", "_mark", "_open", "_previous", "_signalled", "_streak", "current")
+    __slots__ = (
+        "_again",
+        "_candidate",
+        "_confirm",
+        "_heard",
+        "_mark",
+        "_open",
+        "_previous",
+        "_signalled",
+        "_streak",
+        "current",
+    )
 
     def __init__(self, confirm: int) -> None:
         self._confirm = confirm
@@ -54,6 +73,8 @@ class Latch:
         self._mark: int | None = None
         self._streak = 0
         self._open = False
+        self._again = False  # the window was opened once more: `current` may be ousted
+        self._heard = False  # and it has spoken since
         self.current: Source | None = None
 
     @property
@@ -65,18 +86,24 @@ class Latch:
         """Whether a packet may still change `current`."""
         return self._open or (self.current is None and self._signalled is not None)
 
+    @property
+    def contested(self) -> bool:
+        """Whether `current` may give way to another port: each packet of its own is to be judged."""
+        return self._again
+
     def signal(self, remote: Source | None) -> None:
         """The signalling named the remote (again): open the window. None: nobody may send, nothing is sent."""
         if remote is None or remote != self._signalled:
             self._previous = self.current if remote is not None else None
             self.current = None
+        self._again, self._heard = self.current is not None, False
         self._signalled = remote
         self._candidate = None
         self._open = remote is not None
 
     def close_window(self) -> None:
         """Freeze what is in force."""
-        self._open = False
+        self._open = self._again = False
         self._previous = None
 
     def judge(self, source: Source, mark: int | None) -> bool:
@@ -86,18 +113,20 @@ class Latch:
             source: where it came from.
             mark: what its stream is known by (the SSRC); None for a packet that is no RTP or RTCP.
         """
+        if source == self.current:
+            self._heard, self._candidate = True, None
+            return True
         if source == self._signalled and (self._open or self.current is None):
             self.current = source
-            self._open = False  # the peer sends from where it said: nothing is left to learn
+            self._open = self._again = False  # the peer sends from where it said: nothing is left to learn
             self._previous = None
-            return True
-        if source == self.current:
             return True
         if not self._open or self._signalled is None:
             return False
         if source == self._previous:
             return self.current is None
-        return self.current is None and source[0] == self._signalled[0] and self._learn(source, mark)
+        learns = self.current is None or self._again
+        return learns and source[0] == self._signalled[0] and self._learn(source, mark)
 
     def _learn(self, source: Source, mark: int | None) -> bool:
         if mark is None:
@@ -105,8 +134,9 @@ class Latch:
         if source != self._candidate or mark != self._mark:
             self._candidate, self._mark, self._streak = source, mark, 0
         self._streak += 1
-        if self._streak < self._confirm:
+        if self._streak < self._confirm * (OUSTING if self._heard else 1):
             return False
         self.current = source
         self._previous = None
+        self._again = self._heard = False
         return True

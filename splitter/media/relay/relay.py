@@ -223,7 +223,7 @@ class Lane:
         if not self.latch.judge(source, self._mark(size)):
             return False
         if source == self.latch.current:
-            self._accepted = source
+            self._accepted = None if self.latch.contested else source  # while it may be ousted, the latch counts it
             self.destination = source
         if self.on_start is not None:
             self.on_start(source)

@@ -7,7 +7,9 @@ the first one may carry the only parameter sets of the call.
 
 A stray stream may still be there before the peer is. So a port that was learned stays open to doubt: within the window
 it gives way to another one that sends so many packets in a row while it is silent itself, and to the port that SDP
-named at any time. That one, once it has spoken, never moves.
+named at any time. That one, once it has spoken, never moves, until it is named again: who was heard before, such as with
+early media, may send from elsewhere afterwards. So whoever is accepted then is open to doubt in the same way; if it is
+still heard, it takes `OUSTING` times as many packets without one of its own in between.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ def canonical(host: str) -> str:
         return str(ip_address(host))
     except ValueError:
         return host
+
+
+OUSTING = 5
+"""How many times as many packets it takes to oust a port that is still heard."""
 
 
 class Verdict(Enum):
@@ -43,10 +49,12 @@ class Latch:
     """
 
     __slots__ = (
+        "_again",
         "_before",
         "_candidate",
         "_deadline",
         "_found",
+        "_heard",
         "_in_a_row",
         "_row",
         "_signalled",
@@ -65,6 +73,8 @@ class Latch:
         self._row = 0
         self._in_a_row = in_a_row
         self._found = False  # packets came from `source`
+        self._again = False  # the same was named again: even `_signalled` may be left
+        self._heard = False  # and `source` has spoken since
 
     def expect(self, remote: Address, now: float) -> None:
         """SDP named (again) where the peer sends from; what was accepted so far stays so until the first new packet.
@@ -73,6 +83,7 @@ class Latch:
         """
         remote = Address(canonical(remote.host), remote.port)
         self._before = self.source if self._found else self._before
+        self._again, self._heard = self._before is not None and remote == self._signalled, False
         if remote != self._signalled:
             self.source = self._signalled = remote
         self.settled = self._found = False
@@ -82,6 +93,10 @@ class Latch:
 
     def judge(self, source: Address, now: float) -> Verdict:
         """Decide about a valid packet that is not from the settled source. Settles where that is due."""
+        if self._again and source == self.source and now <= self._deadline:
+            self._believe(self.source)
+            self._heard = True
+            return Verdict.ACCEPT
         if source == self._signalled:
             self._believe(self._signalled)
             self.settled = True
@@ -98,9 +113,10 @@ class Latch:
             self._candidate = Address(*source)
             self._row = 0
         self._row += 1
-        if self._row < self._in_a_row:
+        if self._row < self._in_a_row * (OUSTING if self._heard else 1):
             return Verdict.HOLD
         self._believe(self._candidate)
+        self._again = self._heard = False
         return Verdict.ACCEPT
 
     def _believe(self, source: Address) -> None:

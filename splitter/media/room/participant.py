@@ -65,8 +65,10 @@ class Participant:
     # ---- what the room says ---------------------------------------------------------------------------------------
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
-        """Start, change or (None) pause."""
+        """Start, change or (None) pause. What is there already has its peer's ports learned anew, and goes on."""
         self.wire.configure(media, now)
+        if media is not None and media == self.media:
+            return
         self.media = media
         if media is None:
             self._stop_stream("paused")

@@ -111,6 +111,45 @@ class TestSignallingAgain:
         latch.signal(SIGNALLED)
         assert learn(latch, BEHIND_NAT)[-1]
 
+    @pytest.mark.parametrize("heard_at", [SIGNALLED, BEHIND_NAT])
+    def test_the_same_address_lets_a_silent_port_give_way(self, latch: Latch, heard_at: tuple[str, int]) -> None:
+        """A phone that was heard with early media, or before a hold, and sends from elsewhere afterwards."""
+        learn(latch, heard_at)
+        latch.close_window()
+        latch.signal(SIGNALLED)
+        assert latch.contested
+        assert learn(latch, NEIGHBOUR) == [False, False, True]
+        assert latch.destination == NEIGHBOUR and not latch.contested
+
+    def test_the_same_address_lets_a_heard_port_give_way_once_it_is_silent(self, latch: Latch) -> None:
+        """Its last packets may be on their way when the description is named again."""
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(SIGNALLED)
+        assert latch.judge(SIGNALLED, SSRC)
+        assert learn(latch, BEHIND_NAT, packets=15) == [False] * 14 + [True]
+        assert latch.destination == BEHIND_NAT
+
+    def test_a_stray_stream_beside_one_that_is_heard_takes_nothing(self, latch: Latch) -> None:
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(SIGNALLED)
+        for _ in range(100):
+            assert latch.judge(SIGNALLED, SSRC)
+            assert not any(learn(latch, NEIGHBOUR, OTHER_SSRC, packets=10))
+        assert latch.destination == SIGNALLED
+
+    def test_the_window_that_was_opened_again_closes_as_well(self, latch: Latch) -> None:
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(SIGNALLED)
+        latch.close_window()
+        assert not latch.contested and not latch.learning
+        assert not any(learn(latch, BEHIND_NAT, packets=100))
+        assert latch.judge(SIGNALLED, SSRC)
+
+    def test_the_same_address_lets_no_other_host_in(self, latch: Latch) -> None:
+        latch.judge(SIGNALLED, SSRC)
+        latch.signal(SIGNALLED)
+        assert not any(learn(latch, STRANGER, packets=100))
+
     def test_packets_in_flight_from_the_old_address_are_taken_until_the_new_one_speaks(self, latch: Latch) -> None:
         latch.judge(SIGNALLED, SSRC)
         latch.signal(self.NEW)

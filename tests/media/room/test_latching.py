@@ -100,6 +100,42 @@ class TestLatching:
         caller.show(3)
         assert stage.room.report().participants[0].stream.rejected == 0
 
+    def test_named_again_another_port_of_the_peer_takes_over(self) -> None:
+        """After early media, or a hold: the same description, and the picture comes from elsewhere."""
+        stage, caller, seat = caller_and_seat()
+        caller.show(3)
+        stage.room.set_participant("caller", caller.media)
+        caller.show(1)  # on its way when it was named again
+        caller.rtp = Address(caller.rtp.host, 61_000)
+        caller.show(16)
+        stage.loop.advance(0.5)
+        heard = len(seat.got())
+        caller.camera.key_frame()
+        caller.show(3)
+        assert len(seat.pictures(seat.got()[heard:])) == 3
+        assert caller.pair.rtp[-1][1] == caller.rtp
+
+    def test_named_again_a_stray_stream_takes_nothing_from_one_that_is_heard(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        caller.show(3)
+        stage.room.set_participant("caller", caller.media)
+        heard = caller.rtp
+        for _ in range(10):
+            caller.show(1)
+            for data in caller.packets()[:4]:
+                caller.deliver(data, Address(caller.rtp.host, 61_000))
+        assert caller.pair.rtp[-1][1] == heard
+        assert len(stage.of(MediaStarted)) == 1
+
+    def test_named_again_asks_for_no_key_frame(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        caller.show(3)
+        stage.loop.advance(0.5)
+        asked = stage.room.report().participants[0].key_frame_requests_out
+        stage.room.set_participant("caller", caller.media)
+        stage.loop.advance(0.5)
+        assert stage.room.report().participants[0].key_frame_requests_out == asked
+
     def test_rtcp_of_another_host_is_rejected(self) -> None:
         stage, caller, _ = caller_and_seat()
         before = len(caller.got())
@@ -212,8 +248,21 @@ class TestLatchRules:
         self.learn(one, self.THERE, 1.0)
         one.expect(self.HERE, 60.0)
         assert one.judge(self.THERE, 60.1) is Verdict.ACCEPT
-        assert self.learn(one, self.ELSEWHERE, 60.2)[-1] is Verdict.ACCEPT
+        for _ in range(4):
+            assert self.learn(one, self.ELSEWHERE, 60.2) == [Verdict.HOLD] * 3, "the other one may still be there"
+        assert self.learn(one, self.ELSEWHERE, 60.3)[-1] is Verdict.ACCEPT
         assert one.source == self.ELSEWHERE
+
+    def test_a_repeated_description_lets_the_named_port_be_left(self) -> None:
+        one = self.latch()
+        assert one.judge(self.HERE, 1.0) is Verdict.ACCEPT
+        one.expect(self.HERE, 60.0)
+        assert self.learn(one, self.THERE, 60.1)[-1] is Verdict.ACCEPT, "silent since"
+        one.expect(self.HERE, 120.0)
+        assert one.judge(self.HERE, 120.1) is Verdict.ACCEPT and one.settled, "it always wins"
+        one.expect(self.HERE, 180.0)
+        assert one.judge(self.HERE, 185.1) is Verdict.ACCEPT and one.settled
+        assert self.learn(one, self.THERE, 185.2) == [Verdict.REJECT] * 3
 
 
 class TestAddresses:

@@ -226,6 +226,25 @@ class TestLatching:
 
         shared(scenario)
 
+    def test_named_again_another_port_of_the_peer_takes_over(self, shared: Shared) -> None:
+        """It was heard with early media; after the answer it sends from elsewhere."""
+
+        async def scenario(made: WorkerEngine) -> None:
+            async with talk(made) as call:
+                local = call.relay.local
+                await call.flows(call.caller.rtp, local[0], call.centre.rtp)
+                await made.set_remote(call.relay, 0, call.caller.remote)
+                await call.flows(call.caller.rtp, local[0], call.centre.rtp, 2)
+                other = call.caller.extra()
+                for number in range(15):
+                    other.sendto(rtp(10 + number), ("127.0.0.1", local[0].rtp_port))
+                await call.report_until(lambda caller, centre: (caller.packets_in, caller.rejected) == (3, 14))
+                waiting(call.centre.rtp)
+                await call.flows(other, local[0], call.centre.rtp, 30)
+                await call.flows(call.centre.rtp, local[1], other)
+
+        shared(scenario)
+
     def test_a_side_that_is_silenced_is_neither_heard_nor_sent_to(self, shared: Shared) -> None:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made) as call:

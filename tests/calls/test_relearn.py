@@ -1,0 +1,159 @@
+"""When the ports of a peer are learned anew: whenever something was agreed, also where no description has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from splitter.media.engine import ParticipantHandle, ParticipantMedia, RelayHandle, RemoteEnd
+from tests.calls.kit import connected, ended
+from tests.world import World
+
+CALLER, CENTRE, PICTURE = "caller", "centre", "picture"
+
+
+@contextmanager
+def named(world: World) -> Iterator[list[str]]:
+    """What the media engine is told (again) while this lasts."""
+    engine, told = world.engine, list[str]()
+    set_remote, set_participant = engine.set_remote, engine.set_participant
+
+    async def remote(relay: RelayHandle, side: int, end: RemoteEnd | None) -> None:
+        told.append((CALLER, CENTRE)[side])
+        await set_remote(relay, side, end)
+
+    async def participant(handle: ParticipantHandle, media: ParticipantMedia | None) -> None:
+        told.append(PICTURE)
+        await set_participant(handle, media)
+
+    engine.set_remote, engine.set_participant = remote, participant  # type: ignore[method-assign]
+    try:
+        yield told
+    finally:
+        del engine.set_remote, engine.set_participant  # type: ignore[method-assign]
+
+
+class TestAtTheAnswer:
+    def test_after_early_media_all_are(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.ring(183, media=True)
+            caller.expect("183")
+            world.run(7)
+            with named(world) as told:
+                centre.answer()
+                caller.expect("200")
+                world.run(0.1)
+                assert sorted(told) == [CALLER, CENTRE, PICTURE]
+            centre.expect("ACK")
+            assert world.voice_faults(caller) == []
+            ended(world, caller, centre)
+
+    def test_what_rings_again_is_no_answer(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite()
+            centre = world.pbx.take()
+            centre.ring(183, media=True)
+            caller.expect("183")
+            with named(world) as told:
+                centre.ring(180, media=True)
+                caller.expect("180")
+                world.run(1)
+                assert told == []
+            centre.answer()
+            caller.expect("200")
+            centre.expect("ACK")
+            ended(world, caller, centre)
+
+    def test_without_early_media_once(self) -> None:
+        with World() as world:
+            with named(world) as told:
+                caller, centre = connected(world)
+                world.run(0.1)
+                assert sorted(told) == [CALLER, CENTRE, PICTURE]
+            ended(world, caller, centre)
+
+    def test_an_update_before_it(self) -> None:
+        with World() as world:
+            caller = world.sbc.invite(reliable="supported")
+            centre = world.pbx.take()
+            centre.ring(183, media=True)
+            caller.expect("183")
+            world.run(7)
+            with named(world) as told:
+                caller.update(caller.terminal.sent)
+                caller.expect("200 UPDATE")
+                world.run(0.1)
+                assert sorted(told) == [CALLER, PICTURE]
+            centre.answer()
+            caller.expect("200")
+            centre.expect("ACK")
+            ended(world, caller, centre)
+
+
+class TestInTheCall:
+    def test_a_reinvite_of_the_caller_and_one_of_the_centre(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with named(world) as told:
+                caller.reinvite()
+                caller.expect("200 re-INVITE")
+                world.run(0.1)
+                assert sorted(told) == [CALLER, PICTURE]
+                told.clear()
+                centre.reinvite()
+                centre.expect("200 re-INVITE")
+                world.run(0.1)
+                assert told == [CENTRE]
+            ended(world, caller, centre)
+
+    def test_hold_and_resume_of_either_side(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            for side in (caller, centre):
+                for direction in ("sendonly", "sendrecv"):
+                    with named(world) as told:
+                        side.reinvite(audio=direction)
+                        side.expect("200 re-INVITE")
+                        world.run(0.1)
+                        assert sorted(told) == [CALLER, CENTRE, PICTURE]
+                    caller.unread.clear()
+                    centre.unread.clear()
+            ended(world, caller, centre)
+
+    def test_an_answer_in_ack(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with named(world) as told:
+                centre.reinvite(offerless=True)
+                centre.expect("200 re-INVITE")
+                world.run(0.1)
+                assert told == [CENTRE]
+            ended(world, caller, centre)
+
+    def test_a_refresh_without_a_description_touches_nothing(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with named(world) as told:
+                caller.update(bare=True)
+                caller.expect("200 UPDATE")
+                world.run(0.1)
+                assert told == []
+            ended(world, caller, centre)
+
+    def test_a_worker_that_does_not_take_it_costs_nothing(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            world.engine.stuck |= {"set_remote", "set_participant"}
+            caller.reinvite(audio="sendonly")
+            centre.expect("INVITE")
+            caller.expect("200 re-INVITE")
+            world.engine.stuck.clear()
+            world.run(3)
+            caller.reinvite(audio="sendrecv")
+            centre.expect("INVITE")
+            caller.expect("200 re-INVITE")
+            world.run(0.1)
+            assert world.voice_faults(caller) == []
+            ended(world, caller, centre)
