@@ -7,9 +7,9 @@ the first one may carry the only parameter sets of the call.
 
 A stray stream may still be there before the peer is. So a port that was learned stays open to doubt: within the window
 it gives way to another one that sends so many packets in a row while it is silent itself, and to the port that SDP
-named at any time. That one, once it has spoken, never moves, until it is named again: who was heard before, such as with
-early media, may send from elsewhere afterwards. So whoever is accepted then is open to doubt in the same way; if it is
-still heard, it takes `OUSTING` times as many packets without one of its own in between.
+named at any time. That one, once it has spoken, never moves, until it is named again: who was heard before, such as
+with early media, may send from elsewhere afterwards. So whoever is accepted then is open to doubt in the same way; if
+it is still heard, it takes `OUSTING` times as many packets without one of its own in between.
 """
 
 from __future__ import annotations
