@@ -21,6 +21,7 @@ class AlarmKind(StrEnum):
     ASK_AGAIN = "the caller may be asked for video again"
     ROOM = "the room is not ready in time"
     REJOIN = "the party has not come back in time"  # subject: the party
+    ADMISSION = "nobody has answered whether a desk may join"  # subject: its extension
     DIGITS = "digits have waited for the answer for too long"
     MOVE_VOICE = "a relay is to be tried for again"
     POINT_VOICE = "a side of the relay is to be pointed again"

@@ -58,11 +58,15 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A WebRTC client wants to be in the call's room, with this offer. → Admitted"""
+    """A WebRTC client wants to be in the call's room, with this offer. → Admitted
+
+    `by_rule`: it may enter every call, whosever that is.
+    """
 
     desk: Desk
     offer: Session
     network: str
+    by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,32 @@ class Bind:
     by: str
 
 
-Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | Bind
+@dataclass(frozen=True, slots=True)
+class AskIn:
+    """A desk asks to be let into a call that is another desk's. → None once the question is put; see `consent`."""
+
+    extension: str
+    by_rule: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Let the desk of this extension into the call, whether it has asked or not. → None"""
+
+    extension: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Say no to a desk that asks to be let in, or take that back; `own`: it is the asker who does. → None"""
+
+    extension: str
+    by: str
+    own: bool = False
+
+
+Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | Bind | AskIn | Admit | Dismiss
 Answer = Admitted | SecureLocal | Snapshot | None
 
 

@@ -15,6 +15,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Answer, Ask, Asked, Limits
 from splitter.calls.audio import Audio
 from splitter.calls.binding import ConnectedLine
+from splitter.calls.consent import Consent
 from splitter.calls.desks import Desks
 from splitter.calls.events import (
     AgentNamed,
@@ -95,6 +96,7 @@ class Call:
         parties: who is in the room besides the caller, SIP seats included.
         caller_sends: a picture of the caller comes.
         extension, bound_by: of the agent who has the call, and what told us.
+        consent: who else may enter, and who asks to.
         jobs: what is asked of the media engine without waiting for it here.
         snapshots: who waits for a still, by whose it is to be.
         video_state: where it stands with the caller's video; flows/escalate.py keeps it.
@@ -127,6 +129,7 @@ class Call:
         self.caller_sends = False
         self.extension = ""
         self.bound_by = ""
+        self.consent = Consent()
         self.jobs = Jobs(call_id, self.post)
         self.snapshots: dict[str, list[Asked]] = {}
         self._asked: dict[asyncio.Future[Answer], Asked] = {}
@@ -290,10 +293,10 @@ class Call:
         """Write into the trace what happened and why."""
         self.services.recorder.event(self.call_id, leg, kind, text)
 
-    def notice(self, code: str, text: str, party: str = "") -> None:
-        """Tell the people at the desks; it is in the trace as well."""
+    def notice(self, code: str, text: str, party: str = "", extension: str = "") -> None:
+        """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
         self.note(text, party)
-        self.services.noticed(Notice(self.call_id, code, text, party))
+        self.services.noticed(Notice(self.call_id, code, text, party, extension))
 
     def tell(self) -> None:
         """Something of the call's view has changed."""
@@ -304,6 +307,7 @@ class Call:
         if extension == self.extension:
             return
         self.extension, self.bound_by = extension, by if extension else ""
+        self.consent.admitted.clear()  # by who had it before
         self.tell()  # first: whose it is now is to hear it
         self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
         here = any(party.desk.extension == extension for party in self.parties.all())
@@ -351,6 +355,7 @@ class Call:
                 late.leg.refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
+        self.consent.asking.clear()
         await self.jobs.close()
         report = await self.audio.close() if self.audio else None
         if report:
@@ -390,6 +395,8 @@ class Call:
             video=replace(self.video_state, limits=self._limits(), sends=self.caller_sends),
             extension=self.extension,
             bound_by=self.bound_by,
+            asking=tuple(self.consent.asking),
+            admitted=tuple(sorted(self.consent.admitted)),
         )
 
     def _limits(self) -> Limits | None:

@@ -175,10 +175,15 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class SeatArrived:
-    """A seat's video-only INVITE names this call; `leg` is new and unanswered, `session` is its offer."""
+    """A seat's video-only INVITE names this call; `leg` is new and unanswered, `session` is its offer.
+
+    `extension`: of the desk that it is; `by_rule`: the configuration lets it into every call.
+    """
 
     leg: IncomingLeg
     session: Session
+    extension: str = ""
+    by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)

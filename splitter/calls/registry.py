@@ -10,6 +10,7 @@ import structlog
 from splitter.calls.asks import Answer, Ask, Denial
 from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
+from splitter.calls.entrance import Entrance, Entrant, Guess
 from splitter.calls.events import Offered, SeatArrived
 from splitter.calls.flows.split import split
 from splitter.calls.logins.reception import Reception
@@ -47,6 +48,7 @@ class Calls:
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._short_codes: set[str] = set()
+        self._entrance = Entrance()
         self._draining = False
 
     def attach(self, services: Services, reception: Reception | None = None) -> None:
@@ -155,9 +157,7 @@ class Calls:
 
     def _on_invite(self, trunk: Trunk, event: RequestArrived) -> None:
         if trunk.role is Role.SEAT:
-            if self._reception is not None:
-                self._reception.admit(trunk, event)
-            self._on_seat(trunk, event)
+            self._on_seat(trunk, event, self._entrant(trunk, event))
         elif trunk.role is Role.ACCESS:
             self._on_caller(trunk, event)
         else:
@@ -213,21 +213,26 @@ class Calls:
             raise Refusal(503, permit.reason, retry_after_headers(permit.retry_after_s))
         return permit
 
-    def _on_seat(self, trunk: Trunk, event: RequestArrived) -> None:
+    def _entrant(self, trunk: Trunk, event: RequestArrived) -> Entrant:
+        """Who the seat is: proved on a trunk that asks for it, its own word elsewhere."""
+        claimed = event.request.from_.user or ""
+        if self._reception is None:
+            return Entrant(claimed, True, event.flow.remote.host)
+        return self._reception.entrant(trunk, event)
+
+    def _on_seat(self, trunk: Trunk, event: RequestArrived, entrant: Entrant) -> None:
         self._admitted(trunk).release()  # its rate counts, but it joins a call that has its place already
         refuse_unknown_extensions(event.request)
-        name = user_of(event.request.uri)
-        found = [call for call in self._calls.values() if name in (call.call_id, call.short_code)]
-        found = found or [call for call in self._calls.values() if name and call.caller_number == name]
-        if not found:
-            raise PeerError(f"no live call is named {name[:40]!r}", 404)
-        if len(found) > 1:
-            # Never guess whose picture a desk gets.
-            raise PeerError(f"{len(found)} live calls are from {name[:40]}: name one by its id or short code", 485)
+        name, now = user_of(event.request.uri), self.services.clock.now()
+        try:
+            call = self._entrance.find(self._calls.values(), name, entrant, now)
+        except Guess:
+            self.services.driver.on_abuse(event.flow, "guess")
+            raise
         session = session_of(event.request)
         if session is None:
             raise PeerError("a seat's INVITE must offer video", 488)
-        found[0].post(SeatArrived(found[0].take_seat(trunk, event), session))
+        call.post(SeatArrived(call.take_seat(trunk, event), session, entrant.extension, entrant.by_rule))
 
     async def _run(self, call: Call, permit: Permit) -> None:
         """The border of one call: what goes wrong in it stays in it."""

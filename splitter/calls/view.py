@@ -61,12 +61,14 @@ class Notice:
     """Something that people at the desk should be told now.
 
     `code` is stable, for programs and translations: "video-refused"; `text` is plain English, with the reason.
+    `extension`: of a desk that it concerns though the call is not its own, such as one that asks to join.
     """
 
     call_id: str
     code: str
     text: str
     party: str = ""
+    extension: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class CallView:
 
     `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a party's name or
     "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows; `bound_by` says what
-    told us: "centre" with the header, "cti", "client".
+    told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be let in, `admitted`:
+    those that were.
     """
 
     call_id: str
@@ -96,6 +99,8 @@ class CallView:
     video: VideoView = field(default_factory=VideoView)
     extension: str = ""
     bound_by: str = ""
+    asking: tuple[str, ...] = ()
+    admitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

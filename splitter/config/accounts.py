@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from splitter.calls.logins.access import OF_ACCOUNTS, Scope
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import Role, Trunk
 from splitter.config.model import Settings
@@ -30,7 +31,8 @@ def read_account(table: Table) -> Account:
         table.problem("password", "is missing", "add a password, or its hashes as ha1")
     elif password and ha1:
         table.problem("ha1", "stands beside a password", "leave one of the two")
-    account = Account(user, password, ha1, table.take_parsed("extension", _or_nothing(parse_user), ""))
+    extension = table.take_parsed("extension", _or_nothing(parse_user), "")
+    account = Account(user, password, ha1, extension, frozenset(table.take_list("may", _parse_right)))
     table.finish()
     return account
 
@@ -112,6 +114,12 @@ def _check_client(trunk: Trunk, problems: Problems) -> None:
         problems.add((*path, "password"), "is missing", "add the password of that user name")
     if trunk.password and not trunk.username and not problems.within((*path, "username")):
         problems.add((*path, "username"), "is missing", "add the user name of that password")
+
+
+def _parse_right(text: str) -> Scope:
+    if text not in OF_ACCOUNTS:
+        raise ValueProblem(f'"{text}" is nothing that an account may be given', suggest(text, OF_ACCOUNTS))
+    return Scope(text)
 
 
 def parse_user(text: str) -> str:

@@ -23,6 +23,7 @@ POINTS = {
     "malformed": 2,
     "handshake": 2,  # no TLS, or none that we agree on
     "not-sip": 2,  # a connection that ended without one SIP message; HTTP where WebSocket is spoken
+    "guess": 2,  # a call that is not there
     "foreign-dialog": 2,  # a request in a dialog of another peer
     "unknown-source": 1,
 }

@@ -17,6 +17,7 @@ Layout:
     calls.py        calls, their binding, their video
     traces.py       what happened to a call
     parties.py      browsers join with video (WHIP)
+    admissions.py   desks that ask to be let into another desk's call
     display.py      what viewers see; pictures.py: stills to show
     snapshots.py    stills that are taken; album.py keeps them
     invitations.py  links for callers' own browsers

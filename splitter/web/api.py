@@ -12,6 +12,7 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.web import shapes
+from splitter.web.admissions import AdmissionRoutes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
 from splitter.web.calls import SEAT_BODY, CallRoutes
 from splitter.web.cors import Cors
@@ -73,6 +74,7 @@ def table(ports: Ports) -> tuple[Route, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
+    routes = (*routes, *_admissions(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports)))
 
 
@@ -140,7 +142,14 @@ def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
         Route(
             *("POST", f"{_CALL}/parties", _JOIN, parties.join, "Join with video (WHIP, RFC 9725)", (admitted,), client),
             body=OFFER_BODY,
-            faults=((406, "no-h264"), (409, "full"), (422, "bad-offer"), (429, "too-many"), (503, "no-media")),
+            faults=(
+                (403, "not-admitted"),
+                (406, "no-h264"),
+                (409, "full"),
+                (422, "bad-offer"),
+                (429, "too-many"),
+                (503, "no-media"),
+            ),
         ),
         Route("OPTIONS", f"{_CALL}/parties", _EVERYBODY, parties.options, hidden=True),
         Route(
@@ -157,6 +166,23 @@ def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
             body=INVITATION_BODY,
             faults=((422, "no-guest-page"), (429, "too-many")),
         ),
+    )
+
+
+def _admissions(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+    admissions, one = AdmissionRoutes(ports.calls, finder), f"{_CALL}/admissions/{{extension}}"
+    asked = Answer(202, "the desk that has the call is asked", shapes.CallId)
+    done = Answer(204, "so it is", kind=_NO_BODY)
+    faults = ((409, "may-enter"), (422, "no-extension"), (429, "too-many"))
+    return (
+        Route(
+            *("POST", f"{_CALL}/admissions", frozenset({Scope.SEAT}), admissions.ask),
+            about="Ask to be let into another desk's call",
+            answers=(asked,),
+            faults=faults,
+        ),
+        Route("PUT", one, _ACT, admissions.admit, "Let a desk into one's call", (done,), faults=((409, "full"),)),
+        Route("DELETE", one, _ACT, admissions.dismiss, "Say no to a desk, or take it back", (done,)),
     )
 
 

@@ -62,14 +62,24 @@ class Bearer:
         return self.expires_at is not None and wall >= self.expires_at
 
     def owns(self, view: CallView) -> bool:
-        """The call is its own: bound to its extension, or it is a party of it; a guest's is the one of its link."""
+        """The call is bound to its extension."""
+        return self._is_desk and view.extension == self.extension
+
+    def takes_part(self, view: CallView) -> bool:
+        """It may see the call and act in it: the call is its own, it was let in, or it is a party.
+
+        A guest's is the one of its link.
+        """
         if self.call_id:
             return self.call_id == view.call_id
-        if not self.extension or Scope.SEAT not in self.scopes:
+        if not self._is_desk:
             return False
-        if view.extension == self.extension:
-            return True
-        return any(party.extension == self.extension and party.state != "left" for party in view.parties)
+        inside = any(party.extension == self.extension and party.state != "left" for party in view.parties)
+        return inside or self.owns(view) or self.extension in view.admitted
+
+    @property
+    def _is_desk(self) -> bool:
+        return bool(self.extension) and Scope.SEAT in self.scopes and not self.call_id
 
 
 CONSOLE = Bearer("the operator", frozenset({Scope.ADMIN}))

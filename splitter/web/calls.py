@@ -73,7 +73,7 @@ class CallRoutes:
     # ---- changing ------------------------------------------------------------------------------------------------
 
     async def hangup(self, request: web.Request) -> web.Response:
-        call = await self._find.to_change(request)
+        call = await self._find.to_own(request)
         if not self._calls.hangup(call.call_id, f"hung up by {said_by(bearer_of(request))}"):
             raise ApiError(409, "call-ended", f"call {call.call_id} has ended already")
         return json_response(CallId(call.call_id), 202)
@@ -91,7 +91,8 @@ class CallRoutes:
         if extension != bearer.extension:
             raise ApiError(403, "wrong-scope", f"{bearer.name} takes calls for {bearer.extension} alone")
         if call.extension not in ("", extension):
-            raise ApiError(409, "bound-already", f"call {call.call_id} is another desk's already")
+            self._find.missed(bearer)
+            raise ApiError(409, "bound-already", "the call is another desk's already: ask to be let in")
         return await self._bound(call, extension, "client")
 
     async def unbind(self, request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 A call is named by its id, the beginning of it, its short code, or the caller's number where that is one call's alone.
 Desks name calls that are not theirs whole, to take them; never by a beginning. Codes are short, so who guesses has to
-wait, and is not told what it has found. Guests name the one call of their link, by its id.
+wait, and is not told what it has found; but for calls of their own. Guests name the one call of their link, by its id.
 """
 
 from __future__ import annotations
@@ -56,31 +56,37 @@ class Finder:
     async def to_read(self, request: web.Request) -> Found:
         """The call of the path, alive or kept, as who asks may see it."""
         bearer, reference = bearer_of(request), request.match_info["ref"]
-        self._let_guess(bearer)
         found = self._live(reference, bearer) or await self._kept(reference, bearer)
         if isinstance(found.view, CallView):
             if (view := seen(found.view, bearer)) is None:
-                raise self._not_yours(reference, bearer)
+                raise self.not_yours(reference, bearer)
             return Found(found.call_id, view)
         return found
 
     async def to_change(self, request: web.Request, scope: Scope = Scope.CONTROL, reference: str = "") -> CallView:
-        """The live call of the path, or that `reference` names: one's own, or any with this scope.
+        """The live call of the path, or that `reference` names: one that one takes part in, or any with this scope.
 
         Raises:
             ApiError: 404, 409 for several or one that has ended, 403 for that of another desk.
         """
         bearer, view = bearer_of(request), await self.to_take(request, reference)
-        if not bearer.may(scope) and not bearer.owns(view):
-            raise self._not_yours(reference or request.match_info["ref"], bearer)
+        if not bearer.may(scope) and not bearer.takes_part(view):
+            raise self.not_yours(reference or request.match_info["ref"], bearer)
+        return view
+
+    async def to_own(self, request: web.Request) -> CallView:
+        """The live call of the path, for what only its own desk may do: end it, and say who else is in it."""
+        bearer, view = bearer_of(request), await self.to_change(request)
+        if not bearer.may(Scope.CONTROL) and not bearer.owns(view):
+            metrics.API_REFUSED.labels("not-yours").inc()
+            raise ApiError(403, "not-your-call", f"call {view.call_id} is not this desk's own: that one may do it")
         return view
 
     async def to_take(self, request: web.Request, reference: str = "") -> CallView:
         """The live call of the path, or that `reference` names, whoever has it; guests have one alone."""
         bearer, reference = bearer_of(request), reference or request.match_info["ref"]
         if bearer.call_id and bearer.call_id != reference:
-            raise self._not_yours(reference, bearer)
-        self._let_guess(bearer)
+            raise self.not_yours(reference, bearer)
         found = self._live(reference, bearer)
         if found is None:
             kept = await self._kept(reference, bearer)
@@ -91,6 +97,13 @@ class Finder:
     # ---- inner ---------------------------------------------------------------------------------------------------
 
     def _live(self, reference: str, bearer: Bearer) -> Found | None:
+        """Raises ApiError for who has guessed too often, where this call is not one that it takes part in."""
+        found = self._search(reference, bearer)
+        if found is None or not (isinstance(found.view, CallView) and bearer.takes_part(found.view)):
+            self._let_guess(bearer)
+        return found
+
+    def _search(self, reference: str, bearer: Bearer) -> Found | None:
         view = self._calls.get(reference)
         if view is not None:
             return Found(view.call_id, view)
@@ -111,7 +124,7 @@ class Finder:
             wide = bearer.may(Scope.READ, Scope.CONTROL)
             matches = [kept(row) for row in rows] if wide else _own(rows, bearer)
         if not matches:
-            self._missed(bearer)
+            self.missed(bearer)
             raise ApiError(404, "no-such-call", f"there is no call {reference[:80]}")
         return _one(matches, reference, bearer)
 
@@ -125,13 +138,15 @@ class Finder:
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many", "too many references named none of your calls; wait", after)
 
-    def _missed(self, bearer: Bearer) -> None:
+    def missed(self, bearer: Bearer) -> None:
+        """It has named a call that is not its own, or not there."""
         if not bearer.may(Scope.READ, Scope.CONTROL):
             self._guesses.failed(bearer.name, self._clock.now())
 
-    def _not_yours(self, reference: str, bearer: Bearer) -> ApiError:
+    def not_yours(self, reference: str, bearer: Bearer) -> ApiError:
+        """What a desk is told that may not touch the call; it counts as a guess."""
         metrics.API_REFUSED.labels("not-yours").inc()
-        self._missed(bearer)
+        self.missed(bearer)
         return ApiError(403, "not-your-call", f"call {reference[:80]} is not this desk's")
 
 
@@ -155,7 +170,7 @@ def _names(view: CallView, bearer: Bearer) -> bool:
 
 def _own(rows: list[bytes], bearer: Bearer) -> list[Found]:
     """A desk's own calls of before."""
-    views = [view for row in rows if (view := decoded(row)) is not None and bearer.owns(view)]
+    views = [view for row in rows if (view := decoded(row)) is not None and bearer.takes_part(view)]
     return [Found(view.call_id, for_desk(view)) for view in views]
 
 

@@ -45,8 +45,8 @@ class CallChanged:
         """What this listener is told; None for nothing."""
         if wide(bearer):
             return self._text("wide", self.view)
-        before = self.before if self.before is not None and bearer.owns(self.before) else None
-        if not bearer.owns(self.view) and (before is None or self.view.state != "ended"):
+        before = self.before if self.before is not None and bearer.takes_part(self.before) else None
+        if not bearer.takes_part(self.view) and (before is None or self.view.state != "ended"):
             # Its last sight of the call: what became of it since is somebody else's.
             return None if before is None else self._text("gone", for_desk(before), gone=True)
         shown = for_desk(self.view)

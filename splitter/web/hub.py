@@ -117,7 +117,7 @@ class Hub:
     def notice(self, notice: Notice) -> None:
         """People are to be told something."""
         if self._wanted():
-            extension = self._names.get(notice.call_id, {}).get(notice.party, "")
+            extension = notice.extension or self._names.get(notice.call_id, {}).get(notice.party, "")
             view = self._calls.get(notice.call_id)
             self._publish(Told(self._ring.next_seq(), self._clock.wall(), notice, view, extension))
 

@@ -41,7 +41,7 @@ class InvitationRoutes:
 
     async def invite(self, request: web.Request) -> web.Response:
         wish = await read_json(request, INVITATION_BODY, InvitationWish)
-        call = await self._find.to_change(request)
+        call = await self._find.to_own(request)
         if not self._page:
             raise ApiError(422, "no-guest-page", "callers cannot be invited: api.guest_url is not set")
         if self._sent.wait_s(call.call_id, self._clock.now()) > 0:

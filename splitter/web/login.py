@@ -59,7 +59,7 @@ class LoginRoutes:
         metrics.API_LOGINS.labels("granted").inc()
         self._limits.succeeded(wish.user, source)
         # A desk without an extension of its own is known to the centre by its user.
-        bearer = Bearer(account.user, frozenset({Scope.SEAT}), account.extension or account.user)
+        bearer = Bearer(account.user, account.may | {Scope.SEAT}, account.extension or account.user)
         expires_at = float(int(self._clock.wall() + self._lifetime_s))
         token = mint(self._secret, bearer, expires_at)
         log.info("logged in", user=account.user, extension=bearer.extension, source=source)

@@ -22,6 +22,7 @@ _ABOUT = {
     "number": "the number of a snapshot",
     "picture": "the id of a picture",
     "source": "an address",
+    "extension": "of a desk",
 }
 
 

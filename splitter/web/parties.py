@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from splitter.calls.asks import Admitted, Desk, Join, Limits, Remove, Restart
-from splitter.calls.logins.access import Scope
+from splitter.calls.asks import Admitted, Denial, Desk, Join, Limits, Remove, Restart
+from splitter.calls.logins.access import ENTERS, Scope
 from splitter.calls.view import CallView, PartyView
 from splitter.core.errors import PeerError
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
@@ -71,7 +71,12 @@ class PartyRoutes:
         offer = _offer(await read_body(request, OFFER_BODY))
         call = await self._find.to_take(request)
         desk = _desk(request, bearer)
-        admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network))
+        try:
+            admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network, bearer.may(*ENTERS)))
+        except Denial as denial:
+            if denial.code == "not-admitted":
+                self._find.missed(bearer)
+            raise
         assert isinstance(admitted, Admitted)
         line = tagged(admitted.answer)
         transport = _Transport(_etag(line.get("ice-ufrag") or ""), line.kind, line.get("mid") or "", _who(bearer))
@@ -107,7 +112,8 @@ class PartyRoutes:
         """RFC 9725 §4.2: a party leaves; who has the call may take out others as well."""
         bearer, party = bearer_of(request), request.match_info["party"]
         call = await self._find.to_change(request)
-        if bearer.call_id and not self._is_own(call, party, bearer):
+        may_remove = bearer.may(Scope.CONTROL) or bearer.owns(call)
+        if not may_remove and not self._is_own(call, party, bearer):
             raise ApiError(403, "not-your-party", f"{party} is somebody else")
         await self._calls.ask(call.call_id, Remove(party, said_by(bearer)))
         self._transports.pop((call.call_id, party), None)
@@ -121,9 +127,13 @@ class PartyRoutes:
 
     async def _own_party(self, request: web.Request) -> tuple[CallView, str]:
         call, party = await self._find.to_take(request), request.match_info["party"]
+        bearer = bearer_of(request)
+        known = self._transports.get((call.call_id, party))
+        if not bearer.may(Scope.ADMIN) and not bearer.takes_part(call) and (known is None or known.by != _who(bearer)):
+            raise self._find.not_yours(request.match_info["ref"], bearer)
         if (call.call_id, party) not in self._transports or not any(one.name == party for one in call.parties):
             raise ApiError(404, "no-such-party", f"call {call.call_id} has no WebRTC party {party[:40]}")
-        if not self._is_own(call, party, bearer_of(request)):
+        if not self._is_own(call, party, bearer):
             raise ApiError(403, "not-your-party", f"{party} is somebody else")
         return call, party
 

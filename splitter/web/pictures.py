@@ -90,7 +90,7 @@ class PictureRoutes:
 
     def _has(self, bearer: Bearer, call_id: str) -> bool:
         view = self._calls.get(call_id)
-        return view is not None and bearer.owns(view)
+        return view is not None and bearer.takes_part(view)
 
 
 def shown(picture: StoredPicture) -> PictureView:

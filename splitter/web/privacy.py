@@ -18,7 +18,7 @@ def seen(view: CallView, bearer: Bearer) -> CallView | None:
     """The call as this one may see it; None for not at all."""
     if bearer.may(Scope.READ, Scope.CONTROL):
         return view
-    return for_desk(view) if bearer.owns(view) else None
+    return for_desk(view) if bearer.takes_part(view) else None
 
 
 def for_desk(view: CallView) -> CallView:
@@ -33,7 +33,7 @@ def for_desk(view: CallView) -> CallView:
 
 def hears(notice: Notice, view: CallView | None, bearer: Bearer) -> bool:
     """True for who is told of this notice; `view` is its call, None where that is gone."""
-    return bearer.may(Scope.READ, Scope.CONTROL) or (view is not None and bearer.owns(view))
+    return bearer.may(Scope.READ, Scope.CONTROL) or (view is not None and bearer.takes_part(view))
 
 
 def _facts(facts: CallerFacts) -> CallerFacts:

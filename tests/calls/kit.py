@@ -80,9 +80,9 @@ def browser_offer(name: str = "chromium") -> Session:
 
 
 def with_webrtc(world: World, caller: PeerCall, client: str = "tab-1", extension: str = "7001") -> Admitted:
-    """An agent's browser that has joined this caller's call."""
+    """An agent's browser that has joined this caller's call, by a rule where that is another desk's."""
     desk = Desk(client, extension, by=f"agent {extension}")
-    answer = told(world, caller, Join(desk, browser_offer(), "desks"))
+    answer = told(world, caller, Join(desk, browser_offer(), "desks", by_rule=True))
     assert isinstance(answer, Admitted)
     world.run(0.2)
     return answer

@@ -59,7 +59,7 @@ def party(world: World, caller: PeerCall, name: str = "seat-1") -> str:
 
 
 def join(client: str = "tab-1", extension: str = "7001", offer: Session | None = None, kind: str = "seat") -> Join:
-    return Join(Desk(client, extension, kind, f"agent {extension}"), offer or browser_offer(), "desks")
+    return Join(Desk(client, extension, kind, f"agent {extension}"), offer or browser_offer(), "desks", by_rule=True)
 
 
 def codes(world: World) -> list[str]:

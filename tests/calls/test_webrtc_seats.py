@@ -77,7 +77,7 @@ class TestJoining:
         with World() as world:
             caller, centre = connected(world)
             answered(world, caller)
-            told(world, caller, Join(Desk("tab", "7002"), browser_offer(), "desks"))
+            told(world, caller, Join(Desk("tab", "7002"), browser_offer(), "desks", by_rule=True))
             assert set(room_of(world, caller).secure) == {"seat-1", "seat-2"}
             ended(world, caller, centre)
 

@@ -82,7 +82,7 @@ async def browser(world: World, caller_call: PeerCall, plan: BrowserPlan) -> Non
         if what in ("interrupted", "connected", "failed") and (room := world.engine.room_of(live.call_id)):
             world.engine.transport(room, name, what, "as the dice fell")
         elif what == "give up":
-            asking = asyncio.ensure_future(_quietly(world, live, Join(plan.desk, _offer(), "desks")))
+            asking = asyncio.ensure_future(_quietly(world, live, Join(plan.desk, _offer(), "desks", by_rule=True)))
             await asyncio.sleep(0.001)
             asking.cancel()  # its HTTP request ends
             with suppress(asyncio.CancelledError):
@@ -90,14 +90,14 @@ async def browser(world: World, caller_call: PeerCall, plan: BrowserPlan) -> Non
 
 
 def _asks(plan: BrowserPlan, what: str, name: str) -> list[Ask]:
-    join = Join(plan.desk, _offer(), "desks")
+    join = Join(plan.desk, _offer(), "desks", by_rule=True)
     match what:
         case "join":
             return [join]
         case "twice":
             return [join, join]
         case "bad offer":
-            return [Join(plan.desk, _offer(fingerprint=False), "desks")]
+            return [Join(plan.desk, _offer(fingerprint=False), "desks", by_rule=True)]
         case "leave":
             return [Remove(name, plan.desk.by)]
         case "out":

@@ -87,7 +87,7 @@ class TestScopes:
         assert Bearer("root", frozenset({Scope.ADMIN})).may(Scope.READ)
 
     @pytest.mark.parametrize(
-        ("extension", "party", "owns"),
+        ("extension", "party", "takes_part"),
         [
             ("501", None, True),
             ("502", None, False),
@@ -98,16 +98,18 @@ class TestScopes:
             ("502", PartyView("seat-1", "webrtc", "502", state="connected"), False),
         ],
     )
-    def test_a_desk_owns_what_is_bound_to_it_or_what_it_is_in(
-        self, extension: str, party: PartyView | None, owns: bool
+    def test_a_desk_takes_part_in_what_is_bound_to_it_or_what_it_is_in(
+        self, extension: str, party: PartyView | None, takes_part: bool
     ) -> None:
         view = replace(CALL, extension=extension, parties=(party,) if party else ())
-        assert DESK.owns(view) is owns
+        assert DESK.takes_part(view) is takes_part
+        assert DESK.owns(view) is (extension == "501"), "its own is what is bound to it alone"
 
     def test_nobody_without_an_extension_owns_unbound_calls(self) -> None:
-        assert not Bearer("x", frozenset({Scope.SEAT})).owns(CALL)
-        assert not Bearer("x", frozenset({Scope.PICTURES}), "501").owns(replace(CALL, extension="501"))
+        assert not Bearer("x", frozenset({Scope.SEAT})).takes_part(CALL)
+        assert not Bearer("x", frozenset({Scope.PICTURES}), "501").takes_part(replace(CALL, extension="501"))
 
-    def test_a_guest_owns_its_call_and_no_other(self) -> None:
+    def test_a_guest_takes_part_in_its_call_and_no_other(self) -> None:
         guest = Bearer("guest", frozenset({Scope.GUEST}), call_id=CALL.call_id)
-        assert guest.owns(CALL) and not guest.owns(replace(CALL, call_id="8"))
+        assert guest.takes_part(CALL) and not guest.takes_part(replace(CALL, call_id="8"))
+        assert not guest.owns(CALL)

@@ -165,12 +165,13 @@ class TestGuessing:
             parts.calls.add(MINE, THEIRS)
             codes = [(await outside.ask("PUT", f"/v1/calls/{number}/seat", "desk"))[0] for number in range(1000, 1030)]
             assert codes == [404] * GUESSES + [429] * (30 - GUESSES)
-            async with outside.request("GET", "/v1/calls/4711", "desk") as response:
+            async with outside.request("GET", "/v1/calls/4712", "desk") as response:
                 assert response.status == 429 and int(response.headers["Retry-After"]) <= GUESS_FADE_S
             assert (await outside.ask("GET", "/v1/calls", "desk"))[0] == 200, "its own calls are listed even so"
+            assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200, "and can be named"
             assert (await outside.ask("GET", "/v1/calls/4711", "reader"))[0] == 200, "others do not wait for it"
             parts.clock.time += GUESS_FADE_S + 1
-            assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200
+            assert (await outside.ask("GET", "/v1/calls/4712", "desk"))[0] == 403
 
         web(tmp_path, story)
 

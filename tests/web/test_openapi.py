@@ -129,6 +129,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/calls/4711", "controller", {}),
     ("PUT", "/v1/calls/4711/seat", "controller", {"json": {"extension": "7"}}),
     ("DELETE", "/v1/calls/4711/seat", "controller", {}),
+    ("POST", "/v1/calls/4711/admissions", "desk", {}),
     ("GET", "/v1/search?number=110", "reader", {}),
     ("POST", "/v1/calls/4711/video", "desk", {}),
     ("DELETE", "/v1/calls/4711/video", "desk", {}),

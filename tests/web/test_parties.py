@@ -281,11 +281,13 @@ class TestGuests:
         """A login may be called "guest" too."""
 
         async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(CALL, party("guest-1", "", "guest")))
+            parts.calls.add(replace(joined(CALL, party("guest-1", "", "guest")), extension="501"))
             admit(parts, "guest-1")
             await join(outside, self.guest(parts))
             desk = mint(SECRET, Bearer("guest", frozenset({Scope.SEAT}), "777"), parts.clock.wall() + 60)
             more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+            assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-call")
+            desk = mint(SECRET, Bearer("guest", frozenset({Scope.SEAT}), "501"), parts.clock.wall() + 60)
             assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-party")
             assert not [ask for _, ask in parts.calls.asked if isinstance(ask, Restart)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from splitter.calls.binding import Unclear
 from splitter.calls.call import Call
 from splitter.calls.events import AgentNamed
-from splitter.calls.flows.seats import forget
+from splitter.calls.flows.consent import passed_on
+from splitter.calls.flows.seats import forget, join
 from splitter.telemetry import metrics
 
 
@@ -27,6 +28,7 @@ def bind(call: Call, extension: str, by: str) -> None:
     if extension == former:
         return
     call.bind(extension, by)
+    passed_on(call, join)
     if not former or not call.services.settings.leave_on_transfer:
         return
     for party in call.parties.all():

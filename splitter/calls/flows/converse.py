@@ -38,6 +38,7 @@ from splitter.calls.events import (
     VoiceDoubt,
 )
 from splitter.calls.flows.binding import on_agent
+from splitter.calls.flows.consent import on_unanswered
 from splitter.calls.flows.desk import on_ask, on_client_placed, on_shown_as_asked, on_still_taken
 from splitter.calls.flows.digits import on_digit_inserted, on_digits_late, pass_digit, pass_waiting
 from splitter.calls.flows.moves import move_media, moves_media
@@ -242,6 +243,8 @@ def _on_media(call: Call, event: CallEvent) -> None:
             on_agent(call, event)
         case TimeUp(alarm=Alarm(kind=AlarmKind.REJOIN)):
             on_window(call, event.alarm.subject)
+        case TimeUp(alarm=Alarm(kind=AlarmKind.ADMISSION)):
+            on_unanswered(call, event.alarm.subject)
         case KeyFrameAsked():
             call.want_key_frame(event.leg.name)
         case DigitPressed():

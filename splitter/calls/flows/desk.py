@@ -13,11 +13,14 @@ import structlog
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import (
+    Admit,
     Admitted,
     Asked,
+    AskIn,
     Bind,
     Denial,
     Desk,
+    Dismiss,
     DropVideo,
     Join,
     RaiseVideo,
@@ -29,7 +32,8 @@ from splitter.calls.asks import (
 from splitter.calls.call import Call
 from splitter.calls.events import ClientPlaced, ShownAsAsked, StillTaken
 from splitter.calls.flows.binding import bind
-from splitter.calls.flows.seats import forget, video_answer
+from splitter.calls.flows.consent import admit, ask_in, dismiss, may_enter
+from splitter.calls.flows.seats import forget, join, video_answer
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.video import CALLER
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
@@ -78,6 +82,12 @@ def _begin(call: Call, asked: Asked) -> None:
             _take_snapshot(call, asked, ask)
         case Bind():
             _bind(call, asked, ask)
+        case AskIn():
+            ask_in(call, asked, ask)
+        case Admit():
+            admit(call, asked, ask, join)
+        case Dismiss():
+            dismiss(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
 
@@ -94,6 +104,8 @@ def _deny(call: Call, asked: Asked, denial: Denial) -> None:
 
 def _join(call: Call, asked: Asked, ask: Join) -> None:
     """A client that comes back takes its old place at once, whatever became of its old transport."""
+    if ask.desk.kind != "guest" and not may_enter(call, ask.desk.extension, ask.by_rule):
+        raise Denial(403, "not-admitted", "the call is another desk's: ask to be let in")
     offer = resolved(ask.offer)
     try:
         index, _ = choose_secure(offer)
@@ -225,6 +237,8 @@ def _remove(call: Call, asked: Asked, ask: Remove) -> None:
     if leg := call.seats.get(party.name):
         leg.bye()
     forget(call, party.name)
+    if not own and party.desk.extension != call.extension:
+        call.consent.admitted.discard(party.desk.extension)
     call.notice("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
     call.tell()
     asked.answer()
@@ -345,5 +359,7 @@ def _bind(call: Call, asked: Asked, ask: Bind) -> None:
     extension = ask.extension.strip()
     if len(extension) > _LONGEST_EXTENSION or not extension.isprintable():
         raise Denial(422, "bad-extension", "an extension is a few printable letters")
+    if ask.by == "client" and extension and call.extension not in ("", extension):
+        raise Denial(409, "bound-already", "the call is another desk's: ask to be let in")
     bind(call, extension, ask.by)
     asked.answer()

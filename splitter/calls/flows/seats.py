@@ -20,6 +20,7 @@ from splitter.calls.events import (
     SeatPlaced,
     SeatRestarted,
 )
+from splitter.calls.flows.consent import forget_ringing, may_enter, ring
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.parties import MAX_PARTIES, Party
@@ -32,12 +33,18 @@ from splitter.sdp.video import choose_video, refuse, video_fault
 
 
 def join(call: Call, event: SeatArrived) -> None:
-    """Answer a seat and show it the caller; the caller sees the seat from its first key frame on."""
+    """Answer a seat and show it the caller; the caller sees the seat from its first key frame on.
+
+    Where the call is another desk's, that one is asked first.
+    """
     leg, offer = event.leg, webrtc.resolved(event.session)
+    if not may_enter(call, event.extension, event.by_rule):
+        ring(call, event)
+        return
     if call.parties.full("sip") or len(call.arriving) >= MAX_PARTIES:
         leg.refuse(486, "as many as can be are in the call")
         return
-    party = Party(leg.name, "sip", Desk("", leg.request.from_.user or ""))
+    party = Party(leg.name, "sip", Desk("", event.extension))
     try:
         secure = offers_webrtc(offer)
         if secure:
@@ -117,6 +124,7 @@ def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None
     match event:
         case Cancelled():
             if arriving := call.arriving.get(leg.name):
+                forget_ringing(call, leg.name)
                 _turn_away(call, arriving, 487, "")
         case Ended():
             leave(call, leg, "it hung up")

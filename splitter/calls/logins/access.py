@@ -18,11 +18,18 @@ class Scope(StrEnum):
 
     READ = "calls:read"  # see every call, seat and trunk
     CONTROL = "calls:control"  # hang up, take out, bind and switch in every call
+    JOIN = "calls:join"  # enter every call's picture, whosever it is
     SEAT = "seat"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     ADMIN = "admin"  # everything, making tokens included
     GUEST = "guest"  # the caller's own browser, in one call; only invitations have it
 
+
+ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
+"""With one of these a desk enters other desks' calls without being let in; who may bind a call may take it anyway."""
+
+OF_ACCOUNTS = (Scope.READ, Scope.JOIN, Scope.CONTROL, Scope.PICTURES)
+"""What an account may be given beside its own desk: for supervisors."""
 
 GRANTED = tuple(scope for scope in Scope if scope is not Scope.GUEST)
 """What the configuration, and whoever makes tokens, may grant."""

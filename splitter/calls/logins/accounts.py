@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from splitter.calls.logins.access import Scope
 from splitter.sip.digest import secret_of
 
 
@@ -17,12 +18,14 @@ class Account:
         password: as it was written; empty where the hashes are given instead.
         ha1: algorithm → H(user:realm:password) in hexadecimal digits, for who wants no passwords in a file.
         extension: of the desk in the voice centre; the user may register and call as it too.
+        may: what it may do beyond the calls of its own desk.
     """
 
     user: str
     password: str = field(default="", repr=False)
     ha1: Mapping[str, str] = field(default_factory=dict, repr=False)
     extension: str = ""
+    may: frozenset[Scope] = frozenset()
 
     def secret(self, algorithm: str, realm: str) -> str:
         """H(user:realm:password); empty where only hashes of other algorithms are known."""

@@ -11,6 +11,8 @@ from typing import Protocol
 import structlog
 
 from splitter.calls.desks import Desks
+from splitter.calls.entrance import Entrant
+from splitter.calls.logins.access import ENTERS
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.limits import LoginLimits
 from splitter.calls.logins.registrar import Binding, Registrar
@@ -136,6 +138,20 @@ class Reception:
         self._limits.succeeded(judgement.username, source_of(flow.remote.host))
         self._check_name(self._accounts[judgement.username], request, flow)
         return judgement.username
+
+    def entrant(self, trunk: Trunk, event: RequestArrived) -> Entrant:
+        """Who calls, for the call that it wants to join. Raises as `admit`.
+
+        On a trunk that asks for no login the address is enough, and From is believed; but for what an account may do
+        beyond its own calls.
+        """
+        user = self.admit(trunk, event)
+        claimed = user or event.request.from_.user or ""
+        extension = self._extension(claimed) or claimed
+        account = self._accounts.get(user)
+        by_rule = account is not None and not account.may.isdisjoint(ENTERS)
+        source = source_of(event.flow.remote.host)
+        return Entrant(extension, by_rule, f"{trunk.name} {user}" if user else source)
 
     def register(self, trunk: Trunk, event: RequestArrived) -> tuple[tuple[str, str], ...]:
         """Carry out a REGISTER.

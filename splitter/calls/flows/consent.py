@@ -1,0 +1,137 @@
+"""A desk wants into a call that is another desk's: that one admits or denies it. Beside the voice, in any state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from splitter.calls.alarms import Alarm, AlarmKind
+from splitter.calls.asks import Admit, Asked, AskIn, Denial, Dismiss
+from splitter.calls.call import Call
+from splitter.calls.consent import ASK_LIMIT_S, MOST_ADMITTED, MOST_ASKING, MOST_RINGING
+from splitter.calls.events import SeatArrived
+
+Enter = Callable[[Call, SeatArrived], None]
+"""Lets a SIP seat that waited come in; see `flows.seats.join`."""
+
+
+def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
+    """True for a desk that need not ask: the call is its own or nobody's, it was let in, or it is in already.
+
+    Args:
+        by_rule: the configuration lets it into every call.
+    """
+    if by_rule or not call.extension:
+        return True
+    if not extension:
+        return False
+    inside = any(party.desk.extension == extension and party.kind != "guest" for party in call.parties.all())
+    return inside or extension == call.extension or extension in call.consent.admitted
+
+
+def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
+    """Put the question to the desk that has the call."""
+    if may_enter(call, ask.extension, ask.by_rule):
+        raise Denial(409, "may-enter", "nobody has to be asked: join the call")
+    _put_question(call, ask.extension)
+    asked.answer()
+
+
+def ring(call: Call, event: SeatArrived) -> None:
+    """A SIP seat asks by its INVITE, and hears it ring until there is an answer."""
+    if not event.extension or call.consent.ringing >= MOST_RINGING:
+        event.leg.refuse(403, "the call is another desk's")
+        return
+    try:
+        _put_question(call, event.extension)
+    except Denial as denial:
+        event.leg.refuse(486, str(denial))
+        return
+    call.consent.asking[event.extension].append(event)
+    call.arriving[event.leg.name] = event.leg  # a CANCEL finds it there
+    event.leg.ring(180, "Ringing", "")
+
+
+def admit(call: Call, asked: Asked, ask: Admit, enter: Enter) -> None:
+    """Let a desk in, whether it has asked or not."""
+    consent = call.consent
+    if len(consent.admitted) >= MOST_ADMITTED:
+        raise Denial(409, "full", "as many desks as can be were let into the call")
+    waiting = _end_question(call, ask.extension)
+    consent.admitted.add(ask.extension)
+    call.notice("join-admitted", f"{ask.extension} may join the call, by {ask.by}", extension=ask.extension)
+    call.tell()
+    _let_in(call, waiting, enter)
+    asked.answer()
+
+
+def dismiss(call: Call, asked: Asked, ask: Dismiss) -> None:
+    """Say no to a desk that asks, or take back what it was allowed; who asked may take that back itself."""
+    consent, extension = call.consent, ask.extension
+    if extension not in consent.asking and extension not in consent.admitted:
+        raise Denial(404, "no-such-ask", f"{extension[:40]} neither asks to join nor may")
+    waiting = _end_question(call, extension)
+    consent.admitted.discard(extension)
+    for event in waiting:
+        _turn_away(call, event, 603, "the desk that has the call said no")
+    if ask.own:
+        call.notice("join-withdrawn", f"{extension} does not ask to join any more")
+    else:
+        call.notice("join-denied", f"{extension} may not join the call, by {ask.by}", extension=extension)
+    call.tell()
+    asked.answer()
+
+
+def on_unanswered(call: Call, extension: str) -> None:
+    """Nobody has answered the question of this one."""
+    for waiting in _end_question(call, extension):
+        _turn_away(call, waiting, 480, "nobody has answered whether it may join")
+    text = f"nobody has answered in {ASK_LIMIT_S:.0f} s whether {extension} may join"
+    call.notice("join-unanswered", text, extension=extension)
+    call.tell()
+
+
+def passed_on(call: Call, enter: Enter) -> None:
+    """The call is another desk's now: who asked may be the one that has it."""
+    if call.extension in call.consent.asking:
+        _let_in(call, _end_question(call, call.extension), enter)
+
+
+def forget_ringing(call: Call, leg_name: str) -> None:
+    """A SIP seat has hung up while it rang; the question goes with the last one of its extension."""
+    for extension, waiting in tuple(call.consent.asking.items()):
+        left = [event for event in waiting if event.leg.name != leg_name]
+        if len(left) == len(waiting):
+            continue
+        call.consent.asking[extension] = left
+        if not left:
+            _end_question(call, extension)
+            call.notice("join-withdrawn", f"{extension} does not ask to join any more")
+            call.tell()
+
+
+def _put_question(call: Call, extension: str) -> None:
+    consent = call.consent
+    if extension in consent.asking:
+        return
+    if len(consent.asking) >= MOST_ASKING:
+        raise Denial(429, "too-many", "too many desks ask to join this call")
+    consent.asking[extension] = []
+    call.after(ASK_LIMIT_S, Alarm(AlarmKind.ADMISSION, extension))
+    call.tell()
+    call.notice("join-asked", f"{extension} asks to join the call", extension=extension)
+
+
+def _end_question(call: Call, extension: str) -> list[SeatArrived]:
+    call.stop_timer(Alarm(AlarmKind.ADMISSION, extension))
+    return call.consent.asking.pop(extension, [])
+
+
+def _let_in(call: Call, waiting: list[SeatArrived], enter: Enter) -> None:
+    for event in waiting:
+        if call.arriving.pop(event.leg.name, None) is not None:
+            enter(call, event)
+
+
+def _turn_away(call: Call, event: SeatArrived, status: int, reason: str) -> None:
+    if call.arriving.pop(event.leg.name, None) is not None:
+        event.leg.refuse(status, reason)
