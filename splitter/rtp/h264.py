@@ -156,6 +156,15 @@ def within(payload: Buffer, limit: int) -> list[Buffer]:
         return [payload]
 
 
+def into(payload: Buffer, count: int) -> list[Buffer]:
+    """A payload as at most `count` of about equal size; as it is where it cannot be divided so."""
+    if count < 2 or len(payload) < 2 * count + 2:
+        return [payload]
+    size = -(-len(payload) // count) + 2  # the FU header and indicator of each
+    pieces = within(payload, size)
+    return pieces if len(pieces) <= count else [payload]
+
+
 def _shorter(payload: Buffer, limit: int) -> list[bytes]:
     """A FU-A as several: the first begins the NAL unit if it did, the last ends it if it did (RFC 6184 §5.8)."""
     indicator, header = payload[0], payload[1]

@@ -3,9 +3,15 @@
 A source's sequence numbers come in *extended* (64-bit, never wrapping, see `statistics`), so that "before" and "after"
 are plain comparisons; what goes out is cut to 16 and 32 bits. A gap in the source stays a gap on the way out, so that
 the receiver knows of the loss; packets of our own are squeezed in by shifting what follows.
+
+A number goes out once. What a missing packet would have got stays open for it, and is taken when it comes late; a
+packet that comes again finds its number taken. Under SRTP this is what keeps a key stream from being used twice
+(RFC 3711 §9.1).
 """
 
 from __future__ import annotations
+
+from bisect import bisect_right
 
 from splitter.rtp.packet import timestamp_delta
 
@@ -13,6 +19,9 @@ CLOCK_RATE = 90_000
 _MASK = 0xFFFF_FFFF
 _BACK_LIMIT = CLOCK_RATE  # a picture may come this much earlier than the latest one (reordering), not more
 _AHEAD_LIMIT = 10 * CLOCK_RATE  # and this much later than the clock says
+_OPEN_LIMIT = 4096  # numbers back that a late packet may still get; more would be read as one ahead
+_SEGMENTS = 2048  # changes of the shift that are remembered for late packets
+_LATEST = 1 << 62  # above every shift
 
 
 class Switch:
@@ -24,12 +33,13 @@ class Switch:
         timestamp: the latest given out.
         at: the time when that one was first given out, seconds.
         rebased: how often a source's timestamps jumped and were tied to the clock anew.
+        width: numbers that are left open for each missing packet: more than one where packets have to be divided.
     """
 
     __slots__ = (
         "_boundary",
-        "_earlier_shift",
-        "_floor",
+        "_open",
+        "_segments",
         "_shift",
         "_timestamp_shift",
         "at",
@@ -37,6 +47,7 @@ class Switch:
         "sequence",
         "ssrc",
         "timestamp",
+        "width",
     )
 
     def __init__(self, ssrc: int, sequence: int, timestamp: int, now: float) -> None:
@@ -46,43 +57,90 @@ class Switch:
         self.timestamp = timestamp
         self.at = now
         self.rebased = 0
-        self._shift = self._earlier_shift = 0
-        self._boundary = self._floor = 0
+        self.width = 1
+        self._shift = 0  # from a source's number to ours, from `_boundary` on
+        self._boundary = 0
+        self._segments: list[tuple[int, int]] = []  # boundaries and shifts before that
+        self._open: set[int] = set()  # numbers that packets which are missing may still get
         self._timestamp_shift = 0
 
     def begin(self, sequence: int, timestamp: int, now: float) -> None:
         """The source's packet with these numbers comes next: right behind all before it, at the time it is now."""
-        self._shift = self._earlier_shift = self.sequence + 1 - sequence
-        self._boundary = self._floor = sequence
+        self._shift = self.sequence + 1 - sequence
+        self._boundary = sequence
+        self._segments.clear()
+        self._open.clear()
+        self.width = 1
         self._timestamp_shift = self.clock(now) - timestamp
 
     def map_sequence(self, sequence: int) -> int | None:
-        """The outgoing number of a source's packet (16 bits); None if it is from before `begin` or far too late."""
+        """The outgoing number (16 bits) of a source's packet; None if it has had one, or is from before `begin`."""
         if sequence >= self._boundary:
             mapped = sequence + self._shift
-            if mapped > self.sequence:
+            if mapped == self.sequence + 1:
                 self.sequence = mapped
-            return mapped & 0xFFFF
-        if sequence >= self._floor:
-            return sequence + self._earlier_shift & 0xFFFF
-        return None
+                return mapped & 0xFFFF
+            if mapped > self.sequence:
+                self._leave_open(sequence)
+                self.sequence = mapped = sequence + self._shift
+                return mapped & 0xFFFF
+        numbers = self.late(sequence)
+        return numbers[0] if numbers else None
+
+    def late(self, sequence: int) -> list[int]:
+        """The numbers (16 bits, in order) that were left open for a packet that comes late; they are taken now."""
+        first, end = self._mapped(sequence), self._mapped(sequence + 1)
+        if first is None or end is None or not self._open:
+            return []
+        numbers = [number for number in range(first, end) if number in self._open]
+        self._open.difference_update(numbers)
+        return [number & 0xFFFF for number in numbers if number > self.sequence - _OPEN_LIMIT]
 
     def insert(self, before: int) -> int:
         """A number for a packet of our own in front of the source's packet `before`, which must not be sent yet."""
-        if before != self._boundary:
-            self._floor, self._earlier_shift, self._boundary = self._boundary, self._shift, before
-        mapped = before + self._shift
-        self._shift += 1
-        self.sequence = max(self.sequence, mapped)
+        self._leave_open(before)
+        self.sequence = mapped = before + self._shift
+        self._divide(before, self._shift + 1)
         return mapped & 0xFFFF
 
     def drop(self, sequence: int) -> None:
-        """The source's packet `sequence` carries nothing and is not sent: what follows closes up."""
-        after = sequence + 1
-        if sequence < self._boundary:
-            return  # a late one: its number stays a gap
-        self._floor, self._earlier_shift, self._boundary = self._boundary, self._shift, after
-        self._shift -= 1
+        """The source's packet `sequence` carries nothing and is not sent: what follows closes up.
+
+        Where it comes late there is a number for it, which `late` tells: left open it would be a loss to the receiver.
+        """
+        if sequence >= self._boundary and sequence + self._shift > self.sequence:
+            self._leave_open(sequence)
+            self._divide(sequence + 1, self._shift - 1)
+
+    def _mapped(self, sequence: int) -> int | None:
+        """Our number, extended, of a packet of the source; None if nothing is known of it."""
+        if sequence >= self._boundary:
+            return sequence + self._shift
+        index = bisect_right(self._segments, (sequence, _LATEST)) - 1
+        return sequence + self._segments[index][1] if index >= 0 else None
+
+    def _leave_open(self, sequence: int) -> None:
+        """The packets between the latest one and `sequence` are missing."""
+        first = self.sequence + 1 - self._shift
+        if sequence - first > _OPEN_LIMIT // 2:
+            self.sequence = sequence + self._shift - 1  # a gap that nobody mends
+            return
+        for missing in range(first, sequence):
+            mapped = missing + self._shift
+            self._open.update(range(mapped, mapped + self.width))
+            if self.width > 1:
+                self._divide(missing + 1, self._shift + self.width - 1)
+        self.sequence = sequence + self._shift - 1
+        if len(self._open) > _OPEN_LIMIT:
+            self._open = {number for number in self._open if number > self.sequence - _OPEN_LIMIT}
+
+    def _divide(self, boundary: int, shift: int) -> None:
+        """From the source's number `boundary` on another shift holds."""
+        if boundary != self._boundary:
+            self._segments.append((self._boundary, self._shift))
+            if len(self._segments) > 2 * _SEGMENTS:
+                del self._segments[:_SEGMENTS]
+        self._boundary, self._shift = boundary, shift
 
     def take(self) -> int:
         """The next number, for a stream whose packets are made here and not passed through."""

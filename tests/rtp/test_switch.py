@@ -85,6 +85,90 @@ class TestSequence:
         assert ahead == sorted(ahead)
 
 
+class TestLate:
+    """RFC 3711 §9.1: a number goes out once, in whatever order packets come, and however often."""
+
+    def test_a_packet_that_comes_again_has_no_number(self) -> None:
+        one = switch()
+        one.begin(50, 0, 10.0)
+        assert [one.map_sequence(n) for n in (50, 50, 52, 51, 51, 52)] == [101, None, 103, 102, None, None]
+
+    def test_a_gap_behind_several_changes_of_the_shift_is_still_open(self) -> None:
+        one = switch()
+        one.begin(50, 0, 10.0)
+        assert [one.map_sequence(n) for n in (50, 52)] == [101, 103]
+        for sequence in range(53, 73, 2):
+            assert one.map_sequence(sequence) is not None
+            one.insert(sequence + 1)
+            one.drop(sequence + 1)
+        assert one.map_sequence(51) == 102
+
+    def test_an_overtaken_packet_without_content_leaves_its_number(self) -> None:
+        one = switch()
+        one.begin(50, 0, 10.0)
+        assert [one.map_sequence(n) for n in (50, 52)] == [101, 103]
+        one.drop(51)
+        assert one.late(51) == [102] and one.map_sequence(53) == 104
+
+    def test_a_missing_packet_before_one_without_content_keeps_its_number(self) -> None:
+        one = switch()
+        one.begin(50, 0, 10.0)
+        assert one.map_sequence(50) == 101
+        one.drop(52)
+        one.drop(53)
+        assert [one.map_sequence(n) for n in (54, 51)] == [103, 102]
+
+    def test_as_many_numbers_as_a_packet_will_be_divided_into(self) -> None:
+        one = switch()
+        one.begin(50, 0, 10.0)
+        one.map_sequence(50)
+        one.width = 2
+        assert one.map_sequence(53) == 106
+        assert one.late(52) == [104, 105] and one.late(51) == [102, 103] and one.late(51) == []
+
+    def test_nothing_of_the_source_before(self) -> None:
+        one = switch()
+        one.begin(50, 0, 10.0)
+        one.map_sequence(50)
+        one.map_sequence(53)
+        one.begin(52, 0, 11.0)
+        assert one.late(51) == [] and one.map_sequence(52) == 105 and one.late(52) == []
+
+    @given(st.data(), st.integers(0, 65_535), st.integers(1, 3))
+    def test_what_comes_in_any_order_goes_out_once_and_in_order(
+        self, data: st.DataObject, start: int, width: int
+    ) -> None:
+        """Packets by source number: lost, late, repeated, empty, divided, with others put before them."""
+        one = Switch(1, start, 0, 0.0)
+        one.begin(1000, 0, 0.0)
+        given_out: list[tuple[int, tuple[int, int]]] = []
+        highest = 999
+        kinds = data.draw(st.lists(st.sampled_from(["media", "empty", "large", "led"]), min_size=2, max_size=60))
+        order = data.draw(st.permutations([*range(len(kinds)), *data.draw(st.lists(st.integers(0, len(kinds) - 1)))]))
+        for index in sorted(order, key=lambda index: index + data.draw(st.integers(0, 12))):
+            source, kind = 1000 + index, kinds[index]
+            if source <= highest:
+                given_out += [(number, (source, part)) for part, number in enumerate(one.late(source))]
+                continue
+            if highest >= 1000:
+                one.width = width
+            highest = source
+            if kind == "empty":
+                one.drop(source)
+                continue
+            if kind == "led":
+                given_out.append((one.insert(source), (source, -1)))
+            mapped = one.map_sequence(source)
+            assert mapped is not None
+            given_out.append((mapped, (source, 0)))
+            if kind == "large":
+                given_out += [(one.insert(source + 1), (source, part)) for part in range(1, width)]
+        numbers = [number for number, _ in given_out]
+        assert len(set(numbers)) == len(numbers), "a number was given out twice"
+        ahead = sorted(given_out, key=lambda one: (one[0] - start) & 0xFFFF)
+        assert [what for _, what in ahead] == sorted(what for _, what in ahead), "not in the order of the source"
+
+
 class TestTimestamp:
     def test_advances_with_the_time_at_a_switch(self) -> None:
         one = switch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.core.net import Address
+from splitter.media.room.wire import Seal
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions
 from splitter.rtp.switch import Switch
@@ -15,7 +16,9 @@ _RESENT_LIMIT = 400  # retransmissions between two rotations: answers to NACK mu
 _ORIENTATION_BYTES = 8  # of the extension block
 _NAMED = 100  # packets that say to which m-line they belong; a peer knows the SSRC from then on (RFC 8843 §9.2)
 
-SendPacket = Callable[[bytes, Address], None]
+_PADDING = b"\0\0\0\4"  # of a packet without payload (RFC 3550 §5.1)
+
+SendPacket = Callable[[bytes | memoryview, Address], None]
 
 
 class Outgoing:
@@ -36,6 +39,7 @@ class Outgoing:
         "_named_limit",
         "_payload_type",
         "_resent_now",
+        "_seal",
         "_send",
         "_sent",
         "_unnamed",
@@ -49,13 +53,15 @@ class Outgoing:
         "to",
     )
 
-    def __init__(self, switch: Switch, send: SendPacket, packet_limit: int) -> None:
+    def __init__(self, switch: Switch, send: SendPacket, packet_limit: int, seal: Seal | None = None) -> None:
+        """`seal` encrypts what is sent; what was sealed is kept for retransmission, and never sealed again."""
         self.switch = switch
         self.to = Address("", 0)
         self.format: VideoFormat | None = None
         self.packets = self.octets = self.oversize = self.resent = 0
         self.payload_limit = packet_limit - HEADER_SIZE - _ORIENTATION_BYTES
         self._send = send
+        self._seal = seal
         self._sent: SentPackets | None = None
         self._payload_type = 0
         self._blocks: dict[tuple[int | None, bool], bytes] = {}
@@ -83,24 +89,33 @@ class Outgoing:
         """Send one packet.
 
         Args:
+            payload: empty for a packet of padding alone, where the number would look like a loss to the receiver.
             orientation: CVO byte to send along, where the participant negotiated the extension.
         """
         second = self._payload_type | 0x80 if marker else self._payload_type
         if orientation is not None and (self.format is None or self.format.orientation_id is None):
             orientation = None
-        named = self._unnamed > 0 and self.to.port > 0 and len(payload) <= self._named_limit
-        if orientation is None and not named:
+        named = self._unnamed > 0 and self.to.port > 0 and 0 < len(payload) <= self._named_limit
+        if not payload:
+            packet = HEADER.pack(VERSION | 0x20, second, sequence, timestamp, self.switch.ssrc) + _PADDING
+        elif orientation is None and not named:
             packet = HEADER.pack(VERSION, second, sequence, timestamp, self.switch.ssrc) + payload
         else:
             head = HEADER.pack(VERSION | 0x10, second, sequence, timestamp, self.switch.ssrc)
             packet = b"".join((head, self._block(orientation, named), payload))
             self._unnamed -= named
-        if self._sent is not None:
-            self._sent.store(sequence, packet)
         self.packets += 1
         self.octets += len(payload)
-        if self.to.port:
-            self._send(packet, self.to)
+        if not self.to.port:
+            return
+        if self._seal is not None:
+            sealed = self._seal(packet)
+            if sealed is None:
+                return
+            packet = bytes(sealed)
+        if self._sent is not None:
+            self._sent.store(sequence, packet)
+        self._send(packet, self.to)
 
     def _block(self, orientation: int | None, named: bool) -> bytes:
         key, negotiated = (orientation, named), self.format

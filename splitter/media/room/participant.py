@@ -52,7 +52,7 @@ class Participant:
         self.stream = Stream(name, self._on_started)
         numbers = Switch(around.ids.number(1 << 32), around.ids.number(1 << 15), around.ids.number(1 << 32), now)
         self.view = View(
-            Outgoing(numbers, self.wire.send_rtp, self.wire.packet_limit),
+            Outgoing(numbers, self.wire.send_rtp, self.wire.packet_limit, self.wire.seal_rtp),
             around.stills,
             self._on_shown,
             self._on_unfit,

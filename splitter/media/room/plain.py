@@ -9,7 +9,7 @@ from splitter.media.room.latch import Latch, Verdict, canonical
 from splitter.media.room.loop import Loop
 from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
 from splitter.media.room.times import RoomTimes
-from splitter.media.room.wire import WireEnd
+from splitter.media.room.wire import Seal, WireEnd
 from splitter.rtp import rtcp
 
 
@@ -23,6 +23,7 @@ class PlainWire:
     """
 
     packet_limit = 1350
+    seal_rtp: Seal | None = None
 
     def __init__(self, end: WireEnd, loop: Loop, host: str, times: RoomTimes) -> None:
         """Bind two ports on our address `host`. Raises MediaUnavailable."""

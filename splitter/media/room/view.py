@@ -27,6 +27,7 @@ NOTHING, SLATE = "none", "slate"
 _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
 _KEPT_LIMIT = 256  # packets of a key frame that wait for the end of another picture
+_PIECES = 3  # of a packet that is divided, and so numbers kept for one that is missing
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
 _TELLING_S = 1.0  # between two streams or sizes that are told not to fit
 _RESTLESS_S = 2.0  # a stream that grows too large again within so long has to wait as long
@@ -375,17 +376,20 @@ class View:
         if self._units is not None:
             self._forward_units(stream, now)
             return
+        if stream.late:
+            self._forward_late(stream)
+            return
         switch = self.out.switch
         payload = stream.payload
         if not payload:
             switch.drop(stream.sequence)
             return
-        if (stream.sets or stream.idr) and not stream.late:
+        if stream.sets or stream.idr:
             self._sets_before(stream, now)
         sequence = switch.map_sequence(stream.sequence)
         if sequence is None:
             return
-        timestamp = switch.translate(stream.timestamp) if stream.late else switch.map_timestamp(stream.timestamp, now)
+        timestamp = switch.map_timestamp(stream.timestamp, now)
         orientation = stream.orientation
         if self._orientation_due and (stream.marker or orientation is not None):
             self._orientation_due = False
@@ -395,6 +399,29 @@ class View:
             self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
         else:
             self._emit_large(stream, sequence, timestamp, orientation)
+
+    def _forward_late(self, stream: Stream) -> None:
+        """A packet that was overtaken or sent again takes the numbers that were left open for it, and fills them all.
+
+        There are none where it has come before, or is from before the stream was shown.
+        """
+        out = self.out
+        numbers = out.switch.late(stream.sequence)
+        if not numbers:
+            return
+        timestamp = out.switch.translate(stream.timestamp)
+        pieces = h264.within(stream.payload, out.payload_limit)
+        if len(pieces) > len(numbers):
+            pieces = h264.into(stream.payload, len(numbers))
+        out.oversize += sum(len(piece) > out.payload_limit for piece in pieces)
+        last = len(pieces) - 1
+        for index, number in enumerate(numbers):
+            if index < last:
+                out.emit(number, timestamp, False, pieces[index])
+            elif index == last:
+                out.emit(number, timestamp, stream.marker, pieces[index], stream.orientation)
+            else:
+                out.emit(number, timestamp, False, b"")
 
     def _cut(self, stream: Stream, now: float) -> bool:
         """Go over to a stream if its packet in hand begins a key frame. Returns whether it did."""
@@ -434,14 +461,16 @@ class View:
             self.out.emit(self.out.switch.insert(stream.sequence), timestamp, False, nal)
 
     def _emit_large(self, stream: Stream, sequence: int, timestamp: int, orientation: int | None) -> None:
-        """A packet over the limit is divided; one that was sent again goes as it came: there is one number for it."""
-        payload = stream.payload
-        pieces = [payload] if stream.late else h264.within(payload, self.out.payload_limit)
+        """A packet over the limit is divided; what is missing of such a stream will need as many numbers."""
+        switch = self.out.switch
+        pieces = h264.within(stream.payload, self.out.payload_limit)
         if len(pieces) == 1:
             self.out.oversize += 1
+        elif switch.width < len(pieces) <= _PIECES:
+            switch.width = len(pieces)
         for piece in pieces[:-1]:
             self.out.emit(sequence, timestamp, False, piece)
-            sequence = self.out.switch.insert(stream.sequence + 1)
+            sequence = switch.insert(stream.sequence + 1)
         self.out.emit(sequence, timestamp, stream.marker, pieces[-1], orientation)
 
     def _forward_units(self, stream: Stream, now: float) -> None:

@@ -5,6 +5,7 @@ There are two ways: plain RTP on two ports (`plain`), and WebRTC on one (`splitt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from splitter.core.net import Address
@@ -13,6 +14,9 @@ from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import Message
 
 NOWHERE = Address("", 0)
+
+Seal = Callable[[bytes], memoryview | None]
+"""Makes of a packet what goes over the wire; None where it cannot, or must not."""
 
 
 class WireEnd(Protocol):
@@ -49,6 +53,11 @@ class Wire(Protocol):
     packet_limit: int
 
     @property
+    def seal_rtp(self) -> Seal | None:
+        """Encrypts a packet, once; valid until the next call. None on a wire without keys."""
+        ...
+
+    @property
     def ports(self) -> tuple[int, int]:
         """Ours for RTP and RTCP; twice the same where they share one."""
         ...
@@ -67,8 +76,8 @@ class Wire(Protocol):
         """Take what was negotiated (again), or (None) pause. Raises LocalError where it is for another kind of wire."""
         ...
 
-    def send_rtp(self, data: bytes, to: Address) -> None:
-        """Send to what `on_path` said."""
+    def send_rtp(self, data: bytes | memoryview, to: Address) -> None:
+        """Send what was sealed, or needs no seal, to what `on_path` said."""
         ...
 
     def send_rtcp(self, data: bytes) -> None:

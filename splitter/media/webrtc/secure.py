@@ -22,10 +22,15 @@ _TRAILER_LIMIT = 148  # tag, index and master key identifier (srtp.h)
 _REPLAYED = (9, 10)  # srtp_err_status_replay_fail, srtp_err_status_replay_old
 _SSRC = struct.Struct("!I")
 _WINDOW = 1024  # packets; one that was sent again after a NACK comes late
+_SENT_WINDOW = 4096  # packets back that may still be sealed for the first time: a source's repair comes late
 
 
 class Cipher:
     """Both directions of one participant.
+
+    An SSRC and an index are sealed once. AES-GCM and AES-CM make the same key stream of them again, which would uncover
+    two packets that differ (RFC 3711 §9.1, RFC 7714 §9.1); so libsrtp keeps account of what it has sealed and refuses.
+    What is sent again, after a NACK, are the sealed bytes themselves.
 
     Args:
         profile: pylibsrtp's number of the protection profile.
@@ -35,6 +40,7 @@ class Cipher:
         unauthentic: packets whose tag was wrong, or that were none.
         replayed: packets that had come before: sent twice on the way, or by somebody who listened.
         unprotected: packets of ours that could not be encrypted.
+        reused: packets of ours that were refused because their number had been used; our own mistake.
     """
 
     __slots__ = (
@@ -49,13 +55,14 @@ class Cipher:
         "_size",
         "_ssrcs",
         "replayed",
+        "reused",
         "unauthentic",
         "unprotected",
     )
 
     def __init__(self, profile: int, incoming: bytes, outgoing: bytes) -> None:
-        receive = _policy(profile, incoming, Policy.SSRC_ANY_INBOUND)
-        send = _policy(profile, outgoing, Policy.SSRC_ANY_OUTBOUND)
+        receive = _policy(profile, incoming, Policy.SSRC_ANY_INBOUND, _WINDOW)
+        send = _policy(profile, outgoing, Policy.SSRC_ANY_OUTBOUND, _SENT_WINDOW)
         self._incoming, self._outgoing = _session(receive), _session(send)
         self._receive_rtp, self._receive_rtcp = lib.srtp_unprotect, lib.srtp_unprotect_rtcp
         self._send_rtp, self._send_rtcp = lib.srtp_protect, lib.srtp_protect_rtcp
@@ -64,7 +71,7 @@ class Cipher:
         self._out = memoryview(buffer)
         self._out_data = ffi.from_buffer(buffer)
         self._ssrcs: set[int] = set()
-        self.unauthentic = self.replayed = self.unprotected = 0
+        self.unauthentic = self.replayed = self.unprotected = self.reused = 0
 
     def open_rtp(self, data: bytearray | memoryview) -> int:
         """Decrypt an SRTP packet where it lies. Returns: its length; 0 where it is to be dropped."""
@@ -97,7 +104,10 @@ class Cipher:
         return int(size[0])
 
     def seal_rtp(self, packet: bytes | memoryview) -> memoryview | None:
-        """Encrypt an RTP packet. Returns: valid until the next call; None where it could not be done."""
+        """Encrypt an RTP packet, whose number was not used before.
+
+        Returns: valid until the next call; None where it could not be done.
+        """
         return self._seal(self._send_rtp, packet)
 
     def seal_rtcp(self, packet: bytes | memoryview) -> memoryview | None:
@@ -112,16 +122,20 @@ class Cipher:
         self._out[:length] = packet
         size = self._size
         size[0] = length
-        if protect(self._outgoing[0], self._out_data, size):
-            self.unprotected += 1
+        status = protect(self._outgoing[0], self._out_data, size)
+        if status:
+            if status in _REPLAYED:
+                self.reused += 1
+            else:
+                self.unprotected += 1
             return None
         return self._out[: size[0]]
 
 
-def _policy(profile: int, key: bytes, ssrcs: int) -> Policy:
+def _policy(profile: int, key: bytes, ssrcs: int, window: int) -> Policy:
     policy = Policy(key=key, ssrc_type=ssrcs, srtp_profile=profile)
-    policy.window_size = _WINDOW
-    policy.allow_repeat_tx = True  # a retransmission is the same packet again, and becomes the same bytes
+    policy.window_size = window
+    policy.allow_repeat_tx = False
     return policy
 
 

@@ -141,6 +141,7 @@ class SecureWire:
         self._securing: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
         self._heard_at = 0.0
+        self._reused = 0
         self._pace = Pace(RTCP_DATAGRAMS)
         self._send = self._current.port.send
         self.state = "new"
@@ -197,12 +198,18 @@ class SecureWire:
             self._next = None
         self._next = _Generation(self, self._loop, self._host, self._advertised)
 
-    def send_rtp(self, data: bytes, to: Address) -> None:
+    def seal_rtp(self, packet: bytes) -> memoryview | None:
         cipher = self._cipher
-        if cipher is not None:
-            sealed = cipher.seal_rtp(data)
-            if sealed is not None:
-                self._send(sealed, to)
+        if cipher is None:
+            return None
+        sealed = cipher.seal_rtp(packet)
+        if sealed is None and cipher.reused == 1 != self._reused:
+            self._reused = 1
+            log.error("a packet number was to be used twice", call=self._call_id, participant=self._name)
+        return sealed
+
+    def send_rtp(self, data: bytes | memoryview, to: Address) -> None:
+        self._send(data, to)
 
     def send_rtcp(self, data: bytes) -> None:
         if self._cipher is not None and self.to.port:
@@ -212,13 +219,15 @@ class SecureWire:
 
     def close(self) -> None:
         """Say goodbye and free everything."""
-        if self._cipher is not None and (self._cipher.unauthentic or self._cipher.replayed):
+        cipher = self._cipher
+        if cipher is not None and (cipher.unauthentic or cipher.replayed or cipher.reused):
             log.info(
-                "packets of a browser were not believed",
+                "packets of a browser were not believed, or of ours refused",
                 call=self._call_id,
                 participant=self._name,
-                unauthentic=self._cipher.unauthentic,
-                replayed=self._cipher.replayed,
+                unauthentic=cipher.unauthentic,
+                replayed=cipher.replayed,
+                reused=cipher.reused,
             )
         self.state = "failed"
         self._free()

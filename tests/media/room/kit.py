@@ -300,7 +300,8 @@ class Peer:
                     seen += _decode(context, unit)
                     unit = []
                 timestamp = one.timestamp
-                unit += [bytes(nal) for nal in depacketiser.push(one.payload)]
+                if one.payload:  # not padding alone
+                    unit += [bytes(nal) for nal in depacketiser.push(one.payload)]
             if unit:
                 seen += _decode(context, unit)
             seen += _decode(context, [])
