@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from splitter.cli.door import Refused, open_door
-from splitter.cli.text import fail, span, table
+from splitter.cli.text import fail, say, say_json, span, table
 
 
 class Ban(msgspec.Struct):
@@ -34,18 +34,18 @@ def bans(ctx: click.Context, lift: str | None, as_json: bool) -> None:
     try:
         if lift is not None:
             door.read("DELETE", "bans", lift)
-            click.echo(f"{lift} is not banned any more")
+            say(f"{lift} is not banned any more")
             return
         found = door.get(BanList, "bans").bans
     except Refused as error:
         fail(str(error))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        say_json(found)
     elif not found:
-        click.echo("nobody is banned")
+        say("nobody is banned")
     else:
         rows = [(ban.source, ban.reason, str(ban.offences), span(ban.expires_in_s)) for ban in found]
-        click.echo(table(("SOURCE", "LAST REASON", "OFFENCES", "ENDS IN"), rows))
+        say(table(("SOURCE", "LAST REASON", "OFFENCES", "ENDS IN"), rows))
 
 
 @click.command()
@@ -56,4 +56,4 @@ def reload(ctx: click.Context) -> None:
         open_door(ctx).read("POST", "reload")
     except Refused as error:
         fail(str(error))
-    click.echo("certificates reloaded")
+    say("certificates reloaded")

@@ -9,7 +9,7 @@ import msgspec
 
 from splitter.calls.view import CallView, LegView, PartyView, VideoView
 from splitter.cli.door import Refused, open_door
-from splitter.cli.text import clock, fail, span, table
+from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 
 
 class CallList(msgspec.Struct):
@@ -30,11 +30,11 @@ def calls(ctx: click.Context, ended: bool, limit: int, as_json: bool) -> None:
     except Refused as error:
         fail(str(error))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        say_json(found)
     elif not found:
-        click.echo("no call has ended yet" if ended else "no calls")
+        say("no call has ended yet" if ended else "no calls")
     else:
-        click.echo(_ended_table(found) if ended else _live_table(found))
+        say(_ended_table(found) if ended else _live_table(found))
 
 
 def _live_table(found: list[CallView]) -> str:
@@ -78,16 +78,16 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
     except Refused as error:
         fail(str(error))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(view)))
+        say_json(view)
         return
     for title, value in _facts(view):
-        click.echo(f"{title:<12}{value}")
-    click.echo()
-    click.echo(table(("LEG", "STATE", "TRUNK", "PEER", "AUDIO", "VIDEO", "CALL-ID"), [_leg(leg) for leg in view.legs]))
+        say(f"{title:<12}{plain(value)}")
+    say()
+    say(table(("LEG", "STATE", "TRUNK", "PEER", "AUDIO", "VIDEO", "CALL-ID"), [_leg(leg) for leg in view.legs]))
     if view.parties:
-        click.echo()
+        say()
         titles = ("IN THE ROOM", "KIND", "EXTENSION", "STATE", "SENDS", "SEES", "CLIENT")
-        click.echo(table(titles, [_party(party) for party in view.parties]))
+        say(table(titles, [_party(party) for party in view.parties]))
 
 
 def _facts(view: CallView) -> list[tuple[str, str]]:
@@ -148,4 +148,4 @@ def hangup(ctx: click.Context, reference: str) -> None:
         answer = msgspec.json.decode(open_door(ctx).read("DELETE", "calls", reference), type=dict[str, str])
     except Refused as error:
         fail(str(error))
-    click.echo(f"hanging up {answer['call_id']}")
+    say(f"hanging up {answer['call_id']}")

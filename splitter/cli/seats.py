@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from splitter.cli.door import Refused, open_door
-from splitter.cli.text import clock, fail, span, table
+from splitter.cli.text import clock, fail, say, say_json, span, table
 
 
 class Seat(msgspec.Struct):
@@ -41,12 +41,12 @@ def seats(ctx: click.Context, as_json: bool) -> None:
     except Refused as error:
         fail(str(error))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        say_json(found)
     elif not found:
-        click.echo("no seat is registered")
+        say("no seat is registered")
     else:
         titles = ("USER", "EXTENSION", "TRUNK", "FROM", "CONTACT", "SINCE", "FOR", "CLIENT")
-        click.echo(table(titles, [_row(seat) for seat in found]))
+        say(table(titles, [_row(seat) for seat in found]))
 
 
 def _row(seat: Seat) -> tuple[str, ...]:

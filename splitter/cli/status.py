@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from splitter.cli.door import Refused, open_door
-from splitter.cli.text import clock, fail, span
+from splitter.cli.text import clock, fail, say, say_json, span
 
 
 class Status(msgspec.Struct):
@@ -42,7 +42,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     except Refused as error:
         fail(str(error))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        say_json(found)
     else:
         _print(found)
     if found.alarms:
@@ -50,15 +50,15 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 def _print(found: Status) -> None:
-    click.echo(f"{found.name} {found.version}: {found.state}")
-    click.echo(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
-    click.echo(f"{'calls':<14}{found.calls} of {found.max_calls}")
-    click.echo(f"{'SIP':<14}{found.dialogs} dialogs, {found.transactions} transactions")
-    click.echo(f"{'media':<14}{found.relays} relays, {found.rooms} rooms, {found.ports} ports")
-    click.echo(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
+    say(f"{found.name} {found.version}: {found.state}")
+    say(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
+    say(f"{'calls':<14}{found.calls} of {found.max_calls}")
+    say(f"{'SIP':<14}{found.dialogs} dialogs, {found.transactions} transactions")
+    say(f"{'media':<14}{found.relays} relays, {found.rooms} rooms, {found.ports} ports")
+    say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
     for network in found.networks:
-        click.echo(f"{'listens':<14}{network}")
+        say(f"{'listens':<14}{network}")
     for address in found.api:
-        click.echo(f"{'API':<14}{address}")
+        say(f"{'API':<14}{address}")
     for alarm in found.alarms:
-        click.secho(f"{'ALARM':<14}{alarm}", fg="red")
+        say(f"{'ALARM':<14}{alarm}", fg="red")

@@ -1,20 +1,50 @@
-"""How commands speak: exit codes, tables, times. Writes to the terminal."""
+"""How commands speak: exit codes, tables, times, harmless text. Writes to the terminal.
+
+What strangers wrote (numbers, names, reasons, whole messages) passes here before a terminal sees it: through
+`plain`, and a control character shows as `\\x1b` instead of acting.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
+import msgspec
 
 FAILED = 1
 NOT_RUNNING = 3
 
 
+# Controls of both sets (ECMA-48), what turns the direction of writing or ends a line (Unicode), halves of characters.
+_ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """The text as one line that changes nothing on a terminal: what would act is written as an escape."""
+    return text if text.isprintable() else _ACTING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def say(text: str = "", fg: str | None = None) -> None:
+    """Print lines, harmless ones."""
+    click.secho("\n".join(map(plain, text.split("\n"))), fg=fg)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON, without loss."""
+    say_encoded(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def say_encoded(text: str) -> None:
+    """Print what is JSON already: what would act on a terminal as an escape of JSON."""
+    click.echo("\n".join(_ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")))
+
+
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say why on standard error, and leave."""
-    click.echo(message, err=True)
+    click.echo("\n".join(map(plain, message.split("\n"))), err=True)
     raise click.exceptions.Exit(code)
 
 
@@ -24,7 +54,8 @@ def counted(number: int, thing: str) -> str:
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns, two spaces apart."""
+    """Left-aligned columns, two spaces apart; the cells are harmless."""
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (titles, *rows))
     return "\n".join(line.rstrip() for line in lines)

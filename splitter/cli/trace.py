@@ -12,7 +12,7 @@ import msgspec
 
 from splitter.cli.calls import CallList
 from splitter.cli.door import Door, Refused, open_door
-from splitter.cli.text import fail
+from splitter.cli.text import fail, plain, say_encoded
 from splitter.telemetry import golden
 from splitter.telemetry.ladder import Ladder, legs_of
 from splitter.telemetry.trace import TraceEvent
@@ -38,7 +38,8 @@ def trace(ctx: click.Context, reference: str, raw: bool, follow: bool, as_json: 
         call_id = _resolve(door, reference)
         lines = door.lines("calls", call_id, "trace", raw=int(raw or not as_json), follow=int(follow))
         if as_json:
-            _echo(line.decode().rstrip("\n") for line in lines)
+            for line in lines:
+                say_encoded(line.decode().rstrip("\n"))
             return
         events = (msgspec.json.decode(line, type=TraceEvent) for line in lines)
         _echo(_raw(events) if raw else _ladder(events, follow, width))
@@ -81,7 +82,7 @@ def _ladder(events: Iterator[TraceEvent], follow: bool, width: int | None) -> It
     terminal = sys.stdout.isatty()
     if width is None and terminal:
         width = shutil.get_terminal_size().columns
-    ladder = Ladder(legs, width, colour=terminal)
+    ladder = Ladder(legs, width, colour=terminal, clean=plain)
     yield ladder.header()
     for event in chain([first], events):
         yield from ladder.lines(event)

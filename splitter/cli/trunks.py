@@ -7,7 +7,7 @@ import msgspec
 
 from splitter.calls.view import TargetView, TrunkView
 from splitter.cli.door import Refused, open_door
-from splitter.cli.text import clock, fail, table
+from splitter.cli.text import clock, fail, say, say_json, table
 
 
 class TrunkList(msgspec.Struct):
@@ -27,17 +27,17 @@ def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
     except Refused as error:
         fail(str(error))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        say_json(found)
     elif servers:
         columns = ("TRUNK", "SERVER", "STATE", "SINCE", "LATENCY", "JITTER", "BECAUSE")
-        click.echo(table(columns, [_server_row(trunk, target) for trunk in found for target in trunk.targets]))
+        say(table(columns, [_server_row(trunk, target) for trunk in found for target in trunk.targets]))
     else:
         titles = ["TRUNK", "ROLE", "STATE", "SINCE", "CALLS", "PER SECOND", "LATENCY", "JITTER", "ADDRESS", "BECAUSE"]
         rows = [_row(trunk) for trunk in found]
         if any(trunk.registration for trunk in found):
             titles.append("REGISTRATION")
             rows = [(*row, trunk.registration or "-") for row, trunk in zip(rows, found, strict=True)]
-        click.echo(table(titles, rows))
+        say(table(titles, rows))
 
 
 def _row(trunk: TrunkView) -> tuple[str, ...]:

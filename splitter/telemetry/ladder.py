@@ -14,7 +14,7 @@ repeat a message byte for byte say "again". A detail too long for the width goes
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
 
 from splitter.telemetry.summary import Summariser, Summary
@@ -36,16 +36,23 @@ class Ladder:
         width: details are wrapped at this column; None for never, as golden files want it.
         zone: of the wall clock; None for the machine's.
         colour: with terminal colours.
+        clean: makes what strangers wrote fit to be shown there.
     """
 
     def __init__(
-        self, legs: Iterable[str], width: int | None = None, zone: tzinfo | None = None, colour: bool = False
+        self,
+        legs: Iterable[str],
+        width: int | None = None,
+        zone: tzinfo | None = None,
+        colour: bool = False,
+        clean: Callable[[str], str] = str,
     ) -> None:
         names = list(dict.fromkeys(legs))
         self._columns = [*names[:1], SELF, *names[1:]] if names else [SELF]
         self._width = width
         self._zone = zone
         self._colour = colour
+        self._clean = clean
         self._summariser = Summariser()
         self._start: float | None = None
         self._seen: set[int] = set()
@@ -53,7 +60,7 @@ class Ladder:
     def header(self) -> str:
         """The line of names above the lifelines."""
         names = "".join(name[: PITCH - 1].center(PITCH) for name in self._columns)
-        return f"{'wall clock':>12}{'elapsed':>11}  {names}".rstrip()
+        return f"{'wall clock':>12}{'elapsed':>11}  {self._clean(names)}".rstrip()
 
     def lines(self, event: TraceEvent) -> Iterator[str]:
         """One event: its line, and the rest of its detail where that is wrapped."""
@@ -70,7 +77,7 @@ class Ladder:
             detail, style = f"{event.kind}: {named}{event.text}", event.kind
         stamp = self._paint(f"{wall:>12}{elapsed:>11}  ", "time")
         first, *rest = self._wrap(detail)
-        yield f"{stamp}{rungs}  {self._paint(first, style)}".rstrip()
+        yield f"{stamp}{self._clean(rungs)}  {self._paint(first, style)}".rstrip()
         for line in rest:
             yield f"{' ' * _STAMP}{self._lifelines()}  {self._paint(line, style)}".rstrip()
 
@@ -123,6 +130,7 @@ class Ladder:
         return False
 
     def _wrap(self, detail: str) -> list[str]:
+        detail = self._clean(detail)
         if self._width is None:
             return [detail]
         room = self._width - _STAMP - 3 - self._position(len(self._columns) - 1)
