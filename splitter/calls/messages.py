@@ -9,7 +9,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sip.headers import Headers
 from splitter.sip.message import Message, Request
-from splitter.sip.multipart import find_part, parts
+from splitter.sip.multipart import EARLY_SESSION, find_part, parts
 
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
@@ -18,6 +18,9 @@ REPLACES = "replaces"  # of the centre alone: it may take a call over from itsel
 FROM_CHANGE = "from-change"  # of a centre that names its agents in From of re-INVITE and UPDATE (RFC 4916)
 EXTENSIONS = frozenset({"100rel", "timer"})  # what a Require may name towards every leg
 
+ALL_EXTENSIONS = EXTENSIONS | {"precondition", REPLACES, FROM_CHANGE}  # towards one leg or another
+
+_SCHEMES = ("sip", "sips", "tel", "urn")
 UNDERSTOOD = frozenset({SDP, "application/pidf+xml"})  # bodies of an INVITE that stop no call
 
 FAST_UPDATE = "application/media_control+xml"  # RFC 5168
@@ -58,6 +61,13 @@ def refuse_unknown_extensions(request: Request, known: Collection[str] = EXTENSI
         raise Refusal(420, f"unsupported extension: {names[:60]}", [("Unsupported", names)])
 
 
+def refuse_unknown_scheme(request: Request) -> None:
+    """Raise 416 for a Request-URI of a scheme that names nobody here (RFC 3261 §8.2.2.1)."""
+    scheme = request.uri.partition(":")[0].lower()
+    if scheme not in _SCHEMES:
+        raise PeerError(f"URI scheme {scheme[:20]} is not sip, sips or tel", 416)
+
+
 def refuse_unknown_bodies(request: Request) -> None:
     """Raise 415 for a body that must be understood and is not (RFC 3261 §8.2.3, RFC 5621 §4).
 
@@ -65,7 +75,7 @@ def refuse_unknown_bodies(request: Request) -> None:
     """
     beside_session = has_session(request)
     for part in parts(request):
-        if part.content_type in UNDERSTOOD or not part.required:
+        if (part.content_type in UNDERSTOOD and part.disposition != EARLY_SESSION) or not part.required:
             continue
         if not beside_session or "handling" in (part.headers.get("content-disposition") or "").lower():
             raise Refusal(415, f"unsupported body: {part.content_type[:60]}", [("Accept", SDP)])

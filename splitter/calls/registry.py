@@ -14,7 +14,16 @@ from splitter.calls.entrance import Entrance, Entrant, Guess
 from splitter.calls.events import Offered, SeatArrived
 from splitter.calls.flows.split import split
 from splitter.calls.logins.reception import Reception
-from splitter.calls.messages import ALLOW, SDP, Refusal, refuse_unknown_extensions, session_of, warning
+from splitter.calls.messages import (
+    ALL_EXTENSIONS,
+    ALLOW,
+    SDP,
+    Refusal,
+    refuse_unknown_extensions,
+    refuse_unknown_scheme,
+    session_of,
+    warning,
+)
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
@@ -151,6 +160,8 @@ class Calls:
     # ---- inside ----
 
     def _on_options(self, event: RequestArrived) -> None:
+        refuse_unknown_scheme(event.request)
+        refuse_unknown_extensions(event.request, ALL_EXTENSIONS)
         # A node that drains must say so, or it keeps getting calls.
         status, pause = (503, _RETRY_AFTER) if self._draining else (200, [])
         self._refuse(event, status, "", [("Allow", ALLOW), ("Accept", SDP), *pause])

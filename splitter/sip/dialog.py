@@ -41,7 +41,7 @@ class Dialog:
         local_cseq: the number of our latest request; 0 before the first one.
         remote_cseq: the number of the peer's latest request; None before the first one.
         route_set: Route values in the order of the way out; frozen.
-        remote_target: the URI of the peer's latest Contact.
+        remote_target: the URI of the peer's latest Contact, without what a Request-URI may not have (§19.1.1).
         secure: made by a request to a sips: URI.
     """
 
@@ -78,7 +78,7 @@ class Dialog:
             local_cseq=0,
             remote_cseq=request.cseq[0],
             route_set=_route_set(request.headers),
-            remote_target=contact.uri,
+            remote_target=_as_request_uri(contact.uri),
             secure=_is_secure(request.uri),
         )
 
@@ -102,7 +102,7 @@ class Dialog:
             local_cseq=request.cseq[0],
             remote_cseq=None,
             route_set=_route_set(response.headers)[::-1],
-            remote_target=request.uri if contact is None or contact.uri == "*" else contact.uri,
+            remote_target=request.uri if contact is None or contact.uri == "*" else _as_request_uri(contact.uri),
             secure=_is_secure(request.uri),
         )
 
@@ -184,7 +184,7 @@ class Dialog:
 
     def _follow(self, contact: NameAddr | None) -> None:
         if contact is not None and contact.uri != "*":
-            self.remote_target = contact.uri
+            self.remote_target = _as_request_uri(contact.uri)
 
     def _build(
         self,
@@ -219,17 +219,25 @@ class Dialog:
 
 
 def _route_set(headers: Headers) -> tuple[str, ...]:
-    """The Record-Route values as they were written, each one checked."""
-    values = headers.values("record-route")
+    """The Record-Route values as they were written, each one checked.
+
+    §20.30 wants angle brackets. Where a proxy left them out, what follows belongs to the URI all the same: `sip:p1;lr`
+    is a loose router, and would be taken for a strict one if `lr` were the header's.
+    """
+    values = [value if "<" in value else f"<{value}>" for value in headers.values("record-route")]
     for value in values:
         NameAddr.parse(value)
     return tuple(values)
 
 
 def _is_loose(route: str) -> bool:
-    """A route that is no sip: URI is somebody else's business; it is treated as loose."""
+    """A route that is no sip: URI is somebody else's business; it is treated as loose.
+
+    Some proxies write `lr` behind the brackets.
+    """
     try:
-        return NameAddr.parse(route).sip.loose
+        parsed = NameAddr.parse(route)
+        return parsed.sip.loose or "lr" in parsed.params
     except PeerError:
         return True
 

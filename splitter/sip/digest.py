@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from splitter.core.errors import PeerError
@@ -22,6 +23,7 @@ HEADERS = {False: ("WWW-Authenticate", "Authorization"), True: ("Proxy-Authentic
 
 _SESSION = "-SESS"
 _COUNT = re.compile(r"[0-9A-Fa-f]{8}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]*+(?:[ \t]++(?!=)|\Z)")
 _TEXT_LIMIT = 4096  # a real header has about 400 characters
 
 
@@ -196,15 +198,30 @@ def digest_of(proof: Proof, secret: str, method: str, body: bytes = b"") -> str:
 
 
 def challenges_of(response: Response) -> list[Challenge]:
-    """The Digest challenges of a 401 or 407, topmost first; lines of other schemes or none we can read are left out."""
+    """The Digest challenges of a 401 or 407, topmost first; those of other schemes or that we cannot read are left out.
+
+    Each has a line of its own (RFC 3261 §7.3.1); several in one, as HTTP allows them, are taken apart.
+    """
     found = []
     for proxy, (header, _) in HEADERS.items():
         for text in response.headers.get_all(header):
-            try:
-                found.append(Challenge.parse(text, proxy))
-            except PeerError:
-                continue
+            for one in _apart(text):
+                with suppress(PeerError):
+                    found.append(Challenge.parse(one, proxy))
     return found
+
+
+def _apart(line: str) -> list[str]:
+    """The challenges of one line: a new one begins where a scheme stands before a parameter."""
+    if len(line) > _TEXT_LIMIT:
+        return []
+    found: list[list[str]] = []
+    with suppress(PeerError):
+        for part in split_outside_quotes(line, ","):
+            if not found or _SCHEME.match(part):
+                found.append([])
+            found[-1].append(part)
+    return [", ".join(parts) for parts in found]
 
 
 def proofs_of(request: Request, proxy: bool = False) -> list[Proof]:

@@ -14,6 +14,9 @@ MAX_PARTS = 32
 MAX_DEPTH = 4
 """Multipart in multipart in … beyond this is an attack, not a message."""
 
+EARLY_SESSION = "early-session"  # RFC 3959 §4
+_OF_THE_SESSION = ("", "session")
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -33,6 +36,11 @@ class Part:
         return _media_type(self.headers.get("content-type") or "text/plain")
 
     @property
+    def disposition(self) -> str:
+        """What the part is for, in lower case (RFC 3261 §20.11); "" where it does not say."""
+        return (self.headers.get("content-disposition") or "").partition(";")[0].strip().lower()
+
+    @property
     def required(self) -> bool:
         """True unless `handling=optional`: who does not understand the part must refuse the message (RFC 5621 §4)."""
         disposition = self.headers.get("content-disposition")
@@ -48,7 +56,8 @@ def find_part(message: Message, content_type: str) -> bytes | None:
     Args:
         content_type: `type/subtype` in lower case, e.g. "application/sdp".
     Returns: its bytes; None where there is none. Of multipart/alternative the last one, which the sender likes best
-        (RFC 2046 §5.1.4); otherwise the first one.
+        (RFC 2046 §5.1.4); otherwise the first one. A part for an early session is not looked at (RFC 3959 §4: it is a
+        description of another session), and one that is for something else than the session only for want of another.
     Raises:
         PeerError: a multipart body that cannot be taken apart.
     """
@@ -56,9 +65,11 @@ def find_part(message: Message, content_type: str) -> bytes | None:
         return None
     written = message.headers.get("content-type") or ""
     whole = _media_type(written)
-    if not whole.startswith("multipart/"):
-        return message.body if whole == content_type else None
-    return _find(Part(message.headers, message.body), content_type, MAX_DEPTH)
+    if not whole.startswith("multipart/") and whole != content_type:
+        return None
+    found = list(_find(Part(message.headers, message.body), content_type, MAX_DEPTH))
+    best = next((part for part in found if part.disposition in _OF_THE_SESSION), found[0] if found else None)
+    return best.body if best is not None else None
 
 
 def parts(message: Message) -> list[Part]:
@@ -72,17 +83,16 @@ def parts(message: Message) -> list[Part]:
     return list(_flat(Part(message.headers, message.body), MAX_DEPTH))
 
 
-def _find(part: Part, wanted: str, depth: int) -> bytes | None:
+def _find(part: Part, wanted: str, depth: int) -> Iterator[Part]:
+    """The parts of this type, the best first; what is in a part for an early session is for that too."""
+    if part.disposition == EARLY_SESSION:
+        return
     if part.content_type == wanted:
-        return part.body
-    if not part.content_type.startswith("multipart/"):
-        return None
-    children = _divide(part, depth)
-    for child in reversed(children) if part.content_type == "multipart/alternative" else children:
-        found = _find(child, wanted, depth - 1)
-        if found is not None:
-            return found
-    return None
+        yield part
+    elif part.content_type.startswith("multipart/"):
+        children = _divide(part, depth)
+        for child in reversed(children) if part.content_type == "multipart/alternative" else children:
+            yield from _find(child, wanted, depth - 1)
 
 
 def _flat(part: Part, depth: int) -> Iterator[Part]:

@@ -14,8 +14,8 @@ from splitter.sip.headers import Headers, Line, canonical
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.uri import parse_uri
 
-MAX_LINES = 256
-"""More header lines than this are a flood, not a message."""
+MAX_LINES = 2_048
+"""More header lines than this are a flood, not a message; `MAX_SIZE` is what really bounds the work."""
 MAX_SIZE = 65_535
 """Bytes of one message; also the most that a datagram can carry."""
 
@@ -26,6 +26,7 @@ _METHODS = frozenset(
 )
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _CONTENT_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE)
+_PING = b"\r\n\r\n"
 _NO_URI = re.compile(r"[\x00-\x20\x7f<>\"]")
 
 
@@ -59,8 +60,8 @@ def parse_message(data: bytes) -> Message:
         MalformedRequest: a request of which enough was read to answer it.
         PeerError: anything else that is no SIP message.
     """
-    if data[:1] in (b"\r", b"\n"):
-        data = data.lstrip(b"\r\n")  # §7.5: empty lines before the start line are ignored
+    if data[:1] in (b"\r", b"\n", b"\0"):
+        data = data.lstrip(b"\r\n\0")  # §7.5: empty lines before the start line are ignored; NULs are stray ends
     lines, encoding, body = _cut(data)
     try:
         return _message(lines, encoding, body)
@@ -230,17 +231,23 @@ class StreamFramer:
     def feed(self, data: bytes) -> list[bytes]:
         """Take what was received.
 
-        Returns: the messages it completed, in order.
+        Returns: the messages it completed, in order. Where what follows them cannot be cut, the next call says so.
         Raises:
             PeerError: the stream cannot be cut any more; the connection has to be closed. Status 513 for a message
-                over the limit, 400 for a missing or unreadable Content-Length.
+                over the limit, 400 for a missing or unreadable Content-Length. A `MalformedRequest` where enough was
+                read of a request to answer it.
         """
         buffer = self._buffer
         buffer += data
-        messages = []
+        messages: list[bytes] = []
         while buffer:
-            if not self._needed and not self._measure():
-                break
+            try:
+                if not self._needed and not self._measure():
+                    break
+            except PeerError:
+                if messages:
+                    break
+                raise
             if len(buffer) < self._needed:
                 break
             messages.append(bytes(buffer[: self._needed]))
@@ -263,27 +270,38 @@ class StreamFramer:
                 raise PeerError(f"no end of the headers within {self._limit} bytes", 513)
             self._scanned = max(0, len(buffer) - 3)
             return False
-        lengths = {value.strip() for value in _CONTENT_LENGTH.findall(buffer, 0, blank.start())}
-        if len(lengths) != 1:
-            raise PeerError("several different Content-Length" if lengths else "no Content-Length in a stream")
-        announced = lengths.pop().decode("latin-1")
-        self._needed = blank.end() + integer(announced, "Content-Length")
-        if self._needed > self._limit:
-            raise PeerError(f"a message of {self._needed} bytes; the limit is {self._limit}", 513)
+        try:
+            size = _announced(buffer, blank.start())
+            if blank.end() + size > self._limit:
+                raise PeerError(f"a message of {blank.end() + size} bytes; the limit is {self._limit}", 513)
+        except PeerError as error:
+            lines, encoding, _ = _cut(bytes(buffer[: blank.end()]))
+            raise _answerable(error, _joined(lines), encoding) from error
+        self._needed = blank.end() + size
         return True
 
     def _skip_pings(self) -> None:
-        """Take away the empty lines between messages."""
+        """Take away what stands between messages: empty lines, and the NULs of peers that count one byte too many."""
         if self._scanned:
             return
         buffer = self._buffer
         at = 0
-        while buffer.startswith(b"\r\n", at):
-            if buffer.startswith(b"\r\n", at + 2):
+        while at < len(buffer):
+            if buffer.startswith(_PING, at):
                 self.pings += 1
-                at += 4
-            elif len(buffer) - at >= 4 or not b"\r\n".startswith(buffer[at + 2 :]):
-                at += 2
-            else:
+                at += len(_PING)
+            elif len(buffer) - at < len(_PING) and _PING.startswith(buffer[at:]):
                 break  # half a ping, perhaps
+            elif buffer[at] in b"\r\n\0":
+                at += 1
+            else:
+                break
         del buffer[:at]
+
+
+def _announced(buffer: bytearray, end: int) -> int:
+    """The Content-Length of the headers that reach to `end` (§18.3: a stream needs it)."""
+    lengths = {value.strip() for value in _CONTENT_LENGTH.findall(buffer, 0, end)}
+    if len(lengths) != 1:
+        raise PeerError("several different Content-Length" if lengths else "no Content-Length in a stream")
+    return integer(lengths.pop().decode("latin-1"), "Content-Length")

@@ -5,6 +5,7 @@ Each leg has its own timer; nothing of it passes from one leg to the other.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,6 +62,8 @@ class SessionTimer:
 def session_expires(message: Message) -> tuple[int, str] | None:
     """Session-Expires: seconds, and "uac", "uas" or "" (RFC 4028 §4). None where there is none.
 
+    A refresher that is neither leaves the choice to the other side, as a missing one does.
+
     Raises:
         PeerError: 400 for one that cannot be read.
     """
@@ -73,9 +76,7 @@ def session_expires(message: Message) -> tuple[int, str] | None:
         name, _, given = word.partition("=")
         if name.strip().lower() == "refresher":
             refresher = given.strip().lower()
-    if refresher not in ("", "uac", "uas"):
-        raise PeerError(f"Session-Expires with refresher={refresher[:20]}")
-    return _seconds(words[0], "Session-Expires"), refresher
+    return _seconds(words[0], "Session-Expires"), refresher if refresher in ("uac", "uas") else ""
 
 
 def minimum(message: Message) -> int:
@@ -105,17 +106,22 @@ def as_uas(
 
     Args:
         current: what is in force, for a refresh: the roles stay where the peer leaves the choice to us.
-    Returns: the timer, None for a session without one, and the headers of our 2xx.
+    Returns: the timer, None for a session without one, and the headers of our 2xx. A Session-Expires or Min-SE that
+        cannot be read counts as missing: a timer is no reason to lose a call.
     Raises:
-        PeerError: 422 where the interval is too small and the peer knows timers; 400 where it cannot be read.
+        PeerError: 422 where the interval is too small and the peer knows timers.
     """
-    wanted = session_expires(request)
+    wanted, least_s = None, MINIMUM_S
+    with suppress(PeerError):
+        wanted = session_expires(request)
+    with suppress(PeerError):
+        least_s = minimum(request)
     peer_knows = supports(request)
     if wanted is None:
         if not settings.interval_s and current is None:
             return None, []
         # The peer asked for none; we may add one, and then must refresh if it does not know how (§9, table 2).
-        interval_s = max(current.interval_s if current else settings.interval_s, settings.minimum_s, minimum(request))
+        interval_s = max(current.interval_s if current else settings.interval_s, settings.minimum_s, least_s)
         refresher = ""
     else:
         interval_s, refresher = wanted
@@ -123,7 +129,7 @@ def as_uas(
             if peer_knows:
                 raise TooSmall(settings.minimum_s)
             # Erratum 1687 to §9: a proxy put it in for a peer that could not read a 422; §8.1 says what helps.
-            interval_s = max(settings.minimum_s, minimum(request))
+            interval_s = max(settings.minimum_s, least_s)
     if not peer_knows:
         refresher = "uas"
     elif not refresher:

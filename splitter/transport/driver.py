@@ -285,8 +285,9 @@ class Driver:
             log.exception("message could not be handled", source=str(flow))
 
     def unframeable(self, flow: Flow, error: PeerError) -> None:
-        """A stream that is no SIP; its connection is being closed."""
-        self._malformed(flow, error.reason, None, error.status)
+        """A stream that is no SIP; its connection is closed once what can be answered was."""
+        request = error.request if isinstance(error, MalformedRequest) else None
+        self._malformed(flow, error.reason, request, error.status)
 
     def unsent(self, transmit: Transmit, reason: str) -> None:
         """A message could not be sent: another way for a request that has one, else the transaction hears of it."""

@@ -39,14 +39,17 @@ class Connection(Stream):
         self._heard()
         try:
             messages = self._framer.feed(data)
+            if self._framer.pings != self._pings:
+                self._pong(self._framer.pings - self._pings)
+            for message in messages:
+                self._received(message)
+            if messages:
+                self._framer.feed(b"")  # says whether what follows them can be cut
         except PeerError as error:
             self._owner.unframeable(self, error)
-            self.abort("what came was no SIP")
+            self.fault = self.fault or "what came was no SIP"
+            self.close()  # an answer to it still goes out
             return
-        if self._framer.pings != self._pings:
-            self._pong(self._framer.pings - self._pings)
-        for message in messages:
-            self._received(message)
         if self._framer.pending < _HALF_A_PING:
             self.begun_at = None
         elif self.begun_at is None or messages:

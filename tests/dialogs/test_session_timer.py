@@ -111,11 +111,15 @@ class TestSection9UasTowardsTheCaller:
             centre.expect("ACK")
             hang_up(world, caller, centre)
 
-    def test_unreadable_is_400(self) -> None:
+    @pytest.mark.parametrize("name", ["Session-Expires", "Min-SE"])
+    def test_what_cannot_be_read_counts_as_missing(self, name: str) -> None:
         with World() as world:
-            caller = world.sbc.invite(headers=[("Session-Expires", "soon")])
-            caller.expect("400")
-            world.settle()
+            caller = world.sbc.invite(headers=[(name, "soon"), ("Supported", "timer")])
+            centre = world.pbx.take()
+            centre.answer()
+            assert header(caller.expect("200"), "session-expires") == "1800;refresher=uac"
+            centre.expect("ACK")
+            hang_up(world, caller, centre)
 
     def test_a_refresh_that_asks_for_too_little_is_422_and_the_old_one_stands(self) -> None:
         with World() as world:

@@ -134,6 +134,23 @@ class TestSection12_2_1_1_GeneratingTheRequest:
         assert request.headers.values("Route") == ["<sip:p2;lr>", "<sip:caller@192.0.2.9:5070>"]
         assert dialog.next_hop.startswith("sip:strict@p1")
 
+    def test_routes_without_brackets_are_loose(self) -> None:
+        dialog = Dialog.as_uas(invite("Record-Route: sip:p1;lr, sip:p2;lr", "Record-Route: <sip:p3>;lr"), "tt")
+        request = dialog.request("BYE")
+        assert request.uri == "sip:caller@192.0.2.9:5070"
+        assert request.headers.values("Route") == ["<sip:p1;lr>", "<sip:p2;lr>", "<sip:p3>;lr"]
+        assert dialog.next_hop == "sip:p1;lr"
+
+    @pytest.mark.parametrize("contact", ["<sip:c@h?X-H=1&Route=%3Csip:x%3E>", "<sip:c@h;method=INVITE>", "<sip:c@h>"])
+    def test_what_a_contact_may_have_and_a_request_uri_may_not(self, contact: str) -> None:
+        """RFC 3261 §19.1.1: no headers, no method."""
+        by_request = Dialog.as_uas(invite(contact=contact), "tt")
+        by_response = Dialog.as_uac(invite(), answer(invite(), 200, ("Contact", contact)))
+        moved = Dialog.as_uac(invite(), answer(invite(), 200, CONTACT))
+        moved.refresh(answer(invite(), 200, ("Contact", contact)))
+        for dialog in (by_request, by_response, moved):
+            assert dialog.request("BYE").uri == "sip:c@h"
+
     def test_the_only_route_is_strict(self) -> None:
         dialog = Dialog.as_uas(invite("Record-Route: sip:p1"), "tt")
         request = dialog.request("BYE")

@@ -152,6 +152,24 @@ class TestChallenges:
         found = challenges_of(Response(401, "", headers))
         assert [(challenge.realm, challenge.proxy) for challenge in found] == [("a", False), ("b", True)]
 
+    @pytest.mark.parametrize(
+        ("line", "realms"),
+        [
+            ('Digest realm="a, b", nonce="n", qop="auth,auth-int", Digest realm="c",nonce="m"', ["a, b", "c"]),
+            ('Basic realm="x", Digest realm = "a", nonce="n"', ["a"]),
+            ('Digest realm="a", nonce="n", Basic realm="x"', ["a"]),
+            ('Digest realm="a", nonce="n", Negotiate', ["a"]),
+            ('Negotiate, Digest realm="a", nonce="n"', ["a"]),
+            ('Digest realm="a", Digest realm="b", nonce="n"', ["b"]),
+            ('Digest realm="a", nonce="n', []),
+            ("", []),
+            (", ,", []),
+        ],
+    )
+    def test_several_in_one_line(self, line: str, realms: list[str]) -> None:
+        found = challenges_of(Response(401, "", Headers([("WWW-Authenticate", line)])))
+        assert [challenge.realm for challenge in found] == realms
+
 
 class TestProofs:
     def test_are_written_as_they_are_read(self) -> None:

@@ -57,6 +57,45 @@ class TestFindPart:
         assert find_part(request, "application/sdp") == SDP
         assert [part.content_type for part in parts(request)] == ["application/pidf+xml", "application/sdp"]
 
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("early-session", "session"),
+            ("Early-Session;handling=optional", ""),
+            ("early-session", "session;handling=required"),
+            ("early-session", "render"),
+            ("icon", "session"),
+            ("render", ""),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["mixed", "alternative", "related"])
+    def test_rfc_3959_the_session_is_meant(self, kind: str, first: str, second: str) -> None:
+        def part(disposition: str, body: bytes) -> bytes:
+            line = f"Content-Disposition: {disposition}\r\n" if disposition else ""
+            return b"--b\r\nContent-Type: application/sdp\r\n" + line.encode() + b"\r\n" + body + b"\r\n"
+
+        early, session = part(first, b"early"), part(second, SDP)
+        nested = b"--o\r\nContent-Type: multipart/%s;boundary=b\r\n\r\n%b--b--\r\n--o--" % (
+            kind.encode(),
+            early + session,
+        )
+        for body in (early + session, session + early):
+            request = message(f"multipart/{kind};boundary=b", body + b"--b--")
+            assert find_part(request, "application/sdp") == SDP
+        assert find_part(message("multipart/mixed;boundary=o", nested), "application/sdp") == SDP
+
+    def test_what_is_in_an_early_session_part_is_for_that(self) -> None:
+        inner = b"--b\r\nContent-Type: application/sdp\r\n\r\nearly\r\n--b--"
+        lines = b"Content-Type: multipart/alternative;boundary=b\r\nContent-Disposition: early-session\r\n\r\n"
+        outer = b"--o\r\n%b%b\r\n--o\r\nContent-Type: application/sdp\r\n\r\n%b\r\n--o--" % (lines, inner, SDP)
+        assert (
+            find_part(message("multipart/mixed;boundary=o", outer), "application/sdp")
+            == SDP.removesuffix(b"\r\n") + b"\r\n"
+        )
+        alone = message("application/sdp", SDP)
+        alone.headers.add("Content-Disposition", "early-session")
+        assert find_part(alone, "application/sdp") is None
+
     def test_rfc_2046_section_5_1_4_the_last_alternative_is_best(self) -> None:
         body = b"--b\r\nContent-Type: text/plain\r\n\r\nfirst\r\n--b\r\nContent-Type: text/plain\r\n\r\nsecond\r\n--b--"
         assert find_part(message("multipart/alternative;boundary=b", body), "text/plain") == b"second"

@@ -432,6 +432,24 @@ class TestStreamFramer:
         assert framer.feed(self.DATA + b"\r\n\r\n\r\n\r\n") == [self.DATA]
         assert framer.pings == 4
 
+    @pytest.mark.parametrize("between", [b"\0", b"\0\0\0", b"\0\r\n", b"\r\n\0", b"\n", b"\r", b"\r\n", b"\n\0\n\r"])
+    @pytest.mark.parametrize("size", [1, 3, 10_000])
+    def test_stray_bytes_between_messages(self, between: bytes, size: int) -> None:
+        """OpenSIPS#4116: a NUL behind each message. TCP repeats nothing: the next message must not be lost."""
+        framer = StreamFramer()
+        stream = between + self.DATA + between + self.DATA + between
+        found = [message for at in range(0, len(stream), size) for message in framer.feed(stream[at : at + size])]
+        assert found == [self.DATA, self.DATA]
+        assert framer.pings == 0
+        assert framer.pending < 4
+
+    def test_messages_before_one_that_cannot_be_cut_are_not_lost(self) -> None:
+        framer = StreamFramer()
+        assert framer.feed(self.DATA + message_of(LINES[:-1], b"ab")) == [self.DATA]
+        with pytest.raises(MalformedRequest) as caught:
+            framer.feed(b"")
+        assert caught.value.request.call_id == "c"
+
     def test_blank_line_in_the_body(self) -> None:
         data = message_of([*LINES[:-1], b"Content-Length: 9"], b"a\r\n\r\nb\n\nc")
         assert StreamFramer().feed(data + self.DATA) == [data, self.DATA]

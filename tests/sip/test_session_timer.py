@@ -49,6 +49,7 @@ class TestSection4_SessionExpires:
             (" 90 ; Refresher = UAS ", (90, "uas")),
             ("4000;x=y;refresher=uac;z", (4000, "uac")),
             ("1800;refresher=", (1800, "")),
+            ("1800;refresher=proxy", (1800, "")),
         ],
     )
     def test_read(self, value: str, expected: tuple[int, str]) -> None:
@@ -60,9 +61,7 @@ class TestSection4_SessionExpires:
     def test_absent(self) -> None:
         assert session_expires(request()) is None
 
-    @pytest.mark.parametrize(
-        "value", ["", "x", "0", "-1", "1800 s", "1e3", "٣٠", str(2**31), "9" * 5000, "1800;refresher=proxy"]
-    )
+    @pytest.mark.parametrize("value", ["", "x", "0", "-1", "1800 s", "1e3", "٣٠", str(2**31), "9" * 5000])
     def test_what_cannot_be_read_gets_400(self, value: str) -> None:
         with pytest.raises(PeerError) as caught:
             session_expires(request(value))

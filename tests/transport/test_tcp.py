@@ -92,6 +92,33 @@ class TestFramingSection18_3:
 
         run(scenario())
 
+    def test_a_request_without_content_length_is_answered_and_the_connection_closed(self, run: Run) -> None:
+        """RFC 3261 §18.3: on a stream it is needed; nobody knows where the next message begins."""
+
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                bare = tcp_wire(peer, call_id="bare").replace(b"Content-Length: 0\r\n", b"")
+                assert b"Content-Length" not in bare
+                await peer.send(tcp_wire(peer, call_id="good") + bare)
+                answers = [await peer.message() for _ in range(2)]
+                assert [(one.call_id, getattr(one, "status", 0)) for one in answers] == [("good", 200), ("bare", 400)]
+                assert await peer.closed() == b""
+                await until(lambda: stage.driver.sizes()["connections"] == 0)
+
+        run(scenario())
+
+    def test_a_stray_nul_costs_no_message(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await TcpPeer.connect(stage.address("tcp"))
+                for name in ("a", "b"):
+                    await peer.send(tcp_wire(peer, call_id=name, branch=f"z9hG4bK{name}") + b"\0")
+                assert [(await peer.message()).call_id for _ in range(2)] == ["a", "b"]
+                peer.close()
+
+        run(scenario())
+
     def test_a_malformed_message_does_not_end_the_connection(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene(on_request=ok) as stage:

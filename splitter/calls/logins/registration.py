@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from urllib.parse import unquote as unescape
 
 import structlog
 
@@ -18,10 +20,10 @@ from splitter.core.net import Address, Flow
 from splitter.sip import events as sip
 from splitter.sip.authorizer import Authorizer
 from splitter.sip.digest import Credentials
-from splitter.sip.grammar import integer, write_host
+from splitter.sip.grammar import integer, split_outside_quotes, unquote, write_host
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request, Response
-from splitter.sip.uri import parse_uri
+from splitter.sip.uri import NameAddr, SipUri, parse_uri
 from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
 from splitter.transport.targets import AUTO, Target
@@ -286,14 +288,9 @@ class Registration:
 
     def _granted_s(self, response: Response, contact: str) -> int:
         """For how long: what our Contact says in the response, else its Expires, else what we asked for (§10.2.4)."""
-        ours = parse_uri(contact)
-        with suppress(PeerError):  # others may be registered too, with Contacts that we cannot read
-            for other in response.contacts:
-                theirs = parse_uri(other.uri)
-                same = (theirs.user, theirs.host.lower(), theirs.port) == (ours.user, ours.host.lower(), ours.port)
-                if same and other.params.get("expires"):
-                    return _seconds(other.params["expires"], self._wanted_s)
-        return _seconds(response.headers.get("expires"), self._wanted_s)
+        asked_s = _seconds(response.headers.get("expires"), self._wanted_s)
+        ours = _place(parse_uri(contact))
+        return next((_seconds(expires, asked_s) for place, expires in _bindings(response) if place == ours), asked_s)
 
     # ---- what is known of it ----
 
@@ -362,9 +359,33 @@ class Registrations:
         return tuple(f"not registered at trunk {view.trunk}: {view.reason}" for view in views if view.state == "failed")
 
 
+_Place = tuple[str, str, int]
+
+
+def _bindings(response: Response) -> list[tuple[_Place, str | None]]:
+    """Where the Contacts of a 2xx lead, each with its expires; others than ours may be there, and not be readable."""
+    found = []
+    for line in response.headers.get_all("contact"):
+        with suppress(PeerError):
+            for value in split_outside_quotes(line, ","):
+                with suppress(PeerError):
+                    address = NameAddr.parse(value)
+                    found.append((_place(address.sip), address.params.get("expires")))
+    return found
+
+
+def _place(uri: SipUri) -> _Place:
+    """What two spellings of one Contact have in common (RFC 3261 §19.1.4); a default port may be left out."""
+    host = uri.host.lower()
+    with suppress(ValueError):
+        host = str(ip_address(host))
+    secure = uri.scheme == "sips" or uri.transport in ("tls", "wss")
+    return unescape(uri.user or ""), host, uri.port or (5061 if secure else 5060)
+
+
 def _seconds(text: str | None, default: int) -> int:
     try:
-        return min(integer((text or "").strip(), "expires"), _EXPIRES_MOST_S)
+        return min(integer(unquote((text or "").strip()).strip(), "expires"), _EXPIRES_MOST_S)
     except PeerError:
         return default
 
