@@ -59,10 +59,14 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """ACK to a 2xx of ours; `session` is an answer where our 2xx held an offer."""
+    """ACK to a 2xx of ours; `session` is an answer where our 2xx held an offer.
+
+    `fault`: why the answer cannot be read. It is in force at the peer all the same.
+    """
 
     leg: Leg
     session: Session | None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +105,13 @@ class OfferAccepted:
 
     `early`: the answer came in a reliable provisional response (RFC 3262 §5); the peer may still be asking its user,
     and Refreshed with `offer_done`, or OfferRefused, is to follow.
+    `fault`: why the answer cannot be read; `session` is None then. The offer is in force at the peer all the same.
     """
 
     leg: Leg
     session: Session | None
     early: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
         match event:
             case Acknowledged() if event.leg is call.caller:
                 if event.session is None:
-                    raise PeerError("the caller's ACK has no answer", 488)
+                    raise PeerError(f"the caller's ACK has no answer: {event.fault or 'it is empty'}", 488)
                 return event.session
             case Offered() if event.leg is call.newcomer:
                 call.put_aside.append(event)

@@ -198,7 +198,7 @@ class Escalation:
         assert opened is not None and leg.sent is not None and leg.local is not None and call.audio is not None
         try:
             if session is None:
-                raise PeerError("it has no session description", 488)
+                raise PeerError(event.fault or "it has no session description", 488)
             check_peer_answer(leg.sent, session)
             chosen = plan(session, replace(opened.plan, video=opened.index), call.audio.local(CALLER).host)
         except PeerError as error:

@@ -14,6 +14,7 @@ from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.sdp.merge import in_sequence
 
 _RETRY_LIMIT_S = 32.0
+_UNUSABLE_LIMIT = 3  # in a row; who cannot make itself understood by then will not the next time
 
 
 class OwnOffers:
@@ -24,6 +25,7 @@ class OwnOffers:
         self._agreement = agreement
         self._consultation = consultation
         self._refused: Counter[str] = Counter()  # how often in a row each leg refused one
+        self._unusable: Counter[str] = Counter()  # and how often its answer could not be used
 
     def send(self, leg: Leg) -> None:
         """Tell a side our present ports; what is negotiated stays."""
@@ -42,6 +44,18 @@ class OwnOffers:
     def taken(self, leg: Leg) -> None:
         """It took one."""
         self._refused.pop(leg.name, None)
+        self._unusable.pop(leg.name, None)
+
+    def unusable(self, leg: Leg) -> None:
+        """It took one, but what it answered is unknown: it may say it better next time.
+
+        The offer is in force there, so nothing is taken back; only what it wants, and where it is, is not known.
+        """
+        self._unusable[leg.name] += 1
+        if self._unusable[leg.name] < _UNUSABLE_LIMIT:
+            self._call.after(2.0 ** self._unusable[leg.name], Alarm(AlarmKind.OFFER_AGAIN, leg.name))
+        else:
+            self._call.note("it is not asked again for an answer that can be used", leg.name, "alarm")
 
     def refused(self, event: OfferRefused) -> None:
         """One was refused: it is sent again, if not at once."""

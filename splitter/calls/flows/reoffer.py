@@ -265,7 +265,7 @@ class Reoffers:
         assert leg.sent is not None
         try:
             if session is None:
-                raise PeerError("it has no session description", 488)
+                raise PeerError(event.fault or "it has no session description", 488)
             check_peer_answer(leg.sent, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
@@ -283,6 +283,9 @@ class Reoffers:
             if consult is not None and not consult.own:
                 self._consult.decline(consult, error.status, error.reason)
                 self._consult.put_back(consult)
+            else:
+                self._own.unusable(leg)
+                self.escalation.follow()
 
     def _answer_caller(self, consult: Consult, session: Session) -> None:
         """The centre accepted what the caller offered."""
@@ -349,12 +352,15 @@ class Reoffers:
     def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
         call, leg, session = self._call, event.leg, event.session
-        if session is None or leg.local is None:
+        if leg.local is None or (session is None and not event.fault):
             return
         try:
+            if session is None:
+                raise PeerError(event.fault, 488)
             check_peer_answer(leg.local, session)
         except PeerError as error:
-            call.note(f"the answer in ACK is not legal: {error.reason}", leg.name, "alarm")
+            call.note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")
+            call.owe(leg)  # an ACK cannot be refused: what it says is in force there, so both sides say it once more
             return
         self._agreement.settle(leg, session)
         self._agreement.heed(leg, session)

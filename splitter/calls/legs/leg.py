@@ -202,20 +202,18 @@ class Leg(Usage):
         except PeerError:
             return  # without a number it cannot be confirmed; the peer sends its final response all the same
         self._prack(self._dialog, response)
-        if not own.answered and has_session(response):
-            own.answered = True
-            self._accept_offer(response, early=True)
+        with suppress(PeerError):  # where it cannot be read, the final response may say it better
+            if not own.answered and session_of(response) is not None:
+                own.answered = True
+                self._accept_offer(response, early=True)
 
     def _accept_offer(self, response: Response, early: bool = False) -> None:
-        try:
-            session = session_of(response)
-        except PeerError as error:
-            self._post(OfferRefused(self, 488, f"the answer cannot be read: {error.reason}"))
-            return
+        """The peer has taken our offer: it counts there, whether we can read what it answered or not."""
+        session, fault = _answer_of(response)
         assert self.sent is not None
         self.local = without_preconditions(self.sent)  # what is offered again one day has no status of resources in it
         self.local_is_offer = True
-        self._post(OfferAccepted(self, session, early))
+        self._post(OfferAccepted(self, session, early, fault))
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
         if own.in_update and response.status in (405, 501):
@@ -299,11 +297,8 @@ class Leg(Usage):
             self._own = None
         if self._release_bye():
             return
-        session = None
-        if owed:
-            with suppress(PeerError):  # an ACK cannot be refused; the session stands as it was
-                session = session_of(event.request)
-        self._post(Acknowledged(self, session))
+        session, fault = _answer_of(event.request) if owed else (None, "")
+        self._post(Acknowledged(self, session, fault))
 
     # ---- the session timer ----
 
@@ -486,6 +481,14 @@ class Leg(Usage):
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)
+
+
+def _answer_of(message: Message) -> tuple[Session | None, str]:
+    """The answer to an offer of ours, and why it cannot be read; nobody can be told so any more."""
+    try:
+        return session_of(message), ""
+    except PeerError as error:
+        return None, f"it cannot be read: {error.reason}"
 
 
 def _retry_after(response: Response) -> float | None:
