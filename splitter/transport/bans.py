@@ -25,6 +25,7 @@ POINTS = {
     "not-sip": 2,  # a connection that ended without one SIP message; HTTP where WebSocket is spoken
     "guess": 2,  # a call that is not there
     "foreign-dialog": 2,  # a request in a dialog of another peer
+    "foreign-page": 0,  # of another site, in the browser of somebody who may be a seat
     "unknown-source": 1,
 }
 """Reasons of abuse, and what each costs."""

@@ -213,7 +213,7 @@ class Connections:
         if stream.inbound:
             self._arrived(stream)
             self._gate.closed(flow)
-            if not stream.carried and not fault:
+            if not stream.carried and not stream.excused and not fault:
                 self._gate.abuse(flow, "not-sip")
         self._forget(stream)
         if fault and stream.requests:

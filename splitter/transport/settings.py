@@ -50,7 +50,8 @@ class Network:
         media_address: the local IP address that RTP sockets are bound to.
         advertised_address: what SDP, Via and Contact say instead, where a 1:1 NAT stands before us.
         tls: needed by listeners "tls" and "wss".
-        web_origins: pages whose scripts may connect over WebSocket, such as "https://desk.example"; empty for any.
+        web_origins: pages of other sites whose scripts may connect over WebSocket, "https://desk.example"; pages
+            that come from the host that they connect to may anyway.
     """
 
     name: str

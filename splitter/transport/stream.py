@@ -53,6 +53,7 @@ class Stream(asyncio.Protocol):
         inbound: the peer opened it.
         answers_pings: a ping without an answer means that the peer is gone.
         carried: a message came over it.
+        excused: that none came is not the peer's fault.
         made_at: when it was opened.
         used_at: when the last message passed.
         heard_at: when anything came last.
@@ -68,6 +69,7 @@ class Stream(asyncio.Protocol):
         self.inbound = inbound
         self.answers_pings = False
         self.carried = False
+        self.excused = False
         self.made_at = self.used_at = self.heard_at = clock.now()
         self.begun_at: float | None = None
         self.pinged_at: float | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
@@ -64,7 +66,7 @@ class WebSocket(Stream):
     """One WebSocket connection.
 
     Args:
-        origins: pages whose scripts may connect; empty for any. Clients that are no browsers name none, and may.
+        origins: pages of other sites whose scripts may connect. Clients that are no browsers name none, and may.
         server: speaks HTTP for it.
         tasks: where its writing runs.
     """
@@ -144,6 +146,11 @@ class WebSocket(Stream):
         if refusal is not None:
             self._owner.abused(self, "not-sip", f"HTTP without a WebSocket of SIP: {refusal.reason}")
             return refusal
+        if (refusal := self._foreign(request)) is not None:
+            # It costs no points: the page is a stranger's, but the address that of whoever looks at it.
+            self.excused = True
+            self._owner.abused(self, "foreign-page", f"a page of {request.headers.get('Origin', '')[:100]!r}")
+            return refusal
         await socket.prepare(request)
         assert self._deadline is not None
         self._deadline.cancel()
@@ -161,10 +168,18 @@ class WebSocket(Stream):
         offered = request.headers.get("Sec-WebSocket-Protocol", "").lower().split(",")
         if _SUBPROTOCOL not in (name.strip() for name in offered):
             return self._final(400, 'the sub-protocol must be "sip"')
-        origin = request.headers.get("Origin")
-        if self._origins and origin is not None and origin.lower() not in self._origins:
-            return self._final(403, "pages of this origin may not connect")
         return None
+
+    def _foreign(self, request: web.BaseRequest) -> web.Response | None:
+        """RFC 6455 §10.2: any page may open a WebSocket from within its visitor's network; ours and those named do."""
+        origin = request.headers.get("Origin")
+        if (
+            origin is None
+            or origin.lower() in self._origins
+            or _is_own(origin, request.host, self.flow.transport == "wss")
+        ):
+            return None
+        return self._final(403, "pages of this origin may not connect")
 
     @staticmethod
     def _final(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
@@ -262,3 +277,33 @@ def _kind(data: bytes) -> WSMsgType:
     except UnicodeDecodeError:
         return WSMsgType.BINARY
     return WSMsgType.TEXT
+
+
+def _is_own(origin: str, server: str, proved: bool) -> bool:
+    """A page of ours: it came from the host that it connects to now, from whichever port.
+
+    By a name that counts over TLS alone, where a certificate proves it: over plain WebSocket the name of a stranger
+    may lead here (DNS rebinding).
+
+    Args:
+        server: Host of the request. proved: by a certificate of ours.
+    """
+    page, host = _host_of(origin), _host_of(f"//{server}")
+    if not page or page != host:
+        return False
+    return proved or page == "localhost" or _is_address(page)
+
+
+def _host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -12,12 +12,14 @@ it was, and the epoch of the last hello. Each frame is JSON:
     {"type":"ping","seq":N}                                  nothing happened up to N; resume from there
 
 Closed with 1001: the gateway ends; 4001: the token holds no longer, log in again; 4008: too slow, come back and resume;
-4009: the same client opened another socket, do not come back. What the listener sends is not looked at.
+4009: the same client opened another socket, do not come back; 1008: it sends too much. What the listener sends is not
+looked at. Who opens sockets all the time gets 429 with Retry-After.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,16 +27,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from splitter.calls.logins.access import Scope
+from splitter.core.attempts import Attempts
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
 from splitter.web.happenings import frame
-from splitter.web.hub import ENDING, EXPIRED, LEFT, REPLACED, SLOW, Hub, Listener
+from splitter.web.hub import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, Hub, Listener
 
 PROTOCOL = "splitter.v1"
 PING_S = 15.0
@@ -43,9 +46,12 @@ CLOSE_LIMIT_S = 2.0
 LONGEST_MESSAGE = 4096  # of a listener, which has nothing to say
 MOST_LISTENERS = 5000
 MOST_OF_ONE = 50  # of one login
+OPENINGS, OPENING_FADE_S = 100, 1.0  # of one login: each costs what was missed, or all that lives
+SAID, SAID_FADE_S = 50, 1.0  # frames of a listener: pings and pongs, mostly
 LONGEST_CLIENT = 64
 
-_REASONS = {ENDING: "ending", EXPIRED: "expired", SLOW: "slow", REPLACED: "replaced"}
+_REASONS = {ENDING: "ending", EXPIRED: "expired", SLOW: "slow", REPLACED: "replaced", FLOODING: "flooding"}
+_OVER = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 log = structlog.get_logger(__name__)
 
@@ -73,15 +79,17 @@ class Events:
         self._clock = clock
         self._clients: dict[tuple[str, ...], Listener] = {}
         self._of: Counter[str] = Counter()
+        self._openings = Attempts(OPENINGS, OPENING_FADE_S)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its opening to its end."""
         bearer = bearer_of(request)
         after, epoch, client = _after(request), request.query.get("epoch", ""), _client(request)
+        self._let_open(bearer)
         if len(self._hub) >= MOST_LISTENERS or self._of[bearer.name] >= MOST_OF_ONE:
             raise ApiError(503, "too-many-listeners", f"{bearer.name} has too many event sockets open, or all have")
         socket = web.WebSocketResponse(
-            protocols=(PROTOCOL,), heartbeat=PING_S, max_msg_size=LONGEST_MESSAGE, timeout=CLOSE_LIMIT_S
+            protocols=(PROTOCOL,), heartbeat=PING_S, max_msg_size=LONGEST_MESSAGE, timeout=CLOSE_LIMIT_S, autoping=False
         )
         if not socket.can_prepare(request).ok:
             raise ApiError(426, "no-websocket", "this is a WebSocket: connect with wss://")
@@ -99,6 +107,15 @@ class Events:
             if not self._of[bearer.name]:
                 del self._of[bearer.name]
         return socket
+
+    def _let_open(self, bearer: Bearer) -> None:
+        """Raises ApiError where one login opens sockets all the time."""
+        who, now = (bearer.name, bearer.extension, bearer.call_id), self._clock.now()
+        if (wait_s := self._openings.wait_s(who, now)) > 0:
+            metrics.API_REFUSED.labels("rate").inc()
+            after = {"Retry-After": str(math.ceil(wait_s))}
+            raise ApiError(429, "too-many", "event sockets are opened too often; wait", after)
+        self._openings.failed(who, now)
 
     @contextmanager
     def _present(self, bearer: Bearer, client: str, listener: Listener) -> Iterator[None]:
@@ -130,7 +147,7 @@ class _Session:
 
     async def run(self, clock: Clock) -> None:
         """Until one side ends it."""
-        reading = asyncio.create_task(self._read(), name=f"event socket of {self.listener.bearer.name}")
+        reading = asyncio.create_task(self._read(clock), name=f"event socket of {self.listener.bearer.name}")
         try:
             await self._write(clock)
         finally:
@@ -156,11 +173,19 @@ class _Session:
             except ConnectionError:
                 listener.close(LEFT)
 
-    async def _read(self) -> None:
-        """Notice when the other side goes; what it says is nothing to us."""
+    async def _read(self, clock: Clock) -> None:
+        """Notice when the other side goes; what it says is nothing to us, but must not be too much."""
+        said = Attempts(SAID, SAID_FADE_S, keys=1)
         try:
-            async for _ in self.socket:
-                pass
+            while (message := await self.socket.receive()).type not in _OVER:
+                if said.wait_s("", clock.now()) > 0:
+                    self.listener.close(FLOODING)
+                    return
+                said.failed("", clock.now())
+                if message.type is WSMsgType.PING:
+                    await self.socket.pong(message.data)
+        except ConnectionError:
+            pass  # it is gone
         finally:
             self.listener.close(LEFT)
 

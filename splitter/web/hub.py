@@ -23,6 +23,7 @@ KEPT_S = 600.0
 MOST_WAITING = 2000  # frames that a listener has not taken
 
 LEFT = 1000  # the other side went
+FLOODING = 1008  # it sends too much (RFC 6455 §7.4.1: against our policy)
 ENDING = 1001  # the gateway is being stopped
 EXPIRED = 4001  # the token holds no longer
 SLOW = 4008  # it does not take what it is sent; it may come back and resume

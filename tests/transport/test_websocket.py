@@ -242,6 +242,39 @@ class TestHandshakeRfc7118Section5:
 
         run(scenario())
 
+    @pytest.mark.parametrize(
+        ("transport", "origin", "host", "welcome"),
+        [
+            ("ws", "https://evil.example", "", False),
+            ("ws", "null", "", False),
+            ("ws", "file://", "", False),
+            ("ws", "http://", "", False),
+            ("ws", "http://[", "", False),
+            ("ws", "http://127.0.0.1", "", True),  # our own page, from another port of this host
+            ("ws", "https://127.0.0.1:8443", "", True),
+            ("ws", "http://127.0.0.2", "", False),
+            ("ws", "http://evil.example", "evil.example", False),  # DNS rebinding: its name leads to our address
+            ("wss", "https://desk.example", "desk.example", True),
+            ("wss", "https://evil.example", "desk.example", False),
+        ],
+    )
+    def test_without_any_setting_our_own_pages_may_alone(
+        self, run: Run, transport: str, origin: str, host: str, welcome: bool
+    ) -> None:
+        async def scenario() -> None:
+            async with scene(WEB, tls=paper().settings(), spared=()) as stage:
+                headers = {"Host": host} if host else None
+                secure = client() if transport == "wss" else None
+                for _ in range(20):
+                    try:
+                        async with browser(stage.address(transport), secure, origin=origin, headers=headers):
+                            assert welcome
+                    except WSServerHandshakeError as refusal:
+                        assert not welcome and refusal.status == 403
+                assert not stage.driver.bans(), "the page is a stranger's, not the browser"
+
+        run(scenario())
+
     def test_plain_http_is_told_what_is_spoken_here(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene(WEB, tls=paper().settings()) as stage:

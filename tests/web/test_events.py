@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -287,5 +287,52 @@ class TestEnding:
                 assert transport is not None
                 transport.abort()
                 await until(lambda: len(scene.hub) == 0 and not scene.desks.online("501"))
+
+        run(tmp_path, story)
+
+
+class TestFlood:
+    @pytest.mark.parametrize("kind", ["text", "ping", "pong"])
+    def test_of_frames_ends_the_socket(self, tmp_path: Path, kind: str) -> None:
+        async def story(scene: Scene) -> None:
+            before = closed("flooding")
+            async with scene.listening(autoping=False, autoclose=False) as opened:
+                send = {"text": lambda: opened.send_str("x"), "ping": opened.ping, "pong": opened.pong}[kind]
+                with suppress(ConnectionError):
+                    for _ in range(10 * events.SAID):
+                        await send()
+                async with asyncio.timeout(20):
+                    while not opened.closed and (await opened.receive()).type is not aiohttp.WSMsgType.CLOSE:
+                        pass
+                await until(lambda: closed("flooding") == before + 1)
+
+        run(tmp_path, story)
+
+    def test_a_ping_is_answered_and_what_is_little_does_no_harm(self, tmp_path: Path) -> None:
+        async def story(scene: Scene) -> None:
+            async with scene.listening(autoping=False) as opened:
+                assert [(await frame(opened))["type"] for _ in range(2)] == ["hello", "ready"]
+                for _ in range(events.SAID // 2):
+                    await opened.send_str("x")
+                await opened.ping(b"here")
+                answer = await opened.receive(20.0)
+                assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"here")
+
+        run(tmp_path, story)
+
+    def test_of_sockets_has_to_wait_and_nobody_else(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each one that resumes from the beginning is told all that happened."""
+        monkeypatch.setattr(events, "OPENINGS", 5)
+
+        async def story(scene: Scene) -> None:
+            for _ in range(5):
+                async with scene.listening(query="?after=0&epoch=e1"):
+                    pass
+            assert await scene.refused(query="?after=0&epoch=e1") == 429
+            async with scene.listening("desk"):
+                pass
+            scene.clock.time += events.OPENING_FADE_S
+            async with scene.listening():
+                pass
 
         run(tmp_path, story)
