@@ -258,6 +258,7 @@ class Gateway:
             noticed=self._noticed,
             trunks=self._watch.trunks,
             admission=self._watch.admission,
+            strangers=self._watch.strangers,
             pictures=self._pictures,
             desks=self._desks,
         )

@@ -18,14 +18,19 @@ from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Session
 
 CALLER, CENTRE = 0, 1
+SIDES = ("caller", "centre")
 
 
-def remote_end(session: Session, index: int) -> RemoteEnd | None:
-    """Where an m-line of the peer receives; None where nothing may be sent to it."""
+def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> RemoteEnd | None:
+    """Where an m-line of the peer receives; None where nothing may be sent to it.
+
+    Args:
+        sources: see `Trunk.sources`.
+    """
     if session.media[index].port == 0 or session.is_hold(index):
         return None
     host, rtp, rtcp = session.address_of(index)
-    return RemoteEnd(Address(host, rtp), Address(host, rtcp))
+    return RemoteEnd(Address(host, rtp), Address(host, rtcp), sources)
 
 
 class Audio:
@@ -128,14 +133,16 @@ class Audio:
 
     # ---- where it points ----
 
-    def point(self, side: int, session: Session, index: int, *, relearn: bool = True) -> None:
-        """Send to where this description says the peer receives.
+    def point(
+        self, side: int, session: Session, index: int, sources: tuple[str, ...] = (), *, relearn: bool = True
+    ) -> None:
+        """Send to where this description says the peer receives, and take what comes from there, or from `sources`.
 
         Args:
             relearn: it was agreed on just now, so the peer may send from another port of its host from now on, even
                 where the description is what it was; False where it only says again what is known.
         """
-        self._wanted[side] = remote = remote_end(session, index)
+        self._wanted[side] = remote = remote_end(session, index, sources)
         self._relearning[side] = remote is not None and (relearn or self._relearning[side])
         self._follow(side)
 

@@ -41,9 +41,10 @@ from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.trunks.admission import Admission
+from splitter.calls.trunks.strangers import Strangers
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import CALLER, Video
-from splitter.calls.view import CallView, LegView, Notice, VideoView
+from splitter.calls.view import CallView, LegView, Notice, StrangerView, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
@@ -78,6 +79,7 @@ class Services:
     admission: Admission = field(default_factory=Admission)
     pictures: Pictures = field(default_factory=NoPictures)
     desks: Desks = field(default_factory=Desks)
+    strangers: Strangers = field(default_factory=Strangers)
 
 
 class Call:
@@ -95,6 +97,7 @@ class Call:
         seats: the SIP seats in the call, by name; `arriving`: those that are not answered yet.
         parties: who is in the room besides the caller, SIP seats included.
         caller_sends: a picture of the caller comes.
+        strangers: whose media are not taken though nothing else comes, by leg and kind.
         extension, bound_by: of the agent who has the call, and what told us.
         consent: who else may enter, and who asks to.
         jobs: what is asked of the media engine without waiting for it here.
@@ -145,6 +148,7 @@ class Call:
         self.called_number = ""
         self.audio: Audio | None = None
         self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_in_video())
+        self.strangers: dict[tuple[str, str], StrangerView] = {}
         self.video_state = VideoView(supported=self.facts.video_capable)
         self.showing = "none"
         self.route = ""
@@ -264,6 +268,17 @@ class Call:
         host = self.services.driver.contact(network, transport).host
         return Origin.of(host, self.services.ids.number(2**31))
 
+    def leg(self, name: str) -> Leg | None:
+        """The caller's, the centre's or a seat's leg."""
+        if name == self.caller.name:
+            return self.caller
+        return self.centre if name == "centre" else self.seats.get(name) or self.arriving.get(name)
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Whose media are believed to be those of a leg's peer; see `Trunk.sources`."""
+        leg = self.leg(name)
+        return leg.trunk.sources if leg is not None else ()
+
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with what stands now, once the call is answered; a leg that was told nothing
         hears it anyway."""
@@ -279,7 +294,7 @@ class Call:
         self, name: str, peer: Session, ours: Session, index: int | None, relearn: bool
     ) -> VideoCarriedOut:
         before = self.video.received_by(CALLER)
-        await self.video.take(name, peer, ours, index, relearn=relearn)
+        await self.video.take(name, peer, ours, index, self.sources(name), relearn=relearn)
         return VideoCarriedOut(name, self.video.received_by(CALLER) != before)
 
     def want_key_frame(self, name: str) -> None:
@@ -397,6 +412,7 @@ class Call:
             bound_by=self.bound_by,
             asking=tuple(self.consent.asking),
             admitted=tuple(sorted(self.consent.admitted)),
+            strangers=tuple(self.strangers.values()),
         )
 
     def _limits(self) -> Limits | None:

@@ -28,6 +28,17 @@ class Peer:
     port: int | None = None
 
 
+class MediaSources(StrEnum):
+    """From where a trunk's media are taken, besides the address that its SDP names."""
+
+    SIGNALLED = "signalled"  # from nowhere else
+    PEERS = "peers"  # from the trunk's own peers
+    ANY = "any"  # from anywhere
+
+
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+
+
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """A neighbour.
@@ -63,6 +74,7 @@ class Trunk:
             says of callers' identities, it is believed about its own agents.
         extension_pattern: what an agent's extension looks like; None: one that an account or a desk has, or 2 to 6
             digits.
+        media_sources: whose media are taken; what its SDP names is preferred, and all else is learned briefly.
         bannable: its peers may be banned when they misbehave: clients on the internet, not neighbours.
     """
 
@@ -93,6 +105,18 @@ class Trunk:
     bind_from: tuple[str, ...] = ("p-asserted-identity", "remote-party-id")
     extension_pattern: re.Pattern[str] | None = None
     bannable: bool = False
+    media_sources: MediaSources = MediaSources.SIGNALLED
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Networks from whose hosts media are taken besides the address that SDP names."""
+        match self.media_sources:
+            case MediaSources.ANY:
+                return _ANYWHERE
+            case MediaSources.PEERS:
+                return tuple(str(peer.network) for peer in self.peers)
+            case MediaSources.SIGNALLED:
+                return ()
 
 
 class Choice(StrEnum):

@@ -204,19 +204,29 @@ class Video:
         member = self._members.get(name)
         return offer_video(previous, member.handle.local) if member and previous.port else None
 
-    async def take(self, name: str, peer: Session, ours: Session, index: int | None, *, relearn: bool = True) -> bool:
+    async def take(
+        self,
+        name: str,
+        peer: Session,
+        ours: Session,
+        index: int | None,
+        sources: tuple[str, ...] = (),
+        *,
+        relearn: bool = True,
+    ) -> bool:
         """Carry out what was negotiated for a member.
 
         Args:
             peer, ours: its description and ours.
             index: the m=video in both; None where there is none in use.
+            sources: see `Trunk.sources`.
             relearn: as in `Audio.point`; ICE sees to that by itself.
         Returns: False where it has no place, or the engine did not take it.
         """
         member = self._members.get(name)
         if member is None:
             return False
-        media = None if index is None else _media(peer, ours, index)
+        media = None if index is None else _media(peer, ours, index, sources)
         known = member.taken and media == member.media
         if known and (media is None or member.secure or not relearn):
             return True
@@ -313,11 +323,11 @@ class Video:
         self._note("media", f"{what} failed: {error}; the voice is not concerned")
 
 
-def _media(peer: Session, ours: Session, index: int) -> ParticipantMedia | None:
+def _media(peer: Session, ours: Session, index: int, sources: tuple[str, ...]) -> ParticipantMedia | None:
     """What a negotiated m=video means for the room; None where it is off."""
     line, mine = peer.media[index], ours.media[index]
     secure = _secure(peer, index) if is_secure(line) else None
-    remote = remote_end(peer, index) if secure is None else None
+    remote = remote_end(peer, index, sources) if secure is None else None
     wanted = choose_video(line, peer.attributes) if secure is None else choose_video(line, peer.attributes, SECURE)
     if not line.port or not mine.port or wanted is None or (remote is None and secure is None):
         return None

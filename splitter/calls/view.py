@@ -57,6 +57,20 @@ class VideoView:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerView:
+    """A stream that is not taken though nothing else comes: from `source`, where SDP said `named`.
+
+    `leg`: whose it seems to be; `kind`: "audio" or "video"; `packets`: how many had come when it was noticed.
+    """
+
+    leg: str
+    kind: str
+    source: str
+    named: str
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that people at the desk should be told now.
 
@@ -101,6 +115,7 @@ class CallView:
     bound_by: str = ""
     asking: tuple[str, ...] = ()
     admitted: tuple[str, ...] = ()
+    strangers: tuple[StrangerView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

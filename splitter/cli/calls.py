@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from splitter.calls.view import CallView, LegView, PartyView, VideoView
+from splitter.calls.view import CallView, LegView, PartyView, StrangerView, VideoView
 from splitter.cli.door import Refused, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 
@@ -100,6 +100,7 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("agent", f"{view.extension}  (by {view.bound_by})" if view.extension else "-"),
         ("video", _video(view.video)),
         ("caller sees", view.showing),
+        *(("not taken", _stranger(stranger)) for stranger in view.strangers),
         ("started", clock(view.started_at)),
         ("answered", clock(view.answered_at)),
     ]
@@ -116,6 +117,11 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
     if view.ended_at is not None:
         facts.append(("ended", f"{clock(view.ended_at)}, {view.end_status or 'no status'}: {view.end_reason}"))
     return facts
+
+
+def _stranger(stranger: StrangerView) -> str:
+    what = "voice" if stranger.kind == "audio" else "picture"
+    return f"{what} of the {stranger.leg} from {stranger.source}: SDP names {stranger.named}"
 
 
 def _leg(leg: LegView) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from splitter.calls.settings import CallSettings, Choice, Role, Route, Trunk
+from splitter.calls.settings import CallSettings, Choice, MediaSources, Role, Route, Trunk
 from splitter.config.accounts import with_login
 from splitter.config.model import CONTROL_SOCKET
 from splitter.config.reader import Table, ValueProblem, suggest
@@ -86,6 +86,7 @@ def read_trunk(table: Table) -> Trunk:
         delayed_offer=table.take_flag("delayed_offer", default.delayed_offer),
         tls_name=table.take_text("tls_name", default.tls_name),
         bannable=table.take_flag("bannable", default.bannable),
+        media_sources=MediaSources(table.take_text("media_sources", default.media_sources, tuple(MediaSources))),
     )
     trunk = with_binding(table, with_watch(table, with_login(table, trunk)))
     table.finish()

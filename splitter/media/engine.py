@@ -35,11 +35,13 @@ class RemoteEnd:
     """Where the peer's SDP says it receives.
 
     Packets are accepted only from `rtp.host`; its port may be relearned from the first packets after each
-    `set_remote` (symmetric RTP behind NAT), within the latching window, and never afterwards.
+    `set_remote` (symmetric RTP behind NAT), within the latching window, and never afterwards. `sources`: networks such
+    as "10.1.0.0/24" from whose hosts it may be learned as well, until the named address speaks.
     """
 
     rtp: Address
     rtcp: Address
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,20 @@ class MediaStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerHeard:
+    """For some time nothing but this came: a stream from where SDP did not say, and which is not taken.
+
+    `kind` and `end`: as of MediaStarted. Told once after each time that SDP named the peer.
+    """
+
+    call_id: str
+    kind: str
+    end: str
+    source: Address
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceShown:
     """`viewer` is now shown `source` ("slate", "picture:ID" or a participant's name), from a key frame on."""
 
@@ -238,7 +254,15 @@ class RoomLost:
 
 
 MediaEvent = (
-    MediaStarted | SourceShown | KeyFrameWanted | PictureStopped | TransportChanged | SourceUnfit | RelayLost | RoomLost
+    MediaStarted
+    | StrangerHeard
+    | SourceShown
+    | KeyFrameWanted
+    | PictureStopped
+    | TransportChanged
+    | SourceUnfit
+    | RelayLost
+    | RoomLost
 )
 MediaListener = Callable[[MediaEvent], None]
 

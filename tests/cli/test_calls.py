@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from splitter.calls.view import PartyView, VideoView
+from splitter.calls.view import PartyView, StrangerView, VideoView
 from tests.cli.kit import Command, run, splitter
 from tests.web.kit import CALL, Gateway, ended
 
@@ -95,6 +95,15 @@ class TestCall:
             titles, *room = text.split("\n\n")[2].splitlines()
             assert titles.split()[:4] == ["IN", "THE", "ROOM", "KIND"]
             assert room[1].split() == ["seat-2", "webrtc", "8002", "connected", "picture", "caller", "tab-1"]
+
+        run(tmp_path, story)
+
+    def test_whose_media_are_not_taken(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            stranger = StrangerView("caller", "audio", "203.0.113.9:4000", "10.0.0.1:40000", 101)
+            parts.calls.add(replace(CALL, strangers=(stranger,)))
+            text = (await command("call", "4711")).stdout
+            assert "not taken   voice of the caller from 203.0.113.9:4000: SDP names 10.0.0.1:40000" in text
 
         run(tmp_path, story)
 

@@ -328,3 +328,22 @@ class TestUnreadableFiles:
         with pytest.raises(ConfigError) as caught:
             load(file)
         assert [problem.split(": ")[1] for problem in caught.value.problems] == ["media.slate_picture", "media.slat"]
+
+
+class TestMediaSources:
+    @pytest.mark.parametrize(
+        ("value", "sources"),
+        [
+            ("signalled", ()),
+            ("peers", ("127.0.0.4/32",)),
+            ("any", ("0.0.0.0/0", "::/0")),
+        ],
+    )
+    def test_say_whose_media_are_taken(self, value: str, sources: tuple[str, ...]) -> None:
+        text = GOOD.replace('address = "127.0.0.4"', f'address = "127.0.0.4"\nmedia_sources = "{value}"')
+        assert parse(text, "f.toml").trunks["pbx"].sources == sources
+
+    def test_an_unknown_word_is_a_problem(self) -> None:
+        [problem] = changed('address = "127.0.0.4"', 'address = "127.0.0.4"\nmedia_sources = "all"')
+        assert "media_sources" in problem
+        assert "signalled" in problem

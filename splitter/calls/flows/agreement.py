@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.audio import CALLER, CENTRE
+from splitter.calls.audio import CALLER, CENTRE, SIDES
 from splitter.calls.call import Call
 from splitter.calls.flows.seats import video_index
 from splitter.calls.legs.leg import Leg
@@ -174,7 +174,7 @@ class Agreement:
     def point(self, side: int, session: Session, index: int) -> None:
         call = self._call
         assert call.audio is not None
-        call.audio.point(side, session, index)
+        call.audio.point(side, session, index, call.sources(SIDES[side]))
 
     def video_line(self, offer: Session, chosen: Plan) -> Media | None:
         if chosen.video is None or chosen.video_format is None or self.refuses_video:

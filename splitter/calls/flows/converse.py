@@ -53,6 +53,7 @@ from splitter.media.engine import (
     PictureStopped,
     SourceShown,
     SourceUnfit,
+    StrangerHeard,
     TransportChanged,
 )
 
@@ -255,7 +256,7 @@ def _on_media(call: Call, event: CallEvent) -> None:
             leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
             if leg is not None and leg.ask_key_frame():
                 call.note("asked for a key frame by INFO: no RTCP feedback was negotiated", leg.name, "media")
-        case TransportChanged() | MediaStarted() | PictureStopped() | SourceShown() | SourceUnfit():
+        case TransportChanged() | MediaStarted() | StrangerHeard() | PictureStopped() | SourceShown() | SourceUnfit():
             on_room(call, event)
         case _:
             pass  # an event of a leg or a worker that this call has already let go

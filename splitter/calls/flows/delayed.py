@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.audio import CALLER, CENTRE
+from splitter.calls.audio import CALLER, CENTRE, SIDES
 from splitter.calls.call import Call
 from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered
 from splitter.calls.flows.converse import on_media
@@ -53,8 +53,8 @@ async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, bra
     call.plan = plan(session, ours=call.audio.local(CALLER).host)
     answer_centre(call, leg, centre_sdp, session)
     leg.remote, call.caller.remote = centre_sdp, session
-    call.audio.point(CALLER, session, call.plan.audio)
-    call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp))
+    call.audio.point(CALLER, session, call.plan.audio, call.sources(SIDES[CALLER]))
+    call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.sources(SIDES[CENTRE]))
     call.settle_video("caller", session, call.caller.local, call.plan.video)
     return session
 

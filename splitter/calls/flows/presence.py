@@ -8,11 +8,19 @@ from __future__ import annotations
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.flows.seats import forget, leave
+from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party
 from splitter.calls.video import CALLER
-from splitter.media.engine import MediaStarted, PictureStopped, SourceShown, SourceUnfit, TransportChanged
+from splitter.media.engine import (
+    MediaStarted,
+    PictureStopped,
+    SourceShown,
+    SourceUnfit,
+    StrangerHeard,
+    TransportChanged,
+)
 
-RoomEvent = TransportChanged | MediaStarted | PictureStopped | SourceShown | SourceUnfit
+RoomEvent = TransportChanged | MediaStarted | StrangerHeard | PictureStopped | SourceShown | SourceUnfit
 
 
 def on_room(call: Call, event: RoomEvent) -> None:
@@ -24,6 +32,7 @@ def on_room(call: Call, event: RoomEvent) -> None:
             _on_shown(call, event)
         case MediaStarted():
             call.note(f"first {event.kind} packet from {event.source}", event.end, "media")
+            on_known(call, event)
             if event.kind == "video":
                 _sends(call, event.end, True)
         case PictureStopped():
@@ -32,6 +41,8 @@ def on_room(call: Call, event: RoomEvent) -> None:
                 text = f"the caller's picture has stopped: nothing came for {event.silent_s:.0f} s"
                 call.notice("caller-picture-stopped", text, CALLER)
             _sends(call, event.participant, False)
+        case StrangerHeard():
+            on_stranger(call, event)
         case SourceUnfit():
             call.notice("source-unfit", f"{event.viewer} is not shown {event.source}: {event.reason}", event.viewer)
 

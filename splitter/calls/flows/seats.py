@@ -67,7 +67,7 @@ async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, ori
         answer, index = video_answer(call, leg.name, offer, origin)
     except PeerError as error:
         return SeatPlaced(leg, party, offer, error)
-    await call.video.take(leg.name, offer, answer, index)
+    await call.video.take(leg.name, offer, answer, index, leg.trunk.sources)
     return SeatPlaced(leg, party, offer, answer)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.audio import CALLER, CENTRE
+from splitter.calls.audio import CALLER, CENTRE, SIDES
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
 from splitter.calls.early_media import EarlyMedia
@@ -331,7 +331,7 @@ class Setup:
         if side == CALLER and self._gate.gated:
             self.call.audio.hush(side)
         else:
-            self.call.audio.point(side, session, index, relearn=relearn)
+            self.call.audio.point(side, session, index, self.call.sources(SIDES[side]), relearn=relearn)
 
 
 def _branch(leg: OutgoingLeg, response: Response) -> str:

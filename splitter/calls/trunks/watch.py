@@ -13,6 +13,7 @@ from splitter.calls.settings import MonitorSettings, OverloadSettings, Trunk
 from splitter.calls.trunks.admission import Admission, Level
 from splitter.calls.trunks.meter import Meter
 from splitter.calls.trunks.monitor import Monitor, announce
+from splitter.calls.trunks.strangers import Strangers
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.view import TrunkView
 from splitter.core.clock import Clock
@@ -35,7 +36,7 @@ class Watch:
     """Trunks, what is known of them, and admission.
 
     Attributes:
-        trunks, admission: for `Services`.
+        trunks, admission, strangers: for `Services`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Watch:
         self._names = tuple(trunks)
         self.trunks = Trunks(trunks.values(), monitor, clock.now(), announce)
         self.admission = Admission(overload, ids.number)
+        self.strangers = Strangers()
         self._monitor = Monitor(
             self.trunks,
             trunks.values(),
@@ -92,7 +94,7 @@ class Watch:
         """What is wrong, in plain words."""
         overload = self.admission.overload
         load = (f"{_COSTS[overload.level]}: {overload.reason}",) if overload.level is not Level.NONE else ()
-        return (*load, *self.trunks.alarms())
+        return (*load, *self.trunks.alarms(), *self.strangers.alarms(self._clock.now()))
 
     # ---- inside ----
 

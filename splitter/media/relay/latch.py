@@ -11,6 +11,9 @@ The same address may be named again, at the answer or in a re-INVITE: a peer tha
 media, may send from elsewhere afterwards. What is in force stays in force, and gives way to another port of its host
 like a new address does; if it speaks itself, to `OUSTING` times as many packets without one of its own in between.
 
+Where the trunk is configured so, other hosts are learned like another port of the named one; a named address that
+speaks within the window still wins, and lasts. They oust nobody who is heard.
+
 When the window closes, whatever is then in force is frozen; only a new `signal` opens it again. A stray stream of the
 same host (all calls of an SBC share one) would need to come in the window and in a row, and a closed port is not reused
 for a while: this is what stands between two calls.
@@ -20,6 +23,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from splitter.media.sources import NONE, Sources
 
 Source = tuple[Any, ...]
 """A socket address as the kernel gives it: (host, port), or (host, port, 0, 0) for IPv6."""
@@ -50,6 +55,7 @@ class Latch:
     Attributes:
         current: the source accepted now, None until one has spoken.
         destination: where to send: `current`, else what the signalling named, else None.
+        signalled: what the signalling named; None: nobody.
     """
 
     __slots__ = (
@@ -60,18 +66,20 @@ class Latch:
         "_mark",
         "_open",
         "_previous",
-        "_signalled",
+        "_sources",
         "_streak",
         "current",
+        "signalled",
     )
 
     def __init__(self, confirm: int) -> None:
         self._confirm = confirm
-        self._signalled: Source | None = None
+        self.signalled: Source | None = None
         self._previous: Source | None = None
         self._candidate: Source | None = None
         self._mark: int | None = None
         self._streak = 0
+        self._sources = NONE
         self._open = False
         self._again = False  # the window was opened once more: `current` may be ousted
         self._heard = False  # and it has spoken since
@@ -79,25 +87,30 @@ class Latch:
 
     @property
     def destination(self) -> Source | None:
-        return self.current or self._signalled
+        return self.current or self.signalled
 
     @property
     def learning(self) -> bool:
         """Whether a packet may still change `current`."""
-        return self._open or (self.current is None and self._signalled is not None)
+        return self._open or (self.current is None and self.signalled is not None)
 
     @property
     def contested(self) -> bool:
         """Whether `current` may give way to another port: each packet of its own is to be judged."""
         return self._again
 
-    def signal(self, remote: Source | None) -> None:
-        """The signalling named the remote (again): open the window. None: nobody may send, nothing is sent."""
-        if remote is None or remote != self._signalled:
+    def signal(self, remote: Source | None, sources: Sources = NONE) -> None:
+        """The signalling named the remote (again): open the window. None: nobody may send, nothing is sent.
+
+        Args:
+            sources: hosts that may be learned besides the remote's.
+        """
+        if remote is None or remote != self.signalled:
             self._previous = self.current if remote is not None else None
             self.current = None
         self._again, self._heard = self.current is not None, False
-        self._signalled = remote
+        self.signalled = remote
+        self._sources = sources
         self._candidate = None
         self._open = remote is not None
 
@@ -116,17 +129,29 @@ class Latch:
         if source == self.current:
             self._heard, self._candidate = True, None
             return True
-        if source == self._signalled and (self._open or self.current is None):
+        if source == self.signalled and (self._open or self.current is None):
             self.current = source
             self._open = self._again = False  # the peer sends from where it said: nothing is left to learn
             self._previous = None
             return True
-        if not self._open or self._signalled is None:
+        if not self._open or self.signalled is None:
             return False
         if source == self._previous:
             return self.current is None
         learns = self.current is None or self._again
-        return learns and source[0] == self._signalled[0] and self._learn(source, mark)
+        return learns and self._may_be(source[0]) and self._learn(source, mark)
+
+    def believe(self, host: str) -> None:
+        """Learn from this host as well: the peer's other stream comes from there."""
+        if self.signalled is not None and host != self.signalled[0]:
+            self._sources = Sources((host,))
+
+    def _may_be(self, host: str) -> bool:
+        """Whether the peer may be behind this host."""
+        assert self.signalled is not None
+        if host == self.signalled[0] or (self.current is not None and host == self.current[0]):
+            return True
+        return not self._heard and self._sources.admit(host)
 
     def _learn(self, source: Source, mark: int | None) -> bool:
         if mark is None:

@@ -19,10 +19,12 @@ from typing import Protocol
 
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, MediaStarted, RelayReport, RemoteEnd, StreamCount
+from splitter.media.engine import MediaEvent, MediaStarted, RelayReport, RemoteEnd, StrangerHeard, StreamCount
 from splitter.media.relay.gate import drops, reopen, shut
 from splitter.media.relay.latch import Latch, LatchRules, Source
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
+from splitter.media.sources import NONE, Sources
+from splitter.media.strangers import Strangers
 from splitter.rtp.telephone_event import Digit, DigitStream
 
 DSCP_EF = 46 << 2
@@ -30,6 +32,9 @@ DSCP_EF = 46 << 2
 
 EMPTYING = 1000
 """Packets checked at a go when the gate has been shut."""
+
+LOOK_S = 0.5
+"""How often relays are looked at for what no packet tells."""
 
 ENDS = ("caller", "centre")
 
@@ -86,6 +91,7 @@ class Lane:
         packets, bytes: taken in.
         dropped, dropped_bytes: of these, not sent on.
         rejected: not taken in.
+        on_start, on_found, on_stranger: told the first source; each that is believed; one that is not, and its packets.
     """
 
     __slots__ = (
@@ -97,15 +103,20 @@ class Lane:
         "_receive_from",
         "_rejected",
         "_sampling",
+        "_seen",
         "_send",
         "_shut",
+        "_strangers",
+        "_stray",
         "_view",
         "bytes",
         "destination",
         "dropped",
         "dropped_bytes",
         "latch",
+        "on_found",
         "on_start",
+        "on_stranger",
         "packets",
         "peer",
         "quality",
@@ -127,7 +138,12 @@ class Lane:
         self.latch = Latch(confirm)
         self.quality = Quality()
         self.destination: Source | None = None
+        self.on_found: Callable[[Source], None] | None = None
         self.on_start: Callable[[Source], None] | None = None
+        self.on_stranger: Callable[[Source, int], None] | None = None
+        self._strangers = Strangers()
+        self._seen = 0  # packets, when we last looked
+        self._stray = -1  # those that the kernel had kept away by then
         self.peer = self
         self.packets = 0
         self.bytes = 0
@@ -140,9 +156,10 @@ class Lane:
         """Packets from a source that was not named; the kernel's count includes those it had no room for."""
         return self._rejected + drops(self.sock)
 
-    def signal(self, remote: Source | None) -> None:
-        """The signalling named this side's remote."""
-        self.latch.signal(remote)
+    def signal(self, remote: Source | None, sources: Sources = NONE) -> None:
+        """The signalling named this side's remote, and whom else to believe."""
+        self.latch.signal(remote, sources)
+        self._strangers.signalled()
         self._accepted = None
         self.destination = self.latch.destination
         if self._shut:
@@ -172,7 +189,31 @@ class Lane:
         if source == self._accepted or self._judge(source, size):
             self._forward(size)
         else:
-            self._rejected += 1
+            self._refuse(source, size)
+
+    def _refuse(self, source: Source, size: int) -> None:
+        self._rejected += 1
+        if self.on_stranger is None or self.latch.signalled is None or self._mark(size) is None:
+            return
+        told = self._strangers.refused(source, self.packets, time.monotonic())
+        if told is not None:
+            self.on_stranger(*told)
+
+    def look(self) -> None:
+        """Now and then: where the kernel keeps strays away and nothing else comes, find out who they are.
+
+        The gate is shut again once the peer is back.
+        """
+        silent, self._seen = self.packets == self._seen, self.packets
+        if not silent:
+            self._stray = -1
+            if not self._shut:
+                self._settle()
+        elif self._shut:
+            before, self._stray = self._stray, drops(self.sock)
+            if 0 <= before < self._stray:
+                self._shut = self._gated = False
+                reopen(self.sock)
 
     def _empty(self) -> None:
         """Check what came before the gate was shut; after that, no more checking."""
@@ -224,7 +265,10 @@ class Lane:
             return False
         if source == self.latch.current:
             self._accepted = None if self.latch.contested else source  # while it may be ousted, the latch counts it
-            self.destination = source
+            if source != self.destination:
+                self.destination = source
+                if self.on_found is not None:
+                    self.on_found(source)
         if self.on_start is not None:
             self.on_start(source)
             self.on_start = None
@@ -305,6 +349,8 @@ class Relay:
             Lane(rtcp, self._host.buffer, self._rules.confirm_rtcp, sampling=False),
         )
         side.rtp.on_start = lambda source: self._started(index, source)
+        side.rtp.on_stranger = lambda source, packets: self._strange(index, source, packets)
+        side.rtp.on_found = lambda source: side.rtcp.latch.believe(source[0])
         return side
 
     def _connect(self, one: Lane, other: Lane, on_fault: Callable[[Exception], None]) -> None:
@@ -315,6 +361,14 @@ class Relay:
     def _started(self, index: int, source: Source) -> None:
         self._emit(MediaStarted(self.call_id, "audio", ENDS[index], Address(source[0], source[1])))
 
+    def _strange(self, index: int, source: Source, packets: int) -> None:
+        self._emit(StrangerHeard(self.call_id, "audio", ENDS[index], Address(source[0], source[1]), packets))
+
+    def look(self) -> None:
+        """To be called every LOOK_S."""
+        for side in self.sides:
+            side.rtp.look()
+
     def set_remote(self, index: int, remote: RemoteEnd | None) -> None:
         """Name a side's remote and open its latching window; None: nobody.
 
@@ -323,11 +377,15 @@ class Relay:
         """
         side = self.sides[index]
         rtp = rtcp = None
+        sources = NONE
         if remote is not None:
+            sources = Sources(remote.sources)
             rtp = socket_address(side.rtp.sock, remote.rtp)
             rtcp = socket_address(side.rtcp.sock, remote.rtcp)
-        side.rtp.signal(rtp)
+        side.rtp.signal(rtp, sources)
         side.rtcp.signal(rtcp)
+        if side.rtp.latch.current is not None:
+            side.rtcp.latch.believe(side.rtp.latch.current[0])
         self._close_window_later(index)
 
     def send_digit(self, index: int, digit: Digit) -> None:

@@ -1,15 +1,15 @@
 """From where a participant's packets are taken, and where its own go (symmetric RTP, RFC 4961). Pure.
 
-Only the host that SDP named may send. Its port may differ from SDP's (a NAT in between) and is learned from the first
-valid packets after each `expect`, within a short window. Several packets in a row are asked for before another port is
-believed, so that one stray packet of a neighbouring call on the same SBC decides nothing; they are held meanwhile, for
-the first one may carry the only parameter sets of the call.
+Only the host that SDP named may send, and those that the trunk is configured to believe. Its port may differ from SDP's
+(a NAT in between) and is learned from the first valid packets after each `expect`, within a short window. Several
+packets in a row are asked for before another port is believed, so that one stray packet of a neighbouring call on the
+same SBC decides nothing; they are held meanwhile, for the first one may carry the only parameter sets of the call.
 
 A stray stream may still be there before the peer is. So a port that was learned stays open to doubt: within the window
 it gives way to another one that sends so many packets in a row while it is silent itself, and to the port that SDP
 named at any time. That one, once it has spoken, never moves, until it is named again: who was heard before, such as
 with early media, may send from elsewhere afterwards. So whoever is accepted then is open to doubt in the same way; if
-it is still heard, it takes `OUSTING` times as many packets without one of its own in between.
+it is still heard, it takes `OUSTING` times as many packets without one of its own in between, and these of its host.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from enum import Enum
 from ipaddress import ip_address
 
 from splitter.core.net import Address
+from splitter.media.sources import NONE, Sources
 
 
 def canonical(host: str) -> str:
@@ -58,6 +59,7 @@ class Latch:
         "_in_a_row",
         "_row",
         "_signalled",
+        "_sources",
         "_window_s",
         "settled",
         "source",
@@ -75,11 +77,15 @@ class Latch:
         self._found = False  # packets came from `source`
         self._again = False  # the same was named again: even `_signalled` may be left
         self._heard = False  # and `source` has spoken since
+        self._sources = NONE
 
-    def expect(self, remote: Address, now: float) -> None:
+    def expect(self, remote: Address, now: float, sources: Sources = NONE) -> None:
         """SDP named (again) where the peer sends from; what was accepted so far stays so until the first new packet.
 
         The same address as before keeps the port that was learned, but lets it be learned anew.
+
+        Args:
+            sources: hosts that may be learned besides the remote's.
         """
         remote = Address(canonical(remote.host), remote.port)
         self._before = self.source if self._found else self._before
@@ -87,6 +93,7 @@ class Latch:
         if remote != self._signalled:
             self.source = self._signalled = remote
         self.settled = self._found = False
+        self._sources = sources
         self._deadline = now + self._window_s
         self._candidate = None
         self._row = 0
@@ -107,7 +114,7 @@ class Latch:
             return Verdict.ACCEPT
         if source == self._before:
             return Verdict.ACCEPT
-        if self.settled or now > self._deadline or source[0] != self.source.host:
+        if self.settled or now > self._deadline or not self._may_be(source[0]):
             return Verdict.REJECT
         if source != self._candidate:
             self._candidate = Address(*source)
@@ -118,6 +125,12 @@ class Latch:
         self._believe(self._candidate)
         self._again = self._heard = False
         return Verdict.ACCEPT
+
+    def _may_be(self, host: str) -> bool:
+        """Whether the peer may be behind this host; once it was found, it stays at its host."""
+        if host == self.source.host:
+            return True
+        return not self._found and (host == self._signalled.host or self._sources.admit(host))
 
     def _believe(self, source: Address) -> None:
         self.source = source

@@ -15,6 +15,7 @@ from splitter.media.engine import (
     ParticipantReport,
     SourceShown,
     SourceUnfit,
+    StrangerHeard,
     StreamCount,
 )
 from splitter.media.room.feedback import Feedback
@@ -176,6 +177,15 @@ class Participant:
         if self._feedback.wake:
             self._feedback.wake = False
             self._around.wake()
+
+    @property
+    def taken(self) -> int:
+        """As the wire asks."""
+        return self.stream.packets
+
+    def on_stranger(self, source: Address, packets: int) -> None:
+        """As the wire tells."""
+        self._around.emit(StrangerHeard(self._around.call_id, "video", self.name, source, packets))
 
     def on_path(self, to: Address, now: float) -> None:
         """It gets its packets elsewhere from now on: the ones before went where nobody listens."""

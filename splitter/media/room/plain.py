@@ -10,6 +10,8 @@ from splitter.media.room.loop import Loop
 from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.wire import Seal, WireEnd
+from splitter.media.sources import Sources
+from splitter.media.strangers import Strangers
 from splitter.rtp import rtcp
 
 
@@ -38,6 +40,7 @@ class PlainWire:
         self._short_cut: Address | None = None
         self._hosts: frozenset[str] = frozenset()
         self._open = False
+        self._strangers: Strangers | None = None
         self.rejected = self.malformed = 0
 
     @property
@@ -57,8 +60,10 @@ class PlainWire:
         if media.remote is None:
             raise LocalError("a participant with plain RTP needs the peer's addresses")
         self._hosts = frozenset((canonical(media.remote.rtp.host), canonical(media.remote.rtcp.host)))
-        self._latch.expect(media.remote.rtp, now)
+        self._latch.expect(media.remote.rtp, now, Sources(media.remote.sources))
+        self._hosts |= {self._latch.source.host}  # one that was learned stays so
         self._rtcp_latch.expect(media.remote.rtcp, now)
+        self._strangers = Strangers() if media.receiving else None
 
     def send_rtcp(self, data: bytes) -> None:
         if self._open and self._rtcp_latch.source.port:
@@ -85,6 +90,7 @@ class PlainWire:
         verdict = self._latch.judge(source, now)
         if verdict is Verdict.ACCEPT:
             if self._latch.source != before:
+                self._hosts |= {self._latch.source.host}
                 self._end.on_path(self._latch.source, now)
             if source == self._latch.source:
                 self._shorten(self._latch.source)
@@ -96,7 +102,7 @@ class PlainWire:
         if verdict is Verdict.HOLD:
             self._held = [*self._held[-2:], (source, bytes(data))]
         else:
-            self.rejected += 1
+            self._refuse(source, now)
         return False
 
     def _shorten(self, peer: Address) -> None:
@@ -104,6 +110,13 @@ class PlainWire:
         if peer != self._short_cut:
             self._short_cut = peer
             self._pair.settle(peer)
+
+    def _refuse(self, source: Address, now: float) -> None:
+        """Count a packet of somebody else's stream; where nothing but that comes, it is told."""
+        self.rejected += 1
+        if self._strangers is not None and (told := self._strangers.refused(source, self._end.taken, now)):
+            stranger, packets = told
+            self._end.on_stranger(Address(*stranger), packets)
 
     def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._pace.heeds(now):

@@ -22,6 +22,11 @@ Seal = Callable[[bytes], memoryview | None]
 class WireEnd(Protocol):
     """Who uses a wire: the participant."""
 
+    @property
+    def taken(self) -> int:
+        """Packets of the peer's stream so far."""
+        ...
+
     def plausible(self, data: Buffer) -> bool:
         """Whether a datagram can be a packet of the participant's stream; asked before its source is believed."""
         ...
@@ -36,6 +41,10 @@ class WireEnd(Protocol):
 
     def on_path(self, to: Address, now: float) -> None:
         """The peer is found, or found elsewhere: RTP goes there from now on, or with port 0 nowhere."""
+        ...
+
+    def on_stranger(self, source: Address, packets: int) -> None:
+        """Nothing of the peer comes, but this, from where SDP did not say."""
         ...
 
     def on_lost(self, reason: str) -> None:

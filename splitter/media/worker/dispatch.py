@@ -19,7 +19,7 @@ import structlog
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.engine import MediaEvent, RelayLost, RoomLost
 from splitter.media.relay.latch import LatchRules
-from splitter.media.relay.relay import Relay
+from splitter.media.relay.relay import LOOK_S, Relay
 from splitter.media.worker.loop import PacketHost, RoomLoop
 from splitter.media.worker.protocol import (
     PROTOCOL,
@@ -99,6 +99,12 @@ class Dispatcher:
         self._rooms: dict[str, _OpenRoom] = {}
         self.slate: Slate | None = None
         self._promised: set[asyncio.Task[Result]] = set()
+        self._timer = host.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        for relay in self._relays.values():
+            relay.look()
+        self._timer = self._host.call_later(LOOK_S, self._look)
 
     def __len__(self) -> int:
         return len(self._relays) + len(self._rooms)
@@ -268,6 +274,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Close everything. What was promised is not kept."""
+        self._timer.cancel()
         for promised in self._promised:
             promised.cancel()
         for relay_id in list(self._relays):

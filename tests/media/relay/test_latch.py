@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.media.relay.latch import Latch
+from splitter.media.sources import Sources
 
 SIGNALLED = ("198.51.100.7", 5000)
 BEHIND_NAT = ("198.51.100.7", 61000)
@@ -172,3 +173,60 @@ class TestSignallingAgain:
         assert not latch.judge(SIGNALLED, SSRC)
         assert latch.destination is None
         assert not latch.learning
+
+
+class TestOtherHostsThatAreBelieved:
+    """Where the trunk says so: a neighbour whose media leave by another address than its SDP says."""
+
+    @pytest.fixture
+    def lenient(self) -> Latch:
+        latch = Latch(confirm=3)
+        latch.signal(SIGNALLED, Sources(("203.0.113.0/24",)))
+        return latch
+
+    def test_are_learned_like_another_port(self, lenient: Latch) -> None:
+        assert learn(lenient, STRANGER) == [False, False, True]
+        assert lenient.destination == STRANGER
+
+    def test_lose_to_the_signalled_one_in_the_window(self, lenient: Latch) -> None:
+        learn(lenient, STRANGER)
+        assert lenient.judge(SIGNALLED, SSRC)
+        assert lenient.destination == SIGNALLED
+        assert not any(learn(lenient, STRANGER, packets=10))
+
+    def test_are_kept_when_the_window_closes(self, lenient: Latch) -> None:
+        learn(lenient, STRANGER)
+        lenient.close_window()
+        assert lenient.judge(STRANGER, SSRC)
+        assert not lenient.judge(SIGNALLED, SSRC)
+
+    def test_the_first_one_is_kept_against_the_next(self, lenient: Latch) -> None:
+        learn(lenient, STRANGER)
+        assert not any(learn(lenient, ("203.0.113.10", 5000), OTHER_SSRC, packets=10))
+        assert lenient.destination == STRANGER
+
+    def test_are_not_learned_after_the_window(self, lenient: Latch) -> None:
+        lenient.close_window()
+        assert not any(learn(lenient, STRANGER, packets=10))
+
+    def test_from_beyond_the_named_networks_are_refused(self, lenient: Latch) -> None:
+        assert not any(learn(lenient, ("192.0.2.1", 5000), packets=10))
+
+    def test_are_kept_when_the_same_address_is_named_again(self, lenient: Latch) -> None:
+        learn(lenient, STRANGER)
+        lenient.signal(SIGNALLED, Sources(("203.0.113.0/24",)))
+        assert lenient.judge(STRANGER, SSRC)
+
+    def test_oust_nobody_who_is_heard(self, lenient: Latch) -> None:
+        learn(lenient, STRANGER)
+        lenient.signal(SIGNALLED, Sources(("203.0.113.0/24",)))
+        assert lenient.judge(STRANGER, SSRC)
+        assert not any(learn(lenient, ("203.0.113.10", 5000), OTHER_SSRC, packets=100))
+
+    def test_no_longer_count_when_another_address_is_named_without_them(self, lenient: Latch) -> None:
+        lenient.signal(BEHIND_NAT)
+        assert not any(learn(lenient, STRANGER, packets=10))
+
+    def test_the_host_of_the_other_stream_is_believed(self, latch: Latch) -> None:
+        latch.believe(STRANGER[0])
+        assert learn(latch, STRANGER)[-1]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitter.core.net import Address
-from splitter.media.engine import MediaStarted, RemoteEnd
+from splitter.media.engine import MediaStarted, RemoteEnd, StrangerHeard
 from splitter.media.room.latch import Latch, Verdict
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli
@@ -263,6 +263,95 @@ class TestLatchRules:
         one.expect(self.HERE, 180.0)
         assert one.judge(self.HERE, 185.1) is Verdict.ACCEPT and one.settled
         assert self.learn(one, self.THERE, 185.2) == [Verdict.REJECT] * 3
+
+
+class TestMediaSources:
+    ELSEWHERE = Address("203.0.113.9", 40_000)
+
+    def caller_elsewhere(self, *sources: str) -> tuple[Stage, Peer, Peer]:
+        stage, caller, seat = caller_and_seat()
+        assert caller.media.remote is not None
+        believed = replace(caller.media, remote=replace(caller.media.remote, sources=sources))
+        stage.room.set_participant("caller", believed)
+        caller.rtp = self.ELSEWHERE
+        return stage, caller, seat
+
+    def test_a_believed_host_is_learned_and_answered(self) -> None:
+        stage, caller, seat = self.caller_elsewhere("203.0.113.0/24")
+        caller.show(5)
+        assert [event.source for event in stage.of(MediaStarted)] == [self.ELSEWHERE]
+        assert sum(about(luma, 90) for luma in seat.pictures()) == 5
+        stage.loop.advance(0.2)
+        assert caller.pair.rtp[-1][1] == self.ELSEWHERE
+        assert not stage.of(StrangerHeard)
+
+    def test_its_rtcp_is_believed_as_well(self) -> None:
+        stage, caller, _ = self.caller_elsewhere("0.0.0.0/0")
+        caller.show(3)
+        stage.loop.advance(0.5)
+        rejected = stage.room.report().participants[0].stream.rejected
+        caller.feed(Pli(1, caller.got()[0].ssrc), source=Address(self.ELSEWHERE.host, 40_001))
+        assert stage.room.report().participants[0].stream.rejected == rejected
+
+    def test_its_rtcp_still_is_after_a_refresh(self) -> None:
+        stage, caller, _ = self.caller_elsewhere("0.0.0.0/0")
+        caller.show(3)
+        assert caller.media.remote is not None
+        same = replace(caller.media, remote=replace(caller.media.remote, sources=("0.0.0.0/0",)))
+        stage.room.set_participant("caller", same)
+        stage.loop.advance(0.5)
+        rejected = stage.room.report().participants[0].stream.rejected
+        caller.feed(Pli(1, caller.got()[0].ssrc), source=Address(self.ELSEWHERE.host, 40_001))
+        assert stage.room.report().participants[0].stream.rejected == rejected
+
+    def test_a_second_one_does_not_take_its_place(self) -> None:
+        stage, caller, _ = self.caller_elsewhere("0.0.0.0/0")
+        caller.show(3)
+        for _ in range(10):
+            for data in caller.packets():
+                caller.deliver(data, Address("198.51.100.66", 666))
+        stage.loop.advance(0.2)
+        assert caller.pair.rtp[-1][1] == self.ELSEWHERE
+
+    def test_one_beyond_the_networks_is_not(self) -> None:
+        stage, caller, _ = self.caller_elsewhere("198.51.100.0/24")
+        caller.show(5)
+        assert not stage.of(MediaStarted)
+
+
+class TestStrangers:
+    def test_a_stream_from_elsewhere_is_told_of_after_two_seconds(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        caller.rtp = Address("203.0.113.9", 40_000)
+        caller.show(15)
+        assert not stage.of(StrangerHeard)
+        caller.show(40)
+        [told] = stage.of(StrangerHeard)
+        assert (told.kind, told.end, told.source) == ("video", "caller", caller.rtp)
+        assert told.packets >= 30
+
+    def test_so_is_a_port_that_was_not_learned_in_time(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        stage.loop.advance(30.0)
+        caller.rtp = Address(caller.rtp.host, 61_000)
+        caller.show(50)
+        assert [told.source for told in stage.of(StrangerHeard)] == [caller.rtp]
+
+    def test_nobody_is_told_while_the_caller_is_seen(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        for _ in range(50):
+            for data in caller.packets():
+                caller.deliver(data, Address("203.0.113.9", 40_000))
+            caller.show(1)
+        assert not stage.of(StrangerHeard)
+        assert stage.of(MediaStarted)
+
+    def test_nor_where_the_caller_is_to_send_nothing(self) -> None:
+        stage, caller, _ = caller_and_seat()
+        stage.room.set_participant("caller", replace(caller.media, receiving=False))
+        caller.rtp = Address("203.0.113.9", 40_000)
+        caller.show(60)
+        assert not stage.of(StrangerHeard)
 
 
 class TestAddresses:

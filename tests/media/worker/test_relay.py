@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import MediaStarted, RemoteEnd
+from splitter.media.engine import MediaStarted, RemoteEnd, StrangerHeard
 from splitter.media.worker.engine import WorkerEngine
 from tests.media.worker.conftest import Run, Shared
 from tests.media.worker.stand import (
     FIRST_PORT,
+    LIMIT_S,
     Peer,
+    Talk,
     address,
     engine,
     open_files,
@@ -255,6 +261,96 @@ class TestLatching:
                 call.centre.rtp.sendto(rtp(3), ("127.0.0.2", local[1].rtp_port))
                 await call.report_until(lambda caller, centre: (caller.rejected, centre.packets_in) == (1, 1))
                 assert waiting(call.caller.rtp) == waiting(call.centre.rtp) == []
+
+        shared(scenario)
+
+
+async def stream(call: Talk, source: socket.socket, until: Callable[[], bool]) -> None:
+    """Packets from `source` to the caller's port, every 20 ms, until something has come of it."""
+    target = ("127.0.0.1", call.relay.local[0].rtp_port)
+    async with asyncio.timeout(LIMIT_S):
+        for number in itertools.count():
+            source.sendto(rtp(number), target)
+            if until():
+                return
+            await asyncio.sleep(0.02)
+
+
+class TestStrangers:
+    """Seconds pass until one is told of."""
+
+    def told(self, call: Talk) -> Callable[[], bool]:
+        return lambda: bool(call.events.of(StrangerHeard))
+
+    def test_who_sends_while_the_peer_does_not_is_told_of(self, shared: Shared) -> None:
+        async def scenario(made: WorkerEngine) -> None:
+            async with talk(made) as call:
+                stranger = call.caller.extra("127.0.0.9")
+                await stream(call, stranger, self.told(call))
+                [told] = call.events.of(StrangerHeard)
+                assert (told.kind, told.end, told.source) == ("audio", "caller", address(stranger))
+                assert told.packets >= 10
+                assert waiting(call.centre.rtp) == []
+
+        shared(scenario)
+
+    def test_so_is_a_peer_that_moves_on_without_a_word(self, shared: Shared) -> None:
+        """By then the kernel keeps others away from the port: nothing wakes us."""
+
+        async def scenario(made: WorkerEngine) -> None:
+            async with talk(made) as call:
+                local = call.relay.local[0]
+                await call.flows(call.caller.rtp, local, call.centre.rtp)
+                stranger = call.caller.extra("127.0.0.9")
+                await stream(call, stranger, self.told(call))
+                assert call.events.of(StrangerHeard)[0].source == address(stranger)
+                assert waiting(call.centre.rtp) == []
+                await call.flows(call.caller.rtp, local, call.centre.rtp, 99)  # and it may come back
+
+        shared(scenario)
+
+    def test_nobody_is_told_of_while_the_peer_is_heard(self, shared: Shared) -> None:
+        async def scenario(made: WorkerEngine) -> None:
+            async with talk(made) as call:
+                stranger, began = call.caller.extra("127.0.0.9"), time.monotonic()
+
+                def over() -> bool:
+                    call.caller.rtp.sendto(rtp(1), ("127.0.0.1", call.relay.local[0].rtp_port))
+                    return time.monotonic() - began > 3
+
+                await stream(call, stranger, over)
+                assert not call.events.of(StrangerHeard)
+
+        shared(scenario)
+
+
+class TestMediaSources:
+    def test_a_believed_host_is_learned_and_answered_its_rtcp_too(self, shared: Shared) -> None:
+        async def scenario(made: WorkerEngine) -> None:
+            async with talk(made) as call:
+                local = call.relay.local
+                await made.set_remote(call.relay, 0, replace(call.caller.remote, sources=("127.0.0.8/31",)))
+                elsewhere, reports = call.caller.extra("127.0.0.9"), call.caller.extra("127.0.0.9")
+                for number in range(3):
+                    elsewhere.sendto(rtp(number), ("127.0.0.1", local[0].rtp_port))
+                assert (await receive(call.centre.rtp))[0] == rtp(2)
+                await call.flows(call.centre.rtp, local[1], elsewhere)
+                assert (await call.events.next(MediaStarted)).source == address(elsewhere)
+                reports.sendto(rtcp(), ("127.0.0.1", local[0].rtcp_port))
+                assert (await receive(call.centre.rtcp))[0] == rtcp()
+
+        shared(scenario)
+
+    def test_others_stay_strangers(self, shared: Shared) -> None:
+        async def scenario(made: WorkerEngine) -> None:
+            async with talk(made) as call:
+                local = call.relay.local[0]
+                await made.set_remote(call.relay, 0, replace(call.caller.remote, sources=("127.0.0.8/31",)))
+                stranger = call.caller.extra("127.0.0.7")
+                for number in range(10):
+                    stranger.sendto(rtp(number), ("127.0.0.1", local.rtp_port))
+                await call.report_until(lambda caller, centre: caller.rejected == 10)
+                await call.flows(call.caller.rtp, local, call.centre.rtp)
 
         shared(scenario)
 

@@ -18,7 +18,7 @@ const UNSAID = new Set(["snapshot", "video-withdrawn"]);
 /** What this desk's own transport tells as well. */
 const OWN = new Set(["party-joined", "party-interrupted", "party-left", "party-removed"]);
 /** Notices whose text says more than their code. */
-const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused"]);
+const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused", "media-from-stranger"]);
 /** @type {Record<string, string>} */
 const TONES = {
   "video-accepted": "good",
@@ -29,6 +29,7 @@ const TONES = {
   "video-failed": "bad",
   "caller-picture-stopped": "warn",
   "source-unfit": "warn",
+  "media-from-stranger": "bad",
   "party-interrupted": "warn",
   "media-lost": "bad",
   "no-video-client": "warn",

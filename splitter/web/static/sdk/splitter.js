@@ -21,7 +21,7 @@
 /** @typedef {{call_id: string, short_code: string, state: "routing"|"ringing"|"connected"|"ended", caller: string,
  *   called: string, started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: object[], facts: CallerFacts, parties: PartyView[],
- *   video: VideoView, extension: string, bound_by: string}} CallView  Times are seconds since the Unix epoch. */
+ *   video: VideoView, extension: string, bound_by: string, strangers: object[]}} CallView  Times are seconds since the Unix epoch. */
 /** @typedef {{call_id: string, code: string, text: string, party: string}} Notice */
 /** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null}} Me */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */

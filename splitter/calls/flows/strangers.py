@@ -1,0 +1,52 @@
+"""Media from where SDP did not say, while the peer sends nothing: everybody should know why nobody hears them."""
+
+from __future__ import annotations
+
+import structlog
+
+from splitter.calls.call import Call
+from splitter.calls.view import StrangerView
+from splitter.core.errors import PeerError
+from splitter.media.engine import MediaStarted, StrangerHeard
+from splitter.sdp.model import Session
+
+log = structlog.get_logger(__name__)
+
+_WORDS = {"audio": "voice", "video": "picture"}
+
+
+def on_stranger(call: Call, event: StrangerHeard) -> None:
+    """Tell the trace, the desks, whoever looks at the call, and the operator of the trunk."""
+    leg = call.leg(event.end)
+    if leg is None:
+        return  # it has left meanwhile
+    source, named = str(event.source), _named(leg.remote, event.kind)
+    call.strangers[event.end, event.kind] = StrangerView(event.end, event.kind, source, named, event.packets)
+    trunk = leg.trunk
+    text = (
+        f"the {_WORDS[event.kind]} of the {event.end} does not come: {event.packets} packets came from {source}, "
+        f"which its SDP does not name ({named}) and media_sources of trunk {trunk.name} "
+        f'("{trunk.media_sources}") does not allow'
+    )
+    call.notice("media-from-stranger", text, event.end)
+    call.tell()
+    if call.services.strangers.heard(trunk.name, source, call.services.clock.now()):
+        log.warning("media not taken", call_id=call.call_id, trunk=trunk.name, source=source, sdp=named)
+
+
+def on_known(call: Call, event: MediaStarted) -> None:
+    """The peer is heard after all."""
+    if call.strangers.pop((event.end, event.kind), None) is not None:
+        call.tell()
+
+
+def _named(remote: Session | None, kind: str) -> str:
+    """Where a description says that media of a kind are received; "nothing yet" where it says nothing."""
+    for index, line in enumerate(remote.media if remote is not None else ()):
+        if remote is not None and line.kind == kind and line.port:
+            try:
+                host, port, _ = remote.address_of(index)
+            except PeerError:
+                continue
+            return f"{host}:{port}"
+    return "nothing yet"
