@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from splitter.core.errors import PeerError
 from splitter.sdp.carry import carried, moved, narrowed
-from splitter.sdp.model import Codec, Connection, LocalPort, Media, Origin, Session
-from splitter.sdp.offer_answer import PayloadHistory, answer_direction
+from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session
+from splitter.sdp.offer_answer import CodecKey, PayloadHistory, answer_direction
 from splitter.sdp.split import NOT_VOICE, Plan, audio_line
 from splitter.sdp.video import refuse
+
+_DIGITS = "telephone-event"
 
 
 def caller_answer(
@@ -151,7 +153,7 @@ def without_rebound(offer: Session, index: int, history: PayloadHistory) -> Sess
     Where the centre changes its codec, digits often come under a number that the caller knows for another clock rate.
     """
     known = history.lines[index][1] if index < len(history.lines) else {}
-    media = offer.media[index]
+    media = _digits_as_known(offer.media[index], known)
     kept = [codec for codec in media.codecs if known.get(codec.payload_type, codec.key) == codec.key]
     if all(codec.name.lower() in NOT_VOICE for codec in kept):
         return offer
@@ -199,11 +201,36 @@ def _audio_answer(offer: Session, index: int, source: Session, source_index: int
         raise PeerError("the audio was refused", 488)
     if fault := source.address_fault(source_index):
         raise PeerError(f"audio: {fault}", 488)
-    formats = _accepted(offered, answered)
+    known = {codec.payload_type: codec.key for codec in offered.codecs}
+    formats = _accepted(offered, _digits_as_known(answered, known))
     if not formats:
         raise PeerError("the answer has none of the offered audio codecs (RFC 3264 §6.1)", 488)
     direction = answer_direction(offer.direction_of(index), source.flow_of(source_index))
-    return narrowed(carried(source, source_index, local, offered.proto, direction), formats)
+    line = carried(source, source_index, local, offered.proto, direction)
+    return narrowed(_digits_as_known(line, known), formats)
+
+
+def _digits_as_known(media: Media, known: Mapping[int, CodecKey]) -> Media:
+    """The line with telephone-event at the clock rate that the reader knows its number for.
+
+    There are stacks that know it at 8000 Hz alone, and say so under the number that was offered for 16000. The digits
+    in the packets are the same (RFC 4733 §2.3); without the number there would be none.
+    """
+    renamed = {
+        str(codec.payload_type): f"{codec.payload_type} {codec.name}/{meant[1]}"
+        for codec in media.codecs
+        if codec.key[0] == _DIGITS and (meant := known.get(codec.payload_type, codec.key)) != codec.key
+        if meant[0] == _DIGITS
+    }
+    if not renamed:
+        return media
+    attributes = tuple(
+        Attribute(name, renamed.get((value or "").partition(" ")[0], value))
+        if name == "rtpmap"
+        else Attribute(name, value)
+        for name, value in media.attributes
+    )
+    return media.with_(attributes=attributes)
 
 
 def _accepted(offered: Media, answered: Media) -> tuple[str, ...]:

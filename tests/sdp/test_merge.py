@@ -19,9 +19,10 @@ from splitter.sdp.merge import (
     standing_offer,
     with_audio_at,
     with_origin,
+    without_rebound,
 )
 from splitter.sdp.model import Connection, Media, MediaPort, Origin, Session
-from splitter.sdp.offer_answer import check_answer, check_reoffer
+from splitter.sdp.offer_answer import PayloadHistory, check_answer, check_reoffer
 from splitter.sdp.parse import parse
 from splitter.sdp.split import centre_offer, plan
 from splitter.sdp.video import answer_video, choose_video, offer_video, refuse
@@ -130,6 +131,33 @@ class TestAudioIsDecidedByTheCentre:
         offer = parse(HEAD + AMR + EVENTS + "m=text 5 RTP/AVP 98\n")
         answer = caller_answer(offer, plan(offer), centre("8"), TO_CALLER, OFFER.media[1], ORIGIN)
         assert [media.port for media in answer.media] == [TO_CALLER.rtp_port, 0]
+
+
+class TestDigitsUnderAnotherClockRate:
+    """Stacks that know telephone-event at 8000 Hz alone say so under whatever number was offered."""
+
+    WIDE = parse(
+        "v=0\no=- 1 1 IN IP4 192.0.2.1\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 107 101 102\na=rtpmap:107 AMR-WB/16000\n"
+        "a=rtpmap:101 telephone-event/16000\na=fmtp:101 0-15\na=rtpmap:102 telephone-event/8000\n"
+    )
+
+    def test_an_answer_keeps_them_under_the_number_and_rate_offered(self) -> None:
+        said = centre("107 101", "rtpmap:107 AMR-WB/16000", "rtpmap:101 telephone-event/8000", "fmtp:101 0-15")
+        line = answered(said, self.WIDE).media[0]
+        assert line.formats == ("107", "101")
+        assert line.get_all("rtpmap") == ["107 AMR-WB/16000", "101 telephone-event/16000"]
+        assert line.get_all("fmtp") == ["101 0-15"]
+
+    def test_a_number_that_stood_for_a_voice_does_not_stand_for_digits(self) -> None:
+        said = centre("8 107", "rtpmap:107 telephone-event/8000")
+        offer = replace(self.WIDE, media=(self.WIDE.media[0].with_(formats=("8", "107", "101")),))
+        assert answered(said, offer).media[0].formats == ("8",)
+
+    def test_nor_is_an_offer_of_the_centre_without_them(self) -> None:
+        history = PayloadHistory().after(self.WIDE)
+        offer = centre("107 101", "rtpmap:107 AMR-WB/16000", "rtpmap:101 telephone-event/8000")
+        line = without_rebound(offer, 0, history).media[0]
+        assert line.get_all("rtpmap") == ["107 AMR-WB/16000", "101 telephone-event/16000"]
 
 
 class TestHold:
