@@ -216,7 +216,7 @@ class Gateway:
             alarms.append(self._store.alarm)
         alarms += self._watch.alarms()
         alarms += self._registrations.alarms()
-        alarms += self._server.api.alarms(self._clock.wall())
+        alarms += self._server.alarms(self._clock.wall())
         if self._secret_alarm:
             alarms.append(self._secret_alarm)
         if logs.alarm():

@@ -266,8 +266,13 @@ API_REFUSED = Counter(
     "Requests to the API turned away, by reason: no-token, wrong-token (malformed, forged or unknown), expired, scope "
     "(the token may not do that), not-yours (a call of another desk), origin (a page of another site), body (too "
     "large, of another kind or not to be read), slow (it did not arrive in time), rate (too often), connections (too "
-    "many).",
+    "many), busy (its turn did not come in time, because calls go first).",
     ["reason"],
+    registry=REGISTRY,
+)
+API_WAITING = Gauge(
+    "splitter_api_waiting",
+    "Requests and connections to the API and to /metrics that wait for their turn, because calls go first.",
     registry=REGISTRY,
 )
 API_LOGINS = Counter(

@@ -19,7 +19,6 @@ log = structlog.get_logger(__name__)
 
 _BACKLOG = 1024
 _BATCH = 64
-"""Connections accepted before timers and other sockets get their turn again."""
 _REST_S = 0.5
 """Without file descriptors or memory, accepting waits so long; peers wait in the backlog."""
 _UNREAD_MS = 20_000
@@ -34,6 +33,8 @@ class Acceptor:
     Args:
         address: where to bind; port 0 takes a free one.
         on_accept: given each connection and its peer; owns the socket from then on. Must not raise.
+        batch: accepted before timers and other sockets get their turn again.
+        breath_s: the pause after a whole batch.
 
     Attributes:
         address: where it is really bound.
@@ -42,8 +43,10 @@ class Acceptor:
         OSError: it cannot be bound.
     """
 
-    def __init__(self, address: Address, on_accept: OnAccept) -> None:
+    def __init__(self, address: Address, on_accept: OnAccept, batch: int = _BATCH, breath_s: float = 0.0) -> None:
         self._on_accept = on_accept
+        self._batch = batch
+        self._breath_s = breath_s
         self._rest: asyncio.TimerHandle | None = None
         self._socket = _listening(address)
         self.address = Address(*self._socket.getsockname()[:2])
@@ -62,24 +65,26 @@ class Acceptor:
             self._socket.close()
 
     def _accept(self) -> None:
-        for _ in range(_BATCH):
+        for _ in range(self._batch):
             try:
                 sock, peer = self._socket.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._pause(error)
+                log.error("cannot accept connections for a moment", listener=str(self.address), reason=error.strerror)
+                self._pause(_REST_S)
                 return
             prepare(sock)
             self._on_accept(sock, Address(*peer[:2]))
             if self._socket.fileno() < 0:
                 return
+        if self._breath_s:
+            self._pause(self._breath_s)
 
-    def _pause(self, error: OSError) -> None:
-        log.error("cannot accept connections for a moment", listener=str(self.address), reason=error.strerror)
+    def _pause(self, for_s: float) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket.fileno())
-        self._rest = loop.call_later(_REST_S, self.start)
+        self._rest = loop.call_later(for_s, self.start)
 
 
 def prepare(sock: socket.socket) -> None:

@@ -6,6 +6,7 @@ calls go before ended ones. On the control socket nobody needs a token.
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
 from splitter.calls.logins.access import Scope
@@ -17,7 +18,8 @@ from splitter.web.auth import Doorman, Strict, Trusting, guarded
 from splitter.web.calls import SEAT_BODY, CallRoutes
 from splitter.web.cors import Cors
 from splitter.web.display import DISPLAY_BODY, DisplayRoutes
-from splitter.web.errors import border, json_response
+from splitter.web.documents import Document
+from splitter.web.errors import border
 from splitter.web.find import Finder
 from splitter.web.gateway import GatewayRoutes
 from splitter.web.invitations import INVITATION_BODY, InvitationRoutes
@@ -27,9 +29,10 @@ from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
+from splitter.web.precedence import Precedence
 from splitter.web.protection import protect
 from splitter.web.proxies import Proxies
-from splitter.web.routes import PICTURE_BYTES, SDP, Answer, Query, Route
+from splitter.web.routes import JSON, PICTURE_BYTES, SDP, Answer, Query, Route
 from splitter.web.security import SecurityRoutes
 from splitter.web.snapshots import PNG, SnapshotRoutes
 from splitter.web.traces import NDJSON, TraceRoutes
@@ -50,17 +53,21 @@ _CALL = "/v1/calls/{ref}"
 _NO_BODY = ""
 
 
-def build(ports: Ports, strict: bool = False) -> web.Application:
+def build(ports: Ports, precedence: Precedence | None = None) -> web.Application:
     """The application, ready to be served.
 
     Args:
-        strict: whoever asks must say who it is; the control socket trusts whoever may open it.
+        precedence: of those who ask over the network, and must say who they are; the control socket trusts whoever may
+            open it, and lets nobody wait.
     """
     access, origins = ports.access, ports.settings.web_origins
-    doorman: Doorman = Strict(access.tokens, access.secret, origins, ports.clock) if strict else Trusting()
+    doorman: Doorman = (
+        Strict(access.tokens, access.secret, origins, ports.clock) if precedence is not None else Trusting()
+    )
     cors = Cors(origins)
     proxies = Proxies(ports.settings.proxies)
-    app = web.Application(middlewares=[proxies.look, border, cors.preflight], client_max_size=PICTURE_BYTES)
+    in_turn = [] if precedence is None else [precedence.middleware(doorman)]
+    app = web.Application(middlewares=[proxies.look, border, *in_turn, cors.preflight], client_max_size=PICTURE_BYTES)
     app.on_response_prepare.append(cors.on_prepare)
     app.on_response_prepare.append(protect)
     for route in (*table(ports), *pages(Pages(origins))):
@@ -241,14 +248,14 @@ def _events(ports: Ports) -> tuple[Route, ...]:
 
 def _document(routes: tuple[Route, ...]) -> tuple[Route, ...]:
     """The document of these routes, and of itself."""
-    shown: dict[str, object] = {}
+    shown: list[Document] = []
 
     async def serve(request: web.Request) -> web.Response:
-        return json_response(shown)
+        return shown[0].response(request, JSON, {"Cache-Control": "no-cache"})
 
     answer = Answer(200, "this document", dict)
     every = (*routes, Route("GET", "/v1/openapi.json", _EVERYBODY, serve, "This document", (answer,)))
-    shown.update(document(every))
+    shown.append(Document(msgspec.json.encode(document(every))))
     return every
 
 

@@ -33,12 +33,19 @@ class Doorman(Protocol):
         """Who it is; None for nobody that is known. Raises ApiError for who pretends to be somebody."""
         ...
 
+    def name(self, request: web.Request) -> str:
+        """Of who asks, whatever it asks; "" for nobody that is known. Nothing is counted or logged."""
+        ...
+
 
 class Trusting:
     """Of the control socket: its mode says who may open it."""
 
     def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
         return CONSOLE
+
+    def name(self, request: web.Request) -> str:
+        return CONSOLE.name
 
 
 class Strict:
@@ -73,6 +80,15 @@ class Strict:
             code = "expired-token" if fault.kind == "expired" else "wrong-token"
             raise ApiError(401, code, f"{fault}", _challenge("invalid_token")) from None
 
+    def name(self, request: web.Request) -> str:
+        token = _token_of(request, from_protocol=True)
+        if token is None:
+            return next((self._names[name].name for name in _named(request) if name in self._names), "")
+        try:
+            return self._known(token).name
+        except TokenFault:
+            return ""
+
     def _known(self, token: str) -> Bearer:
         if is_minted(token):
             return read(self._secret, token, self._clock.wall())
@@ -89,8 +105,7 @@ class Strict:
 
     def _certified(self, request: web.Request) -> Bearer | None:
         """Whoever's client certificate names a token; the listener has verified it."""
-        certificate = request.get_extra_info("peercert")
-        bearer = next((self._names[name] for name in _common_names(certificate) if name in self._names), None)
+        bearer = next((self._names[name] for name in _named(request) if name in self._names), None)
         if bearer is None:
             return None
         # A browser shows its certificate to requests that pages of other sites make, too.
@@ -138,7 +153,9 @@ def _token_of(request: web.Request, from_protocol: bool) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _common_names(certificate: Any) -> list[str]:
+def _named(request: web.Request) -> list[str]:
+    """The common names of the client certificate that came with the connection."""
+    certificate: Any = request.get_extra_info("peercert")
     parts = certificate.get("subject", ()) if isinstance(certificate, dict) else ()
     return [value for part in parts for key, value in part if key == "commonName"]
 

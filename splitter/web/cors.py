@@ -27,7 +27,7 @@ class Cors:
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Say to whom the response may be shown."""
-        response.headers["Vary"] = "Origin"
+        response.headers["Vary"] = ", ".join(("Origin", *response.headers.getall("Vary", ())))
         if self._knows(request):
             response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
             response.headers["Access-Control-Expose-Headers"] = _RESPONSE_HEADERS

@@ -19,29 +19,39 @@ from splitter.transport.acceptor import Acceptor, reset
 from splitter.transport.tasks import Tasks
 from splitter.transport.tls import faults, validity_of
 from splitter.transport.x509 import Validity
+from splitter.web.precedence import Precedence
 from splitter.web.protection import protected
 from splitter.web.proxies import Proxies
+from splitter.web.turnstile import Busy
 
 CONNECTIONS = 4000
 PER_SOURCE = 1000  # a floor of desks may be one source, behind NAT or a proxy
 HANDSHAKE_LIMIT_S = 5.0
 IDLE_LIMIT_S = 30.0  # without a request, or with one whose headers do not arrive
+_BATCH, _BREATH_S = 16, 0.02  # accepted at a time, and the pause then: a flood of connections is not all of our work
 LINGER_S = 2.0  # for the rest of a body that we do not want, so that our answer is seen
 
-_NOT_SERVED = "the API is not served"
 _FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name in [api]
 
 log = structlog.get_logger(__name__)
 
 
 class Listener:
-    """The application on every address of [api].
+    """An application on every address of [api], or on others.
 
     Each connection gets the certificate of its moment; one that is read again is for those that come later.
+
+    Args:
+        precedence: lets connections in one after the other.
+        what: is served here, in the words of an alarm.
     """
 
-    def __init__(self, app: web.Application, settings: ApiSettings) -> None:
+    def __init__(
+        self, app: web.Application, settings: ApiSettings, precedence: Precedence, what: str = "the API"
+    ) -> None:
         self._settings = settings
+        self._precedence = precedence
+        self._not_served = f"{what} is not served"
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._proxies = Proxies(settings.proxies)
         self._places = _Places()
@@ -57,7 +67,7 @@ class Listener:
         try:
             self._open()
         except LocalError as error:
-            self._alarm(f"{_NOT_SERVED}: {error}")
+            self._alarm(f"{self._not_served}: {error}")
 
     async def stop(self) -> None:
         """Close it; whoever is connected has to go."""
@@ -112,9 +122,9 @@ class Listener:
             if address in self._acceptors:
                 continue
             try:
-                acceptor = Acceptor(address, self._arrived)
+                acceptor = Acceptor(address, self._arrived, _BATCH, _BREATH_S)
             except OSError as error:
-                self._alarm(f"{_NOT_SERVED} on {address}: {error.strerror or error}")
+                self._alarm(f"{self._not_served} on {address}: {error.strerror or error}")
                 continue
             acceptor.start()
             self._acceptors[address] = acceptor
@@ -148,6 +158,7 @@ class Listener:
         assert server is not None
         limit_s = HANDSHAKE_LIMIT_S if self._context else None
         try:
+            await self._precedence.connect(source, secure=self._context is not None)
             await loop.connect_accepted_socket(
                 lambda: _Connection(server, loop, self._places, source),
                 sock,
@@ -157,12 +168,14 @@ class Listener:
         except BaseException as error:
             self._places.leave(source)
             sock.close()
-            if not isinstance(error, OSError):  # no TLS, too slow or gone again is one
+            if isinstance(error, Busy):
+                metrics.API_REFUSED.labels("busy").inc()
+            elif not isinstance(error, OSError):  # no TLS, too slow or gone again is one
                 raise
 
     def _alarm(self, text: str) -> None:
         self._alarms.append(text)
-        log.error("the API is not served; calls go on", reason=text)
+        log.error(f"{self._not_served}; calls go on", reason=text)
 
 
 class _Places:

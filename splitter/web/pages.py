@@ -5,7 +5,6 @@ A path that is no file of the package is nothing: no name of a request ever reac
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 import re
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from splitter.web.documents import Document
 from splitter.web.proxies import is_secure
 
 STATIC = Path(__file__).parent / "static"
@@ -30,9 +30,8 @@ _FIXED = {
 
 
 class _File(NamedTuple):
-    body: bytes
+    document: Document
     kind: str
-    etag: str
 
 
 class Pages:
@@ -66,11 +65,8 @@ class Pages:
         found = self._files.get(f"{name}index.html" if name.endswith("/") else name)
         if found is None:
             raise web.HTTPNotFound
-        headers = {**_FIXED, "ETag": found.etag, "Content-Security-Policy": self._policy(request)}
-        if found.etag in request.headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers=headers)
-        headers["Content-Type"] = found.kind
-        return web.Response(body=found.body, headers=headers)
+        headers = {**_FIXED, "Content-Security-Policy": self._policy(request)}
+        return found.document.response(request, found.kind, headers)
 
     def _policy(self, request: web.Request) -> str:
         """Nothing but our own files, and nobody else's frames (CSP level 3)."""
@@ -92,4 +88,4 @@ def _read(path: Path) -> _File:
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/") or kind.endswith(("json", "xml")):
         kind += "; charset=utf-8"
-    return _File(body, kind, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+    return _File(Document(body), kind)

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from pathlib import Path
 
-import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from splitter.calls.logins.access import ApiSettings
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
 from splitter.web.api import build
 from splitter.web.listener import Listener
 from splitter.web.ports import Ports
+from splitter.web.precedence import Precedence
 
 SOCKET_MODE = 0o660  # whoever may write to it may hang up calls: the service's user and group
 CLOSING_S = 1.0  # followers of a trace do not hold up a restart
-
-log = structlog.get_logger(__name__)
+_METRICS_FOR_S = 0.5  # they are made no more often: it takes some milliseconds
 
 
 class Server:
-    """The HTTP doors. `api`: the one for others.
+    """The HTTP doors.
+
+    Attributes:
+        api, scraped: those that others reach: the API, and /metrics.
+        precedence: how what comes through them shares the event loop with calls.
 
     Args:
         control_socket: path of the Unix socket.
@@ -36,9 +41,12 @@ class Server:
         self._path = Path(control_socket)
         self._metrics_address = metrics_address
         self._listens = bool(ports.settings.listen)
-        self._runner = _runner(build(ports))
-        self._metrics_runner = _runner(_metrics_app())
-        self.api = Listener(build(ports, strict=True), ports.settings)
+        self._runner = web.AppRunner(build(ports), access_log=None, shutdown_timeout=CLOSING_S)
+        precedence = self.precedence = Precedence()
+        metrics.API_WAITING.set_function(lambda: precedence.waiting)
+        self.api = Listener(build(ports, precedence), ports.settings, precedence)
+        addresses = ApiSettings((metrics_address,) if metrics_address else ())
+        self.scraped = Listener(_metrics_app(precedence), addresses, precedence, "/metrics")
         self._inode = 0
 
     async def start(self) -> None:
@@ -54,20 +62,20 @@ class Server:
         await web.SockSite(self._runner, sock).start()
         if self._listens:
             await self.api.start()
-        if self._metrics_address is None:
-            return
-        await self._metrics_runner.setup()
-        try:
-            await web.TCPSite(self._metrics_runner, *self._metrics_address).start()
-        except OSError as error:
-            log.error("metrics cannot be served; calls go on", address=str(self._metrics_address), error=str(error))
+        if self._metrics_address is not None:
+            await self.scraped.start()
+
+    def alarms(self, wall: float) -> list[str]:
+        """What is wrong with those that others reach."""
+        return [*self.api.alarms(wall), *self.scraped.alarms(wall)]
 
     async def stop(self) -> None:
         """Close them; the socket file is removed if it is still ours."""
         if self._listens:
             await self.api.stop()
         await self._runner.cleanup()
-        await self._metrics_runner.cleanup()
+        if self._metrics_address is not None:
+            await self.scraped.stop()
         try:
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
@@ -75,15 +83,17 @@ class Server:
             pass  # systemd removed the directory, or a successor put its own socket there
 
 
-def _runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING_S)
+def _metrics_app(precedence: Precedence) -> web.Application:
+    """Whoever scrapes is a stranger: it need not say who it is."""
+    made_at, made = -_METRICS_FOR_S, b""
 
-
-def _metrics_app() -> web.Application:
     async def serve(request: web.Request) -> web.Response:
-        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        nonlocal made_at, made
+        if time.monotonic() - made_at >= _METRICS_FOR_S:
+            made_at, made = time.monotonic(), metrics.render()
+        return web.Response(body=made, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app = web.Application()
+    app = web.Application(middlewares=[precedence.middleware(None)])
     app.router.add_get("/metrics", serve)
     return app
 

@@ -147,7 +147,7 @@ class TestOtherSites:
                 async with outside.request("GET", path, token, headers={"Origin": CRM}) as response:
                     assert response.status == status and response.headers["Access-Control-Allow-Origin"] == CRM
                     assert "Location" in response.headers["Access-Control-Expose-Headers"]
-                    assert response.headers["Vary"] == "Origin"
+                    assert response.headers["Vary"].startswith("Origin")
 
         web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
 
@@ -158,7 +158,7 @@ class TestOtherSites:
             for method in ("OPTIONS", "GET"):
                 async with outside.request(method, "/v1/calls", "reader", headers=headers) as response:
                     assert not [name for name in response.headers if name.startswith("Access-Control-Allow")]
-                    assert response.headers["Vary"] == "Origin"
+                    assert response.headers["Vary"].startswith("Origin")
 
         web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
 

@@ -106,7 +106,7 @@ class TestMetrics:
                 sock.listen()
                 async with gateway(tmp_path, Address("127.0.0.1", sock.getsockname()[1])) as parts:
                     assert exists(parts.socket)
-            assert logs[0]["event"] == "metrics cannot be served; calls go on"
+            assert logs[0]["event"] == "/metrics is not served; calls go on"
 
         asyncio.run(story())
 

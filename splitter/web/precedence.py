@@ -1,0 +1,59 @@
+"""Calls first, then those who are known, then strangers: how HTTP shares the calls' loop. asyncio; no I/O."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from splitter.core.net import source_of
+from splitter.telemetry import metrics
+from splitter.web.auth import Doorman
+from splitter.web.errors import ApiError, Handler
+from splitter.web.proxies import remote_of
+from splitter.web.turnstile import Busy, Turnstile
+
+STRANGERS, KNOWN = 0.2, 0.5
+"""Shares of the loop. Together they leave calls a part, even while everybody asks."""
+CONNECTION_S, HANDSHAKE_S = 0.0003, 0.002
+"""What a connection costs at least; that of TLS comes in pieces, which nobody can measure from outside."""
+
+_BUSY = {"Retry-After": "5", "Connection": "close"}
+
+
+class Precedence:
+    """The turnstiles of everything that HTTP is spoken to over the network."""
+
+    def __init__(self) -> None:
+        self.strangers = Turnstile(STRANGERS)
+        self.known = Turnstile(KNOWN)
+
+    async def connect(self, source: str, secure: bool) -> None:
+        """A connection is to be served; nobody knows yet who it is. Raises Busy where its turn did not come in time."""
+        await self.strangers.enter(source, HANDSHAKE_S if secure else CONNECTION_S)
+
+    def middleware(self, doorman: Doorman | None) -> Middleware:
+        """A middleware of aiohttp: each request takes its turn, among those of its token or of its address.
+
+        Args:
+            doorman: knows who asks; None where everybody is a stranger.
+        """
+
+        @web.middleware
+        async def in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+            name = doorman.name(request) if doorman is not None else ""
+            try:
+                if name:
+                    await self.known.enter(name)
+                else:
+                    await self.strangers.enter(source_of(remote_of(request)))
+            except Busy:
+                metrics.API_REFUSED.labels("busy").inc()
+                raise ApiError(503, "busy", "the gateway has calls to carry; ask again later", _BUSY) from None
+            return await handler(request)
+
+        return in_turn
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self.strangers.waiting + self.known.waiting

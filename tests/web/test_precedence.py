@@ -1,0 +1,137 @@
+"""The API under a flood of strangers: who is known goes before them, and calls before everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from splitter.calls.logins.access import ApiSettings
+from splitter.core.net import Address
+from splitter.telemetry import metrics
+from splitter.web import precedence
+from splitter.web.documents import Document, takes_gzip
+from splitter.web.turnstile import Busy
+from tests.web.kit import Gateway, Web, gateway, web
+
+DOCUMENT = "/v1/openapi.json"
+
+
+async def until(condition) -> None:  # type: ignore[no-untyped-def]
+    while not condition():  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.001)
+
+
+def waiting() -> float:
+    return metrics.REGISTRY.get_sample_value("splitter_api_waiting") or 0.0
+
+
+class TestStrangers:
+    @pytest.mark.parametrize("path", [DOCUMENT, "/console/", "/v1/me", "/nothing", "/v1/login"])
+    def test_wait_for_each_other_and_not_before_who_is_known(
+        self, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(precedence, "STRANGERS", 0.001)
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            async with aiohttp.ClientSession() as known:
+                headers = {"Authorization": "Bearer reader"}
+                async with known.get(f"{outside.base}/v1/me", headers=headers) as first:
+                    assert first.status == 200  # its connection stays
+                flood = [asyncio.create_task(outside.ask("GET", path)) for _ in range(30)]
+                await until(lambda: waiting() > 20)
+                for _ in range(20):
+                    async with known.get(f"{outside.base}/v1/me", headers=headers) as answer:
+                        assert answer.status == 200
+                assert sum(task.done() for task in flood) < len(flood), "the flood still waits"
+                for task in flood:
+                    task.cancel()
+                await asyncio.gather(*flood, return_exceptions=True)
+
+        web(tmp_path, story)
+
+    def test_with_a_wrong_token_are_strangers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(precedence, "STRANGERS", 0.001)
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            flood = [asyncio.create_task(outside.ask("GET", "/v1/me", token="guess")) for _ in range(30)]
+            await until(lambda: waiting() > 20)
+            for task in flood:
+                task.cancel()
+            await asyncio.gather(*flood, return_exceptions=True)
+
+        web(tmp_path, story)
+
+    def test_are_all_served_in_the_end(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            answers = await asyncio.gather(*(outside.ask("GET", DOCUMENT) for _ in range(60)))
+            assert {status for status, _ in answers} == {200}
+            assert waiting() == 0
+
+        web(tmp_path, story)
+
+    def test_who_waits_too_long_is_told_to_come_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"{outside.base}{DOCUMENT}") as first:
+                    await first.read()  # the connection is there
+
+                async def enter(source: str, price_s: float = 0.0) -> None:
+                    raise Busy
+
+                monkeypatch.setattr(parts.server.precedence.strangers, "enter", enter)
+                async with session.get(f"{outside.base}{DOCUMENT}") as answer:
+                    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+                    assert (await answer.json())["error"]["code"] == "busy"
+
+        web(tmp_path, story)
+
+
+class TestMetrics:
+    def test_whoever_scrapes_is_a_stranger_and_bounded_as_they_are(self, tmp_path: Path) -> None:
+        async def story() -> None:
+            async with gateway(tmp_path, Address("127.0.0.1", 0)) as parts:
+                (address,) = parts.server.scraped.addresses
+                async with aiohttp.ClientSession() as session:
+                    for _ in range(2):
+                        async with session.get(f"http://{address}/metrics") as answer:
+                            assert b"splitter_api_waiting" in await answer.read()
+                    assert parts.server.scraped.connections == 1
+
+        asyncio.run(story())
+
+
+class TestDocuments:
+    def test_are_compressed_for_who_takes_that(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            async with aiohttp.ClientSession(auto_decompress=False) as session:
+                bodies = {}
+                for coding in ("gzip, br", "identity"):
+                    sent = {"Accept-Encoding": coding}
+                    async with session.get(f"{outside.base}{DOCUMENT}", headers=sent) as answer:
+                        bodies[coding] = await answer.read()
+                        tag = answer.headers["ETag"]
+                        assert answer.headers.get("Content-Encoding") == ("gzip" if coding != "identity" else None)
+                        assert "Accept-Encoding" in answer.headers["Vary"] and answer.headers["Content-Length"]
+                    sent["If-None-Match"] = tag
+                    async with session.get(f"{outside.base}{DOCUMENT}", headers=sent) as again:
+                        assert (again.status, again.headers["ETag"], await again.read()) == (304, tag, b"")
+                assert gzip.decompress(bodies["gzip, br"]) == bodies["identity"]
+                assert json.loads(bodies["identity"])["openapi"] == "3.1.0"
+                assert len(bodies["gzip, br"]) < len(bodies["identity"]) / 4
+
+        web(tmp_path, story, ApiSettings())
+
+    @pytest.mark.parametrize(
+        ("accepted", "taken"),
+        [("", False), ("gzip", True), ("br, GZIP;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.0, br", False)],
+    )
+    def test_only_for_who_says_so(self, accepted: str, taken: bool) -> None:
+        assert takes_gzip(accepted) is taken
+
+    def test_what_hardly_shrinks_is_sent_as_it_is(self) -> None:
+        assert Document(bytes(range(256)))._zipped == b""
