@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,29 @@ class TestCameraIsSwitchedOff:
             await console.says("Video both ways")
             await desk.caller_sees(handset, SENDER, 10)
             assert not log.black
+            assert (await desk.gateway.call(call_id))["showing"] == "seat-1"
+
+    async def test_a_browser_that_goes_on_sending_shows_nothing_old(self, make_desk: Callable[..., Desk]) -> None:
+        """Firefox repeats its last picture after replaceTrack(null); here one that even ignores `active`."""
+        async with make_desk() as desk:
+            context = await desk.context()
+            await context.add_init_script(_GOES_ON_SENDING)
+            console = await Console.open(desk, context)
+            handset, call_id = await desk.call()
+            await console.says("Video both ways")
+            await desk.caller_sees(handset, SENDER, 10)
+            log = sight_of(handset)
+            await console.do("camera")
+            await desk.until(lambda: log.now_showing == STILL, "the slate", 1.5)
+            assert await console.page.evaluate("switchedOff") == [True], "encodings are switched off beside the track"
+            covered = len(log.seen)
+            await asyncio.sleep(3.0)
+            assert all(one.reading is None for one in log.seen[covered:]) and log.now_showing == STILL
+            view = await desk.gateway.call(call_id)
+            assert view["showing"] == "slate" and view["parties"][0]["sends"], "it does go on sending"
+            await console.do("camera")
+            await console.says("Video both ways")
+            await desk.caller_sees(handset, SENDER, 10)
             assert (await desk.gateway.call(call_id))["showing"] == "seat-1"
 
     async def test_a_picture_that_was_chosen_stays(self, make_desk: Callable[..., Desk]) -> None:
@@ -175,3 +199,20 @@ _WATCH_DISPLAY = """() => {
     return ask(url, options);
   };
 }"""
+
+_GOES_ON_SENDING = """
+const canvas = document.createElement("canvas");
+const brush = canvas.getContext("2d");
+setInterval(() => { brush.fillStyle = `hsl(${Date.now() % 360} 80% 50%)`; brush.fillRect(0, 0, 300, 150); }, 60);
+const old = canvas.captureStream(15).getVideoTracks()[0];
+window.switchedOff = [];
+const { replaceTrack, setParameters } = RTCRtpSender.prototype;
+RTCRtpSender.prototype.replaceTrack = function (track) { return replaceTrack.call(this, track ?? old); };
+RTCRtpSender.prototype.setParameters = function (parameters) {
+  for (const one of parameters.encodings) {
+    if (!one.active) switchedOff.push(true);
+    one.active = true;
+  }
+  return setParameters.call(this, parameters);
+};
+"""

@@ -531,6 +531,7 @@ export class CallHandle extends EventTarget {
   #flowing = { received: false, sent: false };
   /** @type {HTMLVideoElement|null} */
   #element = null;
+  #covered = ""; // who is shown the waiting picture because this desk's camera is off
 
   /**
    * @param {Splitter} splitter
@@ -701,6 +702,8 @@ export class CallHandle extends EventTarget {
     this.#checkPlace();
     this.#need();
     this.#followFlows();
+    const { track, camera } = this.splitter.desk;
+    if (track === null && camera.state !== "starting") this.#cover().catch(ignore);
     this.dispatchEvent(new Event("change"));
   }
 
@@ -860,6 +863,8 @@ export class CallHandle extends EventTarget {
   }
 
   #shut() {
+    if (this.#covered && !this.#closed) this.#uncover(this.#covered).catch(ignore);
+    this.#covered = "";
     this.#wanted = false;
     this.#generation++;
     this.#brokenAt = 0;
@@ -900,23 +905,40 @@ export class CallHandle extends EventTarget {
 
   /**
    * Nothing comes from here any more: rather the waiting picture, at once, than a picture that stands still until the
-   * gateway has waited long enough. The choice is the gateway's again afterwards: it shows this desk with its next
-   * picture, and whoever else begins to send.
+   * gateway has waited long enough. The choice is the gateway's again once this desk really sends nothing, or has a
+   * picture again: it shows this desk with its next picture, and whoever else begins to send.
    */
   async #cover() {
     const { viewer, party } = this;
-    const others = this.view.parties.some((one) => one.name !== party && one.kind !== "guest" && one.sends);
-    if (!party || this.showing !== party || !this.#wanted || !hasVideo(this.view) || others) return;
-    await this.show("slate", viewer);
-    for (let tries = 0; tries < 4; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, COVERED_AFTER_MS * 2 ** tries));
-      if (this.#closed || !["slate", party].includes(this.showing)) return; // somebody has chosen meanwhile
-      try {
-        return await this.show("", viewer);
-      } catch (error) {
-        if (error instanceof SplitterError && [403, 404, 409].includes(error.status)) return; // no video is left
+    if (this.#covered || !party || this.showing !== party || !this.#wanted || !hasVideo(this.view)) return;
+    if (this.#othersSend) return;
+    this.#covered = viewer;
+    try {
+      await this.show("slate", viewer);
+      for (let tries = 0; this.#covered && this.party === party; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, COVERED_AFTER_MS * 2 ** Math.min(tries, 3)));
+        if (this.#closed || !["slate", party].includes(this.showing)) return; // somebody has chosen meanwhile
+        const sends = this.view.parties.some((one) => one.name === party && one.sends);
+        if (sends && !this.splitter.desk.track && !this.#othersSend) continue; // what it sends can only be an old picture
+        if (await this.#uncover(viewer)) return;
       }
+    } finally {
+      this.#covered = "";
     }
+  }
+
+  /** Give the choice back. Returns whether that is done, or cannot be. @param {string} viewer */
+  async #uncover(viewer) {
+    try {
+      await this.show("", viewer);
+    } catch (error) {
+      return error instanceof SplitterError && [403, 404, 409].includes(error.status); // no video is left
+    }
+    return true;
+  }
+
+  get #othersSend() {
+    return this.view.parties.some((one) => one.name !== this.party && one.kind !== "guest" && one.sends);
   }
 
   async #send() {
@@ -1002,6 +1024,10 @@ export class Transport {
   #timer;
   #meter = new Meter();
   #tuned = "";
+  /** @type {Promise<void>} */
+  #sending = Promise.resolve();
+  /** @type {{track: MediaStreamTrack|null, limits: Limits, screen: boolean}} */
+  #wish = { track: null, limits: USUAL, screen: false };
 
   /**
    * @param {Splitter} splitter
@@ -1076,20 +1102,36 @@ export class Transport {
   }
 
   /**
+   * Send this track from now on, or nothing (null). Of several wishes at a time the newest is carried out last.
    * @param {MediaStreamTrack|null} track
    * @param {Limits} limits
    * @param {boolean} screen
    */
-  async send(track, limits, screen) {
+  send(track, limits, screen) {
+    this.#wish = { track, limits, screen };
+    this.#sending = this.#sending.catch(ignore).then(() => this.#tune());
+    return this.#sending;
+  }
+
+  /** Where there is no track the encodings are switched off as well: Firefox would send its last picture for ever. */
+  async #tune() {
+    const { track, limits, screen } = this.#wish;
     if (this.#closed) return;
-    if (this.#sender.track !== track) await this.#sender.replaceTrack(track);
-    if (!track || !this.#location) return;
-    const { width = limits.width, height = limits.height } = track.getSettings();
-    const wish = JSON.stringify([limits, width, height, screen]);
-    if (wish === this.#tuned) return;
+    if (track && this.#sender.track !== track) await this.#sender.replaceTrack(track);
+    await this.#encode(track, limits, screen);
+    if (!track && this.#sender.track) await this.#sender.replaceTrack(null);
+  }
+
+  /** @param {MediaStreamTrack|null} track @param {Limits} limits @param {boolean} screen */
+  async #encode(track, limits, screen) {
+    if (this.#closed || !this.#location) return;
+    const { width = limits.width, height = limits.height } = track?.getSettings() ?? {};
+    const tuned = JSON.stringify([track !== null, limits, width, height, screen]);
+    if (tuned === this.#tuned) return;
     const parameters = this.#sender.getParameters();
     if (!parameters.encodings?.length) return;
     for (const encoding of parameters.encodings) {
+      encoding.active = track !== null;
       encoding.scaleResolutionDownBy = Math.max(1, width / limits.width, height / limits.height);
       encoding.maxBitrate = Math.round(limits.bitrate_kbps * 950); // b=AS counts the headers too
       encoding.maxFramerate = limits.frame_rate;
@@ -1097,7 +1139,7 @@ export class Transport {
     // Not yet in the types: of the browsers' own.
     Object.assign(parameters, { degradationPreference: screen ? "maintain-resolution" : "balanced" });
     await this.#sender.setParameters(parameters);
-    this.#tuned = wish;
+    this.#tuned = tuned;
   }
 
   /** @param {Flows} flows @returns {Promise<Quality>} */
