@@ -6,12 +6,19 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from splitter.lab.sight import STILL
 from tests.browser.camera import SENDER
 from tests.browser.console import Console
 from tests.browser.desk import CALLER, Desk, sight_of
+
+_BLOCKED = """
+globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor() { throw new DOMException("by policy", "NotSupportedError"); }
+};
+"""
 
 
 class TestCameraIsSwitchedOff:
@@ -73,6 +80,30 @@ class TestCameraIsSwitchedOff:
             await desk.view(call_id, lambda view: not view["parties"][0]["sends"], "the camera is off")
             assert (await desk.gateway.call(call_id))["showing"].startswith("picture:")
             assert len(await console.page.evaluate("displayed")) == 1, "nothing but the picture was asked for"
+
+
+class TestBrowserWithoutWebRtc:
+    """An app's own view, a lockdown mode: RTCPeerConnection is not there."""
+
+    @pytest.mark.parametrize("how", ["delete globalThis.RTCPeerConnection", _BLOCKED], ids=["none", "blocked"])
+    async def test_says_that_it_cannot_and_which_can(self, make_desk: Callable[..., Desk], how: str) -> None:
+        async with make_desk() as desk:
+            context = await desk.context()
+            await context.add_init_script(how)
+            page = await context.new_page()
+            await page.goto(f"{desk.gateway.api}/")
+            if how != _BLOCKED:
+                await expect(page.locator("#login-browser")).to_contain_text("Use Chrome, Edge, Safari or Firefox")
+                await desk.show(page, "login")
+            console = await Console.open(desk, context)
+            handset, call_id = await desk.call()
+            await console.says("No picture on this desk", "Use Chrome, Edge, Safari or Firefox")
+            await expect(page.locator("#now-action")).to_be_hidden()
+            await console.looks("no-webrtc")
+            await asyncio.sleep(3)
+            await console.says("No picture on this desk")
+            assert not (await desk.gateway.call(call_id))["parties"], "it does not try for ever"
+            await desk.voice_goes_on(handset)
 
 
 class TestQuality:

@@ -76,3 +76,43 @@ async def test_the_page_says_when_the_call_is_over_and_that_a_link_is_used_up(ma
         stranger = await (await desk.context()).new_page()
         await stranger.goto(guest.url.partition("#")[0] + "#s1.e30.AAAA")
         await expect(stranger.locator("#title")).to_have_text("This link is no longer valid")
+
+
+async def test_a_browser_without_webrtc_is_told_which_can(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        context = await desk.context()
+        await context.add_init_script("delete globalThis.RTCPeerConnection")
+        page = await context.new_page()
+        await page.set_viewport_size({"width": 390, "height": 760})
+        await page.goto(f"{desk.gateway.api}/guest/#s1.e30.AAAA")
+        await expect(page.locator("#title")).to_have_text("This browser cannot do video")
+        await expect(page.locator("#text")).to_contain_text("open it in Safari or Chrome")
+        await expect(page.locator("#go")).to_be_hidden()
+        await desk.show(page, "no-webrtc")
+
+
+async def test_pause_switches_the_encodings_off(make_desk: Callable[..., Desk]) -> None:
+    """Else Firefox goes on sending the last picture."""
+    async with make_desk() as desk:
+        context = await desk.context()
+        await context.add_init_script(_KEEPS_CONNECTIONS)
+        _, guest, handset, call_id = await invited(desk, context)
+        await guest.click("#go")
+        await expect(guest.locator("#status")).to_have_text("They can see your picture")
+        await guest.wait_for_function("active() === true")
+        await guest.click("#pause")
+        await guest.wait_for_function("active() === false")
+        await desk.view(call_id, lambda v: not v["parties"][1]["sends"], "the guest sends nothing")
+        for _ in range(3):  # quickly: what was wanted last counts
+            await guest.click("#pause")
+        await guest.wait_for_function("active() === true")
+        await desk.view(call_id, lambda v: v["parties"][1]["sends"], "the guest sends again")
+        await desk.voice_goes_on(handset)
+
+
+_KEEPS_CONNECTIONS = """
+globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...more) { super(...more); globalThis.newest = this; }
+};
+globalThis.active = () => newest.getSenders()[0].getParameters().encodings[0]?.active;
+"""

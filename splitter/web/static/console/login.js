@@ -1,6 +1,7 @@
 // @ts-check
 /** Signing in: with user and password, with a token that was pasted, or with one that a CRM put behind the "#". */
 
+import { hasWebRtc } from "../sdk/splitter.js";
 import { byId, say } from "./elements.js";
 import { fault, t } from "./texts.js";
 
@@ -35,6 +36,8 @@ export function showLogin(reason = "") {
   byId("login-user-fields").hidden = byToken;
   byId("login-token-fields").hidden = !byToken;
   say(byId("login-other"), t(byToken ? "login.password.open" : "login.token.open"));
+  byId("login-browser").hidden = hasWebRtc();
+  say(byId("login-browser"), hasWebRtc() ? "" : t("error.no-webrtc"));
   say(byId("login-fault"), problem.startsWith("login.") ? t(problem) : problem);
 }
 

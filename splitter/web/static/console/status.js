@@ -54,7 +54,7 @@ function ownTransport({ media }) {
     case "removed":
       return { ...line("warn", "removed"), join: true };
     case "failed":
-      return { ...line("warn", "failed", fault(media)), join: true };
+      return { ...line("warn", "failed", fault(media)), join: media.code !== "no-webrtc" };
     case "out":
       return { ...line("calm", "out"), join: true };
     default:

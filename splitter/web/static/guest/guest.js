@@ -7,10 +7,10 @@
  * screen stops cameras in ways of their own.
  */
 
-import { Desk, Splitter, Transport } from "../sdk/splitter.js";
+import { Desk, hasWebRtc, Splitter, Transport } from "../sdk/splitter.js";
 import { language, text } from "./texts.js";
 
-/** @typedef {"start"|"live"|"over"|"expired"|"left"|"removed"|"no-h264"|"busy"} State */
+/** @typedef {"start"|"live"|"over"|"expired"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
 
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const REPAIR_LIMIT_MS = 8000; // an ICE restart that has not helped by then
@@ -52,8 +52,9 @@ class Guest {
     this.#draw();
   }
 
-  /** Is the link any good? Asked before the camera is. */
+  /** Is the browser, and is the link any good? Asked before the camera is. */
   async open() {
+    if (!hasWebRtc()) return this.#enter("no-webrtc");
     try {
       this.#splitter.token = location.hash.slice(1);
       const me = await (await this.#splitter.request("GET", "/v1/me")).json();
@@ -125,6 +126,7 @@ class Guest {
     if (status === 401 || status === 403) this.#enter("expired");
     else if (status === 404 || codeOf(error) === "call-ended") this.#enter("over");
     else if (codeOf(error) === "no-h264") this.#enter("no-h264");
+    else if (codeOf(error) === "no-webrtc") this.#enter("no-webrtc");
     else this.#again();
   }
 

@@ -40,6 +40,9 @@ const en = {
   "removed.text": "The phone call goes on.",
   "no-h264.title": "This browser cannot send video here",
   "no-h264.text": "Open the link in Safari or Chrome.",
+  "no-webrtc.title": "This browser cannot do video",
+  "no-webrtc.text":
+    "The phone call goes on. Copy the link and open it in Safari or Chrome. If Lockdown Mode is on, allow this page in it.",
   "busy.title": "No video at the moment",
   "busy.text": "The phone call goes on. Try again in a moment.",
   turn: "Turn",
@@ -87,6 +90,8 @@ const zh = {
   "removed.text": "电话仍在继续。",
   "no-h264.title": "此浏览器不能发送视频",
   "no-h264.text": "请用系统浏览器（Safari 或 Chrome）打开链接。",
+  "no-webrtc.title": "此浏览器不支持视频",
+  "no-webrtc.text": "电话仍在继续。请复制链接，用系统浏览器（Safari 或 Chrome）打开。如果开启了锁定模式，请允许本页面。",
   "busy.title": "暂时无法视频",
   "busy.text": "电话仍在继续，请稍后重试。",
   turn: "翻转镜头",

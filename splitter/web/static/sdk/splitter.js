@@ -788,7 +788,7 @@ export class CallHandle extends EventTarget {
   /** @param {SplitterError} error */
   #onRefused(error) {
     const passing = error.status === 0 || error.status >= 500 || error.status === 429 || ["client-taken", "replaced"].includes(error.code);
-    if (passing && error.code !== "no-h264") {
+    if (passing && !["no-h264", "no-webrtc"].includes(error.code)) {
       this.#set("interrupted", error.code, error.message);
       this.#rejoin();
       return;
@@ -1041,7 +1041,7 @@ export class Transport {
     this.ontrack = () => {};
     /** @type {(state: RTCPeerConnectionState) => void} */
     this.onstate = () => {};
-    this.#pc = new RTCPeerConnection({ iceServers: splitter.iceServers, bundlePolicy: "max-bundle" });
+    this.#pc = connection({ iceServers: splitter.iceServers, bundlePolicy: "max-bundle" });
     this.#pc.ontrack = (event) => this.ontrack(event.track);
     this.#pc.onconnectionstatechange = () => this.#closed || this.onstate(this.#pc.connectionState);
     this.#pc.onicecandidate = (event) => this.#onCandidate(event.candidate);
@@ -1186,8 +1186,26 @@ export class Transport {
   }
 }
 
+/** Whether this browser can do video at all: some have no WebRTC, or have it switched off. */
+export function hasWebRtc() {
+  return typeof globalThis.RTCPeerConnection?.prototype?.addTransceiver === "function";
+}
+
+/** @param {RTCConfiguration} configuration */
+function connection(configuration) {
+  const cannot = () => new SplitterError(0, "no-webrtc", "this browser has no WebRTC: use Chrome, Edge, Safari or Firefox");
+  if (!hasWebRtc()) throw cannot();
+  try {
+    return new RTCPeerConnection(configuration);
+  } catch (error) {
+    // What is wrong with the configuration is said as it is.
+    throw error instanceof DOMException && ["SyntaxError", "InvalidAccessError"].includes(error.name) ? error : cannot();
+  }
+}
+
 /** @param {RTCRtpTransceiver} transceiver */
 function preferH264(transceiver) {
+  if (!globalThis.RTCRtpReceiver?.getCapabilities || !transceiver.setCodecPreferences) return; // the gateway chooses
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
   const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/h264");
   if (!h264.length) throw new SplitterError(406, "no-h264", "this browser has no H.264 video");
