@@ -326,7 +326,7 @@ class Video:
 def _media(peer: Session, ours: Session, index: int, sources: tuple[str, ...]) -> ParticipantMedia | None:
     """What a negotiated m=video means for the room; None where it is off."""
     line, mine = peer.media[index], ours.media[index]
-    secure = _secure(peer, index) if is_secure(line) else None
+    secure = _secure(peer, index) if is_secure(peer, line) else None
     remote = remote_end(peer, index, sources) if secure is None else None
     wanted = choose_video(line, peer.attributes) if secure is None else choose_video(line, peer.attributes, SECURE)
     if not line.port or not mine.port or wanted is None or (remote is None and secure is None):

@@ -25,8 +25,8 @@ SECURE_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 """The same for browsers, which are told a rate by REMB (draft-alvestrand-rmcat-remb) and know no TMMBR."""
 
 PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
-SECURE = frozenset({"UDP/TLS/RTP/SAVPF"})
-"""What WebRTC is carried over (RFC 8829 §5.1.2)."""
+SECURE = frozenset(f"{below}RTP/{profile}" for below in ("", "UDP/TLS/", "TCP/DTLS/") for profile in ("SAVP", "SAVPF"))
+"""What WebRTC is carried over, in any of the spellings that an offer may have (RFC 8829 §5.1.2)."""
 
 # Pictures as cameras take them, where a peer does not say what it wants, and the bit rate from which each looks good.
 _USUAL = (((1280, 720), 1200), ((640, 480), 250), ((320, 240), 96), ((176, 144), 0))

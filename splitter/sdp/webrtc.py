@@ -21,9 +21,11 @@ MAX_CANDIDATES = 32
 
 _MAX_FINGERPRINTS = 8
 _LONGEST_CANDIDATE = 300
-_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")  # RFC 8839 §5.4
-_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
-_FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}\Z")  # RFC 8839 §5.1
+# RFC 8839 §5.1, §5.4 have letters, digits, "+" and "/"; there are stacks that write base64url, "=" or "#". A colon
+# would end a name of STUN (RFC 8445 §7.2.2), a blank the value.
+_UFRAG = re.compile(r"[!-9;-~]{4,256}\Z")
+_PASSWORD = re.compile(r"[!-~]{22,256}\Z")
+_FOUNDATION = re.compile(r"[A-Za-z0-9+/_=#-]{1,32}\Z")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*\Z")
 _HASHES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}  # RFC 8122 §5: their bytes; weaker ones prove nothing
 # RFC 4145 §4.1. RFC 8842 §5.3 recommends "active", which saves a round trip where the answer overtakes the checks; here
@@ -78,9 +80,13 @@ class SecureRemote:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
-def is_secure(media: Media) -> bool:
-    """True for a line that WebRTC carries."""
-    return media.proto.upper() in SECURE
+def is_secure(session: Session, media: Media) -> bool:
+    """True for a line that WebRTC carries.
+
+    RTP/SAVPF alone may also mean keys in the SDP (RFC 4568); with a fingerprint it means DTLS (RFC 8829 §5.1.2).
+    """
+    proto = media.proto.upper()
+    return proto in SECURE and ("TLS/" in proto or media.has("fingerprint") or session.get("fingerprint") is not None)
 
 
 def resolved(offer: Session) -> Session:
@@ -110,7 +116,7 @@ def choose_secure(offer: Session) -> tuple[int, VideoFormat]:
     """
     fault = ""
     for index, media in enumerate(offer.media):
-        if media.kind != "video" or not is_secure(media):
+        if media.kind != "video" or not is_secure(offer, media):
             continue
         if chosen := choose_video(media, offer.attributes, SECURE):
             return index, chosen
@@ -274,7 +280,9 @@ def _sharing(offer: Session, index: int) -> tuple[int, ...]:
         words = (value or "").split() if name == "group" else []
         members = dict.fromkeys(places[mid] for mid in words[1:] if mid in places)
         if words and words[0].upper() == "BUNDLE" and index in members:
-            return tuple(at for at in members if at == index or (offer.media[at].port and is_secure(offer.media[at])))
+            return tuple(
+                at for at in members if at == index or (offer.media[at].port and is_secure(offer, offer.media[at]))
+            )
     return ()
 
 

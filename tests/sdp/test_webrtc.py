@@ -150,6 +150,25 @@ class TestChoosingH264:
         offer = chromium()
         assert "UDP/TLS/RTP/SAVPF" in fault(replace(offer, media=(offer.media[0].with_(proto="RTP/AVPF"),)))
 
+    @pytest.mark.parametrize(
+        "proto", ["RTP/SAVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVP", "TCP/DTLS/RTP/SAVPF", "udp/tls/rtp/savpf"]
+    )
+    def test_other_spellings_of_its_protocol(self, proto: str) -> None:
+        """RFC 8829 §5.1.2; the answer repeats the offer's."""
+        offer = chromium()
+        offer = replace(offer, media=(offer.media[0].with_(proto=proto),))
+        assert answered(offer).media[0].proto == proto
+
+    @pytest.mark.parametrize("of_the_session", [True, False])
+    def test_rtp_savpf_is_webrtc_by_its_fingerprint(self, of_the_session: bool) -> None:
+        offer = chromium()
+        fingerprint = Attribute("fingerprint", offer.media[0].get("fingerprint"))
+        bare = replace(offer, media=(offer.media[0].without(("fingerprint",)).with_(proto="RTP/SAVPF"),))
+        if of_the_session:
+            assert choose_secure(replace(bare, attributes=(*bare.attributes, fingerprint)))[0] == 0
+        else:
+            assert "no WebRTC video" in fault(bare)
+
     def test_no_video_at_all(self) -> None:
         assert "no WebRTC video" in fault(replace(chromium(), media=()))
 
@@ -181,6 +200,19 @@ class TestRfc8839Ice:
     )
     def test_credentials_that_are_none(self, name: str, value: str) -> None:
         assert "ICE credential" in fault(changed(name, value))
+
+    @pytest.mark.parametrize("ufrag", ["a-b_", "ab==", "#abc", "Ab+/", "~{|}"])
+    def test_credentials_of_more_letters_than_the_standard_has(self, ufrag: str) -> None:
+        offer = changed("ice-ufrag", ufrag, offer=changed("ice-pwd", "p-_=#" * 5))
+        assert (read_secure(offer, 0).ufrag, read_secure(offer, 0).password) == (ufrag, "p-_=#" * 5)
+
+    def test_a_blank_behind_a_value(self) -> None:
+        text = write(chromium()).decode()
+        for name in ("rtcp-mux", "setup:actpass", "sendrecv"):
+            assert f"a={name}\r\n" in text
+            text = text.replace(f"a={name}\r\n", f"a={name} \r\n")
+        assert read_secure(parse(text), 0) == read_secure(chromium(), 0)
+        assert parse(text).direction_of(0) == "sendrecv"
 
     def test_lite_is_seen(self) -> None:
         offer = chromium()

@@ -199,7 +199,7 @@ def offers_webrtc(offer: Session) -> bool:
     lines = [media for media in offer.media if media.kind == "video"]
     if any(choose_video(media, offer.attributes) for media in lines):
         return False
-    if any(webrtc.is_secure(media) for media in lines):
+    if any(webrtc.is_secure(offer, media) for media in lines):
         return True
     raise PeerError(video_fault(lines[0]) if lines else "a seat's INVITE must offer video", 488)
 
