@@ -63,7 +63,7 @@ class Gateway:
         self._started_at = self._clock.wall()
         ids = IdSource()
         self._store = Store(settings.store, self._clock)
-        self._recorder = Recorder(self._store, self._clock)
+        self._recorder = Recorder(self._store, self._clock, settings.store.digits)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=ids)
         self._calls = Calls()
         self._hub = Hub(self._clock, ids.tag())

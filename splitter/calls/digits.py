@@ -64,7 +64,7 @@ def _name(signal: str) -> str:
     if len(name) == 2 and name.isascii() and name.isdigit() and name < "16":
         name = KEYS[int(name)]
     if len(name) != 1 or name not in KEYS:
-        raise PeerError(f"no key is named {signal[:10]!r}", 415)
+        raise PeerError("there is no such key", 415)
     return name
 
 

@@ -151,6 +151,7 @@ def read_store(table: Table, base: Path) -> StoreSettings:
         path=path if path == ":memory:" else _path(base, path),
         max_age_days=table.take_number("max_age_days", default.max_age_days, 0.01, 36_500),
         max_size_mb=table.take_integer("max_size_mb", default.max_size_mb, 1, 10_000_000),
+        digits=table.take_flag("digits", default.digits),
     )
     table.finish()
     return settings

@@ -13,8 +13,10 @@ class StoreSettings:
         path: the SQLite file; ":memory:" keeps nothing over a restart.
         max_age_days: older calls and traces are deleted.
         max_size_mb: past this the oldest calls and traces are deleted.
+        digits: traces show those that people press, such as PINs.
     """
 
     path: str = "/var/lib/splitter/calls.db"
     max_age_days: float = 30.0
     max_size_mb: int = 2048
+    digits: bool = False

@@ -2,6 +2,7 @@
 
 Layout:
     trace.py     TraceEvent, TraceSink, Recorder: everything that happens to a call, over all its legs
+    masking.py   digits that people press are left out of it (pure)
     ladder.py    a trace as a ladder of text, one line per event (pure)
     golden.py    a trace as a file that people read and tests replay (pure)
     summary.py   a SIP message and its SDP in plain words, for the ladder (pure)

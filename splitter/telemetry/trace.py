@@ -17,6 +17,7 @@ from typing import Protocol
 from splitter.core.clock import Clock
 from splitter.core.net import Flow
 from splitter.sip.message import Message, Request
+from splitter.telemetry.masking import masked
 
 # A transaction may retransmit for 64·T1 = 32 s after its dialog ended (RFC 3261 §17); that still belongs to the call.
 LINGER_S = 40.0
@@ -158,10 +159,12 @@ class Recorder:
     Args:
         sink: where events go, usually the store.
         clock: wall time for the events, monotonic time for expiry.
+        digits: keep those that people press; see `masking`.
     """
 
-    def __init__(self, sink: TraceSink, clock: Clock) -> None:
+    def __init__(self, sink: TraceSink, clock: Clock, digits: bool = False) -> None:
         self._sink = sink
+        self._digits = digits
         self._clock = clock
         self._legs: dict[str, tuple[str, str]] = {}  # SIP Call-ID → (call id, leg)
         self._calls: dict[str, _Call] = {}
@@ -192,6 +195,7 @@ class Recorder:
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """One SIP message passed ("in" or "out"); called by the driver."""
         sip_call_id = message.call_id
+        data = data if self._digits else masked(message, data)
         call_id, leg = self._legs.get(sip_call_id, ("", ""))
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
         call = self._calls.get(call_id)

@@ -181,6 +181,7 @@ class TestEveryKeyIsRead:
             ("store.path", '"/other.db"'),
             ("store.max_age_days", "1.5"),
             ("store.max_size_mb", "7"),
+            ("store.digits", "true"),
             ("api.insecure", "true"),
             ("api.proxies", '["127.0.0.1", "10.0.0.0/24"]'),
             ("api.web_origins", '["https://crm.example"]'),

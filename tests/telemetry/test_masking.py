@@ -1,0 +1,105 @@
+"""Digits in INFO do not stand in traces."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.sip.parse import parse_message
+from splitter.telemetry.masking import masked
+from splitter.telemetry.trace import Recorder
+from tests.calls.kit import connected, ended
+from tests.telemetry.kit import FLOW, ListSink, VirtualClock
+from tests.world import World
+
+
+def info(kind: str, body: str, method: str = "INFO", name: str = "Content-Type") -> bytes:
+    lines = [
+        f"{method} sip:1234@10.0.0.9 SIP/2.0",
+        "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1",
+        "From: <sip:13800138000@x>;tag=1",
+        "To: <sip:110@x>;tag=2",
+        "Call-ID: a@x",
+        f"CSeq: 2 {method}",
+        f"{name}: {kind}",
+        f"Content-Length: {len(body)}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def shown(data: bytes) -> tuple[bytes, bytes]:
+    """Head and body of what the trace has."""
+    head, _, body = masked(parse_message(data), data).partition(b"\r\n\r\n")
+    return head, body
+
+
+SECRETS = [
+    ("application/dtmf-relay", "Signal=7\r\nDuration=160\r\n"),
+    ("application/dtmf-relay", "Signal= 7\r\nDuration= 160\r\n"),
+    ("application/dtmf-relay", "signal=*\nduration=160"),
+    ("application/dtmf-relay", "Signal=A\r\n"),
+    ("APPLICATION/DTMF-Relay;x=y", "Signal=7\r\n"),
+    ("application/dtmf", "7"),
+    ("application/dtmf", "D"),
+    ("audio/telephone-event", "7"),
+    ("application/vnd.nortelnetworks.digits", "p=Digit-Collection\r\ny=Digits\r\nd=7#\r\n"),
+    ("application/kpml-response+xml", '<kpml-response version="1.0" code="200" digits="7#" tag="x"/>'),
+    ("multipart/mixed;boundary=b", "--b\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=7\r\n--b--"),
+    ("text/plain", "7"),
+]
+
+
+class TestMasking:
+    @pytest.mark.parametrize(("kind", "body"), SECRETS)
+    def test_leaves_no_key_and_the_rest_as_it_was(self, kind: str, body: str) -> None:
+        data = info(kind, body)
+        head, left = shown(data)
+        assert head == data.partition(b"\r\n\r\n")[0], "numbers in headers are no digits that were pressed"
+        assert len(left) == len(body)
+        assert not set(left) & set(b"789*#")
+        assert b"=A" not in left and left not in (b"7", b"D")
+
+    def test_knows_the_short_name_of_the_header(self) -> None:
+        assert shown(info("application/dtmf-relay", "Signal=7\r\n", name="c"))[1] == b"Signal=x\r\n"
+
+    def test_of_bare_line_feeds(self) -> None:
+        data = info("application/dtmf-relay", "Signal=7\n").replace(b"\r\n", b"\n")
+        assert b"Signal=x" in masked(parse_message(data), data)
+
+    @pytest.mark.parametrize(
+        ("kind", "body", "method"),
+        [
+            ("application/media_control+xml", '<?xml version="1.0"?>', "INFO"),
+            ("application/sdp", "v=0\r\n", "INVITE"),
+            ("application/dtmf-relay", "", "INFO"),
+        ],
+    )
+    def test_leaves_alone_what_has_none(self, kind: str, body: str, method: str) -> None:
+        data = info(kind, body, method)
+        assert masked(parse_message(data), data) is data
+
+
+class TestTraces:
+    @pytest.mark.parametrize(("keep", "seen"), [(False, b"Signal=x"), (True, b"Signal=7")])
+    def test_have_them_only_where_the_operator_says_so(self, keep: bool, seen: bytes) -> None:
+        sink = ListSink()
+        recorder = Recorder(sink, VirtualClock(), keep)
+        data = info("application/dtmf-relay", "Signal=7\r\n")
+        recorder.message("in", FLOW, parse_message(data), data)
+        recorder.bind("a@x", "call", "caller")
+        assert seen in sink.events[0].data
+
+    def test_of_a_call_on_neither_leg(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            call = world.call_of(caller)
+            assert call is not None
+            body = b"Signal=7\r\nDuration=250\r\n"
+            caller.request("INFO", [], body, "application/dtmf-relay")
+            caller.expect("200 INFO")
+            world.run(0.5)
+            events = world.traces[call.call_id]
+            told = [event for event in events if event.text == "INFO"]
+            assert told and all(b"Signal=x" in event.data for event in told)
+            assert not [event for event in events if "7" in event.text and "digit" in event.text]
+            centre.unread.clear()
+            ended(world, caller, centre)
