@@ -37,8 +37,7 @@ class CallChanged:
         found = {WIDE, ("call", self.view.call_id)}
         for view in (self.view, self.before):
             if view is not None:
-                extensions = (view.extension, *(party.extension for party in view.parties))
-                found.update(("extension", extension) for extension in extensions if extension)
+                found.update(("extension", extension) for extension in _taking_part(view))
         return found
 
     def frame(self, bearer: Bearer) -> str | None:
@@ -82,7 +81,7 @@ class Told:
         view = self.view
         extensions = [self.extension]
         if view is not None:
-            extensions += [view.extension, *(party.extension for party in view.parties)]
+            extensions += _taking_part(view)
         found = {("extension", extension) for extension in extensions if extension}
         return {WIDE, ("call", self.notice.call_id), *found}
 
@@ -117,6 +116,11 @@ class DeskChanged:
 
 
 Happening = CallChanged | Told | DeskChanged
+
+
+def _taking_part(view: CallView) -> set[str]:
+    """Extensions of desks that may see the call."""
+    return {view.extension, *view.admitted, *(party.extension for party in view.parties)} - {""}
 
 
 def wide(bearer: Bearer) -> bool:

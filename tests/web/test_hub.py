@@ -194,6 +194,16 @@ class TestWhoHears:
         stand.call(call_id="none", extension="")
         assert news(painter) == []
 
+    def test_who_is_let_into_a_call_sees_it_from_then_on(self) -> None:
+        stand = Stand()
+        listener = stand.hub.attach(LI)
+        stand.call(extension="8001", asking=("8002",))
+        stand.hub.notice(Notice(CALL.call_id, "join-asked", "8002 asks to join the call", extension="8002"))
+        stand.call(extension="8001", admitted=("8002",))
+        stand.call(extension="8001")
+        stand.hub.notice(Notice(CALL.call_id, "join-denied", "8002 may not join the call", extension="8002"))
+        assert words(news(listener)) == ["notice", "call connected", "call gone connected", "notice"]
+
     def test_who_left_is_told_nothing(self) -> None:
         stand = Stand()
         listener = stand.hub.attach(READER)

@@ -74,7 +74,7 @@ def dismiss(call: Call, asked: Asked, ask: Dismiss) -> None:
     for event in waiting:
         _turn_away(call, event, 603, "the desk that has the call said no")
     if ask.own:
-        call.notice("join-withdrawn", f"{extension} does not ask to join any more")
+        call.notice("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
     else:
         call.notice("join-denied", f"{extension} may not join the call, by {ask.by}", extension=extension)
     call.tell()
@@ -105,7 +105,7 @@ def forget_ringing(call: Call, leg_name: str) -> None:
         call.consent.asking[extension] = left
         if not left:
             _end_question(call, extension)
-            call.notice("join-withdrawn", f"{extension} does not ask to join any more")
+            call.notice("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
             call.tell()
 
 

@@ -3,6 +3,7 @@
 
 import { hasPicture, hasVideo } from "../sdk/splitter.js";
 import { fill, icon, make } from "./elements.js";
+import { mayDecide } from "./side.js";
 import { t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -56,11 +57,11 @@ const FACES = {
     const comes = hasPicture(entry.call.view);
     return { label: t("do.snapshot"), symbol: "still", not: notConnected(entry) || (comes ? "" : t("not.picture")) };
   },
-  invite(_, entry) {
-    return { label: t("do.invite"), symbol: "link", not: notConnected(entry) };
+  invite(splitter, entry) {
+    return { label: t("do.invite"), symbol: "link", not: notConnected(entry) || notOwn(splitter, entry) };
   },
-  hangup(_, entry) {
-    return { label: t("do.hangup"), symbol: "hangup", not: entry.over ? t("not.call") : "" };
+  hangup(splitter, entry) {
+    return { label: t("do.hangup"), symbol: "hangup", not: entry.over ? t("not.call") : notOwn(splitter, entry) };
   },
 };
 
@@ -86,6 +87,11 @@ export function renderControls(splitter, entry) {
       make("kbd", { text: KEYS[action], "aria-hidden": "true" }),
     ]);
   }
+}
+
+/** @param {Splitter} splitter @param {Entry} entry */
+function notOwn(splitter, entry) {
+  return mayDecide(splitter, entry.call.view) ? "" : t("not.own");
 }
 
 /** @param {Entry} entry */

@@ -69,7 +69,7 @@ function render() {
   if (entry) {
     renderNow(entry);
     renderStage(splitter, entry);
-    renderSide(entry, { remove: takeOut, show: showParty, open: dialogs.openStill });
+    renderSide(splitter, entry, { remove: takeOut, show: showParty, open: dialogs.openStill, admit, deny });
     renderControls(splitter, entry);
   } else renderIdle();
 }
@@ -246,13 +246,20 @@ splitter.addEventListener("call", (event) => {
   if (entry && entry.call === call) {
     entry.follow(before, splitter.now(), { gone, lost });
     if (entry.over && selected === entry.id && dialogs.dialogOpen()) dialogs.closeDialog();
-  } else if (call.view.extension && call.view.extension === splitter.me?.extension && !gone && !lost && call.view.state !== "ended") open(call);
+  } else if (isOurs(call.view) && !gone && !lost && call.view.state !== "ended") {
+    open(call);
+    sayTake("");
+  }
   update();
 });
 
 splitter.addEventListener("notice", (event) => {
   const { notice, call, at } = /** @type {CustomEvent} */ (event).detail;
-  if (call) entries.get(call.id)?.notice(notice, at);
+  const entry = call ? entries.get(call.id) : undefined;
+  entry?.notice(notice, at);
+  if (notice.code === "join-asked" && entry && splitter.owns(entry.call.view)) toast(t("asks.toast", { extension: notice.extension }), "calm", "");
+  const answered = notice.code === "join-denied" || notice.code === "join-unanswered";
+  if (answered && notice.extension === splitter.me?.extension) sayTake(t(`take.${notice.code}`));
   update();
 });
 
@@ -301,6 +308,21 @@ async function attempt(act) {
 function takeOut(party) {
   const entry = current();
   if (entry) dialogs.confirmRemove(entry, party, () => attempt(() => (party === entry.call.party ? entry.call.leave() : entry.call.remove(party))));
+}
+
+/** @param {string} extension */
+function admit(extension) {
+  attempt(async () => current()?.call.admit(extension));
+}
+
+/** @param {string} extension */
+function deny(extension) {
+  attempt(async () => current()?.call.deny(extension));
+}
+
+/** Of this desk, or one that it was let into. @param {import("../sdk/splitter.js").CallView} view */
+function isOurs(view) {
+  return splitter.owns(view) || (view.admitted ?? []).includes(splitter.me?.extension ?? "");
 }
 
 /** @param {string} party */
@@ -406,7 +428,7 @@ function speak(wanted) {
   useLanguage(wanted);
   byId("language").lang = currentLanguage() === "en" ? "zh-CN" : "en";
   translatePage();
-  byId("take-fault").textContent = "";
+  sayTake("");
   showLogin();
   update();
 }
@@ -440,6 +462,8 @@ function begin() {
   });
   byId("stage").addEventListener("dblclick", full);
   byId("take-form").addEventListener("submit", take);
+  byId("take-ask").addEventListener("click", askIn);
+  byId("take").addEventListener("input", () => sayTake(""));
   setInterval(tick, 1000);
   remembered(splitter);
 }
@@ -448,15 +472,34 @@ function begin() {
 async function take(event) {
   event.preventDefault();
   const reference = byId("take").value.trim();
-  const problem = byId("take-fault");
-  problem.textContent = "";
+  sayTake("");
   if (!reference) return;
   try {
     const call = await splitter.takeCall(reference);
     open(call);
     byId("take").value = "";
   } catch (error) {
-    problem.textContent = fault(error);
+    sayTake(fault(error), /** @type {any} */ (error).code === "bound-already");
+  }
+  update();
+}
+
+/**
+ * What came of taking a call; `ask`: whether this desk may ask to be let in; `fault`: it did not succeed.
+ * @param {string} text @param {boolean} [ask] @param {boolean} [fault]
+ */
+function sayTake(text, ask = false, fault = true) {
+  byId("take-fault").textContent = text;
+  byId("take-fault").className = fault ? "fault" : "muted";
+  byId("take-ask").hidden = !ask;
+}
+
+async function askIn() {
+  try {
+    await splitter.askIn(byId("take").value);
+    sayTake(t("take.asked"), false, false);
+  } catch (error) {
+    sayTake(fault(error));
   }
   update();
 }

@@ -118,7 +118,7 @@ export class Entry {
     if (code === "caller-picture-stopped") this.stopped = true;
     if (UNSAID.has(code)) return;
     const key = code === "bound" && !this.call.view.extension ? "notice.unbound" : `notice.${code}`;
-    const [who, { extension }] = [named(this.call, notice.party), this.call.view];
+    const [who, extension] = [named(this.call, notice.party), notice.extension || this.call.view.extension];
     if (notice.party && notice.party === this.call.party && OWN.has(code)) return;
     if (has(key)) this.remark(at, key, () => ({ who: who(), extension }), TONES[code] ?? "", WITH_REASON.has(code) ? text : "");
     else this.remark(at, text || code); // a newer gateway: its own words

@@ -7,12 +7,16 @@ import { callerOf, partyName, spoken } from "./entry.js";
 import { t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
-/** @typedef {{remove: (party: string) => void, show: (party: string) => void, open: (still: import("./entry.js").Still) => void}} Doing */
+/** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
+/**
+ * @typedef {{remove: (party: string) => void, show: (party: string) => void, admit: (extension: string) => void,
+ *   deny: (extension: string) => void, open: (still: import("./entry.js").Still) => void}} Doing
+ */
 
-/** @param {Entry} entry @param {Doing} doing */
-export function renderSide(entry, doing) {
+/** @param {Splitter} splitter @param {Entry} entry @param {Doing} doing */
+export function renderSide(splitter, entry, doing) {
   renderFacts(entry);
-  renderParties(entry, doing);
+  renderParties(splitter, entry, doing);
   renderQuality(entry);
   renderStills(entry, doing);
   renderLog(entry);
@@ -41,19 +45,44 @@ function placeOf(facts) {
   return [facts.civic_address, point, around].filter(Boolean).join(" · ");
 }
 
-/** @param {Entry} entry @param {Doing} doing */
-function renderParties(entry, doing) {
+/** @param {Splitter} splitter @param {Entry} entry @param {Doing} doing */
+function renderParties(splitter, entry, doing) {
   const { view, party: own } = entry.call;
   const parties = view.parties.filter((party) => party.state !== "left");
-  fill(byId("parties"), [parties, own, entry.call.showing, entry.over], () =>
-    parties.length && !entry.over
-      ? parties.map((party) => partyItem(entry, party, doing))
-      : [make("li", { class: "muted", text: t(entry.over ? "fact.none" : "party.alone") })],
+  const rules = mayDecide(splitter, view);
+  const asking = rules && !entry.over ? (view.asking ?? []) : [];
+  fill(byId("parties"), [parties, own, entry.call.showing, entry.over, asking, rules], () => [
+    ...asking.map((extension) => askingItem(extension, doing)),
+    ...(parties.length && !entry.over
+      ? parties.map((party) => partyItem(entry, party, rules, doing))
+      : [make("li", { class: "muted", text: t(entry.over ? "fact.none" : "party.alone") })]),
+  ]);
+}
+
+/** Whether this login says who else is in the call. @param {Splitter} splitter @param {import("../sdk/splitter.js").CallView} view */
+export function mayDecide(splitter, view) {
+  const scopes = splitter.me?.scopes ?? [];
+  return splitter.owns(view) || scopes.includes("calls:control") || scopes.includes("admin");
+}
+
+/** A desk that asks to be let in. @param {string} extension @param {Doing} doing */
+function askingItem(extension, doing) {
+  const button = (/** @type {string} */ key, /** @type {string} */ kind, /** @type {(extension: string) => void} */ act) => {
+    const label = t(`${key}.who`, { extension });
+    const attributes = { type: "button", class: kind, text: t(key), "aria-label": label, title: label, "data-key": `${key} ${extension}` };
+    return make("button", { ...attributes, onclick: () => act(extension) });
+  };
+  return make(
+    "li",
+    { class: "asking", "data-asking": extension },
+    make("span", { class: "grow", text: t("asks", { extension }) }),
+    button("asks.admit", "primary", doing.admit),
+    button("asks.deny", "", doing.deny),
   );
 }
 
-/** @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {Doing} doing */
-function partyItem(entry, party, doing) {
+/** @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {boolean} rules @param {Doing} doing */
+function partyItem(entry, party, rules, doing) {
   const { showing, party: own } = entry.call;
   const who = partyName(entry.call, party.name);
   const name = party.name === own && party.extension ? `${who} (${party.extension})` : who;
@@ -71,7 +100,7 @@ function partyItem(entry, party, doing) {
     seen ? make("span", { class: "seen", title: t("party.seen"), role: "img", "aria-label": t("party.seen") }, icon("eye")) : null,
     make("span", { class: "state", text: t(`party.${party.state}`) }),
     showable ? button("eye", "party.show", doing.show) : null,
-    button("close", "party.remove", doing.remove),
+    rules || party.name === own ? button("close", "party.remove", doing.remove) : null,
   );
 }
 

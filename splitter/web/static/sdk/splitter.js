@@ -21,8 +21,10 @@
 /** @typedef {{call_id: string, short_code: string, state: "routing"|"ringing"|"connected"|"ended", caller: string,
  *   called: string, started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: object[], facts: CallerFacts, parties: PartyView[],
- *   video: VideoView, extension: string, bound_by: string, strangers: object[]}} CallView  Times are seconds since the Unix epoch. */
-/** @typedef {{call_id: string, code: string, text: string, party: string}} Notice */
+ *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
+ *   admitted: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ */
+/** @typedef {{call_id: string, code: string, text: string, party: string, extension: string}} Notice */
 /** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null}} Me */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
 /** @typedef {{blob: Blob, takenAt: number, location: string}} Snapshot  `takenAt`: seconds since the Unix epoch. */
@@ -224,6 +226,20 @@ export class Splitter extends EventTarget {
   }
 
   /**
+   * Ask to be let into a call that is another desk's. Once that desk admits this one, the call comes and is joined; a
+   * notice tells of it: "join-admitted", "join-denied" or "join-unanswered".
+   * @param {string} reference  its id, short code or caller's number
+   */
+  async askIn(reference) {
+    await this.request("POST", `/v1/calls/${encodeURIComponent(reference.trim())}/admissions`);
+  }
+
+  /** True for a call that is this desk's own: it may end it, and say who else comes in. @param {CallView} view */
+  owns(view) {
+    return Boolean(this.me?.extension) && view.extension === this.me?.extension;
+  }
+
+  /**
    * Stills that callers may be shown: those for all calls, and those of one.
    * @param {string} [callId]
    * @returns {Promise<Picture[]>}
@@ -395,7 +411,7 @@ export class Splitter extends EventTarget {
       return;
     }
     const call = this.#learn(view);
-    const own = this.me?.extension && view.extension === this.me.extension;
+    const own = this.owns(view) || view.admitted?.includes(this.me?.extension ?? "");
     if (this.#autojoin && own && view.state === "connected") call._autojoin();
   }
 
@@ -671,6 +687,16 @@ export class CallHandle extends EventTarget {
   /** Take a party out of the call. @param {string} party */
   async remove(party) {
     await this.splitter.request("DELETE", `${this.#path}/parties/${encodeURIComponent(party)}`).catch(ignoreGone);
+  }
+
+  /** Let another desk into this call, whether it has asked or not. @param {string} extension */
+  async admit(extension) {
+    await this.splitter.request("PUT", `${this.#path}/admissions/${encodeURIComponent(extension)}`);
+  }
+
+  /** Say no to a desk that asks, or take back what it was allowed. @param {string} extension */
+  async deny(extension) {
+    await this.splitter.request("DELETE", `${this.#path}/admissions/${encodeURIComponent(extension)}`).catch(ignoreGone);
   }
 
   /** End the whole call, voice included. */
