@@ -35,6 +35,7 @@ from splitter.sip.replaces import replaces
 from splitter.sip.uri import user_of
 from splitter.telemetry import metrics
 from splitter.transport.dispatch import Party
+from splitter.transport.quiet import Quiet
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class Calls:
         self._short_codes: set[str] = set()
         self._entrance = Entrance()
         self._draining = False
+        self._quiet = Quiet()
 
     def attach(self, services: Services, reception: Reception | None = None) -> None:
         """Hand in what calls need; before the driver is started. Without a reception, every seat is let in."""
@@ -102,7 +104,7 @@ class Calls:
                     raise Refusal(501, f"unknown method {method[:20]}", [("Allow", ALLOW)])
         except PeerError as error:
             if error.status != 401:  # the ordinary beginning of a login; the reception tells of those that fail
-                log.info("request refused", source=str(event.flow), status=error.status, reason=error.reason)
+                self._tell_refusal(event.flow, error)
             self._refuse(event, error.status, error.reason, getattr(error, "headers", ()))
 
     # ---- for the API ----
@@ -273,6 +275,12 @@ class Calls:
         lines = [*headers, *warning(self.services.settings.name, reason)]
         tag = self.services.ids.tag()
         self.services.driver.respond(event.txn, event.request.respond(status, to_tag=tag, headers=lines))
+
+    def _tell_refusal(self, flow: Flow, error: PeerError) -> None:
+        """Log why, now and then for each source and status: whoever is refused may go on asking."""
+        now = self.services.clock.now()
+        if (held := self._quiet.permit(f"{flow.remote.host} {error.status}", now)) is not None:
+            log.info("request refused", source=str(flow), status=error.status, reason=error.reason, similar=held)
 
     def _new_short_code(self) -> str:
         """Digits that can be dialled: four, or more once many calls live."""

@@ -11,7 +11,9 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -24,6 +26,8 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 FORMATS = ("console", "json")
 
 _STDERR = 2
+_LINES, _TRACEBACKS = (500.0, 100.0), (10.0, 0.5)  # of one event: at once, and per second; calls have two lines each
+_EVENTS = 500  # that are remembered; a text of our own, or of a library, names each
 _sink: Sink | None = None  # of this process; loggers that were made before a new `configure` use the new one
 
 
@@ -43,7 +47,7 @@ def configure(settings: TelemetrySettings, fd: int = _STDERR) -> Sink:
     _sink = Sink(fd, _tell_missing)
     level = LEVELS[settings.log_level]
     structlog.configure(
-        processors=[_Guarded([*_shared(settings), *_renderers(settings, fd)])],
+        processors=[_Guarded([Moderator(), *_shared(settings), *_renderers(settings, fd)])],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Writer,
         cache_logger_on_first_use=True,
@@ -85,6 +89,40 @@ class _Writer:
     debug = info = warning = error = critical = exception = msg
 
 
+class Moderator:
+    """A processor that lets so many lines of one event through, and counts what it holds back: what causes a line may
+    come from the network a thousand times a second. Whoever logs may know better, and log less.
+
+    Args:
+        now: monotonic time.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._budgets: OrderedDict[tuple[str, bool], tuple[float, float, int]] = OrderedDict()  # left, at, held back
+
+    def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
+        held = self.permit(event.get("event"), bool(event.get("exc_info")))
+        if held is None:
+            raise structlog.DropEvent
+        if held:
+            event["held_back"] = held
+        return event
+
+    def permit(self, event: object, traceback: bool) -> int | None:
+        """May this line be written? How many of its event were held back before it, or None for no."""
+        burst, per_s = _TRACEBACKS if traceback else _LINES
+        name = event[:200] if isinstance(event, str) else type(event).__name__
+        key, now = (name, traceback), self._now()
+        left, at, held = self._budgets.pop(key, (burst, now, 0))
+        left = min(burst, left + (now - at) * per_s)
+        allowed = left >= 1.0
+        self._budgets[key] = (left - 1.0, now, 0) if allowed else (left, now, held + 1)
+        if len(self._budgets) > _EVENTS:
+            self._budgets.popitem(last=False)
+        return held if allowed else None
+
+
 class _Guarded:
     """Processors of which none raises: a line that cannot be rendered says that much.
 
@@ -102,6 +140,8 @@ class _Guarded:
             for processor in self._processors:
                 line = processor(logger, method, line)
             return str(line)
+        except structlog.DropEvent:
+            raise  # it stops inside structlog
         except Exception as error:
             return f"a line of the log could not be rendered: {name!s:.200} ({type(error).__name__})"
 
@@ -122,6 +162,10 @@ def _renderers(settings: TelemetrySettings, fd: int) -> list[Processor]:
 class _Handler(logging.Handler):
     """Lines of libraries, through the sink; without a lock, which a destructor that logs might find taken."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._moderator = Moderator()
+
     def createLock(self) -> None:
         self.lock = None
 
@@ -133,10 +177,15 @@ class _Handler(logging.Handler):
         return wanted
 
     def emit(self, record: logging.LogRecord) -> None:
+        held = self._moderator.permit(record.msg, bool(record.exc_info))
+        if held is None:
+            return
         try:
             line = self.format(record)
         except Exception as error:
             line = f"a line of {record.name} could not be rendered: {record.msg!s:.200} ({type(error).__name__})"
+        if held:
+            line += f" ({held} of these were held back)"
         if _sink is not None:
             _sink.put(line)
 

@@ -282,7 +282,7 @@ class Driver:
         try:
             self._receive(flow, data)
         except Exception:
-            log.exception("message could not be handled", source=str(flow))
+            self._fault("message could not be handled", flow.remote.host, source=str(flow))
 
     def unframeable(self, flow: Flow, error: PeerError) -> None:
         """A stream that is no SIP; its connection is closed once what can be answered was."""
@@ -303,8 +303,8 @@ class Driver:
             self._large.refused(transmit.flow, now)
             self._carry_out(self._endpoint.reroute(transmit.txn, flow, self._sent_by(flow), now))
             return
-        if self._quiet.permit(reason, now) is not None:
-            log.warning("message not sent", reason=reason, call_id=transmit.message.call_id)
+        if (held := self._quiet.permit(reason, now)) is not None:
+            log.warning("message not sent", reason=reason, call_id=transmit.message.call_id, similar=held)
         self._carry_out(self._endpoint.transport_failed(transmit.txn, now, reason))
 
     def broken(self, requests: list[TransactionId], reason: str) -> None:
@@ -388,6 +388,11 @@ class Driver:
         if self._dispatch.knows(dialog):
             self._sockets.holds.hold(dialog, flow)
 
+    def _fault(self, what: str, key: str, **more: str) -> None:
+        """Log the exception that is being handled; a datagram that causes one can be sent a thousand times a second."""
+        if (held := self._quiet.permit(f"{what} {key}", self._clock.now())) is not None:
+            log.exception(what, similar=held, **more)
+
     def _malformed(self, flow: Flow, reason: str, request: Request | None, status: int = 400) -> None:
         """Count and log it; answer it where that can be done, without keeping anything."""
         self._counters.malformed(flow.network, flow.transport)
@@ -445,7 +450,8 @@ class Driver:
                     self._dispatch.forget(event.txn)
                     self._counters.transactions(len(self._endpoint))
         except Exception:
-            log.exception("listener failed", sip_event=type(event).__name__, txn=event.txn)
+            kind = type(event).__name__
+            self._fault("listener failed", kind, sip_event=kind, txn=event.txn)
 
     def _deliver_request(self, event: RequestArrived) -> None:
         request = event.request
@@ -460,7 +466,8 @@ class Driver:
         except PeerError as error:
             self.respond(event.txn, request.respond(error.status))
         except Exception:
-            log.exception("request could not be handled", call_id=request.call_id, method=request.method)
+            source, method = event.flow.remote.host, request.method[:20]
+            self._fault("request could not be handled", source, call_id=request.call_id, method=method)
             self.respond(event.txn, request.respond(500))
 
     def _deliver_response(self, event: ResponseArrived | RequestFailed) -> None:

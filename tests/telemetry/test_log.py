@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from splitter.telemetry import log as module
-from splitter.telemetry.log import configure
+from splitter.telemetry.log import Moderator, configure
 from splitter.telemetry.settings import TelemetrySettings
 
 
@@ -162,3 +162,56 @@ class TestWhatPythonWouldWriteItself:
                 warnings.warn("old", DeprecationWarning, stacklevel=1)
 
         assert any("DeprecationWarning: old" in line["event"] for line in self.told(act))
+
+
+class TestFloods:
+    """What causes a line may come from the network, as often as somebody likes."""
+
+    def told(self, act: Callable[[Any], None]) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in written(act, TelemetrySettings("json", "info")).splitlines()]
+
+    def test_of_lines_are_cut_and_others_are_not(self) -> None:
+        def act(log: Any) -> None:
+            for number in range(20_000):
+                log.info("request refused", number=number)
+            log.info("call began")
+
+        lines = self.told(act)
+        assert 500 <= len(lines) < 2000
+        assert lines[-1]["event"] == "call began"
+
+    def test_of_tracebacks_are_cut_sooner(self) -> None:
+        def act(log: Any) -> None:
+            for _ in range(1000):
+                try:
+                    raise ValueError("boom")
+                except ValueError:
+                    log.exception("failed")
+                    logging.getLogger("aiohttp.server").exception("Error handling request from %s", "10.0.0.1")
+
+        assert len(self.told(act)) <= 2 * 13
+
+    def test_what_was_held_back_is_counted(self) -> None:
+        now = [0.0]
+        moderator = Moderator(lambda: now[0])
+        assert [moderator.permit("failed", True) for _ in range(100)].count(0) == 10
+        assert moderator.permit("failed", False) == 0, "a line without a traceback is another one"
+        now[0] = 10.0
+        assert moderator.permit("failed", True) == 90
+        assert moderator.permit("failed", True) == 0
+
+    def test_names_are_not_remembered_for_ever(self) -> None:
+        moderator = Moderator()
+        for number in range(10_000):
+            moderator.permit(f"event {number}", False)
+        assert len(moderator._budgets) <= 500
+
+    def test_the_next_line_says_how_many(self) -> None:
+        moderator = Moderator(iter([0.0] * 20 + [100.0]).__next__)
+        log = logging.getLogger("x")
+        for _ in range(20):
+            try:
+                moderator(log, "error", {"event": "failed", "exc_info": True})
+            except structlog.DropEvent:
+                pass
+        assert moderator(log, "error", {"event": "failed", "exc_info": True})["held_back"] == 10

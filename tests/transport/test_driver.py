@@ -302,6 +302,24 @@ class TestRequestsThatWeSend:
 
         run(scenario())
 
+    @pytest.mark.parametrize("fault", [RuntimeError("bug"), PeerError("no", 403)])
+    def test_however_many_fail_the_log_stays_short_and_counts(self, run: Run, fault: Exception) -> None:
+        """A traceback per datagram would be a way to fill a disk."""
+
+        def failing(event: RequestArrived) -> None:
+            raise fault
+
+        async def scenario() -> None:
+            async with scene(on_request=failing) as stage:
+                flow = stage.driver.flow_to("access", "udp", Address(HOST, 5099))
+                with capture_logs() as logs:
+                    for number in range(300):
+                        stage.driver.received(flow, wire(branch=f"z9hG4bK{number}", call_id=str(number)))
+                    assert len(logs) <= 2
+                assert stage.driver.sizes()["transactions"] == 300
+
+        run(scenario())
+
 
 class TestDialogsSection12_2_2:
     DIALOG = DialogId("call1@peer", "ours", "from1")
