@@ -11,6 +11,7 @@ from splitter.telemetry import golden
 from splitter.web import traces
 from tests.cli.kit import SPLITTER, Command, run
 from tests.telemetry.kit import AUDIO, FLOW, message
+from tests.telemetry.test_pcap import read as pcap
 from tests.web.kit import CALL, Gateway, ended
 
 
@@ -95,6 +96,47 @@ class TestRaw:
             kept = await parts.store.trace(CALL.call_id)
             assert [replace(event, at=0) for event in events] == [replace(event, at=0) for event in kept]
             assert "  INVITE sip:110@10.0.0.9 SIP/2.0\n" in text
+
+        run(tmp_path, story)
+
+
+class TestPcap:
+    def test_is_a_file_for_its_owner_alone(self, tmp_path: Path) -> None:
+        file = tmp_path / "call.pcap"
+
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            result = await command("trace", "4711", "--pcap", str(file))
+            assert (result.exit_code, result.stdout) == (0, "")
+            assert result.stderr == "2 messages written; headers below SIP are made up\n"
+
+        run(tmp_path, story)
+        first, second = pcap(file.read_bytes())
+        assert first.data.startswith(b"INVITE sip:110@10.0.0.9 SIP/2.0\r\n") and first.source == "10.0.0.1"
+        assert second.target == "10.0.0.1" and second.at - first.at == pytest.approx(0.25)
+        assert file.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("more", ["--raw", "--json"])
+    def test_other_forms_are_no_capture(self, tmp_path: Path, more: str) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            assert (await command("trace", "4711", "--pcap", "x.pcap", more)).exit_code == 2
+
+        run(tmp_path, story)
+
+    def test_a_file_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            a_call(parts)
+            result = await command("trace", "4711", "--pcap", str(tmp_path / "none" / "call.pcap"))
+            assert result.exit_code == 1 and "No such file" in result.stderr
+
+        run(tmp_path, story)
+
+    def test_nothing_is_kept(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, command: Command) -> None:
+            parts.calls.add(CALL)
+            result = await command("trace", "4711", "--pcap", str(tmp_path / "call.pcap"))
+            assert (result.exit_code, result.stderr) == (1, "no message is kept of this call\n")
+            assert not (tmp_path / "call.pcap").exists()
 
         run(tmp_path, story)
 
