@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from splitter.sdp.fmtp import meaning_of
 from splitter.sdp.model import DIRECTIONS, Attribute, Connection, LocalPort, Media, Session
 
 ENDS_HERE = frozenset(
@@ -97,6 +98,11 @@ def essence(source: Session, index: int) -> tuple[object, ...]:
     """What of an m-line the other leg would notice: two lines of equal essence are the same to it."""
     media = source.media[index]
     names = ENDS_HERE.union(DIRECTIONS)
-    attributes = [item for item in source.attributes if item.name in FOLDED]
-    attributes += [item for item in media.attributes if item.name not in names]
+    codecs = {str(codec.payload_type): codec for codec in media.codecs}
+    attributes: list[object] = [item for item in source.attributes if item.name in FOLDED]
+    for item in media.attributes:
+        of_codec = item.name in _PER_FORMAT and (item.value or "").partition(" ")[0] in codecs
+        if item.name not in names and not of_codec:
+            attributes.append(item)
+    attributes += [(number, codec.key, frozenset(meaning_of(codec).items())) for number, codec in codecs.items()]
     return (media.kind, media.port == 0, media.formats, source.flow_of(index), frozenset(attributes))

@@ -75,13 +75,13 @@ class Monitor:
         """What a peer says: its offers, and its answers to offers in our 2xx, which complete them."""
         if isinstance(message, Request) and message.method in ("INVITE", "UPDATE", "PRACK"):
             offers = self._offers.setdefault(message.call_id, {})
-            offers[message.method, message.cseq[0], False] = session_of(message)
+            offers[message.method, message.cseq[0], False] = _said(message)
         elif isinstance(message, Response) and message.status >= 300:
             self._open.pop((message.call_id, *message.cseq), None)
         elif isinstance(message, Response) and message.status >= 200 and message.cseq[1] in ("INVITE", "UPDATE"):
             if opened := self._open.pop((message.call_id, *message.cseq), None):
                 self._bind(*opened)
-            session = session_of(message)
+            session = _said(message)
             offers = self._offers.setdefault(message.call_id, {})
             if session is not None and offers.get((message.cseq[1], message.cseq[0], True), session) is None:
                 offers["ACK", message.cseq[0], True] = session  # an offer that our ACK must answer
@@ -172,3 +172,11 @@ class Monitor:
 
     def _fault(self, message: Message, text: str) -> None:
         self.faults.setdefault(message.call_id, []).append(f"{label(message)} (CSeq {message.cseq[0]}): {text}")
+
+
+def _said(message: Message) -> Session | None:
+    """What a peer describes; None also where a script lets it mumble."""
+    try:
+        return session_of(message)
+    except PeerError:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from splitter.calls.audio import CALLER
 from splitter.calls.call import Call
 from splitter.calls.events import Offered
-from splitter.calls.flows.early import early_answer
+from splitter.calls.flows.early import early_answer, keeps_voice
 from splitter.core.errors import PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import caller_answer
@@ -86,10 +86,14 @@ class CallerSide:
         if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
             line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
             lines |= {chosen.video: line} if line is not None else {}
-        answer = early_answer(caller, before, old, offer, chosen.audio, lines)
+        binding = caller.must_answer(event.txn)
+        kept = keeps_voice(before.media[old], caller.local.media[chosen.audio], offer.media[chosen.audio])
+        answer = early_answer(caller, before, old, offer, chosen.audio, lines, binding=binding)
         if not caller.answer(event.txn, answer):
             return False
         call.note("offer absorbed before the answer", caller.name)
+        if not kept:
+            call.owe(caller)  # hears what the centre uses when the call is answered
         self.offer, call.plan = offer, chosen
         call.settle_video("caller", offer, answer, chosen.video)
         return True

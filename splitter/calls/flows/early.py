@@ -9,14 +9,22 @@ from collections.abc import Mapping
 
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import Refusal
+from splitter.sdp.fmtp import agrees
 from splitter.sdp.merge import in_sequence, standing_answer
-from splitter.sdp.model import Media, Session
+from splitter.sdp.model import Codec, Media, Session
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.split import NOT_VOICE
 
 
 def early_answer(
-    asker: Leg, before: Session, old: int, offer: Session, new: int, lines: Mapping[int, Media] | None = None
+    asker: Leg,
+    before: Session,
+    old: int,
+    offer: Session,
+    new: int,
+    lines: Mapping[int, Media] | None = None,
+    *,
+    binding: bool = False,
 ) -> Session:
     """Our answer to an early offer, out of what we said in this dialog; the other side is not asked.
 
@@ -24,12 +32,13 @@ def early_answer(
         before: what the asker said last; `old` is the index of its audio.
         offer: what it says now; `new` is the index of its audio.
         lines: by index, lines to answer with instead of the standing ones.
+        binding: it cannot be refused; what the other side would have to agree to is told afterwards.
     Raises:
         Refusal: 500 with Retry-After where the other side would have to agree: that has to wait for the answer.
         PeerError: 488 where none of the codecs in use is left.
     """
     assert asker.local is not None and asker.sent is not None
-    if not keeps_voice(before.media[old], asker.local.media[new], offer.media[new]):
+    if not binding and not keeps_voice(before.media[old], asker.local.media[new], offer.media[new]):
         raise Refusal(500, "not before the call is answered", [("Retry-After", "2")])
     answer = in_sequence(asker.sent, standing_answer(offer, asker.local, asker.local.origin, lines))
     check_answer(offer, answer)
@@ -44,12 +53,14 @@ def keeps_voice(before: Media, ours: Media, after: Media) -> bool:
     """
     names = {str(codec.payload_type): codec.name.lower() for codec in ours.codecs}
     in_use = [number for number in ours.formats if number in before.formats and names.get(number) not in NOT_VOICE]
-    return bool(after.port) and bool(in_use) and _meaning(before, in_use[0]) == _meaning(after, in_use[0])
+    if not after.port or not in_use or in_use[0] not in after.formats:
+        return False
+    now, then, mine = (_codec(media, in_use[0]) for media in (after, before, ours))
+    if now is None or then is None:
+        return now is then
+    return agrees(now, then, mine) if mine is not None and mine.key == then.key else agrees(now, then)
 
 
-def _meaning(media: Media, number: str) -> tuple[object, ...] | None:
-    """Codec and parameters of a payload type; None where it is not there."""
-    if number not in media.formats:
-        return None
-    codec = next((codec for codec in media.codecs if str(codec.payload_type) == number), None)
-    return (codec.key, codec.fmtp) if codec else ()
+def _codec(media: Media, number: str) -> Codec | None:
+    """The codec of a payload type; None for one that is not known."""
+    return next((codec for codec in media.codecs if str(codec.payload_type) == number), None)

@@ -136,9 +136,17 @@ class IncomingLeg(Leg):
         """The transaction of its INVITE; `answer` and `decline` take it too."""
         return self._txn
 
+    def must_answer(self, txn: str) -> bool:
+        """RFC 3262 §3: a PRACK that matches gets a 2xx, whatever it offers."""
+        request = self._offers.get(txn)
+        return request is not None and request.method == "PRACK"
+
     def decline(self, txn: str, status: int, reason: str = "", headers: Pairs = ()) -> None:
         if txn == self._txn:
             self.refuse(status, reason, headers)
+        elif self.must_answer(txn):
+            request = self._offers.pop(txn)
+            self._driver.respond(txn, self._named(request.respond(200, headers=self._warning(status, reason))))
         else:
             super().decline(txn, status, reason, headers)
 
@@ -188,11 +196,11 @@ class IncomingLeg(Leg):
             super()._on_bye(request)
 
     def _on_prack(self, event: sip.RequestArrived) -> None:
-        session = session_of(event.request)
         self._sender_of(event.request).confirm(event.request)
         self._driver.confirm_provisional(self._txn)
+        session, fault = _offer_of(event.request)
         if session is None:
-            self._reply(event, 200)
+            self._reply(event, 200, self._warning(200, fault))
         else:
             self._take_offer(event, session)  # RFC 3262 §5: a further offer, answered in the 200
         self._proceed()
@@ -323,6 +331,14 @@ class IncomingLeg(Leg):
             waiting.status, waiting.reason, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind
         )
         self._driver.respond(self._txn, response)
+
+
+def _offer_of(prack: Request) -> tuple[Session | None, str]:
+    """What a PRACK offers, and why that cannot be read: it confirms our response all the same."""
+    try:
+        return session_of(prack), ""
+    except PeerError as error:
+        return None, f"the offer cannot be read: {error.reason}"
 
 
 def _is_met(request: Request) -> bool:

@@ -244,6 +244,10 @@ class Leg(Usage):
         self._driver.respond(txn, request.respond(200, headers=lines, body=write(session), content_type=SDP))
         return True
 
+    def must_answer(self, txn: str) -> bool:
+        """True if this offer cannot be refused: to decline it leaves it without an answer."""
+        return False
+
     def decline(self, txn: str, status: int, reason: str = "", headers: Pairs = ()) -> None:
         """Refuse a re-INVITE or UPDATE; the session stands as it was."""
         request = self._offers.pop(txn, None)
