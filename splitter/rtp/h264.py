@@ -12,6 +12,7 @@ STAP_A, FU_A = 24, 28
 _TYPE = 0x1F
 _START, _END = 0x80, 0x40  # of the FU header
 _FIRST_MACROBLOCK = 0x80  # ue(v) of zero, the first field of a slice header: the slice begins its picture
+_HEAD = 48  # bytes of a fragment that hold the begin of a slice's header
 _NAL_LIMIT = 1 << 20  # bytes of one reassembled NAL unit; no level here allows a larger one
 
 
@@ -50,25 +51,32 @@ def starts_idr(payload: Buffer) -> bool:
 
 def slices(payload: Buffer) -> Iterator[tuple[int, bool]]:
     """The NAL units that begin in a payload: (type, whether its first macroblock is 0). Broken payloads give none."""
-    if not payload:
-        return
-    kind = payload[0] & _TYPE
+    for unit in begun(payload):
+        yield unit[0] & _TYPE, begins_picture(unit)
+
+
+def begun(payload: Buffer) -> Iterator[Buffer]:
+    """The NAL units that begin in a payload, with their headers; of a fragmented one the first part."""
+    kind = payload[0] & _TYPE if payload else 0
     if kind == FU_A:
         if len(payload) > 2 and payload[1] & _START:
-            yield payload[1] & _TYPE, bool(payload[2] & _FIRST_MACROBLOCK)
+            yield bytes((payload[0] & 0xE0 | payload[1] & _TYPE,)) + payload[2:_HEAD]
     elif kind == STAP_A:
         try:
-            units = split_stap_a(payload)
+            yield from split_stap_a(payload)
         except PeerError:
             return
-        for unit in units:
-            yield unit[0] & _TYPE, len(unit) > 1 and bool(unit[1] & _FIRST_MACROBLOCK)
     elif 0 < kind < STAP_A:
-        yield kind, len(payload) > 1 and bool(payload[1] & _FIRST_MACROBLOCK)
+        yield payload
+
+
+def begins_picture(unit: Buffer) -> bool:
+    """Whether a slice is the first one of its picture: first_mb_in_slice is 0 (H.264 §7.3.3)."""
+    return len(unit) > 1 and bool(unit[1] & _FIRST_MACROBLOCK)
 
 
 def parameter_sets(payload: Buffer) -> list[bytes]:
-    """The SPS and PPS in a payload: a single NAL unit or STAP-A; fragmented ones are not looked for."""
+    """The whole SPS and PPS in a payload: a single NAL unit or STAP-A. Fragments: `parameters.FragmentedSets`."""
     if not payload:
         return []
     kind = payload[0] & _TYPE

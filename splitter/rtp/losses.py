@@ -50,8 +50,17 @@ class Losses:
         self._missing.pop(sequence, None)
 
     def clear(self) -> None:
-        """A key frame came or the stream began anew: what was missing matters no more."""
+        """The stream began anew: what was missing matters no more."""
         self._missing.clear()
+
+    def forget(self, last: int) -> None:
+        """A key frame came: what was missing up to this number matters no more."""
+        for sequence in [one for one in self._missing if one <= last]:
+            del self._missing[sequence]
+
+    def between(self, before: int, after: int) -> bool:
+        """Whether something is missing between two packets, and may still come."""
+        return any(before < sequence < after for sequence in self._missing)
 
     def next_timeout(self) -> float | None:
         """When to call `due`."""

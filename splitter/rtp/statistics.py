@@ -7,7 +7,9 @@ from enum import Enum
 from splitter.rtp.rtcp import ReportBlock
 
 _DROPOUT = 3000  # packets forward that are still the same stream (RFC 3550 A.1)
-_MISORDER = 100  # packets back that are still a late one
+_MISORDER = 100  # packets back that are still a late one, whatever their timestamp says
+_REPAIRED = 3000  # packets back that one may be which was sent again
+_PAST = 30 * 90_000  # timestamp units that such a packet may be behind
 _MASK = 0xFFFF_FFFF
 
 
@@ -69,8 +71,15 @@ class Reception:
         self._spread(timestamp, now)
         return extended
 
-    def order(self, sequence: int) -> tuple[Order, int]:
-        """Where a 16-bit sequence number stands, and its extended number. Counts nothing."""
+    def order(self, sequence: int, ahead: int = 0) -> tuple[Order, int]:
+        """Where a 16-bit sequence number stands, and its extended number. Counts nothing.
+
+        RFC 3550 A.1 takes packets that are more than 100 behind for a source that restarted; but a packet that was
+        asked for may be as late as the round trip is long. What tells them apart is the timestamp.
+
+        Args:
+            ahead: how far its timestamp is ahead of the newest one; not above 0 for a packet from the past.
+        """
         highest = self.highest
         if highest == 0:
             return Order.NEXT, 0x1_0000 + sequence
@@ -79,7 +88,7 @@ class Reception:
             return Order.NEXT, highest + 1
         if 1 < step < _DROPOUT:
             return Order.GAP, highest + step
-        if -_MISORDER <= step <= 0:
+        if -_MISORDER <= step <= 0 or (-_REPAIRED <= step < 0 and -_PAST < ahead <= 0):
             return Order.LATE, highest + step
         return Order.JUMP, highest + step
 

@@ -212,6 +212,7 @@ class Feedback:
         messages: list[Message] = []
         if lost and stream.ssrc is not None:
             messages.append(Nack(self._view.out.switch.ssrc, stream.ssrc, tuple(lost)))
+        stream.judge_key(now)
         ask = stream.broker.poll(now)
         if ask is not None:
             messages.extend(self._asking(ask))

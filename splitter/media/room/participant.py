@@ -83,7 +83,7 @@ class Participant:
             self.stream.broker.want(burst=True)
         else:
             self._stop_stream("sends no video")
-        self.view.configure(media.send_format, now)
+        self.view.configure(media.send_format, now, any_profile=media.secure is not None)
         if not media.sending:
             self.view.pause()
 
@@ -143,8 +143,8 @@ class Participant:
             self.view.shown,
             stream.key_frames,
             stream.broker.asked,
-            stream.width,
-            stream.height,
+            stream.shape.width if stream.shape else 0,
+            stream.shape.height if stream.shape else 0,
             stream.frame_rate,
             self.view.unfit,
             rtt_ms=-1.0 if feedback.rtt_s is None else 1000 * feedback.rtt_s,

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from splitter.core.errors import PeerError
 from splitter.media.room.times import RoomTimes
 from splitter.rtp import h264
 from splitter.rtp.broker import KeyFrameBroker, means_for
 from splitter.rtp.losses import Losses
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, extension, payload_bounds, timestamp_delta
-from splitter.rtp.parameters import ParameterSets
+from splitter.rtp.parameters import FragmentedSets, ParameterSets, pps_of
 from splitter.rtp.rtcp import SenderReport
-from splitter.rtp.sps import parse_sps
+from splitter.rtp.sps import Sps
 from splitter.rtp.statistics import Order, Reception
+from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat, macroblocks_of
 
 SPS_SEEN, PPS_SEEN = 1, 2
+_SETS = {h264.SPS: SPS_SEEN, h264.PPS: PPS_SEEN}
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
 
 
@@ -36,6 +37,33 @@ class Kept(NamedTuple):
     idr: bool
     starts: bool
     orientation: int | None
+    late: bool
+
+
+class Start(NamedTuple):
+    """Where a key frame begins.
+
+    Attributes:
+        sequence: of the packet with its first slice.
+        after: of the latest packet that belongs to another picture: what is missing between the two may be its sets.
+        pps: the id that its first slice refers to.
+    """
+
+    sequence: int
+    after: int
+    pps: int
+
+
+_NO_START = Start(0, 0, -1)
+
+
+class Shape(NamedTuple):
+    """What an SPS says of the pictures. `family` is the sub-profile, as `splitter.sdp.h264` names it."""
+
+    width: int
+    height: int
+    macroblocks: int
+    family: str
 
 
 class Watcher(Protocol):
@@ -59,27 +87,33 @@ class Stream:
         sequence: extended sequence number of the packet in hand.
         timestamp, marker, payload: of the packet in hand; the payload is empty for a packet that is not to be shown.
         late: it was overtaken by others, or sent again.
-        idr: it holds (a part of) a key frame. starts: the first slice of one, and nothing of it was overtaken.
-        sets: SPS_SEEN | PPS_SEEN as it holds them.
-        width, height, macroblocks: of the pictures, as the latest SPS says; 0 while none is known.
+        idr: it holds (a part of) a key frame. starts: the first slice of a new one.
+        sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one.
+        start: where the latest key frame begins.
+        shape: of the pictures, by the SPS that key frames refer to; None while none is known.
         pictures: how many came; frame_rate of late, by `measure`.
         orientation: its CVO byte, None if it has none; last_orientation is the latest of the stream.
     """
 
     __slots__ = (
+        "_active",
         "_format",
+        "_fragments",
+        "_gap",
         "_measured",
+        "_newest",
         "_orientation_id",
         "_payload_type",
         "_sprop",
-        "_sps",
         "_suspect",
         "_suspect_key",
+        "_unit_after",
+        "_unit_timestamp",
+        "_unseen",
         "alive",
         "broker",
         "frame_rate",
         "generation",
-        "height",
         "idr",
         "key_frames",
         "last_at",
@@ -87,7 +121,6 @@ class Stream:
         "late",
         "losses",
         "lost_before",
-        "macroblocks",
         "malformed",
         "mapping",
         "marker",
@@ -101,12 +134,13 @@ class Stream:
         "reception",
         "sequence",
         "sets",
+        "shape",
+        "start",
         "started",
         "starts",
         "timestamp",
         "wake",
         "watchers",
-        "width",
         "wrong_payload_type",
     )
 
@@ -130,10 +164,17 @@ class Stream:
         self.marker = self.late = self.idr = self.starts = False
         self.orientation: int | None = None
         self.payload: Buffer = b""
-        self.width = self.height = self.macroblocks = self.pictures = 0
+        self.shape: Shape | None = None
+        self.start = _NO_START
+        self.pictures = 0
         self.frame_rate = 0.0
         self._measured = (0, 0.0)  # pictures, and when they were so many
-        self._sps = b""
+        self._active = -1  # the id of the SPS that key frames refer to
+        self._fragments = FragmentedSets()
+        self._gap = (0, 0)  # the numbers before and after the latest gap
+        self._newest = 0  # timestamp of the latest packet that was not late
+        self._unit_after, self._unit_timestamp = 0, -1  # the picture that was looked into last
+        self._unseen = False  # the latest key frame may miss something that it needs
         self._format: VideoFormat | None = None
         self._payload_type = -1
         self._orientation_id: int | None = None
@@ -151,11 +192,12 @@ class Stream:
         if negotiated.parameter_sets != self._sprop:
             self._sprop = negotiated.parameter_sets
             for nal in negotiated.parameter_sets:
-                self._learn(nal)
+                self._learn(nal, 0)
 
     def stop(self) -> None:
         """The participant sends no more for now; the next packet begins anew."""
         self.alive = False
+        self._unseen = False
         self.broker.seen(float("inf"))
         self.losses.clear()
         self.mapping = None
@@ -204,7 +246,8 @@ class Stream:
             self.late = False
             self._suspect = None
         else:
-            order, extended = reception.order(sequence)
+            newest = self._newest if self.late else self.timestamp
+            order, extended = reception.order(sequence, timestamp_delta(timestamp, newest))
             if order is Order.JUMP:
                 if not wrong:
                     self._jumped(data, sequence, ssrc, now)
@@ -213,6 +256,7 @@ class Stream:
                 self._disordered(order, extended, reception, now)
             reception.count(extended, timestamp, now)
             self.late = order is Order.LATE
+            self._newest = newest
         self.packets += 1
         self.octets += end - start
         self.last_at = now
@@ -241,37 +285,86 @@ class Stream:
         if first & 0x10 and self._orientation_id is not None:
             value = extension(data, self._orientation_id)
             if value:
-                self.orientation = self.last_orientation = value[0]
-        kind = self.payload[0] & 0x1F
-        if kind == h264.SLICE or (kind == h264.FU_A and len(self.payload) > 1 and not self.payload[1] & 0x80):
-            return  # by far the most packets: a slice of an ordinary picture, or the middle of a fragmented one
-        for unit, begins in h264.slices(self.payload):
-            if unit == h264.IDR:
-                self.idr = True
-                self.starts = self.starts or (begins and not self.late)
-            elif unit == h264.SPS:
-                self.sets |= SPS_SEEN
-            elif unit == h264.PPS:
-                self.sets |= PPS_SEEN
-        if self.sets:
-            for nal in h264.parameter_sets(self.payload):
-                self._learn(nal)
-        if self.starts:
-            self.key_frames += 1
-            self.broker.seen(now)
-            self.losses.clear()  # what was missing before it matters no more
-
-    def _learn(self, nal: bytes) -> None:
-        """Keep a parameter set. The SPS that came last says how large the pictures are, also where it is not new."""
-        self.parameters.learn(nal)
-        if nal[0] & 0x1F == h264.SPS and nal != self._sps:
-            try:
-                sps = parse_sps(nal)
-            except PeerError:
+                self.orientation = value[0]
+                if not self.late:
+                    self.last_orientation = value[0]
+        payload = self.payload
+        kind = payload[0] & 0x1F
+        if kind == h264.SLICE:
+            return
+        if kind == h264.FU_A and len(payload) > 1:
+            inner = payload[1] & 0x1F
+            if inner in _SETS:
+                self._enter_unit()
+                nal = self._fragments.push(self.sequence, payload)
+                if nal is not None:
+                    self._learn(nal, self.sequence)
                 return
-            self._sps = nal
-            self.width, self.height = sps.width, sps.height
-            self.macroblocks = macroblocks_of(sps.width, sps.height)
+            if not payload[1] & 0x80:
+                return  # by far the most packets: the middle of a fragmented slice
+        self._enter_unit()
+        pps: int | None = None
+        for unit in h264.begun(payload):
+            what = unit[0] & 0x1F
+            if what == h264.IDR:
+                self.idr = True
+                if pps is None and h264.begins_picture(unit):
+                    pps = pps_of(unit)
+            elif what in _SETS:
+                self._learn(bytes(unit), self.sequence)
+        if pps is not None and self.sequence > self.start.sequence:
+            self._begin_key(pps, now)
+
+    def _enter_unit(self) -> None:
+        """Note where the picture in hand begins, if it is another one than before."""
+        if not self.late and self.timestamp != self._unit_timestamp:
+            self._unit_timestamp = self.timestamp
+            before, after = self._gap
+            self._unit_after = before if after == self.sequence else self.sequence - 1
+
+    def _begin_key(self, pps: int, now: float) -> None:
+        """The packet in hand begins a key frame; whether all is there that it needs is another question."""
+        self.starts = True
+        self.key_frames += 1
+        self.start = Start(self.sequence, min(self._unit_after, self.sequence - 1), pps)
+        self.losses.forget(self.start.after)  # what was missing before it matters no more
+        self._unseen = True
+        self.judge_key(now)
+        if self._unseen and self.parameters.serving(pps) is None:
+            self.broker.want()
+            self.wake = True
+
+    @property
+    def decodable(self) -> bool:
+        """Whether the latest key frame has its sets, and no packet is missing before it that may bring others."""
+        start = self.start
+        return self.parameters.serving(start.pps) is not None and not self.losses.between(start.after, start.sequence)
+
+    def judge_key(self, now: float) -> None:
+        """See whether the latest key frame is one that can be shown; else it is still wanted."""
+        sps = self.parameters.serving(self.start.pps)
+        if not self._unseen or sps is None:
+            return
+        if sps.sps_id != self._active:
+            self._active = sps.sps_id
+            self._take_shape(sps)
+        if self.decodable:
+            self._unseen = False
+            self.broker.seen(now)
+
+    def _learn(self, nal: bytes, at: int) -> None:
+        """Keep a parameter set. A new SPS says how large the pictures are, if it is the one that they refer to."""
+        kind = nal[0] & 0x1F
+        if kind in _SETS:
+            self.sets |= _SETS[kind]
+        if self.parameters.learn(nal, at) and kind == h264.SPS:
+            sps = self.parameters.sps
+            if sps is not None and self._active == sps.sps_id:
+                self._take_shape(sps)
+
+    def _take_shape(self, sps: Sps) -> None:
+        family = family_of(sps.profile_level_id)
+        self.shape = Shape(sps.width, sps.height, macroblocks_of(sps.width, sps.height), family)
 
     def measure(self, now: float) -> None:
         """Estimate the frame rate over the time since the last measurement; called about once a second."""
@@ -283,6 +376,7 @@ class Stream:
         if order is Order.LATE:
             self.losses.arrived(extended)
         else:
+            self._gap = (reception.highest, extended)
             if not self.losses.gap(reception.highest + 1, extended - 1, now):
                 self.broker.want()
             self.wake = True
@@ -298,13 +392,13 @@ class Stream:
             self.idr,
             self.starts,
             self.orientation,
+            self.late,
         )
 
     def take_up(self, kept: Kept) -> None:
         """Have a packet in hand again that was put aside."""
         self.sequence, self.timestamp, self.marker, self.payload = kept[:4]
-        self.sets, self.idr, self.starts, self.orientation = kept[4:]
-        self.late = False
+        self.sets, self.idr, self.starts, self.orientation, self.late = kept[4:]
 
     # ---- a stream that begins anew ------------------------------------------------------------------------------
 
@@ -338,6 +432,11 @@ class Stream:
         self._suspect = None
         self.lost_before = self.lost
         self.reception = Reception(ssrc)
+        self.parameters.restart()
+        self._fragments.clear()
+        self.start = _NO_START
+        self.late = self._unseen = False
+        self._gap, self._unit_timestamp = (0, 0), -1
         self.mapping = None
         self.losses.clear()
         self.generation += 1

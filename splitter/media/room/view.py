@@ -4,7 +4,9 @@ want_still(name)  the slate or a picture, once it is there and the picture under
 want(stream)      what is shown stays until the stream's key frame begins; after `switch_limit_s` the slate steps in
 lose(stream)      the slate, at once, where that stream was shown
 
-A stream whose pictures are larger than the viewer's level allows is not shown before they fit.
+A key frame is shown once all is there that it needs: its parameter sets may come late, or have to be sent again. What
+comes of it meanwhile is kept. A stream whose pictures the viewer cannot take, because they are larger than its level
+allows or of another profile than was agreed, is not shown before they fit.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Callable
 
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.player import StillPlayer
-from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Kept, Stream
+from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Kept, Shape, Start, Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
 from splitter.rtp import h264
@@ -21,12 +23,14 @@ from splitter.rtp.packet import timestamp_delta
 from splitter.rtp.reorder import Held
 from splitter.rtp.repacketise import SingleUnits, Unit
 from splitter.rtp.rtcp import ReportBlock, SenderReport, ntp_time
+from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat
 
 NOTHING, SLATE = "none", "slate"
 _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
-_KEPT_LIMIT = 256  # packets of a key frame that wait for the end of another picture
+_FAMILIES = frozenset(("constrained baseline", "baseline"))  # whoever agreed to one is sent the other in practice
+_KEPT_LIMIT = 256  # packets of a key frame that wait for what they need, or for the end of another picture
 _PIECES = 3  # of a packet that is divided, and so numbers kept for one that is missing
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
 _TELLING_S = 1.0  # between two streams or sizes that are told not to fit
@@ -44,23 +48,27 @@ class View:
     """
 
     __slots__ = (
+        "_any_profile",
         "_awaited",
         "_calm_at",
         "_changed",
         "_deadline",
         "_due",
         "_due_by",
+        "_fitting",
         "_generation",
         "_grown_at",
+        "_held_up",
         "_kept",
+        "_kept_of",
         "_live",
-        "_macroblocks",
         "_open_timestamp",
         "_orientation_due",
         "_player",
         "_reason",
         "_refused",
         "_restless",
+        "_start",
         "_stills",
         "_times",
         "_told_at",
@@ -94,8 +102,9 @@ class View:
         self._told_unfit = told_unfit
         self._due: tuple[str, str] | None = None  # the still that is to be shown, and why
         self._due_by: float | None = None  # when it does not wait any longer for the picture under way
-        self._macroblocks = 0  # MaxFS of what the viewer can receive
-        self._refused: tuple[str, int, int] | None = None  # which stream was too large, and how large
+        self._any_profile = False
+        self._fitting: Shape | None = None  # the latest shape that was found to fit
+        self._refused: tuple[str, Shape] | None = None  # which stream did not fit, and of which shape it was
         self._told_at = self._grown_at = self._calm_at = float("-inf")
         self._restless: Stream | None = None  # not shown before `_calm_at`
         self._changed = changed
@@ -111,15 +120,23 @@ class View:
         self._unit_sets = 0
         self._units: SingleUnits | None = None
         self._open_timestamp = -1  # of the picture under way; -1 between pictures
-        self._kept: list[Kept] = []  # the awaited stream's packets meanwhile
+        self._kept: dict[int, Kept] = {}  # the awaited stream's packets by their numbers
+        self._kept_of = (-1, -1)  # its generation, and the picture of which they are while no key frame has begun
+        self._start: Start | None = None  # of the key frame among them
+        self._held_up = -1  # it is whole, and waits for the end of another picture; the timestamp it had come to
 
     # ---- what to show -------------------------------------------------------------------------------------------
 
-    def configure(self, negotiated: VideoFormat, now: float) -> None:
-        """Take what was negotiated (again); another payload type or mode takes effect with a key frame."""
+    def configure(self, negotiated: VideoFormat, now: float, any_profile: bool = False) -> None:
+        """Take what was negotiated (again); another payload type or mode takes effect with a key frame.
+
+        Args:
+            any_profile: the viewer decodes more profiles than the one that was agreed, as all browsers do.
+        """
         before = self.out.format
         self.out.configure(negotiated)
-        self._macroblocks = negotiated.max_macroblocks
+        self._any_profile = any_profile
+        self._fitting = None
         if before is None or before == negotiated:
             return
         if self._refused is not None and self._awaited is not None:
@@ -139,7 +156,7 @@ class View:
         """Show the slate or a picture: as soon as it is there, and not in the middle of a picture under way."""
         before, self._awaited = self._awaited, None
         self._release(before)
-        self._kept = []
+        self._forget()
         self._deadline = None
         self._fits_again()
         if self.shown == name:
@@ -179,7 +196,7 @@ class View:
         self._fits_again()
         if stream is self._live and stream.generation == self._generation:
             before, self._awaited = self._awaited, None
-            self._kept = []
+            self._forget()
             self._deadline = None
             self._release(before)
             return
@@ -189,7 +206,7 @@ class View:
 
     def _await(self, stream: Stream, reason: str, now: float) -> None:
         before, self._awaited = self._awaited, stream
-        self._kept = []
+        self._forget()
         self._release(before)
         self._reason = reason
         self._deadline = now + self._times.switch_limit_s if self._live is not None else None
@@ -197,6 +214,13 @@ class View:
             stream.watchers = (*stream.watchers, self)
         if self.out.to.port:  # else the key frame would be gone before there is a path, and the next one is late
             stream.broker.want(burst=True)
+
+    def _forget(self) -> None:
+        """Keep nothing of the awaited stream."""
+        if self._kept or self._start is not None:
+            self._kept = {}
+        self._start = None
+        self._held_up = -1
 
     def _release(self, stream: Stream | None) -> None:
         """Watch a stream no longer unless it is still shown or awaited."""
@@ -207,7 +231,7 @@ class View:
         """A stream ended: whoever was shown it sees the slate at once."""
         if stream is self._awaited:
             self._awaited = None
-            self._kept = []
+            self._forget()
             self._deadline = None
             self._fits_again()
             self._release(stream)
@@ -272,9 +296,9 @@ class View:
 
     def _show_still(self, name: str, still: Still | None, reason: str, now: float) -> None:
         live, self._live = self._live, None
-        if self._kept and self._awaited is not None:
+        if self._start is not None and self._awaited is not None:
             self._awaited.broker.want(burst=True)  # the key frame that was put aside has lost its begin
-        self._kept = []
+        self._forget()
         self._release(live)
         self._deadline = self._due = self._due_by = None
         self._units = None
@@ -284,24 +308,47 @@ class View:
 
     # ---- what fits --------------------------------------------------------------------------------------------------
 
-    def _refuse(self, stream: Stream, now: float) -> None:
-        """A stream's pictures are too large for the viewer (H.264 §A.3.1: MaxFS): not shown until they fit."""
+    def _fits(self, stream: Stream, now: float) -> bool:
+        """Whether the viewer can take a stream's pictures; if not, it is refused."""
+        shape = stream.shape
+        reason = "" if shape is None else self._misfit(shape)
+        if shape is not None and reason:
+            self._refuse(stream, shape, reason, now)
+            return False
+        self._fitting = shape
+        return True
+
+    def _misfit(self, shape: Shape) -> str:
+        """Why pictures do not fit: their size (H.264 §A.3.1: MaxFS) or profile (RFC 6184 §8.2.2); "" if they do."""
+        wanted = self.out.format
+        if wanted is None:
+            return ""
+        if shape.macroblocks > wanted.max_macroblocks:
+            return (
+                f"its picture of {shape.width}x{shape.height} has {shape.macroblocks} macroblocks, "
+                f"the viewer's level allows {wanted.max_macroblocks}"
+            )
+        agreed = family_of(wanted.profile_level_id)
+        if self._any_profile or shape.family in _FAMILIES or shape.family == agreed:
+            return ""
+        return f"its picture is of H.264 profile {shape.family!r}, {agreed!r} was agreed with the viewer"
+
+    def _refuse(self, stream: Stream, shape: Shape, reason: str, now: float) -> None:
+        """A stream's pictures are nothing that the viewer can take: not shown until they fit."""
         if stream is self._awaited:
             self._deadline = None
-            self._kept = []
-        size = (stream.name, stream.width, stream.height)
-        if self._refused != size and now - self._told_at >= _TELLING_S:
-            self._refused, self._told_at = size, now
-            self.unfit = (
-                f"its picture of {stream.width}x{stream.height} has {stream.macroblocks} macroblocks, "
-                f"the viewer's level allows {self._macroblocks}"
-            )
+            self._forget()
+        if self._refused != (stream.name, shape) and now - self._told_at >= _TELLING_S:
+            self._refused, self._told_at = (stream.name, shape), now
+            self.unfit = reason
             self._told_unfit(stream.name, self.unfit)
         if stream is self._live:
             if now - self._grown_at < _RESTLESS_S:
                 self._restless, self._calm_at = stream, now + _RESTLESS_S
             self._grown_at = now
-            self._show_slate(f"the picture of {stream.name} became too large", now)
+            large = self.out.format is not None and shape.macroblocks > self.out.format.max_macroblocks
+            what = "too large" if large else "one of another profile"
+            self._show_slate(f"the picture of {stream.name} became {what}", now)
             if self._awaited is None and self._due is None:
                 self._await(stream, "its picture fits again", now)
             stream.wake = True
@@ -314,8 +361,7 @@ class View:
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of a stream that is shown or awaited."""
-        if stream.macroblocks > self._macroblocks:
-            self._refuse(stream, now)
+        if stream.shape is not self._fitting and not self._fits(stream, now):
             return
         if stream is self._restless and now < self._calm_at:
             if stream.starts:
@@ -323,68 +369,112 @@ class View:
                 stream.wake = True
             return
         if stream is not self._live or stream.generation != self._generation:
-            if stream is self._awaited and self._live is not None and self._live is not stream:
-                self._begin_between_pictures(stream, now)
-                return
-            if not self._cut(stream, now):
-                return
-        elif (self._kept or self._due_by is not None) and stream.timestamp != self._open_timestamp:
+            self._collect(stream, now)
+            return
+        waits = self._held_up >= 0 or self._due_by is not None
+        if waits and stream.timestamp != self._open_timestamp and not stream.late:
             self._begin_other(stream, now)
             return
         self._forward(stream, now)
-        self._open_timestamp = -1 if stream.marker else stream.timestamp
-        if stream.marker and (self._kept or self._due_by is not None):
+        if waits and stream.marker and self._open_timestamp < 0:
             self._begin_other(stream, now)
 
     def _begin_other(self, stream: Stream, now: float) -> None:
         """The picture under way has ended: what waited for that begins."""
         self._open_timestamp = -1
-        if self._kept:
-            self._begin_awaited(now)
+        if self._held_up >= 0 and self._awaited is not None:
+            self._cut_over(self._awaited, now)
         else:
             self._begin_due(now)
             stream.wake = True
 
-    def _begin_between_pictures(self, stream: Stream, now: float) -> None:
-        """The awaited key frame begins: let the picture under way end first, or a decoder would see half of it."""
-        kept = self._kept
-        if not kept and not stream.starts:
+    def _collect(self, stream: Stream, now: float) -> None:
+        """Keep the packet in hand of a stream that is awaited, and go over to it once a key frame can be shown."""
+        if stream is self._live and self._awaited is None:
+            self._await(stream, "the stream began anew", now)  # the last picture stands until the key frame comes
+            stream.wake = True
+        if stream is not self._awaited:
             return
-        if kept and (stream.timestamp != kept[0].timestamp or len(kept) >= _KEPT_LIMIT):
-            self._begin_awaited(now)  # the old source does not end its picture
-            self.forward(stream, now)
-        elif not kept and self._open_timestamp < 0:
-            if self._cut(stream, now):
-                self._forward(stream, now)
-        else:
-            kept.append(stream.put_aside())
+        self._keep(stream)
+        if self._start is None:
+            return
+        full = len(self._kept) > _KEPT_LIMIT
+        if not stream.decodable:
+            if full:
+                self._forget()
+                stream.broker.want()
+                stream.wake = True
+            return
+        if self._live is not None and self._live is not stream and self._open_timestamp >= 0 and not full:
+            # The picture under way ends first, or a decoder would see half of it.
+            if self._held_up < 0:
+                self._held_up = stream.timestamp
+            if self._held_up == stream.timestamp:
+                return
+        self._cut_over(stream, now)
 
-    def _begin_awaited(self, now: float) -> None:
-        """Go over to the awaited stream with what was put aside of it."""
-        kept, self._kept = self._kept, []
-        stream = self._awaited
-        if stream is None:
+    def _keep(self, stream: Stream) -> None:
+        """Put the packet in hand aside: those of the latest picture, or from the begin of a key frame on."""
+        generation, timestamp = self._kept_of
+        if stream.generation != generation:
+            self._forget()
+        if stream.starts:
+            begin = stream.start.sequence
+            self._start, self._held_up = stream.start, -1
+            self._kept = {number: one for number, one in self._kept.items() if number >= begin}
+        elif self._start is None and stream.timestamp != timestamp and not stream.late:
+            self._kept.clear()
+        self._kept_of = (stream.generation, timestamp if stream.late else stream.timestamp)
+        if self._start is None and len(self._kept) > _KEPT_LIMIT:
+            self._kept.clear()
+        if self._start is None or stream.sequence >= self._start.sequence:
+            self._kept.setdefault(stream.sequence, stream.put_aside())
+
+    def _cut_over(self, stream: Stream, now: float) -> None:
+        """Go over to the awaited stream, from the begin of its key frame on."""
+        start = self._start
+        kept = [one for number, one in sorted(self._kept.items()) if start is not None and number >= start.sequence]
+        self._forget()
+        if not kept:
             return
+        before, self._live = self._live, stream
+        self._awaited = None
+        self._open_timestamp = -1
+        self._release(before)
+        self._deadline = None
+        self._fits_again()
+        self._player.stop()
+        self._generation = stream.generation
+        self._orientation_due = True
+        self._unit_timestamp = -1
+        mode = self.out.format.packetization_mode if self.out.format else 1
+        self._units = SingleUnits() if mode == 0 else None
+        self.out.switch.begin(kept[0].sequence, kept[0].timestamp, now)
+        self._announce(stream.name, self._reason)
         hand = stream.put_aside()
         for one in kept:
-            stream.take_up(one)
-            if stream is self._live or self._cut(stream, now):
-                self._forward(stream, now)
+            stream.take_up(one._replace(late=False))
+            self._forward(stream, now)
         stream.take_up(hand)
 
     def _forward(self, stream: Stream, now: float) -> None:
-        if self._units is not None:
-            self._forward_units(stream, now)
-            return
         if stream.late:
-            self._forward_late(stream)
+            if self._units is None:
+                self._forward_late(stream)
+            else:
+                self._forward_units(stream, now)
             return
         switch = self.out.switch
         payload = stream.payload
+        if payload:
+            self._open_timestamp = -1 if stream.marker else stream.timestamp
+        if self._units is not None:
+            self._forward_units(stream, now)
+            return
         if not payload:
             switch.drop(stream.sequence)
             return
-        if stream.sets or stream.idr:
+        if stream.sets or stream.starts:
             self._sets_before(stream, now)
         sequence = switch.map_sequence(stream.sequence)
         if sequence is None:
@@ -423,37 +513,16 @@ class View:
             else:
                 out.emit(number, timestamp, False, b"")
 
-    def _cut(self, stream: Stream, now: float) -> bool:
-        """Go over to a stream if its packet in hand begins a key frame. Returns whether it did."""
-        if stream is self._live and self._awaited is None:
-            self._await(stream, "the stream began anew", now)  # the last picture stands until the key frame comes
-            stream.wake = True
-        if not stream.starts or stream is not self._awaited:
-            return False
-        before, self._live = self._live, stream
-        self._awaited = None
-        self._kept = []
-        self._open_timestamp = -1
-        self._release(before)
-        self._deadline = None
-        self._fits_again()
-        self._player.stop()
-        self._generation = stream.generation
-        self._orientation_due = True
-        self._unit_timestamp = -1
-        mode = self.out.format.packetization_mode if self.out.format else 1
-        self._units = SingleUnits() if mode == 0 else None
-        self.out.switch.begin(stream.sequence, stream.timestamp, now)
-        self._announce(stream.name, self._reason)
-        return True
-
     def _sets_before(self, stream: Stream, now: float) -> None:
-        """Put the parameter sets before a key frame whose access unit has not brought them."""
+        """Put the parameter sets before a key frame whose access unit has not brought them.
+
+        Not while packets are missing before it: they may bring others, and will find their place.
+        """
         if stream.timestamp != self._unit_timestamp:
             self._unit_timestamp = stream.timestamp
             self._unit_sets = 0
         self._unit_sets |= stream.sets
-        if not stream.idr or self._unit_sets == _ALL_SETS:
+        if not stream.starts or self._unit_sets == _ALL_SETS or not stream.decodable:
             return
         self._unit_sets = _ALL_SETS
         timestamp = self.out.switch.map_timestamp(stream.timestamp, now)

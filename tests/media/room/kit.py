@@ -130,7 +130,14 @@ class Camera:
         in_band: parameter sets come with every key frame; else they must go by SDP (`parameter_sets`).
     """
 
-    def __init__(self, luma: int, size: tuple[int, int] = (320, 240), in_band: bool = True, slices: int = 0) -> None:
+    def __init__(
+        self,
+        luma: int,
+        size: tuple[int, int] = (320, 240),
+        in_band: bool = True,
+        slices: int = 0,
+        profile: str = "baseline",
+    ) -> None:
         self.luma = luma
         self.size = size
         self.in_band = in_band
@@ -143,8 +150,9 @@ class Camera:
         self._context.framerate = Fraction(15)
         self._context.time_base = Fraction(1, 15)
         more = f":slice-max-size={slices}" if slices else ""
+        more += {"baseline": "", "main": ":cabac=1", "high": ":8x8dct=1:cabac=1"}[profile]
         self._context.options = {
-            "profile": "baseline",
+            "profile": profile,
             "preset": "ultrafast",
             "tune": "zerolatency",
             "qp": "24",
