@@ -133,18 +133,18 @@ class AgentCall:
 
     # ---- what the user of a call does ----
 
-    async def answered(self, limit_s: float = 10.0) -> Outcome:
+    async def answered(self, limit_s: float = 60.0) -> Outcome:
         """Wait for the final response to our INVITE."""
         async with asyncio.timeout(limit_s):
             return await asyncio.shield(self._answered)
 
-    async def ended(self, limit_s: float = 10.0) -> str:
+    async def ended(self, limit_s: float = 60.0) -> str:
         """Wait for the end; returns why."""
         async with asyncio.timeout(limit_s):
             await self._ended.wait()
         return self.end_reason
 
-    async def reoffer(self, limit_s: float = 10.0) -> Outcome:
+    async def reoffer(self, limit_s: float = 60.0) -> Outcome:
         """re-INVITE with the party's present offer; a refusal leaves the session as it was."""
         self._offering = True
         try:
@@ -152,11 +152,11 @@ class AgentCall:
         finally:
             self._offering = False
 
-    async def inform(self, content_type: str, body: bytes, limit_s: float = 10.0) -> Outcome:
+    async def inform(self, content_type: str, body: bytes, limit_s: float = 60.0) -> Outcome:
         """Send INFO (RFC 6086)."""
         return await self._ask("INFO", body, content_type, limit_s)
 
-    async def hang_up(self, limit_s: float = 10.0, headers: Iterable[tuple[str, str]] = ()) -> Outcome | None:
+    async def hang_up(self, limit_s: float = 60.0, headers: Iterable[tuple[str, str]] = ()) -> Outcome | None:
         """BYE if answered, CANCEL if not; None if it was over already."""
         match self.state:
             case "ended":

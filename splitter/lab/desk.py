@@ -36,7 +36,7 @@ _AT_A_TIME = 3  # the centre's process takes four
 _FIRST_S, _BETWEEN_S = 3.0, 25.0
 _PATIENCE_S = 300.0
 _THINKS_S = 3.0
-_STEP_LIMIT_S = 10.0
+_STEP_LIMIT_S = 60.0
 _LOOK_EVERY_S = 0.5
 _SHAPE = VideoShape(480, 640, 15, 500)  # as phones hold it
 

@@ -16,8 +16,8 @@ import aiohttp
 
 from splitter.core.net import Address
 
-_START_LIMIT_S = 20.0
-_STOP_LIMIT_S = 10.0
+_START_LIMIT_S = 60.0
+_STOP_LIMIT_S = 30.0
 _MEDIA_PORTS = 200
 _PROGRAM = "from splitter.cli import main; main()"  # the interpreter that runs us, whatever PATH says
 

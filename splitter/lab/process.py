@@ -10,7 +10,7 @@ from typing import Any
 
 Event = dict[str, Any]
 
-_STOP_LIMIT_S = 4.0
+_STOP_LIMIT_S = 20.0
 _LINE_LIMIT = 1 << 20
 
 
@@ -61,7 +61,7 @@ class LabProcess:
         return next((e for e in self.events[since:] if e["event"] == name and match(e)), None)
 
     async def wait_for(
-        self, name: str, match: Callable[[Event], bool] = lambda event: True, *, since: int = 0, limit_s: float = 5.0
+        self, name: str, match: Callable[[Event], bool] = lambda event: True, *, since: int = 0, limit_s: float = 60.0
     ) -> Event:
         """Wait until such an event is there.
 
@@ -78,7 +78,7 @@ class LabProcess:
                     raise LabProcessEnded(f"{self._command[2]} ended: {self.last_words()}")
                 await self._changed.wait()
 
-    async def ask(self, reply: str, *, limit_s: float = 5.0, **command: object) -> Event:
+    async def ask(self, reply: str, *, limit_s: float = 60.0, **command: object) -> Event:
         """Send a command and wait for the next event named `reply`."""
         since = len(self.events)
         self.send(**command)

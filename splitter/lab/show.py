@@ -23,7 +23,7 @@ _BETWEEN_S = 12.0
 _SLATE_S = 5.0
 _TOGETHER_S = 20.0
 _ALONE_S = 5.0
-_STEP_LIMIT_S = 10.0
+_STEP_LIMIT_S = 60.0
 
 
 async def show_calls(stage: Stage, say: Say) -> None:

@@ -63,7 +63,7 @@ class Stage:
         self.centre = LabProcess("splitter.lab.centre", "--listen", f"{HOST}:0", "--plan", self._plan)
         try:
             await self.centre.start()
-            ready = await self.centre.wait_for("ready", limit_s=10.0)
+            ready = await self.centre.wait_for("ready")
             where = Address(HOST, ready["port"])
             desks = _DESKS.format(api=self._api, extension=EXTENSION, password=self.password)
             self.gateway = GatewayProcess(Path(self._directory.name), where, CALLED, HOST, desks)

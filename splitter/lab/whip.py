@@ -29,8 +29,8 @@ from splitter.lab.codec import CLOCK_RATE, VideoShape
 from splitter.lab.picture import draw, luma_of
 from splitter.lab.sight import Sight
 
-_LOGIN_LIMIT_S = 5.0
-_ASK_LIMIT_S = 8.0
+_LOGIN_LIMIT_S = 60.0
+_ASK_LIMIT_S = 60.0
 _SDP = "application/sdp"
 
 

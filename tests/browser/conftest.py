@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Playwright, async_playwright
 from tests.browser import camera, chromium
 from tests.browser.desk import Desk
 
-_LIMIT_S = 75.0
+_LIMIT_S = 500.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.browser.desk import Desk
 from tests.browser.eyes import Eye
 from tests.browser.gateway import PASSWORD
+from tests.patience import patient
 
 
 class Console:
@@ -46,9 +47,9 @@ class Console:
         await expect(button).to_have_attribute("aria-disabled", "false")
         await button.click()
 
-    async def says(self, headline: str, why: str = "", limit_s: float = 10.0) -> None:
+    async def says(self, headline: str, why: str = "", usual_s: float = 10.0) -> None:
         """Wait until it says so, in the line that tells what is happening."""
-        await expect(self.page.locator("#headline")).to_have_text(headline, timeout=limit_s * 1000)
+        await expect(self.page.locator("#headline")).to_have_text(headline, timeout=patient(usual_s) * 1000)
         if why:
             await expect(self.page.locator("#why")).to_contain_text(why)
 

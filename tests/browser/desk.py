@@ -24,6 +24,7 @@ from tests.browser.checks import Seen, Wanted, in_words, judge
 from tests.browser.chromium import fresh
 from tests.browser.eyes import Eye, Log
 from tests.browser.gateway import Gateway
+from tests.patience import patient
 
 CALLED, CALLER = "12345", 1
 SHAPE = VideoShape(480, 640, 15, 500)
@@ -137,8 +138,9 @@ class Desk:
 
     # ---- waiting and judging ----
 
-    async def until(self, condition: Callable[[], bool], what: str, limit_s: float = 8.0) -> None:
-        """Wait until it is so."""
+    async def until(self, condition: Callable[[], bool], what: str, usual_s: float = 8.0) -> None:
+        """Wait until it is so. `usual_s`: how long it takes at most on a machine with nothing else to do."""
+        limit_s = patient(usual_s)
         try:
             async with asyncio.timeout(limit_s):
                 while not condition():  # noqa: ASYNC110 — what is waited for happens in other processes
@@ -147,8 +149,9 @@ class Desk:
             saw = "; ".join(f"caller {at} saw {one.video.sight.in_words()}" for at, one in enumerate(self.handsets))
             raise AssertionError(f"not within {limit_s:g} s: {what}; {saw}") from None
 
-    async def view(self, call_id: str, true: Callable[[dict[str, Any]], bool], what: str, limit_s: float = 8.0) -> Any:
+    async def view(self, call_id: str, true: Callable[[dict[str, Any]], bool], what: str, usual_s: float = 8.0) -> Any:
         """Wait until the API shows the call so; returns what it shows."""
+        limit_s = patient(usual_s)
         end = time.monotonic() + limit_s
         while True:
             view = await self.gateway.call(call_id)
@@ -157,12 +160,12 @@ class Desk:
             assert time.monotonic() < end, f"not within {limit_s:g} s: {what}; the call is {view}"
             await asyncio.sleep(0.1)
 
-    async def caller_sees(self, handset: Handset, sender: int, frames: int = 20, limit_s: float = 10.0) -> list[Seen]:
+    async def caller_sees(self, handset: Handset, sender: int, frames: int = 20, usual_s: float = 10.0) -> list[Seen]:
         """Wait for so many new frames of a sender on the phone's screen; returns all frames from the first of them on."""
         log = sight_of(handset)
         before, start = log.rising(sender), len(log.seen)
         what = f"{frames} frames of sender {sender} on the phone"
-        await self.until(lambda: log.rising(sender) >= before + frames, what, limit_s)
+        await self.until(lambda: log.rising(sender) >= before + frames, what, usual_s)
         new = log.seen[start:]
         first = next(index for index, seen in enumerate(new) if seen.reading and seen.reading.sender == sender)
         return new[first:]
@@ -186,7 +189,7 @@ class Desk:
         for handset in self.handsets:
             if handset.call.state != "ended":
                 await handset.hang_up()
-        end = time.monotonic() + 8
+        end = time.monotonic() + patient(8)
         while left := await self._left():
             assert time.monotonic() < end, f"left in the gateway: {left}"
             await asyncio.sleep(0.1)

@@ -19,6 +19,7 @@ from playwright.async_api import Error, Page
 from splitter.lab.picture import Plane
 from splitter.lab.sight import Sight
 from tests.browser.checks import Seen, delays_ms
+from tests.patience import patient
 
 SCRIPT = (Path(__file__).parent / "pictures.js").read_text()
 _SIDE = 96
@@ -62,8 +63,9 @@ class Eye:
         """Frames that were presented after that time (Unix milliseconds)."""
         return [seen for seen in self.seen if seen.at_ms >= at_ms]
 
-    async def until(self, condition: Callable[[], bool], what: str, limit_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], what: str, usual_s: float = 10.0) -> None:
         """Wait for what is to be seen; fails with what was seen instead."""
+        limit_s = patient(usual_s)
         try:
             async with asyncio.timeout(limit_s):
                 while not condition():  # noqa: ASYNC110 — what is waited for happens in another process
@@ -71,11 +73,11 @@ class Eye:
         except TimeoutError:
             raise AssertionError(f"not within {limit_s:g} s: {what}; saw {self.sight.in_words()}") from None
 
-    async def rising(self, sender: int, frames: int = 20, limit_s: float = 10.0) -> list[Seen]:
+    async def rising(self, sender: int, frames: int = 20, usual_s: float = 10.0) -> list[Seen]:
         """Wait for so many new frames of a sender; returns what was presented meanwhile, from the first of them on."""
         before, start = self.sight.rising(sender), len(self.seen)
         await self.until(
-            lambda: self.sight.rising(sender) >= before + frames, f"{frames} frames of sender {sender}", limit_s
+            lambda: self.sight.rising(sender) >= before + frames, f"{frames} frames of sender {sender}", usual_s
         )
         new = self.seen[start:]
         first = next(index for index, seen in enumerate(new) if seen.reading and seen.reading.sender == sender)

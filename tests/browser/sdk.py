@@ -8,6 +8,7 @@ from typing import Any
 from playwright.async_api import BrowserContext, Page
 
 from tests.browser.gateway import PASSWORD, Gateway
+from tests.patience import patient
 
 _PAGE = """<!doctype html><title>Desk</title>
 <video id="own" autoplay muted playsinline></video><video id="caller" autoplay muted playsinline></video>
@@ -54,8 +55,9 @@ async def told(page: Page, what: str) -> list[str]:
     return [state for _, kind, state, _ in found if kind == what]
 
 
-async def until_told(page: Page, what: str, state: str, limit_s: float = 10.0, after: int = 0) -> int:
+async def until_told(page: Page, what: str, state: str, usual_s: float = 10.0, after: int = 0) -> int:
     """Wait until that was told, past the first `after` times of it; returns how often it was."""
+    limit_s = patient(usual_s)
     end = time.monotonic() + limit_s
     while True:
         times = (await told(page, what)).count(state)

@@ -33,6 +33,7 @@ from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
 from tests.interop.scene import Scene, until
 from tests.interop.sipp import Sipp
+from tests.patience import patient
 
 CALLED, CALLER = "12345", 1
 PICTURE_WITHIN_S = 2.0  # some 0.3 s where nothing else runs
@@ -76,12 +77,12 @@ class Centre:
         self.stack.push_async_callback(eye.close)
         return page, eye
 
-    async def sees(self, sender: int, limit_s: float = 10.0) -> None:
+    async def sees(self, sender: int, usual_s: float = 10.0) -> None:
         """Wait until the caller sees that sender."""
         log = self.handset.video.sight
         assert isinstance(log, Log)
         before = log.rising(sender)
-        async with asyncio.timeout(limit_s):
+        async with asyncio.timeout(patient(usual_s)):
             while log.rising(sender) < before + 15:  # noqa: ASYNC110 — it happens in other processes
                 await asyncio.sleep(0.05)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from splitter.cli import main
+from tests.missing import MISSING
 from tests.web.kit import Gateway, gateway
 
 SPLITTER = [sys.executable, "-c", "from splitter.cli import main; main()"]
@@ -19,7 +20,7 @@ Command = Callable[..., Awaitable[Result]]
 
 def splitter(*arguments: str, **environment: str) -> Result:
     """Run a command in this process; its output is no terminal."""
-    return CliRunner().invoke(main, list(arguments), env={"SPLITTER_CONFIG": "/nonexistent", **environment})
+    return CliRunner().invoke(main, list(arguments), env={"SPLITTER_CONFIG": str(MISSING), **environment})
 
 
 def run(directory: Path, story: Callable[[Gateway, Command], Awaitable[None]]) -> None:

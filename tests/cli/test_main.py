@@ -14,6 +14,8 @@ import pytest
 
 from splitter.cli import COMMANDS, main
 from tests.cli.kit import SPLITTER, splitter
+from tests.missing import MISSING
+from tests.patience import PATIENCE_S
 
 REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
 
@@ -22,7 +24,7 @@ class TestLoading:
     def test_a_client_command_loads_no_media_no_web_server_and_no_gateway(self) -> None:
         code = (
             "import sys\nfrom splitter.cli import main\n"
-            "try: main(['--socket', '/nonexistent', 'trace', 'x'])\nexcept SystemExit: pass\n"
+            f"try: main(['--socket', {str(MISSING)!r}, 'trace', 'x'])\nexcept SystemExit: pass\n"
             "print(sorted({name.split('.')[0] for name in sys.modules} | {n for n in sys.modules if n.startswith('splitter.')}))"
         )
         printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -148,6 +150,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@pytest.mark.slow
 class TestTheRealProcess:
     def test_tells_readiness_answers_and_stops_at_sigterm(self, tmp_path: Path) -> None:
         access, core = free_ports(2)
@@ -155,7 +158,7 @@ class TestTheRealProcess:
         (tmp_path / "s.toml").write_text(CONFIG.format(access, core, low, low + 99))
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(str(tmp_path / "notify"))
-        told.settimeout(60)
+        told.settimeout(PATIENCE_S)
         environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"}
         arguments = [*SPLITTER, "run", "-c", str(tmp_path / "s.toml")]
         with told, subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) as process:

@@ -10,6 +10,7 @@ import pytest
 from splitter.telemetry import golden
 from splitter.web import traces
 from tests.cli.kit import SPLITTER, Command, run
+from tests.missing import MISSING
 from tests.telemetry.kit import AUDIO, FLOW, message
 from tests.telemetry.test_pcap import read as pcap
 from tests.web.kit import CALL, Gateway, ended
@@ -79,7 +80,7 @@ class TestLadder:
     def test_a_store_that_is_down_is_told(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, command: Command) -> None:
             a_call(parts)
-            parts.store._path = "/nonexistent/calls.db"
+            parts.store._path = str(MISSING / "calls.db")
             result = await command("trace", "4711")
             assert result.exit_code == 1
             assert "the store cannot be read" in result.stderr

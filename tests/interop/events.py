@@ -47,9 +47,9 @@ class EventLog:
         """The notices of one code."""
         return [frame.data["notice"] for frame in self.frames("notice") if frame.data["notice"]["code"] == code]
 
-    def until(self, holds: Callable[[Frame], bool], what: str, limit_s: float = 10.0) -> Frame:
+    def until(self, holds: Callable[[Frame], bool], what: str, usual_s: float = 10.0) -> Frame:
         """Wait for the first frame of which `holds`."""
-        eventually(lambda: any(map(holds, self.frames())), what, limit_s, self.in_words)
+        eventually(lambda: any(map(holds, self.frames())), what, usual_s, self.in_words)
         return next(frame for frame in self.frames() if holds(frame))
 
     def in_words(self) -> str:

@@ -228,9 +228,9 @@ class Gateway:
         kinds = ("calls", "relays", "rooms", "dialogs", "ports")
         return {kind: status[kind] for kind in kinds if status.get(kind)}
 
-    def must_be_idle(self, limit_s: float = 8.0) -> None:
+    def must_be_idle(self, usual_s: float = 8.0) -> None:
         """No call, relay, room, dialog or port may be left."""
-        eventually(lambda: not self.left(), "nothing is left in the gateway", limit_s, lambda: f"left: {self.left()}")
+        eventually(lambda: not self.left(), "nothing is left in the gateway", usual_s, lambda: f"left: {self.left()}")
 
     def must_be_sound(self) -> None:
         """It runs, and its log holds no exception."""

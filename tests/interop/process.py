@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from tests.patience import patient
+
 
 class Process:
     """One process (and its children) of a test.
@@ -44,8 +46,9 @@ class Process:
     def running(self) -> bool:
         return self._popen.poll() is None
 
-    def wait(self, limit_s: float) -> int:
+    def wait(self, usual_s: float) -> int:
         """The exit status; fails with the end of the log when it takes longer."""
+        limit_s = patient(usual_s)
         try:
             return self._popen.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -56,12 +59,12 @@ class Process:
         """Send a signal to the process alone."""
         self._popen.send_signal(number)
 
-    def stop(self, limit_s: float = 5.0) -> int:
+    def stop(self, usual_s: float = 5.0) -> int:
         """SIGTERM, then wait; SIGKILL to the whole group when it takes longer."""
         if self.running:
             self._popen.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(limit_s)
+                self._popen.wait(patient(usual_s))
         self.kill()
         return self._popen.wait()
 
@@ -79,9 +82,9 @@ class Process:
         """The end of what it has printed."""
         return "\n".join(self.text().splitlines()[-lines:])
 
-    def wait_for(self, words: str, limit_s: float = 10.0) -> None:
+    def wait_for(self, words: str, usual_s: float = 10.0) -> None:
         """Wait until the log holds these words."""
-        eventually(lambda: words in self.text() or self._must_run(), f"{self.name} says {words!r}", limit_s, self.tail)
+        eventually(lambda: words in self.text() or self._must_run(), f"{self.name} says {words!r}", usual_s, self.tail)
 
     def _must_run(self) -> bool:
         assert self.running, f"{self.name} ended with {self._popen.returncode}:\n{self.tail()}"
@@ -94,13 +97,17 @@ class Process:
         self.stop()
 
 
-def eventually(true: object, what: str, limit_s: float = 10.0, more: object = None) -> None:
+def eventually(true: object, what: str, usual_s: float = 10.0, more: object = None) -> None:
     """Wait until `true()` holds; polls, because what is waited for happens in another process.
+
+    Args:
+        usual_s: how long it takes at most on a machine with nothing else to do.
 
     Raises:
         AssertionError: naming `what`, with the text of `more()`.
     """
     assert callable(true)
+    limit_s = patient(usual_s)
     end = time.monotonic() + limit_s
     while not true():
         if time.monotonic() > end:

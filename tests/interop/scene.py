@@ -84,14 +84,14 @@ _VALUES = {
 }
 
 
-def until(sipp: Sipp, method: str, status: int = 0, *, sent: bool = False, limit_s: float = 10.0) -> Seen:
+def until(sipp: Sipp, method: str, status: int = 0, *, sent: bool = False, usual_s: float = 10.0) -> Seen:
     """Wait until that message has passed; returns it."""
 
     def find() -> list[Seen]:
         return [m for m in sipp.messages() if (m.sent, m.method, m.status) == (sent, method, status)]
 
     way = "sent" if sent else "received"
-    eventually(find, f"{sipp.name} has {way} {method} {status or ''}", limit_s, sipp.complaint)
+    eventually(find, f"{sipp.name} has {way} {method} {status or ''}", usual_s, sipp.complaint)
     return find()[0]
 
 

@@ -156,7 +156,7 @@ class Sipp:
     calls: int = 1
     options: Sequence[str] = ()
     trace: bool = True
-    limit_s: float = 30.0
+    limit_s: float = 100.0
     _process: Process | None = None
 
     def start(self) -> Sipp:

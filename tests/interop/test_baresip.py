@@ -32,9 +32,9 @@ def handset(gateway: Gateway, desk: Desk, tmp_path: Path) -> Iterator[Baresip]:
         assert "\x1b[31m" not in handset.text(), f"baresip complained:\n{handset.text()}"
 
 
-async def happens(true: Callable[[], object], what: str, limit_s: float = 10.0) -> None:
+async def happens(true: Callable[[], object], what: str, usual_s: float = 10.0) -> None:
     """Wait for it while the seat goes on in this loop."""
-    await asyncio.to_thread(eventually, true, what, limit_s)
+    await asyncio.to_thread(eventually, true, what, usual_s)
 
 
 class TestVoice:

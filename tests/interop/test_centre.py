@@ -17,6 +17,7 @@ from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
 from tests.interop.scene import CALLER_TONE, Scene, until
 from tests.lab.centres import STACKS, must_be_there
+from tests.patience import patient
 
 pytestmark = pytest.mark.interop
 
@@ -44,10 +45,10 @@ class Centre:
         self.events: list[dict[str, Any]] = []
         threading.Thread(target=self._read, daemon=True).start()
 
-    def wait_for(self, name: str, limit_s: float = 10.0) -> dict[str, Any]:
+    def wait_for(self, name: str, usual_s: float = 10.0) -> dict[str, Any]:
         """The next event of that name."""
         while True:
-            event = self._lines.get(timeout=limit_s)
+            event = self._lines.get(timeout=patient(usual_s))
             self.events.append(event)
             if event["event"] == name:
                 return event
@@ -69,7 +70,7 @@ class Centre:
         assert self._popen.stdin
         self._popen.stdin.close()
         try:
-            self._popen.wait(5)
+            self._popen.wait(patient(5))
         finally:
             self._popen.kill()
 

@@ -37,12 +37,12 @@ class Upgrade:
     def drop(self) -> None:
         assert self.gateway.ask("DELETE", f"/v1/calls/{self._call()['call_id']}/video") == 202
 
-    def comes_to(self, state: str, outcome: str, limit_s: float = 10.0) -> None:
+    def comes_to(self, state: str, outcome: str, usual_s: float = 10.0) -> None:
         """What desks are shown in the end; the voice has been heard on both sides."""
         eventually(
             lambda: (self._video()["state"], self._video()["outcome"]) == (state, outcome),
             f"video is {state}, {outcome}",
-            limit_s,
+            usual_s,
             self.caller.complaint,
         )
         eventually(

@@ -20,9 +20,9 @@ from tests.interop.kamailio import PORTS, Site
 from tests.interop.process import eventually
 from tests.interop.scene import until
 from tests.interop.sipp import Seen
-from tests.lab.until import until as soon
+from tests.patience import until as soon
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.interop
 
 
 @pytest.fixture(scope="class")
@@ -169,7 +169,7 @@ class TestHandset:
         handset, seat = Handset(HandsetSettings(), desk.caller), Seat(SeatSettings(), desk.seat)
         try:
             await asyncio.gather(centre.start(), handset.start(), seat.start())
-            await centre.wait_for("ready", limit_s=10)
+            await centre.wait_for("ready")
             outcome = await handset.dial("12345", Address(site.kamailio.operator_side, 5060)).answered()
             assert outcome.accepted
             invite = await centre.wait_for("invite")

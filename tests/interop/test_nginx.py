@@ -26,10 +26,10 @@ from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.whip import WebSeat, WebSeatSettings
 from tests.browser.centre import AGENT_HZ, Centre
 from tests.interop.process import Process
-from tests.lab.until import until
+from tests.patience import until
 from tests.transport.pki import authority, paper
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.interop
 
 CONFIGURATION = Path(__file__).parents[2] / "sipconf" / "nginx" / "splitter.conf"
 DESKS, GUESTS = "video.example.com", "guest.video.example.com"
@@ -122,7 +122,7 @@ async def front(folder: Path) -> AsyncIterator[Front]:
     try:
         await gateway.start()
         here = Front(gateway, api, port.port)
-        await until(lambda: _listens(port), 5.0)
+        await until(lambda: _listens(port))
         yield here
     finally:
         nginx.stop()

@@ -73,8 +73,10 @@ class TestRetransmissions:
     def test_over_a_bad_network(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
         gateway = make_gateway(answer_limit_s=20)
         # SIPp takes a request that is repeated after its call for a new call: it must not leave before the last real one.
-        scene.centre("lossy-centre", calls=100, limit_s=60, options=["-lost", "10"])
-        caller = scene.caller("caller-hangs-up", calls=10, limit_s=60, held_ms=4000, options=["-lost", "10", "-r", "5"])
+        scene.centre("lossy-centre", calls=100, limit_s=200, options=["-lost", "10"])
+        caller = scene.caller(
+            "caller-hangs-up", calls=10, limit_s=200, held_ms=4000, options=["-lost", "10", "-r", "5"]
+        )
         caller.finish()
         gateway.must_be_idle()
         calls = gateway.calls(ended=True)

@@ -16,7 +16,7 @@ from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.tone import Tone
 from splitter.lab.video import VideoSettings, VideoStream
 from splitter.sip.message import Request
-from tests.lab.until import until
+from tests.patience import until
 
 HOST = "127.0.0.1"
 

@@ -15,7 +15,7 @@ from splitter.lab.offers import Picture
 from splitter.lab.party import Dialect
 from splitter.lab.process import LabProcess, LabProcessEnded
 from tests.lab.centres import STACKS, must_be_there
-from tests.lab.until import until
+from tests.patience import until
 
 HOST = "127.0.0.1"
 
@@ -35,7 +35,7 @@ async def called(stack: Stack, plan: dict[str, object]) -> AsyncIterator[tuple[H
     handset = Handset(HandsetSettings(dialect=Dialect(picture=Picture.NONE)), HOST)
     await centre.start()
     try:
-        ready = await centre.wait_for("ready", limit_s=15)
+        ready = await centre.wait_for("ready")
         await handset.start()
         yield handset, centre, Address(HOST, ready["port"])
     finally:
@@ -136,7 +136,7 @@ class TestProcess:
                 )
                 await centre.start()
                 with pytest.raises(LabProcessEnded, match="centre"):
-                    await centre.wait_for("ready", limit_s=15)
+                    await centre.wait_for("ready")
                 assert await centre.stop() != 0
 
         asyncio.run(scene())

@@ -10,9 +10,8 @@ COMMAND = [sys.executable, "-c", "from splitter.cli import main; main()", "demo"
 
 
 @pytest.mark.interop
-@pytest.mark.timeout(90)
 def test_every_check_holds_and_nothing_is_left_running() -> None:
-    done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=80, check=False)
+    done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)
     failed = [row for row in told["checks"] if not row["ok"]]

@@ -16,7 +16,7 @@ from splitter.lab.agent_call import Answer
 from splitter.lab.desk import CALLERS, Keys, _in_words, _wanted
 from splitter.lab.gateway import _children, usual_port
 from splitter.lab.whip import WebSeat, WebSeatSettings
-from tests.lab.until import until
+from tests.patience import PATIENCE_S, until
 
 COMMAND = (sys.executable, "-c", "from splitter.cli import main; main()", "demo", "--desk")
 HOST = "127.0.0.1"
@@ -100,8 +100,8 @@ class Demo:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n".encode())
 
-    async def told(self, pattern: str, limit_s: float = 30.0) -> re.Match[str]:
-        await until(lambda: any(re.search(pattern, line) for line in self.said), limit_s)
+    async def told(self, pattern: str) -> re.Match[str]:
+        await until(lambda: any(re.search(pattern, line) for line in self.said))
         return next(found for line in self.said if (found := re.search(pattern, line)))
 
 
@@ -121,7 +121,6 @@ async def demo() -> AsyncIterator[Demo]:
 
 
 @pytest.mark.interop
-@pytest.mark.timeout(90)
 class TestAgent:
     def test_calls_come_once_somebody_is_there_and_callers_are_as_asked_for(self) -> None:
         async def scenario() -> None:
@@ -131,10 +130,10 @@ class TestAgent:
                 desk = WebSeat(WebSeatSettings(), HOST)
                 await desk.start(api, password)
                 await running.told("a video call$")  # by itself
-                await until(lambda: desk.place is not None, 15.0)
+                await until(lambda: desk.place is not None)
                 assert desk.place is not None
                 place = desk.place
-                await until(lambda: place.sight.rising(FIRST_SENDER) >= 10, 10.0)
+                await until(lambda: place.sight.rising(FIRST_SENDER) >= 10)
                 await running.told("13800000001  sees seat-1")
                 await self._hangs_up(desk)
                 await running.told("13800000001  over: hung up by 2001")
@@ -145,7 +144,7 @@ class TestAgent:
                 left = _children(running.process.pid)
                 assert left
                 running.process.send_signal(signal.SIGINT)
-                assert await asyncio.wait_for(running.process.wait(), 15.0) == 0
+                assert await asyncio.wait_for(running.process.wait(), PATIENCE_S) == 0
                 await running.told("all ended", 1.0)
                 await desk.stop()
                 for pid in left:
@@ -156,15 +155,15 @@ class TestAgent:
 
     async def _asks(self, running: Demo, desk: WebSeat, key: str, state: str, outcome: str) -> None:
         running.type(key)
-        await until(lambda: desk.place is not None, 15.0)
+        await until(lambda: desk.place is not None)
         assert desk.place is not None
         call_id = desk.place.call_id
         reply = await desk.ask("POST", f"/v1/calls/{call_id}/video")
         assert reply.accepted, reply.in_words()
-        await until(lambda: desk.calls[call_id]["video"]["outcome"] == outcome, 10.0)
+        await until(lambda: desk.calls[call_id]["video"]["outcome"] == outcome)
         assert desk.calls[call_id]["video"]["state"] == state
 
     async def _hangs_up(self, desk: WebSeat) -> None:
         assert desk.place is not None
         await desk.ask("DELETE", f"/v1/calls/{desk.place.call_id}")
-        await until(lambda: desk.place is None, 5.0)
+        await until(lambda: desk.place is None)

@@ -23,9 +23,9 @@ from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.tone import Tone
 from splitter.sip.message import Request
 from splitter.sip.uri import SipUri
-from tests.lab.until import until
+from tests.patience import PATIENCE_S, until
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.interop
 
 V4, V6 = "127.0.0.1", "::1"
 CALLED = "12345"
@@ -128,7 +128,7 @@ def free_port(host: str) -> int:
 
 async def at_rest(gateway: GatewayProcess) -> None:
     """Wait until the gateway holds nothing; TimeoutError if something stays."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             status = await gateway.get("/v1/status")
             if not any(status[name] for name in ("calls", "dialogs", "relays", "rooms", "ports", "tasks")):

@@ -8,7 +8,7 @@ from splitter.core.net import Address
 from splitter.lab.audio import AudioStream
 from splitter.lab.tone import PCMA, PCMU, Tone
 from splitter.lab.video import VideoSettings, VideoStream
-from tests.lab.until import until
+from tests.patience import until
 
 
 def _connect(one: AudioStream | VideoStream, other: AudioStream | VideoStream, *details: int) -> None:

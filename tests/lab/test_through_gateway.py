@@ -15,9 +15,9 @@ from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.sight import STILL
 from splitter.lab.stage import CALLED, Stage, call_id_in
 from splitter.lab.video import VideoSettings
-from tests.lab.until import until
+from tests.patience import PATIENCE_S, until
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.interop
 
 CALLER, SEAT, AGENT_HZ = 1, 7, 660.0
 KINDS = {Picture.VILTE: "RTP/AVPF", Picture.BOTH_MODES: "RTP/AVPF", Picture.MODE_0: "RTP/AVP"}
@@ -83,7 +83,7 @@ async def conversation(dialect: Dialect | None = None, seat_mode: int = 1, by: s
 
 async def _at_rest(stage: Stage) -> None:
     """Wait until the gateway holds nothing; TimeoutError if something stays."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             status = await stage.gateway.get("/v1/status")
             if not any(status[name] for name in ("calls", "dialogs", "relays", "rooms", "ports", "tasks")):

@@ -16,7 +16,7 @@ from splitter.core.clock import SystemClock
 from splitter.lab.codec import VideoShape
 from splitter.lab.picture import luma_of, read
 from splitter.lab.whip import Camera, DeskFailed, Reply, WebSeat, WebSeatSettings, _stay_on
-from tests.lab.until import until
+from tests.patience import until
 
 CALL = {"call_id": "c1", "state": "connected", "extension": "2001", "bound_by": "cti", "video": {"state": "off"}}
 

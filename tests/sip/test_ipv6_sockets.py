@@ -10,13 +10,14 @@ import pytest
 
 from splitter.core.net import Address
 from splitter.sip.message import Request, Response
+from tests.patience import PATIENCE_S
 from tests.transport.scene import TcpPeer, UdpPeer, ok, outgoing, scene, soon, wire
 
 SIX = "::1"
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(story, 20))
+    asyncio.run(asyncio.wait_for(story, PATIENCE_S))
 
 
 class TestIncoming:

@@ -12,6 +12,7 @@ from splitter.store.outbox import Delivered, Delivery
 from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
+from tests.patience import PATIENCE_S
 from tests.telemetry.kit import VirtualClock
 
 
@@ -64,7 +65,7 @@ class TestOutbox:
 
         async def after(store: Store) -> None:
             await store.flush()
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(PATIENCE_S):
                 # It tidies on a thread of its own, soon after it opens.
                 while len(await store.deliveries()) > 1:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)

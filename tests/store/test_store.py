@@ -22,6 +22,7 @@ from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import TraceEvent
+from tests.patience import until
 
 EVENT = TraceEvent(
     "call1", 1_767_225_600.0, "caller", "message", "in", "access/udp 10.0.0.1:5060", "INVITE", b"INVITE", 1
@@ -55,12 +56,6 @@ async def opened(path: Path | str, **settings: Any) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.stop()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for another thread; the test's own timeout is the limit."""
-    while not condition():  # noqa: ASYNC110 - a thread cannot set an asyncio.Event
-        await asyncio.sleep(0.005)
 
 
 def listed(path: Path) -> list[Path]:

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from splitter.telemetry.notify import Notifier
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE_S)
         yield sock
 
 
@@ -33,7 +34,7 @@ class TestNotifications:
         name = f"splitter-test-{os.getpid()}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.bind(f"\0{name}")
-            sock.settimeout(5)
+            sock.settimeout(PATIENCE_S)
             Notifier({"NOTIFY_SOCKET": f"@{name}"}).ready()
             assert sock.recv(100) == b"READY=1"
 
@@ -66,4 +67,4 @@ class TestWatchdog:
     def test_is_off_unless_meant_for_us(self, environment: dict[str, str]) -> None:
         notifier = Notifier(environment)
         assert notifier.watchdog_interval_s == 0
-        asyncio.run(asyncio.wait_for(notifier.keep_alive(), 5))
+        asyncio.run(asyncio.wait_for(notifier.keep_alive(), PATIENCE_S))

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from splitter.core.net import Address
-from tests.transport.scene import Scene, scene, until
+from tests.patience import PATIENCE_S, until
+from tests.transport.scene import Scene, scene
 
 MTU = 1280
 GOLDEN = Path(__file__).parent.parent / "sip" / "golden" / "vilte_compact_folded.sip"
@@ -65,7 +66,7 @@ async def play() -> dict[str, object]:
         target = stage.address()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.bind(("127.0.0.1", 0))
-            peer.settimeout(10)
+            peer.settimeout(PATIENCE_S)
             source = Address(*peer.getsockname())
             found = {"by the kernel": await by_the_kernel(stage, peer, target)}
             found |= await by_hand(stage, source, target)
@@ -76,7 +77,7 @@ async def by_the_kernel(stage: Scene, peer: socket.socket, target: Address) -> b
     """A large INVITE comes in fragments, and what goes back is as large."""
     sent = invite(1, 6000)
     await asyncio.to_thread(peer.sendto, sent, (target.host, target.port))
-    arrived = (await asyncio.wait_for(stage.requests.get(), 10)).request
+    arrived = (await asyncio.wait_for(stage.requests.get(), PATIENCE_S)).request
     whole = next(data for direction, _, _, data in stage.seen if direction == "in")
     return whole == sent and len(sent) > 4 * MTU and len(arrived.vias) == 3
 

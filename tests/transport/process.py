@@ -9,16 +9,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from splitter.core.net import Address
+from tests.patience import PATIENCE_S, wait
 from tests.transport.pki import Paper, authority, client, paper
 from tests.transport.scene import wire
 
-PATIENCE_S = 30.0
 PROGRAM = [sys.executable, "-c", "from splitter.cli import main; main()"]
 CONFIGURATION = """\
 [gateway]
@@ -148,14 +148,6 @@ def gateway(
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    """Until it holds; a test that waits in vain fails."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
 
 
 def _ready(running: Gateway) -> bool:

@@ -23,22 +23,15 @@ from splitter.sip.timers import Timers
 from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TlsSettings, TransportSettings
+from tests.patience import PATIENCE_S
 
 Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
-PATIENCE_S = 10.0
 HOST = "127.0.0.1"
 
 
 async def soon(queue: asyncio.Queue[Any]) -> Any:
     """The next item; a test that waits in vain fails."""
     return await asyncio.wait_for(queue.get(), PATIENCE_S)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that nothing announces."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - nothing sets an event
-            await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -68,6 +61,13 @@ class Scene:
 
     def flow(self, remote: Address, transport: str = "udp") -> Flow:
         return self.driver.flow_to("access", transport, remote)
+
+    def leap(self, seconds: float) -> None:
+        """So much time passes at once, and what is due then is done; the scene needs a LeapingClock."""
+        clock = self.driver._clock
+        assert isinstance(clock, LeapingClock)
+        clock.leapt_s += seconds
+        self.driver._ring()
 
     async def answered(self) -> ResponseArrived:
         event = await soon(self.events)

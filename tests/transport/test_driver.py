@@ -27,9 +27,11 @@ from splitter.sip.message import Headers, Request
 from splitter.sip.timers import Timers
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TransportSettings
-from tests.transport.scene import HOST, Run, UdpPeer, ok, outgoing, scene, soon, until, wire
+from tests.patience import until
+from tests.transport.scene import HOST, LeapingClock, Run, UdpPeer, ok, outgoing, scene, soon, wire
 
-FAST = Timers(t1_s=0.02, t2_s=0.08, t4_s=0.05, d_s=0.1)
+T1_S = Timers().t1_s
+GIVE_UP_S = Timers().give_up_s
 
 
 class TestRequestsThatArrive:
@@ -62,7 +64,7 @@ class TestRequestsThatArrive:
 
     def test_an_invite_gets_100_at_once_and_our_200_until_its_ack(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=FAST) as stage:
+            async with scene(clock=LeapingClock()) as stage:
                 peer = await UdpPeer.open()
                 peer.send(wire("INVITE", via=peer.address), stage.address())
                 assert (await peer.response()).status == 100
@@ -70,23 +72,25 @@ class TestRequestsThatArrive:
                 stage.driver.adopt(arrived.txn, stage.listen)
                 stage.driver.respond(arrived.txn, arrived.request.respond(200, to_tag="tag1"))
                 first, _ = await soon(peer.got)
+                stage.leap(T1_S)
                 again, _ = await soon(peer.got)
                 assert first == again
                 peer.send(wire("ACK", via=peer.address, branch="z9hG4bKack", to_tag="tag1"), stage.address())
                 assert isinstance(await soon(stage.events), Acknowledged)
-                await until(lambda: stage.driver.sizes()["transactions"] == 0)
+                stage.leap(GIVE_UP_S)
                 assert set(stage.driver.sizes().values()) == {0}
 
         run(scenario())
 
     def test_a_missing_ack_is_told(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=FAST) as stage:
+            async with scene(clock=LeapingClock()) as stage:
                 peer = await UdpPeer.open()
                 peer.send(wire("INVITE", via=peer.address), stage.address())
                 arrived = await soon(stage.requests)
                 stage.driver.adopt(arrived.txn, stage.listen)
                 stage.driver.respond(arrived.txn, arrived.request.respond(200, to_tag="tag1"))
+                stage.leap(GIVE_UP_S)
                 assert await soon(stage.events) == AckMissing(arrived.txn)
 
         run(scenario())
@@ -164,26 +168,28 @@ class TestRequestsThatWeSend:
 
     def test_silence_is_repeated_and_then_told_as_408(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=FAST) as stage:
+            async with scene(clock=LeapingClock()) as stage:
                 peer = await UdpPeer.open()
-                txn = stage.driver.request(outgoing("INVITE"), stage.flow(peer.address), stage.listen, 0.2)
+                txn = stage.driver.request(outgoing("INVITE"), stage.flow(peer.address), stage.listen)
                 first, _ = await soon(peer.got)
+                stage.leap(T1_S)
                 again, _ = await soon(peer.got)
                 assert first == again
+                stage.leap(GIVE_UP_S)
                 event = await soon(stage.events)
                 assert isinstance(event, RequestFailed)
                 assert (event.txn, event.status) == (txn, 408)
                 assert stage.counters.counts["unanswered", "access"] == 1
-                await until(lambda: set(stage.driver.sizes().values()) == {0})
+                assert set(stage.driver.sizes().values()) == {0}
 
         run(scenario())
 
     def test_a_short_wait_is_kept_beside_a_longer_one_that_began_before(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=Timers(t1_s=0.2)) as stage:
+            async with scene() as stage:
                 peer = await UdpPeer.open()
                 peer.send(wire(via=peer.address), stage.address())
-                await soon(stage.requests)  # not answered: 12.8 s until it is abandoned
+                await soon(stage.requests)  # not answered: 32 s until it is abandoned
                 stage.driver.request(outgoing(), stage.flow(peer.address), stage.listen)
                 first, _ = await soon(peer.got)
                 again, _ = await soon(peer.got)
@@ -205,7 +211,7 @@ class TestRequestsThatWeSend:
 
     def test_a_peer_that_is_not_there_is_told_at_the_second_icmp_error(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=Timers(t1_s=0.05)) as stage:
+            async with scene() as stage:
                 peer = await UdpPeer.open()
                 peer.transport.close()
                 await asyncio.sleep(0)
@@ -539,7 +545,8 @@ class TestLife:
 
     def test_hundreds_of_requests_both_ways_leave_nothing(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=FAST, on_request=ok) as one, scene(timers=FAST, on_request=ok) as two:
+            clocks = LeapingClock(), LeapingClock()
+            async with scene(clock=clocks[0], on_request=ok) as one, scene(clock=clocks[1], on_request=ok) as two:
                 for i in range(300):
                     for stage, other in ((one, two), (two, one)):
                         stage.driver.request(outgoing(call_id=f"c{i}"), stage.flow(other.address()), stage.listen)
@@ -548,7 +555,8 @@ class TestLife:
                         event = await soon(stage.events)
                         assert isinstance(event, ResponseArrived)
                 for stage in (one, two):
-                    await until(lambda stage=stage: set(stage.driver.sizes().values()) == {0})  # type: ignore[misc]
+                    stage.leap(GIVE_UP_S)
+                    assert set(stage.driver.sizes().values()) == {0}
 
         run(scenario())
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--net"]
 
@@ -23,7 +25,7 @@ def played() -> dict[str, object]:
     if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine allows no network namespace")
     script = [*NAMESPACE, sys.executable, "-m", "tests.transport.fragments"]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    done = subprocess.run(script, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found

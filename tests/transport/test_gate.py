@@ -14,7 +14,8 @@ from splitter.transport.bans import Bans
 from splitter.transport.counters import PlainCounters
 from splitter.transport.gate import Gate
 from splitter.transport.settings import TransportSettings
-from tests.transport.scene import HOST, LeapingClock, Run, Scene, TcpPeer, UdpPeer, ok, scene, until, wire
+from tests.patience import until
+from tests.transport.scene import HOST, LeapingClock, Run, Scene, TcpPeer, UdpPeer, ok, scene, wire
 
 NOBODY: tuple[IPv4Network, ...] = ()
 STRICT = TransportSettings(ban_after=9, ban_window_s=1e6)  # in tests points fade, but by less than one

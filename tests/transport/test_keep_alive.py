@@ -12,20 +12,9 @@ from splitter.sip.events import RequestArrived, ResponseArrived
 from splitter.sip.message import Request
 from splitter.transport.driver import Driver
 from splitter.transport.settings import TransportSettings
+from tests.patience import PATIENCE_S, until
 from tests.transport.pki import client, paper
-from tests.transport.scene import (
-    PATIENCE_S,
-    LeapingClock,
-    Run,
-    Scene,
-    TcpListener,
-    TcpPeer,
-    outgoing,
-    scene,
-    soon,
-    until,
-    wire,
-)
+from tests.transport.scene import LeapingClock, Run, Scene, TcpListener, TcpPeer, outgoing, scene, soon, wire
 
 SETTINGS = TransportSettings(keep_alive_s=10, tcp_idle_limit_s=60, tcp_message_limit_s=0.1)
 PING, PONG = b"\r\n\r\n", b"\r\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from splitter.core.net import Address
-from tests.transport.process import PATIENCE_S, Gateway, gateway, wait
+from tests.patience import PATIENCE_S, wait
+from tests.transport.process import Gateway, gateway
 from tests.transport.scene import wire
 
 pytestmark = pytest.mark.slow

@@ -9,13 +9,18 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from splitter.core.net import Address
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Message, Request, Response
+from tests.patience import PATIENCE_S, wait
 from tests.transport.pki import Paper, authority, client, paper
-from tests.transport.process import PATIENCE_S, Gateway, gateway, wait
+from tests.transport.process import Gateway, gateway
 from tests.transport.scene import TcpListener, TcpPeer, wire
 from tests.transport.test_websocket import browser, message, ws_wire
+
+pytestmark = pytest.mark.slow
 
 AUDIO = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 31000 RTP/AVP 8\r\n"
 VIDEO = (

@@ -13,10 +13,11 @@ from splitter.core.net import Address
 from splitter.transport import resolver as module
 from splitter.transport.resolver import Resolver, pause
 from splitter.transport.targets import AUTO, HostName, Located, Target, Wanted
+from tests.missing import MISSING
+from tests.patience import PATIENCE_S
 from tests.transport.nameserver import NameServer, name_server
 
 UDP, BOTH = (("udp", "A"),), (("udp", "A"), ("udp", "AAAA"), ("tcp", "A"))
-PATIENCE_S = 10.0
 SERVFAIL, REFUSED = 2, 5
 
 
@@ -28,9 +29,7 @@ def wanted(host: str = "example.com", port: int | None = None, reach=UDP) -> Wan
     return Wanted(HostName(host, port), AUTO, reach)
 
 
-def run(
-    story: Callable[[NameServer, Resolver], Awaitable[None]], limit_s: float = 2.0, hosts: Path = Path("/none")
-) -> None:
+def run(story: Callable[[NameServer, Resolver], Awaitable[None]], limit_s: float = 2.0, hosts: Path = MISSING) -> None:
     """A resolver that asks a name server of ours."""
 
     async def told() -> None:
@@ -116,7 +115,7 @@ class TestLookingUp:
             server.zone = {("example.com", "A"): ["10.0.0.1"]}
             async with name_server() as dead:
                 dead.silent = {"*"}
-                resolver = Resolver([dead.address, server.address], 3.0, Path("/none"))
+                resolver = Resolver([dead.address, server.address], 3.0, MISSING)
                 assert (await resolver.locate(wanted(port=5060))).targets == (udp("10.0.0.1"),)
                 assert dead.asked
 
@@ -163,7 +162,7 @@ class TestFailing:
             server = Junk()
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, ("127.0.0.1", 0))
             with pytest.raises(PeerError):
-                await Resolver([server.address], 0.4, Path("/none")).locate(wanted())
+                await Resolver([server.address], 0.4, MISSING).locate(wanted())
             transport.close()
 
         asyncio.run(told())

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S, wait
 from tests.transport.pki import client
-from tests.transport.process import PATIENCE_S, Gateway, gateway, wait
+from tests.transport.process import Gateway, gateway
 from tests.transport.scene import wire
 from tests.transport.test_websocket import UPGRADE
+
+pytestmark = pytest.mark.slow
 
 CONNECTIONS = 5000
 MOST = 4000  # transport.tcp_connections of the gateway

@@ -7,7 +7,7 @@ import asyncio
 from structlog.testing import capture_logs
 
 from splitter.transport.tasks import Tasks
-from tests.transport.scene import until
+from tests.patience import until
 
 
 class TestTasks:

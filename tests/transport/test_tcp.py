@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from splitter.core.net import Address
 from splitter.sip.events import Cancelled, RequestFailed
 from splitter.sip.message import Request, Response
-from splitter.sip.timers import Timers
 from splitter.transport.settings import TransportSettings
+from tests.patience import PATIENCE_S, until
 from tests.transport.scene import (
     HOST,
     LeapingClock,
@@ -30,7 +30,6 @@ from tests.transport.scene import (
     outgoing,
     scene,
     soon,
-    until,
     wire,
 )
 
@@ -64,7 +63,7 @@ class TestFramingSection18_3:
             async with scene(on_request=ok) as stage:
                 peer = await TcpPeer.connect(stage.address("tcp"))
                 await peer.send(b"\r\n\r\n")
-                assert await asyncio.wait_for(peer.reader.readexactly(2), 10) == b"\r\n"
+                assert await asyncio.wait_for(peer.reader.readexactly(2), PATIENCE_S) == b"\r\n"
                 await peer.send(tcp_wire(peer))
                 assert (await peer.message()).cseq == (1, "OPTIONS")
                 peer.close()
@@ -523,7 +522,7 @@ class TestLargeRequestsSection18_1_1:
 
     def test_after_the_fall_back_udp_retransmits(self, run: Run) -> None:
         async def scenario() -> None:
-            async with scene(timers=Timers(t1_s=0.02)) as stage:
+            async with scene() as stage:
                 peer, sock = await both()
                 stage.driver.request(outgoing("INVITE", body=self.BODY), stage.flow(peer.address), stage.listen)
                 first, _ = await soon(peer.got)

@@ -17,8 +17,10 @@ from splitter.sip.events import RequestFailed
 from splitter.sip.message import Request, Response
 from splitter.transport.settings import TlsSettings, TransportSettings
 from splitter.transport.tls import faults
+from tests.missing import MISSING
+from tests.patience import until
 from tests.transport.pki import Paper, client, paper
-from tests.transport.scene import HOST, Run, Scene, TcpListener, TcpPeer, ok, outgoing, scene, soon, until, wire
+from tests.transport.scene import HOST, Run, Scene, TcpListener, TcpPeer, ok, outgoing, scene, soon, wire
 
 BOTH = ("udp", "tls")
 FEW = TransportSettings(handshake_limit_s=5, handshakes=8)
@@ -353,9 +355,9 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("fields", "key", "what"),
         [
-            ({"certificate": "/nonexistent"}, "certificate", "no such file"),
-            ({"key": "/nonexistent"}, "key", "no such file"),
-            ({"ca": "/nonexistent"}, "ca", "no such file"),
+            ({"certificate": str(MISSING)}, "certificate", "no such file"),
+            ({"key": str(MISSING)}, "key", "no such file"),
+            ({"ca": str(MISSING)}, "ca", "no such file"),
             ({"certificate": "KEY"}, "certificate", "no certificate"),
             ({"key": "CERTIFICATE"}, "key", "no private key"),
             ({"key": "OTHER"}, "key", "is not the key"),

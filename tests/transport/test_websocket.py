@@ -18,21 +18,9 @@ from splitter.sip.message import Message, Request, Response
 from splitter.sip.parse import parse_message
 from splitter.transport.driver import Driver
 from splitter.transport.settings import TransportSettings
+from tests.patience import PATIENCE_S, until
 from tests.transport.pki import client, paper
-from tests.transport.scene import (
-    HOST,
-    PATIENCE_S,
-    LeapingClock,
-    Run,
-    Scene,
-    TcpPeer,
-    ok,
-    outgoing,
-    scene,
-    soon,
-    until,
-    wire,
-)
+from tests.transport.scene import HOST, LeapingClock, Run, Scene, TcpPeer, ok, outgoing, scene, soon, wire
 
 WEB = ("udp", "ws", "wss")
 UPGRADE = (

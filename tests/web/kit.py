@@ -30,6 +30,7 @@ from splitter.telemetry.trace import Recorder
 from splitter.web.album import Album
 from splitter.web.ports import Access, GatewayStatus, Ports
 from splitter.web.server import Server
+from tests.patience import PATIENCE_S
 from tests.telemetry.kit import AUDIO, FLOW, INVITE, VirtualClock, message
 
 CALL = CallView(
@@ -218,6 +219,13 @@ def web(
     asyncio.run(served())
 
 
+class PatientStore(Store):
+    """A store that is read when it is up to date, however long its thread takes."""
+
+    async def flush(self, limit_s: float = PATIENCE_S) -> bool:
+        return await super().flush(limit_s)
+
+
 @asynccontextmanager
 async def gateway(directory: Path, metrics: Address | None = None, **more: Any) -> AsyncIterator[Gateway]:
     """A served gateway; its socket is `directory`/control.sock.
@@ -226,7 +234,7 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
         more: of Ports.
     """
     clock = VirtualClock()
-    store = Store(StoreSettings(str(directory / "calls.db"), max_age_days=36_500), clock)
+    store = PatientStore(StoreSettings(str(directory / "calls.db"), max_age_days=36_500), clock)
     recorder = Recorder(store, clock)
     calls = FakeCalls()
     path = str(directory / "control.sock")

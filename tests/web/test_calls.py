@@ -18,6 +18,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.web import traces
 from splitter.web.bearer import Bearer, mint
 from splitter.web.find import GUESS_FADE_S, GUESSES
+from tests.patience import PATIENCE_S
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended, web
 
 MINE = replace(CALL, extension="501", bound_by="centre")
@@ -194,7 +195,7 @@ class TestFollowing:
             async with outside.request("GET", f"/v1/calls/{CALL.call_id}/trace?follow=1", token) as response:
                 await response.content.readline()
                 parts.clock.time += 61.0
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     while await response.content.readline():
                         pass
 

@@ -21,6 +21,7 @@ from splitter.web import events
 from splitter.web.bearer import Bearer, mint
 from splitter.web.events import Events
 from splitter.web.hub import Hub
+from tests.patience import until
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, SECRET, Gateway, Web, web
 
@@ -62,12 +63,6 @@ def run(tmp_path: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
 
 async def frame(opened: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
     return json.loads((await opened.receive(5.0)).data)  # type: ignore[no-any-return]
-
-
-async def until(condition: Callable[[], object], limit_s: float = 5.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.01)
 
 
 def closed(reason: str) -> float:

@@ -15,7 +15,7 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.core.net import Address
 from splitter.web import listener
 from splitter.web.proxies import Proxies
-from tests.lab.until import until
+from tests.patience import PATIENCE_S, until
 from tests.web.kit import Gateway, Web, gateway, web
 
 PROXY = ip_network("127.0.0.1/32")
@@ -116,7 +116,7 @@ class TestHeaders:
         async def story(parts: Gateway, outside: Web) -> None:
             reader, writer = await asyncio.open_connection(*parts.server.api.addresses[0])
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 answer = (await reader.read()).decode()
             writer.close()
             assert answer.startswith("HTTP/1.") and " 400 " in answer.partition("\r\n")[0]
@@ -129,7 +129,7 @@ class TestHeaders:
             async with gateway(tmp_path, settings=ApiSettings(listen=(Address("127.0.0.1", 0),))) as parts:
                 reader, writer = await asyncio.open_unix_connection(parts.socket)
                 writer.write(b"GET /v1/calls HTTP/1.1\r\nHost: splitter\r\nConnection: close\r\n\r\n")
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_S):
                     assert b" 200 " in await reader.readline()
                 writer.close()
 

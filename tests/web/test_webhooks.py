@@ -32,6 +32,7 @@ from splitter.web import webhooks
 from splitter.web.ports import Invited
 from splitter.web.signature import sign, verify
 from splitter.web.webhooks import Webhooks, pause
+from tests.patience import until
 from tests.transport.pki import authority, paper
 from tests.web.kit import CALL, ended
 
@@ -104,12 +105,6 @@ def hook(receiver: Receiver, *events: str, **more: Any) -> Webhook:
 
 def notice(code: str) -> Notice:
     return Notice(CALL.call_id, code, "told")
-
-
-async def until(condition: Callable[[], object], limit_s: float = 5.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.01)
 
 
 def count(outcome: str) -> float:

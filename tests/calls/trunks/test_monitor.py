@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +29,10 @@ from splitter.telemetry import metrics
 from splitter.transport.resolver import Resolver
 from splitter.transport.settings import Listener, Network
 from splitter.transport.targets import AUTO, HostName, Target
+from tests.missing import MISSING
+from tests.patience import PATIENCE_S, until
 from tests.transport.nameserver import name_server
-from tests.transport.scene import HOST, Scene, UdpPeer, scene, until
+from tests.transport.scene import HOST, Scene, UdpPeer, scene
 from tests.world import Weather, World
 
 RULES = MonitorSettings(answer_limit_s=2.0, failures_down=3, successes_up=2)
@@ -162,7 +163,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     made = Trunk("pbx", Role.CENTRE, "access", (), address, **trunk)
     async with scene(("udp",)) as sip:
-        resolver = Resolver(servers, 1.0, Path("/none"))
+        resolver = Resolver(servers, 1.0, MISSING)
         quick = settings or MonitorSettings(answer_limit_s=0.3, failures_down=2, successes_up=1)
         parts = Stage(sip, (made,), resolver, quick)
         try:
@@ -204,7 +205,7 @@ async def centre() -> AsyncIterator[Centre]:
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 20.0))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(story(), PATIENCE_S))  # type: ignore[arg-type]
 
 
 class TestOnRealSockets:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from splitter.media.relay.gate import drops, reopen, shut
+from tests.patience import PATIENCE_S
 
 HOSTS = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
@@ -31,7 +32,7 @@ def sockets(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, soc
 
 def received(sock: socket.socket) -> list[bytes]:
     """Waits for the first packet, then takes all that is in the queue."""
-    sock.settimeout(5)
+    sock.settimeout(PATIENCE_S)
     packets = [sock.recv(2048)]
     sock.setblocking(False)
     try:

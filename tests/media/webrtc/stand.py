@@ -32,7 +32,8 @@ from splitter.rtp.rtcp import Message
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.media.room.kit import SLATE, Camera
-from tests.media.worker.stand import FIRST_PORT, until
+from tests.media.worker.stand import FIRST_PORT
+from tests.patience import PATIENCE_S, until
 
 HOST = "127.0.0.1"
 BROWSER = VideoFormat(
@@ -298,7 +299,7 @@ async def stand(camera: Camera | None = None) -> AsyncIterator[Stand]:
 
 async def settled(what: Callable[[], bool]) -> None:
     """Wait until cancelled tasks are gone."""
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + PATIENCE_S
     while not what():
         assert time.monotonic() < deadline, list(asyncio.all_tasks())
         await asyncio.sleep(0.005)

@@ -10,6 +10,7 @@ from aioice import stun
 from splitter.core.net import Address
 from splitter.media.webrtc.ice import PAIRS_LIMIT, Agent
 from tests.media.webrtc.conftest import Run
+from tests.patience import PATIENCE_S
 
 UFRAG, PASSWORD = "peer", "p" * 24
 HOME = Address("127.0.0.1", 50_000)
@@ -59,7 +60,7 @@ async def connected() -> tuple[Agent, Port]:
     connecting = asyncio.ensure_future(agent.connect())
     await asyncio.sleep(0)
     agent.receive(check(agent, nominates=True), HOME)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await connecting
     assert agent.path == HOME
     return agent, port

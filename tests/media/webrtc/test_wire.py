@@ -22,7 +22,7 @@ from splitter.rtp.rtcp import Bye, Description, ReceiverReport, ReportBlock, Sen
 from tests.media.room.kit import Camera
 from tests.media.webrtc.conftest import Run
 from tests.media.webrtc.stand import BROWSER, HOST, Browser, Ice, Stand, stand
-from tests.media.worker.stand import until
+from tests.patience import PATIENCE_S, until
 
 
 def read(packets: list[bytes]) -> list[packet.Packet]:
@@ -31,7 +31,7 @@ def read(packets: list[bytes]) -> list[packet.Packet]:
 
 async def both_show(s: Stand, browser: Browser, pictures: int = 3) -> None:
     """Until each sees the other."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while {one.name: one.source for one in s.room.report().participants} != {
             "caller": "seat-1",
             "seat-1": "caller",
@@ -200,13 +200,13 @@ class TestFeedback:
                 await until(lambda: browser.of(Pli))  # the slate's turn is over: it was asked for its key frame
                 before = len(s.phone.of(Pli))
                 ours = packet.parse(browser.rtp[-1]).ssrc
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     while len(s.phone.of(Pli)) == before:
                         await browser.report(Pli(browser.ssrc, ours))
                         s.phone.show()
                         await asyncio.sleep(0.05)
                 before = len(browser.of(Pli))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     while len(browser.of(Pli)) == before:
                         s.phone.report(Pli(0xCA11, packet.parse(s.phone.rtp[-1]).ssrc))
                         await browser.show()

@@ -12,7 +12,8 @@ from splitter.media.engine import ParticipantHandle, ParticipantMedia, Transport
 from splitter.media.worker.engine import WorkerEngine
 from tests.media.webrtc.conftest import Run
 from tests.media.webrtc.stand import BROWSER, Browser, Ice
-from tests.media.worker.stand import Events, engine, open_files, until, warmed_up, worker_pid
+from tests.media.worker.stand import Events, engine, open_files, warmed_up, worker_pid
+from tests.patience import until
 
 
 async def joined(made: WorkerEngine, events: Events, browser: Browser) -> ParticipantHandle:

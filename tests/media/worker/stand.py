@@ -19,8 +19,9 @@ from splitter.media.relay.latch import LatchRules
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.media.worker.supervisor import SupervisorTimers
+from tests.patience import PATIENCE_S, until
 
-LIMIT_S = 15.0
+LIMIT_S = PATIENCE_S
 FIRST_PORT = 20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 """Of the media ports; test processes that run side by side have ports of their own."""
 T = TypeVar("T")
@@ -39,14 +40,6 @@ NETWORKS = {
     "six": Network("::1"),
     "elsewhere": Network("192.0.2.77"),
 }
-
-
-async def until(what: Callable[[], T | None]) -> T:
-    """Wait until `what` is true."""
-    async with asyncio.timeout(LIMIT_S):
-        while not (found := what()):  # noqa: ASYNC110 - other processes set no events of ours
-            await asyncio.sleep(0.005)
-        return found
 
 
 @dataclass
@@ -137,7 +130,7 @@ async def engine(
     first_port: int = FIRST_PORT,
     last_port: int = FIRST_PORT + 199,
     quarantine_s: float = 30.0,
-    request_limit_s: float = 5.0,
+    request_limit_s: float = 50.0,
     window_s: float = 60.0,
     timers: SupervisorTimers | None = None,
 ) -> AsyncIterator[WorkerEngine]:

@@ -12,6 +12,8 @@ from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
 from tests.media.worker.conftest import Shared
 from tests.media.worker.stand import Talk, receive, rtp, talk
 
+pytestmark = pytest.mark.slow
+
 SEVEN = Digit(7, 60, 101, 8000)
 
 

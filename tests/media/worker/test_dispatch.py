@@ -42,7 +42,8 @@ from splitter.media.worker.protocol import (
     TakeSnapshot,
 )
 from tests.media.worker.conftest import Run
-from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp, until
+from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp
+from tests.patience import until
 
 HOST = "127.0.0.1"
 

@@ -16,7 +16,8 @@ from splitter.media.relay.ports import PortPairs
 from splitter.media.worker import line
 from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop, RoomPort
 from tests.media.worker.conftest import Run
-from tests.media.worker.stand import FIRST_PORT, address, receive, until
+from tests.media.worker.stand import FIRST_PORT, address, receive
+from tests.patience import until
 
 HOST = "127.0.0.1"
 

@@ -24,7 +24,8 @@ from splitter.media.worker.protocol import (
     Status,
 )
 from tests.media.worker.conftest import Run
-from tests.media.worker.stand import FIRST_PORT, LIMIT_S, until
+from tests.media.worker.stand import FIRST_PORT, LIMIT_S
+from tests.patience import until
 
 
 class Gateway:

@@ -23,7 +23,10 @@ from splitter.rtp.feedback import Pli
 from splitter.sdp.video import VideoFormat
 from tests.media.room.kit import Camera, about
 from tests.media.worker.conftest import Run, Shared
-from tests.media.worker.stand import Events, Peer, Talk, engine, rtp, talk, until, waiting, warmed_up
+from tests.media.worker.stand import Events, Peer, Talk, engine, rtp, talk, waiting, warmed_up
+from tests.patience import PATIENCE_S, until
+
+pytestmark = pytest.mark.slow
 
 H264 = VideoFormat(payload_type=96, orientation_id=7)
 
@@ -205,7 +208,7 @@ class TestSnapshots:
 
 async def _patiently(made: WorkerEngine, room: RoomHandle) -> Snapshot:
     """A snapshot as soon as the caller's picture has begun."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return await made.snapshot(room, "caller")
@@ -214,7 +217,6 @@ async def _patiently(made: WorkerEngine, room: RoomHandle) -> Snapshot:
                 await asyncio.sleep(0.02)
 
 
-@pytest.mark.slow
 class TestTheVoiceInTheSameWorker:
     def test_does_not_wait_for_pictures(self, run: Run) -> None:
         """One worker, one relay with a packet every 10 ms, while pictures are decoded, encoded and taken."""

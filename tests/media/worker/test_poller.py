@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from splitter.media.worker.poller import Poller
 from tests.media.worker.conftest import Run
-from tests.media.worker.stand import until
+from tests.patience import PATIENCE_S, until
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -41,7 +41,7 @@ class TestGears:
             poller.watch(ours.fileno(), sink.handler, sink.faults.append)
             assert not poller.busy
             sent = 0
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not poller.busy:  # one packet for each wake-up, as fast as they come
                     theirs.send(b"x")
                     sent += 1

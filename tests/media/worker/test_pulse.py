@@ -16,6 +16,8 @@ import pytest
 from splitter.media.worker.pulse import Doing, Look, Patience, Pulse, look
 from tests.media.worker.stand import LIMIT_S
 
+pytestmark = pytest.mark.slow
+
 INTERVAL_S = 0.1
 
 

@@ -33,6 +33,7 @@ from tests.media.worker.stand import (
     warmed_up,
     worker_pid,
 )
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -122,7 +123,7 @@ class TestPorts:
                         await made.open_relay("call-2", ("access", "core"), print)
                 with pytest.raises(MediaUnavailable):
                     await made.open_relay("call-3", ("access", "core"), print)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_S):
                     while True:
                         try:
                             await made.open_relay("call-4", ("access", "core"), print)

@@ -32,9 +32,9 @@ from tests.media.worker.stand import (
     rtp,
     runs,
     talk,
-    until,
     worker_pid,
 )
+from tests.patience import until
 
 pytestmark = pytest.mark.slow
 
