@@ -11,6 +11,7 @@ from functools import partial
 
 from splitter.calls.events import VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.jobs import Jobs
+from splitter.calls.talk.voice import VoiceState
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.engine import LocalEnd, MediaEngine, MediaListener, RelayHandle, RelayReport, RemoteEnd
@@ -34,49 +35,36 @@ def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> R
 
 
 class Audio:
-    """One call's audio relay.
+    """One call's relay.
 
     Args:
-        networks: of the caller's and of the centre's side.
+        state: what is known of it; see VoiceState.
         on_event: the call's inbox, for what the engine says of the relay.
-
-    Attributes:
-        failed_moves: how often in a row no relay could be had.
     """
 
     def __init__(
-        self, engine: MediaEngine, call_id: str, networks: tuple[str, str], on_event: MediaListener, jobs: Jobs
+        self, engine: MediaEngine, call_id: str, state: VoiceState, on_event: MediaListener, jobs: Jobs
     ) -> None:
+        self.state = state
         self._engine = engine
         self._call_id = call_id
-        self._networks = networks
         self._on_event = on_event
         self._jobs = jobs
-        self._relay: RelayHandle | None = None
         self._opened: list[RelayHandle] = []  # not adopted yet
         self._turn = 0  # of opening a relay
         self._lost: set[str] = set()  # relays that died before they were adopted
-        self._heard = [0, 0]
-        self.failed_moves = 0
-        self._local: tuple[LocalEnd, LocalEnd] | None = None
-        self._wanted: list[RemoteEnd | None] = [None, None]
-        self._pointed: list[RemoteEnd | None] = [None, None]
         self._asking = [False, False]
         self._relearning = [False, False]  # to be told where it points though it does already
 
     @property
-    def networks(self) -> tuple[str, str]:
-        return self._networks
-
-    @property
     def is_open(self) -> bool:
         """True while there is a relay; False while one is being opened."""
-        return self._relay is not None
+        return self.state.relay is not None
 
     def local(self, side: int) -> LocalEnd:
         """Our ports towards the caller (0) or the centre (1); the last ones, while the relay is being replaced."""
-        assert self._local is not None
-        return self._local[side]
+        assert self.state.local is not None
+        return self.state.local[side]
 
     # ---- the relay ----
 
@@ -86,10 +74,10 @@ class Audio:
         Args:
             networks: where the next route lies in another network; there is nothing to point to there yet.
         """
-        before, self._relay = self._relay, None
+        before, self.state.relay = self.state.relay, None
         if networks is not None:
-            self._networks = networks
-            self._wanted[CENTRE] = None
+            self.state.networks = networks
+            self.state.wanted[CENTRE] = None
         self._turn += 1
         if before is not None:
             self._jobs.start("the former relay", partial(self._give_back, before))
@@ -103,30 +91,30 @@ class Audio:
             if event.turn == self._turn:
                 self.open()
             return False
-        self._relay, self._local = event.relay, event.relay.local
-        self._pointed, self._asking = [None, None], [False, False]
+        self.state.relay, self.state.local = event.relay, event.relay.local
+        self.state.pointed, self._asking = [None, None], [False, False]
         self._relearning = [False, False]
         self._lost.clear()
-        self.failed_moves = 0
-        self._heard = [0, 0]
+        self.state.failed_moves = 0
+        self.state.heard = [0, 0]
         self.follow()
         return True
 
     def misses(self, event: VoiceUnavailable) -> bool:
         """The relay that is wanted now cannot be had; False where that was said of an earlier request."""
         missed = event.turn == self._turn
-        self.failed_moves += missed
+        self.state.failed_moves += missed
         return missed
 
     def lost(self, relay_id: str) -> bool:
         """A relay has died; True if it is the one that the call runs on."""
-        if self._relay is None:
+        if self.state.relay is None:
             self._lost.add(relay_id)
-        return self._relay is not None and self._relay.relay_id == relay_id
+        return self.state.relay is not None and self.state.relay.relay_id == relay_id
 
     async def close(self) -> RelayReport | None:
         """Give the ports back, after the jobs were ended. Never raises: a call that ends must end."""
-        relay, self._relay = self._relay, None
+        relay, self.state.relay = self.state.relay, None
         for unused in self._opened:
             await self._give_back(unused)
         return await self._closed(relay) if relay is not None else None
@@ -142,13 +130,13 @@ class Audio:
             relearn: it was agreed on just now, so the peer may send from another port of its host from now on, even
                 where the description is what it was; False where it only says again what is known.
         """
-        self._wanted[side] = remote = remote_end(session, index, sources)
+        self.state.wanted[side] = remote = remote_end(session, index, sources)
         self._relearning[side] = remote is not None and (relearn or self._relearning[side])
         self._follow(side)
 
     def hush(self, side: int) -> None:
         """Let this side hear nothing, until it is pointed to again."""
-        self._wanted[side], self._relearning[side] = None, False
+        self.state.wanted[side], self._relearning[side] = None, False
         self._follow(side)
 
     def follow(self) -> None:
@@ -158,13 +146,13 @@ class Audio:
 
     def pointed(self, event: VoicePointed) -> bool:
         """The engine has answered; False where a side still does not point to where it should, and nobody is asked."""
-        if self._relay is None or event.relay_id != self._relay.relay_id:
+        if self.state.relay is None or event.relay_id != self.state.relay.relay_id:
             return True
         self._asking[event.side] = False
         if event.fault:
-            self._relearning[event.side] |= self._wanted[event.side] is not None
+            self._relearning[event.side] |= self.state.wanted[event.side] is not None
             return False
-        self._pointed[event.side] = event.remote
+        self.state.pointed[event.side] = event.remote
         self._follow(event.side)
         return True
 
@@ -178,7 +166,7 @@ class Audio:
         """True if voice has come from this side since it was last counted; when in doubt, it has."""
         if event.packets is None:
             return True
-        before, self._heard[event.side] = self._heard[event.side], event.packets
+        before, self.state.heard[event.side] = self.state.heard[event.side], event.packets
         return event.packets != before
 
     async def send_digit(self, side: int, digit: Digit) -> None:
@@ -187,21 +175,21 @@ class Audio:
         Raises:
             MediaError: there is no relay now, or too many digits wait.
         """
-        if self._relay is None:
+        if self.state.relay is None:
             raise MediaUnavailable("the relay is being replaced")
-        await self._engine.send_digit(self._relay, side, digit)
+        await self._engine.send_digit(self.state.relay, side, digit)
 
     # ---- jobs ----
 
     def _follow(self, side: int) -> None:
-        relay = self._relay
-        known = self._wanted[side] == self._pointed[side] and not self._relearning[side]
+        relay = self.state.relay
+        known = self.state.wanted[side] == self.state.pointed[side] and not self._relearning[side]
         if relay is None or self._asking[side] or known:
             return
         self._asking[side], self._relearning[side] = True, False
         # A side that is stuck must not hold up the other one, nor the relay that follows.
         key = f"side {side} of {relay.relay_id}"
-        self._jobs.start(key, partial(self._point, relay, side, self._wanted[side]))
+        self._jobs.start(key, partial(self._point, relay, side, self.state.wanted[side]))
 
     async def _point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> VoicePointed:
         try:
@@ -212,7 +200,7 @@ class Audio:
 
     async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
         try:
-            relay = await self._engine.open_relay(self._call_id, self._networks, self._on_event)
+            relay = await self._engine.open_relay(self._call_id, self.state.networks, self._on_event)
         except MediaError as error:
             pause_s = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
             return VoiceUnavailable(turn, str(error), pause_s)
@@ -229,7 +217,7 @@ class Audio:
             return None  # the worker is gone, and the relay with it
 
     async def _count(self, side: int, about: VoiceDoubt | None) -> VoiceCounted:
-        relay, packets = self._relay, None
+        relay, packets = self.state.relay, None
         if relay is not None:
             try:
                 report = await self._engine.report_relay(relay)

@@ -6,23 +6,19 @@ Nothing else changes a call: SIP, media, timers and operators only put events in
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Answer, Ask, Asked, Limits
-from splitter.calls.audio import Audio
+from splitter.calls.audio import CENTRE, SIDES, Audio
 from splitter.calls.binding import ConnectedLine
-from splitter.calls.consent import Consent
 from splitter.calls.desks import Desks
 from splitter.calls.events import (
     AgentNamed,
     CallEvent,
-    DigitPressed,
     HangupAsked,
-    Offered,
     SeatArrived,
     VideoCarriedOut,
 )
@@ -35,22 +31,24 @@ from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.parties import Parties, Party, limits_for
+from splitter.calls.parties import Party, limits_for
 from splitter.calls.pictures import NoPictures, Pictures
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
+from splitter.calls.talk.pending import Pending
+from splitter.calls.talk.shown import view_of
+from splitter.calls.talk.state import CallerVideo, CallState, Talk
 from splitter.calls.trunks.admission import Admission
 from splitter.calls.trunks.strangers import Strangers
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import CALLER, Video
-from splitter.calls.view import CallView, LegView, Notice, StrangerView, VideoView
+from splitter.calls.view import CallView, Notice, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
-from splitter.sdp.split import Plan
 from splitter.sip.events import RequestArrived
 from splitter.sip.message import Message
 from splitter.sip.session_timer import TimerSettings
@@ -86,79 +84,51 @@ class Call:
     """A call and everything that belongs to it.
 
     Attributes:
-        call_id, short_code: how people and seats name it.
-        state: routing, ringing, connected, ended.
+        talk: its value: all that is needed to carry it on. pending: what is under way.
         post: puts an event into the inbox.
         after, stop_timer: set and stop an alarm; see `Inbox`.
-        plan: which m-lines of the caller are used.
-        facts: what the network says of the caller.
+        caller: the leg of whoever calls.
         centre: the leg of the route being tried, or that carries the call.
-        newcomer: a leg of the centre that is to take the place of `centre` (RFC 3891), and is not answered yet.
-        seats: the SIP seats in the call, by name; `arriving`: those that are not answered yet.
-        parties: who is in the room besides the caller, SIP seats included.
-        caller_sends: a picture of the caller comes.
-        strangers: whose media are not taken though nothing else comes, by leg and kind.
-        extension, bound_by: of the agent who has the call, and what told us.
-        consent: who else may enter, and who asks to.
-        jobs: what is asked of the media engine without waiting for it here.
-        snapshots: who waits for a still, by whose it is to be.
-        video_state: where it stands with the caller's video; flows/escalate.py keeps it.
-        showing: what the caller sees.
-        put_aside: re-offers that wait until the other side can be asked.
-        digits: those in INFO that wait until the other side can take them.
-        owed: legs that need an offer of ours with what stands now, such as our present ports; see `owe`.
+        seats: the SIP seats in the call, by name.
+        audio, video: what is asked of the media engine for the voice and for the picture.
+        jobs: requests to it that are under way.
     """
 
     def __init__(self, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> None:
         self.services = services
-        self.call_id = call_id
-        self.short_code = short_code
-        self.state = "routing"
+        self.pending = Pending()
         self._inbox = Inbox()
         self.post = self._inbox.post
         self._released = False
         self.after, self.stop_timer = self._inbox.set_alarm, self._inbox.stop_alarm
         settings = services.settings
         timers = TimerSettings(settings.session_expires_s, settings.min_session_expires_s)
-        self.context = LegContext(
+        self._context = LegContext(
             services.driver, services.ids, self.post, settings.name, timers, self.after, self.stop_timer
         )
-        self.caller = IncomingLeg(self.context, "caller", trunk, event)
+        self.caller = IncomingLeg(self._context, "caller", trunk, event)
+        facts = facts_of(event.request, trunk.trusted)
+        self.talk = Talk(
+            call_id,
+            short_code,
+            caller_number(event.request, trunk.trusted),
+            facts,
+            services.clock.wall(),
+            terms={"caller": self.caller.terms},
+            video=CallerVideo(VideoView(supported=facts.video_capable)),
+        )
         self.centre: OutgoingLeg | IncomingLeg | None = None
-        self.newcomer: IncomingLeg | None = None
         self.seats: dict[str, IncomingLeg] = {}
-        self.arriving: dict[str, IncomingLeg] = {}
-        self.parties = Parties()
-        self.caller_sends = False
-        self.extension = ""
-        self.bound_by = ""
-        self.consent = Consent()
         self.jobs = Jobs(call_id, self.post)
-        self.snapshots: dict[str, list[Asked]] = {}
         self._asked: dict[asyncio.Future[Answer], Asked] = {}
-        self.put_aside: deque[Offered] = deque()
-        self.digits: deque[DigitPressed] = deque()
-        self.owed: list[Leg] = []
-        self.plan: Plan | None = None
-        self.caller_number = caller_number(event.request, trunk.trusted)
-        self.session_id = SessionId(event.request, services.ids)
-        self.caller.session_id = self.session_id.towards_caller
-        self.caller.on_message = self.session_id.learn_caller
-        self.facts = facts_of(event.request, trunk.trusted)
-        self.called_number = ""
-        self.audio: Audio | None = None
-        self.video = Video(services.engine, call_id, settings.bitrate_kbps, self.post, self._note_in_video())
-        self.strangers: dict[tuple[str, str], StrangerView] = {}
-        self.video_state = VideoView(supported=self.facts.video_capable)
-        self.showing = "none"
-        self.route = ""
-        self.started_at = services.clock.wall()
-        self.answered_at: float | None = None
-        self.ended_at: float | None = None
-        self.end_reason = ""
-        self.end_status = 0
+        self._session_id = SessionId(event.request, services.ids)
+        self.caller.session_id = self._session_id.towards_caller
+        self.caller.on_message = self._session_id.learn_caller
+        self.audio = Audio(services.engine, call_id, self.talk.voice, self.post, self.jobs)
+        self.video = Video(
+            services.engine, call_id, self.talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
+        )
         self._centres = 1
-        self._past_legs: list[LegView] = []
         services.recorder.bind(event.request.call_id, call_id, "caller")
 
     # ---- the inbox ----
@@ -196,16 +166,16 @@ class Call:
     def dial(self, to: Destination, target: Target, offer: Session | None) -> OutgoingLeg:
         """Send the centre's INVITE; ends in Answered or Refused. Without an offer the centre makes one in its 200."""
         services, source = self.services, self.caller
-        request = centre_invite(source.request, source.trunk, to, self.call_id, services.ids, offer)
+        request = centre_invite(source.request, source.trunk, to, self.talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
-            self._past_legs.append(self.centre.view())
-        leg = self.centre = OutgoingLeg(self.context, "centre", to.trunk, flow, request, offer)
-        services.recorder.bind(request.call_id, self.call_id, "centre")
-        leg.session_id = self.session_id.towards_centre
+            self.talk.past_legs.append(self.centre.view())
+        leg = self.centre = OutgoingLeg(self._context, "centre", to.trunk, flow, request, offer)
+        services.recorder.bind(request.call_id, self.talk.call_id, "centre")
+        leg.session_id = self._session_id.towards_centre
         self._listen(leg, to.number)
-        self.route = to.trunk.name
-        if self.bound_by.startswith("centre"):  # by one that gave the call up
+        self.talk.route = to.trunk.name
+        if self.talk.bound_by.startswith("centre"):  # by one that gave the call up
             self.bind("", "centre")
         leg.dial()
         return leg
@@ -216,27 +186,27 @@ class Call:
         Raises:
             PeerError: 500 while another one waits; 488 where our voice does not reach its network; or see IncomingLeg.
         """
-        if self.newcomer is not None:
+        if self.pending.newcomer is not None:
             raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
-        if self.audio is None or self.audio.networks[1] != trunk.network:
+        if self.talk.voice.networks[1] != trunk.network:
             raise PeerError("the voice of this call goes to another network", 488)
         self._centres += 1
-        leg = self.newcomer = IncomingLeg(self.context, f"centre-{self._centres}", trunk, event)
-        leg.session_id = self.session_id.towards_centre
-        self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
+        leg = self.pending.newcomer = IncomingLeg(self._context, f"centre-{self._centres}", trunk, event)
+        leg.session_id = self._session_id.towards_centre
+        self.services.recorder.bind(event.request.call_id, self.talk.call_id, leg.name)
         return leg
 
     def install_newcomer(self) -> Leg:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
-        assert self.centre is not None and self.newcomer is not None
-        before, self.centre, self.newcomer = self.centre, self.newcomer, None
+        assert self.centre is not None and self.pending.newcomer is not None
+        before, self.centre, self.pending.newcomer = self.centre, self.pending.newcomer, None
         self._listen(self.centre)
         self.centre.on_message(self.centre.request)
-        self._past_legs.append(before.view())
-        self.route = self.centre.trunk.name
-        for aside in tuple(self.put_aside):
+        self.talk.past_legs.append(before.view())
+        self.talk.route = self.centre.trunk.name
+        for aside in tuple(self.pending.put_aside):
             if aside.leg is before:
-                self.put_aside.remove(aside)
+                self.pending.put_aside.remove(aside)
         return before
 
     def _listen(self, leg: Leg, number: str = "") -> None:
@@ -245,9 +215,9 @@ class Call:
         Args:
             number: that it was called by.
         """
-        others = {number, self.called_number, self.caller_number}
+        others = {number, self.talk.called_number, self.talk.caller_number}
         line = ConnectedLine(leg.trunk, self.services.desks.knows, others)
-        learn, post, sip_call_id = self.session_id.learn, self.post, leg.sip_call_id  # not the call: see Inbox
+        learn, post, sip_call_id = self._session_id.learn, self.post, leg.sip_call_id  # not the call: see Inbox
 
         def hear(message: Message) -> None:
             learn(message)
@@ -258,9 +228,9 @@ class Call:
 
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
-        leg = IncomingLeg(self.context, self.parties.new_name("seat"), trunk, event)
-        leg.session_id = self.session_id.towards_caller
-        self.services.recorder.bind(event.request.call_id, self.call_id, leg.name)
+        leg = IncomingLeg(self._context, self.talk.parties.new_name("seat"), trunk, event)
+        leg.session_id = self._session_id.towards_caller
+        self.services.recorder.bind(event.request.call_id, self.talk.call_id, leg.name)
         return leg
 
     def origin(self, network: str, transport: str) -> Origin:
@@ -269,10 +239,11 @@ class Call:
         return Origin.of(host, self.services.ids.number(2**31))
 
     def leg(self, name: str) -> Leg | None:
-        """The caller's, the centre's or a seat's leg."""
-        if name == self.caller.name:
-            return self.caller
-        return self.centre if name == "centre" else self.seats.get(name) or self.arriving.get(name)
+        """The leg of this name that is in the call; "centre" is whichever of the centre's legs carries it."""
+        for leg in (self.caller, self.centre, *self.seats.values(), *self.pending.arriving.values()):
+            if leg is not None and leg.name == name:
+                return leg
+        return self.centre if name == SIDES[CENTRE] else None
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Whose media are believed to be those of a leg's peer; see `Trunk.sources`."""
@@ -282,7 +253,8 @@ class Call:
     def owe(self, *legs: Leg | None) -> None:
         """These legs need an offer with what stands now, once the call is answered; a leg that was told nothing
         hears it anyway."""
-        self.owed.extend(leg for leg in legs if leg is not None and leg.sent is not None and leg not in self.owed)
+        owed = self.talk.exchange.owed
+        owed.extend(leg.name for leg in legs if leg is not None and leg.terms.sent is not None and leg.name not in owed)
 
     # ---- the picture ----
 
@@ -306,12 +278,12 @@ class Call:
 
     def note(self, text: str, leg: str = "", kind: str = "note") -> None:
         """Write into the trace what happened and why."""
-        self.services.recorder.event(self.call_id, leg, kind, text)
+        self.services.recorder.event(self.talk.call_id, leg, kind, text)
 
     def notice(self, code: str, text: str, party: str = "", extension: str = "") -> None:
         """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
         self.note(text, party)
-        self.services.noticed(Notice(self.call_id, code, text, party, extension))
+        self.services.noticed(Notice(self.talk.call_id, code, text, party, extension))
 
     def tell(self) -> None:
         """Something of the call's view has changed."""
@@ -319,28 +291,28 @@ class Call:
 
     def bind(self, extension: str, by: str) -> None:
         """The call belongs to the agent with this extension; "" takes that back. `by`: as `CallView.bound_by` says."""
-        if extension == self.extension:
+        if extension == self.talk.extension:
             return
-        self.extension, self.bound_by = extension, by if extension else ""
-        self.consent.admitted.clear()  # by who had it before
+        self.talk.extension, self.talk.bound_by = extension, by if extension else ""
+        self.talk.admitted.clear()  # by who had it before
         self.tell()  # first: whose it is now is to hear it
         self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
-        here = any(party.desk.extension == extension for party in self.parties.all())
+        here = any(party.desk.extension == extension for party in self.talk.parties.all())
         online = here or self.services.desks.online(extension)
         metrics.BINDINGS.labels("bound" if online else "no-client" if extension else "nobody").inc()
         if extension and not online:
             self.notice("no-video-client", f"no video client of {extension} is online")
 
-    def enter(self, state: str, why: str) -> None:
+    def enter(self, state: CallState, why: str) -> None:
         """Change the call's state."""
-        self.state = state
+        self.talk.state = state
         self.note(f"{state}: {why}", kind="state")
         self.services.changed(self.view())
 
     def conclude(self, reason: str, status: int) -> None:
         """The call is over for this reason; the first one counts."""
-        if not self.end_reason:
-            self.end_reason, self.end_status = reason, status
+        if not self.talk.end_reason:
+            self.talk.end_reason, self.talk.end_status = reason, status
 
     def end_dialogs(self, headers: Pairs = ()) -> None:
         """End whatever dialogs are left.
@@ -348,17 +320,17 @@ class Call:
         Args:
             headers: for the BYE to the caller and the centre.
         """
-        self.caller.refuse(self.end_status if self.end_status >= 300 else 480)
+        self.caller.refuse(self.talk.end_status if self.talk.end_status >= 300 else 480)
         self.caller.bye(headers)
         if isinstance(self.centre, OutgoingLeg):
             self.centre.cancel()
         if self.centre is not None:
             self.centre.bye(headers)
-        if self.newcomer is not None:
-            self.newcomer.refuse(480, "the call is over")
+        if self.pending.newcomer is not None:
+            self.pending.newcomer.refuse(480, "the call is over")
         for seat in self.seats.values():
             seat.bye()
-        for seat in self.arriving.values():
+        for seat in self.pending.arriving.values():
             seat.refuse(480, "the call is over")
 
     async def release(self) -> None:
@@ -370,9 +342,9 @@ class Call:
                 late.leg.refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
-        self.consent.asking.clear()
+        self.pending.asking.clear()
         await self.jobs.close()
-        report = await self.audio.close() if self.audio else None
+        report = await self.audio.close()
         if report:
             caller, centre = report.sides
             text = f"voice: {caller.packets_in} packets from the caller, {centre.packets_in} from the centre"
@@ -382,38 +354,16 @@ class Call:
             stream = member.stream
             text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
             self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
-        for party in self.parties.all():
+        for party in self.talk.parties.all():
             self.dismiss(party.name)
-        self.ended_at = self.services.clock.wall()
-        self.enter("ended", self.end_reason)
-        self.services.recorder.unbind(self.call_id)
+        self.talk.ended_at = self.services.clock.wall()
+        self.enter(CallState.ENDED, self.talk.end_reason)
+        self.services.recorder.unbind(self.talk.call_id)
 
     def view(self) -> CallView:
         """The call as operators see it."""
         present = [self.caller, *([self.centre] if self.centre else []), *self.seats.values()]
-        return CallView(
-            call_id=self.call_id,
-            short_code=self.short_code,
-            state=self.state,
-            caller=self.caller_number,
-            called=self.called_number,
-            started_at=self.started_at,
-            answered_at=self.answered_at,
-            ended_at=self.ended_at,
-            end_reason=self.end_reason,
-            end_status=self.end_status,
-            route=self.route,
-            showing=self.showing,
-            legs=(*self._past_legs, *(leg.view() for leg in present)),
-            facts=self.facts,
-            parties=self.parties.views(),
-            video=replace(self.video_state, limits=self._limits(), sends=self.caller_sends),
-            extension=self.extension,
-            bound_by=self.bound_by,
-            asking=tuple(self.consent.asking),
-            admitted=tuple(sorted(self.consent.admitted)),
-            strangers=tuple(self.strangers.values()),
-        )
+        return view_of(self.talk, tuple(leg.view() for leg in present), tuple(self.pending.asking), self._limits())
 
     def _limits(self) -> Limits | None:
         """Of what the caller can be sent; None while its video is off."""
@@ -422,20 +372,20 @@ class Call:
 
     def admit(self, party: Party, leg: IncomingLeg | None = None) -> None:
         """A party is in the call, in the place of one that had its name; `leg`: of a SIP seat, which was answered."""
-        if self.parties.get(party.name) is None:
+        if self.talk.parties.get(party.name) is None:
             metrics.SEATS_JOINED.inc()
-        self.parties.admit(party)
+        self.talk.parties.admit(party)
         if leg is not None:
             self.seats[leg.name] = leg
 
     def dismiss(self, name: str) -> None:
         """A party left; the leg of a SIP seat stays in the call's record."""
-        if party := self.parties.remove(name):
+        if party := self.talk.parties.remove(name):
             self.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
             metrics.SEATS_JOINED.dec()
         if leg := self.seats.pop(name, None):
-            self._past_legs.append(leg.view())
+            self.talk.past_legs.append(leg.view())
 
     def _note_in_video(self) -> Callable[[str, str], None]:
-        event, call_id = self.services.recorder.event, self.call_id  # not the call: see Inbox
+        event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox
         return lambda leg, text: event(call_id, leg, "media", text)

@@ -7,28 +7,6 @@ those who are in the picture by then stay there until they are taken out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from splitter.calls.events import SeatArrived
-
 ASK_LIMIT_S = 60.0  # then the question is taken back: nobody looks at it
 MOST_ASKING, MOST_ADMITTED = 8, 32
 MOST_RINGING = 4  # INVITEs of SIP seats that wait for the answer
-
-
-@dataclass(slots=True)
-class Consent:
-    """Of one call.
-
-    Attributes:
-        asking: extensions whose desks ask to be let in, with their INVITEs that ring meanwhile.
-        admitted: extensions that were let in.
-    """
-
-    asking: dict[str, list[SeatArrived]] = field(default_factory=dict)
-    admitted: set[str] = field(default_factory=set)
-
-    @property
-    def ringing(self) -> int:
-        """INVITEs that wait."""
-        return sum(map(len, self.asking.values()))

@@ -47,13 +47,13 @@ class Entrance:
             Refusal: 480 with Retry-After for who has guessed too often.
             PeerError: 485, for never is it guessed whose picture a desk gets.
         """
-        found = [call for call in calls if name in (call.call_id, call.short_code)]
-        found = found or [call for call in calls if name and call.caller_number == name]
-        own = [call for call in found if entrant.extension and call.extension == entrant.extension]
+        found = [call for call in calls if name in (call.talk.call_id, call.talk.short_code)]
+        found = found or [call for call in calls if name and call.talk.caller_number == name]
+        own = [call for call in found if entrant.extension and call.talk.extension == entrant.extension]
         if not own and (wait_s := self._guesses.wait_s(entrant.source, now)) > 0:
             after = [("Retry-After", str(math.ceil(wait_s)))]
             raise Refusal(480, "too many calls were named that are not this seat's; wait", after)
-        if len(found) == 1 and (own or not found[0].extension or entrant.by_rule):
+        if len(found) == 1 and (own or not found[0].talk.extension or entrant.by_rule):
             return found[0]
         self._guesses.failed(entrant.source, now)
         if not found:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Desk, Limits
 from splitter.calls.view import PartyView
@@ -56,84 +55,97 @@ class Party:
         )
 
 
+@dataclass(slots=True)
 class Budget:
     """How many transports may be opened.
 
-    Args:
-        most: at once.
+    Attributes:
+        most: at once. left: of them, at `counted_at`.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = self._left = float(most)
-        self._counted_at = 0.0
+    most: float
+    left: float
+    counted_at: float = 0.0
+
+    @classmethod
+    def of(cls, most: int) -> Budget:
+        """A budget of which nothing was taken."""
+        return cls(float(most), float(most))
 
     def take(self, now: float) -> bool:
         """One more; False where there were too many of late."""
-        self._left = min(self._most, self._left + TRANSPORTS_PER_S * max(0.0, now - self._counted_at))
-        self._counted_at = now
-        if self._left < 1:
+        self.left = min(self.most, self.left + TRANSPORTS_PER_S * max(0.0, now - self.counted_at))
+        self.counted_at = now
+        if self.left < 1:
             return False
-        self._left -= 1
+        self.left -= 1
         return True
 
 
+@dataclass(slots=True)
 class Parties:
-    """All parties of one call."""
+    """All parties of one call.
 
-    def __init__(self) -> None:
-        self._present: dict[str, Party] = {}
-        self._left: deque[PartyView] = deque(maxlen=_REMEMBERED)
-        self._seen = {"seat": 0, "guest": 0}
-        self._guests, self._others = Budget(2 * MAX_GUESTS), Budget(2 * MAX_PARTIES)
+    Attributes:
+        present: by name. gone: the last ones that left.
+        seen: how many of each kind of name there have been.
+        guests, others: what may be opened by whom.
+    """
+
+    present: dict[str, Party] = field(default_factory=dict)
+    gone: list[PartyView] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=dict)
+    guests: Budget = field(default_factory=lambda: Budget.of(2 * MAX_GUESTS))
+    others: Budget = field(default_factory=lambda: Budget.of(2 * MAX_PARTIES))
 
     def new_name(self, kind: str) -> str:
         """The name of the next "seat" or "guest"."""
-        self._seen[kind] += 1
-        return f"{kind}-{self._seen[kind]}"
+        self.seen[kind] = self.seen.get(kind, 0) + 1
+        return f"{kind}-{self.seen[kind]}"
 
     def may_open(self, kind: str, now: float) -> bool:
         """One more WebRTC transport, of a party of this kind; False where there were too many of late."""
-        return (self._guests if kind == "guest" else self._others).take(now)
+        return (self.guests if kind == "guest" else self.others).take(now)
 
     def full(self, kind: str) -> bool:
         """There is no place for another one of this kind."""
-        present = self._present.values()
+        present = self.present.values()
         guests = sum(party.kind == "guest" for party in present)
         return len(present) >= MAX_PARTIES or (kind == "guest" and guests >= MAX_GUESTS)
 
     def admit(self, party: Party) -> None:
         """It is there; whoever had its name is not any more."""
-        self._present[party.name] = party
+        self.present[party.name] = party
 
     def get(self, name: str) -> Party | None:
-        return self._present.get(name)
+        return self.present.get(name)
 
     def of_client(self, desk: Desk) -> Party | None:
         """The party that this client was; a stranger with the same id is another one."""
         if not desk.client:
             return None
         who = (desk.client, desk.extension, desk.kind)
-        for party in self._present.values():
+        for party in self.present.values():
             if party.kind != "sip" and who == (party.desk.client, party.desk.extension, party.desk.kind):
                 return party
         return None
 
     def remove(self, name: str) -> Party | None:
         """It left."""
-        party = self._present.pop(name, None)
+        party = self.present.pop(name, None)
         if party is not None:
             party.state, party.sends, party.showing = "left", False, "none"
-            self._left.append(party.view())
+            self.gone = [*self.gone, party.view()][-_REMEMBERED:]
         return party
 
     def all(self) -> tuple[Party, ...]:
         """Those who are there, or may come back."""
-        return tuple(self._present.values())
+        return tuple(self.present.values())
 
     def views(self) -> tuple[PartyView, ...]:
         """Those who are there, after the last ones that left; a name that came back is listed once."""
-        gone = {view.name: view for view in self._left if view.name not in self._present}
-        return (*gone.values(), *(party.view() for party in self._present.values()))
+        gone = {view.name: view for view in self.gone if view.name not in self.present}
+        return (*gone.values(), *(party.view() for party in self.present.values()))
 
 
 def limits_for(received: VideoFormat | None, bitrate_kbps: int) -> Limits:

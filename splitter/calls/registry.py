@@ -210,10 +210,10 @@ class Calls:
             permit.release()
             metrics.CALLS_REJECTED.labels("bad-request").inc()
             raise
-        self._short_codes.add(call.short_code)
-        self._calls[call.call_id] = call
+        self._short_codes.add(call.talk.short_code)
+        self._calls[call.talk.call_id] = call
         metrics.CALLS_ACTIVE.set(len(self._calls))
-        task = asyncio.create_task(self._run(call, permit), name=f"call {call.call_id}")
+        task = asyncio.create_task(self._run(call, permit), name=f"call {call.talk.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -249,27 +249,27 @@ class Calls:
 
     async def _run(self, call: Call, permit: Permit) -> None:
         """The border of one call: what goes wrong in it stays in it."""
-        structlog.contextvars.bind_contextvars(call=call.call_id)
+        structlog.contextvars.bind_contextvars(call=call.talk.call_id)
         try:
-            log.info("call began", caller=call.caller_number, source=str(call.caller.flow))
+            log.info("call began", caller=call.talk.caller_number, source=str(call.caller.flow))
             await split(call)
         except Exception:
-            log.exception("the call failed", call_id=call.call_id)
+            log.exception("the call failed", call_id=call.talk.call_id)
             call.conclude("a fault in the gateway; see the log", 500)
         finally:
-            del self._calls[call.call_id]
-            self._short_codes.discard(call.short_code)
+            del self._calls[call.talk.call_id]
+            self._short_codes.discard(call.talk.short_code)
             permit.release()
             await call.release()
             self._count(call)
-            log.info("call ended", reason=call.end_reason, status=call.end_status)
+            log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)
 
     def _count(self, call: Call) -> None:
         metrics.CALLS_ACTIVE.set(len(self._calls))
-        answered = call.answered_at is not None
-        metrics.CALLS.labels("answered" if answered else outcome(call.end_status)).inc()
-        if call.answered_at is not None and call.ended_at is not None:
-            metrics.CALL_SECONDS.observe(call.ended_at - call.answered_at)
+        answered = call.talk.answered_at is not None
+        metrics.CALLS.labels("answered" if answered else outcome(call.talk.end_status)).inc()
+        if call.talk.answered_at is not None and call.talk.ended_at is not None:
+            metrics.CALL_SECONDS.observe(call.talk.ended_at - call.talk.answered_at)
 
     def _refuse(self, event: RequestArrived, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
         lines = [*headers, *warning(self.services.settings.name, reason)]

@@ -7,21 +7,19 @@ and a call without a picture. What desks ask for (`show`, `snapshot`) fails to t
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from splitter.calls.audio import remote_end
 from splitter.calls.events import CallEvent, RoomPrepared
+from splitter.calls.talk.room import Member, RoomState
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.engine import (
     PICTURES_KEPT,
     LocalEnd,
     MediaEngine,
-    ParticipantHandle,
     ParticipantMedia,
-    RoomHandle,
     RoomReport,
     Snapshot,
 )
@@ -38,21 +36,6 @@ Note = Callable[[str, str], None]
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Member:
-    """A participant and what it negotiated; `taken`: as far as we know, the engine does that."""
-
-    network: str
-    handle: ParticipantHandle
-    media: ParticipantMedia | None = None
-    taken: bool = True
-
-    @property
-    def secure(self) -> bool:
-        """It speaks WebRTC: its transport dies with its worker, only the client can make another."""
-        return self.handle.secure is not None
-
-
 class Video:
     """One call's room.
 
@@ -61,22 +44,24 @@ class Video:
         note: writes (leg, text) into the trace.
 
     Attributes:
-        choices: by viewer, what desks want it to be shown; a new room has to be told again.
+        state: what is known of it; see RoomState.
     """
 
     def __init__(
-        self, engine: MediaEngine, call_id: str, bitrate_kbps: int, post: Callable[[CallEvent], None], note: Note
+        self,
+        engine: MediaEngine,
+        call_id: str,
+        state: RoomState,
+        bitrate_kbps: int,
+        post: Callable[[CallEvent], None],
+        note: Note,
     ) -> None:
+        self.state = state
         self._engine = engine
         self._call_id = call_id
         self._bitrate_kbps = bitrate_kbps
         self._post = post
         self._note = note
-        self._room: RoomHandle | None = None
-        self._members: dict[str, _Member] = {}
-        self.choices: dict[str, str] = {}
-        self._pictures: deque[str] = deque(maxlen=PICTURES_KEPT)  # those that the room has
-        self._homeless: dict[str, str] = {}  # members of a lost room without a place in a new one; their networks
         self._preparing: asyncio.Task[None] | None = None
         self._closed = False
         self._opening = asyncio.Lock()
@@ -85,7 +70,7 @@ class Video:
 
     def prepare(self, network: str) -> None:
         """Open the room and the caller's ports beside what the voice is doing."""
-        if CALLER in self._homeless or (self._preparing is not None and not self._preparing.done()):
+        if CALLER in self.state.homeless or (self._preparing is not None and not self._preparing.done()):
             return
         self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
 
@@ -100,26 +85,28 @@ class Video:
             await asyncio.wait({self._preparing}, timeout=PATIENCE_S)
             if not self._preparing.done():
                 self._note("media", "the video room is not ready in time: the call goes on without a picture")
-        return CALLER in self._members
+        return CALLER in self.state.members
 
     def is_on(self, room_id: str) -> bool:
         """True if the call uses this room now."""
-        return self._room is not None and self._room.room_id == room_id
+        return self.state.room is not None and self.state.room.room_id == room_id
 
     @property
     def members(self) -> tuple[str, ...]:
-        return tuple(self._members)
+        return tuple(self.state.members)
 
     @property
     def secure_members(self) -> tuple[str, ...]:
         """Those who speak WebRTC."""
-        return tuple(name for name, member in self._members.items() if member.secure)
+        return tuple(name for name, member in self.state.members.items() if member.secure)
 
     def lose(self) -> None:
         """The room died: its members, except for `secure_members`, need places in a new one; see `complete`."""
-        self._homeless |= {name: member.network for name, member in self._members.items() if not member.secure}
-        self._members, self._room = {}, None
-        self._pictures.clear()
+        self.state.homeless |= {
+            name: member.network for name, member in self.state.members.items() if not member.secure
+        }
+        self.state.members, self.state.room = {}, None
+        self.state.images.clear()
 
     async def complete(self) -> tuple[str, ...]:
         """Give those whom a lost room left behind their places, with fresh ports.
@@ -127,12 +114,12 @@ class Video:
         Returns: those that it could, who need a new offer; `incomplete` tells whether some still wait.
         """
         placed = []
-        for name, network in tuple(self._homeless.items()):
-            if name not in self._homeless:
+        for name, network in tuple(self.state.homeless.items()):
+            if name not in self.state.homeless:
                 continue  # it left meanwhile
             if not await self.add(name, network):
                 break  # nor will the next one find a place
-            if self._homeless.pop(name, None) is not None:
+            if self.state.homeless.pop(name, None) is not None:
                 placed.append(name)
             else:
                 await self.remove(name)  # it left at this very moment
@@ -141,15 +128,15 @@ class Video:
     @property
     def incomplete(self) -> bool:
         """True while somebody waits for a place."""
-        return bool(self._homeless)
+        return bool(self.state.homeless)
 
     async def close(self) -> RoomReport | None:
         """Close the room and every port in it."""
         self._closed = True
         if self._preparing is not None:
             await asyncio.wait({self._preparing})  # bounded: each request to the engine is
-        room, self._room = self._room, None
-        self._members.clear()
+        room, self.state.room = self.state.room, None
+        self.state.members.clear()
         return await self._guarded(self._engine.close_room(room), "closing the room") if room else None
 
     # ---- members ----
@@ -161,28 +148,28 @@ class Video:
             secure: it speaks WebRTC.
         """
         async with self._opening:
-            if self._room is None and not self._closed:
-                self._room = await self._guarded(
+            if self.state.room is None and not self._closed:
+                self.state.room = await self._guarded(
                     self._engine.open_room(self._call_id, self._post), "opening the video room"
                 )
-        room = self._room
+        room = self.state.room
         if room is None:
             return False
         join = self._engine.join_secure if secure else self._engine.join
         handle = await self._guarded(join(room, name, network), f"ports for the video of {name}")
-        if handle is None or room is not self._room:  # it was lost meanwhile, and those ports with it
+        if handle is None or room is not self.state.room:  # it was lost meanwhile, and those ports with it
             return False
-        self._members[name] = _Member(network, handle)
+        self.state.members[name] = Member(network, handle)
         return True
 
     def local(self, name: str) -> LocalEnd | None:
         """A member's ports."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         return member.handle.local if member is not None else None
 
     def answer(self, name: str, offer: Session, index: int, wanted: VideoFormat) -> Media | None:
         """Our line in answer to a member's m=video; None where it has no ports."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         if member is None:
             return None
         direction = answer_direction(offer.direction_of(index), "sendrecv")
@@ -201,7 +188,7 @@ class Video:
 
     def offer(self, name: str, previous: Media) -> Media | None:
         """Our line in an offer that keeps a member's video as it is, at its present ports."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         return offer_video(previous, member.handle.local) if member and previous.port else None
 
     async def take(
@@ -223,7 +210,7 @@ class Video:
             relearn: as in `Audio.point`; ICE sees to that by itself.
         Returns: False where it has no place, or the engine did not take it.
         """
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         if member is None:
             return False
         media = None if index is None else _media(peer, ours, index, sources)
@@ -234,31 +221,31 @@ class Video:
 
     async def point_secure(self, name: str, remote: SecureRemote) -> bool:
         """A WebRTC member has other credentials, or more candidates."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         if member is None or member.media is None:
             return False
         return await self._set(name, member, replace(member.media, secure=remote))
 
     async def restart_ice(self, name: str) -> SecureLocal | None:
         """New ICE credentials of ours towards a WebRTC member; `point_secure` or `take` with its own completes it."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         if member is None or not member.secure:
             return None
         handle = await self._guarded(self._engine.restart_ice(member.handle), f"the ICE restart of {name}")
-        if handle is None or self._members.get(name) is not member:
+        if handle is None or self.state.members.get(name) is not member:
             return None
         member.handle = handle
         return handle.secure
 
     def received_by(self, name: str) -> VideoFormat | None:
         """What a member receives; None where its video is off."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         return member.media.send_format if member is not None and member.media is not None else None
 
     async def remove(self, name: str) -> None:
         """Take a participant out; who watched it sees the slate."""
-        self._homeless.pop(name, None)
-        member = self._members.pop(name, None)
+        self.state.homeless.pop(name, None)
+        member = self.state.members.pop(name, None)
         if member is not None:
             await self._guarded(self._engine.leave(member.handle), f"taking out {name}")
 
@@ -272,12 +259,12 @@ class Video:
         Raises:
             MediaError: there is no room, or the engine did not take it.
         """
-        room = self._room
+        room = self.state.room
         if room is None:
             raise MediaUnavailable("the call has no video room")
-        if image is not None and source not in self._pictures:
+        if image is not None and source not in self.state.images:
             await self._engine.put_picture(room, source.removeprefix("picture:"), image)
-            self._pictures.append(source)
+            self.state.images = [*self.state.images, source][-PICTURES_KEPT:]
         await self._engine.show(room, viewer, source)
 
     async def snapshot(self, name: str) -> Snapshot:
@@ -286,13 +273,13 @@ class Video:
         Raises:
             MediaError: it sends nothing, or there was no key frame in time.
         """
-        if self._room is None:
+        if self.state.room is None:
             raise MediaUnavailable("the call has no video room")
-        return await self._engine.snapshot(self._room, name)
+        return await self._engine.snapshot(self.state.room, name)
 
     async def request_key_frame(self, name: str) -> None:
         """A member asked for a key frame of what it is shown."""
-        member = self._members.get(name)
+        member = self.state.members.get(name)
         if member is not None:
             await self._guarded(self._engine.request_key_frame(member.handle), f"a key frame for {name}")
 
@@ -302,7 +289,7 @@ class Video:
         await self.add(CALLER, network)
         self._post(RoomPrepared())
 
-    async def _set(self, name: str, member: _Member, media: ParticipantMedia | None) -> bool:
+    async def _set(self, name: str, member: Member, media: ParticipantMedia | None) -> bool:
         member.media, member.taken = media, False
         try:
             await self._engine.set_participant(member.handle, media)

@@ -38,7 +38,7 @@ def joined(world: World, caller: PeerCall) -> PeerCall:
     """A seat that has joined this caller's call."""
     call = world.call_of(caller)
     assert call is not None
-    seat = world.desk.invite(call.call_id, seat=True)
+    seat = world.desk.invite(call.talk.call_id, seat=True)
     seat.expect("200")
     world.run(0.2)
     return seat
@@ -53,7 +53,7 @@ def live(world: World, caller: PeerCall) -> Call:
 
 def asking(world: World, caller: PeerCall, ask: Ask) -> asyncio.Task[Answer]:
     """What a desk asks of this caller's call; the answer comes when the world runs."""
-    return world.loop.create_task(world.calls.ask(live(world, caller).call_id, ask))
+    return world.loop.create_task(world.calls.ask(live(world, caller).talk.call_id, ask))
 
 
 def told(world: World, caller: PeerCall, ask: Ask, limit_s: float = 20.0) -> Answer:
@@ -130,7 +130,7 @@ def relay_target(world: World, caller: PeerCall, side: int) -> Address | None:
     """Where the call's relay sends to on this side."""
     call = world.call_of(caller)
     assert call is not None
-    relay = world.engine.relay_of(call.call_id)
+    relay = world.engine.relay_of(call.talk.call_id)
     assert relay is not None
     remote = relay.remote[side]
     return remote.rtp if remote else None

@@ -231,7 +231,7 @@ class TestTheCall:
             caller.expect("180")
             world.run(0.1)
             assert shown(world, caller) == ("8001", "centre p-asserted-identity")
-            assert live(world, caller).state == "ringing" and codes(world) == ["bound"]
+            assert live(world, caller).talk.state == "ringing" and codes(world) == ["bound"]
             centre.answer()
             caller.expect("200")
             ended(world, caller, centre)
@@ -243,7 +243,7 @@ class TestTheCall:
             centre.answer(headers=[pai("8001")])
             caller.expect("200")
             world.run(0.1)
-            assert world.views[live(world, caller).call_id].extension == "8001"
+            assert world.views[live(world, caller).talk.call_id].extension == "8001"
             centre.expect("ACK")
             ended(world, caller, centre)
 
@@ -368,7 +368,7 @@ class TestTransfer:
         with World() as world:
             caller, centre = connected(world)
             passes_on(world, centre, pai("7001"))
-            seat = world.desk.invite(live(world, caller).call_id, seat=True, number="7001")
+            seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number="7001")
             seat.expect("200")
             world.run(0.2)
             assert names(world, caller) == ["seat-1"]

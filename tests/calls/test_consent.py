@@ -48,7 +48,7 @@ class TestByHttp:
             assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
             assert denied(world, caller, join("")) == (403, "not-admitted")
             assert denied(world, caller, Bind(OTHER, "client")) == (409, "bound-already")
-            assert live(world, caller).extension == OWNER
+            assert live(world, caller).talk.extension == OWNER
             ended(world, caller, centre)
 
     def test_who_is_admitted_does(self) -> None:
@@ -110,7 +110,7 @@ class TestByHttp:
             caller, centre = connected(world)
             assert denied(world, caller, AskIn(OTHER)) == (409, "may-enter")
             told(world, caller, join(OTHER))
-            assert live(world, caller).extension == OTHER
+            assert live(world, caller).talk.extension == OTHER
             assert denied(world, caller, join(THIRD)) == (403, "not-admitted")
             ended(world, caller, centre)
 
@@ -174,7 +174,7 @@ class TestBySip:
             caller, centre = connected(world)
             told(world, caller, Bind(OWNER, "cti"))
             for name in (OWNER, "agent"):
-                seat = world.desk.invite(live(world, caller).short_code, seat=True, number=name)
+                seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=name)
                 seat.expect("200")
             assert {party.extension for party in live(world, caller).view().parties} == {OWNER}
             ended(world, caller, centre)
@@ -183,7 +183,7 @@ class TestBySip:
         with World() as world:
             with_logins(world)
             caller, centre = owned(world)
-            seat = world.desk.invite(live(world, caller).short_code, seat=True, number=OTHER)
+            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
             seat.expect("180")
             assert live(world, caller).view().asking == (OTHER,)
             told(world, caller, Admit(OTHER, "7001"))
@@ -196,7 +196,7 @@ class TestBySip:
         with World() as world:
             with_logins(world)
             caller, centre = owned(world)
-            seat = world.desk.invite(live(world, caller).short_code, seat=True, number=OTHER)
+            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
             seat.expect("180")
             if how == "no":
                 told(world, caller, Dismiss(OTHER, "7001"))
@@ -214,7 +214,7 @@ class TestBySip:
         with World() as world:
             with_logins(world)
             caller, centre = owned(world)
-            seat = world.desk.invite(live(world, caller).short_code, seat=True, number=OTHER)
+            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
             seat.expect("180")
             seat.cancel()
             world.run(1)
@@ -227,10 +227,10 @@ class TestBySip:
             caller, centre = owned(world)
             for number in range(entrance.GUESSES):
                 world.desk.invite(f"{number:04}x", seat=True, number=f"{number}").expect("404")
-            for name in ("none", live(world, caller).short_code):  # neither a miss nor a hit is told apart
+            for name in ("none", live(world, caller).talk.short_code):  # neither a miss nor a hit is told apart
                 answer = world.desk.invite(name, seat=True, number="7009").expect("480").message
                 assert int(answer.headers.get("retry-after") or 0) > 0
-            own = world.desk.invite(live(world, caller).short_code, seat=True, number=OWNER)
+            own = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OWNER)
             own.expect("200")
             world.run(0.2)
             own.bye()

@@ -55,7 +55,7 @@ class TestCallerWithoutOffer:
             caller.expect("200")
             call = world.call_of(caller)
             assert call is not None
-            relay = world.engine.relay_of(call.call_id)
+            relay = world.engine.relay_of(call.talk.call_id)
             assert relay is not None
             world.engine.lose_relay(relay)
             world.run(0.1)

@@ -48,7 +48,7 @@ HOST = "1 1 udp 2113937151 192.0.2.40 36250 typ host"
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).call_id)
+    room = world.engine.room_of(live(world, caller).talk.call_id)
     assert room is not None
     return room
 
@@ -90,7 +90,7 @@ class TestJoining:
             assert media.secure.setup == "actpass" and media.send_format.payload_type == 108
             (view,) = live(world, caller).view().parties
             assert (view.kind, view.state, view.extension, view.client) == ("webrtc", "connected", "7001", "tab-1")
-            assert live(world, caller).showing == "seat-1"
+            assert live(world, caller).talk.video.showing == "seat-1"
             assert view.sends and codes(world) == ["bound", "party-joined"]
             caller.hears_nothing(1)
             centre.hears_nothing(1)
@@ -255,7 +255,7 @@ class TestVoiceFirst:
             world.engine.limit_s = 5.0
             world.engine.stuck = {"join_secure", "snapshot", "show", "restart_ice", "join"}
             tasks = [asking(world, caller, ask) for ask in (join(), TakeSnapshot(), Show("slate", "x"))]
-            world.desk.invite(live(world, caller).call_id, seat=True)
+            world.desk.invite(live(world, caller).talk.call_id, seat=True)
             world.run(0.1)
             before = world.now
             caller.reinvite(audio="sendonly")
@@ -292,7 +292,7 @@ class TestVoiceFirst:
             task = asking(world, caller, broken)
             world.run_until(task.done)
             assert task.exception().status == 500  # type: ignore[union-attr]
-            assert live(world, caller).state == "connected"
+            assert live(world, caller).talk.state == "connected"
             assert [entry["event"] for entry in world.logs if entry["log_level"] == "error"] == ["an ask failed"]
             world.logs.clear()
             ended(world, caller, centre)
@@ -375,8 +375,8 @@ class TestComingBack:
             assert party(world, caller) == "interrupted"
             world.run(6)
             assert party(world, caller) == "left" and set(room_of(world, caller).members) == {"caller"}
-            assert codes(world)[-1] == "party-removed" and live(world, caller).showing == "slate"
-            assert live(world, caller).state == "connected"
+            assert codes(world)[-1] == "party-removed" and live(world, caller).talk.video.showing == "slate"
+            assert live(world, caller).talk.state == "connected"
             ended(world, caller, centre)
 
     def test_one_that_never_connects_is_taken_out(self) -> None:
@@ -490,7 +490,9 @@ class TestLeaving:
             assert told(world, caller, Remove("seat-1", by)) is None
             world.run(0.1)
             assert codes(world)[-1] == code and party(world, caller) == "left"
-            assert set(room_of(world, caller).members) == {"caller"} and live(world, caller).showing == "slate"
+            assert (
+                set(room_of(world, caller).members) == {"caller"} and live(world, caller).talk.video.showing == "slate"
+            )
             assert denied(world, caller, Remove("seat-1", by)) == (404, "no-such-party")
             ended(world, caller, centre)
 
@@ -550,11 +552,11 @@ class TestDisplay:
             told(world, caller, Show("picture:menu", "agent"))
             world.run(0.1)
             room = room_of(world, caller)
-            assert room.pictures == {"menu": b"\x89PNG"} and live(world, caller).showing == "picture:menu"
+            assert room.pictures == {"menu": b"\x89PNG"} and live(world, caller).talk.video.showing == "picture:menu"
             told(world, caller, Show("picture:menu", "agent"))
             assert world.engine.asked["put_picture"] == 1
             told(world, caller, Show("", "agent"))
-            assert room.chosen["caller"] == "" and not live(world, caller).video.choices
+            assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
             ended(world, caller, centre)
 
     def test_a_party_of_its_choice(self) -> None:
@@ -583,7 +585,7 @@ class TestDisplay:
         with World() as world:
             caller, centre = connected(world)
             assert denied(world, caller, ask) == expected
-            assert not live(world, caller).video.choices
+            assert not live(world, caller).talk.room.choices
             ended(world, caller, centre)
 
     def test_a_caller_without_video(self) -> None:
@@ -600,7 +602,7 @@ class TestDisplay:
             with_webrtc(world, caller)
             told(world, caller, Show("seat-1", "agent"))
             told(world, caller, Remove("seat-1", "agent"))
-            assert not live(world, caller).video.choices
+            assert not live(world, caller).talk.room.choices
             ended(world, caller, centre)
 
     def test_the_choice_stands_when_it_comes_back(self) -> None:
@@ -667,7 +669,7 @@ class TestBinding:
             view = live(world, caller).view()
             assert (view.extension, view.bound_by) == ("7001", "client")
             with_webrtc(world, caller, "tab-2", "7002")
-            assert live(world, caller).extension == "7001"
+            assert live(world, caller).talk.extension == "7001"
             ended(world, caller, centre)
 
     def test_cti_binds_and_takes_back(self) -> None:
@@ -687,7 +689,7 @@ class TestBinding:
         with World() as world:
             caller, centre = connected(world)
             told(world, caller, join("phone", "13900000001", kind="guest"))
-            assert live(world, caller).extension == ""
+            assert live(world, caller).talk.extension == ""
             ended(world, caller, centre)
 
     @pytest.mark.parametrize("extension", ["x" * 65, "70\n01", "\x00"])

@@ -101,7 +101,7 @@ def heard_by_caller(world: World, caller: PeerCall) -> bool:
     """The relay sends to the caller."""
     call = world.call_of(caller)
     assert call is not None
-    relay = world.engine.relay_of(call.call_id)
+    relay = world.engine.relay_of(call.talk.call_id)
     assert relay is not None
     remote = relay.remote[0]
     assert remote is None or isinstance(remote.rtp, Address)

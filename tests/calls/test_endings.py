@@ -252,7 +252,7 @@ class TestRecord:
             seat = joined(world, caller)
             call = world.call_of(caller)
             assert call is not None
-            view = world.calls.get(call.call_id)
+            view = world.calls.get(call.talk.call_id)
             assert view is not None
             assert (view.state, view.caller, view.called, view.route) == ("connected", caller.number, "110", "pbx")
             assert [(leg.name, leg.state) for leg in view.legs] == [
@@ -266,7 +266,7 @@ class TestRecord:
             seat.bye()
             seat.expect("200 BYE")
             ended(world, caller, centre)
-            last = world.views[call.call_id]
+            last = world.views[call.talk.call_id]
             assert last.end_reason == "the caller hung up" and last.answered_at is not None
             assert last.ended_at is not None and last.ended_at > last.answered_at >= last.started_at
             assert {leg.name for leg in last.legs} == {"caller", "centre", "seat-1"}

@@ -37,7 +37,7 @@ def asked(world: World, caller: PeerCall) -> Heard:
 
 
 def view(world: World, caller: PeerCall) -> VideoView:
-    return world.views[live(world, caller).call_id].video
+    return world.views[live(world, caller).talk.call_id].video
 
 
 def codes(world: World) -> list[str]:
@@ -47,7 +47,7 @@ def codes(world: World) -> list[str]:
 
 def picture(world: World, caller: PeerCall) -> bool:
     """The room sends the caller a picture and takes its own."""
-    room = world.engine.room_of(live(world, caller).call_id)
+    room = world.engine.room_of(live(world, caller).talk.call_id)
     media = room.members.get("caller") if room else None
     return media is not None and media.sending and media.receiving
 
@@ -187,7 +187,7 @@ class TestAccepted:
             video = answer.media[1].with_(formats=(second,), attributes=kept)
             caller.accept(replace(answer, media=(answer.media[0], video)))
             world.run(0.1)
-            room = world.engine.room_of(live(world, caller).call_id)
+            room = world.engine.room_of(live(world, caller).talk.call_id)
             assert room is not None and (media := room.members["caller"]) is not None
             assert (media.send_format.packetization_mode, str(media.send_format.payload_type)) == (0, second)
             ended(world, caller, centre)
@@ -223,7 +223,7 @@ class TestAnsweredInSteps:
             caller.accept()
             world.run(0.1)
             assert view(world, caller).state == "on" and picture(world, caller)
-            room = world.engine.room_of(live(world, caller).call_id)
+            room = world.engine.room_of(live(world, caller).talk.call_id)
             assert room is not None and (media := room.members["caller"]) is not None and media.remote is not None
             assert media.remote.rtp == caller.terminal.local("video"), "where the UPDATE has moved it"
             assert world.voice_faults(caller) == [] and "491 UPDATE" not in caller.heard
@@ -359,7 +359,7 @@ class TestRefused:
             asked(world, caller)
             caller.accept(video="off")
             world.run(0.2)
-            relay = world.engine.relay_of(live(world, caller).call_id)
+            relay = world.engine.relay_of(live(world, caller).talk.call_id)
             assert relay is not None
             world.engine.lose_relay(relay)
             assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, False]
@@ -524,7 +524,7 @@ class TestNobodyAnswers:
     def test_and_whose_voice_has_ceased(self) -> None:
         with World() as world:
             caller, centre = voice_call(world)
-            call_id = live(world, caller).call_id
+            call_id = live(world, caller).talk.call_id
             world.engine.silent.add((call_id, 0))
             world.sbc.vanish()
             told(world, caller, RAISE)
@@ -647,7 +647,7 @@ class TestDropped:
         with World() as world:
             caller, centre = connected(world)
             silent(caller)
-            relay = world.engine.relay_of(live(world, caller).call_id)
+            relay = world.engine.relay_of(live(world, caller).talk.call_id)
             assert relay is not None
             world.engine.lose_relay(relay)
             assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, True]
@@ -720,7 +720,7 @@ class TestFiveTimesOnAndOff:
 
     @staticmethod
     def _sizes(world: World, caller: PeerCall) -> tuple[object, ...]:
-        room = world.engine.room_of(live(world, caller).call_id)
+        room = world.engine.room_of(live(world, caller).talk.call_id)
         assert room is not None and caller.terminal.theirs is not None
         return len(caller.terminal.theirs.media), world.engine.ports, tuple(room.members)
 

@@ -164,7 +164,7 @@ class TestTheVoiceGoesOn:
             caller, centre = voice_call(world)
             asked(world, caller)
             caller.on_reinvite = PeerCall.accept
-            relay = world.engine.relay_of(live(world, caller).call_id)
+            relay = world.engine.relay_of(live(world, caller).talk.call_id)
             assert relay is not None
             world.engine.lose_relay(relay)
             world.run(2)
@@ -177,11 +177,11 @@ class TestTheVoiceGoesOn:
             caller, centre = voice_call(world)
             asked(world, caller)
             caller.on_reinvite = PeerCall.accept
-            room = world.engine.room_of(live(world, caller).call_id)
+            room = world.engine.room_of(live(world, caller).talk.call_id)
             assert room is not None
             world.engine.lose_room(room)
             world.run(6)
-            found = world.engine.room_of(live(world, caller).call_id)
+            found = world.engine.room_of(live(world, caller).talk.call_id)
             assert found is not None and caller.terminal.way("video") is not None
             assert caller.terminal.way("video").target.port == found.local["caller"].rtp_port  # type: ignore[union-attr]
             assert view(world, caller).state == "on" and picture(world, caller)

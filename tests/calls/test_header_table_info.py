@@ -43,9 +43,9 @@ class TestFastUpdate:
             caller.expect("200 re-INVITE")
             call = world.call_of(caller)
             assert call is not None
-            room = world.engine.room_of(call.call_id)
+            room = world.engine.room_of(call.talk.call_id)
             assert room is not None
-            world.engine.tell(room.listener, KeyFrameWanted(call.call_id, "caller"))
+            world.engine.tell(room.listener, KeyFrameWanted(call.talk.call_id, "caller"))
             world.run(1)
             infos = [heard.message for heard in caller.unread if heard.what == "INFO"]
             assert [one.content_type for one in infos if one] == ["application/media_control+xml"] * asked
@@ -100,7 +100,7 @@ class TestDigits:
             one.expect("200 INFO")
             call = world.call_of(caller)
             assert call is not None
-            assert world.engine.digits == [(call.call_id, 1 if by_caller else 0, Digit(5, 200, *format))]
+            assert world.engine.digits == [(call.talk.call_id, 1 if by_caller else 0, Digit(5, 200, *format))]
             assert "INFO" not in other.heard
             ended(world, caller, centre)
 
@@ -239,7 +239,7 @@ class TestDigitsBeforeTheAnswer:
             caller.expect("200 INFO")
             call = world.call_of(caller)
             assert call is not None
-            expected = [(call.call_id, 1, Digit(1, 160, 101, 16000))]
+            expected = [(call.talk.call_id, 1, Digit(1, 160, 101, 16000))]
             assert world.engine.digits == expected
             centre.unread.clear()
             answered(world, caller, centre)

@@ -19,13 +19,13 @@ def live(world: World, caller: PeerCall) -> Call:
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).call_id)
+    room = world.engine.room_of(live(world, caller).talk.call_id)
     assert room is not None
     return room
 
 
 def lose_voice(world: World, caller: PeerCall) -> None:
-    relay = world.engine.relay_of(live(world, caller).call_id)
+    relay = world.engine.relay_of(live(world, caller).talk.call_id)
     assert relay is not None
     world.engine.lose_relay(relay)
 
@@ -214,7 +214,7 @@ class TestRoom:
             lose_room(world, caller)
             world.run(2)
             call = live(world, caller)
-            assert not call.seats and call.state == "connected"
+            assert not call.seats and call.talk.state == "connected"
             quietly(world, caller)
 
     @pytest.mark.parametrize("early_media", [True, False])
@@ -260,11 +260,11 @@ class TestWorker:
         with World() as world:
             caller, centre = connected(world)
             call = live(world, caller)
-            relay = world.engine.relay_of(call.call_id)
+            relay = world.engine.relay_of(call.talk.call_id)
             assert relay is not None
             lose_voice(world, caller)
             world.run(1)
-            call.post(RelayLost(call.call_id, relay.handle.relay_id, "late"))
+            call.post(RelayLost(call.talk.call_id, relay.handle.relay_id, "late"))
             world.run(1)
             assert centre.heard.count("INVITE") == 2
             quietly(world, caller)

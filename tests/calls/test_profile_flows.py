@@ -41,7 +41,7 @@ def picture(world: World, caller: PeerCall) -> bool:
     """The room sends the caller a picture and takes its own."""
     call = world.call_of(caller)
     assert call is not None
-    room = world.engine.room_of(call.call_id)
+    room = world.engine.room_of(call.talk.call_id)
     media = room.members.get("caller") if room else None
     return media is not None and media.sending and media.receiving
 
@@ -277,7 +277,7 @@ class Test491OnOneLegOnly:
             caller.on_reinvite = lambda call: call.decline(491)
             call = world.call_of(caller)
             assert call is not None
-            relay = world.engine.relay_of(call.call_id)
+            relay = world.engine.relay_of(call.talk.call_id)
             assert relay is not None
             world.engine.lose_relay(relay)
             world.run(0.5)
@@ -313,7 +313,7 @@ class Test491OnOneLegOnly:
             seat.on_reinvite = lambda call: call.decline(491)
             call = world.call_of(caller)
             assert call is not None
-            room = world.engine.room_of(call.call_id)
+            room = world.engine.room_of(call.talk.call_id)
             assert room is not None
             world.engine.lose_room(room)
             world.run(3)

@@ -15,7 +15,7 @@ def room_of(world: World, caller: PeerCall) -> dict[str, object]:
     """Who is in the call's room, and with what media."""
     call = world.call_of(caller)
     assert call is not None
-    room = world.engine.room_of(call.call_id)
+    room = world.engine.room_of(call.talk.call_id)
     assert room is not None
     return dict(room.members)
 
@@ -28,14 +28,14 @@ class TestJoining:
             members = room_of(world, caller)
             assert set(members) == {"caller", "seat-1"} and None not in members.values()
             call = world.call_of(caller)
-            assert call is not None and call.showing == "seat-1"
+            assert call is not None and call.talk.video.showing == "seat-1"
             caller.hears_nothing(1)
             centre.hears_nothing(1)
             seat.bye()
             seat.expect("200 BYE")
             world.run(0.1)
             assert set(room_of(world, caller)) == {"caller"}
-            assert call.showing == "slate" and call.state == "connected"
+            assert call.talk.video.showing == "slate" and call.talk.state == "connected"
             ended(world, caller, centre)
 
     @pytest.mark.parametrize("way", ["call id", "short code", "caller's number"])
@@ -44,7 +44,9 @@ class TestJoining:
             caller, centre = connected(world)
             call = world.call_of(caller)
             assert call is not None
-            name = {"call id": call.call_id, "short code": call.short_code, "caller's number": caller.number}[way]
+            name = {"call id": call.talk.call_id, "short code": call.talk.short_code, "caller's number": caller.number}[
+                way
+            ]
             seat = world.desk.invite(name, seat=True)
             answer = sdp(seat.expect("200"))
             assert [(media.kind, media.port > 0) for media in answer.media] == [("video", True)]
@@ -124,7 +126,7 @@ class TestTurnedAway:
             assert call is not None
             caller.cancel()
             world.run(0.0049)
-            seat = world.desk.invite(call.call_id, seat=True)
+            seat = world.desk.invite(call.talk.call_id, seat=True)
             world.run(1)
             assert seat.status in (404, 480)
             world.settle()
@@ -138,12 +140,12 @@ class TestFaultsStayAtTheSeat:
             world.engine.delay = lambda: 0.05
             call = world.call_of(caller)
             assert call is not None
-            seat = world.desk.invite(call.call_id, seat=True)
+            seat = world.desk.invite(call.talk.call_id, seat=True)
             world.run(0.015)
             seat.cancel()
             seat.expect("487")
             world.run(1)
-            assert call.state == "ringing" and not call.seats
+            assert call.talk.state == "ringing" and not call.seats
             assert set(room_of(world, caller)) == {"caller"}
             centre.answer()
             caller.expect("200")
@@ -156,11 +158,11 @@ class TestFaultsStayAtTheSeat:
             world.engine.delay = lambda: 0.005
             call = world.call_of(caller)
             assert call is not None
-            seat = world.desk.invite(call.call_id, seat=True)
+            seat = world.desk.invite(call.talk.call_id, seat=True)
             world.run(after_ms / 1000)
             seat.cancel()
             world.run(1)
-            assert call.state == "connected" and centre.state == "confirmed"
+            assert call.talk.state == "connected" and centre.state == "confirmed"
             ended(world, caller, centre)
 
     def test_no_ack(self) -> None:
@@ -185,7 +187,7 @@ class TestFaultsStayAtTheSeat:
             call.post(AckMissing(leg))
             call.post(Ended(leg, seat.invite))
             world.run(1)
-            assert call.state == "connected" and centre.state == "confirmed"
+            assert call.talk.state == "connected" and centre.state == "confirmed"
             ended(world, caller, centre)
 
     def test_its_reinvite_concerns_nobody_else(self) -> None:

@@ -21,7 +21,7 @@ class TestPlainCall:
             assert invite.headers.get("p-asserted-identity") == "<tel:+86139>"
             assert invite.from_.user == caller.number and invite.max_forwards == 39
             call = world.call_of(caller)
-            assert call is not None and invite.headers.get("x-splitter-call") == call.call_id
+            assert call is not None and invite.headers.get("x-splitter-call") == call.talk.call_id
             assert invite.contact is not None and invite.contact.sip.host == "10.2.0.1"
             assert offer is centre.terminal
             centre.answer()
@@ -51,7 +51,7 @@ class TestPlainCall:
             assert [media.kind for media in answer.media] == ["audio", "video"]
             call = world.call_of(caller)
             assert call is not None
-            room = world.engine.room_of(call.call_id)
+            room = world.engine.room_of(call.talk.call_id)
             assert room is not None and answer.address_of(1).rtp_port == room.local["caller"].rtp_port
             assert line(answer, "video").formats == ("123",)
             world.run(0.1)

@@ -15,9 +15,9 @@ SOURCE = Address("203.0.113.9", 4000)
 
 def hear(world: World, caller: PeerCall, end: str, kind: str = "audio", packets: int = 101) -> None:
     call = live(world, caller)
-    held = world.engine.relay_of(call.call_id) if kind == "audio" else world.engine.room_of(call.call_id)
+    held = world.engine.relay_of(call.talk.call_id) if kind == "audio" else world.engine.room_of(call.talk.call_id)
     assert held is not None
-    world.engine.tell(held.listener, StrangerHeard(call.call_id, kind, end, SOURCE, packets))
+    world.engine.tell(held.listener, StrangerHeard(call.talk.call_id, kind, end, SOURCE, packets))
     world.run(0.01)
 
 
@@ -35,11 +35,11 @@ class TestTheVoiceOfAStranger:
             hear(world, caller, end)
             call = live(world, caller)
             [notice] = [notice for notice in world.notices if notice.code == "media-from-stranger"]
-            assert (notice.call_id, notice.party) == (call.call_id, end)
+            assert (notice.call_id, notice.party) == (call.talk.call_id, end)
             for word in (str(SOURCE), "101 packets", trunk, "media_sources", '"signalled"'):
                 assert word in notice.text
             assert notice.text in world.ladder(caller).replace("\n", " ") or str(SOURCE) in world.ladder(caller)
-            [shown] = world.views[call.call_id].strangers
+            [shown] = world.views[call.talk.call_id].strangers
             assert (shown.leg, shown.kind, shown.source, shown.packets) == (end, "audio", str(SOURCE), 101)
             assert ":" in shown.named
             [alarm] = call.services.strangers.alarms(world.clock.now())
@@ -61,17 +61,17 @@ class TestTheVoiceOfAStranger:
             caller, _ = connected(world)
             hear(world, caller, "caller")
             call = live(world, caller)
-            relay = world.engine.relay_of(call.call_id)
+            relay = world.engine.relay_of(call.talk.call_id)
             assert relay is not None
-            world.engine.tell(relay.listener, MediaStarted(call.call_id, "audio", "caller", SOURCE))
+            world.engine.tell(relay.listener, MediaStarted(call.talk.call_id, "audio", "caller", SOURCE))
             world.run(0.01)
-            assert world.views[call.call_id].strangers == ()
+            assert world.views[call.talk.call_id].strangers == ()
             quietly(world, caller)
 
     def test_stands_in_the_record_of_the_ended_call(self) -> None:
         with World() as world:
             caller, _ = connected(world)
-            call_id = live(world, caller).call_id
+            call_id = live(world, caller).talk.call_id
             hear(world, caller, "caller")
             quietly(world, caller)
             assert len(world.views[call_id].strangers) == 1
@@ -119,7 +119,7 @@ class TestTheTrunksKey:
             caller, _ = connected(world)
             joined(world, caller)
             call = live(world, caller)
-            relay, room = world.engine.relay_of(call.call_id), world.engine.room_of(call.call_id)
+            relay, room = world.engine.relay_of(call.talk.call_id), world.engine.room_of(call.talk.call_id)
             assert relay is not None
             assert room is not None
             by_trunk = {

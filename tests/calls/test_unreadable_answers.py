@@ -134,11 +134,11 @@ class TestTheQuestionForVideo:
             mumbles(caller, body)
             told(world, caller, RAISE)
             world.run(2)
-            state = live(world, caller).video_state
+            state = live(world, caller).talk.video.view
             assert (state.state, state.outcome) == ("off", "failed") and state.supported is not False
             told(world, caller, RAISE)
             world.run(2)
-            assert live(world, caller).video_state.state == "on" and flows(caller) == ["both", "both"]
+            assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
             caller.unread.clear()
             ended(world, caller, centre)
 
@@ -164,7 +164,7 @@ class TestTheQuestionForVideo:
             for _ in range(2):
                 asking(world, caller, RAISE)
                 world.run(60)
-                assert live(world, caller).video_state.state == "off"
+                assert live(world, caller).talk.video.view.state == "off"
             counts = lines_of(world, caller)
             assert counts == sorted(counts) and len(counts) <= 10
             caller.unread.clear()
@@ -184,10 +184,10 @@ class TestAnEarlyAnswer:
             lines = [("Require", "100rel"), ("RSeq", "1"), *caller._headers()]
             caller.peer.driver.respond(txn, request.respond(183, headers=lines, body=b"garbage", content_type=SDP))
             world.run(1)
-            assert live(world, caller).video_state.state == "asking"
+            assert live(world, caller).talk.video.view.state == "asking"
             caller.accept()
             world.run(1)
-            assert live(world, caller).video_state.state == "on" and flows(caller) == ["both", "both"]
+            assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
             caller.unread.clear()
             ended(world, caller, centre)
 
@@ -198,7 +198,7 @@ class TestOffersOfOurOwn:
         with World() as world:
             caller, centre = connected(world)
             mumbles(centre, body, times=1000)
-            relay = world.engine.relay_of(live(world, caller).call_id)
+            relay = world.engine.relay_of(live(world, caller).talk.call_id)
             assert relay is not None
             world.engine.lose_relay(relay)
             world.run(200)
@@ -213,7 +213,7 @@ class TestOffersOfOurOwn:
             caller, centre = connected(world)
             seat = joined(world, caller)
             mumbles(seat, b"garbage", times=1000)
-            room = world.engine.room_of(live(world, caller).call_id)
+            room = world.engine.room_of(live(world, caller).talk.call_id)
             assert room is not None
             world.engine.lose_room(room)
             world.run(200)

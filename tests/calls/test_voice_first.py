@@ -18,7 +18,7 @@ VIDEO = {"open_room", "join", "set_participant", "leave", "request_key_frame"}
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).call_id)
+    room = world.engine.room_of(live(world, caller).talk.call_id)
     assert room is not None
     return room
 
@@ -170,10 +170,10 @@ class TestAFaultOfOurs:
     def test_in_the_question_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with World() as world:
             caller, centre = connected(world, picture=Picture.NONE)
-            monkeypatch.setattr("splitter.calls.flows.caller_video.CallerVideo.to_offer", broken)
+            monkeypatch.setattr("splitter.calls.flows.escalate.line_to_offer", broken)
             told(world, caller, RaiseVideo("agent 7001"))
             world.run(0.1)
-            assert live(world, caller).video_state.outcome == "failed"
+            assert live(world, caller).talk.video.view.outcome == "failed"
             monkeypatch.undo()
             lives_on(world, caller, centre, "the question for video failed")
 
@@ -181,7 +181,7 @@ class TestAFaultOfOurs:
         with World() as world:
             caller, centre = connected(world)
             monkeypatch.setattr("splitter.calls.flows.presence._sends", broken)
-            tell(world, caller, PictureStopped(live(world, caller).call_id, "caller", 5.0))
+            tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "caller", 5.0))
             world.run(0.1)
             monkeypatch.undo()
             lives_on(world, caller, centre, "an event of the picture failed")
@@ -207,7 +207,7 @@ class TestThePicturesNews:
     def test_of_a_party_that_left_change_nothing(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            tell(world, caller, PictureStopped(live(world, caller).call_id, "seat-9", 5.0))
+            tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "seat-9", 5.0))
             world.run(0.1)
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)

@@ -25,14 +25,14 @@ OFFER = browser_offer("chromium_audio_and_video")
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).call_id)
+    room = world.engine.room_of(live(world, caller).talk.call_id)
     assert room is not None
     return room
 
 
 def dialled(world: World, caller: PeerCall, offer: Session = OFFER) -> PeerCall:
     """A soft client's INVITE that names the call."""
-    return world.desk.invite(live(world, caller).call_id, write(offer), number="7001", headers=HEADERS)
+    return world.desk.invite(live(world, caller).talk.call_id, write(offer), number="7001", headers=HEADERS)
 
 
 def answered(world: World, caller: PeerCall) -> tuple[PeerCall, Session]:
@@ -201,7 +201,7 @@ class TestEnds:
             seat.expect("200 BYE")
             world.run(0.1)
             assert set(room_of(world, caller).members) == {"caller"}
-            assert live(world, caller).state == "connected"
+            assert live(world, caller).talk.state == "connected"
             ended(world, caller, centre)
 
     @pytest.mark.parametrize("after_ms", range(0, 40, 4))  # answered after some 20
@@ -214,7 +214,7 @@ class TestEnds:
             seat.cancel()
             world.run(1)
             assert ("seat-1" in room_of(world, caller).members) == (seat.state == "confirmed") == (after_ms >= 20)
-            assert not live(world, caller).arriving
+            assert not live(world, caller).pending.arriving
             ended(world, caller, centre)
 
     def test_cancel_is_answered_though_no_worker_answers(self) -> None:

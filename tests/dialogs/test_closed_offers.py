@@ -270,7 +270,7 @@ class TestThePicture:
             assert flows(caller) == ["both", "both"]
             call = world.call_of(caller)
             assert call is not None
-            room = world.engine.room_of(call.call_id)
+            room = world.engine.room_of(call.talk.call_id)
             media = room.members["caller"] if room else None
             assert media is not None and media.sending and media.receiving
             both_open(world, caller, centre)
@@ -286,7 +286,7 @@ class TestThePicture:
             world.run(0.2)
             call = world.call_of(caller)
             assert call is not None
-            room = world.engine.room_of(call.call_id)
+            room = world.engine.room_of(call.talk.call_id)
             media = room.members["caller"] if room else None
             assert media is not None and (media.sending, media.receiving) == ways
             caller.unread.clear()

@@ -70,7 +70,7 @@ class TestEveryKind:
                 case "centre":
                     centre.bye()
                 case "operator":
-                    world.calls.hangup(call.call_id, "enough")
+                    world.calls.hangup(call.talk.call_id, "enough")
                 case "worker":
                     world.engine.kill(0)
                     world.engine.kill(1)

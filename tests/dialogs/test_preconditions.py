@@ -325,7 +325,7 @@ class TestWhileWaiting:
             centre.answer()
             centre.expect("ACK")
             call = world.call_of(caller)
-            assert call is not None and world.calls.hangup(call.call_id, "enough")
+            assert call is not None and world.calls.hangup(call.talk.call_id, "enough")
             caller.expect("480")
             centre.expect("BYE")
             nothing_left(world, caller, centre)

@@ -227,7 +227,7 @@ class TestServerSection3:
             centre.expect("ACK")
             call = world.call_of(caller)
             assert call is not None
-            world.engine.silent.add((call.call_id, 0))
+            world.engine.silent.add((call.talk.call_id, 0))
             centre.expect("BYE", 80)
             world.settle()
 

@@ -228,7 +228,7 @@ class TestConfirmedDialog:
             second.expect("200")
             call = world.call_of(caller)
             assert call is not None
-            world.engine.silent.add((call.call_id, 1))
+            world.engine.silent.add((call.talk.call_id, 1))
             world.run(40)
             lose(world)
             world.run(40)

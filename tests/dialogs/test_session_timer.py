@@ -305,7 +305,7 @@ class TestWeRefresh:
             call = world.call_of(caller)
             assert call is not None
             if not voice:
-                world.engine.silent.add((call.call_id, 1))
+                world.engine.silent.add((call.talk.call_id, 1))
             lose(world, "UPDATE")
             world.run(62 + 33 + 40 + 33)
             if voice:
@@ -404,7 +404,7 @@ class TestThePeerRefreshes:
             caller, centre = talking(world, centre=timer(120, "uas"))
             call = world.call_of(caller)
             assert call is not None
-            world.engine.silent.add((call.call_id, 1))
+            world.engine.silent.add((call.talk.call_id, 1))
             centre.vanish()
             caller.expect("BYE", 140)
             world.settle()
@@ -450,7 +450,7 @@ class TestBothLegs:
             caller, centre = talking(world)
             call = world.call_of(caller)
             assert call is not None
-            seat = world.desk.invite(call.call_id, seat=True, timer_s=100)
+            seat = world.desk.invite(call.talk.call_id, seat=True, timer_s=100)
             seat.expect("200")
             assert seat._refresh is not None
             seat._refresh.cancel()

@@ -63,7 +63,7 @@ class TestBeforeTheAnswer:
             assert not line(sdp(caller.expect("200 UPDATE")), "video").port
             call = world.call_of(caller)
             assert call is not None
-            room = world.engine.room_of(call.call_id)
+            room = world.engine.room_of(call.talk.call_id)
             assert room is None or room.members["caller"] is None
             centre.answer()
             caller.expect("200")

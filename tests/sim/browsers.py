@@ -79,7 +79,7 @@ async def browser(world: World, caller_call: PeerCall, plan: BrowserPlan) -> Non
             continue
         answers = await asyncio.gather(*(_quietly(world, live, ask) for ask in _asks(plan, what, name)))
         name = next((answer.name for answer in reversed(answers) if isinstance(answer, Admitted)), name)
-        if what in ("interrupted", "connected", "failed") and (room := world.engine.room_of(live.call_id)):
+        if what in ("interrupted", "connected", "failed") and (room := world.engine.room_of(live.talk.call_id)):
             world.engine.transport(room, name, what, "as the dice fell")
         elif what == "give up":
             asking = asyncio.ensure_future(_quietly(world, live, Join(plan.desk, _offer(), "desks", by_rule=True)))
@@ -121,7 +121,7 @@ def _asks(plan: BrowserPlan, what: str, name: str) -> list[Ask]:
 
 async def _quietly(world: World, live: Call, ask: Ask) -> Answer:
     """Ask as the API does; a denial is an answer, too."""
-    asking: Awaitable[Answer] = world.calls.ask(live.call_id, ask)
+    asking: Awaitable[Answer] = world.calls.ask(live.talk.call_id, ask)
     try:
         return await asking
     except Denial as denial:
@@ -131,15 +131,15 @@ async def _quietly(world: World, live: Call, ask: Ask) -> Answer:
 
 def astray(world: World, live: Call) -> str:
     """What is wrong between a call's parties and its room; "" for nothing. Only while nothing is under way."""
-    room = world.engine.room_of(live.call_id)
-    if len(live.jobs) or live.arriving or (room is not None and not live.video.is_on(room.handle.room_id)):
+    room = world.engine.room_of(live.talk.call_id)
+    if len(live.jobs) or live.pending.arriving or (room is not None and not live.video.is_on(room.handle.room_id)):
         return ""
-    placed = {party.name for party in live.parties.all() if party.placed and party.kind != "sip"}
+    placed = {party.name for party in live.talk.parties.all() if party.placed and party.kind != "sip"}
     present = set(room.secure) if room is not None else set()
     members = set(live.video.secure_members)
     if not placed == present == members:
         return f"parties {sorted(placed)}, members {sorted(members)}, in the room {sorted(present)}"
-    waiting = [name for name, asks in live.snapshots.items() if asks]
+    waiting = [name for name, asks in live.pending.stills.items() if asks]
     return f"nobody takes the stills of {waiting}" if waiting else ""
 
 

@@ -193,7 +193,7 @@ class Run:
             return
         for side, one in enumerate((caller_call, inside)):
             if one.vanished:
-                world.engine.silent.add((live.call_id, side))
+                world.engine.silent.add((live.talk.call_id, side))
                 self._excused.add(number)
         quiet = caller_call.settled and inside.settled
         if number in self._excused or not quiet or inside.state != "confirmed":
@@ -212,8 +212,8 @@ class Run:
         number, live = caller_call.number, self.world.call_of(caller_call)
         if live is None or number in self._blamed or number in self._excused:
             return
-        state, runs = live.video_state.state, caller_call.terminal.way("video") is not None
-        steady = caller_call.state == "confirmed" and caller_call.settled and live.state == "connected"
+        state, runs = live.talk.video.view.state, caller_call.terminal.way("video") is not None
+        steady = caller_call.state == "confirmed" and caller_call.settled and live.talk.state == "connected"
         if not steady or state in ("asking", "dropping") or (state == "on") == runs:
             self._astray_since.pop(number, None)
         elif self.world.now - self._astray_since.setdefault(number, self.world.now) > self._patience_s(caller_call):
@@ -222,7 +222,7 @@ class Run:
     def _judge_room(self, caller_call: PeerCall) -> None:
         """Who is a party is in the room, and nobody else; what has just happened is still on its way to the call."""
         number, live = caller_call.number, self.world.call_of(caller_call)
-        fault = astray(self.world, live) if live is not None and live.state != "ended" else ""
+        fault = astray(self.world, live) if live is not None and live.talk.state != "ended" else ""
         if not fault:
             self._lost_since.pop(number, None)
         elif self.world.now - self._lost_since.setdefault(number, self.world.now) > 2.0:

@@ -94,7 +94,7 @@ async def seat(world: World, caller_call: PeerCall, plan: SeatPlan) -> None:
     live = world.call_of(caller_call)
     names = {"number": caller_call.number, "nobody": "9999999"}
     if live is not None:
-        names |= {"id": live.call_id, "code": live.short_code}
+        names |= {"id": live.talk.call_id, "code": live.talk.short_code}
     call = world.desk.invite(names.get(plan.by, "gone"), number=f"agent-{caller_call.number}", seat=True)
     while call.state == "early":
         if await call.next(60.0) is None:

@@ -97,7 +97,7 @@ class TestTraces:
             caller.request("INFO", [], body, "application/dtmf-relay")
             caller.expect("200 INFO")
             world.run(0.5)
-            events = world.traces[call.call_id]
+            events = world.traces[call.talk.call_id]
             told = [event for event in events if event.text == "INFO"]
             assert told and all(b"Signal=x" in event.data for event in told)
             assert not [event for event in events if "7" in event.text and "digit" in event.text]

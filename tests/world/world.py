@@ -200,7 +200,7 @@ class World:
         centre = self.centre_of(caller)
         if call is None or centre is None:
             return ["there is no call" if call is None else "no centre has it"]
-        return voice_faults(caller, centre, self.engine.relay_of(call.call_id))
+        return voice_faults(caller, centre, self.engine.relay_of(call.talk.call_id))
 
     def call_of(self, peer_call: PeerCall) -> Call | None:
         """The gateway's live call that a peer's call belongs to."""
@@ -241,7 +241,7 @@ class World:
             found += [f"illegal: {fault}" for fault in faults]
         for call_id, events in self.traces.items():
             ends = [event.text for event in events if event.kind == "state" and event.text.startswith("ended: ")]
-            alive = any(call.call_id == call_id for call in self.calls._calls.values())
+            alive = any(call.talk.call_id == call_id for call in self.calls._calls.values())
             if not alive and len(ends) != 1:
                 found.append(f"the trace of {call_id} has {len(ends)} ends")
             elif not alive and ends[0] == "ended: ":

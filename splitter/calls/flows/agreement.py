@@ -23,49 +23,53 @@ from splitter.sdp.video import refuse
 
 
 class Agreement:
-    """The state of the session between caller and centre, and of the seats' video.
-
-    Attributes:
-        wishes: by leg, the direction that its side wants for its voice, not what it was left with: who could not but
-            answer a closed offer with a closed one has not said that it wants to be closed.
-        holds_video: the caller is being asked for video: until it has consented no picture goes either way.
-        refuses_video: the caller's video is being dropped: what it offers meanwhile is answered with port 0.
-    """
+    """The session between caller and centre, and the seats' video."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self.wishes: dict[str, str] = {}
-        self.holds_video = False
-        self.refuses_video = False
-        self._told: dict[str, str] = {}  # by leg, the direction that `unsettled` last wanted it to be told
-        self._awaited = ""
-        self._patient = False
+
+    def begin(self) -> None:
+        """The call was answered: what each side wants is what it has said."""
         for leg, index in self._voices():
-            assert leg.remote is not None
-            said = leg.remote.flow_of(index)
-            if leg.local_is_offer and leg.local is not None:
-                said = wish_after(leg.local.direction_of(self._index(leg, leg.local)), said, "sendrecv")
+            terms = leg.terms
+            if terms.remote is None:
+                continue
+            said = terms.remote.flow_of(index)
+            if terms.local_is_offer and terms.local is not None:
+                said = wish_after(terms.local.direction_of(self._index(leg, terms.local)), said, "sendrecv")
             self.wishes[leg.name] = said
+
+    @property
+    def wishes(self) -> dict[str, str]:
+        """By leg, the direction that its side wants for its voice."""
+        return self._call.talk.exchange.wishes
+
+    @property
+    def refuses_video(self) -> bool:
+        """The caller's video is being dropped: what it offers meanwhile is answered with port 0."""
+        return self._call.talk.video.refused
 
     # ---- as offers of ours ----
 
     def present_offer(self, leg: Leg) -> Session:
         """What is negotiated with a side, at our present ports; the o= line is still the last one."""
         call = self._call
-        assert call.plan is not None and call.audio is not None
+        assert call.talk.plan is not None
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))
             return with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
-        if leg is call.caller and call.centre is not None and call.centre.remote is not None:
-            session = self.offer_to_caller(call.centre.remote, self.agreed(leg))
-            return self.with_video(leg, session, call.plan.video)
-        assert leg.local is not None
-        return self.with_video(leg, standing_offer(leg.local, leg.local.origin), video_index(leg.local))
+        if leg is call.caller and call.centre is not None and call.centre.terms.remote is not None:
+            session = self.offer_to_caller(call.centre.terms.remote, self.agreed(leg))
+            return self.with_video(leg, session, call.talk.plan.video)
+        assert leg.terms.local is not None
+        return self.with_video(
+            leg, standing_offer(leg.terms.local, leg.terms.local.origin), video_index(leg.terms.local)
+        )
 
     def standing(self, leg: Leg, direction: str) -> Session:
         """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
-        assert leg.local is not None and self._call.plan is not None
-        session = standing_offer(leg.local, leg.local.origin)
+        assert leg.terms.local is not None and self._call.talk.plan is not None
+        session = standing_offer(leg.terms.local, leg.terms.local.origin)
         index = self._index(leg, session)
         lines = list(session.media)
         lines[index] = lines[index].with_direction(direction)
@@ -91,9 +95,12 @@ class Agreement:
 
     def heed(self, leg: Leg, answer: Session) -> None:
         """Learn what a side wants from its answer to our offer; `unsettled` says who has to hear of it."""
-        if leg.name in self._call.seats or leg.local is None or self._call.plan is None:
+        if leg.name in self._call.seats or leg.terms.local is None or self._call.talk.plan is None:
             return
-        offered, given = leg.local.direction_of(self._index(leg, leg.local)), answer.flow_of(self._index(leg, answer))
+        offered, given = (
+            leg.terms.local.direction_of(self._index(leg, leg.terms.local)),
+            answer.flow_of(self._index(leg, answer)),
+        )
         before = self.wishes[leg.name]
         self.wishes[leg.name] = wish_after(offered, given, before)
         if self.wishes[leg.name] != before:
@@ -106,14 +113,14 @@ class Agreement:
         answers may be news to the caller.
         """
         for leg in (self._call.centre, self._call.caller):
-            if leg is None or leg.local is None or leg.remote is None:
+            if leg is None or leg.terms.local is None or leg.terms.remote is None:
                 continue
-            wanted, ours = self.agreed(leg), leg.local.direction_of(self._index(leg, leg.local))
-            stands = answer_direction(leg.remote.flow_of(self._index(leg, leg.remote)), ours)
+            wanted, ours = self.agreed(leg), leg.terms.local.direction_of(self._index(leg, leg.terms.local))
+            stands = answer_direction(leg.terms.remote.flow_of(self._index(leg, leg.terms.remote)), ours)
             if wanted in (stands, ours):
-                self._told.pop(leg.name, None)
-            elif self._told.get(leg.name) != wanted:
-                self._told[leg.name] = wanted
+                self._call.talk.exchange.told.pop(leg.name, None)
+            elif self._call.talk.exchange.told.get(leg.name) != wanted:
+                self._call.talk.exchange.told[leg.name] = wanted
                 return leg
         return None
 
@@ -123,12 +130,12 @@ class Agreement:
 
     def offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
-        assert call.plan is not None and call.audio is not None
-        assert call.caller.local is not None
+        assert call.talk.plan is not None
+        assert call.caller.terms.local is not None
         here = call.audio.local(CALLER)
-        ours = call.caller.local
-        offer = caller_offer(ours, call.plan, centre_sdp, here, ours.origin, direction=direction)
-        return without_rebound(offer, call.plan.audio, call.caller.history)
+        ours = call.caller.terms.local
+        offer = caller_offer(ours, call.talk.plan, centre_sdp, here, ours.origin, direction=direction)
+        return without_rebound(offer, call.talk.plan.audio, call.caller.terms.history)
 
     def with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
         if index is None or not session.media[index].port:
@@ -145,35 +152,35 @@ class Agreement:
     def settle(self, leg: Leg, session: Session) -> None:
         """A peer's description counts from now on, together with ours."""
         call = self._call
-        assert leg.local is not None and call.plan is not None
+        assert leg.terms.local is not None and call.talk.plan is not None
         if leg is call.centre:
             self.settle_centre(session)
         elif leg is call.caller:
-            self.settle_caller(session, leg.local, call.plan)
+            self.settle_caller(session, leg.terms.local, call.talk.plan)
         else:
-            leg.remote = session
-            call.settle_video(leg.name, session, leg.local, video_index(leg.local))
+            leg.terms.note_remote(session)
+            call.settle_video(leg.name, session, leg.terms.local, video_index(leg.terms.local))
 
     def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
         call = self._call
-        if call.caller.local is not None:
-            ours_now = without_refused(call.caller.local, session)
-            call.caller.local = dropped(ours_now) if self.refuses_video else ours_now
+        if call.caller.terms.local is not None:
+            ours_now = without_refused(call.caller.terms.local, session)
+            call.caller.terms.local = dropped(ours_now) if self.refuses_video else ours_now
         if self.refuses_video:  # what was under way may have brought it once more
             chosen = replace(chosen, video=None, video_format=None)
-        call.caller.remote, call.plan = session, chosen
+        call.caller.terms.note_remote(session)
+        call.talk.plan = chosen
         self.point(CALLER, session, chosen.audio)
-        call.settle_video("caller", session, ours, None if self.holds_video else chosen.video)
+        call.settle_video("caller", session, ours, None if call.pending.question is not None else chosen.video)
         call.services.changed(call.view())
 
     def settle_centre(self, session: Session) -> None:
         assert self._call.centre is not None
-        self._call.centre.remote = session
+        self._call.centre.terms.note_remote(session)
         self.point(CENTRE, session, audio_line(session))
 
     def point(self, side: int, session: Session, index: int) -> None:
         call = self._call
-        assert call.audio is not None
         call.audio.point(side, session, index, call.sources(SIDES[side]))
 
     def video_line(self, offer: Session, chosen: Plan) -> Media | None:
@@ -187,31 +194,31 @@ class Agreement:
         Args:
             about: names what waits for it; each may wait once.
         """
-        call, video = self._call, self._call.video
+        call, video, pending = self._call, self._call.video, self._call.pending
         if "caller" in video.members:
             return False
-        if about != self._awaited:
-            self._awaited, self._patient = about, True
+        if about != pending.awaits_room:
+            pending.awaits_room, pending.patient = about, True
             video.prepare(call.caller.flow.network)
             call.after(PATIENCE_S, Alarm(AlarmKind.ROOM))
-        return self._patient and video.preparing
+        return pending.patient and video.preparing
 
     def on_room_late(self) -> None:
         """The room takes too long: what waits for it goes on without."""
-        if self._patient:
-            self._patient = False
+        if self._call.pending.patient:
+            self._call.pending.patient = False
             self._call.note("the video room is not ready in time: the call goes on without a picture", kind="media")
 
     def _index(self, leg: Leg, session: Session) -> int:
         """Of the voice in a description of the caller's or the centre's leg."""
-        assert self._call.plan is not None
-        return self._call.plan.audio if leg is self._call.caller else audio_line(session)
+        assert self._call.talk.plan is not None
+        return self._call.talk.plan.audio if leg is self._call.caller else audio_line(session)
 
     def _voices(self) -> list[tuple[Leg, int]]:
         """The caller and the centre, each with the index of the audio in what it said."""
         call = self._call
-        assert call.plan is not None and call.centre is not None and call.centre.remote is not None
-        return [(call.caller, call.plan.audio), (call.centre, audio_line(call.centre.remote))]
+        assert call.talk.plan is not None and call.centre is not None and call.centre.terms.remote is not None
+        return [(call.caller, call.talk.plan.audio), (call.centre, audio_line(call.centre.terms.remote))]
 
 
 def wish_after(offered: str, given: str, before: str) -> str:

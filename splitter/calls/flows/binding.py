@@ -24,14 +24,14 @@ def on_agent(call: Call, event: AgentNamed) -> None:
 
 def bind(call: Call, extension: str, by: str) -> None:
     """The call is this extension's from now on; the former one's video ends, unless the operator wants it otherwise."""
-    former = call.extension
+    former = call.talk.extension
     if extension == former:
         return
     call.bind(extension, by)
     passed_on(call, join)
     if not former or not call.services.settings.leave_on_transfer:
         return
-    for party in call.parties.all():
+    for party in call.talk.parties.all():
         if party.desk.extension == former and party.kind != "guest":
             if leg := call.seats.get(party.name):
                 leg.bye()

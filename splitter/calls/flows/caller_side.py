@@ -50,14 +50,14 @@ class CallerSide:
         changed since is offered once the call is answered.
         """
         call = self._call
-        assert call.audio is not None and call.plan is not None and self.offer is not None
+        assert call.talk.plan is not None and self.offer is not None
         here, line = call.audio.local(CALLER), await self._decide_video()
-        answer = caller_answer(self.offer, call.plan, centre_sdp, here, line, self._origin)
+        answer = caller_answer(self.offer, call.talk.plan, centre_sdp, here, line, self._origin)
         if line is not None and (fault := next(answer_faults(self.offer, answer), "")):
             # Should it be the picture that cannot be answered in order, then the voice is answered alone.
             call.note(f"answered without video: {fault}", "caller", "alarm")
             self._video_line = None
-            answer = caller_answer(self.offer, call.plan, centre_sdp, here, None, self._origin)
+            answer = caller_answer(self.offer, call.talk.plan, centre_sdp, here, None, self._origin)
         check_answer(self.offer, answer)
         previous = call.caller.early_sessions.get(dialog)
         if previous is not None and _audio_differs(self._told[dialog], centre_sdp):
@@ -68,8 +68,8 @@ class CallerSide:
     def take_video(self, answer: Session | None, relearn: bool) -> None:
         """Carry the picture out once the voice has its answer; `relearn`: see `Video.take`."""
         call = self._call
-        if answer is not None and call.plan is not None and self.offer is not None:
-            call.settle_video("caller", self.offer, answer, call.plan.video, relearn)
+        if answer is not None and call.talk.plan is not None and self.offer is not None:
+            call.settle_video("caller", self.offer, answer, call.talk.plan.video, relearn)
 
     def take_offer(self, event: Offered) -> bool:
         """Answer an offer in UPDATE or PRACK by ourselves; False where nobody waits for that any more.
@@ -78,33 +78,33 @@ class CallerSide:
             PeerError: see `early_answer`.
         """
         call, caller, offer, before = self._call, self._call.caller, event.session, self.offer
-        assert call.plan is not None and call.audio is not None and offer is not None
-        if before is None or caller.local is None:
+        assert call.talk.plan is not None and offer is not None
+        if before is None or caller.terms.local is None:
             raise PeerError("no answer was given yet", 500)
-        chosen, old = plan(offer, call.plan, call.audio.local(CALLER).host), call.plan.audio
+        chosen, old = plan(offer, call.talk.plan, call.audio.local(CALLER).host), call.talk.plan.audio
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
             line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
             lines |= {chosen.video: line} if line is not None else {}
         binding = caller.must_answer(event.txn)
-        kept = keeps_voice(before.media[old], caller.local.media[chosen.audio], offer.media[chosen.audio])
+        kept = keeps_voice(before.media[old], caller.terms.local.media[chosen.audio], offer.media[chosen.audio])
         answer = early_answer(caller, before, old, offer, chosen.audio, lines, binding=binding)
         if not caller.answer(event.txn, answer):
             return False
         call.note("offer absorbed before the answer", caller.name)
         if not kept:
             call.owe(caller)  # hears what the centre uses when the call is answered
-        self.offer, call.plan = offer, chosen
+        self.offer, call.talk.plan = offer, chosen
         call.settle_video("caller", offer, answer, chosen.video)
         return True
 
     async def _decide_video(self) -> Media | None:
         """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
         call = self._call
-        assert call.plan is not None and self.offer is not None
+        assert call.talk.plan is not None and self.offer is not None
         if not self._video_decided:
             self._video_decided = True
-            index, wanted = call.plan.video, call.plan.video_format
+            index, wanted = call.talk.plan.video, call.talk.plan.video_format
             if index is not None and wanted is not None and await call.video.ready():
                 self._video_line = call.video.answer("caller", self.offer, index, wanted)
         return self._video_line

@@ -20,12 +20,12 @@ def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
     Args:
         by_rule: the configuration lets it into every call.
     """
-    if by_rule or not call.extension:
+    if by_rule or not call.talk.extension:
         return True
     if not extension:
         return False
-    inside = any(party.desk.extension == extension and party.kind != "guest" for party in call.parties.all())
-    return inside or extension == call.extension or extension in call.consent.admitted
+    inside = any(party.desk.extension == extension and party.kind != "guest" for party in call.talk.parties.all())
+    return inside or extension == call.talk.extension or extension in call.talk.admitted
 
 
 def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
@@ -38,7 +38,7 @@ def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
 
 def ring(call: Call, event: SeatArrived) -> None:
     """A SIP seat asks by its INVITE, and hears it ring until there is an answer."""
-    if not event.extension or call.consent.ringing >= MOST_RINGING:
+    if not event.extension or call.pending.ringing >= MOST_RINGING:
         event.leg.refuse(403, "the call is another desk's")
         return
     try:
@@ -46,18 +46,17 @@ def ring(call: Call, event: SeatArrived) -> None:
     except Denial as denial:
         event.leg.refuse(486, str(denial))
         return
-    call.consent.asking[event.extension].append(event)
-    call.arriving[event.leg.name] = event.leg  # a CANCEL finds it there
+    call.pending.asking[event.extension].append(event)
+    call.pending.arriving[event.leg.name] = event.leg  # a CANCEL finds it there
     event.leg.ring(180, "Ringing", "")
 
 
 def admit(call: Call, asked: Asked, ask: Admit, enter: Enter) -> None:
     """Let a desk in, whether it has asked or not."""
-    consent = call.consent
-    if len(consent.admitted) >= MOST_ADMITTED:
+    if len(call.talk.admitted) >= MOST_ADMITTED:
         raise Denial(409, "full", "as many desks as can be were let into the call")
     waiting = _end_question(call, ask.extension)
-    consent.admitted.add(ask.extension)
+    call.talk.admitted.add(ask.extension)
     call.notice("join-admitted", f"{ask.extension} may join the call, by {ask.by}", extension=ask.extension)
     call.tell()
     _let_in(call, waiting, enter)
@@ -66,11 +65,11 @@ def admit(call: Call, asked: Asked, ask: Admit, enter: Enter) -> None:
 
 def dismiss(call: Call, asked: Asked, ask: Dismiss) -> None:
     """Say no to a desk that asks, or take back what it was allowed; who asked may take that back itself."""
-    consent, extension = call.consent, ask.extension
-    if extension not in consent.asking and extension not in consent.admitted:
+    extension = ask.extension
+    if extension not in call.pending.asking and extension not in call.talk.admitted:
         raise Denial(404, "no-such-ask", f"{extension[:40]} neither asks to join nor may")
     waiting = _end_question(call, extension)
-    consent.admitted.discard(extension)
+    call.talk.admitted.discard(extension)
     for event in waiting:
         _turn_away(call, event, 603, "the desk that has the call said no")
     if ask.own:
@@ -92,17 +91,17 @@ def on_unanswered(call: Call, extension: str) -> None:
 
 def passed_on(call: Call, enter: Enter) -> None:
     """The call is another desk's now: who asked may be the one that has it."""
-    if call.extension in call.consent.asking:
-        _let_in(call, _end_question(call, call.extension), enter)
+    if call.talk.extension in call.pending.asking:
+        _let_in(call, _end_question(call, call.talk.extension), enter)
 
 
 def forget_ringing(call: Call, leg_name: str) -> None:
     """A SIP seat has hung up while it rang; the question goes with the last one of its extension."""
-    for extension, waiting in tuple(call.consent.asking.items()):
+    for extension, waiting in tuple(call.pending.asking.items()):
         left = [event for event in waiting if event.leg.name != leg_name]
         if len(left) == len(waiting):
             continue
-        call.consent.asking[extension] = left
+        call.pending.asking[extension] = left
         if not left:
             _end_question(call, extension)
             call.notice("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
@@ -110,12 +109,11 @@ def forget_ringing(call: Call, leg_name: str) -> None:
 
 
 def _put_question(call: Call, extension: str) -> None:
-    consent = call.consent
-    if extension in consent.asking:
+    if extension in call.pending.asking:
         return
-    if len(consent.asking) >= MOST_ASKING:
+    if len(call.pending.asking) >= MOST_ASKING:
         raise Denial(429, "too-many", "too many desks ask to join this call")
-    consent.asking[extension] = []
+    call.pending.asking[extension] = []
     call.after(ASK_LIMIT_S, Alarm(AlarmKind.ADMISSION, extension))
     call.tell()
     call.notice("join-asked", f"{extension} asks to join the call", extension=extension)
@@ -123,15 +121,15 @@ def _put_question(call: Call, extension: str) -> None:
 
 def _end_question(call: Call, extension: str) -> list[SeatArrived]:
     call.stop_timer(Alarm(AlarmKind.ADMISSION, extension))
-    return call.consent.asking.pop(extension, [])
+    return call.pending.asking.pop(extension, [])
 
 
 def _let_in(call: Call, waiting: list[SeatArrived], enter: Enter) -> None:
     for event in waiting:
-        if call.arriving.pop(event.leg.name, None) is not None:
+        if call.pending.arriving.pop(event.leg.name, None) is not None:
             enter(call, event)
 
 
 def _turn_away(call: Call, event: SeatArrived, status: int, reason: str) -> None:
-    if call.arriving.pop(event.leg.name, None) is not None:
+    if call.pending.arriving.pop(event.leg.name, None) is not None:
         event.leg.refuse(status, reason)

@@ -5,55 +5,33 @@ At most one side is asked at a time; an offer of our own takes its turn in the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
-from splitter.calls.events import Offered, OfferWithdrawn
+from splitter.calls.events import OfferWithdrawn
 from splitter.calls.legs.leg import Leg
+from splitter.calls.talk.pending import Consult
 from splitter.sdp.merge import in_sequence
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_reoffer
-from splitter.sdp.split import Plan
 
 _LIMIT = Alarm(AlarmKind.CONSULT)
 
 
-@dataclass(slots=True)
-class Consult:
-    """An offer of ours that is open on `asked`.
-
-    Attributes:
-        before: our description in force when we asked.
-        offered: the re-INVITE that waits for the outcome; None for an offer of our own, and once it was answered.
-        plan: the caller's new one.
-        own: an offer of our own.
-        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
-    """
-
-    asked: Leg
-    before: Session | None
-    offered: Offered | None = None
-    plan: Plan | None = None
-    own: bool = False
-    withdrawn: bool = False
-
-
 class Consultation:
-    """Who is asked now.
-
-    Attributes:
-        open: None while nobody is.
-    """
+    """Who is asked now."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self.open: Consult | None = None
+
+    @property
+    def open(self) -> Consult | None:
+        """The offer that is open; None while nobody is asked."""
+        return self._call.pending.consult
 
     def begin(self, consult: Consult) -> None:
         """Somebody is asked from now on, for a limited time."""
-        self.open = consult
+        self._call.pending.consult = consult
         self._call.after(self._call.services.settings.consult_limit_s, _LIMIT)
 
     def ask(self, consult: Consult, offer: Session, wish: str) -> None:
@@ -62,9 +40,9 @@ class Consultation:
         Raises:
             PeerError: it would not be legal there, e.g. a payload type that stands for another codec on that leg.
         """
-        assert consult.asked.sent is not None
-        offer = in_sequence(consult.asked.sent, offer)
-        check_reoffer(consult.asked.sent, offer, consult.asked.local)
+        assert consult.asked.terms.sent is not None
+        offer = in_sequence(consult.asked.terms.sent, offer)
+        check_reoffer(consult.asked.terms.sent, offer, consult.asked.terms.local)
         self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
         self.begin(consult)
         consult.asked.offer(offer)
@@ -74,7 +52,7 @@ class Consultation:
         consult = self.open
         if consult is None or consult.asked is not leg:
             return None
-        self.open = None
+        self._call.pending.consult = None
         self._call.stop_timer(_LIMIT)
         return consult
 
@@ -83,19 +61,19 @@ class Consultation:
         if consult.offered is None:
             return
         offered, consult.offered = consult.offered, None
-        if offered.leg is self._call.newcomer:
-            self._call.newcomer = None
+        if offered.leg is self._call.pending.newcomer:
+            self._call.pending.newcomer = None
         told = status_for_asker(status)
         offered.leg.decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
 
     def put_back(self, consult: Consult) -> None:
         """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
-        consult.asked.local = consult.before
+        consult.asked.terms.local = consult.before
         self._call.owe(consult.asked)
 
     def withdraw(self, event: OfferWithdrawn) -> None:
         """The asker cancelled; so is our question, and if it was answered already the old state is offered again."""
-        aside = self._call.put_aside
+        aside = self._call.pending.put_aside
         for offered in tuple(aside):
             if offered.txn == event.txn:
                 aside.remove(offered)

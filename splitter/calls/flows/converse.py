@@ -72,6 +72,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Until somebody ends it."""
+        self._reoffers.begin()
         pass_waiting(self._call)
         self._reoffers.pump()
         while not self._over:
@@ -84,7 +85,11 @@ class Conversation:
     def _on(self, event: CallEvent) -> None:
         call = self._call
         match event:
-            case Ended() | AckMissing() | Offered() if event.leg not in (call.caller, call.centre, call.newcomer):
+            case Ended() | AckMissing() | Offered() if event.leg not in (
+                call.caller,
+                call.centre,
+                call.pending.newcomer,
+            ):
                 on_media(call, event)  # a seat must never be taken for one of the two
             case Ended():
                 self._on_bye(event)
@@ -94,10 +99,10 @@ class Conversation:
                 call.caller.refuse(487)  # it crossed our 200, which was still waiting for the caller's resources
                 carried = list(plain_headers(event.request, "Reason").items())
                 self._end("the caller hung up before our answer was sent", carried)
-            case Cancelled() if event.leg is call.newcomer:
-                call.newcomer.refuse(487)
-                self._reoffers.on(OfferWithdrawn(event.leg, call.newcomer.first_txn))
-                call.newcomer = None
+            case Cancelled() if event.leg is call.pending.newcomer:
+                call.pending.newcomer.refuse(487)
+                self._reoffers.on(OfferWithdrawn(event.leg, call.pending.newcomer.first_txn))
+                call.pending.newcomer = None
             case TimeUp() if event.alarm == Alarm(AlarmKind.RESOURCES, call.caller.name):
                 call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
                 self._end("the caller's network did not get the resources in time")
@@ -146,7 +151,7 @@ class Conversation:
 
     def _on_counted(self, event: VoiceCounted) -> None:
         call, about = self._call, event.about
-        heard = call.audio is not None and call.audio.counted(event)
+        heard = call.audio.counted(event)
         if about is None or about.leg not in (call.caller, call.centre):
             return
         if isinstance(about, AckMissing):
@@ -212,7 +217,7 @@ def on_media(call: Call, event: CallEvent) -> None:
     try:
         _on_media(call, event)
     except Exception:
-        log.exception("an event of the picture failed", call_id=call.call_id, event_type=type(event).__name__)
+        log.exception("an event of the picture failed", call_id=call.talk.call_id, event_type=type(event).__name__)
 
 
 def _on_media(call: Call, event: CallEvent) -> None:
@@ -221,7 +226,7 @@ def _on_media(call: Call, event: CallEvent) -> None:
             join(call, event)
         case Ended() | AckMissing() | Offered() if event.leg.name in call.seats:
             on_seat(call, event)
-        case Cancelled() if event.leg.name in call.arriving:
+        case Cancelled() if event.leg.name in call.pending.arriving:
             on_seat(call, event)
         case Asked():
             on_ask(call, event)

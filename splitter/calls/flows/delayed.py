@@ -29,9 +29,9 @@ def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Sess
     Raises:
         PeerError: status 488 if they have no codec in common.
     """
-    assert call.plan is not None and call.audio is not None
+    assert call.talk.plan is not None
     origin = call.origin(leg.flow.network, leg.flow.transport)
-    answer = centre_answer(centre_sdp, offer, call.plan, call.audio.local(CENTRE), origin)
+    answer = centre_answer(centre_sdp, offer, call.talk.plan, call.audio.local(CENTRE), origin)
     check_answer(centre_sdp, answer)
     leg.acknowledge(answer)
 
@@ -43,25 +43,24 @@ async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, bra
     Raises:
         PeerError: the centre's offer, or the caller's answer, cannot be used.
     """
-    assert call.audio is not None
     call.caller.accept(await _offer(call, centre_sdp), branch)
     session = await _answer(call, leg)
     if session is None:
         return None
-    assert call.caller.local is not None
-    check_peer_answer(call.caller.local, session)
-    call.plan = plan(session, ours=call.audio.local(CALLER).host)
+    assert call.caller.terms.local is not None
+    check_peer_answer(call.caller.terms.local, session)
+    call.talk.plan = plan(session, ours=call.audio.local(CALLER).host)
     answer_centre(call, leg, centre_sdp, session)
-    leg.remote, call.caller.remote = centre_sdp, session
-    call.audio.point(CALLER, session, call.plan.audio, call.sources(SIDES[CALLER]))
+    leg.terms.note_remote(centre_sdp)
+    call.caller.terms.note_remote(session)
+    call.audio.point(CALLER, session, call.talk.plan.audio, call.sources(SIDES[CALLER]))
     call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.sources(SIDES[CENTRE]))
-    call.settle_video("caller", session, call.caller.local, call.plan.video)
+    call.settle_video("caller", session, call.caller.terms.local, call.talk.plan.video)
     return session
 
 
 async def _offer(call: Call, centre_sdp: Session) -> Session:
     """The centre's audio and, if there is a room, our video."""
-    assert call.audio is not None
     flow = call.caller.flow
     origin = call.origin(flow.network, flow.transport)
     call.video.prepare(flow.network)
@@ -80,8 +79,8 @@ async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
                 if event.session is None:
                     raise PeerError(f"the caller's ACK has no answer: {event.fault or 'it is empty'}", 488)
                 return event.session
-            case Offered() if event.leg is call.newcomer:
-                call.put_aside.append(event)
+            case Offered() if event.leg is call.pending.newcomer:
+                call.pending.put_aside.append(event)
             case Offered() if event.leg in (call.caller, leg):
                 event.leg.decline(event.txn, 491)  # an offer is open towards both
             case Ended() | AckMissing() | Cancelled() if event.leg in (call.caller, leg):

@@ -64,7 +64,7 @@ def on_ask(call: Call, asked: Asked) -> None:
     except Denial as denial:
         _deny(call, asked, denial)
     except Exception:
-        log.exception("an ask failed", call_id=call.call_id, ask=type(asked.ask).__name__)
+        log.exception("an ask failed", call_id=call.talk.call_id, ask=type(asked.ask).__name__)
         asked.deny(500, "fault", "a fault in the gateway; see the log")
 
 
@@ -95,7 +95,7 @@ def _begin(call: Call, asked: Asked) -> None:
 def _deny(call: Call, asked: Asked, denial: Denial) -> None:
     if isinstance(asked.ask, Join):
         metrics.WEBRTC_JOINS.labels(denial.code).inc()
-        log.info("a browser could not join", call_id=call.call_id, code=denial.code, reason=str(denial))
+        log.info("a browser could not join", call_id=call.talk.call_id, code=denial.code, reason=str(denial))
     asked.deny(denial.status, denial.code, str(denial))
 
 
@@ -116,16 +116,16 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
     except PeerError as error:
         raise Denial(422, "bad-offer", error.reason) from None
     kind = "guest" if ask.desk.kind == "guest" else "webrtc"
-    before = call.parties.of_client(ask.desk)
+    before = call.talk.parties.of_client(ask.desk)
     if before is None:
         if fault := call.services.admission.video_fault():
             raise Denial(503, "overload", fault)
-        if call.parties.full(kind):
+        if call.talk.parties.full(kind):
             raise Denial(409, "full", "as many as can be are in the call")
     _count_transport(call, kind)
     if before is not None:
         call.stop_timer(Alarm(AlarmKind.REJOIN, before.name))
-    name = before.name if before else call.parties.new_name("guest" if kind == "guest" else "seat")
+    name = before.name if before else call.talk.parties.new_name("guest" if kind == "guest" else "seat")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
     call.admit(party)
     call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
@@ -133,7 +133,7 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
 
 
 def _count_transport(call: Call, kind: str) -> None:
-    if not call.parties.may_open(kind, call.services.clock.now()):
+    if not call.talk.parties.may_open(kind, call.services.clock.now()):
         raise Denial(429, "too-many", "clients of this call join and leave too often; wait a few seconds")
 
 
@@ -163,7 +163,7 @@ def on_client_placed(call: Call, event: ClientPlaced) -> None:
 
 
 def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
-    if call.parties.get(party.name) is not party:
+    if call.talk.parties.get(party.name) is not party:
         _deny(call, asked, Denial(409, "replaced", "the same client has joined once more, or was taken out"))
         return
     if asked.abandoned:
@@ -174,7 +174,7 @@ def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
     call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands
     limits = limits_for(call.video.received_by(CALLER), call.services.settings.bitrate_kbps)
     call.note(f"{_who(party.desk)} joins as {party.name}", party.name)
-    if not call.extension and party.kind == "webrtc" and party.desk.extension:
+    if not call.talk.extension and party.kind == "webrtc" and party.desk.extension:
         call.bind(party.desk.extension, "client")
     asked.answer(Admitted(party.name, answer, limits))
     metrics.WEBRTC_JOINS.labels("joined").inc()
@@ -184,7 +184,7 @@ def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
 
 def _fail(call: Call, asked: Asked, party: Party, denial: Denial) -> None:
     """A join that fails leaves nothing."""
-    if call.parties.get(party.name) is party:
+    if call.talk.parties.get(party.name) is party:
         forget(call, party.name)
         call.note(f"{_who(party.desk)} could not join: {denial}", party.name)
         call.tell()
@@ -193,7 +193,7 @@ def _fail(call: Call, asked: Asked, party: Party, denial: Denial) -> None:
 
 def _restart(call: Call, asked: Asked, ask: Restart) -> None:
     """New credentials restart ICE, the old ones bring candidates (RFC 9725 §4.3)."""
-    party = call.parties.get(ask.party)
+    party = call.talk.parties.get(ask.party)
     if party is None or party.remote is None:
         raise Denial(404, "no-such-party", f"no WebRTC party is named {ask.party[:40]!r}")
     if party.lost or not party.placed:
@@ -229,7 +229,7 @@ async def _point(call: Call, asked: Asked, name: str, remote: SecureRemote, rest
 
 
 def _remove(call: Call, asked: Asked, ask: Remove) -> None:
-    party = call.parties.get(ask.party)
+    party = call.talk.parties.get(ask.party)
     if party is None:
         raise Denial(404, "no-such-party", f"nobody in the call is named {ask.party[:40]!r}")
     own = bool(ask.by) and ask.by in (party.desk.by, party.desk.client)
@@ -237,8 +237,8 @@ def _remove(call: Call, asked: Asked, ask: Remove) -> None:
     if leg := call.seats.get(party.name):
         leg.bye()
     forget(call, party.name)
-    if not own and party.desk.extension != call.extension:
-        call.consent.admitted.discard(party.desk.extension)
+    if not own and party.desk.extension != call.talk.extension:
+        call.talk.admitted.discard(party.desk.extension)
     call.notice("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
     call.tell()
     asked.answer()
@@ -254,11 +254,11 @@ def _who(desk: Desk) -> str:
 def _show(call: Call, asked: Asked, ask: Show) -> None:
     """Choose what somebody sees; it stands until it is chosen otherwise, also over the loss of a media worker."""
     viewer, source = ask.viewer, ask.source
-    if viewer != CALLER and call.parties.get(viewer) is None:
+    if viewer != CALLER and call.talk.parties.get(viewer) is None:
         raise Denial(404, "no-such-party", f"nobody in the call is named {viewer[:40]!r}")
     if viewer not in call.video.members:
         raise Denial(409, "no-video", f"{viewer} has no video")
-    named = source == CALLER or call.parties.get(source) is not None
+    named = source == CALLER or call.talk.parties.get(source) is not None
     if source == viewer or not (source in ("", "slate") or source.startswith(_PICTURE) or named):
         raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
     call.jobs.start("display", partial(_display, call, asked, ask))
@@ -279,9 +279,9 @@ def on_shown_as_asked(call: Call, event: ShownAsAsked) -> None:
     if not isinstance(ask, Show):
         return
     if ask.source:
-        call.video.choices[ask.viewer] = ask.source
+        call.talk.room.choices[ask.viewer] = ask.source
     else:
-        call.video.choices.pop(ask.viewer, None)
+        call.talk.room.choices.pop(ask.viewer, None)
     call.note(f"is to be shown {ask.source or 'what the room chooses'}, by {ask.by}", ask.viewer)
     asked.answer()
 
@@ -289,7 +289,7 @@ def on_shown_as_asked(call: Call, event: ShownAsAsked) -> None:
 async def _put(call: Call, viewer: str, source: str) -> None:
     image = None
     if source.startswith(_PICTURE):
-        image = await call.services.pictures.image(source.removeprefix(_PICTURE), call.call_id)
+        image = await call.services.pictures.image(source.removeprefix(_PICTURE), call.talk.call_id)
         if image is None:
             raise Denial(404, "no-such-picture", f"there is no picture {source[:40]!r}")
     try:
@@ -302,12 +302,12 @@ async def _put(call: Call, viewer: str, source: str) -> None:
 
 def reshow(call: Call) -> None:
     """Tell the room what desks have chosen: it is a new one, or somebody is back in it."""
-    if call.video.choices:
+    if call.talk.room.choices:
         call.jobs.start("display", partial(_again, call))
 
 
 async def _again(call: Call) -> None:
-    for viewer, source in tuple(call.video.choices.items()):
+    for viewer, source in tuple(call.talk.room.choices.items()):
         members = call.video.members
         if viewer in members and (source in members or source == "slate" or source.startswith(_PICTURE)):
             try:
@@ -324,7 +324,7 @@ def _take_snapshot(call: Call, asked: Asked, ask: TakeSnapshot) -> None:
     name = ask.of
     if name not in call.video.members:
         raise Denial(404, "no-such-party", f"{name[:40]!r} has no video")
-    waiting = call.snapshots.setdefault(name, [])
+    waiting = call.pending.stills.setdefault(name, [])
     waiting.append(asked)
     if len(waiting) == 1:
         call.jobs.start(f"snapshot of {name}", partial(_still, call, name))
@@ -343,7 +343,7 @@ async def _still(call: Call, name: str) -> StillTaken:
 def on_still_taken(call: Call, event: StillTaken) -> None:
     """Hand a still to everybody who asked for it."""
     name, found = event.name, event.found
-    for asked in call.snapshots.pop(name, ()):
+    for asked in call.pending.stills.pop(name, ()):
         if isinstance(found, Denial):
             asked.deny(found.status, found.code, str(found))
         else:
@@ -359,7 +359,7 @@ def _bind(call: Call, asked: Asked, ask: Bind) -> None:
     extension = ask.extension.strip()
     if len(extension) > _LONGEST_EXTENSION or not extension.isprintable():
         raise Denial(422, "bad-extension", "an extension is a few printable letters")
-    if ask.by == "client" and extension and call.extension not in ("", extension):
+    if ask.by == "client" and extension and call.talk.extension not in ("", extension):
         raise Denial(409, "bound-already", "the call is another desk's: ask to be let in")
     bind(call, extension, ask.by)
     asked.answer()

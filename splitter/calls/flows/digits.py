@@ -29,28 +29,28 @@ def pass_digit(call: Call, event: DigitPressed) -> None:
     leg = event.leg
     if leg is not call.caller and leg is not call.centre:
         leg.reply_info(event.txn, 415, "digits concern the caller and the centre")
-    elif any(waiting.leg is leg for waiting in call.digits) or not _pass(call, event):
-        if not call.digits:
+    elif any(waiting.leg is leg for waiting in call.pending.digits) or not _pass(call, event):
+        if not call.pending.digits:
             call.after(_PATIENCE_S, _WAITING)
-        call.digits.append(event)
+        call.pending.digits.append(event)
 
 
 def pass_waiting(call: Call) -> None:
     """The other side may be able to take now what waits for its answer."""
     stays: set[Leg] = set()
-    for event in tuple(call.digits):
+    for event in tuple(call.pending.digits):
         if event.leg not in stays and (event.leg.state == "ended" or _pass(call, event)):
-            call.digits.remove(event)
+            call.pending.digits.remove(event)
         else:
             stays.add(event.leg)
-    if not call.digits:
+    if not call.pending.digits:
         call.stop_timer(_WAITING)
 
 
 def on_digits_late(call: Call) -> None:
     """Digits have waited for long enough."""
-    while call.digits:
-        event = call.digits.popleft()
+    while call.pending.digits:
+        event = call.pending.digits.popleft()
         event.leg.reply_info(event.txn, 500, "the other side has not answered yet")
 
 
@@ -64,7 +64,7 @@ def _pass(call: Call, event: DigitPressed) -> bool:
         return True
     try:
         key, format = key_of(event.request), _format(call, other)
-        if format is None and (other.state == "early" or other.remote is None):
+        if format is None and (other.state == "early" or other.terms.remote is None):
             return False
         if format is None:
             raise PeerError("the other side takes no digits", 415)
@@ -89,7 +89,6 @@ def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
 
 
 async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> DigitInserted:
-    assert call.audio is not None
     try:
         await call.audio.send_digit(CALLER if other is call.caller else CENTRE, digit)
     except MediaError as error:
@@ -110,7 +109,7 @@ def on_digit_inserted(call: Call, event: DigitInserted) -> None:
 
 def _format(call: Call, other: Leg) -> tuple[int, int] | None:
     """How this side takes telephone events now."""
-    if other.local is None or other.remote is None or call.plan is None:
+    if other.terms.local is None or other.terms.remote is None or call.talk.plan is None:
         return None
-    index = call.plan.audio if other is call.caller else audio_line(other.remote)
-    return event_format(other.local.media[index], other.remote.media[index])
+    index = call.talk.plan.audio if other is call.caller else audio_line(other.terms.remote)
+    return event_format(other.terms.local.media[index], other.terms.remote.media[index])

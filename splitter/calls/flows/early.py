@@ -37,10 +37,10 @@ def early_answer(
         Refusal: 500 with Retry-After where the other side would have to agree: that has to wait for the answer.
         PeerError: 488 where none of the codecs in use is left.
     """
-    assert asker.local is not None and asker.sent is not None
-    if not binding and not keeps_voice(before.media[old], asker.local.media[new], offer.media[new]):
+    assert asker.terms.local is not None and asker.terms.sent is not None
+    if not binding and not keeps_voice(before.media[old], asker.terms.local.media[new], offer.media[new]):
         raise Refusal(500, "not before the call is answered", [("Retry-After", "2")])
-    answer = in_sequence(asker.sent, standing_answer(offer, asker.local, asker.local.origin, lines))
+    answer = in_sequence(asker.terms.sent, standing_answer(offer, asker.terms.local, asker.terms.local.origin, lines))
     check_answer(offer, answer)
     return answer
 

@@ -12,7 +12,7 @@ A dropped video stops at once; the caller is told by UPDATE or re-INVITE, with t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -24,13 +24,14 @@ from splitter.calls.call import Call
 from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
-from splitter.calls.flows.caller_video import CallerVideo
+from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
+from splitter.calls.talk.pending import Question
+from splitter.calls.talk.state import Wish
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import with_origin
-from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_peer_answer, check_reoffer
 from splitter.sdp.precondition import with_offered
-from splitter.sdp.split import Plan, plan
+from splitter.sdp.split import plan
 from splitter.sdp.upgrade import dropped, raised
 from splitter.telemetry import metrics
 
@@ -41,64 +42,17 @@ _TRIES = 3  # in a row that the phone may be busy with an offer of its own
 _ITS_TURN_S = 4.1  # RFC 3261 §14.1: by then, who owns the Call-ID has tried again
 
 
-@dataclass(slots=True)
-class _Wish:
-    """Video is wanted.
-
-    Attributes:
-        by: who wants it.
-        tries: how often the phone was busy with an offer of its own.
-        gave_way: the question was taken back once for something that concerned the voice.
-        collided: an offer of the caller's own with video met ours.
-        rests: until `_AGAIN` rings.
-    """
-
-    by: str
-    tries: int = 0
-    gave_way: bool = False
-    collided: bool = False
-    rests: bool = False
-
-
-@dataclass(slots=True)
-class _Open:
-    """Our re-INVITE at the caller.
-
-    Attributes:
-        ours, theirs, plan: what was in force before it.
-        index: of the video in it.
-        wanted: False once nobody waits for the answer any more; if it is accepted all the same, video is dropped.
-        giving_way: a CANCEL was sent for the sake of the voice.
-        answered: our description, where the answer came in a reliable provisional response.
-    """
-
-    ours: Session
-    theirs: Session
-    plan: Plan
-    index: int
-    wanted: bool = True
-    giving_way: bool = False
-    answered: Session | None = None
-
-
 class Escalation:
     """The caller's video in one answered call."""
 
     def __init__(self, call: Call, agreement: Agreement) -> None:
         self._call = call
         self._agreement = agreement
-        self._wish: _Wish | None = None
-        self._open: _Open | None = None
-        self._video = CallerVideo(call)
-        self._preparing: Asked | None = None  # somebody asks for video, and the room is not there yet
-        self._questions = 0
-        self._begun = False
-        self._begin()
 
     @property
     def asking(self) -> bool:
         """Our question is open: nothing else can be offered to the caller."""
-        return self._open is not None
+        return self._call.pending.question is not None
 
     @property
     def dropping(self) -> bool:
@@ -118,12 +72,12 @@ class Escalation:
         try:
             work()
         except Exception:
-            log.exception("an ask failed", call_id=self._call.call_id, ask=type(asked.ask).__name__)
-            self._preparing = None
+            log.exception("an ask failed", call_id=self._call.talk.call_id, ask=type(asked.ask).__name__)
+            self._call.pending.raising = None
             asked.deny(500, "fault", "a fault in the gateway; see the log")
 
     def _on_raise(self, asked: Asked) -> None:
-        call, view = self._call, self._call.video_state
+        call, view = self._call, self._call.talk.video.view
         if view.state != "off":
             words = {"asking": "the caller is being asked already", "on": "video is on already"}
             asked.deny(409, view.state, words.get(view.state, "video is being taken down"))
@@ -131,42 +85,42 @@ class Escalation:
             asked.deny(422, UNSUPPORTED, view.reason)
         elif fault := call.services.admission.video_fault():
             asked.deny(503, "overloaded", fault)
-        elif self._preparing is not None:
+        elif self._call.pending.raising is not None:
             asked.deny(409, "asking", "the caller is being asked already")
         else:
-            self._preparing = asked
-            self._questions += 1
+            self._call.pending.raising = asked
+            self._call.pending.raised += 1
             self._prepare()
 
     def _prepare(self) -> None:
         """The question needs the room and the caller's ports; it waits for them for a moment only."""
-        call, asked = self._call, self._preparing
-        if asked is None or self._agreement.awaits_room(f"question {self._questions}"):
+        call, asked = self._call, self._call.pending.raising
+        if asked is None or self._agreement.awaits_room(f"question {self._call.pending.raised}"):
             return
-        self._preparing = None
+        self._call.pending.raising = None
         if "caller" not in call.video.members or not isinstance(asked.ask, RaiseVideo):
             asked.deny(503, "no-media", "no media resources for video")
             return
         call.note(f"{asked.ask.by} asks the caller for video", "caller")
-        self._wish = _Wish(asked.ask.by)
-        self._video.show("asking", "", "")
+        self._call.talk.video.wish = Wish(asked.ask.by)
+        show_video(self._call, "asking", "", "")
         asked.answer()
 
     def _on_drop(self, asked: Asked, by: str) -> None:
-        call, state = self._call, self._call.video_state.state
+        call, state = self._call, self._call.talk.video.view.state
         asked.answer()
         if state == "asking":
             self._take_back(WITHDRAWN, f"taken back by {by}")
         elif state == "on":
             call.note(f"{by} drops the caller's video", "caller")
-            self._video.show("dropping")
+            show_video(self._call, "dropping")
             self._stop()
 
     # ---- what Reoffers asks ----
 
     def make_way(self, why: str) -> None:
         """Something else must be offered to the caller: the question is taken back, and asked once more after it."""
-        opened, wish = self._open, self._wish
+        opened, wish = self._call.pending.question, self._call.talk.video.wish
         if opened is None or not opened.wanted or opened.giving_way:
             return
         self._call.note(f"the question for video is taken back: {why}", "caller")
@@ -178,37 +132,43 @@ class Escalation:
 
     def pump(self, free: bool) -> None:
         """Ask, if somebody wants it and nothing of the voice is under way (`free`)."""
-        self._begin()
-        if (asked := self._preparing) is not None:
+        self.begin()
+        if (asked := self._call.pending.raising) is not None:
             self._border(asked, self._prepare)
-        wish = self._wish
-        if wish is None or wish.rests or self._open is not None or not free or not self._call.caller.settled:
+        wish = self._call.talk.video.wish
+        if (
+            wish is None
+            or wish.rests
+            or self._call.pending.question is not None
+            or not free
+            or not self._call.caller.settled
+        ):
             return
         try:
             self._ask()
         except PeerError as error:
             self._conclude(FAILED, error.reason)
         except Exception:
-            log.exception("the question for video failed", call_id=self._call.call_id)
+            log.exception("the question for video failed", call_id=self._call.talk.call_id)
             self._conclude(FAILED, "a fault in the gateway; see the log")
 
     def on_accepted(self, event: OfferAccepted) -> None:
         """2xx to our question, or the answer in a reliable provisional response."""
-        call, leg, opened, session = self._call, self._call.caller, self._open, event.session
-        assert opened is not None and leg.sent is not None and leg.local is not None and call.audio is not None
+        call, leg, opened, session = self._call, self._call.caller, self._call.pending.question, event.session
+        assert opened is not None and leg.terms.sent is not None and leg.terms.local is not None
         try:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
-            check_peer_answer(leg.sent, session)
+            check_peer_answer(leg.terms.sent, session)
             chosen = plan(session, replace(opened.plan, video=opened.index), call.audio.local(CALLER).host)
         except PeerError as error:
             call.note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
             self._on_unusable(opened, event.early, error.reason)
             return
-        self._agreement.settle_caller(session, leg.local, chosen)
+        self._agreement.settle_caller(session, leg.terms.local, chosen)
         self._agreement.heed(leg, session)
         if event.early:
-            opened.answered = leg.local
+            opened.answered = leg.terms.local
             call.note("the phone has answered; its user is being asked", leg.name)
         else:
             self.on_finished()
@@ -218,22 +178,24 @@ class Escalation:
         call, opened = self._call, self._close_offer()
         if opened is None:
             return
-        assert call.plan is not None and call.caller.remote is not None and call.caller.local is not None
-        taken, fault = self._video.runs, call.plan.video_fault
-        if call.caller.remote.media[opened.index].port and not (taken and opened.wanted):
+        assert (
+            call.talk.plan is not None and call.caller.terms.remote is not None and call.caller.terms.local is not None
+        )
+        taken, fault = video_runs(self._call), call.talk.plan.video_fault
+        if call.caller.terms.remote.media[opened.index].port and not (taken and opened.wanted):
             call.note(fault or "accepted after the question was taken back: video is dropped", "caller")
             self._stop()
             if opened.wanted:
                 self._conclude(FAILED, f"the phone's video cannot be used: {fault}")
         elif taken:
-            self._agreement.settle_caller(call.caller.remote, call.caller.local, call.plan)
+            self._agreement.settle_caller(call.caller.terms.remote, call.caller.terms.local, call.talk.plan)
             self._conclude("accepted", "the caller accepted")
         elif opened.wanted:
             self._conclude(REFUSED, "the caller declined: video was answered with port 0")
 
     def on_refused(self, event: OfferRefused) -> None:
         """The question was refused, or its CANCEL took effect; the session stands as it was."""
-        call, wish, opened = self._call, self._wish, self._close_offer()
+        call, wish, opened = self._call, self._call.talk.video.wish, self._close_offer()
         assert opened is not None
         self._roll_back(opened)
         call.note(f"our question for video ended with {event.status} {event.reason}", event.leg.name)
@@ -252,86 +214,92 @@ class Escalation:
 
     def on_collided(self, event: OfferCollided) -> None:
         """The caller offered something at the same moment; was it video, then its own attempt is waited for."""
-        if self._wish is not None and event.leg is self._call.caller and event.session is not None:
-            self._wish.collided |= any(media.kind == "video" and media.port for media in event.session.media)
+        if self._call.talk.video.wish is not None and event.leg is self._call.caller and event.session is not None:
+            self._call.talk.video.wish.collided |= any(
+                media.kind == "video" and media.port for media in event.session.media
+            )
 
     def on_consent_late(self) -> None:
         """The caller does not answer our question."""
-        if self._open is not None and self._open.wanted:
+        if self._call.pending.question is not None and self._call.pending.question.wanted:
             limit_s = self._call.services.settings.consent_limit_s
             self._take_back("no-answer", f"the caller did not answer in {limit_s:.0f} s")
 
     def on_rested(self) -> None:
         """The caller may be asked again."""
-        if self._wish is not None:
-            self._wish.rests = False
+        if self._call.talk.video.wish is not None:
+            self._call.talk.video.wish.rests = False
 
     def follow(self) -> None:
         """The caller's session was negotiated anew: its video may have come or gone."""
-        self._video.remember()
-        if self._open is not None:
+        remember_line(self._call)
+        if self._call.pending.question is not None:
             return  # an UPDATE inside our question: what comes of that tells
-        state, runs, sent = self._call.video_state.state, self._video.runs, self._call.caller.sent
+        state, runs, sent = self._call.talk.video.view.state, video_runs(self._call), self._call.caller.terms.sent
         if self.dropping:
             if sent is None or any(media.kind == "video" and media.port for media in sent.media):
                 return  # it was under way when video was dropped; what says so is still to come
-            self._agreement.refuses_video = False
+            self._call.talk.video.refused = False
             if state == "dropping":
-                self._video.show("off")
+                show_video(self._call, "off")
                 self._call.notice("video-dropped", "video is off")
-        elif runs and self._wish is not None:
+        elif runs and self._call.talk.video.wish is not None:
             self._conclude("accepted", "the caller turned video on")
         elif runs and state == "off":
-            self._video.show("on", supported=True)
+            show_video(self._call, "on", supported=True)
             self._call.notice("caller-added-video", "the caller turned video on")
         elif not runs and state == "on":
-            self._video.show("off")
+            show_video(self._call, "off")
             self._call.notice("caller-dropped-video", "the caller turned video off; the voice goes on")
 
     def untold(self, status: int, reason: str) -> None:
         """The caller would not hear that its video is off; it is told again, and nothing is sent in any case."""
-        if self.dropping and self._call.video_state.state == "dropping":
-            self._video.show("off", reason=f"the phone did not take it yet: {status} {reason}"[:200])
+        if self.dropping and self._call.talk.video.view.state == "dropping":
+            show_video(self._call, "off", reason=f"the phone did not take it yet: {status} {reason}"[:200])
             self._call.notice("video-dropped", "video is off on our side")
 
     def close(self) -> None:
         """The call is over."""
-        if self._wish is not None:
+        if self._call.talk.video.wish is not None:
             self._conclude(WITHDRAWN, "the call ended")
-        self._video.show("off")
+        show_video(self._call, "off")
 
     # ---- asking ----
 
     def _ask(self) -> None:
         call, leg = self._call, self._call.caller
-        assert leg.local is not None and leg.remote is not None and leg.sent is not None and call.plan is not None
-        index, line = self._video.to_offer()
+        assert (
+            leg.terms.local is not None
+            and leg.terms.remote is not None
+            and leg.terms.sent is not None
+            and call.talk.plan is not None
+        )
+        index, line = line_to_offer(call)
         offer = raised(self._agreement.standing(leg, self._agreement.agreed(leg)), index, line)
         offer = with_offered(offer, index) if leg.reserves else offer
         # Also where it says what was refused before: a phone may take the same version for something that it knows.
-        offer = with_origin(offer, leg.sent.origin.next())
-        check_reoffer(leg.sent, offer, leg.local)
-        self._video.line, self._video.index = line, index
-        self._open = _Open(leg.local, leg.remote, call.plan, index)
-        self._agreement.refuses_video, self._agreement.holds_video = False, True
+        offer = with_origin(offer, leg.terms.sent.origin.next())
+        check_reoffer(leg.terms.sent, offer, leg.terms.local)
+        call.talk.video.line, call.talk.video.index = line, index
+        self._call.pending.question = Question(leg.terms.local, leg.terms.remote, call.talk.plan, index)
+        self._call.talk.video.refused = False
         leg.offer(offer)
         call.after(call.services.settings.consent_limit_s, _CONSENT)
         call.notice("asking", "the caller is being asked for video on the phone")
 
-    def _close_offer(self) -> _Open | None:
-        opened, self._open = self._open, None
-        self._agreement.holds_video = False
+    def _close_offer(self) -> Question | None:
+        opened, self._call.pending.question = self._call.pending.question, None
         self._call.stop_timer(_CONSENT)
         return opened
 
     def _take_back(self, outcome: str, reason: str) -> None:
         """Nobody waits for the answer any more. A 200 that crosses the CANCEL is followed by the downgrade."""
-        if self._open is not None:
-            self._open.wanted = False
+        if self._call.pending.question is not None:
+            self._call.pending.question.wanted = False
             self._call.caller.withdraw_offer()
         self._conclude(outcome, reason)
 
-    def _rest(self, wish: _Wish, delay_s: float, event: OfferRefused) -> None:
+    def _rest(self, wish: Wish, delay_s: float, event: OfferRefused) -> None:
         """The phone is busy with an offer of its own: ask again in a while."""
         wish.tries += 1
         if wish.tries >= _TRIES:
@@ -341,22 +309,22 @@ class Escalation:
         self._call.note(f"the phone is asked again in {delay_s:.1f} s", "caller")
         self._call.after(delay_s, _AGAIN)
 
-    def _glare_s(self, wish: _Wish) -> float:
+    def _glare_s(self, wish: Wish) -> float:
         """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; longer where the caller wants video too."""
         return (_ITS_TURN_S if wish.collided else 0.0) + self._call.services.ids.number(2000) / 1000
 
-    def _roll_back(self, opened: _Open) -> None:
+    def _roll_back(self, opened: Question) -> None:
         """A refusal after an early answer: what was before counts again (RFC 6141 §3.4)."""
         leg = self._call.caller
         if opened.answered is None:
             return
-        if leg.local is opened.answered:
-            leg.local = opened.ours
+        if leg.terms.local is opened.answered:
+            leg.terms.local = opened.ours
             self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
         else:
             self._stop()  # an UPDATE has changed more than the video: only that is undone
 
-    def _on_unusable(self, opened: _Open, early: bool, reason: str) -> None:
+    def _on_unusable(self, opened: Question, early: bool, reason: str) -> None:
         """An answer that breaks the rules: the picture is given up, and the caller is told what stands."""
         if opened.wanted:
             self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
@@ -370,31 +338,33 @@ class Escalation:
     def _stop(self) -> None:
         """No picture goes to the caller or comes from it; it is told so by an offer of our own."""
         call, leg = self._call, self._call.caller
-        assert leg.local is not None and leg.remote is not None and call.plan is not None
-        self._video.remember()
-        leg.local = dropped(leg.local)
-        self._agreement.refuses_video = True
-        self._agreement.settle_caller(leg.remote, leg.local, replace(call.plan, video=None, video_format=None))
+        assert leg.terms.local is not None and leg.terms.remote is not None and call.talk.plan is not None
+        remember_line(self._call)
+        leg.terms.local = dropped(leg.terms.local)
+        self._call.talk.video.refused = True
+        self._agreement.settle_caller(
+            leg.terms.remote, leg.terms.local, replace(call.talk.plan, video=None, video_format=None)
+        )
         call.owe(leg)
 
     # ---- what is known ----
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """What the call's first answer said of video; it may still wait for PRACKs and resources (see IncomingLeg)."""
         call = self._call
-        if not self._begun and call.caller.local is not None:
-            self._begun = True
-            self._video.remember()
-            state = "on" if self._video.runs else call.video_state.state
-            self._video.show(state, supported=at_first(call.facts, call.plan))
-            if self._wish is not None and self._video.runs:
+        if not self._call.talk.video.begun and call.caller.terms.local is not None:
+            self._call.talk.video.begun = True
+            remember_line(self._call)
+            state = "on" if video_runs(self._call) else call.talk.video.view.state
+            show_video(self._call, state, supported=at_first(call.talk.facts, call.talk.plan))
+            if self._call.talk.video.wish is not None and video_runs(self._call):
                 self._conclude("accepted", "the caller has had video on")
 
     def _conclude(self, outcome: str, reason: str) -> None:
         """The question has its outcome."""
-        self._wish = None
+        self._call.talk.video.wish = None
         self._call.stop_timer(_AGAIN)
         metrics.VIDEO_QUESTIONS.labels(outcome).inc()
-        supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.video_state.supported)
-        self._video.show("on" if outcome == "accepted" else "off", outcome, reason, supported)
+        supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.talk.video.view.supported)
+        show_video(self._call, "on" if outcome == "accepted" else "off", outcome, reason, supported)
         self._call.notice(f"video-{outcome}", reason)

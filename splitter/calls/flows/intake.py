@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from splitter.calls.audio import CALLER, Audio
+from splitter.calls.audio import CALLER
 from splitter.calls.call import Call
 from splitter.calls.events import Cancelled, HangupAsked, Offered, VoiceOpened, VoiceUnavailable
 from splitter.calls.flows.converse import on_media
@@ -35,25 +35,24 @@ async def take_in(call: Call) -> Intake | None:
     """Judge the INVITE and get the ports; None where it was refused."""
     caller = call.caller
     try:
-        call.called_number = called_of(caller.request.uri)
+        call.talk.called_number = called_of(caller.request.uri)
         if caller.request.max_forwards <= 0:
             raise PeerError("Max-Forwards is used up", 483)
         refuse_unknown_bodies(caller.request)
         offer = session_of(caller.request)
-        destinations = [d for d in call.services.routing.destinations(call.called_number) if routable(d[0])]
+        destinations = [d for d in call.services.routing.destinations(call.talk.called_number) if routable(d[0])]
         if not destinations:
-            raise PeerError(f"no route for {call.called_number[:40]!r}", 404)
+            raise PeerError(f"no route for {call.talk.called_number[:40]!r}", 404)
         networks = (caller.flow.network, destinations[0][0].network)
-        call.audio = Audio(call.services.engine, call.call_id, networks, call.post, call.jobs)
-        call.audio.open()
+        call.audio.open(networks)
         if not await has_ports(call):
             return None
-        call.plan = _planned(call, offer) if offer is not None else None
-        call.note(f"{call.caller_number} calls {call.called_number}: {_wish(call.plan)}", "caller")
+        call.talk.plan = _planned(call, offer) if offer is not None else None
+        call.note(f"{call.talk.caller_number} calls {call.talk.called_number}: {_wish(call.talk.plan)}", "caller")
     except PeerError as error:
         _turn_away(call, error)
         return None
-    if call.plan is not None and call.plan.video is not None:
+    if call.talk.plan is not None and call.talk.plan.video is not None:
         call.video.prepare(caller.flow.network)
     return Intake(offer, destinations)
 
@@ -64,9 +63,9 @@ async def has_ports(call: Call) -> bool:
     while True:
         match event := await call.next():
             case VoiceOpened():
-                if call.audio is not None and call.audio.adopt(event):
+                if call.audio.adopt(event):
                     break
-            case VoiceUnavailable() if call.audio is not None and call.audio.misses(event):
+            case VoiceUnavailable() if call.audio.misses(event):
                 pause_s = f"{event.retry_after_s:g}"
                 call.note(f"no media for the voice: {event.reason}", kind="alarm")
                 call.conclude(f"no media for the voice: {event.reason}", 503)
@@ -93,7 +92,6 @@ async def has_ports(call: Call) -> bool:
 
 def _planned(call: Call, offer: Session) -> Plan:
     """What of the offer is used; under load without its video."""
-    assert call.audio is not None
     chosen = plan(offer, ours=call.audio.local(CALLER).host)
     if chosen.video is None or not (fault := call.services.admission.video_fault()):
         return chosen

@@ -27,11 +27,11 @@ def moves_media(event: CallEvent, call: Call) -> TypeGuard[MediaMoved]:
     """True if `move_media` has to deal with this event."""
     match event:
         case VoiceUnavailable():
-            return call.audio is not None and call.audio.misses(event)
+            return call.audio.misses(event)
         case VoiceOpened() | VoicePointed() | PlacesMade():
             return True
         case RelayLost():
-            return call.audio is not None and call.audio.lost(event.relay_id)
+            return call.audio.lost(event.relay_id)
         case RoomLost():
             return call.video.is_on(event.room_id)
         case TimeUp():
@@ -52,14 +52,14 @@ def move_media(call: Call, event: MediaMoved) -> None:
             call.video.lose()
             call.jobs.start(_ROOM, partial(_move_video, call))
         case VoiceOpened():
-            if call.audio is not None and call.audio.adopt(event):
+            if call.audio.adopt(event):
                 call.owe(call.caller, call.centre)
         case VoiceUnavailable():
             call.note(f"no media for the voice: {event.reason}; trying again", kind="alarm")
-            tries = call.audio.failed_moves if call.audio is not None else 1
+            tries = call.talk.voice.failed_moves if call.audio is not None else 1
             call.after(min(_VOICE_AGAIN_S, _VOICE_FIRST_AGAIN_S * 2**tries), _VOICE)
         case VoicePointed():
-            if call.audio is not None and not call.audio.pointed(event):
+            if not call.audio.pointed(event):
                 call.note(f"the voice could not follow: {event.fault}", kind="alarm")
                 call.after(_POINT_AGAIN_S, _POINT)
         case PlacesMade():

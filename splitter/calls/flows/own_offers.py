@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.events import OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
-from splitter.calls.flows.consult import Consult, Consultation
+from splitter.calls.flows.consult import Consultation
 from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
+from splitter.calls.talk.pending import Consult
 from splitter.sdp.merge import in_sequence
 
 _RETRY_LIMIT_S = 32.0
@@ -24,36 +23,36 @@ class OwnOffers:
         self._call = call
         self._agreement = agreement
         self._consultation = consultation
-        self._refused: Counter[str] = Counter()  # how often in a row each leg refused one
-        self._unusable: Counter[str] = Counter()  # and how often its answer could not be used
 
     def send(self, leg: Leg) -> None:
         """Tell a side our present ports; what is negotiated stays."""
         call = self._call
-        assert leg.sent is not None
+        assert leg.terms.sent is not None
         session = self._agreement.present_offer(leg)
         if leg.name not in call.seats:
-            self._consultation.begin(Consult(leg, leg.local, own=True))
+            self._consultation.begin(Consult(leg, leg.terms.local, own=True))
         if leg is call.caller and self._agreement.refuses_video and "UPDATE" in leg.allows:
             call.note("UPDATE with what we have now: nobody need consent to that", leg.name)
-            leg.update(in_sequence(leg.sent, session))
+            leg.update(in_sequence(leg.terms.sent, session))
             return
         call.note("re-INVITE with what we have now", leg.name)
-        leg.offer(in_sequence(leg.sent, session))
+        leg.offer(in_sequence(leg.terms.sent, session))
 
     def taken(self, leg: Leg) -> None:
         """It took one."""
-        self._refused.pop(leg.name, None)
-        self._unusable.pop(leg.name, None)
+        refused, unusable = self._call.talk.exchange.refused, self._call.talk.exchange.unusable
+        refused.pop(leg.name, None)
+        unusable.pop(leg.name, None)
 
     def unusable(self, leg: Leg) -> None:
         """It took one, but what it answered is unknown: it may say it better next time.
 
         The offer is in force there, so nothing is taken back; only what it wants, and where it is, is not known.
         """
-        self._unusable[leg.name] += 1
-        if self._unusable[leg.name] < _UNUSABLE_LIMIT:
-            self._call.after(2.0 ** self._unusable[leg.name], Alarm(AlarmKind.OFFER_AGAIN, leg.name))
+        unusable = self._call.talk.exchange.unusable
+        unusable[leg.name] = unusable.get(leg.name, 0) + 1
+        if unusable[leg.name] < _UNUSABLE_LIMIT:
+            self._call.after(2.0 ** unusable[leg.name], Alarm(AlarmKind.OFFER_AGAIN, leg.name))
         else:
             self._call.note("it is not asked again for an answer that can be used", leg.name, "alarm")
 
@@ -73,8 +72,9 @@ class OwnOffers:
             call.note("the peer does not know our new ports", leg.name, "alarm")
             call.post(RefreshFailed(leg, event.status, event.reason))
             # Until it takes them there is no voice: what it refused now it may take in a while.
-            self._refused[leg.name] += 1
-            call.after(min(2.0 ** self._refused[leg.name], _RETRY_LIMIT_S), again)
+            refused = call.talk.exchange.refused
+            refused[leg.name] = refused.get(leg.name, 0) + 1
+            call.after(min(2.0 ** refused[leg.name], _RETRY_LIMIT_S), again)
 
     def on_time_up(self, name: str) -> None:
         """It is time to send one again to the leg of this name."""

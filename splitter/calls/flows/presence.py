@@ -50,27 +50,27 @@ def on_room(call: Call, event: RoomEvent) -> None:
 def _on_shown(call: Call, event: SourceShown) -> None:
     call.note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
     if event.viewer == CALLER:
-        call.showing = event.source
-    elif (party := call.parties.get(event.viewer)) is not None:
+        call.talk.video.showing = event.source
+    elif (party := call.talk.parties.get(event.viewer)) is not None:
         party.showing = event.source
     if event.source == CALLER:
-        call.caller_sends = True  # a picture that had stopped is back
-    elif (party := call.parties.get(event.source)) is not None:
+        call.talk.video.sends = True  # a picture that had stopped is back
+    elif (party := call.talk.parties.get(event.source)) is not None:
         party.sends = True
     call.tell()
 
 
 def _sends(call: Call, name: str, sends: bool) -> None:
-    party = call.parties.get(name)
+    party = call.talk.parties.get(name)
     if name == CALLER:
-        call.caller_sends = sends
+        call.talk.video.sends = sends
     elif party is not None:
         party.sends = sends
     call.tell()
 
 
 def _on_transport(call: Call, event: TransportChanged) -> None:
-    party = call.parties.get(event.participant)
+    party = call.talk.parties.get(event.participant)
     if party is None or not party.placed:
         return  # of a transport that has been given up
     call.note(f"transport {event.state}: {event.reason}", party.name, "media")
@@ -103,7 +103,7 @@ def _interrupt(call: Call, party: Party, reason: str) -> None:
 def media_lost(call: Call) -> None:
     """The room is gone. A WebRTC transport cannot be moved: it hangs on keys that died with the worker."""
     for name in call.video.secure_members:
-        party = call.parties.get(name)
+        party = call.talk.parties.get(name)
         if party is None:
             continue
         call.notice("media-lost", f"the media of {name} are lost: its client has to join again", name)
@@ -117,7 +117,7 @@ def media_lost(call: Call) -> None:
 
 def on_window(call: Call, name: str) -> None:
     """A party did not come back in time, or never came."""
-    party = call.parties.get(name)
+    party = call.talk.parties.get(name)
     if party is None:
         return
     why = "did not come back" if party.met else "never connected"

@@ -24,7 +24,7 @@ from splitter.calls.events import (
     Refreshed,
 )
 from splitter.calls.flows.agreement import Agreement
-from splitter.calls.flows.consult import Consult, Consultation
+from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
@@ -32,6 +32,7 @@ from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import headers_of
+from splitter.calls.talk.pending import Consult
 from splitter.core.errors import PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import (
@@ -62,6 +63,11 @@ class Reoffers:
         self._consult = Consultation(call)
         self._own = OwnOffers(call, self._agreement, self._consult)
         self.escalation = Escalation(call, self._agreement)
+
+    def begin(self) -> None:
+        """The call was answered."""
+        self._agreement.begin()
+        self.escalation.begin()
 
     def on(self, event: ReofferEvent) -> str:
         """Handle one event; returns why the call is over, or ""."""
@@ -110,103 +116,108 @@ class Reoffers:
 
     def pump(self) -> None:
         """Do what had to wait: offers put aside first, then our own."""
-        waiting = self._call.put_aside
+        waiting = self._call.pending.put_aside
         for _ in range(len(waiting)):
             self._on_offer(waiting.popleft())
         if not waiting and self._consult.open is None:
             self._call.owe(self._agreement.unsettled())
-        for leg in tuple(self._call.owed):
-            seat = leg.name in self._call.seats  # asked beside the voice: it may take its time
-            if leg.state == "ended":
-                self._call.owed.remove(leg)
+        owed = self._call.talk.exchange.owed
+        for name in tuple(owed):
+            leg, seat = self._call.leg(name), name in self._call.seats  # a seat is asked beside the voice
+            if leg is None or leg.state == "ended":
+                owed.remove(name)
             elif leg.settled and (seat or self._consult.open is None):
-                self._call.owed.remove(leg)
+                owed.remove(name)
                 self._own.send(leg)
             elif self._is_question(leg):
                 self.escalation.make_way("the caller must be told what has changed")
-        self.escalation.pump(self._consult.open is None and not waiting and self._call.caller not in self._call.owed)
+        self.escalation.pump(self._consult.open is None and not waiting and self._call.caller.name not in owed)
 
     # ---- offers of the peers ----
 
     def _on_offer(self, event: Offered) -> None:
         leg = event.leg
         try:
-            if leg is self._call.newcomer:
+            if leg is self._call.pending.newcomer:
                 self._from_newcomer(event)
             elif leg not in (self._call.caller, self._call.centre):
                 pass  # a leg that the call has let go
             elif event.session is None:
-                assert leg.sent is not None
-                leg.answer(event.txn, in_sequence(leg.sent, self._agreement.asked_for(leg)))
+                assert leg.terms.sent is not None
+                leg.answer(event.txn, in_sequence(leg.terms.sent, self._agreement.asked_for(leg)))
             elif leg is self._call.caller:
                 self._from_caller(event)
             else:
                 self._from_centre(event)
         except PeerError as error:
-            if leg is self._call.newcomer:
-                self._call.newcomer = None
+            if leg is self._call.pending.newcomer:
+                self._call.pending.newcomer = None
             self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", leg.name)
             leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
     def _from_caller(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
-        assert call.plan is not None and call.audio is not None and offer is not None
-        assert leg.local is not None and leg.sent is not None and leg.remote is not None
-        if len(offer.media) < len(leg.remote.media):
+        assert call.talk.plan is not None and offer is not None
+        assert leg.terms.local is not None and leg.terms.sent is not None and leg.terms.remote is not None
+        if len(offer.media) < len(leg.terms.remote.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
-        chosen = plan(offer, call.plan, call.audio.local(CALLER).host)
+        chosen = plan(offer, call.talk.plan, call.audio.local(CALLER).host)
         if chosen.video is not None and not self._agreement.refuses_video and self._agreement.awaits_room(event.txn):
-            call.put_aside.append(event)
+            call.pending.put_aside.append(event)
             return
-        change = _change(leg.remote, call.plan.audio, offer, chosen.audio)
+        change = _change(leg.terms.remote, call.talk.plan.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
             self._absorb_caller(event, offer, chosen)
-        elif call.centre is not None and call.centre.sent is not None and self._may_ask(event, call.centre):
-            ours = centre_offer(offer, chosen, call.audio.local(CENTRE), call.centre.sent.origin, call.centre.sent)
-            self._consult.ask(Consult(call.centre, call.centre.local, event, chosen), ours, _wish(offer, chosen.audio))
+        elif call.centre is not None and call.centre.terms.sent is not None and self._may_ask(event, call.centre):
+            ours = centre_offer(
+                offer, chosen, call.audio.local(CENTRE), call.centre.terms.sent.origin, call.centre.terms.sent
+            )
+            self._consult.ask(
+                Consult(call.centre, call.centre.terms.local, event, chosen), ours, _wish(offer, chosen.audio)
+            )
 
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
         """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
         call, leg = self._call, self._call.caller
-        assert call.plan is not None and leg.local is not None and leg.remote is not None
-        before, after = leg.remote.media[call.plan.audio], offer.media[chosen.audio]
-        same_way = leg.remote.flow_of(call.plan.audio) == offer.flow_of(chosen.audio)
-        return leg.state == "early" and same_way and keeps_voice(before, leg.local.media[chosen.audio], after)
+        assert call.talk.plan is not None and leg.terms.local is not None and leg.terms.remote is not None
+        before, after = leg.terms.remote.media[call.talk.plan.audio], offer.media[chosen.audio]
+        same_way = leg.terms.remote.flow_of(call.talk.plan.audio) == offer.flow_of(chosen.audio)
+        return leg.state == "early" and same_way and keeps_voice(before, leg.terms.local.media[chosen.audio], after)
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
         leg = event.leg
-        assert leg.local is not None and leg.sent is not None
+        assert leg.terms.local is not None and leg.terms.sent is not None
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
-        answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin, lines))
+        answer = in_sequence(leg.terms.sent, standing_answer(offer, leg.terms.local, leg.terms.local.origin, lines))
         check_answer(offer, answer)
         if leg.answer(event.txn, answer):
-            self._call.note(_video_news(self._call.plan, chosen), leg.name)
+            self._call.note(_video_news(self._call.talk.plan, chosen), leg.name)
             self._agreement.settle_caller(offer, answer, chosen)
             self.escalation.follow()
 
     def _from_centre(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.session
-        assert call.plan is not None and call.audio is not None and offer is not None
-        assert leg.local is not None and leg.sent is not None and leg.remote is not None
+        assert call.talk.plan is not None and offer is not None
+        assert leg.terms.local is not None and leg.terms.sent is not None and leg.terms.remote is not None
         index = audio_line(offer)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
-        if _change(leg.remote, audio_line(leg.remote), offer, index) is not Change.MATERIAL:
-            answer = in_sequence(leg.sent, standing_answer(offer, leg.local, leg.local.origin))
+        if _change(leg.terms.remote, audio_line(leg.terms.remote), offer, index) is not Change.MATERIAL:
+            answer = in_sequence(leg.terms.sent, standing_answer(offer, leg.terms.local, leg.terms.local.origin))
             check_answer(offer, answer)
             if leg.answer(event.txn, answer):
                 call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
                 self._agreement.settle_centre(offer)
         elif self._may_ask(event, call.caller):
             ours = self._agreement.offer_to_caller(offer)
-            self._consult.ask(Consult(call.caller, call.caller.local, event), ours, _wish(offer, index))
+            self._consult.ask(Consult(call.caller, call.caller.terms.local, event), ours, _wish(offer, index))
 
     def _from_newcomer(self, event: Offered) -> None:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
         call, offer, before = self._call, event.session, self._call.centre
-        assert before is not None and before.local is not None
+        assert before is not None and before.terms.local is not None
         if offer is None:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
@@ -214,13 +225,13 @@ class Reoffers:
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
-            call.put_aside.append(event)
+            call.pending.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
-            self._install(event, answer_newcomer(call, event.leg, offer, call.caller.remote), offer)
+            self._install(event, answer_newcomer(call, event.leg, offer, call.caller.terms.remote), offer)
         elif self._may_ask(event, call.caller):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
             self._consult.ask(
-                Consult(call.caller, call.caller.local, event), self._agreement.offer_to_caller(offer), wish
+                Consult(call.caller, call.caller.terms.local, event), self._agreement.offer_to_caller(offer), wish
             )
 
     def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
@@ -229,12 +240,13 @@ class Reoffers:
         if not leg.answer(event.txn, ours):
             return False
         before = call.install_newcomer()
-        leg.remote = before.remote
+        if before.terms.remote is not None:
+            leg.terms.note_remote(before.terms.remote)
         self._agreement.wishes[leg.name] = (
             offer.flow_of(audio_line(offer)) if offer else self._agreement.wishes[before.name]
         )
-        if before in self._call.owed:
-            self._call.owed.remove(before)
+        if before.name in call.talk.exchange.owed:
+            call.talk.exchange.owed.remove(before.name)
         before.bye([("Reason", 'SIP;cause=200;text="replaced"')])
         call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
         if offer is not None:
@@ -246,12 +258,12 @@ class Reoffers:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
         if self._consult.open is None and other.settled:
             return True
-        if any(aside.leg is other for aside in self._call.put_aside):
+        if any(aside.leg is other for aside in self._call.pending.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
             raise PeerError("both sides offered a change at the same time", 491)
         if self._is_question(other):
             self.escalation.make_way("the centre wants a change that concerns the caller")
-        self._call.put_aside.append(event)
+        self._call.pending.put_aside.append(event)
         return False
 
     # ---- outcomes ----
@@ -262,11 +274,11 @@ class Reoffers:
             self.escalation.on_accepted(event)
             return
         consult = self._consult.finish(leg)
-        assert leg.sent is not None
+        assert leg.terms.sent is not None
         try:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
-            check_peer_answer(leg.sent, session)
+            check_peer_answer(leg.terms.sent, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
                 self._agreement.settle(leg, session)
@@ -291,10 +303,10 @@ class Reoffers:
         """The centre accepted what the caller offered."""
         call, offered, chosen = self._call, consult.offered, consult.plan
         assert offered is not None and offered.session is not None and chosen is not None
-        assert call.audio is not None and call.caller.sent is not None
+        assert call.caller.terms.sent is not None
         offer, line = offered.session, self._agreement.video_line(offered.session, chosen)
-        answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.sent.origin)
-        answer = in_sequence(call.caller.sent, answer)
+        answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.terms.sent.origin)
+        answer = in_sequence(call.caller.terms.sent, answer)
         check_answer(offer, answer)
         if not call.caller.answer(offered.txn, answer):
             self._consult.put_back(consult)  # it cancelled meanwhile
@@ -308,17 +320,17 @@ class Reoffers:
     def _answer_centre(self, consult: Consult, session: Session) -> None:
         """The caller accepted what the centre offered."""
         call, offered = self._call, consult.offered
-        assert offered is not None and offered.session is not None and call.plan is not None
-        if offered.leg is call.newcomer:
+        assert offered is not None and offered.session is not None and call.talk.plan is not None
+        if offered.leg is call.pending.newcomer:
             self._agreement.settle(call.caller, session)
             answer = answer_newcomer(call, offered.leg, offered.session, session)
             if not self._install(offered, answer, offered.session):
                 self._consult.put_back(consult)
             return
-        assert call.audio is not None and call.centre is not None and call.centre.sent is not None
+        assert call.centre is not None and call.centre.terms.sent is not None
         here = call.audio.local(CENTRE)
-        answer = centre_answer(offered.session, session, call.plan, here, call.centre.sent.origin)
-        answer = in_sequence(call.centre.sent, answer)
+        answer = centre_answer(offered.session, session, call.talk.plan, here, call.centre.terms.sent.origin)
+        answer = in_sequence(call.centre.terms.sent, answer)
         check_answer(offered.session, answer)
         if not call.centre.answer(offered.txn, answer):
             self._consult.put_back(consult)
@@ -352,12 +364,12 @@ class Reoffers:
     def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
         call, leg, session = self._call, event.leg, event.session
-        if leg.local is None or (session is None and not event.fault):
+        if leg.terms.local is None or (session is None and not event.fault):
             return
         try:
             if session is None:
                 raise PeerError(event.fault, 488)
-            check_peer_answer(leg.local, session)
+            check_peer_answer(leg.terms.local, session)
         except PeerError as error:
             call.note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")
             call.owe(leg)  # an ACK cannot be refused: what it says is in force there, so both sides say it once more

@@ -41,7 +41,7 @@ def join(call: Call, event: SeatArrived) -> None:
     if not may_enter(call, event.extension, event.by_rule):
         ring(call, event)
         return
-    if call.parties.full("sip") or len(call.arriving) >= MAX_PARTIES:
+    if call.talk.parties.full("sip") or len(call.pending.arriving) >= MAX_PARTIES:
         leg.refuse(486, "as many as can be are in the call")
         return
     party = Party(leg.name, "sip", Desk("", event.extension))
@@ -53,7 +53,7 @@ def join(call: Call, event: SeatArrived) -> None:
     except PeerError as error:
         leg.refuse(error.status, error.reason)
         return
-    call.arriving[leg.name] = leg
+    call.pending.arriving[leg.name] = leg
     origin = call.origin(leg.flow.network, leg.flow.transport)
     call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin))
 
@@ -77,10 +77,10 @@ def on_seat_placed(call: Call, event: SeatPlaced) -> None:
     if isinstance(answer, PeerError):
         _turn_away(call, leg, answer.status, answer.reason)
         return
-    if call.arriving.pop(leg.name, None) is None or leg.cancelled:
+    if call.pending.arriving.pop(leg.name, None) is None or leg.cancelled:
         _turn_away(call, leg, 487, "")
         return
-    leg.remote = offer
+    leg.terms.note_remote(offer)
     leg.accept(answer)
     call.admit(party, leg)
     party.placed = True
@@ -89,14 +89,14 @@ def on_seat_placed(call: Call, event: SeatPlaced) -> None:
     else:
         window = Alarm(AlarmKind.REJOIN, party.name)
         call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands
-    if not call.extension and party.desk.extension:
+    if not call.talk.extension and party.desk.extension:
         call.bind(party.desk.extension, "client")
     call.notice("party-joined", f"{party.desk.extension or leg.trunk.name} joined as {leg.name}", leg.name)
     call.tell()
 
 
 def _turn_away(call: Call, leg: IncomingLeg, status: int, reason: str) -> None:
-    call.arriving.pop(leg.name, None)
+    call.pending.arriving.pop(leg.name, None)
     leg.refuse(status, reason, [("Retry-After", "5")] if status == 503 else [])
     call.jobs.start(leg.name, partial(call.video.remove, leg.name))
 
@@ -111,7 +111,7 @@ def leave(call: Call, leg: Leg, why: str) -> None:
 def forget(call: Call, name: str) -> None:
     """A party's place is free; who watched it sees the slate."""
     call.dismiss(name)
-    choices = call.video.choices
+    choices = call.talk.room.choices
     choices.pop(name, None)
     for viewer in [viewer for viewer, source in choices.items() if source == name]:
         del choices[viewer]
@@ -123,7 +123,7 @@ def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None
     leg = event.leg
     match event:
         case Cancelled():
-            if arriving := call.arriving.get(leg.name):
+            if arriving := call.pending.arriving.get(leg.name):
                 forget_ringing(call, leg.name)
                 _turn_away(call, arriving, 487, "")
         case Ended():
@@ -137,10 +137,10 @@ def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None
 
 def _reoffered(call: Call, event: Offered) -> None:
     """A seat's re-INVITE concerns nobody else: it is answered here."""
-    leg, party = event.leg, call.parties.get(event.leg.name)
-    assert leg.local is not None and leg.sent is not None and party is not None
+    leg, party = event.leg, call.talk.parties.get(event.leg.name)
+    assert leg.terms.local is not None and leg.terms.sent is not None and party is not None
     if event.session is None:
-        leg.answer(event.txn, in_sequence(leg.sent, leg.local))
+        leg.answer(event.txn, in_sequence(leg.terms.sent, leg.terms.local))
         return
     offer, before = webrtc.resolved(event.session), party.remote
     try:
@@ -150,7 +150,7 @@ def _reoffered(call: Call, event: Offered) -> None:
             if remote.fingerprints != before.fingerprints:
                 raise PeerError("a new DTLS association (RFC 8842 §5.5) needs a new call", 488)
             if (remote.ufrag, remote.password) != (before.ufrag, before.password):
-                if not call.parties.may_open(party.kind, call.services.clock.now()):
+                if not call.talk.parties.may_open(party.kind, call.services.clock.now()):
                     raise PeerError("ICE is restarted too often", 500)
                 call.jobs.start(leg.name, partial(_restart, call, event, offer, party, remote))
                 return
@@ -182,11 +182,11 @@ def on_seat_restarted(call: Call, event: SeatRestarted) -> None:
 
 def _answer(call: Call, event: Offered, offer: Session) -> None:
     leg = event.leg
-    assert leg.local is not None and leg.sent is not None
-    answer, index = video_answer(call, leg.name, offer, leg.local.origin)
-    answer = in_sequence(leg.sent, answer)
+    assert leg.terms.local is not None and leg.terms.sent is not None
+    answer, index = video_answer(call, leg.name, offer, leg.terms.local.origin)
+    answer = in_sequence(leg.terms.sent, answer)
     if leg.answer(event.txn, answer):
-        leg.remote = offer
+        leg.terms.note_remote(offer)
         call.settle_video(leg.name, offer, answer, index)
 
 

@@ -38,6 +38,7 @@ from splitter.calls.messages import (
     headers_of,
     plain_headers,
 )
+from splitter.calls.talk.state import CallState
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.calls.trunks.link import retry_after
@@ -63,7 +64,7 @@ async def split(call: Call) -> None:
         refused = await _connect(setup, hunt)
         if refused is not None:
             setup.refuse(refused)
-        elif call.state == "connected":
+        elif call.talk.state is CallState.CONNECTED:
             await Conversation(call).run()
 
 
@@ -76,7 +77,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
             metrics.ROUTE_FAILOVERS.labels(refused.leg.trunk.name).inc()
         refused = await setup.attempt(way)
         if refused is None:
-            if call.state == "connected":
+            if call.talk.state is CallState.CONNECTED:
                 hunt.took(way, clock.now())
             return None
         call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", "centre")
@@ -105,7 +106,7 @@ class Setup:
             services.trunks,
             services.admission.limits,
             self._destinations,
-            services.routing.choice(call.called_number),
+            services.routing.choice(call.talk.called_number),
             services.ids.number,
             services.clock.now(),
             lambda text: call.note(text, "centre"),
@@ -128,16 +129,15 @@ class Setup:
     async def attempt(self, way: Way) -> Refused | None:
         """Try one way; None once the call is connected or over."""
         call, (trunk, number, target) = self.call, way
-        assert call.audio is not None
         networks = (call.caller.flow.network, trunk.network)
-        if networks != call.audio.networks:
+        if networks != call.talk.voice.networks:
             call.audio.open(networks)
         if not call.audio.is_open and not await has_ports(call):
             return None
         offer = None
-        if self._caller.offer is not None and call.plan is not None and not trunk.delayed_offer:
+        if self._caller.offer is not None and call.talk.plan is not None and not trunk.delayed_offer:
             origin = call.origin(trunk.network, target.transport)
-            offer = centre_offer(self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
+            offer = centre_offer(self._caller.offer, call.talk.plan, call.audio.local(CENTRE), origin)
         local = call.services.driver.contact(trunk.network, target.transport)
         self._gate = EarlyMedia()
         leg = call.dial(Destination(trunk, number, local), target, offer)
@@ -165,11 +165,11 @@ class Setup:
                 await self._on_ringing(event, leg)
             case Answered() if event.leg is leg:
                 return await self._on_answer(event, leg)
-            case Offered() if event.leg is call.newcomer:
+            case Offered() if event.leg is call.pending.newcomer:
                 return await self._on_pickup(event, leg)
-            case Cancelled() if event.leg is call.newcomer:
-                call.newcomer.refuse(487)
-                call.newcomer = None
+            case Cancelled() if event.leg is call.pending.newcomer:
+                call.pending.newcomer.refuse(487)
+                call.pending.newcomer = None
             case Offered() if event.leg is call.caller or event.leg is leg:
                 self._on_early_offer(event, leg)
             case Cancelled() if event.leg is call.caller:
@@ -197,10 +197,10 @@ class Setup:
         call, branch = self.call, _branch(leg, event.response)
         if event.response.status == 199:
             return  # a branch of the centre's fork ended (RFC 6228); the caller did not say that it understands that
-        if call.state != "ringing":
-            call.enter("ringing", f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
+        if call.talk.state is not CallState.RINGING:
+            call.enter(CallState.RINGING, f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
         answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
-        if event.session is not None and leg.local is not None:
+        if event.session is not None and leg.terms.local is not None:
             try:
                 self._connect_voice(leg, event.session, relearn=False)
                 answer = await self._caller.answer(event.session, self._caller.dialog(branch))
@@ -226,7 +226,7 @@ class Setup:
                 raise PeerError("the centre answered without a session description", 488)
             if self._caller.offer is None:
                 return await self._on_answer_with_offer(leg, session, event.response)
-            if leg.local is None:
+            if leg.terms.local is None:
                 answer_centre(call, leg, session, self._caller.offer)
             self._gate = EarlyMedia()  # it was that of early media alone
             self._connect_voice(leg, session)
@@ -243,19 +243,19 @@ class Setup:
 
     async def _on_pickup(self, event: Offered, leg: OutgoingLeg) -> bool:
         """Another phone of the centre answers the call that rings (RFC 3891: an early dialog is replaced)."""
-        call, newcomer, session = self.call, self.call.newcomer, event.session
-        assert newcomer is not None and call.plan is not None and call.audio is not None
+        call, newcomer, session = self.call, self.call.pending.newcomer, event.session
+        assert newcomer is not None and call.talk.plan is not None
         branch = newcomer.sip_call_id
         try:
             if session is None or self._caller.offer is None:
                 raise PeerError("who takes a call that rings must make an offer", 488)
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
-            ours = centre_answer(session, self._caller.offer, call.plan, call.audio.local(CENTRE), origin)
+            ours = centre_answer(session, self._caller.offer, call.talk.plan, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
             self._connect_voice(newcomer, session)
             answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
-            call.newcomer = None
+            call.pending.newcomer = None
             newcomer.refuse(error.status, error.reason)
             return False
         if call.caller.cancelled or not newcomer.answer(event.txn, ours):
@@ -282,15 +282,16 @@ class Setup:
 
     def _accept(self, answer: Session, branch: str, headers: Pairs = ()) -> None:
         caller = self.call.caller
-        caller.remote = self._caller.offer
+        if self._caller.offer is not None:
+            caller.terms.note_remote(self._caller.offer)
         caller.accept(answer, self._caller.dialog(branch), headers)
         self._caller.take_video(answer, relearn=True)
 
     def _connected(self, leg: Leg, who: str) -> None:
         call = self.call
-        call.answered_at = call.services.clock.wall()
-        metrics.CALL_SETUP_SECONDS.observe(call.answered_at - call.started_at)
-        call.enter("connected", f"answered by {who} at {leg.trunk.name}")
+        call.talk.answered_at = call.services.clock.wall()
+        metrics.CALL_SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
+        call.enter(CallState.CONNECTED, f"answered by {who} at {leg.trunk.name}")
 
     def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
@@ -300,8 +301,8 @@ class Setup:
                 self._from_centre(event, leg)
             else:
                 if self._caller.take_offer(event):
-                    assert self._caller.offer is not None and self.call.plan is not None
-                    self._point(CALLER, self._caller.offer, self.call.plan.audio)
+                    assert self._caller.offer is not None and self.call.talk.plan is not None
+                    self._point(CALLER, self._caller.offer, self.call.talk.plan.audio)
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
 
@@ -309,21 +310,22 @@ class Setup:
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.session
         before = self._early.get(branch)
         assert offer is not None
-        if before is None or leg.local is None:
+        if before is None or leg.terms.local is None:
             raise PeerError("our own offer has no answer yet", 491)
         index = audio_line(offer)
         if not leg.answer(event.txn, early_answer(leg, before, audio_line(before), offer, index)):
             return
         self.call.note("offer absorbed before the answer", leg.name)
-        self._early[branch] = leg.remote = offer
+        self._early[branch] = offer
+        leg.terms.note_remote(offer)
         self._updated.add(branch)
         self._point(CENTRE, offer, index)
 
     def _connect_voice(self, leg: Leg, centre_sdp: Session, relearn: bool = True) -> None:
         """Let voice flow; before anything of video, which may take its time. `relearn`: see `Audio.point`."""
-        assert self.call.plan is not None and self._caller.offer is not None
-        leg.remote = centre_sdp
-        self._point(CALLER, self._caller.offer, self.call.plan.audio, relearn)
+        assert self.call.talk.plan is not None and self._caller.offer is not None
+        leg.terms.note_remote(centre_sdp)
+        self._point(CALLER, self._caller.offer, self.call.talk.plan.audio, relearn)
         self._point(CENTRE, centre_sdp, audio_line(centre_sdp), relearn)
 
     def _point(self, side: int, session: Session, index: int, relearn: bool = True) -> None:
@@ -345,7 +347,7 @@ def _told(call: Call, leg: OutgoingLeg, response: Response) -> Headers:
     Some return the User-to-User of the INVITE: of that, what was ours is not for the caller.
     """
     trusted = call.caller.trunk.trusted and leg.trunk.trusted
-    ours = {value for _, value in call_id_headers(leg.trunk, call.call_id)}
+    ours = {value for _, value in call_id_headers(leg.trunk, call.talk.call_id)}
     found = plain_headers(response, *(WITHIN_TRUST if trusted else ()), "User-to-User")
     return Headers((name, value) for name, value in found.items() if value not in ours)
 

@@ -20,8 +20,8 @@ def on_stranger(call: Call, event: StrangerHeard) -> None:
     leg = call.leg(event.end)
     if leg is None:
         return  # it has left meanwhile
-    source, named = str(event.source), _named(leg.remote, event.kind)
-    call.strangers[event.end, event.kind] = StrangerView(event.end, event.kind, source, named, event.packets)
+    source, named = str(event.source), _named(leg.terms.remote, event.kind)
+    call.talk.strangers[event.end, event.kind] = StrangerView(event.end, event.kind, source, named, event.packets)
     trunk = leg.trunk
     text = (
         f"the {_WORDS[event.kind]} of the {event.end} does not come: {event.packets} packets came from {source}, "
@@ -31,12 +31,12 @@ def on_stranger(call: Call, event: StrangerHeard) -> None:
     call.notice("media-from-stranger", text, event.end)
     call.tell()
     if call.services.strangers.heard(trunk.name, source, call.services.clock.now()):
-        log.warning("media not taken", call_id=call.call_id, trunk=trunk.name, source=source, sdp=named)
+        log.warning("media not taken", call_id=call.talk.call_id, trunk=trunk.name, source=source, sdp=named)
 
 
 def on_known(call: Call, event: MediaStarted) -> None:
     """The peer is heard after all."""
-    if call.strangers.pop((event.end, event.kind), None) is not None:
+    if call.talk.strangers.pop((event.end, event.kind), None) is not None:
         call.tell()
 
 

@@ -90,7 +90,8 @@ class IncomingLeg(Leg):
             return  # RFC 3262 §5: it would have to make the offer, and the centre has made none yet
         self._early_dialog(branch)
         if session is not None:
-            self.early_sessions[branch] = self.sent = session
+            self.early_sessions[branch] = session
+            self.terms.note_sent(session)
         waiting = _Waiting(status, reason, branch, session, tuple(headers))
         if self._unready and status == 180:  # RFC 3312 §7: nobody is alerted without resources
             self._alert = replace(waiting, session=None)
@@ -103,8 +104,8 @@ class IncomingLeg(Leg):
     def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
         """Answer with 200; the dialog of `branch` is confirmed, the other early ones are gone."""
         self._acceptance = _Waiting(200, None, branch, session, tuple(headers))
-        if self.sent is None:
-            self.sent = session  # as good as sent, though it may wait
+        if self.terms.sent is None:
+            self.terms.note_sent(session)  # as good as sent, though it may wait
         if self._unready:
             self._context.after(_RESOURCES_LIMIT_S, self._resources)
         if self._unready and not self._will_answer(branch):
@@ -162,7 +163,7 @@ class IncomingLeg(Leg):
             return super().answer(txn, session)
         needed = requires(request, _PRECONDITION) or (self._preconditions and (self.state == "early" or self.offering))
         super().answer(txn, with_preconditions(offer, session) if needed else session)
-        self.local = session  # what is offered again one day has no status of resources in it
+        self.terms.local = session  # what is offered again one day has no status of resources in it
         if self._unready and met(offer):
             self._be_ready()
         return True
@@ -261,7 +262,7 @@ class IncomingLeg(Leg):
         self._confirm(dialog, self.request)
         lines = [*waiting.headers, *self._take_timer(self.request)]
         if not has_session(self.request):
-            self.local_is_offer = True
+            self.terms.local_is_offer = True
             self._own = OwnOffer(self._txn, in_2xx=True)  # the answer comes in the ACK
         if waiting.branch in self._answered:
             self._respond(waiting, dialog, None, lines)  # the answer was given; a 200 must not give another
@@ -290,7 +291,8 @@ class IncomingLeg(Leg):
         raise PeerError("PRACK in a dialog that has no reliable response", 481)
 
     def _note_sent(self, session: Session) -> None:
-        self.local, self.sent = session, self._with_preconditions(session)
+        self.terms.local = session
+        self.terms.note_sent(self._with_preconditions(session))
 
     def _with_preconditions(self, session: Session) -> Session:
         offer = session_of(self.request) if self._preconditions else None

@@ -39,11 +39,11 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.settings import Trunk
+from splitter.calls.talk.terms import Terms
 from splitter.calls.view import LegView
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
-from splitter.sdp.offer_answer import PayloadHistory
 from splitter.sdp.precondition import without_preconditions
 from splitter.sdp.summary import in_use
 from splitter.sdp.write import write
@@ -74,20 +74,12 @@ class Leg(Usage):
     """One dialog of a call.
 
     Attributes:
-        local, remote: the session descriptions in force, ours and the peer's.
-        local_is_offer: the peer's answers ours: its directions are bounded by what we offered (RFC 3264 §6.1).
-        sent: the last description we sent, a refused one included: the next one follows its o= version.
-        history: what the payload types of all that we sent stand for. heard: the same of the peer's.
+        terms: what was agreed on; see Terms.
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
         super().__init__(context, name, trunk, flow, sip_call_id)
-        self.local: Session | None = None
-        self.local_is_offer = False
-        self.history = PayloadHistory()
-        self.heard = PayloadHistory()
-        self._sent: Session | None = None
-        self._remote: Session | None = None
+        self.terms = Terms()
         self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
         self._unacknowledged: set[str] = set()
@@ -96,28 +88,6 @@ class Leg(Usage):
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK
 
     # ---- the session ----
-
-    @property
-    def sent(self) -> Session | None:
-        return self._sent
-
-    @sent.setter
-    def sent(self, session: Session | None) -> None:
-        self._sent = session
-        if session is not None:
-            with suppress(PeerError):
-                self.history = self.history.after(session)
-
-    @property
-    def remote(self) -> Session | None:
-        return self._remote
-
-    @remote.setter
-    def remote(self, session: Session | None) -> None:
-        self._remote = session
-        if session is not None:
-            with suppress(PeerError):
-                self.heard = self.heard.after(session)
 
     @property
     def settled(self) -> bool:
@@ -141,8 +111,8 @@ class Leg(Usage):
             peer=str(self.flow),
             sip_call_id=self.sip_call_id,
             state=self.state,
-            audio=in_use(self.local, self.remote, "audio"),
-            video=in_use(self.local, self.remote, "video"),
+            audio=in_use(self.terms.local, self.terms.remote, "audio"),
+            video=in_use(self.terms.local, self.terms.remote, "video"),
         )
 
     # ---- offers of ours ----
@@ -159,7 +129,7 @@ class Leg(Usage):
         assert self._dialog is not None
         lines = [*self._headers(), *self.timer.request_headers()]
         request = self._dialog.request(method, headers=lines, body=write(session), content_type=SDP)
-        self.sent = session
+        self.terms.note_sent(session)
         self._receiver = reliable.ReliableReceiver()
         self._own = OwnOffer("", request.cseq[0], in_update=method == "UPDATE", attempts=attempt)
         self._own.txn = self._driver.request(request, self._way(), self.receive)
@@ -210,16 +180,17 @@ class Leg(Usage):
     def _accept_offer(self, response: Response, early: bool = False) -> None:
         """The peer has taken our offer: it counts there, whether we can read what it answered or not."""
         session, fault = _answer_of(response)
-        assert self.sent is not None
-        self.local = without_preconditions(self.sent)  # what is offered again one day has no status of resources in it
-        self.local_is_offer = True
+        assert self.terms.sent is not None
+        # What is offered again one day has no status of resources in it.
+        self.terms.local = without_preconditions(self.terms.sent)
+        self.terms.local_is_offer = True
         self._post(OfferAccepted(self, session, early, fault))
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
         if own.in_update and response.status in (405, 501):
             self.allows -= {"UPDATE"}  # whatever its Allow said
-        if self.timer.raised(response) and own.attempts < ATTEMPTS and self.sent is not None:
-            self._send("UPDATE" if own.in_update else "INVITE", self.sent, own.attempts + 1)
+        if self.timer.raised(response) and own.attempts < ATTEMPTS and self.terms.sent is not None:
+            self._send("UPDATE" if own.in_update else "INVITE", self.terms.sent, own.attempts + 1)
         else:
             status = 500 if response.status == 422 else response.status  # it concerns nobody else
             self._post(OfferRefused(self, status, response.reason, _retry_after(response)))
@@ -234,11 +205,12 @@ class Leg(Usage):
         request = self._offers.pop(txn, None)
         if request is None:
             return False
-        self.local = self.sent = session
-        self.local_is_offer = not has_session(request)
+        self.terms.local = session
+        self.terms.note_sent(session)
+        self.terms.local_is_offer = not has_session(request)
         if request.method == "INVITE":
             self._unacknowledged.add(txn)
-            if self.local_is_offer:
+            if self.terms.local_is_offer:
                 self._own = OwnOffer(txn, in_2xx=True)
         lines = [*self._headers(), *self._take_timer(request)]
         self._driver.respond(txn, request.respond(200, headers=lines, body=write(session), content_type=SDP))

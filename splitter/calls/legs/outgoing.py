@@ -47,8 +47,10 @@ class OutgoingLeg(Leg):
         self, context: LegContext, name: str, trunk: Trunk, flow: Flow, request: Request, session: Session | None
     ) -> None:
         super().__init__(context, name, trunk, flow, request.call_id)
-        self.local = self.sent = session
-        self.local_is_offer = session is not None
+        if session is not None:
+            self.terms.local = session
+            self.terms.note_sent(session)
+        self.terms.local_is_offer = session is not None
         self._request = request
         self._txn = ""
         self._attempts = 0
@@ -67,7 +69,7 @@ class OutgoingLeg(Leg):
             self._request.headers.remove(name)
         for name, value in self.timer.request_headers():
             self._request.headers.add(name, value)
-        if self.local is None:
+        if self.terms.local is None:
             # Without 100rel: an offer in 18x would need its answer in PRACK.
             self._request.headers.set("Supported", ", ".join(("timer", *self._centre_extensions())))
         self._txn = ""
@@ -89,7 +91,8 @@ class OutgoingLeg(Leg):
     def acknowledge(self, session: Session) -> None:
         """Answer the offer that came in the 2xx (RFC 3261 §13.2.2.4)."""
         if self._unanswered is not None:
-            self.local = self.sent = session
+            self.terms.local = session
+            self.terms.note_sent(session)
             self._send_ack(write(session))
 
     def bye(self, headers: Pairs = ()) -> None:
@@ -135,7 +138,7 @@ class OutgoingLeg(Leg):
                 if early is None or not early.receiver.take(response):
                     return
                 self._prack(early.dialog, response)
-                early.answered |= self.local is not None and has_session(response)
+                early.answered |= self.terms.local is not None and has_session(response)
             session = session_of(response)
         self._post(Rang(self, response, session, response.to_tag or ""))
 
@@ -162,7 +165,7 @@ class OutgoingLeg(Leg):
         self._drop_early()
         if first:
             self._confirm(dialog, response)
-        if first and self.local is None:
+        if first and self.terms.local is None:
             self._unanswered = self._txn, dialog
         else:
             self._driver.acknowledge(self._txn, self._named(dialog.ack(self._request.cseq[0])), self._way(dialog))

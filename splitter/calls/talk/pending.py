@@ -1,0 +1,100 @@
+"""What is under way in a call: it waits for a peer, for the media engine or for its turn, and passes.
+
+The value of a call (`state.Talk`) is at rest when nothing of this is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from splitter.calls.asks import Asked
+from splitter.calls.events import DigitPressed, Offered, SeatArrived
+from splitter.calls.legs.incoming import IncomingLeg
+from splitter.calls.legs.leg import Leg
+from splitter.sdp.model import Session
+from splitter.sdp.split import Plan
+
+
+@dataclass(slots=True)
+class Consult:
+    """An offer of ours that is open on `asked`.
+
+    Attributes:
+        before: our description in force when we asked.
+        offered: the re-INVITE that waits for the outcome; None for an offer of our own, and once it was answered.
+        plan: the caller's new one.
+        own: an offer of our own.
+        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
+    """
+
+    asked: Leg
+    before: Session | None
+    offered: Offered | None = None
+    plan: Plan | None = None
+    own: bool = False
+    withdrawn: bool = False
+
+
+@dataclass(slots=True)
+class Question:
+    """Our re-INVITE with video, open at the caller.
+
+    Attributes:
+        ours, theirs, plan: what was in force before it.
+        index: of the video in it.
+        wanted: False once nobody waits for the answer any more; if it is accepted all the same, video is dropped.
+        giving_way: a CANCEL was sent for the sake of the voice.
+        answered: our description, where the answer came in a reliable provisional response.
+    """
+
+    ours: Session
+    theirs: Session
+    plan: Plan
+    index: int
+    wanted: bool = True
+    giving_way: bool = False
+    answered: Session | None = None
+
+
+@dataclass(slots=True)
+class Pending:
+    """All that is under way in one call.
+
+    Attributes:
+        newcomer: a leg of the centre that is to take the place of the present one (RFC 3891), and is not answered yet.
+        arriving: SIP seats that are not answered yet, by name.
+        asking: extensions whose desks ask to be let in, with their INVITEs that ring meanwhile.
+        put_aside: re-offers that wait until the other side can be asked.
+        consult: the side that is asked now. question: the caller is being asked for video.
+        raising: a desk that wants video, while the room is not there yet; `raised` counts them.
+        awaits_room: what waits for the caller's place in the room, as long as it is patient.
+        digits: those in INFO that wait until the other side can take them.
+        stills: who waits for a still, by whose it is to be.
+    """
+
+    newcomer: IncomingLeg | None = None
+    arriving: dict[str, IncomingLeg] = field(default_factory=dict)
+    asking: dict[str, list[SeatArrived]] = field(default_factory=dict)
+    put_aside: deque[Offered] = field(default_factory=deque)
+    consult: Consult | None = None
+    question: Question | None = None
+    raising: Asked | None = None
+    raised: int = 0
+    awaits_room: str = ""
+    patient: bool = False
+    digits: deque[DigitPressed] = field(default_factory=deque)
+    stills: dict[str, list[Asked]] = field(default_factory=dict)
+
+    @property
+    def ringing(self) -> int:
+        """INVITEs of SIP seats that wait to be let in."""
+        return sum(map(len, self.asking.values()))
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is under way."""
+        waits = (self.newcomer, self.consult, self.question, self.raising)
+        return all(one is None for one in waits) and not (
+            self.arriving or self.asking or self.put_aside or self.digits or self.stills or self.patient
+        )

@@ -1,0 +1,129 @@
+"""One live call as plain data. Whatever is under way beside it stands in `pending`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from splitter.calls.facts import CallerFacts
+from splitter.calls.parties import Parties
+from splitter.calls.talk.room import RoomState
+from splitter.calls.talk.terms import Terms
+from splitter.calls.talk.voice import VoiceState
+from splitter.calls.view import LegView, StrangerView, VideoView
+from splitter.sdp.model import Media
+from splitter.sdp.split import Plan
+
+
+class CallState(StrEnum):
+    """How far a call is."""
+
+    ROUTING = "routing"
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Wish:
+    """Somebody wants video of the caller.
+
+    Attributes:
+        by: who wants it.
+        tries: how often the phone was busy with an offer of its own.
+        gave_way: the question was taken back once for something that concerned the voice.
+        collided: an offer of the caller's own with video met ours.
+        rests: until the alarm ASK_AGAIN rings.
+    """
+
+    by: str
+    tries: int = 0
+    gave_way: bool = False
+    collided: bool = False
+    rests: bool = False
+
+
+@dataclass(slots=True)
+class CallerVideo:
+    """The caller's video.
+
+    Attributes:
+        view: what desks are shown of it.
+        sends: a picture of the caller comes. showing: what the caller sees.
+        wish: somebody wants it; None while nobody does.
+        refused: it is being dropped: what the caller offers meanwhile is answered with port 0.
+        line, index: ours, as it was last offered or agreed on: its payload types keep their meaning.
+        begun: what the call's first answer said of it has been looked at.
+    """
+
+    view: VideoView = field(default_factory=VideoView)
+    sends: bool = False
+    showing: str = "none"
+    wish: Wish | None = None
+    refused: bool = False
+    line: Media | None = None
+    index: int | None = None
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What caller and centre want of each other's voice, and who has to be told something.
+
+    Attributes:
+        wishes: by leg, the direction that its side wants for its voice, not what it was left with: who could not but
+            answer a closed offer with a closed one has not said that it wants to be closed.
+        told: by leg, the direction that it was last told on our own account.
+        owed: legs that need an offer of ours with what stands now, such as our present ports.
+        refused: how often in a row each leg has refused such an offer. unusable: or answered it beyond understanding.
+    """
+
+    wishes: dict[str, str] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    owed: list[str] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    unusable: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Talk:
+    """All that is known of one call and needed to carry it on.
+
+    Attributes:
+        call_id, short_code: how people and seats name it.
+        caller_number, called_number: who calls whom. facts: what the network says of the caller.
+        started_at, answered_at, ended_at: Unix seconds; None where it has not happened.
+        end_reason, end_status: why it ended; "" and 0 while it lives.
+        route: the trunk of the centre that carries it.
+        extension, bound_by: of the agent who has the call, and what told us.
+        plan: which m-lines of the caller are used; None before its offer.
+        terms: of each leg that is in the call, by its name. past_legs: those that were, as operators see them.
+        parties: who is in the room besides the caller, SIP seats included.
+        strangers: whose media are not taken though nothing else comes, by leg and kind.
+        admitted: extensions whose desks were let in by the agent who has the call.
+    """
+
+    call_id: str
+    short_code: str
+    caller_number: str
+    facts: CallerFacts
+    started_at: float
+    voice: VoiceState = field(default_factory=VoiceState)
+    called_number: str = ""
+    state: CallState = CallState.ROUTING
+    answered_at: float | None = None
+    ended_at: float | None = None
+    end_reason: str = ""
+    end_status: int = 0
+    route: str = ""
+    extension: str = ""
+    bound_by: str = ""
+    plan: Plan | None = None
+    terms: dict[str, Terms] = field(default_factory=dict)
+    past_legs: list[LegView] = field(default_factory=list)
+    parties: Parties = field(default_factory=Parties)
+    strangers: dict[tuple[str, str], StrangerView] = field(default_factory=dict)
+    admitted: set[str] = field(default_factory=set)
+    room: RoomState = field(default_factory=RoomState)
+    video: CallerVideo = field(default_factory=CallerVideo)
+    exchange: Exchange = field(default_factory=Exchange)

@@ -1,0 +1,41 @@
+"""What a leg has agreed on with its peer: the descriptions in force and what their payload types stand for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from splitter.core.errors import PeerError
+from splitter.sdp.model import Session
+from splitter.sdp.offer_answer import PayloadHistory
+
+
+@dataclass(slots=True)
+class Terms:
+    """The session of one leg.
+
+    Attributes:
+        local, remote: the descriptions in force, ours and the peer's; `heard` follows `remote`.
+        local_is_offer: the peer's answers ours: its directions are bounded by what we offered (RFC 3264 §6.1).
+        sent: the last description we sent, a refused one included: the next one follows its o= version.
+        history: what the payload types of all that we sent stand for. heard: the same of the peer's.
+    """
+
+    local: Session | None = None
+    remote: Session | None = None
+    local_is_offer: bool = False
+    sent: Session | None = None
+    history: PayloadHistory = field(default_factory=PayloadHistory)
+    heard: PayloadHistory = field(default_factory=PayloadHistory)
+
+    def note_sent(self, session: Session) -> None:
+        """We send this description."""
+        self.sent = session
+        with suppress(PeerError):  # what is sent was proved; what was offered and refused may stand for anything
+            self.history = self.history.after(session)
+
+    def note_remote(self, session: Session) -> None:
+        """The peer's description counts from now on."""
+        self.remote = session
+        with suppress(PeerError):  # a peer that lets a number stand for two codecs is judged elsewhere
+            self.heard = self.heard.after(session)
