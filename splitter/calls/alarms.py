@@ -11,7 +11,7 @@ class AlarmKind(StrEnum):
     """What an alarm is about; the subject is named beside it."""
 
     RING = "the centre rings for too long"
-    RING_AGAIN = "the caller is to hear that it still rings"  # RFC 3261 §13.3.1.1
+    RING_AGAIN = "it is to hear that it still rings"  # subject: the leg (RFC 3261 §13.3.1.1)
     RESOURCES = "the caller's resources are not there in time"  # subject: the leg (RFC 3312)
     REFRESH = "the session is to be refreshed"  # subject: the leg (RFC 4028)
     DEAD = "the peer has not refreshed its session"  # subject: the leg (RFC 4028)

@@ -247,6 +247,8 @@ def _on_media(call: Call, event: CallEvent) -> None:
             on_digit_inserted(call, event)
         case AgentNamed():
             on_agent(call, event)
+        case TimeUp(alarm=Alarm(kind=AlarmKind.RING_AGAIN)):
+            call.caller.ring_again()
         case TimeUp(alarm=Alarm(kind=AlarmKind.REJOIN)):
             on_window(call, event.alarm.subject)
         case TimeUp(alarm=Alarm(kind=AlarmKind.ADMISSION)):

@@ -60,6 +60,7 @@ async def split(call: Call) -> None:
     if intake is None:
         return
     setup = Setup(call, intake)
+    call.caller.await_answer()
     with closing(setup.hunt()) as hunt:
         refused = await _connect(setup, hunt)
         if refused is not None:

@@ -35,6 +35,8 @@ from splitter.sip.message import Request
 
 _PRECONDITION = "precondition"
 _RESOURCES_LIMIT_S = 32.0  # a centre that has answered waits so long for the caller's resources
+_SILENCE_S = 60.0  # RFC 3261 §13.3.1.1: between provisional responses
+_CONFIRMED_SILENCE_S = 150.0  # RFC 3262 §3: between reliable ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class IncomingLeg(Leg):
         self._acceptance: _Waiting | None = None
         self._answered: set[str] = set()  # branches whose early dialog has our answer, reliably
         self._alert: _Waiting | None = None  # a 180 that waits for the caller's resources
+        self._said: _Waiting | None = None  # the last provisional response
+        self._waits = False  # see `await_answer`
+        self._silence = Alarm(AlarmKind.RING_AGAIN, name)
         self._preconditions = requires(self.request, _PRECONDITION)
         # Without reliable responses there is no way to tell each other (RFC 3312 §11): then it is an ordinary call.
         self._unready = self._preconditions and reliable.supports(self.request) and not _is_met(self.request)
@@ -84,10 +89,24 @@ class IncomingLeg(Leg):
 
     # ---- what a flow may ask ----
 
+    def await_answer(self) -> None:
+        """From now on it hears every minute that the call is alive (RFC 3261 §13.3.1.1); `ring_again` is due then."""
+        self._waits = True
+        self._expect_silence(confirmed=False)
+
+    def ring_again(self) -> None:
+        """Say the last thing once more: a proxy that hears nothing for three minutes gives the INVITE up."""
+        if self.state != "early" or self.cancelled:
+            return
+        self._expect_silence(confirmed=False)
+        if not self._unconfirmed and not self._provisionals and self._may_ring:
+            self._provisionals.append(self._said or _Waiting(183, "Session Progress", "", None, ()))
+            self._proceed()
+
     def ring(self, status: int, reason: str, branch: str, session: Session | None = None, headers: Pairs = ()) -> None:
         """Send a provisional response in the early dialog that stands for `branch` of the centre."""
-        if not has_session(self.request) and reliable.requires(self.request):
-            return  # RFC 3262 §5: it would have to make the offer, and the centre has made none yet
+        if not self._may_ring:
+            return
         self._early_dialog(branch)
         if session is not None:
             self.early_sessions[branch] = session
@@ -121,11 +140,17 @@ class IncomingLeg(Leg):
         self._decline_all()
         self.state = "ended"
         self._context.stop_timer(self._resources)
+        self._context.stop_timer(self._silence)
         dialog = self._early_dialog("")
         self._drop_early()
         lines = [*self._warning(status, reason), *headers]
         response = self.request.respond(status, to_tag=dialog.local_tag, headers=lines)
         self._driver.respond(self._txn, self._named(response))
+
+    @property
+    def _may_ring(self) -> bool:
+        """RFC 3262 §5: a reliable response would have to make the offer, and the centre has made none yet."""
+        return has_session(self.request) or not reliable.requires(self.request)
 
     @property
     def reserves(self) -> bool:
@@ -247,15 +272,23 @@ class IncomingLeg(Leg):
 
     def _send_provisional(self, waiting: _Waiting) -> None:
         session = None if waiting.branch in self._answered else waiting.session
-        lines = list(waiting.headers)
-        if self._is_reliable(session):
+        lines, confirmed = list(waiting.headers), self._is_reliable(session)
+        self._said = waiting
+        self._expect_silence(confirmed)
+        if confirmed:
             lines += self._sender(waiting.branch).headers()
             if session is not None:
                 self._answered.add(waiting.branch)
                 self._note_sent(session)
         self._respond(waiting, self._early_dialog(waiting.branch), session, lines)
 
+    def _expect_silence(self, confirmed: bool) -> None:
+        """Be woken when it has heard nothing for too long. What it confirms cannot be lost: RFC 3262 §3 is patient."""
+        if self._waits:
+            self._context.after(_CONFIRMED_SILENCE_S if confirmed else _SILENCE_S, self._silence)
+
     def _send_acceptance(self, waiting: _Waiting) -> None:
+        self._context.stop_timer(self._silence)
         dialog = self._early_dialog(waiting.branch)
         self._drop_early(but=dialog)
         self._unacknowledged.add(self._txn)
