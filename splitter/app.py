@@ -44,6 +44,7 @@ from splitter.web.album import Album
 from splitter.web.events import Events
 from splitter.web.hub import Hub
 from splitter.web.ports import Access, GatewayStatus, Ports
+from splitter.web.revocations import Revocations
 from splitter.web.secret import load_secret, secret_beside
 from splitter.web.server import Server
 from splitter.web.webhooks import Webhooks
@@ -107,6 +108,9 @@ class Gateway:
         )
         self._calls.attach(self._services(ids, routing), self._reception)
         self._secret_alarm = ""
+        revoked = _beside(settings.store.path, "revoked.json") if settings.api.listen else None
+        self._revoked = Revocations(revoked, settings.tokens, self._clock)
+        self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
         self._server = Server(settings.control_socket, settings.telemetry.metrics, self._ports())
 
     async def start(self) -> None:
@@ -217,6 +221,8 @@ class Gateway:
         alarms += self._watch.alarms()
         alarms += self._registrations.alarms()
         alarms += self._server.alarms(self._clock.wall())
+        if self._revoked.alarm:
+            alarms.append(self._revoked.alarm)
         if self._secret_alarm:
             alarms.append(self._secret_alarm)
         if logs.alarm():
@@ -283,6 +289,7 @@ class Gateway:
             pictures=self._pictures,
             events=Events(self._hub, self._desks, self._clock).handle,
             inviter=self._webhooks.invite,
+            revoked=self._revoked,
         )
 
     def _access(self) -> Access:

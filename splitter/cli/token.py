@@ -1,4 +1,4 @@
-"""splitter token: a new bearer token for the API, and the lines of the configuration that let it in."""
+"""splitter token: a new bearer token for the API, with the lines that let it in; or one that is believed no more."""
 
 from __future__ import annotations
 
@@ -6,14 +6,29 @@ import hashlib
 import secrets
 
 import click
+import msgspec
+
+from splitter.cli.door import Refused, open_door
+from splitter.cli.text import fail, say
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--scope", "scopes", multiple=True, default=("calls:read",), show_default=True, help="What it may do.")
 @click.option("--extension", default="", help="The desk that it is, for the scope seat.")
-def token(name: str, scopes: tuple[str, ...], extension: str) -> None:
-    """Make a token for the program NAME. The token is shown this once; the configuration has only its hash."""
+@click.option("--revoke", metavar="WHAT", help="Believe a token no more: itself, its id in the log, or a name.")
+@click.pass_context
+def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extension: str, revoke: str | None) -> None:
+    """Make a token for the program NAME. The token is shown this once; the configuration has only its hash.
+
+    With --revoke, tokens hold no longer, at once and without a restart: one, or all that a login, an extension or the
+    [[token]] of that name has had until now. Whoever knows the password may log in again.
+    """
+    if revoke is not None:
+        _revoke(ctx, revoke)
+        return
+    if name is None:
+        raise click.UsageError("say whose token it is: splitter token NAME")
     secret = secrets.token_urlsafe(32)
     lines = [
         "[[token]]",
@@ -26,6 +41,14 @@ def token(name: str, scopes: tuple[str, ...], extension: str) -> None:
     click.echo(f"# Give this to {name}, and to nobody else: Authorization: Bearer {secret}", err=True)
     click.echo("# Add this to the configuration, then restart:", err=True)
     click.echo("\n".join(lines))
+
+
+def _revoke(ctx: click.Context, what: str) -> None:
+    try:
+        kept = msgspec.json.decode(open_door(ctx).send("POST", {"token": what}, "revocations"))["kept"]
+    except Refused as error:
+        fail(str(error))
+    say("revoked" if kept else "revoked until the next start: it could not be written down; see the log")
 
 
 def _quoted(text: str) -> str:

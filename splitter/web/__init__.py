@@ -8,6 +8,7 @@ Layout:
     ports.py        what the API needs of the rest of the program, as Protocols
 
     auth.py         who asks, and may it; bearer.py: signed tokens; secret.py: what they are signed with
+    revocations.py  tokens that hold no longer; revoke.py: the route
     proxies.py      who really asks, where a proxy stands before us; protection.py: headers of every response
     privacy.py      what of a call agents' browsers are shown
     find.py         which call a request means, and whose it is

@@ -32,6 +32,7 @@ from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
 from splitter.web.protection import protect
 from splitter.web.proxies import Proxies
+from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.routes import JSON, PICTURE_BYTES, SDP, Answer, Query, Route
 from splitter.web.security import SecurityRoutes
 from splitter.web.snapshots import PNG, SnapshotRoutes
@@ -62,7 +63,9 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
     """
     access, origins = ports.access, ports.settings.web_origins
     doorman: Doorman = (
-        Strict(access.tokens, access.secret, origins, ports.clock) if precedence is not None else Trusting()
+        Strict(access.tokens, access.secret, origins, ports.clock, ports.revoked)
+        if precedence is not None
+        else Trusting()
     )
     cors = Cors(origins)
     proxies = Proxies(ports.settings.proxies)
@@ -100,7 +103,7 @@ def _logins(ports: Ports) -> tuple[Route, ...]:
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
-    traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock)
+    traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked)
     view, listed = Answer(200, "the call", CallView), Answer(200, "calls, the newest first", shapes.CallList)
     accepted, bound = Answer(202, "it is on its way", shapes.CallId), ((409, "bound-already"), (422, "no-extension"))
     which = (
@@ -130,7 +133,7 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
 
 def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
-    parties = PartyRoutes(ports.calls, finder, ports.network)
+    parties = PartyRoutes(ports.calls, finder, ports.network, ports.revoked)
     display = DisplayRoutes(ports.calls, finder)
     settings, access = ports.settings, ports.access
     invite = InvitationRoutes(finder, settings.guest_url, access.secret, ports.inviter, ports.clock)
@@ -229,6 +232,11 @@ def _gateway(ports: Ports) -> tuple[Route, ...]:
         Route("GET", "/v1/seats", _READ, gateway.seats, "Desks and their video clients", (seats,)),
         Route("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
         Route("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
+        Route(
+            *("POST", "/v1/revocations", _ADMIN, RevocationRoutes(ports.revoked).revoke, "Believe a token no more"),
+            answers=(Answer(200, "it is so from now on", shapes.Revoked),),
+            body=REVOCATION_BODY,
+        ),
         Route("POST", "/v1/reload", _ADMIN, security.reload, "Read the certificates again", (reloaded,)),
     )
 

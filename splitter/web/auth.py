@@ -14,9 +14,10 @@ from splitter.calls.logins.access import Token
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
-from splitter.web.bearer import CONSOLE, LONGEST_TOKEN, Bearer, TokenFault, is_minted, read
+from splitter.web.bearer import CONSOLE, ID_LETTERS, LONGEST_TOKEN, Bearer, TokenFault, certificate_id, is_minted, read
 from splitter.web.errors import ApiError, Handler
 from splitter.web.proxies import remote_of
+from splitter.web.revocations import Revocations
 from splitter.web.routes import Route
 
 log = structlog.get_logger(__name__)
@@ -55,15 +56,19 @@ class Strict:
         tokens: of the configuration.
         secret: what minted tokens are signed with.
         origins: other sites whose pages are as good as ours.
+        revoked: whom not to believe any more.
     """
 
-    def __init__(self, tokens: Iterable[Token], secret: bytes, origins: Iterable[str], clock: Clock) -> None:
+    def __init__(
+        self, tokens: Iterable[Token], secret: bytes, origins: Iterable[str], clock: Clock, revoked: Revocations
+    ) -> None:
         known = tuple(tokens)
         self._hashes = [(bytes.fromhex(token.sha256), _bearer(token)) for token in known if token.sha256]
         self._names = {token.certificate: _bearer(token, True) for token in known if token.certificate}
         self._secret = secret
         self._origins = frozenset(origins)
         self._clock = clock
+        self._revoked = revoked
         self._quiet = Quiet()
 
     def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
@@ -71,7 +76,10 @@ class Strict:
         if token is None:
             return self._certified(request)
         try:
-            return self._known(token)
+            bearer = self._known(token)
+            if self._revoked.holds(bearer):
+                raise TokenFault("revoked")
+            return bearer
         except TokenFault as fault:
             reason = fault.kind if fault.kind == "expired" else "wrong-token"
             metrics.API_REFUSED.labels(reason).inc()
@@ -108,6 +116,9 @@ class Strict:
         bearer = next((self._names[name] for name in _named(request) if name in self._names), None)
         if bearer is None:
             return None
+        if self._revoked.holds(bearer):
+            metrics.API_REFUSED.labels("wrong-token").inc()
+            raise ApiError(401, "wrong-token", "the certificate is believed no more", _challenge("invalid_token"))
         # A browser shows its certificate to requests that pages of other sites make, too.
         origin = request.headers.get("Origin", "").lower()
         if origin and origin not in self._origins and origin.partition("://")[2] != request.host.lower():
@@ -161,7 +172,8 @@ def _named(request: web.Request) -> list[str]:
 
 
 def _bearer(token: Token, certified: bool = False) -> Bearer:
-    return Bearer(token.name, token.scopes, token.extension, certified=certified)
+    token_id = certificate_id(token.certificate) if certified else token.sha256[:ID_LETTERS]
+    return Bearer(token.name, token.scopes, token.extension, certified=certified, token_id=token_id)
 
 
 def _challenge(error: str = "") -> dict[str, str]:

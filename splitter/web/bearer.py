@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,13 +20,14 @@ from splitter.calls.view import CallView
 
 LONGEST_TOKEN = 2048
 _VERSION = "s1"
+ID_LETTERS = 16
 
 
 class TokenFault(Exception):
     """A token that is not to be believed.
 
     Attributes:
-        kind: "malformed", "forged" or "expired"; for the counter.
+        kind: "malformed", "forged", "expired" or "revoked"; for the counter.
     """
 
     def __init__(self, kind: str) -> None:
@@ -43,6 +44,8 @@ class Bearer:
         extension: of the desk that it is; empty for none.
         expires_at: Unix seconds; None for never.
         call_id: the only call that it may touch; empty for those that its scopes reach.
+        token_id: tells its token from others, and is no secret; empty for none.
+        made_at: when its token was made, Unix seconds; None for one of the configuration.
         certified: it showed a certificate instead of a token, which browsers do without being asked by a script.
     """
 
@@ -52,6 +55,8 @@ class Bearer:
     expires_at: float | None = None
     call_id: str = ""
     certified: bool = False
+    token_id: str = field(default="", compare=False)
+    made_at: float | None = field(default=None, compare=False)
 
     def may(self, *scopes: Scope) -> bool:
         """It has one of these scopes, or all of them."""
@@ -94,11 +99,23 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     e: int
     x: str = ""
     c: str = ""
+    m: int = 0  # milliseconds: whoever logs in again at once has a token that holds
 
 
-def mint(secret: bytes, bearer: Bearer, expires_at: float) -> str:
-    """A token that says who this is until then (Unix seconds)."""
-    claims = _Claims(bearer.name, sorted(bearer.scopes), int(expires_at), bearer.extension, bearer.call_id)
+def id_of(token: str) -> str:
+    """What tells a token from others, and gives nothing of it away."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()[:ID_LETTERS]
+
+
+def certificate_id(name: str) -> str:
+    """The same of a client certificate, by its common name."""
+    return f"certificate {name}"
+
+
+def mint(secret: bytes, bearer: Bearer, expires_at: float, made_at: float = 0.0) -> str:
+    """A token that says who this is, from one time to another (Unix seconds)."""
+    made_ms = int(made_at * 1000)
+    claims = _Claims(bearer.name, sorted(bearer.scopes), int(expires_at), bearer.extension, bearer.call_id, made_ms)
     signed = f"{_VERSION}.{_text(msgspec.json.encode(claims))}"
     return f"{signed}.{_text(_signature(secret, signed))}"
 
@@ -126,7 +143,8 @@ def read(secret: bytes, token: str, wall: float) -> Bearer:
         raise TokenFault("malformed") from None
     if wall >= claims.e:
         raise TokenFault("expired")
-    return Bearer(claims.n, scopes, claims.x, float(claims.e), claims.c)
+    made_at, token_id = claims.m / 1000, id_of(token)
+    return Bearer(claims.n, scopes, claims.x, float(claims.e), claims.c, token_id=token_id, made_at=made_at)
 
 
 def _signature(secret: bytes, text: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from splitter.calls.desks import DeskView
@@ -169,6 +170,13 @@ class Hub:
         self._count -= 1
         self._left_at = self._clock.now()
         metrics.EVENT_LISTENERS.set(self._count)
+
+    def expire(self, revoked: Callable[[Bearer], bool]) -> None:
+        """Tokens hold no longer: their listeners have to go."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                if revoked(listener.bearer):
+                    listener.close(EXPIRED)
 
     def close(self) -> None:
         """The gateway is being stopped: everybody has to go."""

@@ -15,7 +15,7 @@ from splitter.core.net import source_of
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.auth import bearer_of
-from splitter.web.bearer import Bearer, mint
+from splitter.web.bearer import Bearer, id_of, mint
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.proxies import remote_of
@@ -61,8 +61,8 @@ class LoginRoutes:
         # A desk without an extension of its own is known to the centre by its user.
         bearer = Bearer(account.user, account.may | {Scope.SEAT}, account.extension or account.user)
         expires_at = float(int(self._clock.wall() + self._lifetime_s))
-        token = mint(self._secret, bearer, expires_at)
-        log.info("logged in", user=account.user, extension=bearer.extension, source=source)
+        token = mint(self._secret, bearer, expires_at, self._clock.wall())
+        log.info("logged in", user=account.user, extension=bearer.extension, source=source, token=id_of(token))
         return json_response(LoggedIn(token, expires_at, account.user, bearer.extension, account.user))
 
     async def tokens(self, request: web.Request) -> web.Response:
@@ -76,8 +76,10 @@ class LoginRoutes:
         by = bearer_of(request).name
         bearer = Bearer(wish.name or wish.extension or by, scopes, wish.extension)
         expires_at = float(int(self._clock.wall() + min(wish.expires_in_s, self._lifetime_s)))
-        log.info("token made", name=bearer.name, extension=bearer.extension, scopes=sorted(scopes), by=by)
-        return json_response(Minted(mint(self._secret, bearer, expires_at), expires_at), 201)
+        token = mint(self._secret, bearer, expires_at, self._clock.wall())
+        told = {"name": bearer.name, "extension": bearer.extension, "scopes": sorted(scopes), "by": by}
+        log.info("token made", **told, token=id_of(token))
+        return json_response(Minted(token, expires_at), 201)
 
     async def me(self, request: web.Request) -> web.Response:
         return json_response(me_of(bearer_of(request)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal, tagged
 from splitter.sdp.write import write
+from splitter.transport.tasks import Tasks
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_body
@@ -30,6 +32,7 @@ from splitter.web.calls import said_by
 from splitter.web.errors import ApiError
 from splitter.web.find import Finder
 from splitter.web.ports import Calls
+from splitter.web.revocations import Revocations
 from splitter.web.routes import SDP, SDP_BYTES, Body
 
 OFFER_BODY = Body((SDP,), SDP_BYTES)
@@ -41,15 +44,17 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Transport:
-    """What was agreed with a party: `etag` of its ICE generation, the line of its transport, `by` whom it joined.
-
-    A guest is another one than a login of that name: `by` has the call of its link, too.
-    """
+    """What was agreed with a party: `etag` of its ICE generation, the line of its transport, `bearer`: who joined."""
 
     etag: str
     kind: str
     mid: str
-    by: tuple[str, str]
+    bearer: Bearer
+
+    @property
+    def by(self) -> tuple[str, str]:
+        """Who joined. A guest is another one than a login of that name: it has the call of its link, too."""
+        return _who(self.bearer)
 
 
 class PartyRoutes:
@@ -57,13 +62,17 @@ class PartyRoutes:
 
     Args:
         network: where browsers' video comes in.
+        revoked: whose tokens hold no longer: they are taken out.
     """
 
-    def __init__(self, calls: Calls, finder: Finder, network: str) -> None:
+    def __init__(self, calls: Calls, finder: Finder, network: str, revoked: Revocations) -> None:
         self._calls = calls
         self._find = finder
         self._network = network
         self._transports: dict[tuple[str, str], _Transport] = {}
+        self._revoked = revoked
+        self._leaving = Tasks()
+        revoked.watch(self._take_out)
 
     async def join(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.2: an offer becomes a party and an answer."""
@@ -79,7 +88,7 @@ class PartyRoutes:
             raise
         assert isinstance(admitted, Admitted)
         line = tagged(admitted.answer)
-        transport = _Transport(_etag(line.get("ice-ufrag") or ""), line.kind, line.get("mid") or "", _who(bearer))
+        transport = _Transport(_etag(line.get("ice-ufrag") or ""), line.kind, line.get("mid") or "", bearer)
         self._remember(call.call_id, admitted.name, transport)
         headers = {
             "Location": f"/v1/calls/{call.call_id}/parties/{admitted.name}",
@@ -122,6 +131,17 @@ class PartyRoutes:
     async def options(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.2: what may be sent here."""
         return web.Response(status=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
+
+    def _take_out(self) -> None:
+        """Tokens hold no longer: what they opened is closed."""
+        for (call_id, party), transport in tuple(self._transports.items()):
+            if self._revoked.holds(transport.bearer):
+                del self._transports[call_id, party]
+                self._leaving.start(self._ask_out(call_id, party), f"{party} leaves")
+
+    async def _ask_out(self, call_id: str, party: str) -> None:
+        with suppress(Denial):  # it has left, or the call is over
+            await self._calls.ask(call_id, Remove(party, "an operator", "its login was revoked"))
 
     # ---- inner ---------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from splitter.store.pictures import StoredPicture
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.album import Album
 from splitter.web.errors import Handler
+from splitter.web.revocations import Revocations
 from splitter.web.security import NoSecurity, Security
 
 
@@ -191,3 +192,4 @@ class Ports:
     pictures: Pictures | None = None
     events: Handler | None = None
     inviter: Inviter = nobody_sends
+    revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

@@ -63,6 +63,18 @@ class Minted(Struct):
     expires_at: float
 
 
+class Revocation(Struct, forbid_unknown_fields=True):
+    """A token, its id, or a name: of a [[token]], a login or an extension, all of whose tokens until now are meant."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=2048)]
+
+
+class Revoked(Struct):
+    """`kept`: it will be remembered after a restart."""
+
+    kept: bool
+
+
 class Me(Struct):
     """Who asks. `expires_at` is null where the token never does; `call_id` is the only call of who was invited."""
 

@@ -17,6 +17,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.calls import flag
 from splitter.web.find import Finder
 from splitter.web.ports import Archive, Live
+from splitter.web.revocations import Revocations
 
 NDJSON = "application/x-ndjson"
 HEARTBEAT_S = 10.0  # an empty line, so that a follower who left is noticed
@@ -28,11 +29,12 @@ _EVENTS_PER_WRITE = 20
 class TraceRoutes:
     """Handler of /v1/calls/{ref}/trace."""
 
-    def __init__(self, archive: Archive, live: Live, finder: Finder, clock: Clock) -> None:
+    def __init__(self, archive: Archive, live: Live, finder: Finder, clock: Clock, revoked: Revocations) -> None:
         self._archive = archive
         self._live = live
         self._find = finder
         self._clock = clock
+        self._revoked = revoked
 
     async def trace(self, request: web.Request) -> web.StreamResponse:
         call_id = (await self._find.to_read(request)).call_id
@@ -45,7 +47,8 @@ class TraceRoutes:
             await response.prepare(request)
             await _write(response, batch, None if raw else summariser)
             async for batch in batches:
-                if bearer_of(request).expired(self._clock.wall()):
+                bearer = bearer_of(request)
+                if bearer.expired(self._clock.wall()) or self._revoked.holds(bearer):
                     break  # whoever follows a long call sees no more of it than the token allows
                 await _write(response, batch, None if raw else summariser)
         await response.write_eof()

@@ -29,6 +29,7 @@ from splitter.store.sqlite import Store
 from splitter.telemetry.trace import Recorder
 from splitter.web.album import Album
 from splitter.web.ports import Access, GatewayStatus, Ports
+from splitter.web.revocations import Revocations
 from splitter.web.server import Server
 from tests.patience import PATIENCE_S
 from tests.telemetry.kit import AUDIO, FLOW, INVITE, VirtualClock, message
@@ -239,7 +240,9 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     calls = FakeCalls()
     path = str(directory / "control.sock")
     pictures = Pictures(directory / "pictures", wall=clock.wall)
-    fields = {"access": access(), "clock": clock, "network": "core", "album": Album(), "pictures": pictures, **more}
+    revoked = Revocations(None, access().tokens, clock)
+    fields = {"access": access(), "clock": clock, "network": "core", "album": Album(), "pictures": pictures}
+    fields |= {"revoked": revoked, **more}
     ports = Ports(
         calls, store, recorder, lambda: parts.status(), lambda: parts.seats, trunks=lambda: parts.trunks, **fields
     )

@@ -1,0 +1,133 @@
+"""Tokens that hold no longer although they have not expired. Does I/O: a small file beside the store.
+
+A token of ours is kept nowhere (see `bearer`), so what is kept is which ones are believed no more: one by its id, or
+all that were made for a name or an extension until now. Tokens of the configuration are told by their hashes: a new
+token of the same name holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from splitter.calls.logins.access import Token
+from splitter.core.clock import Clock
+from splitter.web.bearer import ID_LETTERS, Bearer, certificate_id, id_of, is_minted
+
+KEPT_S = 31 * 86_400.0  # no token of ours lasts longer
+_MOST = 20_000
+
+log = structlog.get_logger(__name__)
+
+Watcher = Callable[[], None]
+
+
+class _Kept(msgspec.Struct):
+    """The file. Times are Unix seconds: since when; for `names`, up to when tokens were made that hold no longer."""
+
+    ids: dict[str, float] = {}
+    names: dict[str, float] = {}
+    configured: dict[str, float] = {}
+
+
+class Revocations:
+    """What is revoked.
+
+    Args:
+        path: of the file; None keeps nothing over a restart.
+        tokens: of the configuration.
+
+    Attributes:
+        alarm: why what is revoked will not be remembered; empty while it will.
+    """
+
+    def __init__(self, path: Path | None, tokens: Iterable[Token], clock: Clock) -> None:
+        self._path = path
+        self._tokens = tuple(tokens)
+        self._clock = clock
+        self._watchers: list[Watcher] = []
+        self._writing = asyncio.Lock()
+        self.alarm = ""
+        self._kept = self._read()
+
+    def holds(self, bearer: Bearer) -> bool:
+        """True for whom is not to be believed any more."""
+        kept = self._kept
+        if bearer.token_id in kept.ids or bearer.token_id in kept.configured:
+            return True
+        if bearer.made_at is None:
+            return False
+        until = max(kept.names.get(bearer.name, -1.0), kept.names.get(bearer.extension or bearer.name, -1.0))
+        return bearer.made_at <= until
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call this whenever something was revoked: who holds what must let go of it."""
+        self._watchers.append(watcher)
+
+    async def revoke(self, what: str) -> bool:
+        """Believe these tokens no more, from now on and after a restart.
+
+        Args:
+            what: a token, its id, or a name: of a [[token]], a login or an extension.
+        Returns: whether it will be remembered.
+        """
+        wall = self._clock.wall()
+        named = [token for token in self._tokens if token.name == what]
+        for token in named:
+            self._kept.configured[token.sha256[:ID_LETTERS] or certificate_id(token.certificate)] = wall
+        if is_minted(what) or id_of(what) in {token.sha256[:ID_LETTERS] for token in self._tokens}:
+            self._kept.ids[id_of(what)] = wall
+        elif len(what) == ID_LETTERS and not set(what) - set("0123456789abcdef"):
+            self._kept.ids[what] = wall
+        else:
+            self._kept.names[what] = wall
+        self._forget(wall)
+        log.warning("tokens revoked", what="a token" if is_minted(what) else what[:80])
+        for watcher in self._watchers:
+            watcher()
+        async with self._writing:
+            await asyncio.to_thread(self._write, msgspec.json.encode(self._kept))
+        return not self.alarm and self._path is not None
+
+    def _forget(self, wall: float) -> None:
+        """What has expired by now need not be remembered; nor more than a bounded number, the oldest ones first."""
+        for table in (self._kept.ids, self._kept.names):
+            for key in [key for key, at in table.items() if wall - at > KEPT_S]:
+                del table[key]
+            while len(table) > _MOST:
+                del table[min(table, key=table.__getitem__)]
+
+    def _read(self) -> _Kept:
+        if self._path is None:
+            return _Kept()
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+        except FileNotFoundError:
+            return _Kept()
+        except (OSError, msgspec.DecodeError) as error:
+            self.alarm = f"revoked tokens are believed again: {self._path} cannot be read: {error}"
+            log.error("revoked tokens are believed again", path=str(self._path), error=str(error))
+            return _Kept()
+
+    def _write(self, data: bytes) -> None:
+        """Whole or not at all."""
+        if self._path is None:
+            return
+        part = self._path.with_name(f"{self._path.name}.part")
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path)
+        except OSError as error:
+            self.alarm = f"revoked tokens are believed again after a restart: {self._path}: {error.strerror or error}"
+            log.error("a revocation is not kept", path=str(self._path), error=str(error))
+        else:
+            self.alarm = ""

@@ -1,0 +1,140 @@
+"""Tokens that hold no longer: at once, after a restart, and with all that was opened by them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splitter.calls.asks import Remove
+from splitter.calls.desks import Desks
+from splitter.calls.logins.access import Scope, Token
+from splitter.web.bearer import Bearer, id_of, mint, read
+from splitter.web.events import Events
+from splitter.web.hub import EXPIRED, Hub
+from splitter.web.revocations import KEPT_S, Revocations
+from tests.lab.until import until
+from tests.telemetry.kit import VirtualClock
+from tests.web.kit import SECRET, TOKENS, Gateway, Web, access, web
+from tests.web.test_parties import CALL as MINE
+from tests.web.test_parties import PATH, admit, join, joined, party
+
+LOGIN = {"data": json.dumps({"user": "8001", "password": "red"}), "headers": {"Content-Type": "application/json"}}
+
+
+def revoke(what: str) -> dict[str, Any]:
+    return {"json": {"token": what}}
+
+
+class TestAtOnce:
+    @pytest.mark.parametrize("by", ["itself", "its id", "its name", "its extension"])
+    def test_a_login_holds_no_longer_and_a_new_one_does(self, tmp_path: Path, by: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            _, first = await outside.ask("POST", "/v1/login", **LOGIN)
+            token = first["token"]
+            what = {"itself": token, "its id": id_of(token), "its name": "8001", "its extension": "501"}[by]
+            assert (await outside.ask("POST", "/v1/revocations", "admin", **revoke(what)))[0] == 200
+            assert await outside.code("GET", "/v1/me", token) == (401, "wrong-token")
+            parts.clock.time += 1
+            _, again = await outside.ask("POST", "/v1/login", **LOGIN)
+            assert (await outside.ask("GET", "/v1/me", again["token"]))[0] == 200
+
+        web(tmp_path, story)
+
+    @pytest.mark.parametrize("what", ["reader", id_of("reader")])
+    def test_a_token_of_the_configuration_too(self, tmp_path: Path, what: str) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            await outside.ask("POST", "/v1/revocations", "admin", **revoke(what))
+            assert await outside.code("GET", "/v1/calls", "reader") == (401, "wrong-token")
+            assert (await outside.ask("GET", "/v1/calls", "cti"))[0] == 200
+
+        clock = VirtualClock()
+        web(tmp_path, story, clock=clock, revoked=Revocations(None, access().tokens, clock))
+
+    def test_only_who_may_do_everything_may(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            for token in set(TOKENS) - {"admin"}:
+                assert await outside.code("POST", "/v1/revocations", token, **revoke("8001")) == (403, "wrong-scope")
+
+        web(tmp_path, story)
+
+    def test_its_event_socket_is_closed_and_no_other(self, tmp_path: Path) -> None:
+        clock = VirtualClock()
+        hub, revoked = Hub(clock, "e1"), Revocations(None, (), clock)
+        revoked.watch(lambda: hub.expire(revoked.holds))
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            _, first = await outside.ask("POST", "/v1/login", **LOGIN)
+            url = f"{outside.base}/v1/events"
+            async with (
+                outside.session.ws_connect(url, protocols=("splitter.v1", f"bearer.{first['token']}")) as one,
+                outside.session.ws_connect(url, protocols=("splitter.v1", "bearer.reader")) as other,
+            ):
+                await until(lambda: len(hub) == 2)
+                await outside.ask("POST", "/v1/revocations", "admin", **revoke("8001"))
+                async with asyncio.timeout(20):
+                    while not one.closed:
+                        await one.receive()
+                assert one.close_code == EXPIRED
+                assert len(hub) == 1 and not other.closed
+
+        web(tmp_path, story, clock=clock, revoked=revoked, events=Events(hub, Desks(), clock).handle)
+
+    def test_its_place_in_a_call_is_taken_away(self, tmp_path: Path) -> None:
+        async def story(parts: Gateway, outside: Web) -> None:
+            parts.calls.add(joined(MINE, party("seat-1", "501")))
+            admit(parts, "seat-1")
+            _, first = await outside.ask("POST", "/v1/login", **LOGIN)
+            status, _, _ = await join(outside, first["token"])
+            assert status == 201
+            await outside.ask("POST", "/v1/revocations", "admin", **revoke("8001"))
+            await until(lambda: any(isinstance(ask, Remove) for _, ask in parts.calls.asked))
+            (gone,) = (ask for _, ask in parts.calls.asked if isinstance(ask, Remove))
+            assert (gone.party, gone.reason) == ("seat-1", "its login was revoked") and PATH
+
+        web(tmp_path, story)
+
+
+class TestKept:
+    def desk(self, made_at: float) -> Bearer:
+        return read(SECRET, mint(SECRET, Bearer("8001", frozenset({Scope.SEAT}), "501"), 9e9, made_at), 1e9)
+
+    def test_over_a_restart_in_a_file_of_our_own(self, tmp_path: Path) -> None:
+        clock, path = VirtualClock(), tmp_path / "revoked.json"
+        bearer = self.desk(clock.wall() - 60)
+        revoked = Revocations(path, (), clock)
+        assert asyncio.run(revoked.revoke("8001")) and revoked.holds(bearer)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        again = Revocations(path, (), clock)
+        assert again.holds(bearer) and not again.holds(self.desk(clock.wall() + 1))
+
+    def test_no_longer_than_any_token_lasts(self, tmp_path: Path) -> None:
+        clock, path = VirtualClock(), tmp_path / "revoked.json"
+        revoked = Revocations(path, (Token("crm", frozenset(), "ab" * 32),), clock)
+        for what in ("8001", "crm"):
+            asyncio.run(revoked.revoke(what))
+        clock.time += KEPT_S + 1
+        asyncio.run(revoked.revoke("8002"))
+        kept = json.loads(path.read_bytes())
+        assert set(kept["names"]) == {"8002"} and set(kept["configured"]) == {"ab" * 8}
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"ids": 5}'])
+    def test_a_broken_file_is_an_alarm_and_keeps_nobody_from_calls(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "revoked.json"
+        path.write_bytes(content)
+        revoked = Revocations(path, (), VirtualClock())
+        assert "cannot be read" in revoked.alarm and not revoked.holds(self.desk(1.0))
+
+    def test_what_cannot_be_written_holds_until_the_restart(self, tmp_path: Path) -> None:
+        revoked = Revocations(tmp_path / "not there" / "revoked.json", (), VirtualClock())
+        assert not asyncio.run(revoked.revoke("8001"))
+        assert revoked.holds(self.desk(1.0)) and "after a restart" in revoked.alarm
+
+    def test_tokens_of_older_versions_are_of_before(self) -> None:
+        revoked = Revocations(None, (), VirtualClock())
+        asyncio.run(revoked.revoke("8001"))
+        assert revoked.holds(self.desk(0.0))
