@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ from splitter.core.clock import SystemClock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.media.worker.engine import WorkerEngine
+from splitter.media.worker.engine import WorkerEngine, port_alarm
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
 from splitter.store.pictures import Pictures
@@ -37,6 +38,7 @@ from splitter.store.schema import MEMORY, CallRow
 from splitter.store.sqlite import Store
 from splitter.telemetry import log as logs
 from splitter.telemetry import metrics
+from splitter.telemetry.resources import descriptor_alarm
 from splitter.telemetry.trace import Recorder
 from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
@@ -225,6 +227,7 @@ class Gateway:
             alarms.append(self._revoked.alarm)
         if self._secret_alarm:
             alarms.append(self._secret_alarm)
+        alarms += self._shortages()
         if logs.alarm():
             alarms.append(logs.alarm())
         for network, validity in self._driver.certificates().items():
@@ -232,11 +235,20 @@ class Gateway:
                 alarms.append(f"the certificate of network {network} {warning}")
         return tuple(alarms)
 
+    def _shortages(self) -> list[str]:
+        """What runs out: ports and descriptors."""
+        workers = self._engine.status()
+        processes = [(os.getpid(), "the gateway")]
+        processes += [(worker.pid, f"media worker {worker.index}") for worker in workers if worker.pid]
+        found = [descriptor_alarm(pid, whose) for pid, whose in processes]
+        return [text for text in (port_alarm(workers), *found) if text]
+
     def _measure(self) -> None:
         """Let the gauges of what is held read it when they are scraped."""
         metrics.MEDIA_RELAYS.set_function(lambda: self._engine.sizes()["relays"])
         metrics.MEDIA_ROOMS.set_function(lambda: self._engine.sizes()["rooms"])
         metrics.MEDIA_WORKERS.set_function(lambda: sum(w.state == "ready" for w in self._engine.status()))
+        metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(w.free_ports for w in self._engine.status()))
         metrics.LOG_DROPPED.set_function(logs.dropped)
         self._measure_certificates()
         metrics.BUILD.labels(__version__).set(1)

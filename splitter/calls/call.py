@@ -50,7 +50,7 @@ from splitter.core.ids import IdSource
 from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
-from splitter.sip.message import Message
+from splitter.sip.message import Message, Request
 from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
@@ -129,7 +129,7 @@ class Call:
             services.engine, call_id, self.talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
         )
         self._centres = 1
-        services.recorder.bind(event.request.call_id, call_id, "caller")
+        services.recorder.bind(event.request.call_id, call_id, "caller", event.request.from_tag or "")
 
     # ---- the inbox ----
 
@@ -171,7 +171,7 @@ class Call:
         if self.centre is not None:
             self.talk.past_legs.append(self.centre.view())
         leg = self.centre = OutgoingLeg(self._context, "centre", to.trunk, flow, request, offer)
-        services.recorder.bind(request.call_id, self.talk.call_id, "centre")
+        services.recorder.bind(request.call_id, self.talk.call_id, "centre", request.from_tag or "")
         leg.session_id = self._session_id.towards_centre
         self._listen(leg, to.number)
         self.talk.route = to.trunk.name
@@ -193,7 +193,7 @@ class Call:
         self._centres += 1
         leg = self.pending.newcomer = IncomingLeg(self._context, f"centre-{self._centres}", trunk, event)
         leg.session_id = self._session_id.towards_centre
-        self.services.recorder.bind(event.request.call_id, self.talk.call_id, leg.name)
+        self._trace_leg(leg, event.request)
         return leg
 
     def install_newcomer(self) -> Leg:
@@ -230,8 +230,11 @@ class Call:
         """A leg for a seat that wants to join."""
         leg = IncomingLeg(self._context, self.talk.parties.new_name("seat"), trunk, event)
         leg.session_id = self._session_id.towards_caller
-        self.services.recorder.bind(event.request.call_id, self.talk.call_id, leg.name)
+        self._trace_leg(leg, event.request)
         return leg
+
+    def _trace_leg(self, leg: Leg, invite: Request) -> None:
+        self.services.recorder.bind(invite.call_id, self.talk.call_id, leg.name, invite.from_tag or "")
 
     def origin(self, network: str, transport: str) -> Origin:
         """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from splitter.cli.text import counted, fail
+from splitter.config.exposure import readable, writable
 from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError
@@ -19,6 +20,11 @@ def check(file: str) -> None:
     except ConfigError as error:
         click.echo("\n".join(error.problems), err=True)
         fail(counted(len(error.problems), "problem"))
+    if problem := writable(file):
+        click.echo(problem, err=True)
+        fail("1 problem")
+    for warning in readable(file, settings):
+        click.echo(f"warning: {warning}", err=True)
     click.echo(f"{file}: good")
     for title, value in summary(settings):
         click.echo(f"  {title:<10}{value}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from splitter.cli.text import counted, fail
+from splitter.config.exposure import readable, writable
 from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
@@ -20,15 +21,21 @@ def run(file: str) -> None:
         click.echo("\n".join(error.problems), err=True)
         fail(f"not started: {file} has {counted(len(error.problems), 'problem')}")
     try:
-        serve(settings)
+        exposed = [writable(file), *readable(file, settings)]
+        serve(settings, tuple(filter(None, exposed)))
     except LocalError as error:
         fail(f"not started: {error}")
 
 
-def serve(settings: Settings) -> None:
-    """Run until told to stop, and keep the service manager informed."""
+def serve(settings: Settings, exposed: tuple[str, ...] = ()) -> None:
+    """Run until told to stop, and keep the service manager informed.
+
+    Args:
+        exposed: what others can read or change; for the log.
+    """
     import asyncio
 
+    import structlog
     import uvloop
 
     from splitter.app import run as run_gateway
@@ -36,6 +43,8 @@ def serve(settings: Settings) -> None:
     from splitter.telemetry.notify import Notifier
 
     log.configure(settings.telemetry)
+    for text in exposed:
+        structlog.get_logger(__name__).warning("others can use what must be kept", reason=text)
     notifier = Notifier()
 
     async def main() -> None:

@@ -215,6 +215,11 @@ MEDIA_LOST = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+MEDIA_PORTS_FREE = Gauge(
+    "splitter_media_ports_free",
+    "Pairs of UDP ports that calls could have now; those that rest after a call are not among them.",
+    registry=REGISTRY,
+)
 MEDIA_REQUEST_FAILURES = Counter(
     "splitter_media_request_failures_total",
     "Requests to a media worker that failed, by reason (unavailable, timeout).",

@@ -12,9 +12,10 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from splitter.core.clock import Clock
+from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sip.message import Message, Request
 from splitter.telemetry.masking import masked
@@ -104,12 +105,17 @@ class Subscription:
         return self._events.popleft() if self._events else None
 
 
+_LegKey: TypeAlias = tuple[str, str | None]
+"""SIP Call-ID, and the tag of who began the dialog, which every message has in From or To. "" is for whatever tag
+comes, None for the latest leg of this Call-ID: messages that name no tag we know are taken for its."""
+
+
 @dataclass(slots=True)
 class _Call:
     """What the recorder remembers of one call."""
 
     seq: int = 0
-    sip_call_ids: list[str] = field(default_factory=list)
+    legs: list[_LegKey] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
     expires_at: float | None = None  # None while bound
 
@@ -118,28 +124,35 @@ class _Call:
         return self.seq
 
 
+_Unplaced: TypeAlias = tuple[tuple[str, str], TraceEvent]  # tags of a message, and what is to be told of it
+
+
 class _Unbound:
     """Messages whose call is not known yet; bounded in number and age."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, tuple[float, list[TraceEvent]]] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[float, list[_Unplaced]]] = OrderedDict()
         self._count = 0
 
-    def add(self, sip_call_id: str, event: TraceEvent, now: float) -> None:
+    def add(self, sip_call_id: str, tags: tuple[str, str], event: TraceEvent, now: float) -> None:
         entry = self._waiting.get(sip_call_id)
         if entry is None:
             entry = self._waiting[sip_call_id] = (now, [])
         if len(entry[1]) < UNBOUND_PER_CALL_ID:
-            entry[1].append(event)
+            entry[1].append((tags, event))
             self._count += 1
         self._expire(now)
 
-    def take(self, sip_call_id: str) -> list[TraceEvent]:
-        entry = self._waiting.pop(sip_call_id, None)
-        if entry is None:
-            return []
-        self._count -= len(entry[1])
-        return entry[1]
+    def take(self, sip_call_id: str, tag: str = "") -> list[TraceEvent]:
+        """Those of this tag; all where it is empty."""
+        since, waiting = self._waiting.pop(sip_call_id, (0.0, []))
+        taken = [event for tags, event in waiting if not tag or tag in tags]
+        left = [one for one in waiting if tag and tag not in one[0]]
+        self._count -= len(taken)
+        if left:
+            self._waiting[sip_call_id] = (since, left)
+            self._waiting.move_to_end(sip_call_id, last=False)  # it is about as old as any
+        return taken
 
     def _expire(self, now: float) -> None:
         # Insertion order is age order, so the oldest stands first.
@@ -166,20 +179,25 @@ class Recorder:
         self._sink = sink
         self._digits = digits
         self._clock = clock
-        self._legs: dict[str, tuple[str, str]] = {}  # SIP Call-ID → (call id, leg)
+        self._legs: dict[_LegKey, tuple[str, str]] = {}  # → (call id, leg)
         self._calls: dict[str, _Call] = {}
         self._lingering: deque[tuple[float, str]] = deque()
         self._unbound = _Unbound()
 
-    def bind(self, sip_call_id: str, call_id: str, leg: str) -> None:
-        """Messages with this SIP Call-ID belong to this leg from now on, and those that just passed as well."""
+    def bind(self, sip_call_id: str, call_id: str, leg: str, tag: str = "") -> None:
+        """Messages with this SIP Call-ID belong to this leg from now on, and those that just passed as well.
+
+        Args:
+            tag: of whose INVITE it is: another call may use the Call-ID again, while this one's last messages pass.
+        """
         self._expire()
         call = self._calls.setdefault(call_id, _Call())
         call.expires_at = None
-        if sip_call_id not in self._legs:
-            call.sip_call_ids.append(sip_call_id)
-        self._legs[sip_call_id] = (call_id, leg)
-        for event in self._unbound.take(sip_call_id):
+        for key in ((sip_call_id, tag), (sip_call_id, None)):
+            if key not in call.legs:
+                call.legs.append(key)
+            self._legs[key] = (call_id, leg)
+        for event in self._unbound.take(sip_call_id, tag):
             self._emit(call, replace(event, call_id=call_id, leg=leg, seq=call.next_seq()))
 
     def unbind(self, call_id: str) -> None:
@@ -196,7 +214,8 @@ class Recorder:
         """One SIP message passed ("in" or "out"); called by the driver."""
         sip_call_id = message.call_id
         data = data if self._digits else masked(message, data)
-        call_id, leg = self._legs.get(sip_call_id, ("", ""))
+        tags = _tags(message)
+        call_id, leg = self._leg_of(message, tags)
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
         call = self._calls.get(call_id)
         seq = call.next_seq() if call else 0
@@ -204,7 +223,7 @@ class Recorder:
         if call:
             self._emit(call, event)
         else:
-            self._unbound.add(sip_call_id, event, self._clock.now())
+            self._unbound.add(sip_call_id, tags, event, self._clock.now())
 
     def event(self, call_id: str, leg: str, kind: str, text: str) -> None:
         """Something else happened: kind is "state", "media", "note" or "alarm"; text says what and why."""
@@ -252,6 +271,24 @@ class Recorder:
             if call is None or call.expires_at is None or call.expires_at > now:
                 continue  # bound again, or a later expiry stands in the queue
             del self._calls[call_id]
-            for sip_call_id in call.sip_call_ids:
-                if self._legs.get(sip_call_id, ("",))[0] == call_id:
-                    del self._legs[sip_call_id]
+            for key in call.legs:
+                if self._legs.get(key, ("",))[0] == call_id:
+                    del self._legs[key]
+
+    def _leg_of(self, message: Message, tags: tuple[str, str]) -> tuple[str, str]:
+        """The call and leg of a message; two empty words where that is not known."""
+        name = message.call_id
+        for tag in (*tags, ""):
+            if (found := self._legs.get((name, tag))) is not None:
+                return found
+        if isinstance(message, Request) and not tags[1]:
+            return "", ""  # it begins something of its own
+        return self._legs.get((name, None), ("", ""))
+
+
+def _tags(message: Message) -> tuple[str, str]:
+    """Of From and To; empty where there is none that can be read."""
+    try:
+        return message.from_tag or "", message.to_tag or ""
+    except PeerError:
+        return "", ""

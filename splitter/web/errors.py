@@ -70,7 +70,11 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
     except SplitterError as error:  # what is down is not a bug: the store, mostly
         response = error_response(ApiError(503, "unavailable", str(error)))
     except ConnectionError:
-        raise  # the client went away in the middle of a stream; there is nobody to answer
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        # The client went away in the middle of a stream, as `splitter trace | head` does. There is nobody to answer,
+        # and nothing to log: aiohttp finds that out once more with this, and is silent.
+        return web.Response()
     except Exception:
         log.exception("API request failed", method=request.method, path=request.path)
         response = error_response(ApiError(500, "internal", "the gateway failed on this request; its log says why"))

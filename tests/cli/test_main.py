@@ -92,6 +92,31 @@ class TestCheck:
             "sms: call, invitation to https://s.example/",
         ]
 
+    def test_a_file_that_everybody_may_write_to_is_a_problem(self, tmp_path: Path) -> None:
+        file = tmp_path / "f.toml"
+        file.write_text(CONFIG.format(5060, 5061, 30000, 30999))
+        file.chmod(0o646)
+        result = splitter("check", str(file))
+        assert result.exit_code == 1
+        assert (
+            result.stderr
+            == f"{file}: everybody may write to it, and be what it trusts; chmod o-rwx {file}\n1 problem\n"
+        )
+
+    def test_a_file_with_passwords_that_everybody_may_read_is_warned_of(self, tmp_path: Path) -> None:
+        file = tmp_path / "f.toml"
+        for text, mode, said in [
+            ("", 0o644, False),
+            ('[[account]]\nuser = "8001"\npassword = "x"\n', 0o644, True),
+            ('[[account]]\nuser = "8001"\npassword = "x"\n', 0o640, False),
+        ]:
+            file.write_text(CONFIG.format(5060, 5061, 30000, 30999) + text)
+            file.chmod(mode)
+            result = splitter("check", str(file))
+            assert result.exit_code == 0
+            assert result.stdout.startswith(f"{file}: good\n")
+            assert ("warning" in result.stderr and "it has passwords" in result.stderr) is said
+
     def test_a_bad_file_has_every_problem_and_exit_1(self, tmp_path: Path) -> None:
         file = tmp_path / "bad.toml"
         file.write_text('[network.a]\nlisten = ["udp:127.0.0.1"]\nmedia_adress = "x"\n')

@@ -79,7 +79,7 @@ class TestNothingIsLeftBehind:
         scene.clock.time += trace.LINGER_S
         scene.recorder.bind("last@x", "last", "caller")
         assert len(scene.recorder) == 1
-        assert len(scene.recorder._legs) == 1
+        assert len(scene.recorder._legs) == 2
 
     def test_a_call_id_that_was_taken_over_stays_with_its_new_call(self) -> None:
         scene = Scene()
@@ -91,6 +91,33 @@ class TestNothingIsLeftBehind:
         scene.recorder.bind("b@x", "call3", "caller")  # call1 expires here
         scene.passes("in", INVITE)
         assert scene.sink.told() == [("call2", "caller", "INVITE")]
+
+    def test_two_calls_with_one_call_id_do_not_mix(self) -> None:
+        """A phone that uses its Call-ID again at once: the last messages of its first call still pass."""
+        scene = Scene()
+        scene.passes("in", INVITE)
+        scene.recorder.bind("a@x", "call1", "caller", "1")
+        scene.recorder.unbind("call1")
+        again, raw = message(INVITE, "a@x", cseq="2 INVITE", more="X: 1\n")
+        again.headers.set("From", "<sip:138@x>;tag=2")
+        scene.recorder.message("in", FLOW, again, raw)
+        assert [told[0] for told in scene.sink.told()] == ["call1"], "nobody knows yet whose it is"
+        scene.recorder.bind("a@x", "call2", "caller", "2")
+        scene.passes("in", "BYE sip:x SIP/2.0", to=";tag=9", cseq="3 BYE")  # of the first one
+        stray, raw = message("BYE sip:x SIP/2.0", "a@x", to=";tag=9", cseq="3 BYE")
+        stray.headers.set("From", "<sip:138@x>;tag=other")
+        scene.recorder.message("in", FLOW, stray, raw)
+        assert [(told[0], told[2]) for told in scene.sink.told()] == [
+            ("call1", "INVITE"),
+            ("call2", "INVITE"),
+            ("call1", "BYE"),
+            ("call2", "BYE"),
+        ], "whose tag nobody knows is the latest one's"
+        scene.clock.time += 1000
+        scene.recorder.unbind("call2")
+        scene.clock.time += 1000
+        scene.recorder.bind("last@x", "last", "caller", "1")
+        assert len(scene.recorder._legs) == 2
 
     def test_a_call_that_was_bound_again_does_not_expire(self) -> None:
         scene = Scene()

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -98,15 +98,24 @@ class MediaNetwork(Protocol):
     def advertised_address(self) -> str | None: ...
 
 
+_FEW_PORTS = 0.1  # of all that are left when an alarm says so
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One worker as the operator sees it. `state`: "starting", "ready", "stuck" or "down"."""
+    """One worker as the operator sees it.
+
+    Attributes:
+        state: "starting", "ready", "stuck" or "down".
+        pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
+    """
 
     index: int
     pid: int | None
     state: str
     relays: int
     rooms: int
+    pairs: int
     free_ports: int
     restarts: int
 
@@ -482,6 +491,21 @@ def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
     return even + 2 * begin, even + 2 * end - 1
 
 
+def port_alarm(workers: Iterable[WorkerStatus]) -> str:
+    """Said when calls have, or hold in quarantine, nearly all ports; "" for nothing to say."""
+    ready = [worker for worker in workers if worker.state == "ready"]
+    free, pairs = (sum(getattr(worker, name) for worker in ready) for name in ("free_ports", "pairs"))
+    if not pairs or free > _FEW_PORTS * pairs:
+        return ""
+    return f"media ports run out: {free} of {pairs} pairs are free; widen media.first_port and media.last_port"
+
+
+def _pairs(ports: tuple[int, int]) -> int:
+    """How many pairs lie in a range; see PortPairs."""
+    first, last = ports
+    return len(range(first + first % 2, last, 2))
+
+
 def _status(supervisor: Supervisor) -> WorkerStatus:
     status = supervisor.status
     return WorkerStatus(
@@ -490,6 +514,7 @@ def _status(supervisor: Supervisor) -> WorkerStatus:
         state=supervisor.state.value,
         relays=status.relays if status else 0,
         rooms=status.rooms if status else 0,
+        pairs=_pairs(supervisor.ports),
         free_ports=status.free_ports if status else 0,
         restarts=supervisor.restarts,
     )

@@ -127,6 +127,11 @@ class Supervisor:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        """First and last of those that its worker has."""
+        return self._hello.ports
+
     def start(self) -> None:
         """Begin; `started` is set at the first worker's answer.
 
