@@ -47,6 +47,7 @@ from splitter.calls.view import CallView, Notice, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
+from splitter.core.text import plain
 from splitter.media.engine import MediaEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
@@ -286,7 +287,7 @@ class Call:
     def notice(self, code: str, text: str, party: str = "", extension: str = "") -> None:
         """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
         self.note(text, party)
-        self.services.noticed(Notice(self.talk.call_id, code, text, party, extension))
+        self.services.noticed(Notice(self.talk.call_id, code, plain(text), party, plain(extension)))
 
     def tell(self) -> None:
         """Something of the call's view has changed."""

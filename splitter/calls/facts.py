@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from splitter.calls.identity import is_private
 from splitter.core.errors import PeerError
+from splitter.core.text import plain
 from splitter.sip.message import Request
 from splitter.sip.multipart import parts
 from splitter.sip.uri import NameAddr
@@ -63,13 +64,15 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
         return CallerFacts(video_capable=capable, private=private)
     point, radius, civic = _location(request)
     return CallerFacts(
-        access_network=(request.headers.get("p-access-network-info") or "")[:_LONGEST],
+        access_network=plain((request.headers.get("p-access-network-info") or "")[:_LONGEST]),
         latitude=point[0] if point else None,
         longitude=point[1] if point else None,
         radius_m=radius,
-        civic_address=civic[:_LONGEST],
-        charging_id=_charging_id(request),
-        location_uri=next((uri for uri in _places(request) if not uri.lower().startswith("cid:")), "")[:_LONGEST],
+        civic_address=plain(civic[:_LONGEST]),
+        charging_id=plain(_charging_id(request)),
+        location_uri=plain(
+            next((uri for uri in _places(request) if not uri.lower().startswith("cid:")), "")[:_LONGEST]
+        ),
         video_capable=capable,
         private=private,
     )

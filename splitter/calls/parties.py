@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Desk, Limits
 from splitter.calls.view import PartyView
+from splitter.core.text import plain
 from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
 
@@ -51,7 +52,7 @@ class Party:
     def view(self) -> PartyView:
         """As operators see it."""
         return PartyView(
-            self.name, self.kind, self.desk.extension, self.desk.client, self.state, self.sends, self.showing
+            self.name, self.kind, plain(self.desk.extension), self.desk.client, self.state, self.sends, self.showing
         )
 
 

@@ -6,7 +6,6 @@ What strangers wrote (numbers, names, reasons, whole messages) passes here befor
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -14,17 +13,11 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
+from splitter.core.text import ACTING
+from splitter.core.text import plain as plain
+
 FAILED = 1
 NOT_RUNNING = 3
-
-
-# Controls of both sets (ECMA-48), what turns the direction of writing or ends a line (Unicode), halves of characters.
-_ACTING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-
-
-def plain(text: str) -> str:
-    """The text as one line that changes nothing on a terminal: what would act is written as an escape."""
-    return text if text.isprintable() else _ACTING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(text: str = "", fg: str | None = None) -> None:
@@ -39,7 +32,7 @@ def say_json(value: Any) -> None:
 
 def say_encoded(text: str) -> None:
     """Print what is JSON already: what would act on a terminal as an escape of JSON."""
-    click.echo("\n".join(_ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")))
+    click.echo("\n".join(ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")))
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

@@ -289,6 +289,8 @@ def _is_own(origin: str, server: str, proved: bool) -> bool:
         server: Host of the request. proved: by a certificate of ours.
     """
     page, host = _host_of(origin), _host_of(f"//{server}")
+    if page == "localhost" and _is_address(host):
+        return ip_address(host).is_loopback
     if not page or page != host:
         return False
     return proved or page == "localhost" or _is_address(page)

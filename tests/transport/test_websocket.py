@@ -241,6 +241,9 @@ class TestHandshakeRfc7118Section5:
             ("ws", "http://127.0.0.1", "", True),  # our own page, from another port of this host
             ("ws", "https://127.0.0.1:8443", "", True),
             ("ws", "http://127.0.0.2", "", False),
+            ("ws", "http://localhost:3000", "", True),  # a page of this machine
+            ("ws", "http://localhost:3000", "10.1.0.10", False),
+            ("ws", "http://localhost.evil.example", "", False),
             ("ws", "http://evil.example", "evil.example", False),  # DNS rebinding: its name leads to our address
             ("wss", "https://desk.example", "desk.example", True),
             ("wss", "https://evil.example", "desk.example", False),

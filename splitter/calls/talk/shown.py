@@ -7,10 +7,11 @@ from dataclasses import replace
 from splitter.calls.asks import Limits
 from splitter.calls.talk.state import Talk
 from splitter.calls.view import CallView, LegView
+from splitter.core.text import plain
 
 
 def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], limits: Limits | None) -> CallView:
-    """Show a call.
+    """Show a call. What strangers wrote in it is harmless from here on: in pages, events, webhooks and the store.
 
     Args:
         legs: those that are in it now.
@@ -21,12 +22,12 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], limi
         call_id=talk.call_id,
         short_code=talk.short_code,
         state=talk.state,
-        caller=talk.caller_number,
-        called=talk.called_number,
+        caller=plain(talk.caller_number),
+        called=plain(talk.called_number),
         started_at=talk.started_at,
         answered_at=talk.answered_at,
         ended_at=talk.ended_at,
-        end_reason=talk.end_reason,
+        end_reason=plain(talk.end_reason),
         end_status=talk.end_status,
         route=talk.route,
         showing=talk.video.showing,
