@@ -36,7 +36,7 @@ _FREE_TEXT = "siuepk"  # their blanks belong to the value; RFC 8866 §5.3 knows 
 _PER_FORMAT = frozenset({"rtpmap", "fmtp", "rtcp-fb", "imageattr"})
 # At each line's end: a blank before it, or after it no letter, "=" and something else than a blank.
 _ODD_ENDS = re.compile(r"\n(?:(?<= \n)|(?![vosiuepcbtrzkam]=[^ ]|\n|\Z))")
-_LINE = re.compile(r"[ \t\v\f]*([A-Za-z])[ \t]*=(.*)", re.DOTALL)
+_LINE = re.compile(r"[ \t\v\f]*+([A-Za-z])[ \t]*+=(.*)", re.DOTALL)
 _LIKE_MEDIA = re.compile(r"[ \t]*[mc](?:[^A-Za-z0-9]|\Z)|.*\bRTP/S?AVP", re.IGNORECASE | re.DOTALL)
 _NUL_AT_END = re.compile(rb"\0+(?=[\r\n]|\Z)")
 _ANY_LINE = re.compile(rb"[A-Za-z][ \t]*=")

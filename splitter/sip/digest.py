@@ -205,13 +205,13 @@ def challenges_of(response: Response) -> list[Challenge]:
     found = []
     for proxy, (header, _) in HEADERS.items():
         for text in response.headers.get_all(header):
-            for one in _apart(text):
+            for one in apart(text):
                 with suppress(PeerError):
                     found.append(Challenge.parse(one, proxy))
     return found
 
 
-def _apart(line: str) -> list[str]:
+def apart(line: str) -> list[str]:
     """The challenges of one line: a new one begins where a scheme stands before a parameter."""
     if len(line) > _TEXT_LIMIT:
         return []

@@ -15,6 +15,7 @@ from splitter.sdp.model import Codec, Media, Session
 from splitter.sdp.parse import parse as parse_sdp
 from splitter.sip.message import Message, Request
 from splitter.sip.multipart import find_part
+from splitter.sip.oddities import oddities
 from splitter.sip.parse import parse_message
 from splitter.sip.uri import user_of
 from splitter.telemetry.trace import TraceEvent
@@ -61,7 +62,9 @@ class Summariser:
         except PeerError as error:
             first = event.data.split(b"\r\n", 1)[0].decode(errors="replace")
             return Summary(event.text[:12], first or event.text, f"cannot be read: {error.reason}")
-        return Summary(label, line, "; ".join(filter(None, [self._session(message), *_headers(message)])))
+        return Summary(
+            label, line, "; ".join(filter(None, [self._session(message), *_headers(message), _odd(message)]))
+        )
 
     def _session(self, message: Message) -> str:
         try:
@@ -126,6 +129,11 @@ def _video(codec: Codec) -> str:
     parameters = codec.parameters
     profile = parameters.get("profile-level-id", "no profile").lower()
     return f"{codec.name}/{codec.payload_type} {profile} mode {parameters.get('packetization-mode', '0')}"
+
+
+def _odd(message: Message) -> str:
+    found = oddities(message)
+    return f"overlooked: {'; '.join(found)}" if found else ""
 
 
 def _label(message: Message) -> str:

@@ -227,7 +227,7 @@ class TestMalformed:
         ("data", "reason"),
         [
             (b"nonsense\r\n\r\n", "malformed"),
-            (wire().replace(b"Contact", b"X-Flood: 1\r\n" * 300 + b"Contact"), "oversize"),
+            (wire().replace(b"Contact", b"X-Flood: 1\r\n" * 3_000 + b"Contact"), "oversize"),
             (wire(body=b"x" * 3000), "oversize"),
         ],
         ids=["nonsense", "header flood", "oversize"],
