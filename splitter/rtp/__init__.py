@@ -8,6 +8,7 @@ Layout:
     h264        NAL units in RTP payloads: look inside, take apart, put together (RFC 6184)
     sps         what a sequence parameter set says: profile, level, picture size (H.264 §7.3.2.1)
     parameters  the parameter sets of one source: from SDP, then whatever comes in-band
+    markers     the end of a picture where the marker bit does not tell it
     switch      many sources, one outgoing SSRC: sequence and timestamp continuity
     broker      when to ask a source for a key frame, and how
     statistics  what a receiver counts: loss, jitter, gaps (RFC 3550 §6.4, A.1, A.3, A.8)

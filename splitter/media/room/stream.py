@@ -13,6 +13,7 @@ from splitter.media.room.times import RoomTimes
 from splitter.rtp import h264
 from splitter.rtp.broker import KeyFrameBroker, means_for
 from splitter.rtp.losses import Losses
+from splitter.rtp.markers import Markers, begins_picture
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, extension, payload_bounds, timestamp_delta
 from splitter.rtp.parameters import FragmentedSets, ParameterSets, pps_of
 from splitter.rtp.rtcp import SenderReport
@@ -21,7 +22,7 @@ from splitter.rtp.statistics import Order, Reception
 from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat, macroblocks_of
 
-SPS_SEEN, PPS_SEEN = 1, 2
+SPS_SEEN, PPS_SEEN, UNENDED = 1, 2, 4
 _SETS = {h264.SPS: SPS_SEEN, h264.PPS: PPS_SEEN}
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
 
@@ -85,10 +86,12 @@ class Stream:
         alive: packets come, and came not too long ago.
         generation: moves when the stream begins anew (another SSRC, a jump): a viewer must wait for a key frame.
         sequence: extended sequence number of the packet in hand.
-        timestamp, marker, payload: of the packet in hand; the payload is empty for a packet that is not to be shown.
+        timestamp, payload: of the packet in hand; the payload is empty for a packet that is not to be shown.
         late: it was overtaken by others, or sent again.
         idr: it holds (a part of) a key frame. starts: the first slice of a new one.
-        sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one.
+        marker: it ends its picture; mended where the source does not tell.
+        sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one; UNENDED if the picture before it ended
+            and nobody was told.
         start: where the latest key frame begins.
         shape: of the pictures, by the SPS that key frames refer to; None while none is known.
         pictures: how many came; frame_rate of late, by `measure`.
@@ -97,10 +100,13 @@ class Stream:
 
     __slots__ = (
         "_active",
+        "_bare",
         "_format",
         "_fragments",
         "_gap",
+        "_markers",
         "_measured",
+        "_mending",
         "_newest",
         "_orientation_id",
         "_payload_type",
@@ -173,6 +179,9 @@ class Stream:
         self._fragments = FragmentedSets()
         self._gap = (0, 0)  # the numbers before and after the latest gap
         self._newest = 0  # timestamp of the latest packet that was not late
+        self._markers = Markers()
+        self._mending = False
+        self._bare = 0  # the latest packet with a marker and no slice
         self._unit_after, self._unit_timestamp = 0, -1  # the picture that was looked into last
         self._unseen = False  # the latest key frame may miss something that it needs
         self._format: VideoFormat | None = None
@@ -243,9 +252,13 @@ class Stream:
             assert reception is not None
         extended = reception.follow(sequence, timestamp, now)
         if extended:
+            # Another timestamp without a marker, or a marker and no other timestamp: one of them is wrong.
+            odd = (timestamp == self.timestamp) is self.marker and not self.late and len(self.payload) > 0
+            before = self.timestamp
             self.late = False
             self._suspect = None
         else:
+            odd, before = False, timestamp
             newest = self._newest if self.late else self.timestamp
             order, extended = reception.order(sequence, timestamp_delta(timestamp, newest))
             if order is Order.JUMP:
@@ -277,6 +290,8 @@ class Stream:
             self.payload = data[start:end]
             if first & 0x10 or data[start] & 0x1F != h264.SLICE:
                 self._look(data, first, now)
+            if odd or self._mending:
+                self._mend(before)
         for watcher in self.watchers:
             watcher.forward(self, now)
 
@@ -304,6 +319,7 @@ class Stream:
                 return  # by far the most packets: the middle of a fragmented slice
         self._enter_unit()
         pps: int | None = None
+        shows = False
         for unit in h264.begun(payload):
             what = unit[0] & 0x1F
             if what == h264.IDR:
@@ -312,8 +328,30 @@ class Stream:
                     pps = pps_of(unit)
             elif what in _SETS:
                 self._learn(bytes(unit), self.sequence)
+            shows = shows or what < h264.SEI
+        if self.marker and not shows and kind != h264.FU_A:  # what stands before the slices ends no picture
+            self.marker, self._bare = False, self.sequence
+            self.pictures -= 1
         if pps is not None and self.sequence > self.start.sequence:
             self._begin_key(pps, now)
+
+    def _mend(self, before: int) -> None:
+        """Tell the end of pictures where the markers do not; `before` is the timestamp of the packet before."""
+        markers, claimed = self._markers, self.marker
+        if not self._mending:
+            if self._bare == self.sequence - 1 or (before == self.timestamp and begins_picture(self.payload)):
+                return  # parameter sets as a picture of their own; or two pictures with one timestamp
+            markers.begin(before)
+        if self.late:
+            self.marker = False
+        else:
+            whole = self._gap[1] != self.sequence
+            self.marker, unended = markers.push(self.payload, self.timestamp, claimed, whole)
+            if unended:
+                self.sets |= UNENDED
+                self.pictures += 1
+        self.pictures += self.marker - claimed
+        self._mending = markers.mending
 
     def _enter_unit(self) -> None:
         """Note where the picture in hand begins, if it is another one than before."""
@@ -433,6 +471,9 @@ class Stream:
         self.lost_before = self.lost
         self.reception = Reception(ssrc)
         self.parameters.restart()
+        self._markers = Markers()
+        self._mending = False
+        self._bare = 0
         self._fragments.clear()
         self.start = _NO_START
         self.late = self._unseen = False

@@ -15,10 +15,11 @@ from collections.abc import Callable
 
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.player import StillPlayer
-from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, Kept, Shape, Start, Stream
+from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, UNENDED, Kept, Shape, Start, Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
 from splitter.rtp import h264
+from splitter.rtp.markers import END_OF_PICTURE
 from splitter.rtp.packet import timestamp_delta
 from splitter.rtp.reorder import Held
 from splitter.rtp.repacketise import SingleUnits, Unit
@@ -467,6 +468,8 @@ class View:
         switch = self.out.switch
         payload = stream.payload
         if payload:
+            if stream.sets or stream.starts:
+                self._before(stream, now)
             self._open_timestamp = -1 if stream.marker else stream.timestamp
         if self._units is not None:
             self._forward_units(stream, now)
@@ -474,8 +477,6 @@ class View:
         if not payload:
             switch.drop(stream.sequence)
             return
-        if stream.sets or stream.starts:
-            self._sets_before(stream, now)
         sequence = switch.map_sequence(stream.sequence)
         if sequence is None:
             return
@@ -513,6 +514,15 @@ class View:
             else:
                 out.emit(number, timestamp, False, b"")
 
+    def _before(self, stream: Stream, now: float) -> None:
+        """Send what is missing before the packet in hand: a marker, parameter sets."""
+        switch = self.out.switch
+        if stream.sets & UNENDED and self._open_timestamp >= 0:
+            number = switch.insert(stream.sequence) if self._units is None else switch.take()
+            self.out.emit(number, switch.translate(self._open_timestamp), True, END_OF_PICTURE)
+        if self._units is None:
+            self._sets_before(stream, now)
+
     def _sets_before(self, stream: Stream, now: float) -> None:
         """Put the parameter sets before a key frame whose access unit has not brought them.
 
@@ -521,7 +531,7 @@ class View:
         if stream.timestamp != self._unit_timestamp:
             self._unit_timestamp = stream.timestamp
             self._unit_sets = 0
-        self._unit_sets |= stream.sets
+        self._unit_sets |= stream.sets & _ALL_SETS
         if not stream.starts or self._unit_sets == _ALL_SETS or not stream.decodable:
             return
         self._unit_sets = _ALL_SETS
