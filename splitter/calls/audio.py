@@ -61,6 +61,12 @@ class Audio:
         """True while there is a relay; False while one is being opened."""
         return self.state.relay is not None
 
+    @property
+    def at_rest(self) -> bool:
+        """There is a relay, and its sides point to where they should."""
+        state = self.state
+        return state.relay is not None and not any(self._asking) and state.wanted == state.pointed
+
     def local(self, side: int) -> LocalEnd:
         """Our ports towards the caller (0) or the centre (1); the last ones, while the relay is being replaced."""
         assert self.state.local is not None

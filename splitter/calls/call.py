@@ -174,6 +174,7 @@ class Call:
         leg = self.centre = OutgoingLeg(self._context, "centre", to.trunk, flow, request, offer)
         services.recorder.bind(request.call_id, self.talk.call_id, "centre", request.from_tag or "")
         leg.session_id = self._session_id.towards_centre
+        self.talk.terms[leg.name] = leg.terms
         self._listen(leg, to.number)
         self.talk.route = to.trunk.name
         if self.talk.bound_by.startswith("centre"):  # by one that gave the call up
@@ -201,6 +202,8 @@ class Call:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
         assert self.centre is not None and self.pending.newcomer is not None
         before, self.centre, self.pending.newcomer = self.centre, self.pending.newcomer, None
+        self.talk.terms.pop(before.name, None)
+        self.talk.terms[self.centre.name] = self.centre.terms
         self._listen(self.centre)
         self.centre.on_message(self.centre.request)
         self.talk.past_legs.append(before.view())
@@ -259,6 +262,25 @@ class Call:
         hears it anyway."""
         owed = self.talk.exchange.owed
         owed.extend(leg.name for leg in legs if leg is not None and leg.terms.sent is not None and leg.name not in owed)
+
+    # ---- its value ----
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is under way: the value says all that there is, and could be written down now."""
+        legs = (self.caller, self.centre, *self.seats.values())
+        settled = all(leg is not None and leg.settled for leg in legs)
+        engine = self.audio.at_rest and not len(self.jobs) and not self.video.preparing
+        waits = self._asked or self._inbox.unread or not self.pending.empty
+        return self.talk.state is CallState.CONNECTED and settled and engine and not waits
+
+    def take_up(self, talk: Talk) -> None:
+        """Go on with this value in place of the present one, such as one that was read back; at rest."""
+        self.talk = talk
+        for leg in (self.caller, self.centre, *self.seats.values()):
+            if leg is not None:
+                leg.terms = talk.terms[leg.name]
+        self.audio.state, self.video.state = talk.voice, talk.room
 
     # ---- the picture ----
 
@@ -381,12 +403,14 @@ class Call:
         self.talk.parties.admit(party)
         if leg is not None:
             self.seats[leg.name] = leg
+            self.talk.terms[leg.name] = leg.terms
 
     def dismiss(self, name: str) -> None:
         """A party left; the leg of a SIP seat stays in the call's record."""
         if party := self.talk.parties.remove(name):
             self.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
             metrics.SEATS_JOINED.dec()
+        self.talk.terms.pop(name, None)
         if leg := self.seats.pop(name, None):
             self.talk.past_legs.append(leg.view())
 

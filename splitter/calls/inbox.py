@@ -47,6 +47,11 @@ class Inbox:
         if not self._alarms.deadlines:
             self._arm()
 
+    @property
+    def unread(self) -> int:
+        """Events that wait."""
+        return len(self._events)
+
     async def next(self) -> CallEvent:
         """Wait for the next event."""
         loop = asyncio.get_running_loop()

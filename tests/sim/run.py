@@ -7,10 +7,11 @@ import hashlib
 import random
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from splitter.calls.settings import CallSettings
+from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
 from tests.sim.browsers import astray
@@ -31,6 +32,7 @@ class Setting:
         loss: of datagrams; duplication, jitter and lateness grow with it.
         plain: every call is wanted by everybody; else anything may happen.
         mishaps: media workers die, and requests about video fail.
+        amnesia: now and then a call at rest is written down and goes on with what was read; nobody may notice.
     """
 
     seed: int
@@ -38,6 +40,7 @@ class Setting:
     loss: float = 0.05
     plain: bool = False
     mishaps: bool = True
+    amnesia: bool = True
 
     @property
     def weather(self) -> Weather:
@@ -47,7 +50,7 @@ class Setting:
     @property
     def command(self) -> str:
         """How to play it again."""
-        flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps)
+        flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps) + " --no-amnesia" * (not self.amnesia)
         return f"python -m tests.sim --seed {self.seed} --calls {self.calls} --loss {self.loss:g}{flags}"
 
 
@@ -59,6 +62,7 @@ class Result:
         outcomes: calls by the caller's final status.
         ghosts: phones of the centre that rang on for long after the call had gone elsewhere.
         wanted, connected: calls that only the network could keep from being set up, and those that were.
+        forgotten: how often a call went on with what was written down of it.
         faults: what must not be, each with the ladder of its call.
         digest: of every datagram that was sent, in order: equal for equal behaviour of everybody.
     """
@@ -71,6 +75,7 @@ class Result:
     datagrams: int = 0
     lost: int = 0
     virtual_s: float = 0.0
+    forgotten: int = 0
     faults: list[str] = field(default_factory=list)
     digest: str = ""
 
@@ -97,6 +102,7 @@ class Run:
         self._tasks: list[asyncio.Task[PeerCall]] = []
         self._storm: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
+        self._forgetting = random.Random(f"{self.setting.seed} forgetting")
 
     def play(self) -> Result:
         """From the first call to the last timer."""
@@ -170,9 +176,22 @@ class Run:
                 continue
             if call.state == "ended" and world.call_of(call) is None:
                 return
+            if self.setting.amnesia:
+                self._forget(call)
             self._judge_voice(call)
             self._judge_picture(call)
             self._judge_room(call)
+
+    def _forget(self, caller_call: PeerCall) -> None:
+        """The gateway's call goes on with what can be written down of it, and with nothing else."""
+        live = self.world.call_of(caller_call)
+        if live is None or not live.at_rest or self._forgetting.random() < 0.5:
+            return
+        talk = read(written(live.talk))
+        if asdict(talk) != asdict(live.talk):
+            self._blame(caller_call, "what was read is not what was written")
+        live.take_up(talk)
+        self.result.forgotten += 1
 
     # ---- judging ----
 

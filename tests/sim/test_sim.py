@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.sim.run import Run, Setting
@@ -30,3 +32,10 @@ class TestManyCalls:
         first, second = (Run(Setting(9200, 20, 0.1)).play() for _ in range(2))
         assert (first.datagrams, first.lost, first.virtual_s) == (second.datagrams, second.lost, second.virtual_s)
         assert first.outcomes == second.outcomes
+
+    def test_nobody_notices_that_calls_go_on_with_what_was_written_down_of_them(self) -> None:
+        setting = Setting(9300, 40, 0.05)
+        forgetful, other = Run(setting).play(), Run(replace(setting, amnesia=False)).play()
+        assert not forgetful.faults, "\n".join(forgetful.faults[:3])
+        assert forgetful.forgotten > 100 and other.forgotten == 0
+        assert forgetful.digest == other.digest

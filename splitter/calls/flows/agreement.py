@@ -205,8 +205,8 @@ class Agreement:
 
     def on_room_late(self) -> None:
         """The room takes too long: what waits for it goes on without."""
-        if self._call.pending.patient:
-            self._call.pending.patient = False
+        patient, self._call.pending.patient = self._call.pending.patient, False
+        if patient and self._call.video.preparing:
             self._call.note("the video room is not ready in time: the call goes on without a picture", kind="media")
 
     def _index(self, leg: Leg, session: Session) -> int:

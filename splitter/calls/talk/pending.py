@@ -96,5 +96,5 @@ class Pending:
         """Nothing is under way."""
         waits = (self.newcomer, self.consult, self.question, self.raising)
         return all(one is None for one in waits) and not (
-            self.arriving or self.asking or self.put_aside or self.digits or self.stills or self.patient
+            self.arriving or self.asking or self.put_aside or self.digits or self.stills
         )
