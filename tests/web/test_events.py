@@ -21,7 +21,7 @@ from splitter.web import events
 from splitter.web.bearer import Bearer, mint
 from splitter.web.events import Events
 from splitter.web.hub import Hub
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, SECRET, Gateway, Web, web
 
@@ -296,7 +296,7 @@ class TestFlood:
                 with suppress(ConnectionError):
                     for _ in range(10 * events.SAID):
                         await send()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_S):
                     while not opened.closed and (await opened.receive()).type is not aiohttp.WSMsgType.CLOSE:
                         pass
                 await until(lambda: closed("flooding") == before + 1)
@@ -310,7 +310,7 @@ class TestFlood:
                 for _ in range(events.SAID // 2):
                     await opened.send_str("x")
                 await opened.ping(b"here")
-                answer = await opened.receive(20.0)
+                answer = await opened.receive(PATIENCE_S)
                 assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"here")
 
         run(tmp_path, story)

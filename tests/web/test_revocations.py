@@ -17,7 +17,7 @@ from splitter.web.bearer import Bearer, id_of, mint, read
 from splitter.web.events import Events
 from splitter.web.hub import EXPIRED, Hub
 from splitter.web.revocations import KEPT_S, Revocations
-from tests.lab.until import until
+from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import SECRET, TOKENS, Gateway, Web, access, web
 from tests.web.test_parties import CALL as MINE
@@ -76,7 +76,7 @@ class TestAtOnce:
             ):
                 await until(lambda: len(hub) == 2)
                 await outside.ask("POST", "/v1/revocations", "admin", **revoke("8001"))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_S):
                     while not one.closed:
                         await one.receive()
                 assert one.close_code == EXPIRED
