@@ -165,11 +165,11 @@ class Gateway:
         """The process ids of its media workers."""
         return [pid for pid in children(self.process.pid) if "splitter.media.worker" in command_line(pid)]
 
-    def kill_workers(self) -> list[int]:
-        """SIGKILL all media workers; their process ids."""
+    def kill_workers(self, number: int = signal.SIGKILL) -> list[int]:
+        """Send all media workers a signal; their process ids."""
         workers = self.workers()
         for pid in workers:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         return workers
 
     def get(self, path: str) -> Any:

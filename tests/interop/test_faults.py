@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -14,11 +15,14 @@ from tests.interop.sipp import Sdp, Seen, Sipp
 pytestmark = pytest.mark.interop
 
 
-class TestWorkerKilled:
-    """With the relay engine the voice is re-homed by re-INVITE; the call lives."""
+class TestWorkerLost:
+    """With the relay engine the voice is re-homed by re-INVITE; the call lives. One that hangs is killed by us."""
 
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
     @pytest.mark.parametrize("workers", [1, 2])
-    def test_voice_flows_again(self, make_gateway: Callable[..., Gateway], scene: Scene, workers: int) -> None:
+    def test_voice_flows_again(
+        self, make_gateway: Callable[..., Gateway], scene: Scene, workers: int, number: signal.Signals
+    ) -> None:
         gateway = make_gateway(workers=workers)
         ours, theirs = scene.voices()
         centre = scene.centre("centre-rehomed", answer2="centre-resumed", held_ms=5000)
@@ -27,8 +31,8 @@ class TestWorkerKilled:
         first = until(caller, "INVITE", 200).sdp
         ours.talk_to(first.address_of(0))
         eventually(lambda: ours.hears(CENTRE_TONE) and theirs.hears(CALLER_TONE), "both are heard", 5, ours.in_words)
-        killed = gateway.kill_workers()
-        eventually(lambda: not any(alive(pid) for pid in killed), "the workers are dead", 3)
+        lost = gateway.kill_workers(number)
+        eventually(lambda: not any(alive(pid) for pid in lost), "the workers are dead", 8)
         for index, what in enumerate(("voice", "picture")):
             eventually(lambda i=index: moved(caller, first, i), f"the caller is told where the {what} is now", 8)
         assert {invite.sdp.kinds for invite in invites(caller)} == {("audio", "video")}, (

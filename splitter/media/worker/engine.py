@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,7 @@ from splitter.telemetry.settings import TelemetrySettings
 log = structlog.get_logger(__name__)
 
 RELAY_LOAD = 1
+SUCCESSOR_S = 1.0
 SNAPSHOT_LIMIT_S = 6.0  # the room gives up sooner, and says why
 ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 
@@ -164,6 +166,7 @@ class WorkerEngine:
         self._held: dict[str, _Held] = {}
         self._loads: Counter[int] = Counter()  # by worker: the sum over what it holds
         self._supervisors: list[Supervisor] = []
+        self._arrived = asyncio.Event()  # set when a worker can be used, and replaced then
 
     # ---- life ----------------------------------------------------------------------------------------------------
 
@@ -220,6 +223,7 @@ class WorkerEngine:
             self._logs,
             self._on_event,
             partial(self._on_lost, index),
+            self._on_ready,
         )
 
     async def stop(self) -> None:
@@ -258,6 +262,18 @@ class WorkerEngine:
             event = held.lost(f"media worker {index} died: {reason}")
             metrics.MEDIA_LOST.labels("relay" if isinstance(event, RelayLost) else "room").inc()
             self._tell(held.listener, event)
+
+    def _on_ready(self) -> None:
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    async def _some_worker(self, deadline: float) -> None:
+        """Where no worker can be used, wait a moment for one: a successor is there in half a second."""
+        arrived = self._arrived
+        if not self._by_load():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(SUCCESSOR_S, deadline - time.monotonic())):
+                    await arrived.wait()
 
     def _tell(self, listener: MediaListener, event: MediaEvent) -> None:
         try:
@@ -307,6 +323,7 @@ class WorkerEngine:
         """Have a new relay or room opened by some worker, within one request limit over all that are tried."""
         deadline = time.monotonic() + self._settings.request_limit_s
         refusal = MediaUnavailable("no media worker is ready", retry_after_s=2)
+        await self._some_worker(deadline)
         for supervisor in self._by_load():
             client = supervisor.client
             if client is None:

@@ -60,7 +60,7 @@ class SupervisorTimers:
     hang_limit_s: float = 0.4
     slow_limit_s: float = 2.0
     stop_limit_s: float = 2.0
-    backoff_first_s: float = 0.1
+    backoff_first_s: float = 0.05
     backoff_last_s: float = 5.0
     steady_s: float = 10.0
     grace_s: float = 60.0
@@ -87,6 +87,7 @@ class Supervisor:
         logs: passed on to the worker.
         on_event: takes the id of a relay or room and its event.
         on_lost: takes the reason; called when a greeted worker is gone.
+        on_ready: called when one can be used.
 
     Attributes:
         client: its control connection while it is in use.
@@ -104,6 +105,7 @@ class Supervisor:
         logs: TelemetrySettings,
         on_event: Callable[[str, MediaEvent], None],
         on_lost: Callable[[str], None],
+        on_ready: Callable[[], None],
     ) -> None:
         self.index = index
         self._hello = hello
@@ -113,6 +115,7 @@ class Supervisor:
         self._logs = logs
         self._on_event = on_event
         self._on_lost = on_lost
+        self._on_ready = on_ready
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._generation = 0
@@ -193,6 +196,7 @@ class Supervisor:
             process = self._process = await self._spawn(path)
             client = await self._greet(path, process)
             self.client, self.state, greeted = client, State.READY, True
+            self._on_ready()
             reason = await self._watch(client, process.pid)
         except (MediaError, OSError) as error:
             reason = str(error)

@@ -194,6 +194,24 @@ class TestABusyMachine:
         run(scenario())
 
 
+class TestTheOnlyWorker:
+    def test_is_waited_for_a_moment_by_those_whose_relay_it_took_along(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine() as made, talk(made) as call:
+                os.kill(worker_pid(made), signal.SIGKILL)
+                await call.events.next(RelayLost)
+                async with asyncio.timeout(LIMIT_S):
+                    while True:
+                        try:
+                            await made.open_relay("call-1", ("access", "core"), print)
+                            break
+                        except MediaUnavailable:  # a slow machine needs more than the moment
+                            continue
+                assert made.status()[0].restarts == 1
+
+        run(scenario())
+
+
 class TestNoWorkerAtAll:
     def test_is_media_unavailable(self, run: Run) -> None:
         async def scenario() -> None:
