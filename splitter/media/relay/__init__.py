@@ -5,6 +5,7 @@ Glossary
     lane        one socket of a relay; what it takes in leaves by its peer lane
     latching    learning the port a peer really sends from, within strict rules
     quarantine  the rest of a closed port before it is used again
+    stranger    who sends to a port of ours and is not taken
 
 Layout
     relay.py    sockets and packets, the hot path

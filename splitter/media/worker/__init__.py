@@ -9,6 +9,8 @@ Glossary
 Layout
     engine.py      the media engine of the gateway: chooses workers, keeps records, passes events on
     supervisor.py  spawns, greets, watches and replaces a worker
+    pulse.py       tells a worker that hangs from a machine that is busy
+    record.py      which ports were in use, kept over a restart of the gateway
     client.py      the gateway's end of the control connection
     protocol.py    what both ends say (pure)
     main.py        the worker's process and its end of the connection
