@@ -17,6 +17,7 @@ from bench.bed import Bed, bed, say
 from bench.report import Report, judge
 from bench.systems import System, splitter
 from bench.usage import resident_kb
+from tests.interop.gateway import children
 
 CALLS, RATE, HELD_MS = 50_000, 90, 200
 READINGS = 10
@@ -25,10 +26,15 @@ BUDGET_KB = 4000  # that the later readings may be above the settled ones
 SLACK = 0.02  # of the calls may fail: SIPp shares its core
 
 
-def play(made: Bed, calls: int, rate: float) -> list[int]:
-    """The memory in kB after each part of the calls."""
+def memory(made: Bed) -> tuple[int, int]:
+    """Of the signalling process and of its workers, in kB."""
+    return resident_kb(made.pid), sum(resident_kb(pid) for pid in children(made.pid))
+
+
+def play(made: Bed, calls: int, rate: float) -> list[tuple[int, int]]:
+    """The memory after each part of the calls."""
     caller = made.call(calls, rate, HELD_MS)
-    found = [resident_kb(made.pid)]
+    found = [memory(made)]
     due = time.monotonic() + 60 + 3 * calls / rate
     while len(found) <= READINGS:
         wanted = calls * len(found) // READINGS
@@ -36,8 +42,8 @@ def play(made: Bed, calls: int, rate: float) -> list[int]:
             if time.monotonic() > due:
                 raise RuntimeError(f"only {done} of {calls} calls in time")
             time.sleep(2.0)
-        found.append(resident_kb(made.pid))
-        say(f"    {done} calls: {found[-1]} kB")
+        found.append(memory(made))
+        say(f"    {done} calls: {found[-1][0]} kB")
     if done < calls * (1 - SLACK):
         raise RuntimeError(f"{calls - done} of {calls} calls failed: {caller.complaint()}")
     return found
@@ -51,12 +57,13 @@ def main() -> None:
     wanted = parser.parse_args()
     with bed(System("splitter", splitter)) as made:
         found = play(made, wanted.calls, wanted.rate)
-    grown = round(median(found[-3:]) - median(found[SETTLED : SETTLED + 3]))
-    rows = [[f"{wanted.calls * index // READINGS}", f"{kb}"] for index, kb in enumerate(found)]
+    ours = [signalling for signalling, _ in found]
+    grown = round(median(ours[-3:]) - median(ours[SETTLED : SETTLED + 3]))
+    rows = [[f"{wanted.calls * index // READINGS}", *(f"{kb}" for kb in both)] for index, both in enumerate(found)]
     Report(
         name="flat",
         title=f"Memory over {wanted.calls} calls",
-        columns=["calls played", "signalling kB"],
+        columns=["calls played", "signalling kB", "media worker kB"],
         rows=rows,
         budget=f"at most {BUDGET_KB} kB more at the end than after {SETTLED + 1} of {READINGS} parts, by medians of 3",
         verdict=judge(grown, BUDGET_KB),

@@ -193,10 +193,13 @@ def _body(headers: Headers, rest: bytes) -> bytes:
 
 
 def _answerable(error: PeerError, lines: list[str], encoding: str) -> PeerError:
-    """The error together with what can be read of the request; the bare error where it does not look like one."""
+    """The error together with what can be read of the request; without it where it does not look like one.
+
+    It is a new one in any case: an error that is raised from itself is a ring, with every frame that it came through.
+    """
     method, _, rest = lines[0].partition(" ")
     if "SIP/" not in rest or method[:4].upper() == "SIP/" or not TOKEN.fullmatch(method):
-        return error
+        return PeerError(error.reason, error.status)
     found: list[Line] = []
     seen = set()
     for line in lines[1:]:

@@ -221,6 +221,8 @@ class _Connection(RequestHandler):
     ) -> web.StreamResponse:
         """What is no HTTP, or failed outside of every handler."""
         response = super().handle_error(request, status, exc, message)
+        if exc is not None:
+            exc.with_traceback(None)  # it leads back here: no ring of objects for each request that is no HTTP
         return protected(response, request.secure) if isinstance(response, web.Response) else response
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.garbage import no_rings
 from tests.web.kit import CALL, gateway
 
 ENOUGH = 4_000_000  # bytes; more than sockets and buffers hold
@@ -38,19 +37,3 @@ def test_a_reader_that_goes_is_no_error(tmp_path: Path, caplog: pytest.LogCaptur
         asyncio.run(story())
     assert logs == []
     assert [record.getMessage() for record in caplog.records if record.name.startswith("aiohttp")] == []
-
-
-def test_requests_leave_no_ring(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with gateway(tmp_path) as parts:
-            parts.calls.add(CALL)
-            with no_rings():
-                for path in ("/v1/calls", f"/v1/calls/{CALL.call_id}", "/v1/calls/none", "/nothing", "/v1/status"):
-                    reader, writer = await asyncio.open_unix_connection(parts.socket)
-                    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-                    assert (await reader.read()).startswith(b"HTTP/1.1 ")
-                    writer.close()
-                del reader, writer
-                await asyncio.sleep(0.05)
-
-    asyncio.run(story())

@@ -1,0 +1,80 @@
+"""Requests, connections and event sockets that are over leave no ring of objects to the garbage collector."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from splitter.calls.desks import Desks
+from splitter.core.net import Address
+from splitter.web.events import Events
+from splitter.web.hub import Hub
+from tests.garbage import no_rings
+from tests.patience import until
+from tests.telemetry.kit import VirtualClock
+from tests.web.kit import CALL, Gateway, Web, web
+
+TOKEN = "Authorization: Bearer reader\r\n"
+REQUESTS = {
+    "a page": "GET /console/ HTTP/1.1\r\nHost: x\r\n",
+    "a stranger": "GET /v1/me HTTP/1.1\r\nHost: x\r\n",
+    "a call": f"GET /v1/calls/{CALL.call_id} HTTP/1.1\r\nHost: x\r\n{TOKEN}",
+    "no call": f"GET /v1/calls/none HTTP/1.1\r\nHost: x\r\n{TOKEN}",
+    "nothing": "GET /nothing HTTP/1.1\r\nHost: x\r\n",
+    "a body that is none": "POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1\r\n",
+    "no HTTP": "nonsense\r\n",
+}
+
+
+def story_of(
+    act: Callable[[Address], Awaitable[None]], package: str = "splitter."
+) -> Callable[[Gateway, Web], Awaitable[None]]:
+    async def story(parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        api = parts.server.api
+        await act(api.addresses[0])  # what is made once is made now
+        await until(lambda: not api.connections)
+        with no_rings(package):
+            await act(api.addresses[0])
+            await until(lambda: not api.connections)
+            await asyncio.sleep(0.01)
+
+    return story
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_of_a_request(tmp_path: Path, name: str) -> None:
+    async def ask(address: Address) -> None:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(f"{REQUESTS[name]}Connection: close\r\n\r\nx".encode())
+        assert (await reader.read()).startswith(b"HTTP/1.")
+        writer.close()
+
+    web(tmp_path, story_of(ask))
+
+
+def test_of_a_connection_that_asks_nothing(tmp_path: Path) -> None:
+    async def come_and_go(address: Address) -> None:
+        _, writer = await asyncio.open_connection(*address)
+        writer.close()
+
+    web(tmp_path, story_of(come_and_go))
+
+
+@pytest.mark.parametrize("package", ["splitter.web.hub", "splitter.web.events", "splitter.web.bearer"])
+def test_of_an_event_socket(tmp_path: Path, package: str) -> None:
+    """aiohttp's own objects make one, with our connection in it; what we keep for a listener is none of it."""
+    hub, clock = Hub(VirtualClock(), "e"), VirtualClock()
+
+    async def listen(address: Address) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"http://{address}/v1/events", protocols=("splitter.v1", "bearer.reader")) as opened,
+        ):
+            await opened.receive()
+
+    web(tmp_path, story_of(listen, package), events=Events(hub, Desks(), clock).handle)
