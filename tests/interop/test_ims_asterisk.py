@@ -44,15 +44,18 @@ def talk(scene: Scene, gateway: Gateway, **more: Any) -> str:
 
 class TestStrictCentre:
     def test_100rel_required(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
-        """The queue's music is early media, in a reliable 183; then an agent answers."""
+        """The queue's music is early media, in a reliable 183; then an agent answers, and the gateway knows who it is."""
         gateway = make_gateway(called="1234[56]")
         with strict(scene.desk, "100rel = required"):
             agent = scene.centre("centre-answers", name="agent", host=scene.desk.agent, ring_ms=1500)
             voice = scene.voice(scene.desk.caller, 7000, CALLER_TONE)
-            caller = scene.caller("caller-hangs-up", "transcoded", called="12346", held_ms=500)
+            caller = scene.caller("caller-hangs-up", "transcoded", called="12346", held_ms=5000)
             voice.talk_to(until(caller, "INVITE", 183).sdp.address_of(0))
             eventually(lambda: voice.hears(MUSIC_TONE), "the music is heard early", 6, voice.in_words)
             [call] = gateway.calls()
+            until(agent, "ACK")
+            eventually(lambda: gateway.calls()[0]["extension"] == "8001", "the agent who picked up has the call", 5)
+            assert gateway.calls()[0]["bound_by"] == "centre p-asserted-identity"
             caller.finish()
             agent.finish()
             said = gateway.cli("trace", call["call_id"], "--raw")
