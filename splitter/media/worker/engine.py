@@ -300,11 +300,15 @@ class WorkerEngine:
         self._loads[held.supervisor.index] -= held.load
         return held
 
-    def _by_load(self) -> list[Supervisor]:
-        """Workers to try, the least loaded first; those that are stuck only if there is no other."""
+    def _by_load(self, video: bool = False) -> list[Supervisor]:
+        """Workers to try, the least loaded first; those that are stuck only if there is no other.
+
+        Args:
+            video: for a room: a successor that still draws its slate comes after the others.
+        """
         alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
         ready = [supervisor for supervisor in alive if supervisor.state is State.READY]
-        return sorted(ready or alive, key=lambda supervisor: self._loads[supervisor.index])
+        return sorted(ready or alive, key=lambda one: (video and not one.video, self._loads[one.index]))
 
     async def _ask(self, held: _Held, command: Command, expected: type[R], limit_s: float | None = None) -> R:
         try:
@@ -324,7 +328,7 @@ class WorkerEngine:
         deadline = time.monotonic() + self._settings.request_limit_s
         refusal = MediaUnavailable("no media worker is ready", retry_after_s=2)
         await self._some_worker(deadline)
-        for supervisor in self._by_load():
+        for supervisor in self._by_load(video=isinstance(command, OpenRoom)):
             client = supervisor.client
             if client is None:
                 continue

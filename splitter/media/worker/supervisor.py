@@ -92,6 +92,7 @@ class Supervisor:
     Attributes:
         client: its control connection while it is in use.
         status: its last answer to a ping.
+        video: rooms open at once there.
         restarts: how many had to be replaced.
     """
 
@@ -124,6 +125,7 @@ class Supervisor:
         self.state = State.DOWN
         self.status: Status | None = None
         self.restarts = 0
+        self.video = False
         self.started = asyncio.Event()
 
     @property
@@ -259,6 +261,8 @@ class Supervisor:
             await client.ask(AwaitVideo(""), Done, self._timers.video_limit_s)
         except MediaError as error:
             log.error("media worker without video", index=self.index, reason=str(error))
+        else:
+            self.video = True
         if not client.lost.is_set():
             self.started.set()
             log.info("media worker ready", index=self.index, pid=pid)
@@ -310,7 +314,7 @@ class Supervisor:
 
     async def _give_up(self) -> str:
         """Ask nothing of it any more, and see that it ends. Returns: how it ended, if by itself."""
-        client, self.client, self.state = self.client, None, State.DOWN
+        client, self.client, self.state, self.video = self.client, None, State.DOWN, False
         lost = client is not None and client.lost.is_set()
         if client is not None:
             client.close()

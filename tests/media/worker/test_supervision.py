@@ -194,6 +194,22 @@ class TestABusyMachine:
         run(scenario())
 
 
+class TestASuccessor:
+    def test_gets_no_room_while_it_draws_and_another_worker_can(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with engine(workers=2) as made:
+                for _ in range(3):  # the other one has more to carry
+                    relay = await made.open_relay("call-1", ("access", "core"), print)
+                first = relay.worker
+                os.kill(worker_pid(made, first), signal.SIGKILL)
+                await until(lambda: made.status()[first].restarts == 1 and made.status()[first].state == "ready")
+                drawing = not made._supervisors[first].video
+                room = await made.open_room("call-1", print)
+                assert room.worker != first or not drawing
+
+        run(scenario())
+
+
 class TestTheOnlyWorker:
     def test_is_waited_for_a_moment_by_those_whose_relay_it_took_along(self, run: Run) -> None:
         async def scenario() -> None:
