@@ -45,7 +45,7 @@ from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import CALLER, Video
 from splitter.calls.view import CallView, Notice, VideoView
 from splitter.core.clock import Clock
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
 from splitter.core.text import plain
 from splitter.media.engine import MediaEngine
@@ -251,6 +251,17 @@ class Call:
             if leg is not None and leg.name == name:
                 return leg
         return self.centre if name == SIDES[CENTRE] else None
+
+    @property
+    def centre_leg(self) -> OutgoingLeg | IncomingLeg:
+        """The leg of the centre that carries the call. Raises LocalError while none is called."""
+        if self.centre is None:
+            raise LocalError("a call was used before it has a leg towards the centre")
+        return self.centre
+
+    def other_side(self, leg: Leg) -> Leg:
+        """The side that talks with this one."""
+        return self.caller if leg is self.centre else self.centre_leg
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Whose media are believed to be those of a leg's peer; see `Trunk.sources`."""

@@ -9,7 +9,7 @@ from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Asked, Denial
 from splitter.calls.binding import Named, Unclear
 from splitter.calls.parties import Party
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.media.engine import MediaEvent, RelayHandle, RemoteEnd, Snapshot
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureRemote
@@ -88,6 +88,13 @@ class Offered:
     txn: str
     session: Session | None
     tag: str = ""
+
+    @property
+    def offer(self) -> Session:
+        """The offer that is in it. Raises LocalError where there is none."""
+        if self.session is None:
+            raise LocalError("a re-INVITE without an offer was taken for one that has one")
+        return self.session
 
 
 @dataclass(frozen=True, slots=True)

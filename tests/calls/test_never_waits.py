@@ -193,3 +193,13 @@ class TestTheRule:
 
 def _is_partial(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "partial"
+
+
+class TestWhatFlowsKnow:
+    """What an answered call has is said by types: no flow has to assert it."""
+
+    def test_no_flow_asserts_anything(self) -> None:
+        folder = Path(splitter.calls.flows.__file__).parent
+        for path in sorted(folder.glob("*.py")):
+            asserted = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
+            assert asserted == [], f"{path.name}: {asserted}"

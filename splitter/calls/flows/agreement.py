@@ -54,22 +54,17 @@ class Agreement:
     def present_offer(self, leg: Leg) -> Session:
         """What is negotiated with a side, at our present ports; the o= line is still the last one."""
         call = self._call
-        assert call.talk.plan is not None
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))
             return with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
         if leg is call.caller and call.centre is not None and call.centre.terms.remote is not None:
             session = self.offer_to_caller(call.centre.terms.remote, self.agreed(leg))
-            return self.with_video(leg, session, call.talk.plan.video)
-        assert leg.terms.local is not None
-        return self.with_video(
-            leg, standing_offer(leg.terms.local, leg.terms.local.origin), video_index(leg.terms.local)
-        )
+            return self.with_video(leg, session, call.talk.lines.video)
+        return self.with_video(leg, standing_offer(leg.terms.ours, leg.terms.ours.origin), video_index(leg.terms.ours))
 
     def standing(self, leg: Leg, direction: str) -> Session:
         """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
-        assert leg.terms.local is not None and self._call.talk.plan is not None
-        session = standing_offer(leg.terms.local, leg.terms.local.origin)
+        session = standing_offer(leg.terms.ours, leg.terms.ours.origin)
         index = self._index(leg, session)
         lines = list(session.media)
         lines[index] = lines[index].with_direction(direction)
@@ -89,9 +84,7 @@ class Agreement:
 
     def wish_for(self, leg: Leg) -> str:
         """What the other side wants of this one."""
-        other = self._call.caller if leg is self._call.centre else self._call.centre
-        assert other is not None
-        return self.wishes[other.name]
+        return self.wishes[self._call.other_side(leg).name]
 
     def heed(self, leg: Leg, answer: Session) -> None:
         """Learn what a side wants from its answer to our offer; `unsettled` says who has to hear of it."""
@@ -130,12 +123,10 @@ class Agreement:
 
     def offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
-        assert call.talk.plan is not None
-        assert call.caller.terms.local is not None
         here = call.audio.local(CALLER)
-        ours = call.caller.terms.local
-        offer = caller_offer(ours, call.talk.plan, centre_sdp, here, ours.origin, direction=direction)
-        return without_rebound(offer, call.talk.plan.audio, call.caller.terms.history)
+        ours = call.caller.terms.ours
+        offer = caller_offer(ours, call.talk.lines, centre_sdp, here, ours.origin, direction=direction)
+        return without_rebound(offer, call.talk.lines.audio, call.caller.terms.history)
 
     def with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
         if index is None or not session.media[index].port:
@@ -152,14 +143,13 @@ class Agreement:
     def settle(self, leg: Leg, session: Session) -> None:
         """A peer's description counts from now on, together with ours."""
         call = self._call
-        assert leg.terms.local is not None and call.talk.plan is not None
         if leg is call.centre:
             self.settle_centre(session)
         elif leg is call.caller:
-            self.settle_caller(session, leg.terms.local, call.talk.plan)
+            self.settle_caller(session, leg.terms.ours, call.talk.lines)
         else:
             leg.terms.note_remote(session)
-            call.settle_video(leg.name, session, leg.terms.local, video_index(leg.terms.local))
+            call.settle_video(leg.name, session, leg.terms.ours, video_index(leg.terms.ours))
 
     def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
         call = self._call
@@ -175,8 +165,7 @@ class Agreement:
         call.services.changed(call.view())
 
     def settle_centre(self, session: Session) -> None:
-        assert self._call.centre is not None
-        self._call.centre.terms.note_remote(session)
+        self._call.centre_leg.terms.note_remote(session)
         self.point(CENTRE, session, audio_line(session))
 
     def point(self, side: int, session: Session, index: int) -> None:
@@ -211,14 +200,12 @@ class Agreement:
 
     def _index(self, leg: Leg, session: Session) -> int:
         """Of the voice in a description of the caller's or the centre's leg."""
-        assert self._call.talk.plan is not None
-        return self._call.talk.plan.audio if leg is self._call.caller else audio_line(session)
+        return self._call.talk.lines.audio if leg is self._call.caller else audio_line(session)
 
     def _voices(self) -> list[tuple[Leg, int]]:
         """The caller and the centre, each with the index of the audio in what it said."""
-        call = self._call
-        assert call.talk.plan is not None and call.centre is not None and call.centre.terms.remote is not None
-        return [(call.caller, call.talk.plan.audio), (call.centre, audio_line(call.centre.terms.remote))]
+        call, centre = self._call, self._call.centre_leg
+        return [(call.caller, call.talk.lines.audio), (centre, audio_line(centre.terms.theirs))]
 
 
 def wish_after(offered: str, given: str, before: str) -> str:

@@ -6,7 +6,7 @@ from splitter.calls.audio import CALLER
 from splitter.calls.call import Call
 from splitter.calls.events import Offered
 from splitter.calls.flows.early import early_answer, keeps_voice
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import caller_answer
 from splitter.sdp.model import Media, Session
@@ -31,6 +31,13 @@ class CallerSide:
         self._moves = 0
         self._told: dict[str, Session] = {}  # what the centre said, as the caller was told it, by its dialogs
 
+    @property
+    def offered(self) -> Session:
+        """What the caller offers. Raises LocalError where it leaves that to us."""
+        if self.offer is None:
+            raise LocalError("a caller without an offer was answered")
+        return self.offer
+
     def moved(self) -> None:
         """The ports of the voice have changed."""
         self._moves += 1
@@ -49,16 +56,15 @@ class CallerSide:
         What a provisional response said in this dialog is said again, word for word (RFC 3261 §13.2.1); what has
         changed since is offered once the call is answered.
         """
-        call = self._call
-        assert call.talk.plan is not None and self.offer is not None
+        call, offer = self._call, self.offered
         here, line = call.audio.local(CALLER), await self._decide_video()
-        answer = caller_answer(self.offer, call.talk.plan, centre_sdp, here, line, self._origin)
-        if line is not None and (fault := next(answer_faults(self.offer, answer), "")):
+        answer = caller_answer(offer, call.talk.lines, centre_sdp, here, line, self._origin)
+        if line is not None and (fault := next(answer_faults(offer, answer), "")):
             # Should it be the picture that cannot be answered in order, then the voice is answered alone.
             call.note(f"answered without video: {fault}", "caller", "alarm")
             self._video_line = None
-            answer = caller_answer(self.offer, call.talk.plan, centre_sdp, here, None, self._origin)
-        check_answer(self.offer, answer)
+            answer = caller_answer(offer, call.talk.lines, centre_sdp, here, None, self._origin)
+        check_answer(offer, answer)
         previous = call.caller.early_sessions.get(dialog)
         if previous is not None and _audio_differs(self._told[dialog], centre_sdp):
             call.owe(call.caller)
@@ -77,11 +83,10 @@ class CallerSide:
         Raises:
             PeerError: see `early_answer`.
         """
-        call, caller, offer, before = self._call, self._call.caller, event.session, self.offer
-        assert call.talk.plan is not None and offer is not None
+        call, caller, offer, before = self._call, self._call.caller, event.offer, self.offer
         if before is None or caller.terms.local is None:
             raise PeerError("no answer was given yet", 500)
-        chosen, old = plan(offer, call.talk.plan, call.audio.local(CALLER).host), call.talk.plan.audio
+        chosen, old = plan(offer, call.talk.lines, call.audio.local(CALLER).host), call.talk.lines.audio
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
             line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
@@ -101,12 +106,11 @@ class CallerSide:
     async def _decide_video(self) -> Media | None:
         """Our video line; decided once, for the 200 must say what the 18x said (RFC 3261 §13.2.1)."""
         call = self._call
-        assert call.talk.plan is not None and self.offer is not None
         if not self._video_decided:
             self._video_decided = True
-            index, wanted = call.talk.plan.video, call.talk.plan.video_format
+            index, wanted = call.talk.lines.video, call.talk.lines.video_format
             if index is not None and wanted is not None and await call.video.ready():
-                self._video_line = call.video.answer("caller", self.offer, index, wanted)
+                self._video_line = call.video.answer("caller", self.offered, index, wanted)
         return self._video_line
 
 

@@ -40,9 +40,8 @@ class Consultation:
         Raises:
             PeerError: it would not be legal there, e.g. a payload type that stands for another codec on that leg.
         """
-        assert consult.asked.terms.sent is not None
-        offer = in_sequence(consult.asked.terms.sent, offer)
-        check_reoffer(consult.asked.terms.sent, offer, consult.asked.terms.local)
+        offer = in_sequence(consult.asked.terms.latest, offer)
+        check_reoffer(consult.asked.terms.latest, offer, consult.asked.terms.ours)
         self._call.note(f"re-INVITE relayed: {wish}", consult.asked.name)
         self.begin(consult)
         consult.asked.offer(offer)

@@ -29,9 +29,8 @@ def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Sess
     Raises:
         PeerError: status 488 if they have no codec in common.
     """
-    assert call.talk.plan is not None
     origin = call.origin(leg.flow.network, leg.flow.transport)
-    answer = centre_answer(centre_sdp, offer, call.talk.plan, call.audio.local(CENTRE), origin)
+    answer = centre_answer(centre_sdp, offer, call.talk.lines, call.audio.local(CENTRE), origin)
     check_answer(centre_sdp, answer)
     leg.acknowledge(answer)
 
@@ -47,15 +46,14 @@ async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, bra
     session = await _answer(call, leg)
     if session is None:
         return None
-    assert call.caller.terms.local is not None
-    check_peer_answer(call.caller.terms.local, session)
+    check_peer_answer(call.caller.terms.ours, session)
     call.talk.plan = plan(session, ours=call.audio.local(CALLER).host)
     answer_centre(call, leg, centre_sdp, session)
     leg.terms.note_remote(centre_sdp)
     call.caller.terms.note_remote(session)
     call.audio.point(CALLER, session, call.talk.plan.audio, call.sources(SIDES[CALLER]))
     call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.sources(SIDES[CENTRE]))
-    call.settle_video("caller", session, call.caller.terms.local, call.talk.plan.video)
+    call.settle_video("caller", session, call.caller.terms.ours, call.talk.plan.video)
     return session
 
 

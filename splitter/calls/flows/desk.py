@@ -143,9 +143,9 @@ async def _place(call: Call, asked: Asked, party: Party, offer: Session, network
     await video.remove(name)
     if not await video.add(name, network, secure=True):
         return ClientPlaced(asked, party, Denial(503, "no-media", "no media resources for video"))
-    local = video.local(name)
+    if (local := video.local(name)) is None:
+        return ClientPlaced(asked, party, Denial(503, "no-media", "the media worker was lost meanwhile"))
     try:
-        assert local is not None
         answer, index = video_answer(call, name, offer, Origin.of(local.host, call.services.ids.number(2**31)))
     except PeerError as error:
         return ClientPlaced(asked, party, Denial(422, "bad-offer", error.reason))

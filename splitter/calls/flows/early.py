@@ -37,10 +37,9 @@ def early_answer(
         Refusal: 500 with Retry-After where the other side would have to agree: that has to wait for the answer.
         PeerError: 488 where none of the codecs in use is left.
     """
-    assert asker.terms.local is not None and asker.terms.sent is not None
-    if not binding and not keeps_voice(before.media[old], asker.terms.local.media[new], offer.media[new]):
+    if not binding and not keeps_voice(before.media[old], asker.terms.ours.media[new], offer.media[new]):
         raise Refusal(500, "not before the call is answered", [("Retry-After", "2")])
-    answer = in_sequence(asker.terms.sent, standing_answer(offer, asker.terms.local, asker.terms.local.origin, lines))
+    answer = in_sequence(asker.terms.latest, standing_answer(offer, asker.terms.ours, asker.terms.ours.origin, lines))
     check_answer(offer, answer)
     return answer
 

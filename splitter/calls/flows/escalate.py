@@ -155,17 +155,18 @@ class Escalation:
     def on_accepted(self, event: OfferAccepted) -> None:
         """2xx to our question, or the answer in a reliable provisional response."""
         call, leg, opened, session = self._call, self._call.caller, self._call.pending.question, event.session
-        assert opened is not None and leg.terms.sent is not None and leg.terms.local is not None
+        if opened is None:
+            return
         try:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
-            check_peer_answer(leg.terms.sent, session)
+            check_peer_answer(leg.terms.latest, session)
             chosen = plan(session, replace(opened.plan, video=opened.index), call.audio.local(CALLER).host)
         except PeerError as error:
             call.note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
             self._on_unusable(opened, event.early, error.reason)
             return
-        self._agreement.settle_caller(session, leg.terms.local, chosen)
+        self._agreement.settle_caller(session, leg.terms.ours, chosen)
         self._agreement.heed(leg, session)
         if event.early:
             opened.answered = leg.terms.local
@@ -178,17 +179,14 @@ class Escalation:
         call, opened = self._call, self._close_offer()
         if opened is None:
             return
-        assert (
-            call.talk.plan is not None and call.caller.terms.remote is not None and call.caller.terms.local is not None
-        )
-        taken, fault = video_runs(self._call), call.talk.plan.video_fault
-        if call.caller.terms.remote.media[opened.index].port and not (taken and opened.wanted):
+        taken, fault = video_runs(self._call), call.talk.lines.video_fault
+        if call.caller.terms.theirs.media[opened.index].port and not (taken and opened.wanted):
             call.note(fault or "accepted after the question was taken back: video is dropped", "caller")
             self._stop()
             if opened.wanted:
                 self._conclude(FAILED, f"the phone's video cannot be used: {fault}")
         elif taken:
-            self._agreement.settle_caller(call.caller.terms.remote, call.caller.terms.local, call.talk.plan)
+            self._agreement.settle_caller(call.caller.terms.theirs, call.caller.terms.ours, call.talk.lines)
             self._conclude("accepted", "the caller accepted")
         elif opened.wanted:
             self._conclude(REFUSED, "the caller declined: video was answered with port 0")
@@ -196,7 +194,8 @@ class Escalation:
     def on_refused(self, event: OfferRefused) -> None:
         """The question was refused, or its CANCEL took effect; the session stands as it was."""
         call, wish, opened = self._call, self._call.talk.video.wish, self._close_offer()
-        assert opened is not None
+        if opened is None:
+            return
         self._roll_back(opened)
         call.note(f"our question for video ended with {event.status} {event.reason}", event.leg.name)
         if event.status in (408, 481):
@@ -268,20 +267,14 @@ class Escalation:
 
     def _ask(self) -> None:
         call, leg = self._call, self._call.caller
-        assert (
-            leg.terms.local is not None
-            and leg.terms.remote is not None
-            and leg.terms.sent is not None
-            and call.talk.plan is not None
-        )
         index, line = line_to_offer(call)
         offer = raised(self._agreement.standing(leg, self._agreement.agreed(leg)), index, line)
         offer = with_offered(offer, index) if leg.reserves else offer
         # Also where it says what was refused before: a phone may take the same version for something that it knows.
-        offer = with_origin(offer, leg.terms.sent.origin.next())
-        check_reoffer(leg.terms.sent, offer, leg.terms.local)
+        offer = with_origin(offer, leg.terms.latest.origin.next())
+        check_reoffer(leg.terms.latest, offer, leg.terms.ours)
         call.talk.video.line, call.talk.video.index = line, index
-        self._call.pending.question = Question(leg.terms.local, leg.terms.remote, call.talk.plan, index)
+        self._call.pending.question = Question(leg.terms.ours, leg.terms.theirs, call.talk.lines, index)
         self._call.talk.video.refused = False
         leg.offer(offer)
         call.after(call.services.settings.consent_limit_s, _CONSENT)
@@ -338,12 +331,11 @@ class Escalation:
     def _stop(self) -> None:
         """No picture goes to the caller or comes from it; it is told so by an offer of our own."""
         call, leg = self._call, self._call.caller
-        assert leg.terms.local is not None and leg.terms.remote is not None and call.talk.plan is not None
         remember_line(self._call)
-        leg.terms.local = dropped(leg.terms.local)
+        leg.terms.local = dropped(leg.terms.ours)
         self._call.talk.video.refused = True
         self._agreement.settle_caller(
-            leg.terms.remote, leg.terms.local, replace(call.talk.plan, video=None, video_format=None)
+            leg.terms.theirs, leg.terms.ours, replace(call.talk.lines, video=None, video_format=None)
         )
         call.owe(leg)
 

@@ -24,27 +24,24 @@ def goes_on(call: Call, offer: Session, index: int, wish: str) -> bool:
         index: of the audio in its offer.
         wish: the direction that the centre has wanted so far; another one concerns the caller.
     """
-    assert call.talk.plan is not None and call.caller.terms.local is not None and call.caller.terms.remote is not None
     ours, theirs = (
-        call.caller.terms.local.media[call.talk.plan.audio],
-        call.caller.terms.remote.media[call.talk.plan.audio],
+        call.caller.terms.ours.media[call.talk.lines.audio],
+        call.caller.terms.theirs.media[call.talk.lines.audio],
     )
     return keeps_voice(theirs, ours, offer.media[index]) and offer.flow_of(index) == wish
 
 
-def answer_newcomer(call: Call, leg: Leg, offer: Session, said: Session | None) -> Session:
+def answer_newcomer(call: Call, leg: Leg, offer: Session, said: Session) -> Session:
     """Our answer, out of what the caller said last: the codecs that it was told to use, and no others.
 
     Raises:
         PeerError: status 488 if none of them was offered.
     """
-    assert call.talk.plan is not None
-    assert said is not None and call.caller.terms.local is not None
-    index = call.talk.plan.audio
+    index = call.talk.lines.audio
     lines = list(said.media)
-    lines[index] = narrowed(lines[index], call.caller.terms.local.media[index].formats)
+    lines[index] = narrowed(lines[index], call.caller.terms.ours.media[index].formats)
     source = replace(said, media=tuple(lines))
-    answer = centre_answer(offer, source, call.talk.plan, call.audio.local(CENTRE), origin_of(call, leg))
+    answer = centre_answer(offer, source, call.talk.lines, call.audio.local(CENTRE), origin_of(call, leg))
     check_answer(offer, answer)
     return answer
 

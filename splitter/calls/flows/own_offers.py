@@ -27,16 +27,15 @@ class OwnOffers:
     def send(self, leg: Leg) -> None:
         """Tell a side our present ports; what is negotiated stays."""
         call = self._call
-        assert leg.terms.sent is not None
         session = self._agreement.present_offer(leg)
         if leg.name not in call.seats:
             self._consultation.begin(Consult(leg, leg.terms.local, own=True))
         if leg is call.caller and self._agreement.refuses_video and "UPDATE" in leg.allows:
             call.note("UPDATE with what we have now: nobody need consent to that", leg.name)
-            leg.update(in_sequence(leg.terms.sent, session))
+            leg.update(in_sequence(leg.terms.latest, session))
             return
         call.note("re-INVITE with what we have now", leg.name)
-        leg.offer(in_sequence(leg.terms.sent, session))
+        leg.offer(in_sequence(leg.terms.latest, session))
 
     def taken(self, leg: Leg) -> None:
         """It took one."""

@@ -143,8 +143,7 @@ class Reoffers:
             elif leg not in (self._call.caller, self._call.centre):
                 pass  # a leg that the call has let go
             elif event.session is None:
-                assert leg.terms.sent is not None
-                leg.answer(event.txn, in_sequence(leg.terms.sent, self._agreement.asked_for(leg)))
+                leg.answer(event.txn, in_sequence(leg.terms.latest, self._agreement.asked_for(leg)))
             elif leg is self._call.caller:
                 self._from_caller(event)
             else:
@@ -156,16 +155,14 @@ class Reoffers:
             leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
     def _from_caller(self, event: Offered) -> None:
-        call, leg, offer = self._call, event.leg, event.session
-        assert call.talk.plan is not None and offer is not None
-        assert leg.terms.local is not None and leg.terms.sent is not None and leg.terms.remote is not None
-        if len(offer.media) < len(leg.terms.remote.media):
+        call, leg, offer = self._call, event.leg, event.offer
+        if len(offer.media) < len(leg.terms.theirs.media):
             raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
         chosen = plan(offer, call.talk.plan, call.audio.local(CALLER).host)
         if chosen.video is not None and not self._agreement.refuses_video and self._agreement.awaits_room(event.txn):
             call.pending.put_aside.append(event)
             return
-        change = _change(leg.terms.remote, call.talk.plan.audio, offer, chosen.audio)
+        change = _change(leg.terms.theirs, call.talk.lines.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
             self._absorb_caller(event, offer, chosen)
         elif call.centre is not None and call.centre.terms.sent is not None and self._may_ask(event, call.centre):
@@ -179,18 +176,16 @@ class Reoffers:
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
         """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
         call, leg = self._call, self._call.caller
-        assert call.talk.plan is not None and leg.terms.local is not None and leg.terms.remote is not None
-        before, after = leg.terms.remote.media[call.talk.plan.audio], offer.media[chosen.audio]
-        same_way = leg.terms.remote.flow_of(call.talk.plan.audio) == offer.flow_of(chosen.audio)
-        return leg.state == "early" and same_way and keeps_voice(before, leg.terms.local.media[chosen.audio], after)
+        before, after = leg.terms.theirs.media[call.talk.lines.audio], offer.media[chosen.audio]
+        same_way = leg.terms.theirs.flow_of(call.talk.lines.audio) == offer.flow_of(chosen.audio)
+        return leg.state == "early" and same_way and keeps_voice(before, leg.terms.ours.media[chosen.audio], after)
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
         leg = event.leg
-        assert leg.terms.local is not None and leg.terms.sent is not None
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
-        answer = in_sequence(leg.terms.sent, standing_answer(offer, leg.terms.local, leg.terms.local.origin, lines))
+        answer = in_sequence(leg.terms.latest, standing_answer(offer, leg.terms.ours, leg.terms.ours.origin, lines))
         check_answer(offer, answer)
         if leg.answer(event.txn, answer):
             self._call.note(_video_news(self._call.talk.plan, chosen), leg.name)
@@ -198,14 +193,12 @@ class Reoffers:
             self.escalation.follow()
 
     def _from_centre(self, event: Offered) -> None:
-        call, leg, offer = self._call, event.leg, event.session
-        assert call.talk.plan is not None and offer is not None
-        assert leg.terms.local is not None and leg.terms.sent is not None and leg.terms.remote is not None
+        call, leg, offer = self._call, event.leg, event.offer
         index = audio_line(offer)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
-        if _change(leg.terms.remote, audio_line(leg.terms.remote), offer, index) is not Change.MATERIAL:
-            answer = in_sequence(leg.terms.sent, standing_answer(offer, leg.terms.local, leg.terms.local.origin))
+        if _change(leg.terms.theirs, audio_line(leg.terms.theirs), offer, index) is not Change.MATERIAL:
+            answer = in_sequence(leg.terms.latest, standing_answer(offer, leg.terms.ours, leg.terms.ours.origin))
             check_answer(offer, answer)
             if leg.answer(event.txn, answer):
                 call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
@@ -216,8 +209,7 @@ class Reoffers:
 
     def _from_newcomer(self, event: Offered) -> None:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
-        call, offer, before = self._call, event.session, self._call.centre
-        assert before is not None and before.terms.local is not None
+        call, offer, before = self._call, event.session, self._call.centre_leg
         if offer is None:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
@@ -227,7 +219,7 @@ class Reoffers:
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
             call.pending.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
-            self._install(event, answer_newcomer(call, event.leg, offer, call.caller.terms.remote), offer)
+            self._install(event, answer_newcomer(call, event.leg, offer, call.caller.terms.theirs), offer)
         elif self._may_ask(event, call.caller):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
             self._consult.ask(
@@ -274,11 +266,10 @@ class Reoffers:
             self.escalation.on_accepted(event)
             return
         consult = self._consult.finish(leg)
-        assert leg.terms.sent is not None
         try:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
-            check_peer_answer(leg.terms.sent, session)
+            check_peer_answer(leg.terms.latest, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
                 self._agreement.settle(leg, session)
@@ -286,10 +277,10 @@ class Reoffers:
                 self.escalation.follow()
             elif consult.withdrawn:
                 self._consult.put_back(consult)
-            elif leg is call.centre:
-                self._answer_caller(consult, session)
-            else:
-                self._answer_centre(consult, session)
+            elif consult.offered is not None and consult.plan is not None:
+                self._answer_caller(consult, consult.offered, consult.plan, session)
+            elif consult.offered is not None:
+                self._answer_centre(consult, consult.offered, session)
         except PeerError as error:
             call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
             if consult is not None and not consult.own:
@@ -299,14 +290,12 @@ class Reoffers:
                 self._own.unusable(leg)
                 self.escalation.follow()
 
-    def _answer_caller(self, consult: Consult, session: Session) -> None:
+    def _answer_caller(self, consult: Consult, offered: Offered, chosen: Plan, session: Session) -> None:
         """The centre accepted what the caller offered."""
-        call, offered, chosen = self._call, consult.offered, consult.plan
-        assert offered is not None and offered.session is not None and chosen is not None
-        assert call.caller.terms.sent is not None
-        offer, line = offered.session, self._agreement.video_line(offered.session, chosen)
-        answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.terms.sent.origin)
-        answer = in_sequence(call.caller.terms.sent, answer)
+        call, offer = self._call, offered.offer
+        line = self._agreement.video_line(offer, chosen)
+        answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.terms.latest.origin)
+        answer = in_sequence(call.caller.terms.latest, answer)
         check_answer(offer, answer)
         if not call.caller.answer(offered.txn, answer):
             self._consult.put_back(consult)  # it cancelled meanwhile
@@ -317,26 +306,24 @@ class Reoffers:
         self._agreement.settle_caller(offer, answer, chosen)
         self.escalation.follow()
 
-    def _answer_centre(self, consult: Consult, session: Session) -> None:
+    def _answer_centre(self, consult: Consult, offered: Offered, session: Session) -> None:
         """The caller accepted what the centre offered."""
-        call, offered = self._call, consult.offered
-        assert offered is not None and offered.session is not None and call.talk.plan is not None
+        call, centre, offer = self._call, self._call.centre_leg, offered.offer
         if offered.leg is call.pending.newcomer:
             self._agreement.settle(call.caller, session)
-            answer = answer_newcomer(call, offered.leg, offered.session, session)
-            if not self._install(offered, answer, offered.session):
+            answer = answer_newcomer(call, offered.leg, offer, session)
+            if not self._install(offered, answer, offer):
                 self._consult.put_back(consult)
             return
-        assert call.centre is not None and call.centre.terms.sent is not None
         here = call.audio.local(CENTRE)
-        answer = centre_answer(offered.session, session, call.talk.plan, here, call.centre.terms.sent.origin)
-        answer = in_sequence(call.centre.terms.sent, answer)
-        check_answer(offered.session, answer)
-        if not call.centre.answer(offered.txn, answer):
+        answer = centre_answer(offer, session, call.talk.lines, here, centre.terms.latest.origin)
+        answer = in_sequence(centre.terms.latest, answer)
+        check_answer(offer, answer)
+        if not centre.answer(offered.txn, answer):
             self._consult.put_back(consult)
             return
-        self._agreement.wishes[call.centre.name] = offered.session.flow_of(audio_line(offered.session))
-        self._agreement.settle_centre(offered.session)
+        self._agreement.wishes[centre.name] = offer.flow_of(audio_line(offer))
+        self._agreement.settle_centre(offer)
         self._agreement.settle(call.caller, session)
         self._agreement.heed(consult.asked, session)
         self.escalation.follow()

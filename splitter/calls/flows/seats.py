@@ -138,9 +138,11 @@ def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None
 def _reoffered(call: Call, event: Offered) -> None:
     """A seat's re-INVITE concerns nobody else: it is answered here."""
     leg, party = event.leg, call.talk.parties.get(event.leg.name)
-    assert leg.terms.local is not None and leg.terms.sent is not None and party is not None
+    if party is None:
+        leg.decline(event.txn, 481, "it is not in the call any more")
+        return
     if event.session is None:
-        leg.answer(event.txn, in_sequence(leg.terms.sent, leg.terms.local))
+        leg.answer(event.txn, in_sequence(leg.terms.latest, leg.terms.ours))
         return
     offer, before = webrtc.resolved(event.session), party.remote
     try:
@@ -182,9 +184,8 @@ def on_seat_restarted(call: Call, event: SeatRestarted) -> None:
 
 def _answer(call: Call, event: Offered, offer: Session) -> None:
     leg = event.leg
-    assert leg.terms.local is not None and leg.terms.sent is not None
-    answer, index = video_answer(call, leg.name, offer, leg.terms.local.origin)
-    answer = in_sequence(leg.terms.sent, answer)
+    answer, index = video_answer(call, leg.name, offer, leg.terms.ours.origin)
+    answer = in_sequence(leg.terms.latest, answer)
     if leg.answer(event.txn, answer):
         leg.terms.note_remote(offer)
         call.settle_video(leg.name, offer, answer, index)

@@ -31,6 +31,7 @@ from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.intake import Intake, has_ports, take_in
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
+from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.messages import (
@@ -166,8 +167,8 @@ class Setup:
                 await self._on_ringing(event, leg)
             case Answered() if event.leg is leg:
                 return await self._on_answer(event, leg)
-            case Offered() if event.leg is call.pending.newcomer:
-                return await self._on_pickup(event, leg)
+            case Offered() if call.pending.newcomer is not None and event.leg is call.pending.newcomer:
+                return await self._on_pickup(event, call.pending.newcomer, leg)
             case Cancelled() if event.leg is call.pending.newcomer:
                 call.pending.newcomer.refuse(487)
                 call.pending.newcomer = None
@@ -242,16 +243,15 @@ class Setup:
         self._connected(leg, _who(event.response))
         return True
 
-    async def _on_pickup(self, event: Offered, leg: OutgoingLeg) -> bool:
+    async def _on_pickup(self, event: Offered, newcomer: IncomingLeg, leg: OutgoingLeg) -> bool:
         """Another phone of the centre answers the call that rings (RFC 3891: an early dialog is replaced)."""
-        call, newcomer, session = self.call, self.call.pending.newcomer, event.session
-        assert newcomer is not None and call.talk.plan is not None
+        call, session = self.call, event.session
         branch = newcomer.sip_call_id
         try:
             if session is None or self._caller.offer is None:
                 raise PeerError("who takes a call that rings must make an offer", 488)
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
-            ours = centre_answer(session, self._caller.offer, call.talk.plan, call.audio.local(CENTRE), origin)
+            ours = centre_answer(session, self._caller.offer, call.talk.lines, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
             self._connect_voice(newcomer, session)
             answer = await self._caller.answer(session, self._caller.dialog(branch))
@@ -302,15 +302,13 @@ class Setup:
                 self._from_centre(event, leg)
             else:
                 if self._caller.take_offer(event):
-                    assert self._caller.offer is not None and self.call.talk.plan is not None
-                    self._point(CALLER, self._caller.offer, self.call.talk.plan.audio)
+                    self._point(CALLER, self._caller.offered, self.call.talk.lines.audio)
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
 
     def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
-        branch, offer = f"{leg.sip_call_id} {event.tag}", event.session
+        branch, offer = f"{leg.sip_call_id} {event.tag}", event.offer
         before = self._early.get(branch)
-        assert offer is not None
         if before is None or leg.terms.local is None:
             raise PeerError("our own offer has no answer yet", 491)
         index = audio_line(offer)
@@ -324,13 +322,11 @@ class Setup:
 
     def _connect_voice(self, leg: Leg, centre_sdp: Session, relearn: bool = True) -> None:
         """Let voice flow; before anything of video, which may take its time. `relearn`: see `Audio.point`."""
-        assert self.call.talk.plan is not None and self._caller.offer is not None
         leg.terms.note_remote(centre_sdp)
-        self._point(CALLER, self._caller.offer, self.call.talk.plan.audio, relearn)
+        self._point(CALLER, self._caller.offered, self.call.talk.lines.audio, relearn)
         self._point(CENTRE, centre_sdp, audio_line(centre_sdp), relearn)
 
     def _point(self, side: int, session: Session, index: int, relearn: bool = True) -> None:
-        assert self.call.audio is not None
         if side == CALLER and self._gate.gated:
             self.call.audio.hush(side)
         else:

@@ -11,6 +11,7 @@ from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.voice import VoiceState
 from splitter.calls.view import LegView, StrangerView, VideoView
+from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
 from splitter.sdp.split import Plan
 
@@ -127,3 +128,10 @@ class Talk:
     room: RoomState = field(default_factory=RoomState)
     video: CallerVideo = field(default_factory=CallerVideo)
     exchange: Exchange = field(default_factory=Exchange)
+
+    @property
+    def lines(self) -> Plan:
+        """Which m-lines of the caller are used. Raises LocalError before its offer."""
+        if self.plan is None:
+            raise LocalError("a call was used before its caller has offered anything")
+        return self.plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import PayloadHistory
 
@@ -28,6 +28,21 @@ class Terms:
     history: PayloadHistory = field(default_factory=PayloadHistory)
     heard: PayloadHistory = field(default_factory=PayloadHistory)
 
+    @property
+    def ours(self) -> Session:
+        """Our description in force. Raises LocalError before there is one."""
+        return _there(self.local)
+
+    @property
+    def theirs(self) -> Session:
+        """The peer's description in force. Raises LocalError before there is one."""
+        return _there(self.remote)
+
+    @property
+    def latest(self) -> Session:
+        """The last description we sent. Raises LocalError before there is one."""
+        return _there(self.sent)
+
     def note_sent(self, session: Session) -> None:
         """We send this description."""
         self.sent = session
@@ -39,3 +54,9 @@ class Terms:
         self.remote = session
         with suppress(PeerError):  # a peer that lets a number stand for two codecs is judged elsewhere
             self.heard = self.heard.after(session)
+
+
+def _there(session: Session | None) -> Session:
+    if session is None:
+        raise LocalError("a leg was used before it has agreed on anything")
+    return session
