@@ -18,6 +18,9 @@ _NAMED = 100  # packets that say to which m-line they belong; a peer knows the S
 
 _PADDING = b"\0\0\0\4"  # of a packet without payload (RFC 3550 §5.1)
 
+NO_PAYLOAD = b""
+"""For a packet of padding alone, where a number left out would look like a loss to the receiver."""
+
 SendPacket = Callable[[bytes | memoryview, Address], None]
 
 
@@ -89,14 +92,14 @@ class Outgoing:
         """Send one packet.
 
         Args:
-            payload: empty for a packet of padding alone, where the number would look like a loss to the receiver.
+            payload: NO_PAYLOAD for a packet of padding alone.
             orientation: CVO byte to send along, where the participant negotiated the extension.
         """
         second = self._payload_type | 0x80 if marker else self._payload_type
         if orientation is not None and (self.format is None or self.format.orientation_id is None):
             orientation = None
         named = self._unnamed > 0 and self.to.port > 0 and 0 < len(payload) <= self._named_limit
-        if not payload:
+        if payload is NO_PAYLOAD:
             packet = HEADER.pack(VERSION | 0x20, second, sequence, timestamp, self.switch.ssrc) + _PADDING
         elif orientation is None and not named:
             packet = HEADER.pack(VERSION, second, sequence, timestamp, self.switch.ssrc) + payload

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from splitter.media.room.outgoing import Outgoing
+from splitter.media.room.outgoing import NO_PAYLOAD, Outgoing
 from splitter.media.room.player import StillPlayer
 from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, UNENDED, Kept, Shape, Start, Stream
 from splitter.media.room.times import RoomTimes
@@ -467,15 +467,17 @@ class View:
             return
         switch = self.out.switch
         payload = stream.payload
-        if payload:
-            if stream.sets or stream.starts:
-                self._before(stream, now)
-            self._open_timestamp = -1 if stream.marker else stream.timestamp
+        if not payload:
+            if self._units is None:
+                switch.drop(stream.sequence)
+            else:
+                self._forward_units(stream, now)
+            return
+        if stream.sets or stream.starts:
+            self._before(stream, now)
+        self._open_timestamp = -1 if stream.marker else stream.timestamp
         if self._units is not None:
             self._forward_units(stream, now)
-            return
-        if not payload:
-            switch.drop(stream.sequence)
             return
         sequence = switch.map_sequence(stream.sequence)
         if sequence is None:
@@ -507,12 +509,12 @@ class View:
         out.oversize += sum(len(piece) > out.payload_limit for piece in pieces)
         last = len(pieces) - 1
         for index, number in enumerate(numbers):
-            if index < last:
+            if index > last or not pieces[index]:
+                out.emit(number, timestamp, False, NO_PAYLOAD)
+            elif index < last:
                 out.emit(number, timestamp, False, pieces[index])
-            elif index == last:
-                out.emit(number, timestamp, stream.marker, pieces[index], stream.orientation)
             else:
-                out.emit(number, timestamp, False, b"")
+                out.emit(number, timestamp, stream.marker, pieces[index], stream.orientation)
 
     def _before(self, stream: Stream, now: float) -> None:
         """Send what is missing before the packet in hand: a marker, parameter sets."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
+import pylibsrtp
 import pytest
 
 from splitter.media.room.plain import PlainWire
+from splitter.media.webrtc.secure import Cipher
 from splitter.rtp import packet
 from splitter.rtp.feedback import Nack
 from tests.media.room.kit import Camera, Peer, Stage, about
@@ -156,3 +158,51 @@ class TestAnyNetwork:
         for viewer in (seat, other):
             once(viewer)
             assert sum(about(luma, 150) for luma in viewer.pictures()) >= 28
+
+
+class TestNoKeyStreamTwice:
+    """Whatever happens to a stream, the cipher of its viewer is never asked for an index again (RFC 3711 §9.1)."""
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_over_restarts_switches_repairs_and_wraps(self, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+        cipher = Cipher(pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, bytes(28), bytes(range(28)))
+
+        def seal(_: PlainWire, data: bytes) -> memoryview:
+            assert cipher.seal_rtp(data) is not None
+            return memoryview(data)
+
+        monkeypatch.setattr(PlainWire, "seal_rtp", seal)
+        random, stage = Random(seed), Stage()
+        mode = random.choice([0, 1, 1])
+        caller = stage.join("caller", Camera(150, (320, 240), slices=random.choice([0, 500]) if mode else 500))
+        seat = stage.join("seat-1", answered=False, packetization_mode=mode)
+        switch = stage.room._participants["seat-1"].view.out.switch
+        switch.sequence += 65_500 - switch.sequence % 65_536  # the numbers wrap under way
+        stage.room.set_participant("seat-1", seat.media)
+        caller.limit = random.choice([400, 1150, 1450])
+        past: list[bytes] = []
+        for _ in range(60):
+            what = random.choice(["", "", "", "ssrc", "jump", "back", "slate", "caller", "nack", "changed", "pause"])
+            if what == "ssrc":
+                caller.ssrc += 1
+            elif what in ("jump", "back"):
+                caller.sequence = (caller.sequence + (4000 if what == "jump" else -300)) & 0xFFFF
+            elif what in ("slate", "caller"):
+                stage.room.show("seat-1", what)
+            elif what == "nack" and seat.got():
+                lost = random.sample([one.sequence for one in seat.got()], min(20, len(seat.got())))
+                seat.feed(Nack(seat.ssrc, switch.ssrc, tuple(lost)))
+            elif what == "pause":
+                stage.loop.advance(3.5)
+            caller.heed()
+            packets = caller.packets()
+            past = [*past[-300:], *packets]
+            packets += [padding(caller, random.choice([None, 111]))] * random.randrange(2)
+            packets += [data[:-1] + b"!" if what == "changed" else data for data in random.choices(past, k=5)]
+            random.shuffle(packets)
+            play(caller, packets[random.randrange(2) :])
+        assert cipher.reused == cipher.unprotected == 0
+        assert switch.sequence >= 2 * 65_536
+        contents: dict[bytes, bytes] = {}
+        for data, _, _ in seat.pair.rtp[-30_000:]:
+            assert contents.setdefault(data[2:4], data) == data, "one number, two contents"
