@@ -154,3 +154,19 @@ class TestCentreThatInsists:
             assert sdp(centre.expect("INVITE")).direction_of(0) == "inactive"
             caller.expect("200 re-INVITE")
             over(world, caller, centre)
+
+    def test_a_hold_keeps_the_clock_rate_that_the_centre_knows_its_digits_for(self) -> None:
+        """It offered 101 for 16000, the caller means 8000; a number never changes its meaning (RFC 3264 §8.3.2)."""
+        with World(trunk={"delayed_offer": True}) as world:
+            caller = world.sbc.invite(voice=Voice.G711)
+            centre = world.pbx.take()
+            centre.answer(voice=Voice.EVS)
+            caller.expect("200")
+            centre.expect("ACK")
+            world.run(0.2)
+            caller.reinvite(audio="sendonly")
+            digits = [codec for codec in sdp(centre.expect("INVITE")).media[0].codecs if codec.payload_type == 101]
+            assert [codec.clock for codec in digits] == [16000]
+            caller.expect("200 re-INVITE")
+            world.run(0.5)
+            over(world, caller, centre)

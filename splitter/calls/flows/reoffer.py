@@ -40,6 +40,7 @@ from splitter.sdp.merge import (
     centre_answer,
     in_sequence,
     standing_answer,
+    without_rebound,
 )
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer
@@ -165,13 +166,12 @@ class Reoffers:
         change = _change(leg.terms.theirs, call.talk.lines.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
             self._absorb_caller(event, offer, chosen)
-        elif call.centre is not None and call.centre.terms.sent is not None and self._may_ask(event, call.centre):
-            ours = centre_offer(
-                offer, chosen, call.audio.local(CENTRE), call.centre.terms.sent.origin, call.centre.terms.sent
-            )
-            self._consult.ask(
-                Consult(call.centre, call.centre.terms.local, event, chosen), ours, _wish(offer, chosen.audio)
-            )
+        elif self._may_ask(event, centre := call.centre_leg):
+            sent = centre.terms.latest
+            ours = centre_offer(offer, chosen, call.audio.local(CENTRE), sent.origin, sent)
+            # Digits may come under a number that the centre knows for another clock rate.
+            ours = without_rebound(ours, audio_line(ours), centre.terms.history)
+            self._consult.ask(Consult(centre, centre.terms.local, event, chosen), ours, _wish(offer, chosen.audio))
 
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
         """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
