@@ -155,7 +155,8 @@ class Kamailio:
         """End it; fails when it does not end well."""
         try:
             if self._process:
-                assert self._process.stop(5) == 0, self._process.tail()
+                # Kamailio 6 may end with another status, where a child sees a pipe closed before it sees the signal.
+                assert self._process.stop(5) == 0 or "Thank you for flying" in self.log(), self._process.tail()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
