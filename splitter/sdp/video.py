@@ -115,7 +115,8 @@ def _within(size: tuple[int, int], max_macroblocks: int) -> tuple[int, int]:
     scale = min(1.0, math.sqrt(max_macroblocks / (width * height)))
     width, height = (min(max(1, round(side * scale)), max_macroblocks) for side in (width, height))
     while width * height > max_macroblocks:
-        width, height = (width - 1, height) if width > height else (width, height - 1)
+        wider = width > height or (width == height and size[0] < size[1])  # a square turns the way that was asked for
+        width, height = (width - 1, height) if wider else (width, height - 1)
     return width * _MACROBLOCK, height * _MACROBLOCK
 
 

@@ -304,6 +304,10 @@ class TestLimits:
         limits = limits_of(VideoFormat(99, bitrate_kbps=kbps))
         assert ((limits.width, limits.height), limits.bitrate_kbps) == (size, kbps)
 
+    def test_a_picture_that_is_nearly_square_keeps_its_orientation(self) -> None:
+        limits = limits_of(VideoFormat(99, size=(672, 737), max_macroblocks=99, max_macroblocks_per_s=1485))
+        assert (limits.width, limits.height) == (144, 160)
+
     def test_a_generous_b_line_does_not_raise_the_level(self) -> None:
         assert limits_of(VideoFormat(99, profile_level_id="42c00c", bitrate_kbps=5000)).bitrate_kbps == 384
 
