@@ -28,10 +28,10 @@ from bench.relay import HOST, SO_RCVBUFFORCE, cpu_s, waited_s
 from splitter.core.net import Address
 from splitter.lab.codec import Encoder, VideoShape
 from splitter.lab.picture import draw
-from splitter.rtp import h264
 from splitter.rtp.packet import HEADER, VERSION
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.media.webrtc.stand import BROWSER, CALLER, Browser
+from tests.rtp.payloads import packetise
 
 PAYLOAD_BYTES = 1150  # of a video packet at most; a path to a browser carries 1180
 VOICE_BYTES, VOICE_PER_S = 172, 50
@@ -354,8 +354,8 @@ def pictures(shape: Shape) -> tuple[list[bytes], list[bytes]]:
     coded = Encoder(VideoShape(shape.width, shape.height, shape.frames_per_s, shape.kbps, 0))
     units = coded.encode(draw(1, 0, 0, shape.width, shape.height), 0, key=True)
     slice_of_any_content = b"\x41\x9a" + os.urandom(shape.frame_bytes - 2)
-    key = h264.packetise(units, 1, PAYLOAD_BYTES)
-    return key, h264.packetise([slice_of_any_content], 1, PAYLOAD_BYTES - _TAIL.size)
+    key = packetise(units, 1, PAYLOAD_BYTES)
+    return key, packetise([slice_of_any_content], 1, PAYLOAD_BYTES - _TAIL.size)
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:

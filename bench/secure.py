@@ -37,10 +37,10 @@ from splitter.core.net import Address
 from splitter.media.engine import ParticipantMedia, RemoteEnd, TransportChanged
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
-from splitter.rtp import h264
 from splitter.sdp.video import VideoFormat
 from splitter.telemetry.settings import TelemetrySettings
 from tests.media.webrtc.stand import Browser
+from tests.rtp.payloads import packetise
 
 CALLS = 20
 PACKETS_PER_S = CALLS * 2 * 100  # both ways, each about 1 Mbit/s at the larger size
@@ -53,7 +53,7 @@ FORMAT = VideoFormat(PAYLOAD_TYPE, feedback=frozenset(("nack", "nack pli", "ccm 
 PHONE = VideoFormat(PAYLOAD_TYPE, feedback=frozenset(("nack pli",)))
 # A small key frame in one packet, then slices of ordinary pictures.
 _SETS = (bytes.fromhex("6742c00ada0b13a10000030001000003001e8f1226a0"), bytes.fromhex("68ce0bc8"))
-_KEY_FRAME = h264.packetise([*_SETS, b"\x65\x88\x84" + bytes(60)], 1, 1200)[0]
+_KEY_FRAME = packetise([*_SETS, b"\x65\x88\x84" + bytes(60)], 1, 1200)[0]
 _SLICE = b"\x41\x9a"
 _HEADER = struct.Struct("!BBHII")
 _TIME = struct.Struct("!d")

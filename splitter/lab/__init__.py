@@ -14,6 +14,7 @@ Layout, from the bottom up:
     codec.py                  H.264 with PyAV                                                          pure
     ports.py  audio.py  video.py       streams over UDP                                                I/O
     offers.py                 session descriptions as an SBC and a SIP video client write them         pure
+    counters.py               what its transport counts                                                pure
     agent.py  agent_call.py   a SIP user agent on splitter.sip and splitter.transport                  I/O
     party.py                  offers and answers of a party, and the streams that follow them          I/O
     handset.py  seat.py       the parties                                                              I/O

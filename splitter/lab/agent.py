@@ -15,12 +15,12 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
 from splitter.lab.agent_call import ALLOW, SDP, AgentCall, Party
+from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import RequestArrived
 from splitter.sip.headers import Headers
 from splitter.sip.message import Message, Request
 from splitter.sip.timers import Timers
-from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TransportSettings
 

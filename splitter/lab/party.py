@@ -15,7 +15,7 @@ from splitter.lab.offers import SIZES, Description, Picture, Voice, handset_offe
 from splitter.lab.ports import PortPair
 from splitter.lab.tone import PCMA, PCMU
 from splitter.lab.video import VideoStream
-from splitter.sdp.model import Connection, Media, MediaPort, Session
+from splitter.sdp.model import Attribute, Connection, Media, MediaPort, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.parse import parse
 from splitter.sdp.video import VideoFormat, answer_video, choose_video, refuse
@@ -155,7 +155,10 @@ class MediaParty:
                     session_attributes=remote.attributes,
                 )  # fmt: skip
                 sizes = SIZES.get(self._dialect.picture)
-                return answer.replace_attributes("imageattr", f"{chosen.payload_type} {sizes}") if sizes else answer
+                if not sizes:
+                    return answer
+                line = Attribute("imageattr", f"{chosen.payload_type} {sizes}")
+                return answer.with_(attributes=(*answer.without(("imageattr",)).attributes, line))
         return refuse(media)
 
     def _answer_voice(self, media: Media, direction: str) -> Media:

@@ -1,10 +1,9 @@
 """RTP, RTCP and H.264 payloads as values and small state machines. Pure: time is an argument, packets are buffers.
 
 Layout:
-    packet      one RTP packet: header, header extensions, sequence and timestamp arithmetic (RFC 3550, RFC 8285)
+    packet      one RTP packet: header, header extensions, timestamp arithmetic (RFC 3550, RFC 8285)
     rtcp        reports, SDES, BYE and the compound packet (RFC 3550 §6, RFC 5506)
     feedback    NACK, PLI, FIR, TMMBR, TMMBN, REMB (RFC 4585, RFC 5104)
-    classify    what kind of datagram a media port got (RFC 7983)
     h264        NAL units in RTP payloads: look inside, take apart, put together (RFC 6184)
     sps         what a sequence parameter set says: profile, level, picture size (H.264 §7.3.2.1)
     parameters  the parameter sets of one source: from SDP, then whatever comes in-band

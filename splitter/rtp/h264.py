@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from splitter.core.errors import PeerError
 from splitter.rtp.packet import Buffer
@@ -37,11 +37,6 @@ def split_stap_a(payload: Buffer) -> list[memoryview]:
     if not units:
         raise PeerError("H.264: STAP-A without a unit")
     return units
-
-
-def carries_idr(payload: Buffer) -> bool:
-    """Whether a payload holds an IDR slice, or the start of one: single NAL unit, STAP-A or FU-A."""
-    return any(kind == IDR for kind, _ in slices(payload))
 
 
 def starts_idr(payload: Buffer) -> bool:
@@ -93,40 +88,6 @@ def parameter_sets(payload: Buffer) -> list[bytes]:
 def split_annex_b(data: bytes) -> list[bytes]:
     """The NAL units of a byte stream with start codes, as encoders give it (H.264 annex B)."""
     return [unit for part in data.split(b"\x00\x00\x01") if (unit := part.rstrip(b"\x00"))]
-
-
-def packetise(units: Iterable[bytes], mode: int, limit: int) -> list[bytes]:
-    """Put the NAL units of one access unit into RTP payloads.
-
-    Args:
-        units: NAL units without start codes, in order.
-        mode: packetization-mode of the receiver. In mode 0 each unit is one payload, however large.
-        limit: largest payload in bytes. In mode 1 larger units are fragmented, small neighbours aggregated.
-    """
-    if mode == 0:
-        return list(units)
-    payloads: list[bytes] = []
-    group: list[bytes] = []
-    size = 1
-    for unit in units:
-        if group and size + 2 + len(unit) > limit:
-            payloads.append(_aggregate(group))
-            group, size = [], 1
-        if len(unit) + 3 > limit:
-            payloads.extend([unit] if len(unit) <= limit else fragment(unit, limit))
-        else:
-            group.append(unit)
-            size += 2 + len(unit)
-    if group:
-        payloads.append(_aggregate(group))
-    return payloads
-
-
-def _aggregate(group: list[bytes]) -> bytes:
-    if len(group) == 1:
-        return group[0]
-    importance = max(unit[0] & 0x60 for unit in group)  # NRI: the highest of all (RFC 6184 §5.7)
-    return bytes((importance | STAP_A,)) + b"".join(len(unit).to_bytes(2) + unit for unit in group)
 
 
 def fragment(unit: Buffer, limit: int) -> list[bytes]:

@@ -34,11 +34,6 @@ class Packet(NamedTuple):
     extensions: tuple[tuple[int, bytes], ...] = ()
 
 
-def sequence_delta(newer: int, older: int) -> int:
-    """The signed way from one 16-bit sequence number to another, in [-32768, 32767]."""
-    return ((newer - older + 0x8000) & 0xFFFF) - 0x8000
-
-
 def timestamp_delta(newer: int, older: int) -> int:
     """The signed way from one 32-bit timestamp to another, in [-2^31, 2^31)."""
     return ((newer - older + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
@@ -163,8 +158,3 @@ def parse(data: Buffer) -> Packet:
         bytes(data[start:end]),
         tuple(extensions(data)),
     )
-
-
-def rewrite(data: bytearray | memoryview, payload_type: int, sequence: int, timestamp: int, ssrc: int) -> None:
-    """Give a packet that passed `payload_bounds` another identity in place; marker, extensions and payload stay."""
-    HEADER.pack_into(data, 0, data[0], data[1] & 0x80 | payload_type, sequence, timestamp, ssrc)

@@ -89,11 +89,6 @@ def ntp_time(unix_s: float) -> int:
     return int((unix_s + _NTP_EPOCH) * 0x1_0000_0000) & 0xFFFF_FFFF_FFFF_FFFF
 
 
-def is_feedback_or_report(data: Buffer) -> bool:
-    """Whether a datagram can be RTCP at all: version 2 and a type of RTCP (RFC 5761 §4)."""
-    return len(data) >= 4 and data[0] & 0xC0 == 0x80 and 192 <= data[1] <= 223
-
-
 def parse(data: Buffer) -> list[Message]:
     """Read one datagram: a compound packet, or a single one of reduced size.
 

@@ -250,19 +250,6 @@ class Media:
         """A copy without the attributes of these names."""
         return replace(self, attributes=tuple(item for item in self.attributes if item.name not in names))
 
-    def replace_attributes(self, name: str, *values: str | None) -> Self:
-        """A copy where all attributes `name` gave way to these, at the place of the first one (else at the end)."""
-        new = [Attribute(name, value) for value in values]
-        kept: list[Attribute] = []
-        place = -1
-        for item in self.attributes:
-            if item.name != name:
-                kept.append(item)
-            elif place < 0:
-                place = len(kept)
-        place = len(kept) if place < 0 else place
-        return replace(self, attributes=(*kept[:place], *new, *kept[place:]))
-
     def with_direction(self, direction: str) -> Self:
         """A copy with this direction in the place of the old one; "sendrecv" is written only to replace another."""
         kept: list[Attribute] = []

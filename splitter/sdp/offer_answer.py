@@ -14,7 +14,6 @@ from splitter.sdp.model import Codec, Media, Session, shown
 
 _SENDS = frozenset({"sendrecv", "sendonly"})
 _RECEIVES = frozenset({"sendrecv", "recvonly"})
-_DYNAMIC = range(96, 128)  # RFC 3551 §3
 
 CodecKey = tuple[str, int, int]
 
@@ -218,18 +217,3 @@ class PayloadHistory:
             entry = (media.kind, {**known, **_keys(codecs)})
             lines[i : i + 1] = [entry]
         return PayloadHistory(tuple(lines))
-
-    def free_payload_type(self, index: int, key: CodecKey) -> int:
-        """A dynamic number for a codec on an m-line: the one it had, else one that never stood for anything.
-
-        Raises:
-            PeerError: status 488 if all 32 are taken.
-        """
-        known = self.lines[index][1] if index < len(self.lines) else {}
-        for number, before in known.items():
-            if before == key:
-                return number
-        for number in reversed(_DYNAMIC):
-            if number not in known:
-                return number
-        raise PeerError(f"m-line {index} has no payload type left", 488)

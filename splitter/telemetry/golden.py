@@ -17,7 +17,7 @@ each; they were divided by CRLF on the wire. A byte that is not printable UTF-8 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from splitter.core.errors import LocalError
 from splitter.telemetry.trace import TraceEvent
@@ -25,11 +25,6 @@ from splitter.telemetry.trace import TraceEvent
 FIRST_LINE = "# splitter trace 1"
 _INDENT = "  "
 _ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2})")
-
-
-def dump(events: Iterable[TraceEvent]) -> str:
-    """Events as text."""
-    return "".join([f"{FIRST_LINE}\n", *(dump_event(event) for event in events)])
 
 
 def dump_event(event: TraceEvent) -> str:

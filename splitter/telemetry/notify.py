@@ -25,11 +25,6 @@ class Notifier:
             self._address = "\0" + self._address[1:]
         self.watchdog_interval_s = _watchdog_interval(env)
 
-    @property
-    def enabled(self) -> bool:
-        """True under a service manager that listens."""
-        return bool(self._address)
-
     def ready(self, status: str = "") -> None:
         """The service has started: its sockets are open and calls are taken."""
         self._send("READY=1", status)

@@ -41,6 +41,7 @@ from tests.calls.kit import (
     told,
     with_webrtc,
 )
+from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
 from tests.world.media import Room
 
@@ -71,7 +72,7 @@ def with_line(**changed: tuple[str, ...]) -> Session:
     offer = browser_offer()
     media = offer.media[0]
     for name, values in changed.items():
-        media = media.replace_attributes(name.replace("_", "-"), *values)
+        media = replace_attributes(media, name.replace("_", "-"), *values)
     return replace(offer, media=(media,))
 
 

@@ -13,6 +13,7 @@ from splitter.lab.offers import Picture
 from splitter.sdp.model import Media, Session
 from splitter.sip.message import Request
 from tests.calls.kit import connected, denied, drop_next, ended, header, joined, line, live, sdp, told
+from tests.sdp.edits import replace_attributes
 from tests.world import Heard, PeerCall, World
 
 RAISE, DROP = RaiseVideo("agent 7001"), DropVideo("agent 7001")
@@ -437,7 +438,9 @@ class TestRefused:
             offer = sdp(asked(world, caller))
             answer = caller.terminal.answer(offer)
             number = answer.media[1].formats[0]
-            video = answer.media[1].replace_attributes("fmtp", f"{number} profile-level-id=64001f;packetization-mode=1")
+            video = replace_attributes(
+                answer.media[1], "fmtp", f"{number} profile-level-id=64001f;packetization-mode=1"
+            )
             caller.on_reinvite = PeerCall.accept
             caller.accept(replace(answer, media=(answer.media[0], video)))
             world.run(1)

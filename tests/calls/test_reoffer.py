@@ -9,6 +9,7 @@ import pytest
 from splitter.calls.settings import CallSettings
 from splitter.lab.offers import Picture
 from tests.calls.kit import connected, drop_next, ended, joined, line, relay_target, sdp
+from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
 
 
@@ -347,7 +348,7 @@ class TestRefused:
             caller, centre = connected(world)
             ours = centre.terminal.ours
             assert ours is not None
-            audio = ours.media[0].replace_attributes("fmtp").replace_attributes("rtpmap", "107 PCMA/8000")
+            audio = replace_attributes(replace_attributes(ours.media[0], "fmtp"), "rtpmap", "107 PCMA/8000")
             centre.reinvite(replace(ours, media=(audio.with_(formats=("107",)),), origin=ours.origin.next()))
             centre.expect("488 re-INVITE")
             caller.hears_nothing(1)

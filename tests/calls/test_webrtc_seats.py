@@ -12,6 +12,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
 from tests.calls.kit import browser_offer, connected, ended, live, sdp, told
+from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
 from tests.world.media import Room
 
@@ -47,9 +48,9 @@ def renewed(seat: PeerCall, ufrag: str = "anew", fingerprint: str = "") -> Sessi
     """Its next offer, after an ICE restart."""
     assert seat.terminal.sent is not None
     before = seat.terminal.sent
-    video = before.media[1].replace_attributes("ice-ufrag", ufrag)
+    video = replace_attributes(before.media[1], "ice-ufrag", ufrag)
     if fingerprint:
-        video = video.replace_attributes("fingerprint", fingerprint)
+        video = replace_attributes(video, "fingerprint", fingerprint)
     return replace(before, origin=before.origin.next(), media=(before.media[0], video))
 
 
@@ -108,7 +109,7 @@ class TestTurnedAway:
     def test_with_the_reason(self, name: str, values: tuple[str, ...], words: str) -> None:
         with World() as world:
             caller, centre = connected(world)
-            video = OFFER.media[1].replace_attributes(name, *values)
+            video = replace_attributes(OFFER.media[1], name, *values)
             seat = dialled(world, caller, replace(OFFER, media=(OFFER.media[0], video)))
             message = seat.expect("488").message
             assert message is not None and words in (message.headers.get("warning") or "")

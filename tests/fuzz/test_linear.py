@@ -30,6 +30,7 @@ from splitter.sip.parse import StreamFramer, parse_message
 from splitter.sip.uri import NameAddr, SipUri
 from splitter.sip.via import Via
 from tests.fuzz.cost import cost, risky
+from tests.rtp.payloads import packetise
 
 OPTIONS = [
     b"OPTIONS sip:h SIP/2.0",
@@ -183,8 +184,8 @@ RTP: dict[str, Callable[[int], Callable[[], object]]] = {
     "extension elements": lambda n: lambda: packet.parse(
         b"\x90\x7b" + bytes(10) + b"\xbe\xde" + n.to_bytes(2) + b"\x10\x01" * (2 * n)
     ),
-    "units of a STAP-A": lambda n: lambda: [h264.parameter_sets(b"\x78" + b"\0\1\x67" * n), h264.carries_idr(b"\x78" + b"\0\1\x67" * n)],
-    "start codes": lambda n: lambda: h264.packetise(h264.split_annex_b(b"\0\0\1\x41" * n), 1, 1200),
+    "units of a STAP-A": lambda n: lambda: [h264.parameter_sets(b"\x78" + b"\0\1\x67" * n), h264.starts_idr(b"\x78" + b"\0\1\x67" * n)],
+    "start codes": lambda n: lambda: packetise(h264.split_annex_b(b"\0\0\1\x41" * n), 1, 1200),
 }  # fmt: skip
 SHAPES = {
     **{f"sip: {name}": make for name, make in SIP.items()},

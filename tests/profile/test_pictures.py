@@ -110,7 +110,7 @@ class TestOrientationFlipsInMidStream:
         start = len(seat.got())
         caller.extensions = ((7, b"\x01"),)
         caller.show(10)
-        assert not any(h264.carries_idr(one.payload) for one in seat.got()[start:])
+        assert not any(h264.starts_idr(one.payload) for one in seat.got()[start:])
 
 
 class TestSenderReportsWithANonsenseClock:

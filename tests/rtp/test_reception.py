@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.rtp.cache import SentPackets
-from splitter.rtp.classify import Kind, classify
 from splitter.rtp.losses import Losses
 from splitter.rtp.reorder import Held, Reorder
 from splitter.rtp.repacketise import SingleUnits
@@ -166,21 +165,3 @@ class TestCache:
         for number in range(60_000):
             sent.store(number, b"x")
         assert len(sent) <= 8192
-
-
-class TestClassify:
-    """RFC 7983."""
-
-    def test_kinds(self) -> None:
-        kinds = {
-            "80600001": Kind.RTP,
-            "80e00001": Kind.RTP,
-            "80c80001": Kind.RTCP,
-            "81cd0001": Kind.RTCP,
-            "00010000": Kind.STUN,
-            "16fefd00": Kind.DTLS,
-            "ff": Kind.OTHER,
-            "": Kind.OTHER,
-            "4000": Kind.OTHER,
-        }
-        assert {raw: classify(bytes.fromhex(raw)) for raw in kinds} == kinds

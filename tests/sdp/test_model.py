@@ -126,13 +126,6 @@ class TestAddress:
 
 
 class TestCopies:
-    def test_replace_attributes_keeps_the_place(self) -> None:
-        media = audio("a:1", "b:1", "a:2", "c").replace_attributes("a", "9", None)
-        assert media.attributes == (Attribute("a", "9"), Attribute("a"), Attribute("b", "1"), Attribute("c"))
-
-    def test_replace_attributes_appends_what_was_not_there(self) -> None:
-        assert audio("b").replace_attributes("a", "9").attributes == (Attribute("b"), Attribute("a", "9"))
-
     def test_get(self) -> None:
         media = audio("a:1", "a:2", "b")
         assert (media.get("a"), media.get("b"), media.get("c"), media.get("c", "x")) == ("1", "", None, "x")

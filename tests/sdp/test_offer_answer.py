@@ -192,17 +192,3 @@ class TestPayloadHistory:
         first = PayloadHistory()
         first.after(OFFER)
         assert first == PayloadHistory()
-
-    def test_free_numbers(self) -> None:
-        history = PayloadHistory().after(OFFER)
-        h264 = ("h264", 90000, 1)
-        assert history.free_payload_type(1, h264) == 99  # the one it had
-        assert history.free_payload_type(1, ("vp8", 90000, 1)) == 127
-        assert history.free_payload_type(7, h264) == 127
-
-    def test_all_numbers_taken(self) -> None:
-        formats = " ".join(map(str, range(96, 128)))
-        maps = "".join(f"a=rtpmap:{n} c{n}/90000\n" for n in range(96, 128))
-        history = PayloadHistory().after(parse(f"{HEAD}m=video 1 RTP/AVP {formats}\n{maps}"))
-        with pytest.raises(PeerError, match="no payload type left"):
-            history.free_payload_type(0, ("h264", 90000, 1))

@@ -16,6 +16,7 @@ from splitter.sdp.parse import parse
 from splitter.sdp.video import MID
 from splitter.sdp.webrtc import SecureLocal, choose_secure, read_secure, resolved, tagged, usable_candidates
 from splitter.sdp.write import write
+from tests.sdp.edits import replace_attributes
 
 FILES = sorted((Path(__file__).parent / "webrtc").glob("*.sdp"))
 PORT = MediaPort("203.0.113.30", 40000, 40000)
@@ -58,7 +59,7 @@ def answered(offer: Session, direction: str = "sendrecv") -> Session:
 def changed(name: str, *values: str | None, offer: Session | None = None) -> Session:
     """Chromium's offer with another attribute on its video line."""
     offer = offer or chromium()
-    return replace(offer, media=(offer.media[0].replace_attributes(name, *values),))
+    return replace(offer, media=(replace_attributes(offer.media[0], name, *values),))
 
 
 def only(keep: str, offer: Session) -> Session:
@@ -321,7 +322,7 @@ class TestRfc8843Bundle:
     def test_a_data_channel_is_refused_and_a_second_picture_is_idle(self) -> None:
         offer = chromium()
         data = Media("application", 9, "UDP/DTLS/SCTP", ("webrtc-datachannel",), attributes=(Attribute("mid", "d"),))
-        more = offer.media[0].replace_attributes("mid", "2")
+        more = replace_attributes(offer.media[0], "mid", "2")
         group = (Attribute("group", "BUNDLE 0 d 2"),)
         answer = answered(replace(offer, attributes=group, media=(*offer.media, data, more)))
         assert [media.port for media in answer.media] == [PORT.rtp_port, 0, PORT.rtp_port]
@@ -350,7 +351,7 @@ class TestRfc8843Bundle:
         path = next(path for path in FILES if path.stem == "werift")
         offer = parse(read(path)[0])
         audio = offer.media[0].with_(formats=("97", "98", "96"))
-        audio = audio.replace_attributes("rtpmap", "97 telephone-event/8000", "98 red/48000/2", "96 opus/48000/2")
+        audio = replace_attributes(audio, "rtpmap", "97 telephone-event/8000", "98 red/48000/2", "96 opus/48000/2")
         assert answered(replace(offer, media=(audio, offer.media[1]))).media[0].formats == ("96",)
 
     @pytest.mark.parametrize(

@@ -7,12 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.core.errors import LocalError
-from splitter.telemetry.golden import dump, load
+from splitter.telemetry.golden import FIRST_LINE, dump_event, load
 from splitter.telemetry.trace import TraceEvent
 
 EVENT = TraceEvent(
     "golden", 1.5, "caller", "message", "in", "access/udp 10.0.0.1:5060", "INVITE", b"A\r\n\r\ns= \r\n", 1
 )
+
+
+def dump(events: list[TraceEvent]) -> str:
+    """A file, as `splitter trace --raw` writes it."""
+    return "".join([f"{FIRST_LINE}\n", *(dump_event(event) for event in events)])
 
 
 class TestWhatIsDumpedIsLoaded:

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
+from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import RequestArrived, ResponseArrived, SipEvent
 from splitter.sip.message import Headers, Message, Request, Response
 from splitter.sip.parse import StreamFramer, parse_message
 from splitter.sip.timers import Timers
-from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TlsSettings, TransportSettings
 from tests.patience import PATIENCE_S

@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.core.net import Address, Flow
+from splitter.lab.counters import PlainCounters
 from splitter.sip.message import Response
 from splitter.transport.bans import Bans
-from splitter.transport.counters import PlainCounters
 from splitter.transport.gate import Gate
 from splitter.transport.settings import TransportSettings
 from tests.patience import until

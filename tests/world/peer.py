@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
+from splitter.lab.counters import PlainCounters
 from splitter.sdp.model import Session
 from splitter.sip import events as sip
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
-from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TransportSettings
 from tests.world.peer_call import PeerCall

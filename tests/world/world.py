@@ -26,11 +26,11 @@ from splitter.calls.settings import Peer as Source
 from splitter.calls.view import CallView, Notice
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
+from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
 from splitter.telemetry.ladder import draw
 from splitter.telemetry.trace import Recorder, TraceEvent
-from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TransportSettings
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop

@@ -21,6 +21,7 @@ from splitter.calls.view import TrunkView
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
+from splitter.lab.counters import PlainCounters
 from splitter.sip.authenticator import Authenticator, Verdict
 from splitter.sip.digest import proofs_of, secret_of
 from splitter.sip.endpoint import Endpoint
@@ -29,7 +30,6 @@ from splitter.sip.message import Request
 from splitter.sip.nonce import Nonces
 from splitter.sip.timers import Timers
 from splitter.telemetry import metrics
-from splitter.transport.counters import PlainCounters
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TransportSettings
 from splitter.transport.targets import Target

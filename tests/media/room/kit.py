@@ -23,6 +23,7 @@ from splitter.media.room.room import Room
 from splitter.media.slate.slate import Slate
 from splitter.rtp import h264, packet, rtcp
 from splitter.sdp.video import VideoFormat
+from tests.rtp.payloads import packetise
 
 T = TypeVar("T")
 SLATE = Slate.render()
@@ -210,7 +211,7 @@ class Peer:
         """The next picture as RTP packets, numbered but not sent."""
         assert self.camera is not None
         units = self.camera.picture()
-        payloads = h264.packetise(units, self.media.receive_format.packetization_mode, self.limit)
+        payloads = packetise(units, self.media.receive_format.packetization_mode, self.limit)
         made = []
         for index, payload in enumerate(payloads):
             last = index == len(payloads) - 1
@@ -279,9 +280,7 @@ class Peer:
         unwrapped: list[int] = []
         for one in self.got():
             unwrapped.append(
-                unwrapped[-1] + packet.sequence_delta(one.sequence, unwrapped[-1] & 0xFFFF)
-                if unwrapped
-                else one.sequence
+                unwrapped[-1] + _sequence_delta(one.sequence, unwrapped[-1] & 0xFFFF) if unwrapped else one.sequence
             )
         return unwrapped
 
@@ -324,10 +323,15 @@ class Peer:
         numbered = {}
         highest = 0
         for one in packets:
-            at = highest + packet.sequence_delta(one.sequence, first + highest & 0xFFFF)
+            at = highest + _sequence_delta(one.sequence, first + highest & 0xFFFF)
             highest = max(highest, at)
             numbered[at] = one
         return sorted(numbered.items())
+
+
+def _sequence_delta(newer: int, older: int) -> int:
+    """The signed way from one 16-bit sequence number to another."""
+    return ((newer - older + 0x8000) & 0xFFFF) - 0x8000
 
 
 def _decode(context: av.CodecContext, unit: list[bytes]) -> list[tuple[int, tuple[int, int]]]:

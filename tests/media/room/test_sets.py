@@ -11,6 +11,7 @@ from splitter.media.engine import SourceShown, SourceUnfit
 from splitter.rtp import h264, packet
 from splitter.rtp.feedback import Fir, Nack, Pli
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
+from tests.rtp.payloads import packetise
 
 Arriving = Callable[[list[bytes]], list[bytes]]
 AGGREGATED, SINGLE, FRAGMENTED = "STAP-A", "single NAL units", "FU-A"
@@ -21,12 +22,12 @@ def payloads(units: list[bytes], form: str) -> list[bytes]:
     sets = [unit for unit in units if unit[0] & 0x1F in (h264.SPS, h264.PPS)]
     made: list[bytes] = []
     if form == AGGREGATED and sets:
-        made += h264.packetise(sets, 1, 1000)
+        made += packetise(sets, 1, 1000)
     elif form == SINGLE:
         made += sets
     else:
         made += [piece for one in sets for piece in h264.fragment(one, max(4, len(one) // 2 + 1))]
-    return made + [one for unit in units if unit not in sets for one in h264.packetise([unit], 1, 400)]
+    return made + [one for unit in units if unit not in sets for one in packetise([unit], 1, 400)]
 
 
 def numbered(peer: Peer, parts: list[bytes]) -> list[bytes]:

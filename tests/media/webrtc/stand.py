@@ -27,13 +27,14 @@ from splitter.media.relay.ports import PortPairs
 from splitter.media.room.room import Room
 from splitter.media.webrtc.wire import SecureWire
 from splitter.media.worker.loop import PacketHost, RoomLoop
-from splitter.rtp import h264, packet, rtcp
+from splitter.rtp import packet, rtcp
 from splitter.rtp.rtcp import Message
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.media.room.kit import SLATE, Camera
 from tests.media.worker.stand import FIRST_PORT
 from tests.patience import PATIENCE_S, until
+from tests.rtp.payloads import packetise
 
 HOST = "127.0.0.1"
 BROWSER = VideoFormat(
@@ -153,7 +154,7 @@ class Browser:
     def packets(self, orientation: int | None = None) -> list[bytes]:
         """The camera's next picture as RTP packets."""
         assert self.camera is not None
-        payloads = h264.packetise(self.camera.picture(), 1, 1100)
+        payloads = packetise(self.camera.picture(), 1, 1100)
         made = []
         for index, payload in enumerate(payloads):
             last = index == len(payloads) - 1
@@ -214,7 +215,7 @@ class Phone:
     def show(self, limit: int = 1300) -> list[bytes]:
         """Send the camera's next picture."""
         assert self.camera is not None
-        payloads = h264.packetise(self.camera.picture(), 1, limit)
+        payloads = packetise(self.camera.picture(), 1, limit)
         sent = []
         for index, payload in enumerate(payloads):
             one = packet.Packet(index == len(payloads) - 1, 99, self.sequence, self.timestamp, 0xCA11, payload)

@@ -18,13 +18,14 @@ from splitter.core.errors import MediaUnavailable
 from splitter.media.engine import ParticipantHandle, ParticipantMedia, RoomHandle, Snapshot, SourceShown
 from splitter.media.worker.engine import WorkerEngine
 from splitter.media.worker.protocol import PICTURE_LIMIT_BYTES
-from splitter.rtp import h264, packet, rtcp
+from splitter.rtp import packet, rtcp
 from splitter.rtp.feedback import Pli
 from splitter.sdp.video import VideoFormat
 from tests.media.room.kit import Camera, about
 from tests.media.worker.conftest import Run, Shared
 from tests.media.worker.stand import Events, Peer, Talk, engine, rtp, talk, waiting, warmed_up
 from tests.patience import PATIENCE_S, until
+from tests.rtp.payloads import packetise
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ class Handset:
                 if any(isinstance(message, Pli) for message in rtcp.parse(data)):
                     at = 0
                     self.keys += 1
-            payloads = h264.packetise(self.pictures[at], 1, 1200)
+            payloads = packetise(self.pictures[at], 1, 1200)
             at = (at + 1) % len(self.pictures)
             for index, payload in enumerate(payloads):
                 last = index == len(payloads) - 1
