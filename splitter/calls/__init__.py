@@ -5,7 +5,8 @@ Words used here:
     leg         one SIP dialog of a call: "caller" (towards the SBC), "centre" (towards the voice platform), "seat-1" …
     party       somebody in the call's room besides the caller: a seat or a guest, by SIP or WebRTC
     inbox       the queue of a call; SIP, media, timers and operators only ever put events there
-    flow        linear code that owns a call from its first event to its last (flows/)
+    talk        the value of a call: all that is needed to carry it on, as plain data (talk/)
+    flow        code that decides what a call does when something happens to it (flows/)
     consult     passing one side's re-offer to the other side and waiting for its answer
     absorb      answering a re-offer ourselves, because the other side need not know
 
@@ -18,11 +19,13 @@ Layout:
     binding, desks          pure: which agent the centre names; which desks are online
     webhook                 which other programs are told what happens
     asks, parties           pure: what desks may ask of a call; who is in its room besides the caller
-    alarms                  what a call waits for by the clock
-    jobs                    what the inbox does not wait for: requests to the media engine for the picture
+    alarms, inbox           what a call waits for by the clock, and where everything that happens to it comes in
+    jobs                    what the inbox does not wait for: requests to the media engine
+    consent, entrance       who may enter another desk's call, and how often a call may be guessed
     pictures                the port to uploaded pictures
     audio, video            the call's relay and its room, as the flow sees them
     call, registry          the actor; all calls, and the way in for out-of-dialog requests
+    talk/                   a live call as a value, and what is under way in it
     flows/                  what a call does, from its INVITE to its end
     legs/                   one dialog and its rules
     trunks/                 the neighbours: their health, the choice among them, limits and load

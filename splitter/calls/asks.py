@@ -6,8 +6,8 @@ call; see `flows/desk.py`. Whatever cannot be done is a `Denial` with a code for
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from splitter.core.errors import SplitterError
 from splitter.media.engine import Snapshot
@@ -158,12 +158,22 @@ Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | B
 Answer = Admitted | SecureLocal | Snapshot | None
 
 
+class Reply(Protocol):
+    """Where an answer goes, such as a future of whoever waits for it."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: Answer, /) -> None: ...
+
+    def set_exception(self, exception: Denial, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """An ask in the inbox of a call; `reply` gets its Answer or a Denial."""
 
     ask: Ask
-    reply: asyncio.Future[Answer] = field(compare=False)
+    reply: Reply = field(compare=False)
 
     @property
     def abandoned(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.asks import Answer, Ask, Asked, Limits
+from splitter.calls.asks import Answer, Ask, Asked, Limits, Reply
 from splitter.calls.audio import CENTRE, SIDES, Audio
 from splitter.calls.binding import ConnectedLine
 from splitter.calls.desks import Desks
@@ -121,7 +121,7 @@ class Call:
         self.centre: OutgoingLeg | IncomingLeg | None = None
         self.seats: dict[str, IncomingLeg] = {}
         self.jobs = Jobs(call_id, self.post)
-        self._asked: dict[asyncio.Future[Answer], Asked] = {}
+        self._asked: dict[Reply, Asked] = {}
         self._session_id = SessionId(event.request, services.ids)
         self.caller.session_id = self._session_id.towards_caller
         self.caller.on_message = self._session_id.learn_caller
@@ -144,19 +144,20 @@ class Call:
         Raises:
             Denial: it cannot be done.
         """
-        asked = Asked(ask, asyncio.get_running_loop().create_future())
+        reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        asked = Asked(ask, reply)
         if self._released:
             asked.deny(409, "call-ended", "the call is over")
         elif len(self._asked) >= _MOST_ASKS:
             asked.deny(503, "busy", f"{_MOST_ASKS} requests to this call wait already")
         else:
-            self._asked[asked.reply] = asked
+            self._asked[reply] = asked
             self.post(asked)
         try:
-            return await asked.reply
+            return await reply
         finally:
-            self._asked.pop(asked.reply, None)
-            del asked  # a denial remembers this frame: it must not lead back to the denial
+            self._asked.pop(reply, None)
+            del asked, reply  # a denial remembers this frame: it must not lead back to the denial
 
     def hang_up(self, reason: str) -> None:
         """Ask the flow to end the call."""

@@ -1,4 +1,4 @@
-"""Which call a seat's INVITE names, and how often a seat may name one that is not there. Pure: time is an argument.
+"""Which call a seat's INVITE names, and how often a seat may name one that is not there. Time is an argument.
 
 Short codes can be dialled, so they can be guessed: who names calls that are not there, or not its own, soon waits,
 and is then told nothing of any call but its own.

@@ -1,4 +1,4 @@
-"""The tables [api] and [[token]]: where the API listens, and who may use it. Pure.
+"""The tables [api] and [[token]]: where the API listens, and who may use it.
 
 Only `check_api_files` does I/O: it looks at the certificate.
 """

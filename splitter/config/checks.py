@@ -1,4 +1,4 @@
-"""What only shows when the whole file is known: dangling names, overlapping listeners, a range too small. Pure."""
+"""What only shows when the whole file is known: dangling names, overlapping listeners, a range too small."""
 
 from __future__ import annotations
 

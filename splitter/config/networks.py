@@ -1,4 +1,4 @@
-"""The tables [network.NAME] and [transport]: where SIP is heard, who we are there, what the network may cost us. Pure.
+"""The tables [network.NAME] and [transport]: where SIP is heard, who we are there, what the network may cost us.
 
 Only `check_files` does I/O: it looks at the certificates.
 """

@@ -1,4 +1,4 @@
-"""The tables of the configuration file, one function each. Pure. sipconf/splitter.toml documents every key."""
+"""The tables of the configuration file, one function each. sipconf/splitter.toml documents every key."""
 
 from __future__ import annotations
 

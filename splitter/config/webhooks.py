@@ -1,4 +1,4 @@
-"""[[webhook]]: other programs that are told what happens. Pure; only `check_webhook_files` looks at files."""
+"""[[webhook]]: other programs that are told what happens. `check_webhook_files` looks at files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trace as a file that people read and tests replay, without loss. Pure.
+"""A trace as a file that people read and tests replay, without loss.
 
 `splitter trace ID --raw` prints this format, so a fault in the field becomes a test by copying a file:
 

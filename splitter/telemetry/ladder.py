@@ -1,4 +1,4 @@
-"""A trace as a ladder: one line per event, a column per leg, ours second from the left. Pure.
+"""A trace as a ladder: one line per event, a column per leg, ours second from the left.
 
       wall clock    elapsed       caller        splitter        centre
     12:04:31.120     +0.000         │─── INVITE ──▶│              │  110; offer: audio PCMA/8 dtmf/101 → 10.0.0.1:31018

@@ -1,4 +1,4 @@
-"""A SIP message and its SDP in plain words, for people who read a trace. Pure.
+"""A SIP message and its SDP in plain words, for people who read a trace.
 
 INVITE 110; offer: audio AMR-WB/107 AMR/105 dtmf/101 → 10.0.0.1:31018, video H264/123 42c01f mode 1 → :37058
 183 Session Progress (INVITE); answer: audio AMR-WB/107 dtmf/101 → 10.9.0.1:30000, video off

@@ -1,4 +1,4 @@
-"""What the transport counts, as a port to the metrics. Pure; the default one writes to Prometheus."""
+"""What the transport counts, as a port to the metrics. The default one writes to Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that are too long for a datagram (RFC 3261 §18.1.1). Pure: time is an argument."""
+"""Requests that are too long for a datagram (RFC 3261 §18.1.1). Time is an argument."""
 
 from __future__ import annotations
 

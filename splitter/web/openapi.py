@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the table of routes and the types of what they take and give. Pure."""
+"""The OpenAPI 3.1 document, made of the table of routes and the types of what they take and give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API needs of the rest of the program, as Protocols; `splitter.app` hands the real ones in. Pure."""
+"""What the API needs of the rest of the program, as Protocols; `splitter.app` hands the real ones in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route of the API is: what it asks of who uses it, what it takes and gives; see `openapi`. Pure."""
+"""What a route of the API is: what it asks of who uses it, what it takes and gives; see `openapi`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests and answers look like in JSON. Pure; the OpenAPI document shows the same types."""
+"""What requests and answers look like in JSON. The OpenAPI document shows the same types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much one token may have under way at a time. Pure."""
+"""How much one token may have under way at a time."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 split       the main flow: an INVITE from the SBC is taken in, brought to the centre and answered
 intake      the INVITE is judged, and the voice gets its ports
 caller_side what the caller offers and is told until the answer
-early       pure: offers before the answer, in UPDATE and PRACK
+early       offers before the answer, in UPDATE and PRACK
 delayed     an INVITE without SDP, of the caller or towards the centre
 converse    the answered call: who hangs up, what media say, what is passed to whom
 reoffer     re-INVITEs of either side: absorbed, or relayed to the other side
-consult     who is asked what the other side wants, and what becomes of who waits for it
+consult     which side is asked what the other one wants, and the outcome for the one that waits
 own_offers  our own: a side is told what stands when media have moved
 escalate    a desk asks the caller for video, in a re-INVITE that a person must consent to, and drops it again
 caller_video  where the caller's video stands; what `escalate` knows of it
@@ -17,5 +17,8 @@ moves       a media worker died: the voice and the room go to another, in any st
 seats       a seat joins by SIP, by plain RTP or WebRTC, and leaves again
 desk        what desks ask by API: a browser joins by WebRTC, restarts ICE, leaves; what is shown, stills, binding
 presence    who in the room is connected, sends, sees what; the time that an interrupted party has to come back
+binding     the centre names the agent who has the call
+consent     a desk asks to be let into another desk's call
+strangers   media come from a host that no description named
 digits      a digit in INFO is passed on, as INFO or in the voice
 """

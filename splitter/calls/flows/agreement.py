@@ -209,7 +209,7 @@ class Agreement:
 
 
 def wish_after(offered: str, given: str, before: str) -> str:
-    """What a side wants for its voice, by its answer. Pure.
+    """What a side wants for its voice, by its answer.
 
     Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
 

@@ -1,4 +1,4 @@
-"""Offers before the call is answered, in UPDATE or PRACK (RFC 3311 §5.1, RFC 3262 §5). Pure.
+"""Offers before the call is answered, in UPDATE or PRACK (RFC 3311 §5.1, RFC 3262 §5).
 
 They say what is left of the codecs, where addresses have moved, or that resources are there (RFC 3312).
 """

@@ -1,4 +1,4 @@
-"""Another leg of the centre takes the place of the present one (RFC 3891): what it is answered. Pure.
+"""Another leg of the centre takes the place of the present one (RFC 3891): what it is answered.
 
 After an attended transfer inside the centre its second leg names the first in Replaces; the caller stays where it is.
 """

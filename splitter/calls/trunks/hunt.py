@@ -1,4 +1,4 @@
-"""One call's hunt for a centre that takes it: trunks in order, and the servers of each (RFC 3263 §4.3). Pure.
+"""One call's hunt for a centre that takes it: trunks in order, and the servers of each (RFC 3263 §4.3).
 
 Nothing here waits: what a name leads to is known or it is not, and a trunk that is full is passed over.
 """
