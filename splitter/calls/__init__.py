@@ -15,6 +15,7 @@ Layout:
     events, messages        what can happen; what is read from SIP messages and put into them
     routing, identity, facts, session_id, causes   pure: where to, as whom, from where, and what a refusal means
     capability              pure: what is known of a handset's video, and what its refusal means
+    signalling              the port to SIP
     digits, early_media     pure: digits in INFO and in the voice; who may be heard before the answer
     binding, desks          pure: which agent the centre names; which desks are online
     webhook                 which other programs are told what happens

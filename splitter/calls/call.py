@@ -36,6 +36,7 @@ from splitter.calls.pictures import NoPictures, Pictures
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
+from splitter.calls.signalling import Signalling
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import view_of
 from splitter.calls.talk.state import CallerVideo, CallState, Talk
@@ -55,7 +56,6 @@ from splitter.sip.message import Message, Request
 from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
-from splitter.transport.driver import Driver
 from splitter.transport.targets import Target
 
 _MOST_ASKS = 32  # of one call at a time
@@ -65,7 +65,7 @@ _MOST_ASKS = 32  # of one call at a time
 class Services:
     """What a call needs of the rest of the program."""
 
-    driver: Driver
+    driver: Signalling
     engine: MediaEngine
     recorder: Recorder
     clock: Clock

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from splitter.calls.settings import Trunk
+from splitter.calls.signalling import LegSignalling
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
@@ -22,8 +23,7 @@ from splitter.sip.authorizer import Authorizer
 from splitter.sip.dialog import DialogId
 from splitter.sip.digest import HEADERS, Credentials
 from splitter.sip.message import Request, Response
-from splitter.transport.dispatch import Party
-from splitter.transport.driver import Driver, Listener
+from splitter.transport.dispatch import Listener, Party
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Challenged:
         peer: its name, for the log.
     """
 
-    def __init__(self, driver: Driver, credentials: Credentials, cnonce: Callable[[], str], peer: str) -> None:
+    def __init__(self, driver: LegSignalling, credentials: Credentials, cnonce: Callable[[], str], peer: str) -> None:
         self._driver = driver
         self._authorizer = Authorizer(credentials, cnonce)
         self._peer = peer
@@ -71,7 +71,7 @@ class Challenged:
     def request(
         self, request: Request, flow: Flow, listener: Listener, answer_limit_s: float | None = None
     ) -> sip.TransactionId:
-        """As `Driver.request`; a challenge is answered before `listener` hears of anything."""
+        """As `LegSignalling.request`; a challenge is answered before `listener` hears of anything."""
         number = request.cseq[0] + self._extra
         self._highest = max(self._highest, number)
         ask = _Ask(request, flow, listener, answer_limit_s)
@@ -82,14 +82,14 @@ class Challenged:
         return ask.name
 
     def cancel(self, txn: sip.TransactionId, reason: str | None = None) -> None:
-        """As `Driver.cancel`."""
+        """As `LegSignalling.cancel`."""
         if ask := self._asks.get(txn):
             ask.cancelled = True
             txn = ask.txn
         self._driver.cancel(txn, reason)
 
     def acknowledge(self, txn: sip.TransactionId, ack: Request, flow: Flow) -> None:
-        """As `Driver.acknowledge`; `ack` gets the number and the credentials of the INVITE."""
+        """As `LegSignalling.acknowledge`; `ack` gets the number and the credentials of the INVITE."""
         if ask := self._asks.get(txn):
             txn = ask.txn
             ack.headers.set("CSeq", f"{ask.request.cseq[0]} ACK")
@@ -130,35 +130,35 @@ class Challenged:
     # ---- the rest of the driver ----
 
     def respond(self, txn: sip.TransactionId, response: Response) -> None:
-        """As `Driver.respond`."""
+        """As `LegSignalling.respond`."""
         self._driver.respond(txn, response)
 
     def confirm_provisional(self, txn: sip.TransactionId) -> None:
-        """As `Driver.confirm_provisional`."""
+        """As `LegSignalling.confirm_provisional`."""
         self._driver.confirm_provisional(txn)
 
     def adopt(self, txn: sip.TransactionId, listener: Listener, party: Party = None) -> None:
-        """As `Driver.adopt`."""
+        """As `LegSignalling.adopt`."""
         self._driver.adopt(txn, listener, party)
 
     def register(self, dialog_id: DialogId, listener: Listener, party: Party = None) -> None:
-        """As `Driver.register`."""
+        """As `LegSignalling.register`."""
         self._driver.register(dialog_id, listener, party)
 
     def unregister(self, dialog_id: DialogId) -> None:
-        """As `Driver.unregister`."""
+        """As `LegSignalling.unregister`."""
         self._driver.unregister(dialog_id)
 
     def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
-        """As `Driver.locate`."""
+        """As `LegSignalling.locate`."""
         return self._driver.locate(network, uri, default_transport)
 
     def contact(self, network: str, transport: str, host: str | None = None) -> Address:
-        """As `Driver.contact`."""
+        """As `LegSignalling.contact`."""
         return self._driver.contact(network, transport, host)
 
 
-def with_credentials(driver: Driver, trunk: Trunk, ids: IdSource) -> Driver | Challenged:
+def with_credentials(driver: LegSignalling, trunk: Trunk, ids: IdSource) -> LegSignalling:
     """The driver for a leg to this trunk: one that answers challenges, where we have something to answer with."""
     if not trunk.username:
         return driver

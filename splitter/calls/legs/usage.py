@@ -29,6 +29,7 @@ from splitter.calls.messages import (
 )
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
+from splitter.calls.signalling import LegSignalling
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
@@ -37,7 +38,6 @@ from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.session_timer import TimerSettings
-from splitter.transport.driver import Driver
 
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
@@ -55,7 +55,7 @@ class LegContext:
         after, stop_timer: set and stop an alarm of the call; it comes back as TimeUp.
     """
 
-    driver: Driver
+    driver: LegSignalling
     ids: IdSource
     post: Callable[[LegEvent], None]
     server: str

@@ -12,6 +12,7 @@ from urllib.parse import unquote as unescape
 import structlog
 
 from splitter.calls.settings import Trunk
+from splitter.calls.signalling import Signalling
 from splitter.calls.view import TrunkView
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
@@ -25,7 +26,6 @@ from splitter.sip.headers import Headers
 from splitter.sip.message import Request, Response
 from splitter.sip.uri import NameAddr, SipUri, parse_uri
 from splitter.telemetry import metrics
-from splitter.transport.driver import Driver
 from splitter.transport.targets import AUTO, Target
 
 log = structlog.get_logger(__name__)
@@ -94,7 +94,7 @@ class Registration:
     """
 
     def __init__(
-        self, trunk: Trunk, driver: Driver, clock: Clock, ids: IdSource, server: str, targets: Targets = own_address
+        self, trunk: Trunk, driver: Signalling, clock: Clock, ids: IdSource, server: str, targets: Targets = own_address
     ) -> None:
         self.trunk = trunk
         self._driver = driver
@@ -325,7 +325,7 @@ class Registrations:
     def __init__(
         self,
         trunks: Iterable[Trunk],
-        driver: Driver,
+        driver: Signalling,
         clock: Clock,
         ids: IdSource,
         server: str,

@@ -16,6 +16,7 @@ import structlog
 from splitter.calls.messages import SDP
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, Trunk
+from splitter.calls.signalling import Signalling
 from splitter.calls.trunks.link import Alive, Failed, Held, News, State, judge
 from splitter.calls.trunks.trunks import Change, Probe, Trunks
 from splitter.core.clock import Clock
@@ -25,7 +26,6 @@ from splitter.sip import events as sip
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 from splitter.telemetry import metrics
-from splitter.transport.driver import Driver
 from splitter.transport.resolver import Resolver
 from splitter.transport.targets import AUTO, HostName, Located, Wanted
 from splitter.transport.tasks import Tasks
@@ -62,7 +62,7 @@ class Monitor:
         trunks: Trunks,
         watched: Iterable[Trunk],
         routing: Routing,
-        driver: Driver,
+        driver: Signalling,
         resolver: Resolver,
         clock: Clock,
         ids: IdSource,

@@ -10,6 +10,7 @@ import structlog
 
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Trunk
+from splitter.calls.signalling import Signalling
 from splitter.calls.trunks.admission import Admission, Level
 from splitter.calls.trunks.meter import Meter
 from splitter.calls.trunks.monitor import Monitor, announce
@@ -19,7 +20,6 @@ from splitter.calls.view import TrunkView
 from splitter.core.clock import Clock
 from splitter.core.ids import IdSource
 from splitter.telemetry import metrics
-from splitter.transport.driver import Driver
 from splitter.transport.resolver import Resolver
 from splitter.transport.settings import DnsSettings, Network
 
@@ -43,7 +43,7 @@ class Watch:
         self,
         trunks: Mapping[str, Trunk],
         networks: Mapping[str, Network],
-        driver: Driver,
+        driver: Signalling,
         routing: Routing,
         clock: Clock,
         ids: IdSource,
