@@ -23,7 +23,7 @@ from splitter.calls.events import (
     VideoCarriedOut,
 )
 from splitter.calls.facts import facts_of
-from splitter.calls.identity import Destination, caller_number, centre_invite
+from splitter.calls.identity import Destination, centre_invite, identity_of
 from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.legs.incoming import IncomingLeg
@@ -112,7 +112,7 @@ class Call:
         self.talk = Talk(
             call_id,
             short_code,
-            caller_number(event.request, trunk.trusted),
+            identity_of(event.request, trunk.trusted),
             facts,
             services.clock.wall(),
             terms={"caller": self.caller.terms},
@@ -167,8 +167,8 @@ class Call:
 
     def dial(self, to: Destination, target: Target, offer: Session | None) -> OutgoingLeg:
         """Send the centre's INVITE; ends in Answered or Refused. Without an offer the centre makes one in its 200."""
-        services, source = self.services, self.caller
-        request = centre_invite(source.request, source.trunk, to, self.talk.call_id, services.ids, offer)
+        services = self.services
+        request = centre_invite(self.talk.identity, to, self.talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
             self.talk.past_legs.append(self.centre.view())
@@ -220,7 +220,7 @@ class Call:
         Args:
             number: that it was called by.
         """
-        others = {number, self.talk.called_number, self.talk.caller_number}
+        others = {number, self.talk.called_number, self.talk.identity.number}
         line = ConnectedLine(leg.trunk, self.services.desks.knows, others)
         learn, post, sip_call_id = self._session_id.learn, self.post, leg.sip_call_id  # not the call: see Inbox
 

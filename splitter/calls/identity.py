@@ -1,4 +1,4 @@
-"""The INVITE that the centre gets: a plain voice call of the same person (RFC 3261 §8.1.1, RFC 3325). Pure."""
+"""Who calls, and the centre's INVITE: a plain voice call of the same person (RFC 3261 §8.1.1, RFC 3325). Pure."""
 
 from __future__ import annotations
 
@@ -29,6 +29,45 @@ _USER = "-_.!~*'()&=+$,;?/"
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, and what of it may be told to whom: read once from the caller's INVITE.
+
+    Attributes:
+        display, user: as From names the caller.
+        number: for our own records; see `caller_number`.
+        trusted: it came from inside the trust domain (RFC 3325).
+        hides, hides_history: the caller is not to be named outside of that domain, or its former numbers are not.
+        carried: header fields that say how the call came here and who the network says it is, in order.
+        hops_left: how often the call may still be passed on (Max-Forwards).
+    """
+
+    display: str = ""
+    user: str = ""
+    number: str = ""
+    trusted: bool = False
+    hides: bool = False
+    hides_history: bool = False
+    carried: tuple[tuple[str, str], ...] = ()
+    hops_left: int = 70
+
+
+def identity_of(request: Request, trusted: bool) -> Identity:
+    """Read an INVITE; `trusted`: of the trunk it came from."""
+    caller, privacy = request.from_, _privacy(request)
+    names = (*_CARRIED, *WITHIN_TRUST)
+    return Identity(
+        display=caller.display,
+        user=caller.user,
+        number=caller_number(request, trusted),
+        trusted=trusted,
+        hides=wants_privacy(request),
+        hides_history="history" in privacy,
+        carried=tuple((name, value) for name in names for value in request.headers.get_all(name)),
+        hops_left=request.max_forwards,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """One attempt: the trunk, the number it is shown, and where we stand in its network."""
 
@@ -37,14 +76,11 @@ class Destination:
     local: Address
 
 
-def centre_invite(
-    request: Request, source: Trunk, to: Destination, call_id: str, ids: IdSource, offer: Session | None
-) -> Request:
-    """Make the centre's INVITE out of the caller's.
+def centre_invite(identity: Identity, to: Destination, call_id: str, ids: IdSource, offer: Session | None) -> Request:
+    """Make the centre's INVITE.
 
     Args:
-        request: the caller's INVITE.
-        source: the trunk that it came from; its word on identity counts only if it is trusted.
+        identity: who calls.
         to: where it goes.
         call_id: told to the centre in the headers that the trunk names, so that CTI can find the video.
         offer: audio alone; None where the centre is to make the offer.
@@ -52,24 +88,25 @@ def centre_invite(
     Raises:
         PeerError: status 483 where Max-Forwards is used up.
     """
-    if request.max_forwards <= 0:
+    if identity.hops_left <= 0:
         raise PeerError("Max-Forwards is used up", 483)
     assert to.trunk.address is not None
     uri = _uri(to.number, to.trunk.address)
     if to.trunk.transport not in ("udp", AUTO):
         uri += f";transport={to.trunk.transport}"
-    within = source.trusted and to.trunk.trusted
+    within = identity.trusted and to.trunk.trusted
     headers = Headers(
         [
-            ("Max-Forwards", str(request.max_forwards - 1)),
-            ("From", f"{_from(request, to, within)};tag={ids.tag()}"),
+            ("Max-Forwards", str(identity.hops_left - 1)),
+            ("From", f"{_from(identity, to, within)};tag={ids.tag()}"),
             ("To", f"<{uri}>"),
             ("Call-ID", ids.sip_call_id(to.local.host)),
             ("CSeq", "1 INVITE"),
         ]
     )
-    for name in _passed_on(request, within):
-        for value in request.headers.get_all(name):
+    told = _told(identity, within)
+    for name, value in identity.carried:
+        if name in told:
             headers.add(name, value)
     for name, value in call_id_headers(to.trunk, call_id):
         headers.add(name, value)
@@ -88,21 +125,20 @@ def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
     return [ways[name] for name in trunk.call_id_headers]
 
 
-def _passed_on(request: Request, within_trust: bool) -> tuple[str, ...]:
+def _told(identity: Identity, within_trust: bool) -> tuple[str, ...]:
     """The caller's headers that the centre gets too; History-Info and Diversion may name a caller who hides."""
     if within_trust:
         return (*_CARRIED, *WITHIN_TRUST)
-    if wants_privacy(request):
+    if identity.hides:
         return _APPLICATION
-    return tuple(name for name in _CARRIED if name != "History-Info" or "history" not in _privacy(request))
+    return tuple(name for name in _CARRIED if name != "History-Info" or not identity.hides_history)
 
 
-def _from(request: Request, to: Destination, within_trust: bool) -> str:
+def _from(identity: Identity, to: Destination, within_trust: bool) -> str:
     """The caller as From: display and number kept, our address as the host."""
-    if not within_trust and wants_privacy(request):
+    if not within_trust and identity.hides:
         return '"Anonymous" <sip:anonymous@anonymous.invalid>'  # RFC 3323 §4.1
-    caller = request.from_
-    return str(NameAddr(caller.display, _uri(caller.user, to.local)))
+    return str(NameAddr(identity.display, _uri(identity.user, to.local)))
 
 
 def _uri(user: str, address: Address | HostName) -> str:

@@ -251,7 +251,7 @@ class Calls:
         """The border of one call: what goes wrong in it stays in it."""
         structlog.contextvars.bind_contextvars(call=call.talk.call_id)
         try:
-            log.info("call began", caller=call.talk.caller_number, source=str(call.caller.flow))
+            log.info("call began", caller=call.talk.identity.number, source=str(call.caller.flow))
             await split(call)
         except Exception:
             log.exception("the call failed", call_id=call.talk.call_id)

@@ -48,7 +48,7 @@ async def take_in(call: Call) -> Intake | None:
         if not await has_ports(call):
             return None
         call.talk.plan = _planned(call, offer) if offer is not None else None
-        call.note(f"{call.talk.caller_number} calls {call.talk.called_number}: {_wish(call.talk.plan)}", "caller")
+        call.note(f"{call.talk.identity.number} calls {call.talk.called_number}: {_wish(call.talk.plan)}", "caller")
     except PeerError as error:
         _turn_away(call, error)
         return None

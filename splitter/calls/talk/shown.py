@@ -22,7 +22,7 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], limi
         call_id=talk.call_id,
         short_code=talk.short_code,
         state=talk.state,
-        caller=plain(talk.caller_number),
+        caller=plain(talk.identity.number),
         called=plain(talk.called_number),
         started_at=talk.started_at,
         answered_at=talk.answered_at,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from splitter.calls.facts import CallerFacts
+from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.terms import Terms
@@ -92,7 +93,7 @@ class Talk:
 
     Attributes:
         call_id, short_code: how people and seats name it.
-        caller_number, called_number: who calls whom. facts: what the network says of the caller.
+        identity, called_number: who calls whom. facts: what the network says of the caller.
         started_at, answered_at, ended_at: Unix seconds; None where it has not happened.
         end_reason, end_status: why it ended; "" and 0 while it lives.
         route: the trunk of the centre that carries it.
@@ -106,7 +107,7 @@ class Talk:
 
     call_id: str
     short_code: str
-    caller_number: str
+    identity: Identity
     facts: CallerFacts
     started_at: float
     voice: VoiceState = field(default_factory=VoiceState)
