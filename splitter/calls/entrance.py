@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from splitter.calls.call import Call
 from splitter.calls.messages import Refusal
-from splitter.core.attempts import Attempts
 from splitter.core.errors import PeerError
+from splitter.core.limits import KeyedBuckets
 
 GUESSES, GUESS_FADE_S = 10, 10.0  # of one seat
 
@@ -37,7 +37,7 @@ class Entrance:
     """Finds the calls of seats."""
 
     def __init__(self) -> None:
-        self._guesses = Attempts(GUESSES, GUESS_FADE_S)
+        self._guesses = KeyedBuckets(GUESSES, GUESS_FADE_S)
 
     def find(self, calls: Collection[Call], name: str, entrant: Entrant, now: float) -> Call:
         """The one call that is named: by its id, its short code, or the caller's number where that is one call's alone.
@@ -55,7 +55,7 @@ class Entrance:
             raise Refusal(480, "too many calls were named that are not this seat's; wait", after)
         if len(found) == 1 and (own or not found[0].talk.extension or entrant.by_rule):
             return found[0]
-        self._guesses.failed(entrant.source, now)
+        self._guesses.spend(entrant.source, now)
         if not found:
             raise Guess(f"no live call is named {name[:40]!r}", 404)
         if len(found) > 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Desk, Limits
 from splitter.calls.view import PartyView
+from splitter.core.limits import Bucket
 from splitter.core.text import plain
 from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
@@ -14,7 +15,7 @@ MAX_PARTIES = 16
 MAX_GUESTS = 4  # of them: whoever has the link must not keep the agents out
 # Each transport takes a port, which rests for half a minute when it is closed: who joins and leaves all the time would
 # take those of the voice. So everybody may twice at once, and then one of them every two seconds.
-TRANSPORTS_PER_S = 0.5
+TRANSPORT_S = 2.0
 _REMEMBERED = 16  # of those that left
 
 # A handset that has not said yet what it receives: level 3.0, which all of them can take.
@@ -57,33 +58,6 @@ class Party:
 
 
 @dataclass(slots=True)
-class Budget:
-    """How many transports may be opened.
-
-    Attributes:
-        most: at once. left: of them, at `counted_at`.
-    """
-
-    most: float
-    left: float
-    counted_at: float = 0.0
-
-    @classmethod
-    def of(cls, most: int) -> Budget:
-        """A budget of which nothing was taken."""
-        return cls(float(most), float(most))
-
-    def take(self, now: float) -> bool:
-        """One more; False where there were too many of late."""
-        self.left = min(self.most, self.left + TRANSPORTS_PER_S * max(0.0, now - self.counted_at))
-        self.counted_at = now
-        if self.left < 1:
-            return False
-        self.left -= 1
-        return True
-
-
-@dataclass(slots=True)
 class Parties:
     """All parties of one call.
 
@@ -96,8 +70,8 @@ class Parties:
     present: dict[str, Party] = field(default_factory=dict)
     gone: list[PartyView] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
-    guests: Budget = field(default_factory=lambda: Budget.of(2 * MAX_GUESTS))
-    others: Budget = field(default_factory=lambda: Budget.of(2 * MAX_PARTIES))
+    guests: Bucket = field(default_factory=lambda: Bucket.full(2 * MAX_GUESTS, TRANSPORT_S))
+    others: Bucket = field(default_factory=lambda: Bucket.full(2 * MAX_PARTIES, TRANSPORT_S))
 
     def new_name(self, kind: str) -> str:
         """The name of the next "seat" or "guest"."""
@@ -106,7 +80,7 @@ class Parties:
 
     def may_open(self, kind: str, now: float) -> bool:
         """One more WebRTC transport, of a party of this kind; False where there were too many of late."""
-        return (self.guests if kind == "guest" else self.others).take(now)
+        return (self.guests if kind == "guest" else self.others).permit(now)
 
     def full(self, kind: str) -> bool:
         """There is no place for another one of this kind."""

@@ -1,1 +1,4 @@
-"""What every layer may use: errors, addresses, ids, the clock, image files. Imports nothing else of the project."""
+"""What every layer may use: errors, addresses, ids, the clock, limits, pauses, image files.
+
+Imports nothing else of the project.
+"""

@@ -15,7 +15,7 @@ Layout:
     dispatch       which listener an event belongs to
     large          pure: requests too long for a datagram
     udp            one datagram socket, ICMP errors included
-    gate, bans     who may come in; points, bans with an end, rates of sources
+    gate, bans     who may come in; points, bans with an end
     stream         what all connections have in common
     tcp            one TCP or TLS connection: framing, limits
     websocket      one WebSocket connection (RFC 7118), on aiohttp

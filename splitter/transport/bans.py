@@ -177,27 +177,3 @@ class Bans:
 def _overlaps(source: str, network: IpNetwork) -> bool:
     found = ip_network(source)
     return found.version == network.version and found.overlaps(network)
-
-
-class Rates:
-    """What each source may send in a second: a bucket that refills (`per_s` tokens a second, as many at once).
-
-    Args:
-        most: sources that are remembered; the one not heard for longest is forgotten.
-    """
-
-    def __init__(self, per_s: int, most: int = 10_000) -> None:
-        self._per_s = per_s
-        self._most = most
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, source: str, now: float) -> bool:
-        """One more; False where that is too much."""
-        tokens, at = self._buckets.get(source, (float(self._per_s), now))
-        tokens = min(float(self._per_s), tokens + (now - at) * self._per_s)
-        allowed = tokens >= 1
-        self._buckets[source] = (tokens - 1 if allowed else tokens, now)
-        self._buckets.move_to_end(source)
-        if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
-        return allowed

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import structlog
 
 from splitter.core.clock import Clock
+from splitter.core.limits import KeyedBuckets
 from splitter.core.net import Flow
-from splitter.transport.bans import POINTS, Bans, Rates
+from splitter.transport.bans import POINTS, Bans
 from splitter.transport.counters import TransportCounters
 from splitter.transport.quiet import Quiet
 from splitter.transport.settings import TransportSettings
@@ -43,7 +44,7 @@ class Gate:
         self._clock = clock
         self._counters = counters
         self._quiet = Quiet()
-        self._rates = Rates(settings.source_messages_per_s)
+        self._rates = KeyedBuckets(settings.source_messages_per_s, 1 / settings.source_messages_per_s)
         self._open: Counter[str] = Counter()
         self._shaking: Counter[str] = Counter()
 
@@ -56,7 +57,7 @@ class Gate:
     def message(self, flow: Flow) -> bool:
         """May one more message of this source be handled? Neighbours that are never banned are not held back."""
         host = flow.remote.host
-        if self.bans.spares(host) or self._rates.take(self.bans.source(host), self._clock.now()):
+        if self.bans.spares(host) or self._rates.permit(self.bans.source(host), self._clock.now()):
             return True
         self.abuse(flow, "flood")
         return False

@@ -30,8 +30,8 @@ import structlog
 from aiohttp import WSMsgType, web
 
 from splitter.calls.logins.access import Scope
-from splitter.core.attempts import Attempts
 from splitter.core.clock import Clock
+from splitter.core.limits import Bucket, KeyedBuckets
 from splitter.telemetry import metrics
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
@@ -79,7 +79,7 @@ class Events:
         self._clock = clock
         self._clients: dict[tuple[str, ...], Listener] = {}
         self._of: Counter[str] = Counter()
-        self._openings = Attempts(OPENINGS, OPENING_FADE_S)
+        self._openings = KeyedBuckets(OPENINGS, OPENING_FADE_S)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its opening to its end."""
@@ -115,7 +115,7 @@ class Events:
             metrics.API_REFUSED.labels("rate").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many", "event sockets are opened too often; wait", after)
-        self._openings.failed(who, now)
+        self._openings.spend(who, now)
 
     @contextmanager
     def _present(self, bearer: Bearer, client: str, listener: Listener) -> Iterator[None]:
@@ -175,13 +175,12 @@ class _Session:
 
     async def _read(self, clock: Clock) -> None:
         """Notice when the other side goes; what it says is nothing to us, but must not be too much."""
-        said = Attempts(SAID, SAID_FADE_S, keys=1)
+        said = Bucket.full(SAID, SAID_FADE_S, clock.now())
         try:
             while (message := await self.socket.receive()).type not in _OVER:
-                if said.wait_s("", clock.now()) > 0:
+                if not said.permit(clock.now()):
                     self.listener.close(FLOODING)
                     return
-                said.failed("", clock.now())
                 if message.type is WSMsgType.PING:
                     await self.socket.pong(message.data)
         except ConnectionError:

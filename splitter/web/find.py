@@ -16,8 +16,8 @@ from aiohttp import web
 
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
-from splitter.core.attempts import Attempts
 from splitter.core.clock import Clock
+from splitter.core.limits import KeyedBuckets
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.auth import bearer_of
@@ -50,7 +50,7 @@ class Finder:
         self._calls = calls
         self._archive = archive
         self._clock = clock
-        self._guesses = Attempts(GUESSES, GUESS_FADE_S)
+        self._guesses = KeyedBuckets(GUESSES, GUESS_FADE_S)
         self._quiet = Quiet()
 
     async def to_read(self, request: web.Request) -> Found:
@@ -141,7 +141,7 @@ class Finder:
     def missed(self, bearer: Bearer) -> None:
         """It has named a call that is not its own, or not there."""
         if not bearer.may(Scope.READ, Scope.CONTROL):
-            self._guesses.failed(bearer.name, self._clock.now())
+            self._guesses.spend(bearer.name, self._clock.now())
 
     def not_yours(self, reference: str, bearer: Bearer) -> ApiError:
         """What a desk is told that may not touch the call; it counts as a guess."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from splitter.calls.logins.access import Scope
-from splitter.core.attempts import Attempts
 from splitter.core.clock import Clock
+from splitter.core.limits import KeyedBuckets
 from splitter.telemetry import metrics
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer, mint
@@ -37,17 +37,16 @@ class InvitationRoutes:
         self._secret = secret
         self._inviter = inviter
         self._clock = clock
-        self._sent = Attempts(MOST, FADE_S)
+        self._sent = KeyedBuckets(MOST, FADE_S)
 
     async def invite(self, request: web.Request) -> web.Response:
         wish = await read_json(request, INVITATION_BODY, InvitationWish)
         call = await self._find.to_own(request)
         if not self._page:
             raise ApiError(422, "no-guest-page", "callers cannot be invited: api.guest_url is not set")
-        if self._sent.wait_s(call.call_id, self._clock.now()) > 0:
+        if not self._sent.permit(call.call_id, self._clock.now()):
             metrics.API_REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this call's links were sent often enough", {"Retry-After": "60"})
-        self._sent.failed(call.call_id, self._clock.now())
         expires_at = float(int(self._clock.wall() + LIFETIME_S))
         guest = Bearer("guest", frozenset({Scope.GUEST}), call_id=call.call_id)
         # Behind "#": browsers keep it to themselves, so that it stands in no log of a server.

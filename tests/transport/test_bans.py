@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from splitter.transport.bans import EVERYBODY, POINTS, Bans, Rates
+from splitter.transport.bans import EVERYBODY, POINTS, Bans
 
 HOST = "203.0.113.9"
 
@@ -117,21 +117,3 @@ class TestSpared:
         assert not scores.holds("10.0.0.7", 1.0)
         assert not scores.holds("2001:db8::7", 1.0)
         assert scores.offend("10.0.0.7", "oversize", 1.0) is None
-
-
-class TestRates:
-    def test_so_many_a_second_and_as_many_at_once(self) -> None:
-        rates = Rates(10)
-        assert [rates.take(HOST, 0.0) for _ in range(12)] == [True] * 10 + [False] * 2
-        assert [rates.take(HOST, 0.5) for _ in range(6)] == [True] * 5 + [False]
-        assert sum(rates.take(HOST, 1.0 + i / 100) for i in range(1000)) == pytest.approx(100, abs=8)
-
-    def test_sources_do_not_take_from_each_other(self) -> None:
-        rates = Rates(1)
-        assert all(rates.take(f"10.0.0.{i}", 0.0) for i in range(100))
-
-    def test_memory_is_bounded(self) -> None:
-        rates = Rates(1, most=10)
-        for i in range(100):
-            rates.take(f"10.0.0.{i}", 0.0)
-        assert len(rates._buckets) == 10

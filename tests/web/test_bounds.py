@@ -1,4 +1,4 @@
-"""How often, how much at a time, how much in all: attempts, turns and the album."""
+"""How much at a time, how much in all: turns and the album."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitter.core.attempts import Attempts
 from splitter.media.engine import Snapshot
 from splitter.web import album
 from splitter.web.album import Album
@@ -18,41 +17,6 @@ from splitter.web.turns import Turns
 
 def still(size: int = 10) -> Snapshot:
     return Snapshot(b"p" * size, 4, 4, 1.0)
-
-
-class TestAttempts:
-    def test_at_the_limit_one_waits_until_a_failure_has_faded(self) -> None:
-        attempts = Attempts(limit=3, fade_s=10.0)
-        for _ in range(3):
-            assert attempts.wait_s("a", 0.0) == 0
-            attempts.failed("a", 0.0)
-        assert attempts.wait_s("a", 0.0) == 10.0
-        assert attempts.wait_s("a", 4.0) == pytest.approx(6.0)
-        assert attempts.wait_s("a", 10.0) == 0
-        assert attempts.wait_s("b", 0.0) == 0, "others need not wait"
-
-    def test_success_forgives(self) -> None:
-        attempts = Attempts(limit=1, fade_s=10.0)
-        attempts.failed("a", 0.0)
-        attempts.succeeded("a")
-        assert attempts.wait_s("a", 0.0) == 0
-
-    def test_strangers_do_not_fill_the_memory(self) -> None:
-        attempts = Attempts(limit=1, fade_s=10.0, keys=100)
-        for number in range(1000):
-            attempts.failed(str(number), 0.0)
-        assert len(attempts._seen) == 100
-        assert attempts.wait_s("999", 0.0) > 0
-
-    @given(st.lists(st.floats(0, 100), max_size=60))
-    def test_over_time_no_more_fail_than_fade(self, gaps: list[float]) -> None:
-        attempts, now, failures = Attempts(limit=3, fade_s=10.0), 0.0, 0
-        for gap in gaps:
-            now += gap
-            if attempts.wait_s("a", now) == 0:
-                attempts.failed("a", now)
-                failures += 1
-        assert failures <= 3 + now / 10.0 + 1e-6
 
 
 class TestTurns:

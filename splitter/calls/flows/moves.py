@@ -13,6 +13,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
+from splitter.core.pauses import doubled_s
 from splitter.media.engine import RelayLost, RoomLost
 
 _VOICE, _VIDEO, _POINT = Alarm(AlarmKind.MOVE_VOICE), Alarm(AlarmKind.MOVE_VIDEO), Alarm(AlarmKind.POINT_VOICE)
@@ -57,7 +58,7 @@ def move_media(call: Call, event: MediaMoved) -> None:
         case VoiceUnavailable():
             call.note(f"no media for the voice: {event.reason}; trying again", kind="alarm")
             tries = call.talk.voice.failed_moves if call.audio is not None else 1
-            call.after(min(_VOICE_AGAIN_S, _VOICE_FIRST_AGAIN_S * 2**tries), _VOICE)
+            call.after(doubled_s(_VOICE_FIRST_AGAIN_S, _VOICE_AGAIN_S, tries), _VOICE)
         case VoicePointed():
             if not call.audio.pointed(event):
                 call.note(f"the voice could not follow: {event.fault}", kind="alarm")

@@ -42,8 +42,8 @@ from splitter.calls.messages import (
 from splitter.calls.talk.state import CallState
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
-from splitter.calls.trunks.link import retry_after
 from splitter.core.errors import MediaError, PeerError
+from splitter.core.pauses import retry_after_s
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer
@@ -83,7 +83,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
                 hunt.took(way, clock.now())
             return None
         call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", "centre")
-        pause_s = retry_after(refused.response.headers) if refused.response else None
+        pause_s = retry_after_s(refused.response.headers.get("retry-after")) if refused.response else None
         hunt.refused(way, refused.status, refused.response is not None, pause_s, clock.now())
         if not tries_next_route(refused.status):
             break

@@ -43,6 +43,7 @@ from splitter.calls.talk.terms import Terms
 from splitter.calls.view import LegView
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
+from splitter.core.pauses import retry_after_s
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import without_preconditions
 from splitter.sdp.summary import in_use
@@ -53,6 +54,7 @@ from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Message, Request, Response
 
 ATTEMPTS = 3  # an INVITE is sent again after 422; a peer that never has enough is given up
+_PAUSE_MOST_S = 60.0  # a longer Retry-After is of no use in a call
 
 
 @dataclass(slots=True)
@@ -193,7 +195,8 @@ class Leg(Usage):
             self._send("UPDATE" if own.in_update else "INVITE", self.terms.sent, own.attempts + 1)
         else:
             status = 500 if response.status == 422 else response.status  # it concerns nobody else
-            self._post(OfferRefused(self, status, response.reason, _retry_after(response)))
+            pause_s = retry_after_s(response.headers.get("retry-after"), _PAUSE_MOST_S)
+            self._post(OfferRefused(self, status, response.reason, pause_s))
 
     # ---- offers of the peer ----
 
@@ -465,9 +468,3 @@ def _answer_of(message: Message) -> tuple[Session | None, str]:
         return session_of(message), ""
     except PeerError as error:
         return None, f"it cannot be read: {error.reason}"
-
-
-def _retry_after(response: Response) -> float | None:
-    """Retry-After in seconds, as far as it can be read and is of any use in a call."""
-    digits = (response.headers.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
-    return min(float(digits), 60.0) if digits.isascii() and digits.isdigit() and len(digits) < 6 else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from splitter.core.attempts import Attempts
+from splitter.core.limits import KeyedBuckets
 
 USER_FAILURES, USER_FADE_S = 10, 60.0  # of one user from one source
 SOURCE_FAILURES, SOURCE_FADE_S = 50, 5.0
@@ -20,8 +20,8 @@ class LoginLimits:
     """Failures of late, and who has proved to be somebody where. Sources are as `core.net.source_of` names them."""
 
     def __init__(self) -> None:
-        self._users = Attempts(USER_FAILURES, USER_FADE_S)
-        self._sources = Attempts(SOURCE_FAILURES, SOURCE_FADE_S)
+        self._users = KeyedBuckets(USER_FAILURES, USER_FADE_S)
+        self._sources = KeyedBuckets(SOURCE_FAILURES, SOURCE_FADE_S)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait_s(self, user: str, source: str, now: float) -> float:
@@ -31,12 +31,12 @@ class LoginLimits:
 
     def failed(self, user: str, source: str, now: float) -> None:
         """No such user, or not its password."""
-        self._users.failed((user, source), now)
-        self._sources.failed(source, now)
+        self._users.spend((user, source), now)
+        self._sources.spend(source, now)
 
     def succeeded(self, user: str, source: str) -> None:
         """The password was right: what failed before was a slip of the fingers."""
-        self._users.succeeded((user, source))
+        self._users.refill((user, source))
         self._known[user, source] = None
         self._known.move_to_end((user, source))
         if len(self._known) > _MOST_KNOWN:

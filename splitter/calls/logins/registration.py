@@ -18,6 +18,7 @@ from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
+from splitter.core.pauses import doubled_s, retry_after_s
 from splitter.sip import events as sip
 from splitter.sip.authorizer import Authorizer
 from splitter.sip.digest import Credentials
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_FIRST_S = 5.0
 RETRY_MOST_S = 300.0
+RETRY_AFTER_MOST_S = 3600.0
 REFRESH_MARGIN_S = 60.0
 """A refresh that nobody answers takes 32 s to fail (timer F); there must be time for one more."""
 UNREGISTER_LIMIT_S = 2.0
@@ -184,11 +186,9 @@ class Registration:
         metrics.REGISTRATION_FAILURES.labels(self.trunk.name).inc()
         self._enter("registered" if self._ends_at is not None else "failed", str(failure))
         if failure.retry_after_s:
-            return min(failure.retry_after_s, 3600.0)
-        most_s = min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 20))
-        if failure.status in _HOPELESS:
-            most_s = RETRY_MOST_S
-        return most_s * (0.5 + self._ids.number(1000) / 2000)
+            return failure.retry_after_s
+        first_s = RETRY_MOST_S if failure.status in _HOPELESS else RETRY_FIRST_S
+        return doubled_s(first_s, RETRY_MOST_S, self._failures - 1, 1 - self._ids.number(1000) / 1000)
 
     # ---- one attempt ----
 
@@ -217,7 +217,8 @@ class Registration:
                 bare = self._request(expires_s, flow)
                 request = self._authorizer.prepared(bare)
             else:
-                raise Failure(response.status, response.reason, _retry_after_s(response))
+                pause_s = retry_after_s(response.headers.get("retry-after"), RETRY_AFTER_MOST_S)
+                raise Failure(response.status, response.reason, pause_s or 0.0)
 
     def _answer(self, request: Request, response: Response) -> Request:
         try:
@@ -392,9 +393,3 @@ def _seconds(text: str | None, default: int) -> int:
 
 def _min_expires(response: Response) -> int:
     return _seconds(response.headers.get("min-expires"), 0)
-
-
-def _retry_after_s(response: Response) -> float:
-    """Retry-After may have a comment and parameters (§20.33)."""
-    digits = (response.headers.get("retry-after") or "").partition(";")[0].partition("(")[0]
-    return float(_seconds(digits, 0))

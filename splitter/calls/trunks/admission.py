@@ -13,6 +13,7 @@ from math import ceil
 from statistics import median
 
 from splitter.calls.settings import OverloadSettings, Trunk
+from splitter.core.limits import Bucket
 from splitter.transport.targets import Pick
 
 SAMPLES = 5  # of the median: one long pause is no load
@@ -37,38 +38,6 @@ class Denied:
 def retry_after_headers(seconds: int) -> list[tuple[str, str]]:
     """How a peer is told when to come back; nothing where that is not known."""
     return [("Retry-After", str(seconds))] if seconds > 0 else []
-
-
-class Bucket:
-    """A token bucket: `rate` per second on average, at most one second's worth at once (and never less than one).
-
-    Args:
-        rate: 0 for no limit.
-    """
-
-    __slots__ = ("_at", "_burst", "_rate", "_tokens")
-
-    def __init__(self, rate: float, now: float) -> None:
-        self._rate = rate
-        self._burst = max(1.0, rate)
-        self._tokens = self._burst
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """Take a token, if there is one."""
-        if not self._rate:
-            return True
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
-
-    @property
-    def wait_s(self) -> float:
-        """Seconds until the next token, after `take` found none."""
-        return (1.0 - self._tokens) / self._rate if self._rate else 0.0
 
 
 class Permit:
@@ -98,12 +67,13 @@ class Limits:
         calls = self._calls.get(trunk.name, 0)
         if trunk.max_calls and calls >= trunk.max_calls:
             return Denied("trunk-calls", f"{trunk.name} has {calls} calls, which is its limit", 5)
-        bucket = self._buckets.get(trunk.name)
-        if bucket is None:
-            bucket = self._buckets[trunk.name] = Bucket(trunk.calls_per_s, now)
-        if not bucket.take(now):
-            reason = f"{trunk.name} may have {trunk.calls_per_s:g} new calls per second"
-            return Denied("trunk-rate", reason, ceil(bucket.wait_s))
+        if trunk.calls_per_s:
+            bucket = self._buckets.get(trunk.name)
+            if bucket is None:
+                bucket = self._buckets[trunk.name] = Bucket.per_second(trunk.calls_per_s, now)
+            if not bucket.permit(now):
+                reason = f"{trunk.name} may have {trunk.calls_per_s:g} new calls per second"
+                return Denied("trunk-rate", reason, ceil(bucket.wait_s(now)))
         self._calls[trunk.name] = calls + 1
         return Permit(self, trunk.name)
 

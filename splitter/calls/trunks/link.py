@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from splitter.calls.settings import MonitorSettings
+from splitter.core.pauses import retry_after_s
 from splitter.sip.headers import Headers
 from splitter.transport.targets import Target
 
@@ -57,16 +58,10 @@ News = Alive | Failed | Held
 def judge(status: int, reason: str, headers: Headers, latency_s: float | None = None) -> News:
     """What a final response to OPTIONS says about the server (RFC 3261 §11.2): even a refusal is a sign of life."""
     if status == 503:
-        return Held(f"OPTIONS: 503 {reason}", retry_after(headers))
+        return Held(f"OPTIONS: 503 {reason}", retry_after_s(headers.get("retry-after")))
     if status == 408 or (status >= 500 and status < 600 and status not in _ALIVE_5XX):
         return Failed(f"OPTIONS: {status} {reason}")
     return Alive(latency_s)
-
-
-def retry_after(headers: Headers) -> float | None:
-    """Seconds of a Retry-After (RFC 3261 §20.33), whose comment and parameters are of no interest here."""
-    digits = (headers.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
-    return float(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 
 class Link:

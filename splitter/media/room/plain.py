@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from splitter.core.errors import LocalError, PeerError
+from splitter.core.limits import Bucket
 from splitter.core.net import Address
 from splitter.media.engine import ParticipantMedia
 from splitter.media.room.latch import Latch, Verdict, canonical
 from splitter.media.room.loop import Loop
-from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
 from splitter.media.room.times import RoomTimes
-from splitter.media.room.wire import Seal, WireEnd
+from splitter.media.room.wire import RTCP_BYTES, RTCP_DATAGRAMS, Seal, WireEnd
 from splitter.media.sources import Sources
 from splitter.media.strangers import Strangers
 from splitter.rtp import rtcp
@@ -35,7 +35,7 @@ class PlainWire:
         self.send_rtp = self._pair.send_rtp
         self._latch = Latch(times.latch_window_s)
         self._rtcp_latch = Latch(2 * times.latch_window_s, in_a_row=1)
-        self._pace = Pace(RTCP_DATAGRAMS)
+        self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._held: list[tuple[Address, bytes]] = []
         self._short_cut: Address | None = None
         self._hosts: frozenset[str] = frozenset()
@@ -119,7 +119,7 @@ class PlainWire:
             self._end.on_stranger(Address(*stranger), packets)
 
     def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
-        if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._pace.heeds(now):
+        if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._rtcp_pace.permit(now):
             self.rejected += 1
             return
         try:

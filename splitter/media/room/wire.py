@@ -15,6 +15,12 @@ from splitter.rtp.rtcp import Message
 
 NOWHERE = Address("", 0)
 
+# RTCP costs far more to read than to send.
+RTCP_DATAGRAMS = 100
+"""Of one participant in a second: a receiver that loses much sends half as many."""
+RTCP_BYTES = 1500
+"""Of one datagram: no path carries more in one piece, and one in many pieces could ask for thousands of packets."""
+
 Seal = Callable[[bytes], memoryview | None]
 """Makes of a packet what goes over the wire; None where it cannot, or must not."""
 

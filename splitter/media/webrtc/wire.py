@@ -18,11 +18,11 @@ from functools import partial
 import structlog
 
 from splitter.core.errors import LocalError, MediaUnavailable, PeerError
+from splitter.core.limits import Bucket
 from splitter.core.net import Address
 from splitter.media.engine import MediaEvent, ParticipantMedia, TransportChanged
 from splitter.media.room.loop import Loop, Timer
-from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
-from splitter.media.room.wire import NOWHERE, WireEnd
+from splitter.media.room.wire import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
 from splitter.media.webrtc.dtls import Handshake, HandshakeFailed, certificate
 from splitter.media.webrtc.ice import Agent
 from splitter.media.webrtc.secure import Cipher
@@ -63,7 +63,7 @@ class _Generation:
     def __init__(self, wire: SecureWire, loop: Loop, host: str, advertised: str) -> None:
         self._wire = wire
         self._believed: Address | None = None
-        self._strangers = Pace(_STRANGERS_LIMIT)
+        self._strangers = Bucket.per_second(_STRANGERS_LIMIT)
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
         self.port = loop.open_port(host, self._on_datagram)
@@ -80,7 +80,7 @@ class _Generation:
                 self._believed = source
             self._wire.on_media(data, now)
         elif first <= 3:
-            if source in self.agent.known or self._strangers.heeds(now):
+            if source in self.agent.known or self._strangers.permit(now):
                 self.agent.receive(bytes(data), source)
             else:
                 self._wire.strays += 1
@@ -142,7 +142,8 @@ class SecureWire:
         self._timer: Timer | None = None
         self._heard_at = 0.0
         self._reused = 0
-        self._pace = Pace(RTCP_DATAGRAMS)
+        self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
+        self._hasty = 0  # RTCP that was too much
         self._send = self._current.port.send
         self.state = "new"
         self.reason = ""
@@ -166,7 +167,7 @@ class SecureWire:
     @property
     def rejected(self) -> int:
         unauthentic = self._cipher.unauthentic if self._cipher is not None else 0
-        return self.strays + self._current.agent.rejected + unauthentic + self._pace.refused
+        return self.strays + self._current.agent.rejected + unauthentic + self._hasty
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Take the peer's side: begin, add candidates, or complete a restart. A pause leaves the transport as it is."""
@@ -346,7 +347,8 @@ class SecureWire:
         if not size:
             return
         self._heard_at = now
-        if not self._pace.heeds(now):
+        if not self._rtcp_pace.permit(now):
+            self._hasty += 1
             return
         try:
             messages = rtcp.parse(data[:size])

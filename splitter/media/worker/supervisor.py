@@ -24,6 +24,7 @@ import msgspec
 import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.core.pauses import doubled_s
 from splitter.media.engine import MediaEvent
 from splitter.media.relay.ports import PortLedger
 from splitter.media.worker.client import WorkerClient
@@ -174,19 +175,20 @@ class Supervisor:
     # ---- the life of workers -------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        pause_s = self._timers.backoff_first_s
+        deaths = 0  # one soon after the other
         while not self._stopping:
             born = time.monotonic()
             reason = await self._live()
             if self._stopping:
                 break
             if time.monotonic() - born > self._timers.steady_s:
-                pause_s = self._timers.backoff_first_s
+                deaths = 0
+            pause_s = doubled_s(self._timers.backoff_first_s, self._timers.backoff_last_s, deaths)
+            deaths += 1
             self.restarts += 1
             metrics.MEDIA_WORKER_RESTARTS.inc()
             log.error("media worker lost", index=self.index, reason=reason, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, self._timers.backoff_last_s)
 
     async def _live(self) -> str:
         """One worker from birth to death. Returns: why it died."""

@@ -57,4 +57,4 @@ class TestLimits:
         for number in range(20_000):
             found.failed(f"u{number}", f"10.0.{number % 250}.1", 0.0)
             found.succeeded(f"v{number}", HERE)
-        assert len(found._known) <= 10_000 and len(found._users._seen) <= 10_000
+        assert len(found._known) <= 10_000 and len(found._users) <= 10_000

@@ -5,13 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from splitter.calls.settings import OverloadSettings, Role, Trunk
 from splitter.calls.trunks.admission import (
     Admission,
-    Bucket,
     Denied,
     Level,
     Limits,
@@ -23,30 +20,6 @@ from splitter.calls.trunks.admission import (
 
 def trunk(max_calls: int = 0, calls_per_s: float = 0.0, name: str = "pbx") -> Trunk:
     return Trunk(name, Role.CENTRE, "core", (), max_calls=max_calls, calls_per_s=calls_per_s)
-
-
-class TestBucket:
-    def test_a_seconds_worth_at_once_then_at_its_rate(self) -> None:
-        bucket = Bucket(4, 0.0)
-        assert [bucket.take(0.0) for _ in range(5)] == [True] * 4 + [False]
-        assert bucket.wait_s == pytest.approx(0.25)
-        assert [bucket.take(at) for at in (0.2, 0.25, 0.26, 0.5)] == [False, True, False, True]
-
-    def test_less_than_one_a_second_still_lets_the_first_through(self) -> None:
-        bucket = Bucket(0.1, 0.0)
-        assert [bucket.take(at) for at in (0.0, 5.0, 10.0, 11.0)] == [True, False, True, False]
-
-    def test_no_rate_is_no_limit(self) -> None:
-        bucket = Bucket(0, 0.0)
-        assert all(bucket.take(0.0) for _ in range(1000))
-
-    @given(st.floats(0.1, 50), st.lists(st.floats(0, 2), max_size=60))
-    def test_never_more_than_the_rate_and_a_seconds_worth(self, rate: float, gaps: list[float]) -> None:
-        bucket, now, taken = Bucket(rate, 0.0), 0.0, 0
-        for gap in gaps:
-            now += gap
-            taken += bucket.take(now)
-        assert taken <= max(1.0, rate) + rate * now + 1e-6
 
 
 class TestLimits:

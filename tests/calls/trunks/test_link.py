@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.calls.settings import MonitorSettings
-from splitter.calls.trunks.link import Alive, Failed, Held, Link, State, judge, retry_after
+from splitter.calls.trunks.link import Alive, Failed, Held, Link, State, judge
 from splitter.core.net import Address
 from splitter.sip.headers import Headers
 from splitter.transport.targets import Target
@@ -152,20 +152,3 @@ class TestJudging:
     def test_503_holds_it(self) -> None:
         assert judge(503, "Full", Headers([("Retry-After", "30")])) == Held("OPTIONS: 503 Full", 30.0)
         assert judge(503, "Full", Headers()) == Held("OPTIONS: 503 Full", None)
-
-    @pytest.mark.parametrize(
-        ("value", "seconds"),
-        [
-            ("120", 120.0),
-            ("18000;duration=3600", 18000.0),
-            ("120 (I'm in a meeting)", 120.0),
-            ("0", 0.0),
-            ("", None),
-            ("soon", None),
-            ("-1", None),
-            ("²", None),
-            ("9" * 400, None),
-        ],
-    )
-    def test_retry_after_in_all_its_forms(self, value: str, seconds: float | None) -> None:
-        assert retry_after(Headers([("Retry-After", value)])) == seconds

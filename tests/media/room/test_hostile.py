@@ -6,8 +6,8 @@ import struct
 from unittest.mock import patch
 
 from splitter.media.engine import MediaStarted, SourceShown, SourceUnfit
-from splitter.media.room.pace import RTCP_BYTES, RTCP_DATAGRAMS, Pace
 from splitter.media.room.room import Room
+from splitter.media.room.wire import RTCP_BYTES, RTCP_DATAGRAMS
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Fir, Nack, Pli, Remb
 from tests.media.room.kit import Camera, Peer, Stage, about
@@ -28,13 +28,6 @@ def pair() -> tuple[Stage, Peer, Peer]:
         caller.show(1)
         seat.show(1)
     return stage, caller, seat
-
-
-class TestPace:
-    def test_is_so_many_in_each_second(self) -> None:
-        pace = Pace(3)
-        assert [pace.heeds(5.0 + at / 10) for at in range(12)] == [*[True] * 3, *[False] * 7, True, True]
-        assert pace.refused == 7
 
 
 class TestManyMessages:
