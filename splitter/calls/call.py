@@ -37,9 +37,10 @@ from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.signalling import Signalling
+from splitter.calls.states import CallState
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import view_of
-from splitter.calls.talk.state import CallerVideo, CallState, Talk
+from splitter.calls.talk.state import CallerVideo, Talk
 from splitter.calls.trunks.admission import Admission
 from splitter.calls.trunks.strangers import Strangers
 from splitter.calls.trunks.trunks import Trunks

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 
+from splitter.calls.states import CallState, PartyKind, PartyState
 from splitter.calls.view import CallView
 
 
@@ -122,13 +123,13 @@ class Desks:
 
     def _calls(self, client: _Client) -> tuple[str, ...]:
         """A SIP party is not told apart from another one of its extension: its dialog says nothing of its Contact."""
-        wanted = (client.extension, client.kind, client.client if client.kind == "webrtc" else "")
+        wanted = (client.extension, client.kind, client.client if client.kind == PartyKind.WEBRTC else "")
         return tuple(call for call, parties in self._calls_of.get(client.extension, {}).items() if wanted in parties)
 
 
 def _parties(view: CallView) -> _Parties:
     return frozenset(
-        (party.extension, party.kind, party.client if party.kind == "webrtc" else "")
-        for party in (view.parties if view.state != "ended" else ())
-        if party.extension and party.kind in ("sip", "webrtc") and party.state != "left"
+        (party.extension, party.kind, party.client if party.kind == PartyKind.WEBRTC else "")
+        for party in (view.parties if view.state != CallState.ENDED else ())
+        if party.extension and party.kind != PartyKind.GUEST and party.state != PartyState.LEFT
     )

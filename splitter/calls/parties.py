@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Desk, Limits
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.core.limits import Bucket
 from splitter.core.text import plain
@@ -28,7 +29,6 @@ class Party:
 
     Attributes:
         name: "seat-1", "guest-1" …
-        kind: "sip", "webrtc" or "guest".
         desk: who it is; of a SIP seat the extension alone.
         state, sends, showing: see PartyView.
         remote: its side of a WebRTC transport; None for plain RTP.
@@ -39,9 +39,9 @@ class Party:
     """
 
     name: str
-    kind: str
+    kind: PartyKind
     desk: Desk
-    state: str = "joining"
+    state: PartyState = PartyState.JOINING
     sends: bool = False
     showing: str = "none"
     remote: SecureRemote | None = None
@@ -78,15 +78,15 @@ class Parties:
         self.seen[kind] = self.seen.get(kind, 0) + 1
         return f"{kind}-{self.seen[kind]}"
 
-    def may_open(self, kind: str, now: float) -> bool:
+    def may_open(self, kind: PartyKind, now: float) -> bool:
         """One more WebRTC transport, of a party of this kind; False where there were too many of late."""
-        return (self.guests if kind == "guest" else self.others).permit(now)
+        return (self.guests if kind == PartyKind.GUEST else self.others).permit(now)
 
-    def full(self, kind: str) -> bool:
+    def full(self, kind: PartyKind) -> bool:
         """There is no place for another one of this kind."""
         present = self.present.values()
-        guests = sum(party.kind == "guest" for party in present)
-        return len(present) >= MAX_PARTIES or (kind == "guest" and guests >= MAX_GUESTS)
+        guests = sum(party.kind == PartyKind.GUEST for party in present)
+        return len(present) >= MAX_PARTIES or (kind == PartyKind.GUEST and guests >= MAX_GUESTS)
 
     def admit(self, party: Party) -> None:
         """It is there; whoever had its name is not any more."""
@@ -101,7 +101,7 @@ class Parties:
             return None
         who = (desk.client, desk.extension, desk.kind)
         for party in self.present.values():
-            if party.kind != "sip" and who == (party.desk.client, party.desk.extension, party.desk.kind):
+            if party.kind != PartyKind.SIP and who == (party.desk.client, party.desk.extension, party.desk.kind):
                 return party
         return None
 
@@ -109,7 +109,7 @@ class Parties:
         """It left."""
         party = self.present.pop(name, None)
         if party is not None:
-            party.state, party.sends, party.showing = "left", False, "none"
+            party.state, party.sends, party.showing = PartyState.LEFT, False, "none"
             self.gone = [*self.gone, party.view()][-_REMEMBERED:]
         return party
 

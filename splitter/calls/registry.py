@@ -26,6 +26,7 @@ from splitter.calls.messages import (
 )
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
+from splitter.calls.states import LegState
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
@@ -187,9 +188,9 @@ class Calls:
                 continue
             if not self.party_ok(event.flow, leg.neighbour):
                 break  # RFC 3891 §3: only who could send requests in that dialog may replace it
-            if leg.state == "ended":
+            if leg.state is LegState.ENDED:
                 raise PeerError("that dialog is over", 603)
-            if leg.state == "confirmed" and wanted.early_only:
+            if leg.state is LegState.CONFIRMED and wanted.early_only:
                 raise PeerError("that call was answered", 486)
             session = session_of(event.request)
             newcomer = call.take_newcomer(trunk, event)

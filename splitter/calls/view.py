@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
+from splitter.calls.states import CallState, LegState, PartyKind, PartyState, VideoState
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class LegView:
     trunk: str
     peer: str
     sip_call_id: str
-    state: str
+    state: LegState
     audio: str  # negotiated codec and direction, e.g. "PCMA/8000 sendrecv"; "" where none
     video: str  # e.g. "H264 42e01f mode 1 sendrecv"; "" where none
 
@@ -30,10 +31,10 @@ class PartyView:
     """
 
     name: str
-    kind: str
+    kind: PartyKind
     extension: str = ""
     client: str = ""
-    state: str = "joining"
+    state: PartyState = PartyState.JOINING
     sends: bool = False
     showing: str = "none"
 
@@ -48,7 +49,7 @@ class VideoView:
     sent, None while off. `sends`: its picture comes.
     """
 
-    state: str = "off"
+    state: VideoState = VideoState.OFF
     outcome: str = ""
     reason: str = ""
     supported: bool | None = None
@@ -97,7 +98,7 @@ class CallView:
 
     call_id: str
     short_code: str
-    state: str
+    state: CallState
     caller: str
     called: str
     started_at: float

@@ -7,6 +7,7 @@ import time
 import click
 import msgspec
 
+from splitter.calls.states import VideoState
 from splitter.calls.view import CallView, LegView, PartyView, StrangerView, VideoView
 from splitter.cli.door import Refused, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
@@ -135,12 +136,12 @@ def _party(party: PartyView) -> tuple[str, ...]:
 
 def _video(video: VideoView) -> str:
     """Where it stands, what came of the last question, and whether the handset can."""
-    words = [video.state]
+    words: list[str] = [video.state]
     if video.outcome:
         words.append(f"last asked: {video.outcome}" + (f" ({video.reason})" if video.reason else ""))
     if video.supported is not None:
         words.append("the handset can" if video.supported else "the handset cannot")
-    if video.state == "on" and not video.sends:
+    if video.state == VideoState.ON and not video.sends:
         words.append("no picture comes")
     return "; ".join(words)
 

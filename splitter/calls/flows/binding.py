@@ -7,6 +7,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import AgentNamed
 from splitter.calls.flows.consent import passed_on
 from splitter.calls.flows.seats import forget, join
+from splitter.calls.states import PartyKind
 from splitter.telemetry import metrics
 
 
@@ -32,7 +33,7 @@ def bind(call: Call, extension: str, by: str) -> None:
     if not former or not call.services.settings.leave_on_transfer:
         return
     for party in call.talk.parties.all():
-        if party.desk.extension == former and party.kind != "guest":
+        if party.desk.extension == former and party.kind is not PartyKind.GUEST:
             if leg := call.seats.get(party.name):
                 leg.bye()
             forget(call, party.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.call import Call
+from splitter.calls.states import VideoState
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Media
 from splitter.sdp.upgrade import new_line, video_slot
@@ -44,7 +45,7 @@ def line_to_offer(call: Call) -> tuple[int, Media]:
 
 
 def show_video(
-    call: Call, state: str, outcome: str | None = None, reason: str | None = None, supported: bool | None = None
+    call: Call, state: VideoState, outcome: str | None = None, reason: str | None = None, supported: bool | None = None
 ) -> None:
     """Keep what desks are shown of the caller's video; None leaves a field as it is."""
     before = call.talk.video.view

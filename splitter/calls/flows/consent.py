@@ -9,6 +9,7 @@ from splitter.calls.asks import Admit, Asked, AskIn, Denial, Dismiss
 from splitter.calls.call import Call
 from splitter.calls.consent import ASK_LIMIT_S, MOST_ADMITTED, MOST_ASKING, MOST_RINGING
 from splitter.calls.events import SeatArrived
+from splitter.calls.states import PartyKind
 
 Enter = Callable[[Call, SeatArrived], None]
 """Lets a SIP seat that waited come in; see `flows.seats.join`."""
@@ -24,7 +25,9 @@ def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
         return True
     if not extension:
         return False
-    inside = any(party.desk.extension == extension and party.kind != "guest" for party in call.talk.parties.all())
+    inside = any(
+        party.desk.extension == extension and party.kind is not PartyKind.GUEST for party in call.talk.parties.all()
+    )
     return inside or extension == call.talk.extension or extension in call.talk.admitted
 
 

@@ -35,6 +35,7 @@ from splitter.calls.flows.binding import bind
 from splitter.calls.flows.consent import admit, ask_in, dismiss, may_enter
 from splitter.calls.flows.seats import forget, join, video_answer
 from splitter.calls.parties import Party, limits_for
+from splitter.calls.states import PartyKind
 from splitter.calls.video import CALLER
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
 from splitter.media.engine import Snapshot
@@ -115,7 +116,7 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
         remote = read_secure(offer, index)
     except PeerError as error:
         raise Denial(422, "bad-offer", error.reason) from None
-    kind = "guest" if ask.desk.kind == "guest" else "webrtc"
+    kind = PartyKind.GUEST if ask.desk.kind == "guest" else PartyKind.WEBRTC
     before = call.talk.parties.of_client(ask.desk)
     if before is None:
         if fault := call.services.admission.video_fault():
@@ -125,14 +126,14 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
     _count_transport(call, kind)
     if before is not None:
         call.stop_timer(Alarm(AlarmKind.REJOIN, before.name))
-    name = before.name if before else call.talk.parties.new_name("guest" if kind == "guest" else "seat")
+    name = before.name if before else call.talk.parties.new_name("guest" if kind is PartyKind.GUEST else "seat")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
     call.admit(party)
     call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
     call.tell()
 
 
-def _count_transport(call: Call, kind: str) -> None:
+def _count_transport(call: Call, kind: PartyKind) -> None:
     if not call.talk.parties.may_open(kind, call.services.clock.now()):
         raise Denial(429, "too-many", "clients of this call join and leave too often; wait a few seconds")
 
@@ -174,7 +175,7 @@ def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
     call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands
     limits = limits_for(call.video.received_by(CALLER), call.services.settings.bitrate_kbps)
     call.note(f"{_who(party.desk)} joins as {party.name}", party.name)
-    if not call.talk.extension and party.kind == "webrtc" and party.desk.extension:
+    if not call.talk.extension and party.kind is PartyKind.WEBRTC and party.desk.extension:
         call.bind(party.desk.extension, "client")
     asked.answer(Admitted(party.name, answer, limits))
     metrics.WEBRTC_JOINS.labels("joined").inc()

@@ -11,6 +11,7 @@ from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitInserted, DigitPressed
 from splitter.calls.legs.leg import Leg
+from splitter.calls.states import LegState
 from splitter.core.errors import MediaError, PeerError
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.split import audio_line
@@ -39,7 +40,7 @@ def pass_waiting(call: Call) -> None:
     """The other side may be able to take now what waits for its answer."""
     stays: set[Leg] = set()
     for event in tuple(call.pending.digits):
-        if event.leg not in stays and (event.leg.state == "ended" or _pass(call, event)):
+        if event.leg not in stays and (event.leg.state is LegState.ENDED or _pass(call, event)):
             call.pending.digits.remove(event)
         else:
             stays.add(event.leg)
@@ -64,7 +65,7 @@ def _pass(call: Call, event: DigitPressed) -> bool:
         return True
     try:
         key, format = key_of(event.request), _format(call, other)
-        if format is None and (other.state == "early" or other.terms.remote is None):
+        if format is None and (other.state is LegState.EARLY or other.terms.remote is None):
             return False
         if format is None:
             raise PeerError("the other side takes no digits", 415)
@@ -77,7 +78,7 @@ def _pass(call: Call, event: DigitPressed) -> bool:
 def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
     def answered(status: int) -> None:
         # 481 before the answer: it knows no requests in early dialogs.
-        if status in _NOT_TAKEN or (status == 481 and other.state == "early"):
+        if status in _NOT_TAKEN or (status == 481 and other.state is LegState.EARLY):
             other.infos.refused = True
             call.post(replace(event))  # it goes in the voice
         else:

@@ -25,6 +25,7 @@ from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, a
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
+from splitter.calls.states import VideoState
 from splitter.calls.talk.pending import Question
 from splitter.calls.talk.state import Wish
 from splitter.core.errors import PeerError
@@ -78,8 +79,8 @@ class Escalation:
 
     def _on_raise(self, asked: Asked) -> None:
         call, view = self._call, self._call.talk.video.view
-        if view.state != "off":
-            words = {"asking": "the caller is being asked already", "on": "video is on already"}
+        if view.state is not VideoState.OFF:
+            words = {VideoState.ASKING: "the caller is being asked already", VideoState.ON: "video is on already"}
             asked.deny(409, view.state, words.get(view.state, "video is being taken down"))
         elif view.supported is False and view.outcome == UNSUPPORTED:
             asked.deny(422, UNSUPPORTED, view.reason)
@@ -103,17 +104,17 @@ class Escalation:
             return
         call.note(f"{asked.ask.by} asks the caller for video", "caller")
         self._call.talk.video.wish = Wish(asked.ask.by)
-        show_video(self._call, "asking", "", "")
+        show_video(self._call, VideoState.ASKING, "", "")
         asked.answer()
 
     def _on_drop(self, asked: Asked, by: str) -> None:
         call, state = self._call, self._call.talk.video.view.state
         asked.answer()
-        if state == "asking":
+        if state is VideoState.ASKING:
             self._take_back(WITHDRAWN, f"taken back by {by}")
-        elif state == "on":
+        elif state is VideoState.ON:
             call.note(f"{by} drops the caller's video", "caller")
-            show_video(self._call, "dropping")
+            show_video(self._call, VideoState.DROPPING)
             self._stop()
 
     # ---- what Reoffers asks ----
@@ -239,29 +240,29 @@ class Escalation:
             if sent is None or any(media.kind == "video" and media.port for media in sent.media):
                 return  # it was under way when video was dropped; what says so is still to come
             self._call.talk.video.refused = False
-            if state == "dropping":
-                show_video(self._call, "off")
+            if state is VideoState.DROPPING:
+                show_video(self._call, VideoState.OFF)
                 self._call.notice("video-dropped", "video is off")
         elif runs and self._call.talk.video.wish is not None:
             self._conclude("accepted", "the caller turned video on")
-        elif runs and state == "off":
-            show_video(self._call, "on", supported=True)
+        elif runs and state is VideoState.OFF:
+            show_video(self._call, VideoState.ON, supported=True)
             self._call.notice("caller-added-video", "the caller turned video on")
-        elif not runs and state == "on":
-            show_video(self._call, "off")
+        elif not runs and state is VideoState.ON:
+            show_video(self._call, VideoState.OFF)
             self._call.notice("caller-dropped-video", "the caller turned video off; the voice goes on")
 
     def untold(self, status: int, reason: str) -> None:
         """The caller would not hear that its video is off; it is told again, and nothing is sent in any case."""
-        if self.dropping and self._call.talk.video.view.state == "dropping":
-            show_video(self._call, "off", reason=f"the phone did not take it yet: {status} {reason}"[:200])
+        if self.dropping and self._call.talk.video.view.state is VideoState.DROPPING:
+            show_video(self._call, VideoState.OFF, reason=f"the phone did not take it yet: {status} {reason}"[:200])
             self._call.notice("video-dropped", "video is off on our side")
 
     def close(self) -> None:
         """The call is over."""
         if self._call.talk.video.wish is not None:
             self._conclude(WITHDRAWN, "the call ended")
-        show_video(self._call, "off")
+        show_video(self._call, VideoState.OFF)
 
     # ---- asking ----
 
@@ -347,7 +348,7 @@ class Escalation:
         if not self._call.talk.video.begun and call.caller.terms.local is not None:
             self._call.talk.video.begun = True
             remember_line(self._call)
-            state = "on" if video_runs(self._call) else call.talk.video.view.state
+            state = VideoState.ON if video_runs(self._call) else call.talk.video.view.state
             show_video(self._call, state, supported=at_first(call.talk.facts, call.talk.plan))
             if self._call.talk.video.wish is not None and video_runs(self._call):
                 self._conclude("accepted", "the caller has had video on")
@@ -358,5 +359,5 @@ class Escalation:
         self._call.stop_timer(_AGAIN)
         metrics.VIDEO_QUESTIONS.labels(outcome).inc()
         supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.talk.video.view.supported)
-        show_video(self._call, "on" if outcome == "accepted" else "off", outcome, reason, supported)
+        show_video(self._call, VideoState.ON if outcome == "accepted" else VideoState.OFF, outcome, reason, supported)
         self._call.notice(f"video-{outcome}", reason)

@@ -10,6 +10,7 @@ from splitter.calls.call import Call
 from splitter.calls.flows.seats import forget, leave
 from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party
+from splitter.calls.states import PartyState
 from splitter.calls.video import CALLER
 from splitter.media.engine import (
     MediaStarted,
@@ -75,9 +76,9 @@ def _on_transport(call: Call, event: TransportChanged) -> None:
         return  # of a transport that has been given up
     call.note(f"transport {event.state}: {event.reason}", party.name, "media")
     match event.state:
-        case "connected" if party.state != "connected":
+        case "connected" if party.state is not PartyState.CONNECTED:
             call.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
-            back, party.met, party.state = party.met, True, "connected"
+            back, party.met, party.state = party.met, True, PartyState.CONNECTED
             who = party.desk.extension or party.kind
             text = f"{party.name} is back" if back else f"{who} is connected as {party.name}"
             call.notice("party-joined", text, party.name)
@@ -90,10 +91,10 @@ def _on_transport(call: Call, event: TransportChanged) -> None:
 
 
 def _interrupt(call: Call, party: Party, reason: str) -> None:
-    if party.state == "interrupted":
+    if party.state is PartyState.INTERRUPTED:
         return
     window_s = call.services.settings.rejoin_window_s
-    party.state, party.sends = "interrupted", False
+    party.state, party.sends = PartyState.INTERRUPTED, False
     call.after(window_s, Alarm(AlarmKind.REJOIN, party.name))
     text = f"{party.name} is interrupted ({reason}); it has {window_s:.0f} s to come back"
     call.notice("party-interrupted", text, party.name)

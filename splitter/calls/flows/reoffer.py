@@ -32,6 +32,7 @@ from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import headers_of
+from splitter.calls.states import LegState
 from splitter.calls.talk.pending import Consult
 from splitter.core.errors import PeerError
 from splitter.sdp.compare import Change, audio_change
@@ -125,7 +126,7 @@ class Reoffers:
         owed = self._call.talk.exchange.owed
         for name in tuple(owed):
             leg, seat = self._call.leg(name), name in self._call.seats  # a seat is asked beside the voice
-            if leg is None or leg.state == "ended":
+            if leg is None or leg.state is LegState.ENDED:
                 owed.remove(name)
             elif leg.settled and (seat or self._consult.open is None):
                 owed.remove(name)
@@ -178,7 +179,9 @@ class Reoffers:
         call, leg = self._call, self._call.caller
         before, after = leg.terms.theirs.media[call.talk.lines.audio], offer.media[chosen.audio]
         same_way = leg.terms.theirs.flow_of(call.talk.lines.audio) == offer.flow_of(chosen.audio)
-        return leg.state == "early" and same_way and keeps_voice(before, leg.terms.ours.media[chosen.audio], after)
+        return (
+            leg.state is LegState.EARLY and same_way and keeps_voice(before, leg.terms.ours.media[chosen.audio], after)
+        )
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
         leg = event.leg

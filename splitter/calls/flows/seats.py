@@ -24,6 +24,7 @@ from splitter.calls.flows.consent import forget_ringing, may_enter, ring
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.parties import MAX_PARTIES, Party
+from splitter.calls.states import PartyKind, PartyState
 from splitter.core.errors import PeerError
 from splitter.sdp import webrtc
 from splitter.sdp.merge import in_sequence
@@ -41,10 +42,10 @@ def join(call: Call, event: SeatArrived) -> None:
     if not may_enter(call, event.extension, event.by_rule):
         ring(call, event)
         return
-    if call.talk.parties.full("sip") or len(call.pending.arriving) >= MAX_PARTIES:
+    if call.talk.parties.full(PartyKind.SIP) or len(call.pending.arriving) >= MAX_PARTIES:
         leg.refuse(486, "as many as can be are in the call")
         return
-    party = Party(leg.name, "sip", Desk("", event.extension))
+    party = Party(leg.name, PartyKind.SIP, Desk("", event.extension))
     try:
         secure = offers_webrtc(offer)
         if secure:
@@ -85,7 +86,7 @@ def on_seat_placed(call: Call, event: SeatPlaced) -> None:
     call.admit(party, leg)
     party.placed = True
     if party.remote is None:
-        party.state, party.met = "connected", True
+        party.state, party.met = PartyState.CONNECTED, True
     else:
         window = Alarm(AlarmKind.REJOIN, party.name)
         call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands

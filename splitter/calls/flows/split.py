@@ -39,7 +39,7 @@ from splitter.calls.messages import (
     headers_of,
     plain_headers,
 )
-from splitter.calls.talk.state import CallState
+from splitter.calls.states import CallState
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import MediaError, PeerError

@@ -24,6 +24,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.settings import Trunk
+from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions
@@ -96,7 +97,7 @@ class IncomingLeg(Leg):
 
     def ring_again(self) -> None:
         """Say the last thing once more: a proxy that hears nothing for three minutes gives the INVITE up."""
-        if self.state != "early" or self.cancelled:
+        if self.state is not LegState.EARLY or self.cancelled:
             return
         self._expect_silence(confirmed=False)
         if not self._unconfirmed and not self._provisionals and self._may_ring:
@@ -135,10 +136,10 @@ class IncomingLeg(Leg):
 
     def refuse(self, status: int, reason: str = "", headers: Pairs = ()) -> None:
         """Answer with a final failure."""
-        if self.state != "early":
+        if self.state is not LegState.EARLY:
             return
         self._decline_all()
-        self.state = "ended"
+        self.state = LegState.ENDED
         self._context.stop_timer(self._resources)
         self._context.stop_timer(self._silence)
         dialog = self._early_dialog("")
@@ -178,7 +179,7 @@ class IncomingLeg(Leg):
 
     def answer(self, txn: str, session: Session) -> bool:
         if txn == self._txn:
-            if self.state != "early" or self.cancelled:
+            if self.state is not LegState.EARLY or self.cancelled:
                 return False
             self.accept(session)
             return True
@@ -186,7 +187,9 @@ class IncomingLeg(Leg):
         offer = session_of(request) if request is not None else None
         if request is None or offer is None:
             return super().answer(txn, session)
-        needed = requires(request, _PRECONDITION) or (self._preconditions and (self.state == "early" or self.offering))
+        needed = requires(request, _PRECONDITION) or (
+            self._preconditions and (self.state is LegState.EARLY or self.offering)
+        )
         super().answer(txn, with_preconditions(offer, session) if needed else session)
         self.terms.local = session  # what is offered again one day has no status of resources in it
         if self._unready and met(offer):
@@ -194,7 +197,7 @@ class IncomingLeg(Leg):
         return True
 
     def bye(self, headers: Pairs = ()) -> None:
-        if self.state == "early":
+        if self.state is LegState.EARLY:
             self.refuse(480)  # its 200 was still waiting
         else:
             super().bye(headers)
@@ -216,7 +219,7 @@ class IncomingLeg(Leg):
 
     def _on_bye(self, request: Request) -> None:
         # BYE in an early dialog (RFC 3261 §15) means what CANCEL means.
-        if self.state == "early":
+        if self.state is LegState.EARLY:
             self._give_up(request)
         else:
             super()._on_bye(request)
@@ -232,12 +235,12 @@ class IncomingLeg(Leg):
         self._proceed()
 
     def _admit_offer(self, request: Request, inviting: bool) -> None:
-        if self.state == "early" and not self._answered:
+        if self.state is LegState.EARLY and not self._answered:
             raise Refusal(500, "the offer in the INVITE is not answered yet", [("Retry-After", "1")])
         super()._admit_offer(request, inviting)
 
     def _give_up(self, request: Request) -> None:
-        if self.state == "early" and not self.cancelled:
+        if self.state is LegState.EARLY and not self.cancelled:
             self.cancelled = True
             self._post(Cancelled(self, request))
 
@@ -250,10 +253,10 @@ class IncomingLeg(Leg):
 
     def _proceed(self) -> None:
         """Send what may be sent now: one reliable response at a time, and the 200 when nothing is owed."""
-        while self._provisionals and not self._unconfirmed and self.state == "early":
+        while self._provisionals and not self._unconfirmed and self.state is LegState.EARLY:
             self._send_provisional(self._provisionals.popleft())
         acceptance = self._acceptance
-        if acceptance is not None and self.state == "early" and not self._unconfirmed and not self._unready:
+        if acceptance is not None and self.state is LegState.EARLY and not self._unconfirmed and not self._unready:
             self._acceptance = None
             self._send_acceptance(acceptance)
 

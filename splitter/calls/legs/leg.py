@@ -39,6 +39,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.settings import Trunk
+from splitter.calls.states import LegState
 from splitter.calls.talk.terms import Terms
 from splitter.calls.view import LegView
 from splitter.core.errors import PeerError
@@ -94,7 +95,7 @@ class Leg(Usage):
     @property
     def settled(self) -> bool:
         """No INVITE of either side is in progress: a re-INVITE may be sent (RFC 3261 §14.1)."""
-        return not (self.state != "confirmed" or self._own or self._offers or self._unacknowledged)
+        return not (self.state is not LegState.CONFIRMED or self._own or self._offers or self._unacknowledged)
 
     @property
     def offering(self) -> bool:
@@ -232,7 +233,7 @@ class Leg(Usage):
 
     def _on_reinvite(self, event: sip.RequestArrived) -> None:
         self.note_abilities(event.request)
-        if self.state == "early":
+        if self.state is LegState.EARLY:
             raise self._too_early()
         self._admit_offer(event.request, inviting=True)
         self._take_offer(event, session_of(event.request))
@@ -250,7 +251,7 @@ class Leg(Usage):
 
     def _admit_offer(self, request: Request, inviting: bool) -> None:
         """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
-        if self.state == "ended":
+        if self.state is LegState.ENDED:
             raise PeerError("the call is over", 481)
         if self._offers:
             raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
@@ -319,7 +320,7 @@ class Leg(Usage):
     def _take_timer(self, request: Request) -> list[tuple[str, str]]:
         """Start the session timer that a request of the peer asks for; returns what our 2xx says of it."""
         timer, headers = self.timer.judge(request)
-        if self.state == "confirmed":
+        if self.state is LegState.CONFIRMED:
             self.timer.start(timer)
         return headers
 
@@ -383,7 +384,7 @@ class Leg(Usage):
 
     def _on_info(self, event: sip.RequestArrived) -> None:
         request = event.request
-        if self.state == "ended":
+        if self.state is LegState.ENDED:
             raise PeerError("the call is over", 481)
         if package := request.headers.get("info-package"):
             # RFC 6086 §4.2.2; what we take belongs to no package
@@ -404,7 +405,7 @@ class Leg(Usage):
         self._context.post(event)
 
     def _confirm(self, dialog: Dialog, message: Message) -> None:
-        self.state = "confirmed"
+        self.state = LegState.CONFIRMED
         self._dialog = dialog
         self.note_abilities(message)
         self._driver.register(dialog.id, self.receive, self.neighbour)
@@ -414,9 +415,9 @@ class Leg(Usage):
 
         The callee must not send BYE before the ACK of its 2xx (RFC 3261 §15): it waits for that, or for its absence.
         """
-        if self.state != "confirmed" or self._dialog is None:
+        if self.state is not LegState.CONFIRMED or self._dialog is None:
             return
-        self.state = "ended"
+        self.state = LegState.ENDED
         self.timer.end()
         self._decline_all()
         if self._unacknowledged:
@@ -427,7 +428,7 @@ class Leg(Usage):
     def _on_bye(self, request: Request) -> None:
         self._decline_all()
         self._bye_headers = None  # the BYE of ours that waits for an ACK has become needless
-        ended = self.state == "ended"
+        ended = self.state is LegState.ENDED
         self._close()
         if not ended:
             self._post(Ended(self, request))
@@ -455,7 +456,7 @@ class Leg(Usage):
         self._close()
 
     def _close(self) -> None:
-        self.state = "ended"
+        self.state = LegState.ENDED
         self.timer.end()
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:

@@ -13,6 +13,7 @@ from splitter.calls.legs.leg import ATTEMPTS, Leg
 from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
+from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sdp.model import Connection, Origin, Session
@@ -79,9 +80,9 @@ class OutgoingLeg(Leg):
 
     def cancel(self, reason: str | None = None) -> None:
         """Give up an unanswered INVITE. A 2xx that crosses is acknowledged and followed by BYE; nothing is posted."""
-        if self.state == "early":
+        if self.state is LegState.EARLY:
             self._decline_all()
-            self.state = "ended"
+            self.state = LegState.ENDED
             self._cancel_reason = reason
             self._driver.cancel(self._txn, reason)
 
@@ -110,7 +111,7 @@ class OutgoingLeg(Leg):
                 self._on_response(event.response)
             case sip.RequestFailed() if self._txn in (event.txn, ""):
                 self._drop_early()
-                if self.state == "early":
+                if self.state is LegState.EARLY:
                     self._fail(event.status, event.reason)
             case _:
                 super().receive(event)
@@ -120,7 +121,7 @@ class OutgoingLeg(Leg):
             return
         self.on_message(response)
         if response.status < 200:
-            if self.state == "early":
+            if self.state is LegState.EARLY:
                 self._on_provisional(response)
         elif response.status < 300:
             self._on_success(response)
@@ -144,7 +145,7 @@ class OutgoingLeg(Leg):
 
     def _on_failure(self, response: Response) -> None:
         self._drop_early()
-        if self.state != "early":
+        if self.state is not LegState.EARLY:
             return
         if self.timer.raised(response) and self._attempts < ATTEMPTS:
             self._dial_again()
@@ -152,16 +153,20 @@ class OutgoingLeg(Leg):
         self._fail(response.status, response.reason, response)
 
     def _fail(self, status: int, reason: str, response: Response | None = None) -> None:
-        self.state = "ended"
+        self.state = LegState.ENDED
         self._decline_all()
         self._post(Refused(self, status, reason, response))
 
     def _on_success(self, response: Response) -> None:
         early = self._early.pop(response.to_tag or "", None)
         dialog = _confirmed(early.dialog, response) if early else _dialog(self._request, response)
-        if self.state == "confirmed" and self._dialog is not None and self._dialog.remote_tag == dialog.remote_tag:
+        if (
+            self.state is LegState.CONFIRMED
+            and self._dialog is not None
+            and self._dialog.remote_tag == dialog.remote_tag
+        ):
             return  # a repetition; the endpoint repeats the ACK
-        first = self.state == "early"
+        first = self.state is LegState.EARLY
         self._drop_early()
         if first:
             self._confirm(dialog, response)
@@ -195,13 +200,13 @@ class OutgoingLeg(Leg):
 
     def _admit_offer(self, request: Request, inviting: bool) -> None:
         early = self._early.get(request.from_tag or "")
-        if self.state == "early" and not (early and early.answered):
+        if self.state is LegState.EARLY and not (early and early.answered):
             raise PeerError("our own offer has no answer yet", 491)  # RFC 3311 §5.2: none that counts, at least
         super()._admit_offer(request, inviting)
 
     def _on_bye(self, request: Request) -> None:
         """Who was called must not send BYE before it answers (RFC 3261 §15); a branch that does has gone."""
-        if self.state != "early":
+        if self.state is not LegState.EARLY:
             super()._on_bye(request)
             return
         early = self._early.pop(request.from_tag or "", None)
@@ -254,7 +259,7 @@ class OutgoingLeg(Leg):
 
     def _info_dialog(self) -> Dialog | None:
         """Also the early one, where it is the only one: of several nobody knows who will answer."""
-        if self.state == "early" and len(self._early) == 1:
+        if self.state is LegState.EARLY and len(self._early) == 1:
             return next(iter(self._early.values())).dialog
         return super()._info_dialog()
 

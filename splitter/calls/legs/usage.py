@@ -30,6 +30,7 @@ from splitter.calls.messages import (
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.signalling import LegSignalling
+from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
@@ -84,7 +85,7 @@ class Usage:
         self.flow = flow
         self.neighbour = Neighbour(trunk, flow.remote.host)
         self.sip_call_id = sip_call_id
-        self.state = "early"
+        self.state = LegState.EARLY
         self.allows: frozenset[str] = frozenset()
         self.session_id: Callable[[], str] = str
         self.on_message: Callable[[Message], None] = ignore
@@ -143,7 +144,7 @@ class Usage:
         return "INFO" in self.allows and self._info_dialog() is not None
 
     def _info_dialog(self) -> Dialog | None:
-        return self._dialog if self.state == "confirmed" else None
+        return self._dialog if self.state is LegState.CONFIRMED else None
 
     def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
         dialog = self._info_dialog()

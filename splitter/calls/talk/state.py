@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
+from splitter.calls.states import CallState
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.voice import VoiceState
@@ -15,15 +15,6 @@ from splitter.calls.view import LegView, StrangerView, VideoView
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
 from splitter.sdp.split import Plan
-
-
-class CallState(StrEnum):
-    """How far a call is."""
-
-    ROUTING = "routing"
-    RINGING = "ringing"
-    CONNECTED = "connected"
-    ENDED = "ended"
 
 
 @dataclass(slots=True)

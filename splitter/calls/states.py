@@ -1,0 +1,51 @@
+"""The states and kinds that a call, its legs, its parties and the caller's video can have. Pure.
+
+Each is the word that the API, the CLI and the store show.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CallState(StrEnum):
+    """How far a call is."""
+
+    ROUTING = "routing"
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+class LegState(StrEnum):
+    """How far the dialog of a leg is."""
+
+    EARLY = "early"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+class PartyKind(StrEnum):
+    """By what a party is in the room."""
+
+    SIP = "sip"  # a video client that speaks SIP
+    WEBRTC = "webrtc"  # a desk's browser
+    GUEST = "guest"  # the caller's own browser
+
+
+class PartyState(StrEnum):
+    """Whether a party is in the room."""
+
+    JOINING = "joining"
+    CONNECTED = "connected"
+    INTERRUPTED = "interrupted"  # it may come back
+    LEFT = "left"
+
+
+class VideoState(StrEnum):
+    """Where a call stands with the caller's video."""
+
+    OFF = "off"
+    ASKING = "asking"  # the caller is being asked on the phone's screen
+    ON = "on"
+    DROPPING = "dropping"
