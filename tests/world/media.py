@@ -1,5 +1,9 @@
 """A media engine without media: it hands out ports, counts what is open, fails when it is told to, and knows where both
-sides of each relay point."""
+sides of each relay point.
+
+It keeps the promises of the port as the real engine does: tests/media/contract holds both to them. What it imagines is
+the peers: whoever is pointed to is heard, whoever is to be received sends a picture, every browser connects.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,15 @@ import asyncio
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from typing import TypeVar
 
-from splitter.core.errors import MediaTimeout, MediaUnavailable
+import structlog
+
+from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
+from splitter.core.net import Address
 from splitter.media.engine import (
+    PICTURES_KEPT,
     LocalEnd,
     MediaEvent,
     MediaListener,
@@ -28,10 +38,17 @@ from splitter.media.engine import (
     StreamCount,
     TransportChanged,
 )
-from splitter.rtp.telephone_event import Digit
-from splitter.sdp.webrtc import SecureLocal
-from splitter.transport.settings import Network
+from splitter.media.worker.engine import MediaNetwork
+from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
+from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.world.loop import EPOCH
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+IMAGE_LIMIT_BYTES = 2 << 20
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff")
+_FINGERPRINT = "sha-256 " + ":".join(["AB"] * 32)
 
 # What may become of a request: None carries it out; an exception is raised after the delay.
 Fault = Callable[[str, str], "Exception | None"]
@@ -39,19 +56,24 @@ Fault = Callable[[str, str], "Exception | None"]
 
 @dataclass(slots=True)
 class Relay:
-    """An open relay. `remote` is where its sides point."""
+    """An open relay.
+
+    `remote`: where its sides point. `typed`: by side, when the digits that it has yet to hear will be over.
+    """
 
     handle: RelayHandle
     listener: MediaListener
     remote: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
     packets: list[int] = field(default_factory=lambda: [0, 0])
+    typed: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
 
 
 @dataclass(slots=True)
 class Room:
     """An open room and what each participant was told; a participant without media is None.
 
-    `secure`: our side of those that speak WebRTC. `chosen`: by viewer, what desks want it to see. `pictures`: by id.
+    `secure`: our side of those that speak WebRTC; `restarting`: those of them whose peers may come with other
+    credentials. `chosen`: by viewer, what desks want it to see. `pictures`: by id.
     """
 
     handle: RoomHandle
@@ -59,8 +81,24 @@ class Room:
     members: dict[str, ParticipantMedia | None] = field(default_factory=dict)
     local: dict[str, LocalEnd] = field(default_factory=dict)
     secure: dict[str, SecureLocal] = field(default_factory=dict)
+    restarting: set[str] = field(default_factory=set)
     chosen: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, bytes] = field(default_factory=dict)
+
+    def sends(self, name: str) -> bool:
+        """Whether a participant sends a picture."""
+        media = self.members.get(name)
+        return media is not None and media.receiving
+
+    def can_show(self, source: str) -> bool:
+        """Whether there is such a picture."""
+        return self.sends(source) or (
+            source.startswith("picture:") and source.removeprefix("picture:") in self.pictures
+        )
+
+    def report(self) -> RoomReport:
+        """Who is in it."""
+        return RoomReport(self.handle.room_id, tuple(_report(name) for name in self.local))
 
 
 class FakeEngine:
@@ -72,13 +110,14 @@ class FakeEngine:
         delay: how long a request takes, in seconds.
         fault: asked before each request with (operation, call id): "open_relay", "set_remote", "close_relay",
             "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report_relay", "send_digit".
-        stuck: operations that never come back: they end in MediaTimeout after `limit_s`.
+        stuck: operations that never come back: they end in MediaTimeout after `limit_s`; those that close something
+            do so all the same, and report nothing.
         silent: (call id, side) from which no voice comes: `report_relay` counts nothing more there.
         asked: operations, counted.
         digits: what was sent as telephone events: (call id, the side that hears it, digit).
     """
 
-    def __init__(self, networks: Mapping[str, Network], workers: int = 2) -> None:
+    def __init__(self, networks: Mapping[str, MediaNetwork], workers: int = 2) -> None:
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, Room] = {}
         self.workers = workers
@@ -137,36 +176,53 @@ class FakeEngine:
 
     def tell(self, listener: MediaListener, event: MediaEvent) -> None:
         """Let a call hear of something."""
-        asyncio.get_running_loop().call_soon(listener, event)
+        asyncio.get_running_loop().call_soon(_listen, listener, event)
 
     def transport(self, room: Room, name: str, state: str, reason: str = "", after_s: float = 0.0) -> None:
         """The WebRTC transport of a participant changes its state."""
         event = TransportChanged(room.handle.call_id, name, state, reason)
         asyncio.get_running_loop().call_later(after_s, self._announce, room, event)
 
-    # ---- MediaEngine ----
+    # ---- MediaEngine: voice ----
 
     async def open_relay(self, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> RelayHandle:
+        hosts = self._host(networks[0]), self._host(networks[1])
         await self._ask("open_relay", call_id)
         worker = self._worker()
-        ends = (self._local(networks[0]), self._local(networks[1]))
+        ends = (self._local(hosts[0]), self._local(hosts[1]))
         handle = RelayHandle(f"relay-{next(self._ids)}", call_id, worker, ends)
         self.relays[handle.relay_id] = Relay(handle, on_event)
         return handle
 
     async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask("set_remote", relay.call_id)
-        self._relay(relay).remote[side] = remote
+        found = self._relay(relay, side)
+        if remote is not None:
+            _check_address(relay.local[side], remote.rtp)
+            _check_address(relay.local[side], remote.rtcp)
+        found.remote[side] = remote
 
     async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
         await self._ask("send_digit", relay.call_id)
-        self._relay(relay)
+        typed, now = self._relay(relay, side).typed[side], asyncio.get_running_loop().time()
+        typed[:] = [over for over in typed if over > now]
+        if not (0 <= digit.event < 16 and 0 <= digit.payload_type < 128 and digit.clock >= 8000):
+            raise MediaUnavailable(f"{digit} cannot be sent")
+        if len(typed) >= QUEUE_LIMIT:
+            raise MediaUnavailable("too many digits wait to be sent")
+        typed.append(max([now, *typed]) + digit.duration_ms / 1000)
         self.digits.append((relay.call_id, side, digit))
 
     async def close_relay(self, relay: RelayHandle) -> RelayReport | None:
-        await self._ask("close_relay", relay.call_id, fails=False)
         found = self.relays.pop(relay.relay_id, None)
+        return await self._last("close_relay", relay.call_id, self._relay_report(found) if found else None)
+
+    async def report_relay(self, relay: RelayHandle) -> RelayReport | None:
+        await self._ask("report_relay", relay.call_id)
+        found = self.relays.get(relay.relay_id)
         return self._relay_report(found) if found else None
+
+    # ---- MediaEngine: rooms ----
 
     async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
         await self._ask("open_room", call_id)
@@ -175,53 +231,64 @@ class FakeEngine:
         return handle
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        host = self._host(network)
         await self._ask("join", room.call_id)
-        found = self._room(room)
-        assert name not in found.local, f"{name} joins {room.room_id} twice"
-        found.local[name], found.members[name] = self._local(network), None
+        found = self._joinable(room, name)
+        found.local[name], found.members[name] = self._local(host), None
         return ParticipantHandle(room, name, found.local[name])
 
     async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        host = self._host(network)
         await self._ask("join_secure", room.call_id)
-        found = self._room(room)
-        assert name not in found.local, f"{name} joins {room.room_id} twice"
-        end = self._local(network)
-        found.local[name], found.members[name] = replace(end, rtcp_port=end.rtp_port), None
-        found.secure[name] = self._credentials(found.local[name])
-        return ParticipantHandle(room, name, found.local[name], found.secure[name])
+        found = self._joinable(room, name)
+        found.members[name] = None
+        return self._secured(found, name, host, next(self._ids))
 
     async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
         await self._ask("restart_ice", participant.room.call_id)
-        room = self._room(participant.room)
-        room.secure[participant.name] = self._credentials(participant.local)
-        return replace(participant, secure=room.secure[participant.name])
+        room, name = self._room(participant.room), participant.name
+        if name not in room.secure:
+            raise MediaUnavailable(f"{name!r} has no ICE")
+        room.restarting.add(name)
+        return self._secured(room, name, participant.local.host, room.secure[name].ssrc)
 
     async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
         await self._ask("set_participant", participant.room.call_id)
-        room = self._room(participant.room)
-        before = room.members.get(participant.name)
-        room.members[participant.name] = media
-        if media is not None and media.secure is not None and (before is None or before.secure is None):
-            self.transport(room, participant.name, "connected", "ICE and DTLS are done", 0.03)
-        if participant.name != "caller" and media is not None and media.receiving:
-            event = SourceShown(room.handle.call_id, "caller", participant.name, "its first key frame")
+        room, name = self._room(participant.room), participant.name
+        if name not in room.members:
+            raise MediaUnavailable(f"there is no {name!r}")
+        before = room.members[name]
+        if media is not None and (media.remote if name not in room.secure else media.secure) is None:
+            raise MediaUnavailable(f"{name!r} needs the peer's end of its own kind of transport")
+        if media is not None and media.secure is not None:
+            self._connect(room, name, before.secure if before is not None else None, media.secure)
+        room.members[name] = media
+        if name != "caller" and media is not None and media.receiving:
+            event = SourceShown(room.handle.call_id, "caller", name, "its first key frame")
             asyncio.get_running_loop().call_later(0.05, self._show, room, event)
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
         await self._ask("show", room.call_id)
         found = self._room(room)
         found.chosen[viewer] = source
-        if source:
-            self.tell(found.listener, SourceShown(room.call_id, viewer, source, "chosen"))
+        media = found.members.get(viewer)
+        if media is not None and media.sending and (source == "slate" or found.can_show(source)):
+            self._emit(found, SourceShown(room.call_id, viewer, source, "chosen"))
 
     async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
+        if len(image) > IMAGE_LIMIT_BYTES:
+            raise MediaUnavailable(f"a picture of {len(image)} bytes is too large")
         await self._ask("put_picture", room.call_id)
-        self._room(room).pictures[picture_id] = image
+        pictures = self._room(room).pictures
+        if not image.startswith(_IMAGES):
+            raise MediaUnavailable(f"picture {picture_id}: no PNG and no JPEG")
+        pictures.setdefault(picture_id, image)
+        if len(pictures) > PICTURES_KEPT:
+            del pictures[next(iter(pictures))]
 
     async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
         await self._ask("snapshot", room.call_id)
-        media = self._room(room).members.get(participant)
-        if media is None or not media.receiving:
+        if not self._room(room).sends(participant):
             raise MediaUnavailable(f"{participant} sends no picture")
         return Snapshot(b"\x89PNG", 480, 640, EPOCH + asyncio.get_running_loop().time())
 
@@ -230,31 +297,34 @@ class FakeEngine:
         self._room(participant.room)
 
     async def leave(self, participant: ParticipantHandle) -> ParticipantReport | None:
-        await self._ask("leave", participant.room.call_id, fails=False)
-        room = self.rooms.get(participant.room.room_id)
-        if room is None or participant.name not in room.local:
-            return None
-        del room.local[participant.name], room.members[participant.name]
-        room.secure.pop(participant.name, None)
-        if participant.name != "caller":
-            self.tell(room.listener, SourceShown(room.handle.call_id, "caller", "slate", f"{participant.name} left"))
-        return _report(participant.name)
+        room, name = self.rooms.get(participant.room.room_id), participant.name
+        there = room is not None and name in room.local
+        if room is not None and there:
+            del room.local[name], room.members[name]
+            room.secure.pop(name, None)
+            room.restarting.discard(name)
+            if name != "caller":
+                self._emit(room, SourceShown(room.handle.call_id, "caller", "slate", f"{name} left"))
+        return await self._last("leave", participant.room.call_id, _report(name) if there else None)
 
     async def close_room(self, room: RoomHandle) -> RoomReport | None:
-        await self._ask("close_room", room.call_id, fails=False)
         found = self.rooms.pop(room.room_id, None)
-        return RoomReport(room.room_id, tuple(_report(name) for name in found.local)) if found else None
-
-    async def report_relay(self, relay: RelayHandle) -> RelayReport | None:
-        await self._ask("report_relay", relay.call_id)
-        found = self.relays.get(relay.relay_id)
-        return self._relay_report(found) if found else None
+        return await self._last("close_room", room.call_id, found.report() if found else None)
 
     async def report_room(self, room: RoomHandle) -> RoomReport | None:
         await self._ask("report_room", room.call_id)
-        return None
+        found = self.rooms.get(room.room_id)
+        return found.report() if found else None
 
     # ---- inside ----
+
+    async def _last(self, operation: str, call_id: str, report: T | None) -> T | None:
+        """What closes something: it has taken effect, and a worker that does not answer costs the report alone."""
+        try:
+            await self._ask(operation, call_id, fails=False)
+        except MediaTimeout:
+            return None
+        return report
 
     async def _ask(self, operation: str, call_id: str, fails: bool = True) -> None:
         self.asked[operation] = self.asked.get(operation, 0) + 1
@@ -275,14 +345,21 @@ class FakeEngine:
             raise MediaUnavailable("no media worker is ready", retry_after_s=2)
         return up[next(self._turn) % len(up)]
 
-    def _local(self, network: str) -> LocalEnd:
-        port = next(self._port)
-        settings = self._networks[network]
-        return LocalEnd(settings.advertised_address or settings.media_address, port, port + 1)
+    def _host(self, network: str) -> str:
+        found = self._networks.get(network)
+        if found is None:
+            raise LocalError(f"no network {network!r}")
+        return found.advertised_address or found.media_address
 
-    def _relay(self, handle: RelayHandle) -> Relay:
+    def _local(self, host: str) -> LocalEnd:
+        port = next(self._port)
+        return LocalEnd(host, port, port + 1)
+
+    def _relay(self, handle: RelayHandle, side: int) -> Relay:
         if handle.relay_id not in self.relays:
             raise MediaUnavailable(f"{handle.relay_id} is gone")
+        if side not in (0, 1):
+            raise MediaUnavailable(f"a relay has no side {side}")
         return self.relays[handle.relay_id]
 
     def _room(self, handle: RoomHandle) -> Room:
@@ -290,18 +367,49 @@ class FakeEngine:
             raise MediaUnavailable(f"{handle.room_id} is gone")
         return self.rooms[handle.room_id]
 
-    def _credentials(self, end: LocalEnd) -> SecureLocal:
-        number = next(self._ids)
-        candidate = f"1 1 udp 2130706431 {end.host} {end.rtp_port} typ host"
-        return SecureLocal(f"ours{number}", f"{number:022}", "sha-256 " + ":".join(["AB"] * 32), (candidate,))
+    def _joinable(self, handle: RoomHandle, name: str) -> Room:
+        room = self._room(handle)
+        if name in room.local or name in ("slate", "none", ""):
+            raise MediaUnavailable(f"{name!r} cannot join {handle.room_id}")
+        return room
+
+    def _secured(self, room: Room, name: str, host: str, ssrc: int) -> ParticipantHandle:
+        """A port and credentials for somebody who speaks WebRTC."""
+        end, number = self._local(host), next(self._ids)
+        room.local[name] = replace(end, rtcp_port=end.rtp_port)
+        candidate = f"1 1 udp 2130706431 {host} {end.rtp_port} typ host"
+        cname = f"video-{room.handle.room_id}"
+        ours = SecureLocal(f"ours{number}", f"{number:022}", _FINGERPRINT, (candidate,), ssrc, cname)
+        room.secure[name] = ours
+        return ParticipantHandle(room.handle, name, room.local[name], ours)
+
+    def _connect(self, room: Room, name: str, before: SecureRemote | None, peer: SecureRemote) -> None:
+        """The peer of somebody who speaks WebRTC comes, or comes again."""
+        if before is None:
+            self.transport(room, name, "connected", "ICE and DTLS are done", 0.03)
+        elif set(peer.fingerprints) != set(before.fingerprints):
+            self.transport(room, name, "failed", "the peer came with another certificate: it has to join anew")
+        elif (peer.ufrag, peer.password) != (before.ufrag, before.password):
+            if name not in room.restarting:
+                raise MediaUnavailable(f"{name}: the peer restarts ICE, and restart_ice was not asked for")
+            room.restarting.remove(name)
+
+    def _emit(self, room: Room, event: MediaEvent) -> None:
+        """Tell of something in a room, as long as the room is there."""
+
+        def tell() -> None:
+            if room.handle.room_id in self.rooms:
+                _listen(room.listener, event)
+
+        asyncio.get_running_loop().call_soon(tell)
 
     def _announce(self, room: Room, event: TransportChanged) -> None:
         if room.handle.room_id in self.rooms and event.participant in room.secure:
-            room.listener(event)
+            _listen(room.listener, event)
 
     def _show(self, room: Room, event: SourceShown) -> None:
         if room.handle.room_id in self.rooms and event.source in room.members:
-            room.listener(event)
+            _listen(room.listener, event)
 
     def _relay_report(self, relay: Relay) -> RelayReport:
         sides = []
@@ -315,3 +423,20 @@ class FakeEngine:
 
 def _report(name: str) -> ParticipantReport:
     return ParticipantReport(name, StreamCount(), "slate")
+
+
+def _listen(listener: MediaListener, event: MediaEvent) -> None:
+    try:
+        listener(event)
+    except Exception:
+        log.exception("media listener failed", call=event.call_id)
+
+
+def _check_address(ours: LocalEnd, theirs: Address) -> None:
+    """As the sockets of the real engine do."""
+    try:
+        reachable = ip_address(theirs.host).version == ip_address(ours.host).version
+    except ValueError:
+        reachable = False
+    if not reachable or not 0 < theirs.port < 65536:
+        raise MediaUnavailable(f"{theirs.host!r}, port {theirs.port}: this network cannot reach that")

@@ -1,0 +1,173 @@
+"""An engine that is put to the test, and what a test may do to it that no port can."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvloop
+from PIL import Image
+
+from splitter.core.net import Address
+from splitter.media.engine import (
+    MediaEngine,
+    MediaEvent,
+    ParticipantHandle,
+    ParticipantMedia,
+    RelayHandle,
+    RemoteEnd,
+    RoomHandle,
+)
+from splitter.media.worker.supervisor import SupervisorTimers
+from splitter.sdp.video import VideoFormat
+from splitter.sdp.webrtc import SecureRemote
+from tests.media.worker.stand import FIRST_PORT, NETWORKS, Events, Peer, engine, rtp
+from tests.patience import until
+from tests.world.loop import VirtualLoop
+from tests.world.media import FakeEngine
+
+CALL, BOTH = "call-1", ("access", "core")
+H264 = VideoFormat(payload_type=96)
+PLAIN = ParticipantMedia(RemoteEnd(Address("127.0.0.9", 40_000), Address("127.0.0.9", 40_001)), H264, H264)
+SECURE = ParticipantMedia(
+    None, H264, H264, secure=SecureRemote("peer", "p" * 22, ("sha-256 " + ":".join(["CD"] * 32),), "active")
+)
+FIRM = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=60, slow_limit_s=60)
+VERBS = {name for name in vars(MediaEngine) if not name.startswith("_")}
+
+
+def _image() -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (64, 48), "green").save(made, "PNG")
+    return made.getvalue()
+
+
+IMAGE = _image()
+
+
+@dataclass
+class Given:
+    """An engine that is put to the test.
+
+    Attributes:
+        run: runs a scenario on the engine's loop.
+        kill: ends what carries the relays and rooms, and comes back once the engine can be used again.
+        hang: while it lasts, no request is answered.
+        speak: lets a side of a relay be heard, until that is counted.
+        sizes: how many relays, rooms and ports are held for us.
+    """
+
+    engine: MediaEngine
+    run: Callable[[Coroutine[Any, Any, None]], None]
+    kill: Callable[[], Awaitable[None]]
+    hang: Callable[[], AbstractContextManager[None]]
+    speak: Callable[[RelayHandle, int], Awaitable[None]]
+    sizes: Callable[[], dict[str, int]]
+
+    async def relay(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RelayHandle:
+        """An open relay."""
+        return await self.engine.open_relay(CALL, BOTH, on_event)
+
+    async def room(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RoomHandle:
+        """An open room."""
+        return await self.engine.open_room(CALL, on_event)
+
+    async def watcher(self, events: Events) -> tuple[RoomHandle, ParticipantHandle]:
+        """A room, and a caller in it who is to be shown something."""
+        room = await self.room(events)
+        caller = await self.engine.join(room, "caller", "access")
+        await self.engine.set_participant(caller, PLAIN)
+        return room, caller
+
+    async def nothing_left(self) -> None:
+        """Nothing is held for us; a worker says so a moment later."""
+        await until(lambda: not any(self.sizes().values()))
+
+
+def _scenarios(runner: asyncio.Runner) -> Callable[[Coroutine[Any, Any, None]], None]:
+    complaints: list[dict[str, Any]] = []
+    runner.get_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+
+    def run(scenario: Coroutine[Any, Any, None]) -> None:
+        complaints.clear()
+        runner.run(scenario)
+        assert not complaints
+
+    return run
+
+
+@contextmanager
+def fake() -> Iterator[Given]:
+    """FakeEngine in virtual time."""
+    made = FakeEngine(NETWORKS)
+
+    async def kill() -> None:
+        for worker in range(made.workers):
+            made.kill(worker)
+        await asyncio.sleep(1)
+
+    @contextmanager
+    def hang() -> Iterator[None]:
+        made.stuck = VERBS
+        yield
+        made.stuck = set()
+
+    async def speak(relay: RelayHandle, side: int) -> None:
+        await asyncio.sleep(1)  # whoever is pointed to is heard
+
+    def sizes() -> dict[str, int]:
+        return {"relays": len(made.relays), "rooms": len(made.rooms), "ports": made.ports}
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        yield Given(made, _scenarios(runner), kill, hang, speak, sizes)
+
+
+@contextmanager
+def workers(request_limit_s: float = 50.0) -> Iterator[Given]:
+    """WorkerEngine with one worker, in real time."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        opening = engine(
+            first_port=FIRST_PORT + 220,
+            last_port=FIRST_PORT + 499,
+            quarantine_s=5,
+            request_limit_s=request_limit_s,
+            timers=FIRM,
+        )
+        made = runner.run(opening.__aenter__())
+
+        def pid() -> int:
+            [worker] = made.status()
+            assert worker.pid is not None
+            return worker.pid
+
+        async def kill() -> None:
+            restarts = made.status()[0].restarts
+            os.kill(pid(), signal.SIGKILL)
+            await until(lambda: made.status()[0].restarts > restarts and made.status()[0].state == "ready")
+
+        @contextmanager
+        def hang() -> Iterator[None]:
+            os.kill(pid(), signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                os.kill(pid(), signal.SIGCONT)
+
+        async def speak(relay: RelayHandle, side: int) -> None:
+            peer = Peer("127.0.0.9")
+            await made.set_remote(relay, side, peer.remote)
+            address = NETWORKS[BOTH[side]].media_address, relay.local[side].rtp_port
+            report = None
+            while report is None or not report.sides[side].packets_in:
+                peer.rtp.sendto(rtp(1), address)
+                report = await made.report_relay(relay)
+            peer.close()
+
+        yield Given(made, _scenarios(runner), kill, hang, speak, made.sizes)
+        runner.run(opening.__aexit__(None, None, None))
