@@ -27,7 +27,8 @@ Layout:
     pages.py        console, SDK and guest page
 
     events.py       the event socket; hub.py, happenings.py, ring.py: who is told what, and what was missed
-    webhooks.py     the same told to other programs by POST; signature.py: that it is ours
+    webhooks.py     the same told to other programs; delivery.py: what waits for a receiver, and when it is tried
+    sender.py       the task that sends it; http_post.py: the way to a webhook, signature.py: that it is ours
 
 Glossary:
     bearer   who asks: a login, a program, a guest

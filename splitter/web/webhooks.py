@@ -1,26 +1,17 @@
-"""Webhooks: other programs are told what happens, by signed POSTs. Does I/O through aiohttp.
+"""Webhooks: other programs are told what happens, by signed POSTs. asyncio; `http_post` does the I/O.
 
-The body is JSON, as a frame of the event socket: {"type": "call", "at": …, "call": {…}}. Headers: Splitter-Signature
-(see `signature`), Splitter-Delivery (the same for every attempt of one event), Splitter-Event (the type). Each webhook
-gets its events one after the other, in order. 2xx takes an event; 408, 425, 429, 5xx, no answer or a late one are tried
-again; any other answer gives the event up. What waits is kept in the store and survives a restart; after one, the last
-moments may come twice.
+The body is JSON, as a frame of the event socket: {"type": "call", "at": …, "call": {…}}. Each webhook gets its events
+one after the other, in order; `delivery` says when one is tried again, and what is kept of it. What waits survives a
+restart; after one, the last moments may come twice.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections import deque
 from collections.abc import Iterable
-from email.utils import parsedate_to_datetime
-from typing import Protocol
 
-import aiohttp
 import msgspec
 import structlog
 
-from splitter import __version__
 from splitter.calls.desks import DeskView
 from splitter.calls.view import CallView, Notice
 from splitter.calls.webhook import Webhook
@@ -32,32 +23,21 @@ from splitter.store.outbox import Delivered, Delivery
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.transport.tasks import Tasks
+from splitter.web.delivery import Concluded, DeliveryQueue, Effort, Outbox, Postponed
+from splitter.web.http_post import HttpPost
 from splitter.web.ports import Invited
-from splitter.web.signature import HEADER, sign
+from splitter.web.sender import Sender
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 300.0
-_AGAIN = frozenset({408, 425, 429})
-_CHANCE = 1000
 
 log = structlog.get_logger(__name__)
 
 
-class Outbox(Protocol):
-    """Where deliveries are kept; `splitter.store.Store` is one."""
-
-    def save_delivery(self, row: Delivery | Delivered) -> None: ...
-
-    async def deliveries(self) -> list[Delivery]: ...
-
-    async def flush(self, limit_s: float = 1.0) -> bool: ...
-
-
 class Webhooks:
-    """All of them.
+    """Every webhook of the configuration, and what each of them is told.
 
     Args:
-        hooks: of the configuration.
         outbox: keeps what waits.
     """
 
@@ -65,8 +45,9 @@ class Webhooks:
         self._outbox = outbox
         self._clock = clock
         self._ids = ids
-        self._senders = {hook.name: Sender(hook, outbox, clock, ids) for hook in hooks}
-        self._wanted = frozenset(event for sender in self._senders.values() for event in sender.hook.events)
+        self._hooks = {hook.name: hook for hook in hooks}
+        self._senders = {name: self._sender(hook) for name, hook in self._hooks.items()}
+        self._wanted = frozenset(event for hook in self._hooks.values() for event in hook.events)
         self._calls: dict[str, CallView] = {}
         self._tasks = Tasks()
 
@@ -82,11 +63,11 @@ class Webhooks:
             rows = []
         for row in rows:
             if sender := self._senders.get(row.hook):
-                sender.take(row)
+                sender.send(row, kept=True)
             else:
-                self._outbox.save_delivery(Delivered(row.id))  # its webhook is configured no more
-        for sender in self._senders.values():
-            self._tasks.start(sender.run(), f"webhook {sender.hook.name}")
+                self._outbox.save_delivery(Delivered(row.id))  # its webhook is no longer configured
+        for name, sender in self._senders.items():
+            self._tasks.start(sender.run(), f"webhook {name}")
 
     async def stop(self) -> None:
         """Send no more; what waits is in the store."""
@@ -138,124 +119,37 @@ class Webhooks:
         wall = self._clock.wall()
         body = msgspec.json.encode({"type": event, "at": round(wall, 3)} | fields)
         for name, sender in self._senders.items():
-            if event in sender.hook.events:
-                row = Delivery(self._ids.tag() + self._ids.tag(), name, wall, body)
-                self._outbox.save_delivery(row)
-                sender.take(row)
+            if event in self._hooks[name].events:
+                sender.send(Delivery(self._ids.tag() + self._ids.tag(), name, wall, body))
+
+    def _sender(self, hook: Webhook) -> Sender:
+        queue = DeliveryQueue(Effort(hook.attempts, hook.queue, FIRST_PAUSE_S, LONGEST_PAUSE_S), self._outbox)
+        return Sender(
+            queue, HttpPost(hook, self._clock), _WebhookLedger(hook.name, self._clock), self._clock, self._ids
+        )
 
 
-class Sender:
-    """One webhook: its queue, and the one task that sends from it.
+class _WebhookLedger:
+    """Counts the deliveries of one webhook, and logs those that went wrong, now and then."""
 
-    Attributes:
-        hook: what the operator set.
-    """
-
-    def __init__(self, hook: Webhook, outbox: Outbox, clock: Clock, ids: IdSource) -> None:
-        self.hook = hook
-        self._outbox = outbox
+    def __init__(self, hook: str, clock: Clock) -> None:
+        self._hook = hook
         self._clock = clock
-        self._ids = ids
-        self._waiting: deque[Delivery] = deque()
-        self._wake = asyncio.Event()
         self._quiet = Quiet()
 
-    def take(self, row: Delivery) -> None:
-        """One more; the oldest gives way where there are too many."""
-        if len(self._waiting) >= self.hook.queue:
-            self._over(self._waiting.popleft(), "dropped", "too many wait")
-        self._waiting.append(row)
-        metrics.WEBHOOK_WAITING.labels(self.hook.name).set(len(self._waiting))
-        self._wake.set()
+    def enter(self, news: Concluded | Postponed) -> None:
+        if isinstance(news, Postponed):
+            metrics.WEBHOOK_RETRIES.labels(self._hook).inc()
+            more = {"attempt": news.attempt, "pause_s": round(news.pause_s, 1)}
+            self._log("webhook is tried again", news, **more)
+            return
+        metrics.WEBHOOK_DELIVERIES.labels(self._hook, news.fate).inc()
+        if news.why:
+            self._log(f"webhook event {news.fate}", news)
 
-    async def run(self) -> None:
-        """Send until the task is ended."""
-        timeout = aiohttp.ClientTimeout(total=self.hook.timeout_s)
-        connector = aiohttp.TCPConnector(limit=1, ssl=_tls(self.hook))
-        headers = {"Content-Type": "application/json", "User-Agent": f"splitter/{__version__}"}
-        jar = aiohttp.DummyCookieJar()
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, headers=headers, cookie_jar=jar, auto_decompress=False
-        ) as session:
-            while True:
-                while not self._waiting:
-                    self._wake.clear()
-                    await self._wake.wait()
-                row = self._waiting.popleft()
-                try:
-                    await self._deliver(session, row)
-                finally:
-                    metrics.WEBHOOK_WAITING.labels(self.hook.name).set(len(self._waiting))
+    def wait(self, count: int) -> None:
+        metrics.WEBHOOK_WAITING.labels(self._hook).set(count)
 
-    async def _deliver(self, session: aiohttp.ClientSession, row: Delivery) -> None:
-        """Try until it is taken, refused, or tried often enough."""
-        why = ""
-        for attempt in range(1, self.hook.attempts + 1):
-            status, why, wait_s = await self._attempt(session, row)
-            if 200 <= status < 300:
-                self._over(row, "delivered")
-                return
-            if status and status < 500 and status not in _AGAIN:
-                self._over(row, "refused", why)
-                return
-            if attempt < self.hook.attempts:
-                pause_s = max(wait_s, pause(attempt, self._ids.number(_CHANCE) / _CHANCE))
-                metrics.WEBHOOK_RETRIES.labels(self.hook.name).inc()
-                self._tell("webhook is tried again", row, reason=why, attempt=attempt, pause_s=round(pause_s, 1))
-                await asyncio.sleep(pause_s)
-        self._over(row, "given-up", f"{self.hook.attempts} attempts: {why}")
-
-    async def _attempt(self, session: aiohttp.ClientSession, row: Delivery) -> tuple[int, str, float]:
-        """Status (0: no answer), what it was in words, and how long the receiver asks us to wait."""
-        headers = {
-            HEADER: sign(self.hook.secret, row.body, self._clock.wall()),
-            "Splitter-Delivery": row.id,
-            "Splitter-Event": _Event.of(row.body),
-        }
-        try:
-            # No redirects: a signed body goes where the operator said, and nowhere else.
-            async with session.post(self.hook.url, data=row.body, headers=headers, allow_redirects=False) as response:
-                return response.status, f"{response.status} {response.reason}", self._asked(response)
-        except TimeoutError:
-            return 0, f"no answer in {self.hook.timeout_s:g} s", 0.0
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return 0, f"{type(error).__name__}: {error}"[:200], 0.0
-
-    def _asked(self, response: aiohttp.ClientResponse) -> float:
-        """Retry-After (RFC 9110 §10.2.3), as far as it is of any use."""
-        text = response.headers.get("Retry-After", "").strip()
-        if text.isascii() and text.isdigit():
-            return min(float(text[:9]), LONGEST_PAUSE_S)
-        try:
-            at = parsedate_to_datetime(text).timestamp()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-        return min(max(0.0, at - self._clock.wall()), LONGEST_PAUSE_S)
-
-    def _over(self, row: Delivery, outcome: str, why: str = "") -> None:
-        self._outbox.save_delivery(Delivered(row.id))
-        metrics.WEBHOOK_DELIVERIES.labels(self.hook.name, outcome).inc()
-        if why:
-            self._tell(f"webhook event {outcome}", row, reason=why)
-
-    def _tell(self, event: str, row: Delivery, **more: object) -> None:
+    def _log(self, event: str, news: Concluded | Postponed, **more: object) -> None:
         if (held := self._quiet.permit(event, self._clock.now())) is not None:
-            log.warning(event, hook=self.hook.name, delivery=row.id, similar=held, **more)
-
-
-def pause(attempt: int, chance: float) -> float:
-    """Seconds until the next attempt: doubled each time, and up to half of it less by chance (0 to 1)."""
-    whole = min(FIRST_PAUSE_S * 2.0 ** min(attempt - 1, 20), LONGEST_PAUSE_S)
-    return whole * (1 - chance / 2)
-
-
-class _Event(msgspec.Struct):
-    type: str
-
-    @classmethod
-    def of(cls, body: bytes) -> str:
-        return msgspec.json.decode(body, type=cls).type
-
-
-def _tls(hook: Webhook) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=hook.ca) if hook.ca else True
+            log.warning(event, hook=self._hook, delivery=news.row.id, similar=held, reason=news.why, **more)

@@ -31,7 +31,7 @@ from splitter.telemetry import metrics
 from splitter.web import webhooks
 from splitter.web.ports import Invited
 from splitter.web.signature import sign, verify
-from splitter.web.webhooks import Webhooks, pause
+from splitter.web.webhooks import Webhooks
 from tests.patience import until
 from tests.transport.pki import authority, paper
 from tests.web.kit import CALL, ended
@@ -342,11 +342,6 @@ class TestAgain:
 
         run(tmp_path, story)
 
-    def test_pauses_double_and_are_never_longer_than_five_minutes(self) -> None:
-        assert [pause(attempt, 0.0) / webhooks.FIRST_PAUSE_S for attempt in (1, 2, 3, 4)] == [1, 2, 4, 8]
-        assert pause(1000, 0.0) == webhooks.LONGEST_PAUSE_S
-        assert pause(3, 1.0) == pause(3, 0.0) / 2, "not all come back at once"
-
 
 class TestBounds:
     def test_the_oldest_give_way(self, tmp_path: Path) -> None:
@@ -466,6 +461,17 @@ class TestRestart:
             async with Receiver().open() as receiver, hooks(store, hook(receiver)):
                 assert await waiting(store) == []
                 assert receiver.taken == []
+
+        run(tmp_path, story)
+
+    def test_a_broken_row_of_the_outbox_holds_up_nobody(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            store.save_delivery(Delivery("broken", "crm", SystemClock().wall(), b"\0"))
+            async with Receiver().open() as receiver, hooks(store, hook(receiver)) as sender:
+                sender.notice(notice("one"))
+                await until(lambda: receiver.taken)
+                assert receiver.codes == ["one"]
+            assert await waiting(store) == []
 
         run(tmp_path, story)
 

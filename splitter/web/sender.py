@@ -1,0 +1,79 @@
+"""The task that sends one receiver what waits for it, over whatever way leads there. asyncio; no I/O of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from splitter.core.clock import Clock
+from splitter.core.ids import IdSource
+from splitter.store.outbox import Delivery
+from splitter.web.delivery import Concluded, DeliveryQueue, Postponed, Receipt
+
+_CHANCE = 1000
+
+
+class Courier(Protocol):
+    """A way to a receiver, such as HTTP. Its faults are receipts: `deliver` raises nothing but cancellation."""
+
+    async def open(self) -> None:
+        """Make ready to deliver."""
+        ...
+
+    async def deliver(self, row: Delivery) -> Receipt:
+        """Make one attempt, bounded in time."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is held; harmless where nothing is."""
+        ...
+
+
+class Ledger(Protocol):
+    """Where it is counted and said what became of deliveries."""
+
+    def enter(self, news: Concluded | Postponed) -> None: ...
+
+    def wait(self, count: int) -> None:
+        """So many wait now."""
+        ...
+
+
+class Sender:
+    """One receiver: its queue, and the one task that sends from it."""
+
+    def __init__(self, queue: DeliveryQueue, courier: Courier, ledger: Ledger, clock: Clock, ids: IdSource) -> None:
+        self._queue = queue
+        self._courier = courier
+        self._ledger = ledger
+        self._clock = clock
+        self._ids = ids
+        self._wake = asyncio.Event()
+
+    def send(self, row: Delivery, kept: bool = False) -> None:
+        """Send it in its turn; `kept`: the outbox holds it already."""
+        if dropped := self._queue.restore(row) if kept else self._queue.add(row):
+            self._ledger.enter(dropped)
+        self._ledger.wait(len(self._queue))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until the task is ended."""
+        try:
+            await self._courier.open()
+            while True:
+                await self._until_due()
+                if row := self._queue.begin(self._clock.now()):
+                    receipt = await self._courier.deliver(row)
+                    chance = self._ids.number(_CHANCE) / _CHANCE
+                    self._ledger.enter(self._queue.end(receipt, self._clock.now(), chance))
+                    self._ledger.wait(len(self._queue))
+        finally:
+            await self._courier.close()
+
+    async def _until_due(self) -> None:
+        while (due_at := self._queue.due_at) is None:
+            self._wake.clear()
+            await self._wake.wait()
+        if (pause_s := due_at - self._clock.now()) > 0:
+            await asyncio.sleep(pause_s)
