@@ -51,10 +51,14 @@ class HttpPost:
     async def deliver(self, row: Delivery) -> Receipt:
         """Make one attempt."""
         assert self._session is not None, "it was opened"
+        try:
+            event = msgspec.json.decode(row.body, type=_Event).type
+        except msgspec.DecodeError as error:  # the outbox is a file: what became of it must not hold up the others
+            return Receipt(Fate.REFUSED, f"what was kept is no event: {error}")
         headers = {
             HEADER: sign(self._hook.secret, row.body, self._clock.wall()),
             "Splitter-Delivery": row.id,
-            "Splitter-Event": msgspec.json.decode(row.body, type=_Event).type,
+            "Splitter-Event": event,
         }
         try:
             # No redirects: a signed body goes where the operator said, and nowhere else.
