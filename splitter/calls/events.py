@@ -107,6 +107,14 @@ class OfferWithdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlooked:
+    """A peer broke a rule in a way that can be mended; `words` are for the trace."""
+
+    leg: Leg
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class OfferAccepted:
     """2xx to a re-INVITE or UPDATE of ours; already acknowledged.
 
@@ -349,6 +357,7 @@ LegEvent = (
     | AckMissing
     | Offered
     | OfferWithdrawn
+    | Overlooked
     | OfferAccepted
     | OfferRefused
     | OfferCollided

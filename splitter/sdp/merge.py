@@ -102,7 +102,11 @@ def standing_offer(previous: Session, origin: Origin) -> Session:
 
 
 def standing_answer(
-    offer: Session, previous: Session, origin: Origin, lines: Mapping[int, Media] | None = None
+    offer: Session,
+    previous: Session,
+    origin: Origin,
+    lines: Mapping[int, Media] | None = None,
+    moved: Mapping[int, int] | None = None,
 ) -> Session:
     """Answer a re-offer out of what we last sent on this leg: for changes that the other leg need not know.
 
@@ -111,6 +115,7 @@ def standing_answer(
         previous: the last description that we sent on this leg.
         origin: the o= line of this leg; one version on if the answer differs from `previous`.
         lines: by index, lines to use instead, e.g. a video line answered anew.
+        moved: by index, that of our line which goes on there: a peer may close one line and open the next.
     Raises:
         PeerError: status 488 if the audio that was running has no codec left.
     """
@@ -120,7 +125,8 @@ def standing_answer(
         if i in given:
             answer.append(given[i])
             continue
-        ours = previous.media[i] if i < len(previous.media) else None
+        place = (moved or {}).get(i, i)
+        ours = previous.media[place] if place < len(previous.media) else None
         if ours is None or not ours.port or not media.port or ours.kind != media.kind:
             answer.append(refuse(media))
             continue
@@ -131,7 +137,7 @@ def standing_answer(
             answer.append(refuse(media))
             continue
         line = narrowed(_standing(ours), formats).with_(proto=media.proto)
-        answer.append(line.with_direction(answer_direction(offer.direction_of(i), previous.direction_of(i))))
+        answer.append(line.with_direction(answer_direction(offer.direction_of(i), previous.direction_of(place))))
     return replace(previous, origin=origin, media=tuple(answer), times=_times(offer))
 
 

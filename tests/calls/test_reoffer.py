@@ -362,14 +362,6 @@ class TestRefused:
             caller.hears_nothing(1)
             ended(world, caller, centre)
 
-    def test_lines_cannot_be_taken_out(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert caller.terminal.ours is not None
-            caller.reinvite(replace(caller.terminal.ours, media=caller.terminal.ours.media[:1]))
-            caller.expect("488 re-INVITE")
-            ended(world, caller, centre)
-
 
 class TestNeverAnswered:
     @pytest.mark.parametrize("status", [None, 180])

@@ -136,7 +136,10 @@ class Monitor:
             if before != session:
                 self._fault(response, "another answer than before to the same offer (RFC 3261 §13.2.1)")
             self._judge_answer(response, offer, session)
-        self._judge_next(response, talk, session)
+        if offer is not None and talk.said is not None and len(offer.media) < len(talk.said.media):
+            talk.said = session  # the peer has left lines out (RFC 3264 §8): the answer has as many as came (§6)
+        else:
+            self._judge_next(response, talk, session)
         if offer is not None:
             self._bind(response, talk, session)
         elif response.status >= 200:

@@ -92,7 +92,8 @@ class CallerSide:
             line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
             lines |= {chosen.video: line} if line is not None else {}
         binding = caller.must_answer(event.txn)
-        kept = keeps_voice(before.media[old], caller.terms.local.media[chosen.audio], offer.media[chosen.audio])
+        ours = caller.terms.local.media[audio_line(caller.terms.local)]
+        kept = keeps_voice(before.media[old], ours, offer.media[chosen.audio])
         answer = early_answer(caller, before, old, offer, chosen.audio, lines, binding=binding)
         if not caller.answer(event.txn, answer):
             return False

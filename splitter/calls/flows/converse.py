@@ -25,6 +25,7 @@ from splitter.calls.events import (
     Offered,
     OfferRefused,
     OfferWithdrawn,
+    Overlooked,
     Refreshed,
     RefreshFailed,
     SeatArrived,
@@ -253,6 +254,8 @@ def _on_media(call: Call, event: CallEvent) -> None:
             on_window(call, event.alarm.subject)
         case TimeUp(alarm=Alarm(kind=AlarmKind.ADMISSION)):
             on_unanswered(call, event.alarm.subject)
+        case Overlooked():
+            call.note(f"overlooked: {event.words}", event.leg.name)
         case KeyFrameAsked():
             call.want_key_frame(event.leg.name)
         case DigitPressed():

@@ -13,7 +13,7 @@ from splitter.sdp.fmtp import agrees
 from splitter.sdp.merge import in_sequence, standing_answer
 from splitter.sdp.model import Codec, Media, Session
 from splitter.sdp.offer_answer import check_answer
-from splitter.sdp.split import NOT_VOICE
+from splitter.sdp.split import NOT_VOICE, audio_line
 
 
 def early_answer(
@@ -37,9 +37,11 @@ def early_answer(
         Refusal: 500 with Retry-After where the other side would have to agree: that has to wait for the answer.
         PeerError: 488 where none of the codecs in use is left.
     """
-    if not binding and not keeps_voice(before.media[old], asker.terms.ours.media[new], offer.media[new]):
+    ours = asker.terms.ours
+    voice = audio_line(ours)
+    if not binding and not keeps_voice(before.media[old], ours.media[voice], offer.media[new]):
         raise Refusal(500, "not before the call is answered", [("Retry-After", "2")])
-    answer = in_sequence(asker.terms.latest, standing_answer(offer, asker.terms.ours, asker.terms.ours.origin, lines))
+    answer = in_sequence(asker.terms.latest, standing_answer(offer, ours, ours.origin, lines, {new: voice}))
     check_answer(offer, answer)
     return answer
 

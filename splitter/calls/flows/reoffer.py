@@ -158,8 +158,6 @@ class Reoffers:
 
     def _from_caller(self, event: Offered) -> None:
         call, leg, offer = self._call, event.leg, event.offer
-        if len(offer.media) < len(leg.terms.theirs.media):
-            raise PeerError("m-lines were taken out (RFC 3264 §8)", 488)
         chosen = plan(offer, call.talk.plan, call.audio.local(CALLER).host)
         if chosen.video is not None and not self._agreement.refuses_video and self._agreement.awaits_room(event.txn):
             call.pending.put_aside.append(event)
@@ -179,16 +177,17 @@ class Reoffers:
         call, leg = self._call, self._call.caller
         before, after = leg.terms.theirs.media[call.talk.lines.audio], offer.media[chosen.audio]
         same_way = leg.terms.theirs.flow_of(call.talk.lines.audio) == offer.flow_of(chosen.audio)
-        return (
-            leg.state is LegState.EARLY and same_way and keeps_voice(before, leg.terms.ours.media[chosen.audio], after)
-        )
+        ours = leg.terms.ours.media[audio_line(leg.terms.ours)]
+        return leg.state is LegState.EARLY and same_way and keeps_voice(before, ours, after)
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
         leg = event.leg
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
-        answer = in_sequence(leg.terms.latest, standing_answer(offer, leg.terms.ours, leg.terms.ours.origin, lines))
+        ours = leg.terms.ours
+        voice = {chosen.audio: audio_line(ours)}
+        answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines, voice))
         check_answer(offer, answer)
         if leg.answer(event.txn, answer):
             self._call.note(_video_news(self._call.talk.plan, chosen), leg.name)
@@ -201,7 +200,9 @@ class Reoffers:
         if not offer.media[index].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         if _change(leg.terms.theirs, audio_line(leg.terms.theirs), offer, index) is not Change.MATERIAL:
-            answer = in_sequence(leg.terms.latest, standing_answer(offer, leg.terms.ours, leg.terms.ours.origin))
+            ours = leg.terms.ours
+            voice = {index: audio_line(ours)}
+            answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, moved=voice))
             check_answer(offer, answer)
             if leg.answer(event.txn, answer):
                 call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)

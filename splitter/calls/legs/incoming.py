@@ -26,6 +26,7 @@ from splitter.calls.messages import (
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
+from splitter.sdp.align import lengthened
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions
 from splitter.sdp.write import write
@@ -187,6 +188,7 @@ class IncomingLeg(Leg):
         offer = session_of(request) if request is not None else None
         if request is None or offer is None:
             return super().answer(txn, session)
+        offer = lengthened(offer, self.terms.local)
         needed = requires(request, _PRECONDITION) or (
             self._preconditions and (self.state is LegState.EARLY or self.offering)
         )

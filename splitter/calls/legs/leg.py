@@ -22,6 +22,7 @@ from splitter.calls.events import (
     Offered,
     OfferRefused,
     OfferWithdrawn,
+    Overlooked,
     Refreshed,
     RefreshFailed,
 )
@@ -45,6 +46,7 @@ from splitter.calls.view import LegView
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.core.pauses import retry_after_s
+from splitter.sdp.align import aligned, lengthened, shortened
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import without_preconditions
 from splitter.sdp.summary import in_use
@@ -182,8 +184,8 @@ class Leg(Usage):
 
     def _accept_offer(self, response: Response, early: bool = False) -> None:
         """The peer has taken our offer: it counts there, whether we can read what it answered or not."""
-        session, fault = _answer_of(response)
         assert self.terms.sent is not None
+        session, fault = self._answer_of(response, self.terms.sent)
         # What is offered again one day has no status of resources in it.
         self.terms.local = without_preconditions(self.terms.sent)
         self.terms.local_is_offer = True
@@ -217,7 +219,9 @@ class Leg(Usage):
             if self.terms.local_is_offer:
                 self._own = OwnOffer(txn, in_2xx=True)
         lines = [*self._headers(), *self._take_timer(request)]
-        self._driver.respond(txn, request.respond(200, headers=lines, body=write(session), content_type=SDP))
+        offer = session_of(request)
+        body = write(session if offer is None else shortened(session, offer))
+        self._driver.respond(txn, request.respond(200, headers=lines, body=body, content_type=SDP))
         return True
 
     def must_answer(self, txn: str) -> bool:
@@ -268,6 +272,10 @@ class Leg(Usage):
     def _take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
         self._offers[event.txn] = event.request
         self._driver.adopt(event.txn, self.receive, self.neighbour)
+        if session is not None and (offer := lengthened(session, self.terms.local)) is not session:
+            words = f"{len(session.media)} m-lines follow {len(offer.media)} (RFC 3264 §8): those left out are off"
+            self._post(Overlooked(self, words))
+            session = offer
         self._post(Offered(self, event.txn, session, event.request.from_tag or ""))
 
     def _on_ack(self, event: sip.Acknowledged) -> None:
@@ -277,8 +285,26 @@ class Leg(Usage):
             self._own = None
         if self._release_bye():
             return
-        session, fault = _answer_of(event.request) if owed else (None, "")
+        session, fault = self._answer_of(event.request, self.terms.ours) if owed else (None, "")
         self._post(Acknowledged(self, session, fault))
+
+    def _answer_of(self, message: Message, offer: Session) -> tuple[Session | None, str]:
+        """The answer to an offer of ours, and why it cannot be read; nobody can be told so any more."""
+        try:
+            said = session_of(message)
+        except PeerError as error:
+            return None, f"it cannot be read: {error.reason}"
+        return self._beside(offer, said) if said is not None else None, ""
+
+    def _beside(self, offer: Session, said: Session) -> Session:
+        """What a peer answered, line by line beside what we offered."""
+        session = aligned(offer, said)
+        if session is not said:
+            kinds = " and ".join(" ".join(line.kind for line in one.media) for one in (said, offer))
+            self._post(
+                Overlooked(self, f"its m-lines are not those of our offer (RFC 3264 §6), told by kind: {kinds}"[:200])
+            )
+        return session
 
     # ---- the session timer ----
 
@@ -461,11 +487,3 @@ class Leg(Usage):
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:
             self._driver.unregister(self._dialog.id)
-
-
-def _answer_of(message: Message) -> tuple[Session | None, str]:
-    """The answer to an offer of ours, and why it cannot be read; nobody can be told so any more."""
-    try:
-        return session_of(message), ""
-    except PeerError as error:
-        return None, f"it cannot be read: {error.reason}"

@@ -52,6 +52,7 @@ class OutgoingLeg(Leg):
             self.terms.local = session
             self.terms.note_sent(session)
         self.terms.local_is_offer = session is not None
+        self._offer = session
         self._request = request
         self._txn = ""
         self._attempts = 0
@@ -140,7 +141,7 @@ class OutgoingLeg(Leg):
                     return
                 self._prack(early.dialog, response)
                 early.answered |= self.terms.local is not None and has_session(response)
-            session = session_of(response)
+            session = self._said(response)
         self._post(Rang(self, response, session, response.to_tag or ""))
 
     def _on_failure(self, response: Response) -> None:
@@ -187,13 +188,20 @@ class OutgoingLeg(Leg):
 
     def _report(self, response: Response) -> None:
         try:
-            session = session_of(response)
+            session = self._said(response)
         except PeerError as error:
             self.bye()
             self._post(Refused(self, 488, f"its answer cannot be read: {error.reason}", response))
             return
         self._their_offer = session
         self._post(Answered(self, response, session))
+
+    def _said(self, response: Response) -> Session | None:
+        """The description in a response to our INVITE; PeerError where it cannot be read."""
+        session = session_of(response)
+        if session is None or self._offer is None:
+            return session
+        return self._beside(self._offer, session)
 
     def _too_early(self) -> PeerError:
         return PeerError("our own INVITE is open", 491)  # RFC 3261 §14.2

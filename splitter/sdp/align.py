@@ -1,0 +1,57 @@
+"""A peer's m-lines brought beside ours, for real endpoints leave lines out that are off, or move them. Pure.
+
+An answer has as many lines as the offer, in the same order (RFC 3264 §6); a later offer never has fewer than before
+(§8). Where a peer breaks that, each line is still told by its kind, and what is missing is off. The voice must be
+there: without it there is nothing to go on with, and the description stays as it is for the others to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from splitter.sdp.model import Media, Session
+from splitter.sdp.video import refuse
+
+
+def aligned(offer: Session, answer: Session) -> Session:
+    """The answer with one line for each that was offered, of the same kind.
+
+    Returns: the same session where it is in order; lines that were not offered are left out, missing ones have port 0.
+    """
+    if _kinds(offer.media) == _kinds(answer.media):
+        return answer
+    left = list(enumerate(answer.media))
+    lines = []
+    for i, offered in enumerate(offer.media):
+        fitting = [(at, line) for at, line in left if line.kind == offered.kind and (offered.port or not line.port)]
+        if not fitting:
+            if offered.kind == "audio" and offered.port:
+                return answer
+            lines.append(refuse(offered))
+            continue
+        found = min(fitting, key=lambda one: (not one[1].port, one[0] != i, one[0]))
+        left.remove(found)
+        lines.append(found[1])
+    return replace(answer, media=tuple(lines))
+
+
+def lengthened(offer: Session, ours: Session | None) -> Session:
+    """A later offer with the lines at its end that it has left out, as if they were offered with port 0.
+
+    Args:
+        ours: our description in force, with a line for each that the peer had so far.
+    """
+    missing = ours.media[len(offer.media) :] if ours is not None else ()
+    return replace(offer, media=(*offer.media, *(refuse(media) for media in missing))) if missing else offer
+
+
+def shortened(answer: Session, offer: Session) -> Session:
+    """Our answer to an offer that was `lengthened`, with as many lines as were sent to us."""
+    if len(answer.media) <= len(offer.media):
+        return answer
+    return replace(answer, media=answer.media[: len(offer.media)])
+
+
+def _kinds(lines: Iterable[Media]) -> list[str]:
+    return [media.kind for media in lines]
