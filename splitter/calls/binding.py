@@ -16,7 +16,6 @@ from splitter.core.errors import PeerError
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.uri import NameAddr
 
-SOURCES = ("p-asserted-identity", "remote-party-id", "contact", "to", "from")
 LONGEST = 64
 _MOST_VALUES = 8  # of one header; two are legal (RFC 3325 §9.1)
 _MOST_BRANCHES = 32

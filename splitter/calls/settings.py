@@ -5,11 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
 
+from splitter.calls.logins.accounts import parse_algorithm, parse_domain, parse_realm, parse_user
+from splitter.core.keys import Key, ValueProblem, optional, suggest
 from splitter.core.net import Address
+from splitter.core.values import parse_host, parse_network, parse_pattern, split_port
 from splitter.sip.digest import ALGORITHMS
-from splitter.transport.targets import HostName
+from splitter.transport.targets import AUTO, HostName, parse_target
+
+SENT_OVER = ("udp", "tcp", "tls")
+"""Transports that requests can be sent over."""
+CALL_ID_HEADERS = ("user-to-user", "x-splitter-call")
+SOURCES = ("p-asserted-identity", "remote-party-id", "contact", "to", "from")
+"""Headers in which a centre may name the agent of a call; see `binding`."""
+
+_DAY_S = 86_400
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+_TOKEN = r"[A-Za-z0-9.!%*_+`'~-]+"  # RFC 3261 §25.1
 
 
 class Role(StrEnum):
@@ -36,76 +51,121 @@ class MediaSources(StrEnum):
     ANY = "any"  # from anywhere
 
 
-_ANYWHERE = ("0.0.0.0/0", "::/0")
+def parse_peer(text: str) -> Peer:
+    """A source: an address, an address with a port, or a network, "10.0.0.0/24"."""
+    if "/" in text:
+        return Peer(parse_network(text))
+    host, port = split_port(text)
+    return Peer(ip_network(parse_host(host)), port)
+
+
+def _parse_call_id_header(text: str) -> str:
+    if text.lower() not in CALL_ID_HEADERS:
+        raise ValueProblem(f'"{text}" cannot carry the call id', suggest(text, CALL_ID_HEADERS))
+    return text.lower()
+
+
+def _parse_source(text: str) -> str:
+    if text.lower() not in SOURCES:
+        raise ValueProblem(f'"{text}" names no agents', suggest(text.lower(), SOURCES))
+    return text.lower()
+
+
+def _parse_extensions(text: str) -> re.Pattern[str] | None:
+    return parse_pattern(text) if text else None
+
+
+def _parse_product(text: str) -> str:
+    """What goes into Server and User-Agent (RFC 3261 §20.35) and the s= line of SDP."""
+    if not re.fullmatch(f"{_TOKEN}(/{_TOKEN})?", text):
+        raise ValueProblem(f'"{text}" cannot stand in a SIP header', 'use one word, such as "splitter"')
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A neighbour.
-
-    Attributes:
-        name: as in the configuration.
-        role: see Role.
-        network: the name of our network that faces it.
-        peers: sources accepted as this trunk; anything else gets silence.
-        address: where requests to it go (required for a centre); port 0 is never stored, 5060 is the default. A name
-            leads to one or more servers by its DNS records.
-        transport: "udp", "tcp" or "tls", for requests to it; "auto" lets the records of a name say it.
-        trusted: inside the trust domain: identity headers pass (RFC 3325).
-        call_id_headers: how the call id is told to a centre: any of "user-to-user" and "x-splitter-call".
-        answer_limit_s: without any response from it for this long, the next route is tried.
-        ring_limit_s: ringing longer than this ends the attempt.
-        reliable_provisional: send 18x with SDP reliably to a peer that supports it (RFC 3262); one that requires
-            it always gets it.
-        delayed_offer: send it INVITEs without an offer: it offers in its 200 (some centres insist on that).
-        options_interval_s: it is asked by OPTIONS so often whether it is alive; 0 never asks.
-        max_calls: the most at a time, from it and to it; 0 for no limit of its own.
-        calls_per_s: new calls per second, from it and to it; 0 for no limit.
-        authenticate: seats must prove who they are (Digest), for each INVITE and REGISTER.
-        algorithms: what they are asked for, the preferred one first (RFC 8760); MD5 for who knows nothing better.
-        realm: what we ask seats for, the gateway's name if empty; of a centre the only one that gets our password,
-            any if empty.
-        register: keep us registered at the centre.
-        register_expires_s: how long a registration is asked for.
-        username, password: who we are to a centre that asks, at REGISTER and in calls.
-        domain: of our address at the centre (From and To of REGISTER); its address if empty.
-        tls_name: whom its certificate must be for (RFC 5922); the host of `address` if empty.
-        bind_from: headers of a centre that name the agent whom it gave a call to; see `binding`. Whatever `trusted`
-            says of callers' identities, it is believed about its own agents.
-        extension_pattern: what an agent's extension looks like; None: one that an account or a desk has, or 2 to 6
-            digits.
-        media_sources: whose media are taken; what its SDP names is preferred, and all else is learned briefly.
-        bannable: its peers may be banned when they misbehave: clients on the internet, not neighbours.
-    """
+    """A neighbour."""
 
     name: str
-    role: Role
-    network: str
-    peers: tuple[Peer, ...]
-    address: Address | HostName | None = None
-    transport: str = "udp"
-    trusted: bool = False
-    call_id_headers: tuple[str, ...] = ("x-splitter-call",)
-    answer_limit_s: float = 4.0
-    ring_limit_s: float = 180.0
-    reliable_provisional: bool = True
-    delayed_offer: bool = False
-    options_interval_s: float = 10.0
-    max_calls: int = 0
-    calls_per_s: float = 0.0
-    authenticate: bool = False
-    algorithms: tuple[str, ...] = ALGORITHMS
-    realm: str = ""
-    register: bool = False
-    register_expires_s: int = 3600
-    username: str = ""
-    password: str = field(default="", repr=False)
-    domain: str = ""
-    tls_name: str = ""
-    bind_from: tuple[str, ...] = ("p-asserted-identity", "remote-party-id")
-    extension_pattern: re.Pattern[str] | None = None
-    bannable: bool = False
-    media_sources: MediaSources = MediaSources.SIGNALLED
+    role: Annotated[Role, Key(missing=f"add what stands there: role = one of {', '.join(Role)}", example='"access"')]
+    """What stands there: "access", the operator's SBC, where callers come from; "centre", the voice call centre, where
+    their audio goes; "seat", the SIP video clients of the agents."""
+    network: Annotated[str, Key(missing="add the name of our network that faces it", example='"access"')]
+    """Our network that faces it."""
+    peers: Annotated[tuple[Peer, ...], Key(parse=parse_peer, example='["198.51.100.0/28"]')]
+    """Sources that are believed to be this trunk: "ADDRESS", "ADDRESS:PORT" or "NETWORK/BITS". Anyone else gets
+    silence. Without it: the address below, with any port."""
+    address: Annotated[
+        Address | HostName | None, Key(parse=partial(parse_target, port=0), example='"10.1.0.20:5060"')
+    ] = None
+    """Where calls to it go. A centre needs one. An IP address, without a port 5060 (tls: 5061); or a name, such as
+    "pbx.example.com": its NAPTR, SRV and address records name the servers, which are tried by priority and weight (RFC
+    3263), and are believed as sources. With a port, only its address records are asked for."""
+    transport: Annotated[str, Key(choices=(*SENT_OVER, AUTO))] = "udp"
+    """For requests to it: "udp", "tcp" or "tls"; the network must listen on it. Without it, a name in the address says
+    which by its records, as it does with "auto"."""
+    tls_name: Annotated[str, Key()] = ""
+    """For tls: the name that its certificate must be for. Without it: the host of the address."""
+    trusted: Annotated[bool, Key()] = False
+    """Inside the trust domain (RFC 3325): identity headers are believed and passed on. Not for agents, not for the
+    internet."""
+    call_id_headers: Annotated[tuple[str, ...], Key(parse=_parse_call_id_header)] = ("x-splitter-call",)
+    """How the centre is told the call id, so that its CTI can find the video: "x-splitter-call" (a header of that
+    name), "user-to-user" (RFC 7433), or both; [] for neither."""
+    bind_from: Annotated[tuple[str, ...], Key(parse=_parse_source, unique=True)] = SOURCES[:2]
+    """The headers in which this centre names the agent whom it gave a call to, in its 18x, 200, re-INVITE and UPDATE:
+    the agent's desk then gets the video by itself. "p-asserted-identity" (RFC 3325), "remote-party-id", "contact", "to"
+    (of responses), "from" (of requests: RFC 4916, which we then declare). Where they disagree nobody is chosen, and the
+    desks are told. Whatever `trusted` says of callers' identities, the centre is believed about its own agents. []: not
+    at all."""
+    extension_pattern: Annotated[re.Pattern[str] | None, Key(parse=_parse_extensions)] = None
+    """What an agent's extension looks like: a regular expression for all of it, such as '8\\d{3}'. Set it where queues
+    and announcements have short numbers too: they are then never taken for agents, and a call that goes back to a queue
+    is taken from the desk. Empty: the extension of an account or of a desk that is online, or 2 to 6 digits."""
+    options_interval_s: Annotated[float, Key(0, 3600)] = 10.0
+    """How often it is asked by OPTIONS whether it is alive; 0: never. See [monitor]. A trunk that is down is tried
+    last."""
+    max_calls: Annotated[int, Key(0, 100_000)] = 0
+    """The most calls at a time, and new calls per second, from it and to it together; 0: no limit but
+    gateway.max_calls. Past it calls from there get 503 with Retry-After, and calls to there take the next trunk."""
+    calls_per_s: Annotated[float, Key(0, 10_000)] = 0.0
+    answer_limit_s: Annotated[float, Key(0.5, 32)] = 4.0
+    """Without any response from it for this long, its next server or the next trunk of the route is tried."""
+    ring_limit_s: Annotated[float, Key(1, 3600)] = 180.0
+    """Ringing, or waiting in its queue before the answer, for longer than this ends the attempt."""
+    reliable_provisional: Annotated[bool, Key()] = True
+    """Send ringing with early media reliably (PRACK, RFC 3262) to a peer that supports it; one that requires it always
+    gets it."""
+    delayed_offer: Annotated[bool, Key()] = False
+    """Send this centre INVITEs without an offer, so that it offers in its 200; some centres insist on that."""
+    username: Annotated[str, Key(parse=optional(parse_user))] = ""
+    """Some centres want us to log in. Who we are to them, for REGISTER and wherever they ask in a call (401, 407):"""
+    password: Annotated[str, Key(secret=True)] = field(default="", repr=False)
+    realm: Annotated[str, Key(parse=parse_realm)] = ""
+    """Of a centre: the only realm that gets this password; empty: whatever realm the centre names. Of seats that log
+    in: what they are told whose password is meant; empty: gateway.name."""
+    register: Annotated[bool, Key()] = False
+    """Keep us registered there, under the user name above, for this long at a time; refreshed in time, taken back at
+    the end."""
+    register_expires_s: Annotated[int, Key(30, 7 * _DAY_S)] = 3600
+    domain: Annotated[str, Key(parse=optional(parse_domain))] = ""
+    """The domain of that address, if it is not the centre's address: sip:username@domain."""
+    bannable: Annotated[bool, Key()] = False
+    """These sources may be banned when they misbehave, see [transport]. For clients on the internet; addresses of other
+    trunks are never banned."""
+    authenticate: Annotated[bool, Key()] = False
+    """Seats must log in as one of the accounts below, for each call and for REGISTER. Without it, the address is
+    enough."""
+    algorithms: Annotated[tuple[str, ...], Key(parse=parse_algorithm, unique=True, filled=True)] = ALGORITHMS
+    """By what hashes (RFC 8760), the preferred one first. Leave "MD5" out where every seat knows better; leave it alone
+    for seats that cannot read several challenges."""
+    media_sources: Annotated[MediaSources, Key()] = MediaSources.SIGNALLED
+    """From where its RTP is taken. "signalled": only from the host that its SDP names, whose port may differ (NAT).
+    "peers": from the sources above as well: for a neighbour whose media leave by another address of its own than its
+    SDP says. "any": from anywhere, for clients behind NATs that write private addresses into SDP. What SDP names is
+    preferred; another source is learned from its first packets within 5 s after each offer or answer, and then kept:
+    whoever can send to our ports may otherwise be taken for the peer in that time. Where nothing comes but what is not
+    taken, `splitter status`, the call and its trace say from where."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -128,80 +188,87 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Called numbers that match `called` (whole user part) go to the trunks, one after the other, until one takes them.
+    """A way for called numbers to the trunks, which are tried one after the other until one takes the call."""
 
-    `number` is what the centre sees as called number; `\\1` style groups of `called` may be used; empty keeps it.
-    """
-
-    called: re.Pattern[str]
-    trunks: tuple[str, ...]
-    number: str = ""
-    choice: Choice = Choice.ORDER
+    called: Annotated[
+        re.Pattern[str],
+        Key(
+            parse=parse_pattern,
+            missing='add the called numbers, such as called = "110|119"; ".*" for all',
+            example="'110|119|12345'",
+        ),
+    ]
+    """Called numbers: a regular expression (Python's) that must match the whole number. Services are called by their
+    names: 'sos' takes urn:service:sos and, where no route before it does, urn:service:sos.police and the like."""
+    trunks: Annotated[tuple[str, ...], Key(name="to", example='["pbx", "pbx2"]')]
+    """Centres to try, one after the other, until one takes the call. Those that are down come last."""
+    choice: Annotated[Choice, Key()] = Choice.ORDER
+    """Which of those that are up comes first: "order", as they are written; "weighted", drawn anew for each call, one
+    that answers OPTIONS quickly and evenly more often."""
+    number: Annotated[str, Key()] = ""
+    """What the centre sees as the called number; \\1 is the first group of the pattern. Empty: the number that was
+    called."""
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
-    """How a trunk's servers are watched, and what that means for the choice among trunks.
+    """How a trunk's servers are watched, and what that means for the choice among trunks."""
 
-    Attributes:
-        answer_limit_s: an OPTIONS without a final response for so long has failed.
-        failures_down: so many failures in a row, and the server is down.
-        successes_up: so many answers in a row, and it is up again.
-        jitter_factor: a weighted choice gives a trunk the weight 1 / (latency + jitter_factor * jitter).
-    """
-
-    answer_limit_s: float = 2.0
-    failures_down: int = 3
-    successes_up: int = 2
-    jitter_factor: float = 0.1
+    answer_limit_s: Annotated[float, Key(0.1, 32)] = 2.0
+    """A trunk's server that does not answer OPTIONS for this long has failed this once."""
+    failures_down: Annotated[int, Key(1, 100)] = 3
+    """How many failures in a row mean that it is down (INVITEs without an answer count too), and how many answers in a
+    row that it is up."""
+    successes_up: Annotated[int, Key(1, 100)] = 2
+    jitter_factor: Annotated[float, Key(0, 100)] = 0.1
+    """Choice "weighted" gives a trunk the weight 1 / (latency + jitter_factor * jitter)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverloadSettings:
-    """When load costs new calls their video, and when it turns them away.
+    """When load costs new calls their video, and when it turns them away."""
 
-    Attributes:
-        video_lag_s: the event loop is late by so much: new calls get no video.
-        refuse_lag_s: and by so much: they get 503. Past T1 (0.5 s) peers repeat themselves, which adds to the load.
-        video_cpu, refuse_cpu: the same for the share of one core that the loop uses; 1 is all of it.
-        recover_s: below half of a lag and four fifths of a share for so long takes one step back.
-        retry_after_s: what Retry-After says, and up to as much again by chance: not all come back at once.
-    """
-
-    video_lag_s: float = 0.1
-    refuse_lag_s: float = 0.3
-    video_cpu: float = 0.9
-    refuse_cpu: float = 0.97
-    recover_s: float = 3.0
-    retry_after_s: int = 5
+    # Past T1 (0.5 s) peers repeat themselves, which adds to the load.
+    video_lag_s: Annotated[float, Key(0.01, 60)] = 0.1
+    """How late the event loop is when new calls get no video any longer, and when they get 503 with Retry-After."""
+    refuse_lag_s: Annotated[float, Key(0.01, 60)] = 0.3
+    video_cpu: Annotated[float, Key(0.1, 2)] = 0.9
+    """The same for the share of one core that it uses; 1 is all of it."""
+    refuse_cpu: Annotated[float, Key(0.1, 2)] = 0.97
+    recover_s: Annotated[float, Key(0, 600)] = 3.0
+    """Well below these (half of a lag, four fifths of a share) for this long takes one step back."""
+    retry_after_s: Annotated[int, Key(1, 600)] = 5
+    """The least that Retry-After says, in seconds; up to twice as much by chance, so that not all come back at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """Bounds on calls.
+    """Bounds on calls."""
 
-    Attributes:
-        name: what Server, User-Agent and the SDP session name say.
-        max_calls: past this an INVITE gets 503 with Retry-After.
-        drain_limit_s: at SIGTERM, how long live calls may go on before they are hung up.
-        consult_limit_s: how long one side may take to answer a re-INVITE that was relayed to it.
-        leave_on_transfer: when the centre passes a call on to another agent, the former one's video ends.
-        rejoin_window_s: how long a WebRTC client whose transport is gone may take to come back.
-        consent_limit_s: how long a caller may think about whether to show video.
-        bitrate_kbps: what b=AS of our video lines asks for.
-        session_expires_s: the session interval that we ask for on each leg (RFC 4028); 0 asks for none.
-        min_session_expires_s: the shortest that we grant; 90 or more.
-        end_on_missed_refresh: end a call whose peer did not refresh in time even while its voice flows.
-    """
-
-    name: str = "splitter"
-    max_calls: int = 2000
-    drain_limit_s: float = 5.0
-    consult_limit_s: float = 20.0
-    leave_on_transfer: bool = True
-    rejoin_window_s: float = 60.0
-    consent_limit_s: float = 45.0
-    bitrate_kbps: int = 960
-    session_expires_s: int = 1800
-    min_session_expires_s: int = 90
-    end_on_missed_refresh: bool = False
+    name: Annotated[str, Key(table="gateway", parse=_parse_product)] = "splitter"
+    """What Server, User-Agent and the SDP session name say. One word."""
+    max_calls: Annotated[int, Key(1, 100_000, table="gateway")] = 2000
+    """At this many calls an INVITE gets 503 with Retry-After. The media ports below must suffice for them."""
+    drain_limit_s: Annotated[float, Key(0, _DAY_S, table="gateway")] = 5.0
+    """At SIGTERM new calls and OPTIONS get 503, and live calls may go on for this long before they are hung up. Keep it
+    below TimeoutStopSec of the service."""
+    consult_limit_s: Annotated[float, Key(1, 32)] = 20.0
+    """What one side may take to answer a re-INVITE that was relayed to it from the other (hold, another codec)."""
+    consent_limit_s: Annotated[float, Key(5, 180)] = 45.0
+    """How long a caller who is asked for video on the phone's screen may think about it; then the question is taken
+    back. The voice goes on meanwhile, and a hold or transfer by the centre takes the question back at once."""
+    rejoin_window_s: Annotated[float, Key(5, 3600)] = 60.0
+    """How long an agent's browser that lost its connection, or was closed, may take to come back into the call.
+    Meanwhile the caller sees the slate; then it is taken out, and joins anew if it comes later. The voice is not
+    concerned."""
+    leave_on_transfer: Annotated[bool, Key()] = True
+    """When the centre passes a call on to another agent, the former one's video ends with it."""
+    bitrate_kbps: Annotated[int, Key(64, 20_000)] = 960
+    """Video bandwidth that we ask callers and seats for (b=AS), in kbit/s."""
+    session_expires_s: Annotated[int, Key(0, _DAY_S)] = 1800
+    """Session timers (RFC 4028) on every leg: the interval that we ask for, in seconds (0 asks for none; a peer that
+    wants one gets it), and the shortest that we grant."""
+    min_session_expires_s: Annotated[int, Key(90, _DAY_S)] = 90
+    end_on_missed_refresh: Annotated[bool, Key()] = False
+    """A peer that was to refresh the session and did not is asked by us, while its call goes on; true ends the call at
+    once."""

@@ -1,4 +1,4 @@
-"""The tables [api] and [[token]]: where the API listens, and who may use it.
+"""What is wrong with [api] and [[token]]: where the API listens, and who may use it.
 
 Only `check_api_files` does I/O: it looks at the certificate.
 """
@@ -6,52 +6,29 @@ Only `check_api_files` does I/O: it looks at the certificate.
 from __future__ import annotations
 
 import ipaddress
-import re
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from splitter.calls.logins.access import GRANTED, SECRET_BYTES, ApiSettings, Scope, Token
-from splitter.calls.settings import Peer
 from splitter.config.model import Settings
-from splitter.config.reader import Problems, Table, ValueProblem, suggest
-from splitter.config.values import is_loopback, parse_address, parse_origin, parse_peer
-from splitter.core.net import Address
+from splitter.config.reader import Problems, Table
+from splitter.core.keys import suggest
+from splitter.core.net import Address, is_loopback
 from splitter.transport.tls import faults, validity_of
 
-_DAY_S = 86_400
 _FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name here
-_NAME = re.compile(r"[\w.@ -]{1,64}")
 
 
-def read_api(table: Table, base: Path) -> ApiSettings:
-    """[api]"""
-    default = ApiSettings()
-    listen = tuple(table.take_list("listen", _parse_listen))
+def check_api_table(table: Table, settings: ApiSettings) -> None:
+    """It says where, and its parts fit each other."""
     if table and not table.listed("listen"):
         what = "is empty" if "listen" in table else "is missing"
         table.problem("listen", what, 'name where, such as "10.0.0.5:8443"; or leave the whole table out')
-    certificate, key = table.take_text("certificate", ""), table.take_text("key", "")
-    client_ca, secret = table.take_text("client_ca", ""), table.take_text("secret_file", "")
-    settings = ApiSettings(
-        listen=listen,
-        certificate=str(base / certificate) if certificate else "",
-        key=str(base / key) if key else "",
-        client_ca=str(base / client_ca) if client_ca else "",
-        insecure=table.take_flag("insecure", default.insecure),
-        proxies=tuple(peer.network for peer in table.take_list("proxies", _parse_proxy)),
-        web_origins=tuple(table.take_list("web_origins", parse_origin)),
-        media_network=table.take_text("media_network", default.media_network),
-        guest_url=table.take_parsed("guest_url", _parse_url, default.guest_url),
-        token_lifetime_s=table.take_integer("token_lifetime_s", default.token_lifetime_s, 60, 30 * _DAY_S),
-        secret_file=str(base / secret) if secret else "",
-    )
     _check_guests(table, settings.guest_url)
     for name in ("key", "client_ca"):
-        if getattr(settings, name) and not certificate:
+        if getattr(settings, name) and not settings.certificate:
             table.problem(name, "has no meaning without a certificate", "add certificate = FILE, or remove it")
-    table.finish()
-    return settings
 
 
 def _check_guests(table: Table, url: str) -> None:
@@ -64,17 +41,8 @@ def _check_guests(table: Table, url: str) -> None:
         table.problem("guest_url", "has no path: it would lead to the agents' console", remedy)
 
 
-def read_token(table: Table) -> Token:
-    """[[token]]"""
-    token = Token(
-        name=table.take_parsed("name", _parse_name, ""),
-        scopes=frozenset(table.take_list("scopes", _parse_scope)),
-        sha256=table.take_parsed("sha256", _parse_digest, ""),
-        certificate=table.take_text("certificate", ""),
-        extension=table.take_text("extension", ""),
-    )
-    if "name" not in table:
-        table.problem("name", "is missing", "add whose it is; the log and the traces of calls tell it")
+def check_token(table: Table, token: Token) -> None:
+    """It may do something, and there is a way to show that it is the one."""
     if not table.listed("scopes"):
         table.problem("scopes", "is missing or empty", f"name what it may do: {', '.join(GRANTED)}")
     if "sha256" not in table and not token.certificate:
@@ -82,8 +50,6 @@ def read_token(table: Table) -> Token:
         table.problem("sha256", "is missing", remedy)
     if Scope.SEAT in token.scopes and not token.extension:
         table.problem("extension", "is missing", "a seat acts for an extension: add it, or remove that scope")
-    table.finish()
-    return token
 
 
 def check_api(settings: Settings, problems: Problems) -> None:
@@ -164,41 +130,3 @@ def _overlap(one: Address, other: Address) -> bool:
 
 def _loopback(address: Address) -> bool:
     return ipaddress.ip_address(address.host).is_loopback
-
-
-def _parse_listen(text: str) -> Address:
-    if "://" in text:
-        remedy = 'write address and port alone, such as "10.0.0.5:8443"; it is https where there is a certificate'
-        raise ValueProblem(f'"{text}" is an address of a page', remedy)
-    return parse_address(text)
-
-
-def _parse_proxy(text: str) -> Peer:
-    peer = parse_peer(text)
-    if peer.port is not None:
-        raise ValueProblem(f'"{text}" has a port', "write its address alone: it comes to us from any port")
-    return peer
-
-
-def _parse_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueProblem(f'"{text[:80]}" is no name', "use up to 64 letters, digits, and . @ _ -")
-    return text
-
-
-def _parse_scope(text: str) -> Scope:
-    if text not in GRANTED:
-        raise ValueProblem(f'"{text}" is nothing that a token may do', suggest(text, GRANTED))
-    return Scope(text)
-
-
-def _parse_digest(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
-        raise ValueProblem("has not 64 hexadecimal digits", 'write what "splitter token NAME" prints')
-    return text.lower()
-
-
-def _parse_url(text: str) -> str:
-    if text and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", text):
-        raise ValueProblem(f'"{text}" is no address of a page', 'write it such as "https://video.example/guest/"')
-    return text

@@ -11,8 +11,9 @@ from splitter.config.api import check_api
 from splitter.config.locate import Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
-from splitter.config.reader import Problems, suggest
+from splitter.config.reader import Problems
 from splitter.config.webhooks import check_webhooks
+from splitter.core.keys import suggest
 from splitter.core.net import Address
 from splitter.transport.settings import Listener, Network
 from splitter.transport.targets import AUTO, HostName

@@ -6,13 +6,21 @@ import re
 import tomllib
 from pathlib import Path
 
+from splitter.calls.logins.access import ApiSettings, Token
+from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.settings import MonitorSettings, OverloadSettings, Route
+from splitter.calls.webhook import Webhook
 from splitter.config import accounts, api, networks, sections, webhooks
-from splitter.config import trunks as trunks_of
 from splitter.config.checks import check
+from splitter.config.fields import read, read_fields
 from splitter.config.locate import Locator
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
 from splitter.core.errors import ConfigError
+from splitter.media.settings import MediaSettings
+from splitter.store.settings import StoreSettings
+from splitter.telemetry.settings import TelemetrySettings
+from splitter.transport.settings import DnsSettings, TransportSettings
 
 
 def load(path: str | Path, expiry: bool = False) -> Settings:
@@ -67,34 +75,34 @@ def _parse(text: str, file: str, base: Path) -> tuple[Settings, Problems]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(file, text, str(error))]) from error
     problems = Problems(file, Locator(text))
-    settings = _read(Table(problems, (), data), base)
+    settings = _read(Table(problems, (), data, base))
     check(settings, problems)
     return settings, problems
 
 
-def _read(root: Table, base: Path) -> Settings:
-    calls, control_socket = sections.read_gateway(root.take_table("gateway"), root.take_table("calls"), base)
-    sides = {table.name: networks.read_network(table, base) for table in root.take_named_tables("network")}
-    trunks = {table.name: sections.read_trunk(table) for table in root.take_named_tables("trunk")}
+def _read(root: Table) -> Settings:
+    calls, control_socket = sections.read_gateway(root.take_table("gateway"), root.take_table("calls"))
+    metrics = root.take_table("metrics")
     settings = Settings(
-        networks=sides,
-        trunks=trunks,
-        routes=tuple(sections.read_route(table) for table in root.take_tables("route")),
-        accounts=tuple(accounts.read_account(table) for table in root.take_tables("account")),
-        registrar=accounts.read_registrar(root.take_table("registrar")),
+        networks={table.name: networks.read_network(table) for table in root.take_named_tables("network")},
+        trunks={table.name: sections.read_trunk(table) for table in root.take_named_tables("trunk")},
+        routes=tuple(read(table, Route, sections.check_route) for table in root.take_tables("route")),
+        accounts=tuple(read(table, Account, accounts.check_account) for table in root.take_tables("account")),
+        registrar=read(root.take_table("registrar"), RegistrarSettings, accounts.check_registrar),
         calls=calls,
-        media=sections.read_media(root.take_table("media"), base),
-        transport=networks.read_transport(root.take_table("transport")),
-        monitor=trunks_of.read_monitor(root.take_table("monitor")),
-        overload=trunks_of.read_overload(root.take_table("overload")),
-        dns=trunks_of.read_dns(root.take_table("dns")),
-        store=sections.read_store(root.take_table("store"), base),
-        telemetry=sections.read_telemetry(root.take_table("log"), root.take_table("metrics")),
-        api=api.read_api(root.take_table("api"), base),
-        tokens=tuple(api.read_token(table) for table in root.take_tables("token")),
-        webhooks=tuple(webhooks.read_webhook(table, base) for table in root.take_tables("webhook")),
+        media=read(root.take_table("media"), MediaSettings),
+        transport=read(root.take_table("transport"), TransportSettings),
+        monitor=read(root.take_table("monitor"), MonitorSettings),
+        overload=read(root.take_table("overload"), OverloadSettings, sections.check_overload),
+        dns=read(root.take_table("dns"), DnsSettings),
+        store=read(root.take_table("store"), StoreSettings),
+        telemetry=read(root.take_table("log"), TelemetrySettings, **read_fields(metrics, TelemetrySettings, "metrics")),
+        api=read(root.take_table("api"), ApiSettings, api.check_api_table),
+        tokens=tuple(read(table, Token, api.check_token) for table in root.take_tables("token")),
+        webhooks=tuple(read(table, Webhook, webhooks.check_webhook) for table in root.take_tables("webhook")),
         control_socket=control_socket,
     )
+    metrics.finish()
     root.finish()
     return settings
 

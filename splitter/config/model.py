@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
+from splitter.core.keys import Key
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
@@ -34,7 +36,6 @@ class Settings:
         api: the API over the network.
         tokens: who may use it, beside the accounts.
         webhooks: other programs that are told what happens.
-        control_socket: path of the Unix socket that the command line talks to.
     """
 
     networks: Mapping[str, Network]
@@ -53,7 +54,8 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     tokens: tuple[Token, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
-    control_socket: str = CONTROL_SOCKET
+    control_socket: Annotated[str, Key(table="gateway", file=True)] = CONTROL_SOCKET
+    """The Unix socket of the command line (splitter calls, trace, …). Whoever may write to it may hang up calls."""
 
     @property
     def media_network(self) -> str:

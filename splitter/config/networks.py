@@ -1,4 +1,4 @@
-"""The tables [network.NAME] and [transport]: where SIP is heard, who we are there, what the network may cost us.
+"""The tables [network.NAME], and what is wrong with them: where SIP is heard, and who we are there.
 
 Only `check_files` does I/O: it looks at the certificates.
 """
@@ -7,87 +7,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import fields
-from pathlib import Path
+from dataclasses import fields, replace
 
+from splitter.config.fields import read, read_fields
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
-from splitter.config.values import parse_host, parse_listener, parse_origin
-from splitter.core.net import Address
 from splitter.transport.bans import IpNetwork
-from splitter.transport.settings import SECURE, WEB, Network, TlsSettings, TransportSettings
+from splitter.transport.settings import SECURE, WEB, Network, TlsSettings
 from splitter.transport.targets import AUTO
 from splitter.transport.tls import faults, validity_of
 
-_DAY_S = 86_400
 
-
-def read_network(table: Table, base: Path) -> Network:
+def read_network(table: Table) -> Network:
     """[network.NAME]"""
-    listeners = tuple(table.take_list("listen", parse_listener))
-    if "listen" not in table:
-        table.problem("listen", "is missing", 'add where SIP is heard, such as listen = ["udp:10.0.0.5:5060"]')
-    elif not table.listed("listen"):
+    tls = _read_tls(table)
+    network = read(table, Network, _check_listen, name=table.name, tls=tls)
+    first = network.listeners[0].address.host if network.listeners else "127.0.0.1"
+    return replace(network, media_address=network.media_address or first)
+
+
+def _check_listen(table: Table, network: Network) -> None:
+    if "listen" in table and not table.listed("listen"):
         table.problem("listen", "is empty", 'name at least one listener, such as "udp:10.0.0.5:5060"')
-    first = listeners[0].address if listeners else Address("127.0.0.1", 5060)
-    network = Network(
-        name=table.name,
-        listeners=listeners,
-        media_address=table.take_parsed("media_address", parse_host, first.host),
-        advertised_address=table.take_parsed("advertised_address", parse_host),
-        tls=_read_tls(table, base),
-        web_origins=tuple(table.take_list("web_origins", parse_origin)),
-    )
-    table.finish()
-    return network
 
 
-def _read_tls(table: Table, base: Path) -> TlsSettings | None:
+def _read_tls(table: Table) -> TlsSettings | None:
     """Who we are there, and whom we believe; None where the network has no certificate."""
-    default = TlsSettings("")
-    certificate = table.take_text("certificate", default.certificate)
-    key, ca = table.take_text("key", default.key), table.take_text("ca", default.ca)
-    settings = TlsSettings(
-        certificate=str(base / certificate),
-        key=str(base / key) if key else "",
-        ca=str(base / ca) if ca else "",
-        client_certificate=table.take_flag("client_certificate", default.client_certificate),
-        verify=table.take_flag("verify", default.verify),
-    )
-    if certificate:
+    settings = TlsSettings(**read_fields(table, TlsSettings))
+    if settings.certificate:
         return settings
-    for name in (field.name for field in fields(default)):
-        if getattr(settings, name) != getattr(default, name) and name != "certificate":
-            table.problem(name, "has no meaning without a certificate", "add certificate = FILE, or remove it")
+    for field in fields(TlsSettings):
+        if getattr(settings, field.name) != getattr(TlsSettings(""), field.name):
+            table.problem(field.name, "has no meaning without a certificate", "add certificate = FILE, or remove it")
     return None
-
-
-def read_transport(table: Table) -> TransportSettings:
-    """[transport]"""
-    default = TransportSettings()
-    settings = TransportSettings(
-        tcp_connect_limit_s=table.take_number("tcp_connect_limit_s", default.tcp_connect_limit_s, 0.1, 30),
-        tcp_idle_limit_s=table.take_number("tcp_idle_limit_s", default.tcp_idle_limit_s, 5, _DAY_S),
-        tcp_message_limit_s=table.take_number("tcp_message_limit_s", default.tcp_message_limit_s, 0.5, 120),
-        tcp_connections=table.take_integer("tcp_connections", default.tcp_connections, 1, 100_000),
-        tcp_connections_per_source=table.take_integer(
-            "tcp_connections_per_source", default.tcp_connections_per_source, 1, 100_000
-        ),
-        handshake_limit_s=table.take_number("handshake_limit_s", default.handshake_limit_s, 0.5, 60),
-        handshakes=table.take_integer("handshakes", default.handshakes, 4, 100_000),
-        keep_alive_s=table.take_number("keep_alive_s", default.keep_alive_s, 1, 3600),
-        message_limit_bytes=table.take_integer("message_limit_bytes", default.message_limit_bytes, 2000, 1_000_000),
-        udp_request_limit_bytes=table.take_integer(
-            "udp_request_limit_bytes", default.udp_request_limit_bytes, 500, 65_535
-        ),
-        resolve_limit_s=table.take_number("resolve_limit_s", default.resolve_limit_s, 0.1, 30),
-        source_messages_per_s=table.take_integer("source_messages_per_s", default.source_messages_per_s, 1, 1_000_000),
-        ban_after=table.take_integer("ban_after", default.ban_after, 0, 1_000_000),
-        ban_window_s=table.take_number("ban_window_s", default.ban_window_s, 1, _DAY_S),
-        ban_s=table.take_number("ban_s", default.ban_s, 1, 365 * _DAY_S),
-    )
-    table.finish()
-    return settings
 
 
 def check_tls(settings: Settings, problems: Problems) -> None:

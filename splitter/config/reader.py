@@ -1,25 +1,17 @@
-"""Reads one table of the configuration key by key and collects every problem instead of stopping at the first. Pure."""
+"""Reads one table of the configuration key by key and collects every problem instead of stopping at the first."""
 
 from __future__ import annotations
 
 import math
+import pathlib
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import TypeVar, overload
 
 from splitter.config.locate import Locator, Path
+from splitter.core.keys import ValueProblem, suggest
 
 T = TypeVar("T")
 D = TypeVar("D")
-
-
-class ValueProblem(ValueError):
-    """A parser of one value says what is wrong with it and what would be right."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"{what}; {remedy}")
-        self.what = what
-        self.remedy = remedy
 
 
 class Problems:
@@ -57,21 +49,13 @@ def dotted(path: Path) -> str:
     return text or "file"
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """The remedy for a word that should have been one of `known`."""
-    names = sorted(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f'did you mean "{close[0]}"?'
-    return f"known here: {', '.join(names)}" if names else "remove it"
-
-
 class Table:
     """One table of the file. Every `take_…` names a key that may stand in it; `finish` reports the others."""
 
-    def __init__(self, problems: Problems, path: Path, data: Mapping[str, object]) -> None:
+    def __init__(self, problems: Problems, path: Path, data: Mapping[str, object], base: pathlib.Path) -> None:
         self.path = path
         self.problems = problems
+        self.base = base  # where paths of files start
         self._data = data
         self._known: set[str] = set()
 
@@ -177,7 +161,7 @@ class Table:
     def take_table(self, key: str) -> Table:
         """A table; an empty one where it is missing."""
         value = self._take(key, dict, f"a table, written [{dotted((*self.path, key))}]")
-        return Table(self.problems, (*self.path, key), value or {})
+        return Table(self.problems, (*self.path, key), value or {}, self.base)
 
     def take_named_tables(self, key: str) -> list[Table]:
         """Tables with names of the operator's choice: [network.access], [network.core] …"""
@@ -192,7 +176,7 @@ class Table:
         for index, value in enumerate(values or ()):
             place = (*self.path, key, index)
             if isinstance(value, dict):
-                tables.append(Table(self.problems, place, value))
+                tables.append(Table(self.problems, place, value, self.base))
             else:
                 self.problems.add(place, f"must be a table, not {_spoken(value)}", f"write {remedy}")
         return tables

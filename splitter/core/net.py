@@ -16,6 +16,14 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def is_loopback(host: str) -> bool:
+    """True for this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def source_of(host: str) -> str:
     """What an address is counted as: itself, or the first 64 bits of an IPv6 one; who has one of those has them all."""
     try:

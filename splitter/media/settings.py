@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from splitter.core.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """Workers, ports and the slate.
+    """Workers, ports and the slate."""
 
-    Attributes:
-        workers: media worker processes; 0 means one per core.
-        first_port, last_port: the UDP range of RTP and RTCP; RTP takes the even port, RTCP the odd one above it.
-        quarantine_s: a closed port rests this long before it is used again (no stray packet may reach the next call).
-        slate_text: the line of text on the slate.
-        slate_picture: path of a picture to show instead; empty for the built-in slate.
-        request_limit_s: the bound on one request to a worker.
-        socket_dir: where the workers' control sockets live.
-    """
-
-    workers: int = 0
-    first_port: int = 30_000
-    last_port: int = 39_999
-    quarantine_s: float = 30.0
-    slate_text: str = "Please hold: your agent's picture will appear here"
-    slate_picture: str = ""
-    request_limit_s: float = 2.0
-    socket_dir: str = "/run/splitter"
+    workers: Annotated[int, Key(0, 256)] = 0
+    """Worker processes that carry RTP; 0 means one per core."""
+    first_port: Annotated[int, Key(1024, 65_534)] = 30_000
+    """UDP ports of RTP (even) and RTCP (the odd one above). A video call takes four on the caller's side. Open them in
+    the firewall, and keep them outside net.ipv4.ip_local_port_range or add them to net.ipv4.ip_local_reserved_ports."""
+    last_port: Annotated[int, Key(1025, 65_535)] = 39_999
+    quarantine_s: Annotated[float, Key(0, 3600)] = 30.0
+    """A closed port rests this long before its next use, so that no late packet reaches another call. This holds over a
+    restart as well: a file in socket_dir keeps which ports were in use."""
+    slate_text: Annotated[str, Key()] = "Please hold: your agent's picture will appear here"
+    """What the caller sees until an agent's picture is there: a line of text, or a picture (PNG or JPEG) instead."""
+    slate_picture: Annotated[str, Key(file=True)] = ""
+    request_limit_s: Annotated[float, Key(0.1, 30)] = 2.0
+    """The bound on one request to a worker."""
+    socket_dir: Annotated[str, Key(file=True)] = "/run/splitter"
+    """Where the control sockets of the workers live, and the record of ports: a folder that outlives a restart."""

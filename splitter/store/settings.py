@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from splitter.core.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """Where calls and traces are kept and how much of them.
+    """Where calls and traces are kept and how much of them."""
 
-    Attributes:
-        path: the SQLite file; ":memory:" keeps nothing over a restart.
-        max_age_days: older calls and traces are deleted.
-        max_size_mb: past this the oldest calls and traces are deleted.
-        digits: traces show those that people press, such as PINs.
-    """
-
-    path: str = "/var/lib/splitter/calls.db"
-    max_age_days: float = 30.0
-    max_size_mb: int = 2048
-    digits: bool = False
+    path: Annotated[str, Key(file=True, not_a_file=":memory:")] = "/var/lib/splitter/calls.db"
+    """The SQLite file of calls and traces; ":memory:" keeps nothing over a restart. It holds telephone numbers and
+    whole SIP messages: it is readable by the service's user alone, and its age is a matter of your privacy rules."""
+    max_age_days: Annotated[float, Key(0.01, 36_500)] = 30.0
+    """Older calls and traces are deleted, and past this size the oldest ones. On disk it may take a quarter more for a
+    while."""
+    max_size_mb: Annotated[int, Key(1, 10_000_000)] = 2048
+    digits: Annotated[bool, Key()] = False
+    """Show in traces the digits that people press (INFO): they may be PINs. For tests of a line alone; otherwise each
+    is an "x"."""

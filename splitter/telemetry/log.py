@@ -22,9 +22,6 @@ from structlog.typing import EventDict, Processor
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.telemetry.sink import Sink, keep_standard_descriptors
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-FORMATS = ("console", "json")
-
 _STDERR = 2
 _LINES, _TRACEBACKS = (500.0, 100.0), (10.0, 0.5)  # of one event: at once, and per second; calls have two lines each
 _EVENTS = 500  # that are remembered; a text of our own, or of a library, names each
@@ -45,7 +42,7 @@ def configure(settings: TelemetrySettings, fd: int = _STDERR) -> Sink:
     close()
     keep_standard_descriptors()
     _sink = Sink(fd, _tell_missing)
-    level = LEVELS[settings.log_level]
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
         processors=[_Guarded([Moderator(), *_shared(settings), *_renderers(settings, fd)])],
         wrapper_class=structlog.make_filtering_bound_logger(level),

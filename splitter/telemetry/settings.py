@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from splitter.core.keys import Key
 from splitter.core.net import Address
+from splitter.core.values import parse_address
+
+FORMATS = ("console", "json")
+LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class TelemetrySettings:
-    """Logs and metrics.
+    """Logs and metrics."""
 
-    Attributes:
-        log_format: "console" or "json".
-        log_level: "debug", "info", "warning" or "error".
-        metrics: where Prometheus scrapes /metrics; None for nowhere.
-    """
-
-    log_format: str = "console"
-    log_level: str = "info"
-    metrics: Address | None = None
+    log_format: Annotated[str, Key(name="format", choices=FORMATS)] = "console"
+    """How lines are written: "console" for people, "json" for machines. Both go to standard error, which systemd puts
+    into the journal."""
+    log_level: Annotated[str, Key(name="level", choices=LEVELS)] = "info"
+    """The least that is logged: "debug", "info", "warning" or "error"."""
+    metrics: Annotated[
+        Address | None, Key(table="metrics", name="listen", parse=parse_address, example='"127.0.0.1:9460"')
+    ] = None
+    """Where Prometheus scrapes /metrics. Without it: nowhere. There is no password: keep it on an inner address."""

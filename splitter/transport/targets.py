@@ -6,13 +6,16 @@ of whom and how long, is `transport.resolver`'s affair.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import accumulate, groupby
 from typing import NamedTuple, TypeAlias
 
+from splitter.core.keys import ValueProblem
 from splitter.core.net import Address
+from splitter.core.values import parse_sip_address
 
 AUTO = "auto"
 """The transport of a neighbour whose DNS records say how it wants to be reached."""
@@ -23,6 +26,9 @@ FRESH_WITHOUT_TTL_S = 60.0  # for what comes from the hosts file
 # RFC 3263 §4.1: what a NAPTR record calls a transport, and where its SRV record stands.
 _SERVICES = {"SIP+D2U": "udp", "SIP+D2T": "tcp", "SIPS+D2T": "tls"}
 _PREFIXES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
+
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_NAME = re.compile(rf"((?:{_LABEL}\.)*{_LABEL}\.?)(?::(\d{{1,5}}))?")
 
 Pick: TypeAlias = Callable[[int], int]
 """A random integer in [0, n): `IdSource.number`, so that a seed repeats a run."""
@@ -36,6 +42,30 @@ class HostName(NamedTuple):
 
     def __str__(self) -> str:
         return self.name if self.port is None else f"{self.name}:{self.port}"
+
+
+def parse_target(text: str, port: int) -> Address | HostName:
+    """An address or a host name (RFC 1123 §2.1), both with or without a port.
+
+    Args:
+        port: of an address without one; the records of a name say its port.
+    """
+    name = _NAME.fullmatch(text)
+    # A last label of digits alone is no name: it is an address, maybe with a fault.
+    if name is None or len(name[1]) > 253 or name[1].rstrip(".").rpartition(".")[2].isdigit():
+        try:
+            return parse_sip_address(text, port)
+        except ValueProblem as error:
+            if "port" in error.what:
+                raise
+            raise ValueProblem(
+                f'"{text}" is not an IP address, and not a host name',
+                'write such as "10.0.0.5:5060", "[2001:db8::5]:5060" or "pbx.example.com"',
+            ) from None
+    given = int(name[2]) if name[2] else None
+    if given is not None and not 1 <= given <= 65535:
+        raise ValueProblem(f'"{text}" has a port out of range', "use a port from 1 to 65535")
+    return HostName(name[1].rstrip(".").lower(), given)
 
 
 class Target(NamedTuple):

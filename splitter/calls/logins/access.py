@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
 
+from splitter.core.keys import Key, ValueProblem, suggest
 from splitter.core.net import Address
+from splitter.core.values import parse_address, parse_host, parse_network, parse_origin, split_port
 from splitter.transport.settings import TlsSettings
 
 SECRET_BYTES = 32
@@ -34,54 +38,112 @@ OF_ACCOUNTS = (Scope.READ, Scope.JOIN, Scope.CONTROL, Scope.PICTURES)
 GRANTED = tuple(scope for scope in Scope if scope is not Scope.GUEST)
 """What the configuration, and whoever makes tokens, may grant."""
 
+_NAME = re.compile(r"[\w.@ -]{1,64}")
+
+
+def _parse_listen(text: str) -> Address:
+    if "://" in text:
+        remedy = 'write address and port alone, such as "10.0.0.5:8443"; it is https where there is a certificate'
+        raise ValueProblem(f'"{text}" is an address of a page', remedy)
+    return parse_address(text)
+
+
+def _parse_proxy(text: str) -> IPv4Network | IPv6Network:
+    if "/" in text:
+        return parse_network(text)
+    host, port = split_port(text)
+    network = ip_network(parse_host(host))
+    if port is not None:
+        raise ValueProblem(f'"{text}" has a port', "write its address alone: it comes to us from any port")
+    return network
+
+
+def _parse_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueProblem(f'"{text[:80]}" is no name', "use up to 64 letters, digits, and . @ _ -")
+    return text
+
+
+def _parse_scope(text: str) -> Scope:
+    if text not in GRANTED:
+        raise ValueProblem(f'"{text}" is nothing that a token may do', suggest(text, GRANTED))
+    return Scope(text)
+
+
+def _parse_digest(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        raise ValueProblem("has not 64 hexadecimal digits", 'write what "splitter token NAME" prints')
+    return text.lower()
+
+
+def _parse_url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", text):
+        raise ValueProblem(f'"{text}" is no address of a page', 'write it such as "https://video.example/guest/"')
+    return text
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A program, or a person, that may use the API.
+    """A program, or a person, that may use the API."""
 
-    Attributes:
-        name: for the trace and the log.
-        sha256: of its bearer token, in hexadecimal digits; empty where it has a certificate instead.
-        certificate: the common name of its client certificate; empty for none.
-        scopes: see Scope.
-        extension: of the desk that it is; needed for the scope `seat`.
-    """
-
-    name: str
-    scopes: frozenset[Scope]
-    sha256: str = field(default="", repr=False)
-    certificate: str = ""
-    extension: str = ""
+    name: Annotated[
+        str,
+        Key(
+            parse=_parse_name,
+            missing="add whose it is; the log and the traces of calls tell it",
+            example='"crm"',
+        ),
+    ]
+    """Whose it is; the log and the traces of calls tell it."""
+    scopes: Annotated[frozenset[Scope], Key(parse=_parse_scope, example='["calls:read", "calls:control"]')]
+    """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
+    into calls; "seat", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
+    "pictures", put up stills; "admin", everything, making tokens for others included."""
+    sha256: Annotated[
+        str,
+        Key(parse=_parse_digest, example='"f6dd3e33c1ba68ae9ad4a52a01d4e6ff9a3a9d5bbd4ea1e2ad7f5a4dfb0e7f11"'),
+    ] = field(default="", repr=False)
+    """The hash of its bearer token: splitter token NAME makes both."""
+    certificate: Annotated[str, Key()] = ""
+    """The common name of its client certificate, instead of a token."""
+    extension: Annotated[str, Key()] = ""
+    """The desk that it is, for the scope "seat"."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """The API over the network; the control socket is always there.
+    """The API over the network; the control socket is always there."""
 
-    Attributes:
-        listen: where; nowhere if empty.
-        certificate, key: PEM files for TLS, as those of a network; without them it speaks plain HTTP.
-        client_ca: authorities of client certificates; whoever shows one needs no token.
-        insecure: listen without TLS where others can hear it: another program before us does the TLS.
-        proxies: programs before us whose X-Forwarded-For is believed: it says who really asks.
-        web_origins: pages of other sites whose scripts may use the API, such as a CRM's.
-        media_network: the network that browsers' video comes in on; empty for the seats' own, or else the first.
-        guest_url: where invitations of callers point to; empty where there are none.
-        token_lifetime_s: how long a login lasts.
-        secret_file: what tokens are signed with; empty for a file beside the store, which is made at the first start.
-    """
-
-    listen: tuple[Address, ...] = ()
-    certificate: str = ""
-    key: str = ""
-    client_ca: str = ""
-    insecure: bool = False
-    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
-    web_origins: tuple[str, ...] = ()
-    media_network: str = ""
-    guest_url: str = ""
-    token_lifetime_s: int = 43_200
-    secret_file: str = ""
+    listen: Annotated[tuple[Address, ...], Key(parse=_parse_listen, example='["127.0.0.1:8443"]')] = ()
+    """Where browsers and other programs reach the API, the agents' console and the SDK, such as "10.1.0.10:8443".
+    Without the table: nowhere but at the control socket."""
+    certificate: Annotated[str, Key(file=True)] = ""
+    """Our certificate followed by those up to the authority, and its key, as of a network. Browsers give camera and
+    screen to pages that came by HTTPS alone. After a renewal: splitter reload."""
+    key: Annotated[str, Key(file=True)] = ""
+    client_ca: Annotated[str, Key(file=True)] = ""
+    """Authorities of client certificates: whoever shows one that a [[token]] below names needs no bearer token."""
+    insecure: Annotated[bool, Key()] = False
+    """Listen on outer addresses without TLS, where another program before the gateway does that, such as
+    sipconf/nginx."""
+    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], Key(parse=_parse_proxy)] = ()
+    """Proxies before us whose word is believed on who asks (X-Forwarded-For) and whether by TLS (X-Forwarded-Proto):
+    "ADDRESS" or "NETWORK/BITS", such as "127.0.0.1". Without it all who come through a proxy are one source, and
+    whoever guesses passwords there makes others wait."""
+    web_origins: Annotated[tuple[str, ...], Key(parse=parse_origin)] = ()
+    """Pages of other sites whose scripts may use the API, and which may frame the console, such as
+    "https://crm.example". Empty: our own pages alone."""
+    media_network: Annotated[str, Key()] = ""
+    """The network whose address browsers send their video to. Empty: that of the seats, or else the first."""
+    guest_url: Annotated[str, Key(parse=_parse_url)] = ""
+    """The page that callers are invited to when their phone has no video, as the internet sees it, such as
+    "https://video.example.org/guest/"; https, for phones give no camera otherwise. Empty: no invitations. See
+    docs/desk.md."""
+    token_lifetime_s: Annotated[int, Key(60, 30 * 86_400)] = 43_200
+    """How long a login lasts, in seconds."""
+    secret_file: Annotated[str, Key(file=True)] = ""
+    """What logins are signed with: a file of 32 random bytes or more; another one ends all logins. Empty: "api-secret"
+    beside the store, made at the first start."""
 
     @property
     def tls(self) -> TlsSettings | None:

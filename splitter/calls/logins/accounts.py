@@ -2,30 +2,86 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from splitter.calls.logins.access import Scope
-from splitter.sip.digest import secret_of
+from splitter.calls.logins.access import OF_ACCOUNTS, Scope
+from splitter.core.keys import Key, ValueProblem, optional, suggest
+from splitter.sip.digest import ALGORITHMS, secret_of
+
+_DAY_S = 86_400
+_BYTES = {"MD5": 16}
+_REALM = re.compile(r"[^\x00-\x1f\x7f\"\\]*")
+_USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]+")  # RFC 3261 §25.1: user
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+
+
+def parse_user(text: str) -> str:
+    """The user part of a SIP address."""
+    if not _USER.fullmatch(text):
+        raise ValueProblem(f'"{text}" cannot be the user part of a SIP address', 'write it such as "8001"')
+    return text
+
+
+def parse_algorithm(text: str) -> str:
+    """The name of a hash that we know."""
+    if text.upper() not in ALGORITHMS:
+        raise ValueProblem(f'"{text}" is no algorithm that we know', suggest(text.upper(), ALGORITHMS))
+    return text.upper()
+
+
+def parse_hash(text: str) -> tuple[str, str]:
+    """ "SHA-256:…": an algorithm, and a hash in hexadecimal digits."""
+    name, colon, digits = text.partition(":")
+    if not colon:
+        raise ValueProblem("the hash does not name its algorithm", 'write it such as "SHA-256:…"')
+    algorithm = parse_algorithm(name)
+    wanted = 2 * _BYTES.get(algorithm, 32)
+    if not re.fullmatch(rf"[0-9A-Fa-f]{{{wanted}}}", digits):
+        raise ValueProblem(f"the {algorithm} hash has not {wanted} hexadecimal digits", "make it as the reference says")
+    return algorithm, digits.lower()
+
+
+def parse_realm(text: str) -> str:
+    """What a login is for: a quoted string of Digest."""
+    if not _REALM.fullmatch(text):
+        raise ValueProblem(f'"{text}" cannot be a realm', "leave out quotes, backslashes and control characters")
+    return text
+
+
+def parse_domain(text: str) -> str:
+    """A host name or an address, without a port."""
+    if not _DOMAIN.fullmatch(text):
+        raise ValueProblem(f'"{text}" is no domain', 'write it such as "example.org", without a port')
+    return text
+
+
+def _parse_right(text: str) -> Scope:
+    if text not in OF_ACCOUNTS:
+        raise ValueProblem(f'"{text}" is nothing that an account may be given', suggest(text, OF_ACCOUNTS))
+    return Scope(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of SIP seats.
+    """A user of SIP seats."""
 
-    Attributes:
-        user: for Digest, and the user part of its address of record.
-        password: as it was written; empty where the hashes are given instead.
-        ha1: algorithm → H(user:realm:password) in hexadecimal digits, for who wants no passwords in a file.
-        extension: of the desk in the voice centre; the user may register and call as it too.
-        may: what it may do beyond the calls of its own desk.
-    """
-
-    user: str
-    password: str = field(default="", repr=False)
-    ha1: Mapping[str, str] = field(default_factory=dict, repr=False)
-    extension: str = ""
-    may: frozenset[Scope] = frozenset()
+    user: Annotated[str, Key(parse=parse_user, missing="add the name that the seat logs in with", example='"8001"')]
+    """The name that the seat logs in with, and that it calls and registers as."""
+    password: Annotated[str, Key(secret=True, example='"change this example"')] = field(default="", repr=False)
+    """Its password. It stands in no log, trace or status."""
+    ha1: Annotated[Mapping[str, str], Key(parse=parse_hash)] = field(default_factory=dict, repr=False)
+    """Instead of the password, its hash for each algorithm of the trunks: H(user:realm:password), such as from
+      printf '8002:seats.example.org:PASSWORD' | sha256sum           (openssl dgst -sha512-256; md5sum)
+    Whoever reads a hash can log in with it, but not learn the password."""
+    extension: Annotated[str, Key(parse=optional(parse_user), example='"8001"')] = ""
+    """The extension of the same desk in the voice centre; the seat may call and register as this too."""
+    may: Annotated[frozenset[Scope], Key(parse=_parse_right)] = frozenset()
+    """What it may do beyond the calls of its own desk, for supervisors: "calls:read", see all calls; "calls:join",
+    enter the picture of any call, which others do by consent of the desk that has it; "calls:control", hang up, take
+    out and bind too; "pictures", put up stills for all calls."""
 
     def secret(self, algorithm: str, realm: str) -> str:
         """H(user:realm:password); empty where only hashes of other algorithms are known."""
@@ -41,16 +97,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class RegistrarSettings:
-    """Bounds on registrations of seats.
+    """Bounds on registrations of seats."""
 
-    Attributes:
-        min_expires_s: a shorter time is answered with 423 and this one.
-        max_expires_s: a longer time is cut to this one, which is also granted to who asks for none.
-        contacts: the most of one seat; a further one replaces the one that was refreshed longest ago.
-        seats: the most that are registered at a time, over all trunks.
-    """
-
-    min_expires_s: int = 60
-    max_expires_s: int = 3600
-    contacts: int = 5
-    seats: int = 10_000
+    min_expires_s: Annotated[int, Key(1, _DAY_S)] = 60
+    """A seat that wants to register for less is told to take this, and for more gets the other. A seat that names no
+    time gets the longer one."""
+    max_expires_s: Annotated[int, Key(1, _DAY_S)] = 3600
+    contacts: Annotated[int, Key(1, 100)] = 5
+    """The most Contacts of one seat; a further one replaces the one that was refreshed longest ago."""
+    seats: Annotated[int, Key(1, 1_000_000)] = 10_000
+    """The most seats that are registered at a time."""

@@ -1,26 +1,20 @@
-"""Values written as text: addresses, listeners, peers, patterns. Pure; each parser raises ValueProblem."""
+"""Values written as text: addresses, networks, origins, patterns. Pure; each parser raises ValueProblem."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from splitter.calls.settings import Peer
-from splitter.config.reader import ValueProblem
+from splitter.core.keys import ValueProblem
 from splitter.core.net import Address
-from splitter.transport.settings import TRANSPORTS as LISTENERS
-from splitter.transport.settings import Listener
 
-SIP_PORT = 5060  # RFC 3261 §19.1.2
-TRANSPORTS = ("udp", "tcp", "tls")  # that requests can be sent over
-_DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # RFC 3261 §19.1.2, RFC 7118 §5.1
 _ADDRESS_REMEDY = 'write an IP address and a port, such as "10.0.0.5:5060" or "[2001:db8::5]:5060"'
 
 
 def parse_host(text: str) -> str:
     """A literal IPv4 or IPv6 address, in its canonical form."""
     try:
-        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+        return str(ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError:
         raise ValueProblem(
             f'"{text}" is not an IP address', "names are not looked up here: write the address"
@@ -29,44 +23,16 @@ def parse_host(text: str) -> str:
 
 def parse_address(text: str) -> Address:
     """An address with a port, "10.0.0.5:5060"."""
-    host, port = _split_port(text)
+    host, port = split_port(text)
     if port is None:
         raise ValueProblem(f'"{text}" has no port', _ADDRESS_REMEDY)
     return Address(parse_host(host), port)
 
 
-def is_loopback(host: str) -> bool:
-    """True for this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def default_port(transport: str) -> int:
-    """Of SIP over this transport."""
-    return _DEFAULT_PORTS.get(transport, SIP_PORT)
-
-
-def parse_sip_address(text: str, port: int = SIP_PORT) -> Address:
-    """An address whose port may be left out.
-
-    Args:
-        port: where it is.
-    """
-    host, given = _split_port(text)
+def parse_sip_address(text: str, port: int) -> Address:
+    """An address whose port may be left out: it is `port` then."""
+    host, given = split_port(text)
     return Address(parse_host(host), port if given is None else given)
-
-
-def parse_listener(text: str) -> Listener:
-    """ "udp:10.0.0.5:5060" """
-    transport, _, address = text.partition(":")
-    if transport not in LISTENERS or not address:
-        raise ValueProblem(
-            f'"{text}" names no transport',
-            'write "udp:ADDRESS:PORT", or tcp, tls, ws, wss instead of udp, such as "udp:10.0.0.5:5060"',
-        )
-    return Listener(transport, parse_sip_address(address, default_port(transport)))
 
 
 def parse_origin(text: str) -> str:
@@ -74,14 +40,6 @@ def parse_origin(text: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+", text.lower()):
         raise ValueProblem(f'"{text}" is not an origin', 'write scheme and host, such as "https://desk.example"')
     return text.lower()
-
-
-def parse_peer(text: str) -> Peer:
-    """A source: an address, an address with a port, or a network, "10.0.0.0/24"."""
-    if "/" in text:
-        return Peer(_parse_network(text))
-    host, port = _split_port(text)
-    return Peer(ipaddress.ip_network(parse_host(host)), port)
 
 
 def parse_pattern(text: str) -> re.Pattern[str]:
@@ -96,7 +54,7 @@ def parse_pattern(text: str) -> re.Pattern[str]:
         ) from None
 
 
-def _split_port(text: str) -> tuple[str, int | None]:
+def split_port(text: str) -> tuple[str, int | None]:
     """Host and port; an IPv6 address has its port only behind brackets."""
     match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?", text)
     if match is None:
@@ -109,13 +67,14 @@ def _split_port(text: str) -> tuple[str, int | None]:
     return host, None if port is None else int(port)
 
 
-def _parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def parse_network(text: str) -> IPv4Network | IPv6Network:
+    """A network, "10.0.0.0/24"."""
     try:
-        return ipaddress.ip_network(text)
+        return ip_network(text)
     except ValueError:
         pass
     try:
-        loose = ipaddress.ip_network(text, strict=False)
+        loose = ip_network(text, strict=False)
     except ValueError:
         raise ValueProblem(f'"{text}" is not a network', 'write it such as "10.0.0.0/24"') from None
     raise ValueProblem(f'"{text}" has bits set behind its prefix', f'did you mean "{loose}"?')
