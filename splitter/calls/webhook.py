@@ -60,7 +60,7 @@ class Webhook:
     """What it is told: "call", every change of a call; "notice", what desks are told; "seat", who is online;
     "snapshot", a still was taken; "invitation", a link that a caller is to get."""
     timeout_s: Annotated[float, Key(0.1, 60)] = 5.0
-    """An answer later than this is none. And how often an event is tried, with pauses that double from 1 s to 300 s."""
+    """How long an answer may take, and how often an event is tried, with pauses that double from 1 s to 300 s."""
     attempts: Annotated[int, Key(1, 1000)] = 12
     queue: Annotated[int, Key(1, 100_000)] = 5000
     """How many events wait for it at most; then the oldest give way."""

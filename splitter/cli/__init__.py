@@ -1,18 +1,19 @@
 """The command line. Commands are loaded when they are used, so that `splitter calls` starts without media and SIP.
 
 Layout, one file per group:
-    run.py     run: the gateway itself
-    check.py   check: a configuration
-    calls.py   calls, call, hangup
-    trace.py   trace
-    status.py  status
-    trunks.py  trunks
-    seats.py   seats
-    token.py   token
-    demo.py    demo: the gateway with simulated neighbours
-    door.py    talks to the running gateway over its control socket
-    bans.py    bans, reload
-    text.py    tables, times and exit codes
+    run.py        run: the gateway itself
+    check.py      check: a configuration
+    reference.py  reference: a configuration to begin with
+    calls.py      calls, call, hangup
+    trace.py      trace
+    status.py     status
+    trunks.py     trunks
+    seats.py      seats
+    token.py      token
+    demo.py       demo: the gateway with simulated neighbours
+    door.py       talks to the running gateway over its control socket
+    bans.py       bans, reload
+    text.py       tables, times and exit codes
 
 Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
 """
@@ -29,6 +30,7 @@ from splitter import __version__
 COMMANDS = {
     "run": ("splitter.cli.run:run", "Run the gateway with a configuration file."),
     "check": ("splitter.cli.check:check", "Check a configuration file; name every problem, its line and the remedy."),
+    "reference": ("splitter.cli.reference:reference", "Print a configuration file that explains every key."),
     "status": ("splitter.cli.status:status", "Show how the gateway is doing."),
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),

@@ -136,8 +136,9 @@ class TransportSettings:
     """What a host name in SIP (never in this file) may take to resolve."""
     ban_after: Annotated[int, Key(0, 1_000_000)] = 50
     """Sources that misbehave (malformed messages, connections without a message, floods, wrong passwords, or no trunk
-    names them) get points. This many within the window get a source banned: dropped unread for a while. `splitter bans`
-    lists and lifts bans. 0 points: never. Addresses of trunks are spared, but for those with bannable = true."""
+    names them) get points. With this many within the window a source is banned: what it sends is dropped unread for a
+    while. `splitter bans` lists and lifts bans. 0 points: never. Addresses of trunks are spared, but for those with
+    bannable = true."""
     ban_window_s: Annotated[float, Key(1, _DAY_S)] = 60.0
     ban_s: Annotated[float, Key(1, 365 * _DAY_S)] = 600.0
     source_messages_per_s: Annotated[int, Key(1, 1_000_000)] = 100

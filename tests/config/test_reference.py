@@ -13,26 +13,18 @@ from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
+from splitter.config.fields import declared
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
+from splitter.config.reference import reference
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
+from tests.cli.kit import splitter
 
 REFERENCE = Path(__file__).parents[2] / "sipconf" / "splitter.toml"
 
-# Where a field's key has another name or place than the field.
-RENAMED = {
-    (CallSettings, "name"): "gateway.name",
-    (CallSettings, "max_calls"): "gateway.max_calls",
-    (CallSettings, "drain_limit_s"): "gateway.drain_limit_s",
-    (Network, "listeners"): "network.listen",
-    (Route, "trunks"): "route.to",
-    (TelemetrySettings, "log_format"): "log.format",
-    (TelemetrySettings, "log_level"): "log.level",
-    (TelemetrySettings, "metrics"): "metrics.listen",
-}
 TABLES = {
     Account: "account",
     ApiSettings: "api",
@@ -44,6 +36,7 @@ TABLES = {
     OverloadSettings: "overload",
     RegistrarSettings: "registrar",
     Route: "route",
+    Settings: "",
     StoreSettings: "store",
     TelemetrySettings: "log",
     TlsSettings: "network",
@@ -52,8 +45,6 @@ TABLES = {
     Trunk: "trunk",
     Webhook: "webhook",
 }
-# Named by the table's own name.
-NAMES = {(Network, "name"), (Trunk, "name"), (Network, "tls")}
 
 
 def uncommented() -> str:
@@ -72,15 +63,22 @@ def keys(data: dict[str, object]) -> set[str]:
     return found
 
 
-EVERY_KEY = {
-    RENAMED.get((kind, field.name), f"{table}.{field.name}")
-    for kind, table in TABLES.items()
-    for field in fields(kind)
-    if (kind, field.name) not in NAMES
-} | {"gateway.control_socket"}
+EVERY_KEY = {f"{item.key.table or table}.{item.name}" for kind, table in TABLES.items() for item in declared(kind)}
 
 
 class TestTheReference:
+    def test_is_what_the_declarations_of_the_keys_say(self) -> None:
+        remedy = "after a change of a key: splitter reference > sipconf/splitter.toml"
+        assert REFERENCE.read_text(encoding="utf-8") == reference(), remedy
+
+    def test_is_printed_by_the_command_line(self) -> None:
+        assert splitter("reference").stdout == reference()
+
+    def test_numbers_show_bounds_that_hold_their_defaults(self) -> None:
+        numbers = [item for kind in TABLES for item in declared(kind) if item.kind in (int, float)]
+        assert len(numbers) > 50
+        assert all(item.key.low <= item.default <= item.key.high for item in numbers)
+
     def test_loads(self) -> None:
         settings = load(REFERENCE)
         assert all(settings.trunks_of(role) for role in Role)

@@ -100,8 +100,8 @@ class RegistrarSettings:
     """Bounds on registrations of seats."""
 
     min_expires_s: Annotated[int, Key(1, _DAY_S)] = 60
-    """A seat that wants to register for less is told to take this, and for more gets the other. A seat that names no
-    time gets the longer one."""
+    """The shortest and the longest registration. A seat that asks for less is told to ask for the first; one that asks
+    for more, or names no time, gets the second."""
     max_expires_s: Annotated[int, Key(1, _DAY_S)] = 3600
     contacts: Annotated[int, Key(1, 100)] = 5
     """The most Contacts of one seat; a further one replaces the one that was refreshed longest ago."""
