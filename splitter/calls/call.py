@@ -19,7 +19,9 @@ from splitter.calls.events import (
     AgentNamed,
     CallEvent,
     HangupAsked,
+    LegEvent,
     SeatArrived,
+    SeatPlaced,
     VideoCarriedOut,
 )
 from splitter.calls.facts import facts_of
@@ -120,6 +122,7 @@ class Call:
             video=CallerVideo(VideoView(supported=facts.video_capable)),
         )
         self.centre: OutgoingLeg | IncomingLeg | None = None
+        self._legs: dict[str, Leg] = {self.caller.key: self.caller}  # every one that there has been, by its key
         self.seats: dict[str, IncomingLeg] = {}
         self.jobs = Jobs(call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
@@ -174,6 +177,8 @@ class Call:
         if self.centre is not None:
             self.talk.past_legs.append(self.centre.view())
         leg = self.centre = OutgoingLeg(self._context, "centre", to.trunk, flow, request, offer)
+        leg.key = f"centre.{len(self._legs)}"
+        self._legs[leg.key] = leg
         services.recorder.bind(request.call_id, self.talk.call_id, "centre", request.from_tag or "")
         leg.session_id = self._session_id.towards_centre
         self.talk.terms[leg.name] = leg.terms
@@ -196,6 +201,7 @@ class Call:
             raise PeerError("the voice of this call goes to another network", 488)
         self._centres += 1
         leg = self.pending.newcomer = IncomingLeg(self._context, f"centre-{self._centres}", trunk, event)
+        self._legs[leg.key] = leg
         leg.session_id = self._session_id.towards_centre
         self._trace_leg(leg, event.request)
         return leg
@@ -211,7 +217,7 @@ class Call:
         self.talk.past_legs.append(before.view())
         self.talk.route = self.centre.trunk.name
         for aside in tuple(self.pending.put_aside):
-            if aside.leg is before:
+            if aside.leg == before.key:
                 self.pending.put_aside.remove(aside)
         return before
 
@@ -235,6 +241,7 @@ class Call:
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
         leg = IncomingLeg(self._context, self.talk.parties.new_name("seat"), trunk, event)
+        self._legs[leg.key] = leg
         leg.session_id = self._session_id.towards_caller
         self._trace_leg(leg, event.request)
         return leg
@@ -253,6 +260,17 @@ class Call:
             if leg is not None and leg.name == name:
                 return leg
         return self.centre if name == SIDES[CENTRE] else None
+
+    def leg_of(self, event: LegEvent | SeatArrived | SeatPlaced) -> Leg:
+        """The leg that an event names, whether the call still needs it or not."""
+        return self._legs[event.leg]
+
+    def incoming_of(self, event: SeatArrived | SeatPlaced) -> IncomingLeg:
+        """The leg of a SIP seat that an event names."""
+        leg = self._legs[event.leg]
+        if not isinstance(leg, IncomingLeg):
+            raise LocalError(f"{leg.name} is no seat's leg")
+        return leg
 
     @property
     def centre_leg(self) -> OutgoingLeg | IncomingLeg:
@@ -378,7 +396,7 @@ class Call:
         self.end_dialogs()
         for late in self._inbox.close():
             if isinstance(late, SeatArrived):
-                late.leg.refuse(480, "the call is over")
+                self.incoming_of(late).refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
         self.pending.asking.clear()

@@ -1,9 +1,11 @@
-"""What can happen to a call: everything that enters its inbox."""
+"""What can happen to a call: everything that enters its inbox. Pure.
+
+A leg is named by its key, which is unique in its call; see `Call.leg_of`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Asked, Denial
@@ -15,16 +17,12 @@ from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureRemote
 from splitter.sip.message import Request, Response
 
-if TYPE_CHECKING:
-    from splitter.calls.legs.incoming import IncomingLeg
-    from splitter.calls.legs.leg import Leg
-
 
 @dataclass(frozen=True, slots=True)
 class Rang:
     """A provisional response other than 100 to the INVITE we sent on `leg`."""
 
-    leg: Leg
+    leg: str
     response: Response
     session: Session | None
     tag: str  # of the early dialog; "" where the response carried none
@@ -34,7 +32,7 @@ class Rang:
 class Answered:
     """The first 2xx to the INVITE we sent on `leg`; already acknowledged."""
 
-    leg: Leg
+    leg: str
     response: Response
     session: Session | None
 
@@ -43,7 +41,7 @@ class Answered:
 class Refused:
     """The INVITE we sent on `leg` failed; `response` is None where nobody answered (408) or it was not sent (503)."""
 
-    leg: Leg
+    leg: str
     status: int
     reason: str
     response: Response | None
@@ -53,7 +51,7 @@ class Refused:
 class Cancelled:
     """The peer of an unanswered incoming INVITE gave up."""
 
-    leg: Leg
+    leg: str
     request: Request
 
 
@@ -64,7 +62,7 @@ class Acknowledged:
     `fault`: why the answer cannot be read. It is in force at the peer all the same.
     """
 
-    leg: Leg
+    leg: str
     session: Session | None
     fault: str = ""
 
@@ -73,7 +71,7 @@ class Acknowledged:
 class AckMissing:
     """Nobody acknowledged our 2xx for 64*T1 (RFC 3261 §13.3.1.4)."""
 
-    leg: Leg
+    leg: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class Offered:
     while there are several.
     """
 
-    leg: Leg
+    leg: str
     txn: str
     session: Session | None
     tag: str = ""
@@ -101,7 +99,7 @@ class Offered:
 class OfferWithdrawn:
     """The peer cancelled its re-INVITE; it was answered 487 and the session stands as it was. `reason`: its Reason."""
 
-    leg: Leg
+    leg: str
     txn: str
     reason: str | None = None
 
@@ -110,7 +108,7 @@ class OfferWithdrawn:
 class Overlooked:
     """A peer broke a rule in a way that can be mended; `words` are for the trace."""
 
-    leg: Leg
+    leg: str
     words: str
 
 
@@ -123,7 +121,7 @@ class OfferAccepted:
     `fault`: why the answer cannot be read; `session` is None then. The offer is in force at the peer all the same.
     """
 
-    leg: Leg
+    leg: str
     session: Session | None
     early: bool = False
     fault: str = ""
@@ -136,7 +134,7 @@ class OfferRefused:
     `retry_after_s` is what the peer's Retry-After asks for.
     """
 
-    leg: Leg
+    leg: str
     status: int
     reason: str
     retry_after_s: float | None = None
@@ -146,7 +144,7 @@ class OfferRefused:
 class OfferCollided:
     """A re-INVITE of the peer was refused with 491, for one of ours was open; `session` is what it offered."""
 
-    leg: Leg
+    leg: str
     session: Session | None
 
 
@@ -157,7 +155,7 @@ class Refreshed:
     `offer_done`: it was a re-INVITE whose answer had come early (see OfferAccepted).
     """
 
-    leg: Leg
+    leg: str
     offer_done: bool = False
 
 
@@ -165,7 +163,7 @@ class Refreshed:
 class RefreshFailed:
     """Our session refresh was refused, or nobody answered it (408)."""
 
-    leg: Leg
+    leg: str
     status: int
     reason: str
 
@@ -174,14 +172,14 @@ class RefreshFailed:
 class KeyFrameAsked:
     """INFO with media_control+xml (RFC 5168): the peer wants a key frame. Already answered 200."""
 
-    leg: Leg
+    leg: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigitPressed:
     """INFO with a digit; answer it with `leg.reply_info(txn, …)`."""
 
-    leg: Leg
+    leg: str
     txn: str
     request: Request
 
@@ -190,7 +188,7 @@ class DigitPressed:
 class Ended:
     """BYE from the peer, already answered. `request` carries Reason and User-to-User where the peer gave them."""
 
-    leg: Leg
+    leg: str
     request: Request
 
 
@@ -201,7 +199,7 @@ class SeatArrived:
     `extension`: of the desk that it is; `by_rule`: the configuration lets it into every call.
     """
 
-    leg: IncomingLeg
+    leg: str
     session: Session
     extension: str = ""
     by_rule: bool = False
@@ -279,7 +277,7 @@ class DigitInserted:
     """A digit went into the voice of the leg `other`, or was lost, with the `fault` in words."""
 
     pressed: DigitPressed
-    other: Leg
+    other: str
     fault: str = ""
 
 
@@ -307,7 +305,7 @@ class PlacesMade:
 class SeatPlaced:
     """A SIP seat has its place in the room, and `answer` says so; or it cannot have one."""
 
-    leg: IncomingLeg
+    leg: str
     party: Party
     offer: Session
     answer: Session | PeerError

@@ -194,7 +194,7 @@ class Calls:
                 raise PeerError("that call was answered", 486)
             session = session_of(event.request)
             newcomer = call.take_newcomer(trunk, event)
-            call.post(Offered(newcomer, newcomer.first_txn, session))
+            call.post(Offered(newcomer.key, newcomer.first_txn, session))
             return
         raise PeerError("no dialog of a live call is named by Replaces", 481)
 
@@ -246,7 +246,7 @@ class Calls:
         session = session_of(event.request)
         if session is None:
             raise PeerError("a seat's INVITE must offer video", 488)
-        call.post(SeatArrived(call.take_seat(trunk, event), session, entrant.extension, entrant.by_rule))
+        call.post(SeatArrived(call.take_seat(trunk, event).key, session, entrant.extension, entrant.by_rule))
 
     async def _run(self, call: Call, permit: Permit) -> None:
         """The border of one call: what goes wrong in it stays in it."""

@@ -184,8 +184,8 @@ class TestFaultsStayAtTheSeat:
             call = world.call_of(caller)
             assert call is not None
             leg = call.seats["seat-1"]
-            call.post(AckMissing(leg))
-            call.post(Ended(leg, seat.invite))
+            call.post(AckMissing(leg.key))
+            call.post(Ended(leg.key, seat.invite))
             world.run(1)
             assert call.talk.state == "connected" and centre.state == "confirmed"
             ended(world, caller, centre)

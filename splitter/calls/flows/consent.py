@@ -42,16 +42,17 @@ def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
 def ring(call: Call, event: SeatArrived) -> None:
     """A SIP seat asks by its INVITE, and hears it ring until there is an answer."""
     if not event.extension or call.pending.ringing >= MOST_RINGING:
-        event.leg.refuse(403, "the call is another desk's")
+        call.incoming_of(event).refuse(403, "the call is another desk's")
         return
     try:
         _put_question(call, event.extension)
     except Denial as denial:
-        event.leg.refuse(486, str(denial))
+        call.incoming_of(event).refuse(486, str(denial))
         return
     call.pending.asking[event.extension].append(event)
-    call.pending.arriving[event.leg.name] = event.leg  # a CANCEL finds it there
-    event.leg.ring(180, "Ringing", "")
+    leg = call.incoming_of(event)
+    call.pending.arriving[leg.name] = leg  # a CANCEL finds it there
+    leg.ring(180, "Ringing", "")
 
 
 def admit(call: Call, asked: Asked, ask: Admit, enter: Enter) -> None:
@@ -101,7 +102,7 @@ def passed_on(call: Call, enter: Enter) -> None:
 def forget_ringing(call: Call, leg_name: str) -> None:
     """A SIP seat has hung up while it rang; the question goes with the last one of its extension."""
     for extension, waiting in tuple(call.pending.asking.items()):
-        left = [event for event in waiting if event.leg.name != leg_name]
+        left = [event for event in waiting if call.leg_of(event).name != leg_name]
         if len(left) == len(waiting):
             continue
         call.pending.asking[extension] = left
@@ -129,10 +130,10 @@ def _end_question(call: Call, extension: str) -> list[SeatArrived]:
 
 def _let_in(call: Call, waiting: list[SeatArrived], enter: Enter) -> None:
     for event in waiting:
-        if call.pending.arriving.pop(event.leg.name, None) is not None:
+        if call.pending.arriving.pop(call.leg_of(event).name, None) is not None:
             enter(call, event)
 
 
 def _turn_away(call: Call, event: SeatArrived, status: int, reason: str) -> None:
-    if call.pending.arriving.pop(event.leg.name, None) is not None:
-        event.leg.refuse(status, reason)
+    if call.pending.arriving.pop(call.leg_of(event).name, None) is not None:
+        call.incoming_of(event).refuse(status, reason)

@@ -60,10 +60,10 @@ class Consultation:
         if consult.offered is None:
             return
         offered, consult.offered = consult.offered, None
-        if offered.leg is self._call.pending.newcomer:
+        if self._call.leg_of(offered) is self._call.pending.newcomer:
             self._call.pending.newcomer = None
         told = status_for_asker(status)
-        offered.leg.decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
+        self._call.leg_of(offered).decline(offered.txn, told, reason, [("Retry-After", "3")] if told == 500 else [])
 
     def put_back(self, consult: Consult) -> None:
         """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
@@ -79,7 +79,7 @@ class Consultation:
         consult = self.open
         if consult is not None and consult.offered is not None and consult.offered.txn == event.txn:
             consult.offered, consult.withdrawn = None, True
-            self._call.note("the re-INVITE was withdrawn", event.leg.name)
+            self._call.note("the re-INVITE was withdrawn", self._call.leg_of(event).name)
             consult.asked.withdraw_offer(event.reason)
 
     def on_time_up(self) -> None:

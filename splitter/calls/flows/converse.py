@@ -86,7 +86,7 @@ class Conversation:
     def _on(self, event: CallEvent) -> None:
         call = self._call
         match event:
-            case Ended() | AckMissing() | Offered() if event.leg not in (
+            case Ended() | AckMissing() | Offered() if call.leg_of(event) not in (
                 call.caller,
                 call.centre,
                 call.pending.newcomer,
@@ -96,11 +96,11 @@ class Conversation:
                 self._on_bye(event)
             case HangupAsked():
                 self._end(event.reason)
-            case Cancelled() if event.leg is call.caller:
+            case Cancelled() if call.leg_of(event) is call.caller:
                 call.caller.refuse(487)  # it crossed our 200, which was still waiting for the caller's resources
                 carried = list(plain_headers(event.request, "Reason").items())
                 self._end("the caller hung up before our answer was sent", carried)
-            case Cancelled() if event.leg is call.pending.newcomer:
+            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
                 call.pending.newcomer.refuse(487)
                 self._reoffers.on(OfferWithdrawn(event.leg, call.pending.newcomer.first_txn))
                 call.pending.newcomer = None
@@ -132,7 +132,7 @@ class Conversation:
     def _on_bye(self, event: Ended) -> None:
         # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
         carried = list(plain_headers(event.request, "Reason", "User-to-User").items())
-        self._end(f"the {event.leg.name} hung up", carried)
+        self._end(f"the {self._call.leg_of(event).name} hung up", carried)
 
     def _end(self, reason: str, carried: Pairs = ()) -> None:
         call = self._call
@@ -144,7 +144,7 @@ class Conversation:
 
     def _doubt(self, about: VoiceDoubt) -> None:
         """Something says that a peer is gone: what is done about it depends on whether its voice still comes."""
-        self._count(about.leg, about)
+        self._count(self._call.leg_of(about), about)
 
     def _count(self, leg: Leg, about: VoiceDoubt | None) -> None:
         if self._call.audio is not None:
@@ -153,14 +153,14 @@ class Conversation:
     def _on_counted(self, event: VoiceCounted) -> None:
         call, about = self._call, event.about
         heard = call.audio.counted(event)
-        if about is None or about.leg not in (call.caller, call.centre):
+        if about is None or call.leg_of(about) not in (call.caller, call.centre):
             return
         if isinstance(about, AckMissing):
-            self._on_ack_missing(about.leg, heard)
+            self._on_ack_missing(call.leg_of(about), heard)
         elif heard:
             self._on_refused_refresh(about)
         else:
-            self._end(f"the {about.leg.name} no longer answers: {about.status} {about.reason}")
+            self._end(f"the {call.leg_of(about).name} no longer answers: {about.status} {about.reason}")
 
     def _on_ack_missing(self, leg: Leg, heard: bool) -> None:
         """RFC 3261 §13.3.1.4 would end the session; where voice flows that would harm a call that works."""
@@ -194,7 +194,7 @@ class Conversation:
 
     def _on_refresh_failed(self, event: RefreshFailed) -> None:
         """The peer does not know the session any more, or does not answer at all."""
-        call, leg = self._call, event.leg
+        call, leg = self._call, self._call.leg_of(event)
         if leg.name in call.seats:
             leg.bye()
             leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
@@ -208,7 +208,7 @@ class Conversation:
             self._on_refused_refresh(event)
 
     def _on_refused_refresh(self, event: RefreshFailed) -> None:
-        leg, words = event.leg, f"session refresh failed ({event.status} {event.reason}); voice goes on"
+        leg, words = self._call.leg_of(event), f"session refresh failed ({event.status} {event.reason}); voice goes on"
         self._call.note(words, leg.name, "alarm")
         leg.timer.again(_REFRESH_AGAIN_S)
 
@@ -225,9 +225,9 @@ def _on_media(call: Call, event: CallEvent) -> None:
     match event:
         case SeatArrived():
             join(call, event)
-        case Ended() | AckMissing() | Offered() if event.leg.name in call.seats:
+        case Ended() | AckMissing() | Offered() if call.leg_of(event).name in call.seats:
             on_seat(call, event)
-        case Cancelled() if event.leg.name in call.pending.arriving:
+        case Cancelled() if call.leg_of(event).name in call.pending.arriving:
             on_seat(call, event)
         case Asked():
             on_ask(call, event)
@@ -255,9 +255,9 @@ def _on_media(call: Call, event: CallEvent) -> None:
         case TimeUp(alarm=Alarm(kind=AlarmKind.ADMISSION)):
             on_unanswered(call, event.alarm.subject)
         case Overlooked():
-            call.note(f"overlooked: {event.words}", event.leg.name)
+            call.note(f"overlooked: {event.words}", call.leg_of(event).name)
         case KeyFrameAsked():
-            call.want_key_frame(event.leg.name)
+            call.want_key_frame(call.leg_of(event).name)
         case DigitPressed():
             pass_digit(call, event)
         case TimeUp(alarm=Alarm(kind=AlarmKind.DIGITS)):

@@ -73,16 +73,16 @@ async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
     while True:
         event = await call.next()
         match event:
-            case Acknowledged() if event.leg is call.caller:
+            case Acknowledged() if call.leg_of(event) is call.caller:
                 if event.session is None:
                     raise PeerError(f"the caller's ACK has no answer: {event.fault or 'it is empty'}", 488)
                 return event.session
-            case Offered() if event.leg is call.pending.newcomer:
+            case Offered() if call.leg_of(event) is call.pending.newcomer:
                 call.pending.put_aside.append(event)
-            case Offered() if event.leg in (call.caller, leg):
-                event.leg.decline(event.txn, 491)  # an offer is open towards both
-            case Ended() | AckMissing() | Cancelled() if event.leg in (call.caller, leg):
-                call.conclude(f"the {event.leg.name} hung up before the session stood", 487)
+            case Offered() if call.leg_of(event) in (call.caller, leg):
+                call.leg_of(event).decline(event.txn, 491)  # an offer is open towards both
+            case Ended() | AckMissing() | Cancelled() if call.leg_of(event) in (call.caller, leg):
+                call.conclude(f"the {call.leg_of(event).name} hung up before the session stood", 487)
                 return None
             case HangupAsked():
                 call.conclude(event.reason, 480)

@@ -27,10 +27,10 @@ def pass_digit(call: Call, event: DigitPressed) -> None:
 
     While the other side has not answered it may be able to take neither: then the digit waits a moment for that.
     """
-    leg = event.leg
+    leg = call.leg_of(event)
     if leg is not call.caller and leg is not call.centre:
         leg.reply_info(event.txn, 415, "digits concern the caller and the centre")
-    elif any(waiting.leg is leg for waiting in call.pending.digits) or not _pass(call, event):
+    elif any(call.leg_of(waiting) is leg for waiting in call.pending.digits) or not _pass(call, event):
         if not call.pending.digits:
             call.after(_PATIENCE_S, _WAITING)
         call.pending.digits.append(event)
@@ -40,10 +40,10 @@ def pass_waiting(call: Call) -> None:
     """The other side may be able to take now what waits for its answer."""
     stays: set[Leg] = set()
     for event in tuple(call.pending.digits):
-        if event.leg not in stays and (event.leg.state is LegState.ENDED or _pass(call, event)):
+        if call.leg_of(event) not in stays and (call.leg_of(event).state is LegState.ENDED or _pass(call, event)):
             call.pending.digits.remove(event)
         else:
-            stays.add(event.leg)
+            stays.add(call.leg_of(event))
     if not call.pending.digits:
         call.stop_timer(_WAITING)
 
@@ -52,12 +52,12 @@ def on_digits_late(call: Call) -> None:
     """Digits have waited for long enough."""
     while call.pending.digits:
         event = call.pending.digits.popleft()
-        event.leg.reply_info(event.txn, 500, "the other side has not answered yet")
+        call.leg_of(event).reply_info(event.txn, 500, "the other side has not answered yet")
 
 
 def _pass(call: Call, event: DigitPressed) -> bool:
     """False where the other side cannot take a digit yet."""
-    other = call.centre if event.leg is call.caller else call.caller
+    other = call.centre if call.leg_of(event) is call.caller else call.caller
     if other is None:
         return False
     if other.takes_info and not other.infos.refused:
@@ -71,7 +71,7 @@ def _pass(call: Call, event: DigitPressed) -> bool:
             raise PeerError("the other side takes no digits", 415)
         call.jobs.start("digits", partial(_insert, call, event, other, key.as_event(format)))
     except PeerError as error:
-        event.leg.reply_info(event.txn, error.status, error.reason)
+        call.leg_of(event).reply_info(event.txn, error.status, error.reason)
     return True
 
 
@@ -83,7 +83,7 @@ def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
             call.post(replace(event))  # it goes in the voice
         else:
             # What says that a peer is gone never crosses: 481 to an INFO would end the sender's call (RFC 5057 §5.1).
-            event.leg.reply_info(event.txn, 200 if status < 300 else 500)
+            call.leg_of(event).reply_info(event.txn, 200 if status < 300 else 500)
 
     call.note("digit passed on as INFO", other.name)
     other.send_info(event.request.headers.get("content-type") or "", event.request.body, answered)
@@ -93,18 +93,18 @@ async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> 
     try:
         await call.audio.send_digit(CALLER if other is call.caller else CENTRE, digit)
     except MediaError as error:
-        return DigitInserted(event, other, str(error))
-    return DigitInserted(event, other)
+        return DigitInserted(event, other.name, str(error))
+    return DigitInserted(event, other.name)
 
 
 def on_digit_inserted(call: Call, event: DigitInserted) -> None:
     """Who sent the digit is told what became of it."""
-    leg, txn = event.pressed.leg, event.pressed.txn
+    leg, txn = call.leg_of(event.pressed), event.pressed.txn
     if event.fault:
         call.note(f"a digit was lost: {event.fault}", leg.name, "alarm")
         leg.reply_info(txn, 500, "no media resources")
     else:
-        call.note("digit passed on as telephone event", event.other.name)
+        call.note("digit passed on as telephone event", event.other)
         leg.reply_info(txn, 200)
 
 

@@ -198,7 +198,7 @@ class Escalation:
         if opened is None:
             return
         self._roll_back(opened)
-        call.note(f"our question for video ended with {event.status} {event.reason}", event.leg.name)
+        call.note(f"our question for video ended with {event.status} {event.reason}", event.leg)
         if event.status in (408, 481):
             call.post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse
         if wish is None or not opened.wanted:
@@ -214,10 +214,9 @@ class Escalation:
 
     def on_collided(self, event: OfferCollided) -> None:
         """The caller offered something at the same moment; was it video, then its own attempt is waited for."""
-        if self._call.talk.video.wish is not None and event.leg is self._call.caller and event.session is not None:
-            self._call.talk.video.wish.collided |= any(
-                media.kind == "video" and media.port for media in event.session.media
-            )
+        call, wish, session = self._call, self._call.talk.video.wish, event.session
+        if wish is not None and session is not None and call.leg_of(event) is call.caller:
+            wish.collided |= any(media.kind == "video" and media.port for media in session.media)
 
     def on_consent_late(self) -> None:
         """The caller does not answer our question."""

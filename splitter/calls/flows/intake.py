@@ -71,7 +71,7 @@ async def has_ports(call: Call) -> bool:
                 call.conclude(f"no media for the voice: {event.reason}", 503)
                 call.caller.refuse(503, "no media resources", [("Retry-After", pause_s)])
                 return False
-            case Cancelled() if event.leg is call.caller:
+            case Cancelled() if call.leg_of(event) is call.caller:
                 call.caller.refuse(487)
                 call.conclude("the caller hung up before the answer", 487)
                 return False

@@ -57,7 +57,8 @@ class OwnOffers:
 
     def refused(self, event: OfferRefused) -> None:
         """One was refused: it is sent again, if not at once."""
-        call, leg, again = self._call, event.leg, Alarm(AlarmKind.OFFER_AGAIN, event.leg.name)
+        call, leg = self._call, self._call.leg_of(event)
+        again = Alarm(AlarmKind.OFFER_AGAIN, leg.name)
         if event.status in (405, 501):
             call.owe(leg)  # it does not know UPDATE after all
         elif event.status == 491:
@@ -69,7 +70,7 @@ class OwnOffers:
             call.after(max(1.0, event.retry_after_s), again)  # an offer of its own is open (§14.2)
         else:
             call.note("the peer does not know our new ports", leg.name, "alarm")
-            call.post(RefreshFailed(leg, event.status, event.reason))
+            call.post(RefreshFailed(leg.key, event.status, event.reason))
             # Until it takes them there is no voice: what it refused now it may take in a while.
             refused = call.talk.exchange.refused
             refused[leg.name] = refused.get(leg.name, 0) + 1

@@ -84,7 +84,7 @@ class Reoffers:
                 self._consult.withdraw(event)
             case OfferCollided():
                 self.escalation.on_collided(event)
-            case Refreshed(offer_done=True) if self._is_question(event.leg):
+            case Refreshed(offer_done=True) if self._is_question(self._call.leg_of(event)):
                 self.escalation.on_finished()
             case Acknowledged():
                 self._on_answer_in_ack(event)
@@ -138,7 +138,7 @@ class Reoffers:
     # ---- offers of the peers ----
 
     def _on_offer(self, event: Offered) -> None:
-        leg = event.leg
+        leg = self._call.leg_of(event)
         try:
             if leg is self._call.pending.newcomer:
                 self._from_newcomer(event)
@@ -157,7 +157,7 @@ class Reoffers:
             leg.decline(event.txn, error.status, error.reason, headers_of(error))
 
     def _from_caller(self, event: Offered) -> None:
-        call, leg, offer = self._call, event.leg, event.offer
+        call, leg, offer = self._call, self._call.leg_of(event), event.offer
         chosen = plan(offer, call.talk.plan, call.audio.local(CALLER).host)
         if chosen.video is not None and not self._agreement.refuses_video and self._agreement.awaits_room(event.txn):
             call.pending.put_aside.append(event)
@@ -181,7 +181,7 @@ class Reoffers:
         return leg.state is LegState.EARLY and same_way and keeps_voice(before, ours, after)
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
-        leg = event.leg
+        leg = self._call.leg_of(event)
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
@@ -195,7 +195,7 @@ class Reoffers:
             self.escalation.follow()
 
     def _from_centre(self, event: Offered) -> None:
-        call, leg, offer = self._call, event.leg, event.offer
+        call, leg, offer = self._call, self._call.leg_of(event), event.offer
         index = audio_line(offer)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
@@ -217,13 +217,13 @@ class Reoffers:
         if offer is None:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
-            self._install(event, replace(session, origin=origin_of(call, event.leg), media=voice), None)
+            self._install(event, replace(session, origin=origin_of(call, call.leg_of(event)), media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
             call.pending.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
-            self._install(event, answer_newcomer(call, event.leg, offer, call.caller.terms.theirs), offer)
+            self._install(event, answer_newcomer(call, call.leg_of(event), offer, call.caller.terms.theirs), offer)
         elif self._may_ask(event, call.caller):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
             self._consult.ask(
@@ -232,7 +232,7 @@ class Reoffers:
 
     def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
         """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
-        call, leg = self._call, event.leg
+        call, leg = self._call, self._call.leg_of(event)
         if not leg.answer(event.txn, ours):
             return False
         before = call.install_newcomer()
@@ -254,7 +254,7 @@ class Reoffers:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
         if self._consult.open is None and other.settled:
             return True
-        if any(aside.leg is other for aside in self._call.pending.put_aside):
+        if any(self._call.leg_of(aside) is other for aside in self._call.pending.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
             raise PeerError("both sides offered a change at the same time", 491)
         if self._is_question(other):
@@ -265,7 +265,7 @@ class Reoffers:
     # ---- outcomes ----
 
     def _on_accepted(self, event: OfferAccepted) -> None:
-        call, leg, session = self._call, event.leg, event.session
+        call, leg, session = self._call, self._call.leg_of(event), event.session
         if self._is_question(leg):
             self.escalation.on_accepted(event)
             return
@@ -313,9 +313,9 @@ class Reoffers:
     def _answer_centre(self, consult: Consult, offered: Offered, session: Session) -> None:
         """The caller accepted what the centre offered."""
         call, centre, offer = self._call, self._call.centre_leg, offered.offer
-        if offered.leg is call.pending.newcomer:
+        if call.leg_of(offered) is call.pending.newcomer:
             self._agreement.settle(call.caller, session)
-            answer = answer_newcomer(call, offered.leg, offer, session)
+            answer = answer_newcomer(call, call.leg_of(offered), offer, session)
             if not self._install(offered, answer, offer):
                 self._consult.put_back(consult)
             return
@@ -333,7 +333,7 @@ class Reoffers:
         self.escalation.follow()
 
     def _on_refused(self, event: OfferRefused) -> str:
-        leg, call = event.leg, self._call
+        leg, call = self._call.leg_of(event), self._call
         if self._is_question(leg):
             self.escalation.on_refused(event)
             return ""
@@ -354,7 +354,7 @@ class Reoffers:
 
     def _on_answer_in_ack(self, event: Acknowledged) -> None:
         """The answer to an offer in our 2xx."""
-        call, leg, session = self._call, event.leg, event.session
+        call, leg, session = self._call, self._call.leg_of(event), event.session
         if leg.terms.local is None or (session is None and not event.fault):
             return
         try:

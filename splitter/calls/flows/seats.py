@@ -38,7 +38,7 @@ def join(call: Call, event: SeatArrived) -> None:
 
     Where the call is another desk's, that one is asked first.
     """
-    leg, offer = event.leg, webrtc.resolved(event.session)
+    leg, offer = call.incoming_of(event), webrtc.resolved(event.session)
     if not may_enter(call, event.extension, event.by_rule):
         ring(call, event)
         return
@@ -63,18 +63,18 @@ async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, ori
     """Give it its place in the room, with what its offer and our answer say."""
     await call.video.ready()
     if not await call.video.add(leg.name, leg.flow.network, secure=party.remote is not None):
-        return SeatPlaced(leg, party, offer, PeerError("no media resources for video", 503))
+        return SeatPlaced(leg.key, party, offer, PeerError("no media resources for video", 503))
     try:
         answer, index = video_answer(call, leg.name, offer, origin)
     except PeerError as error:
-        return SeatPlaced(leg, party, offer, error)
+        return SeatPlaced(leg.key, party, offer, error)
     await call.video.take(leg.name, offer, answer, index, leg.trunk.sources)
-    return SeatPlaced(leg, party, offer, answer)
+    return SeatPlaced(leg.key, party, offer, answer)
 
 
 def on_seat_placed(call: Call, event: SeatPlaced) -> None:
     """Answer a seat that has its place in the room, or could not have one."""
-    leg, party, offer, answer = event.leg, event.party, event.offer, event.answer
+    leg, party, offer, answer = call.incoming_of(event), event.party, event.offer, event.answer
     if isinstance(answer, PeerError):
         _turn_away(call, leg, answer.status, answer.reason)
         return
@@ -121,7 +121,7 @@ def forget(call: Call, name: str) -> None:
 
 def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:
     """What a seat does by itself, in any state of the call."""
-    leg = event.leg
+    leg = call.leg_of(event)
     match event:
         case Cancelled():
             if arriving := call.pending.arriving.get(leg.name):
@@ -138,7 +138,7 @@ def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None
 
 def _reoffered(call: Call, event: Offered) -> None:
     """A seat's re-INVITE concerns nobody else: it is answered here."""
-    leg, party = event.leg, call.talk.parties.get(event.leg.name)
+    leg, party = call.leg_of(event), call.talk.parties.get(call.leg_of(event).name)
     if party is None:
         leg.decline(event.txn, 481, "it is not in the call any more")
         return
@@ -166,7 +166,7 @@ async def _restart(
     call: Call, event: Offered, offer: Session, party: Party, remote: webrtc.SecureRemote
 ) -> SeatRestarted:
     """An ICE restart by re-INVITE (RFC 8839 §4.4.1.1.1)."""
-    local = await call.video.restart_ice(event.leg.name)
+    local = await call.video.restart_ice(call.leg_of(event).name)
     return SeatRestarted(event, offer, party, remote, local is not None)
 
 
@@ -174,17 +174,17 @@ def on_seat_restarted(call: Call, event: SeatRestarted) -> None:
     """Answer the re-INVITE that asked for an ICE restart."""
     offered = event.offered
     if not event.ok:
-        offered.leg.decline(offered.txn, 500, "no ICE restart: the media are not there")
+        call.leg_of(offered).decline(offered.txn, 500, "no ICE restart: the media are not there")
         return
     event.party.remote = event.remote
     try:
         _answer(call, offered, event.offer)
     except PeerError as error:
-        offered.leg.decline(offered.txn, error.status, error.reason)
+        call.leg_of(offered).decline(offered.txn, error.status, error.reason)
 
 
 def _answer(call: Call, event: Offered, offer: Session) -> None:
-    leg = event.leg
+    leg = call.leg_of(event)
     answer, index = video_answer(call, leg.name, offer, leg.terms.ours.origin)
     answer = in_sequence(leg.terms.latest, answer)
     if leg.answer(event.txn, answer):

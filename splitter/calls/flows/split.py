@@ -76,7 +76,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
     refused: Refused | None = None
     while (way := hunt.next(clock.now())) is not None:
         if refused is not None:
-            metrics.ROUTE_FAILOVERS.labels(refused.leg.trunk.name).inc()
+            metrics.ROUTE_FAILOVERS.labels(call.leg_of(refused).trunk.name).inc()
         refused = await setup.attempt(way)
         if refused is None:
             if call.talk.state is CallState.CONNECTED:
@@ -122,7 +122,7 @@ class Setup:
             self.call.caller.refuse(480, refused.reason, retry_after_headers(refused.retry_after_s))
             return
         status = status_for_caller(refused.status)
-        self.call.conclude(f"{refused.leg.trunk.name}: {refused.status} {refused.reason}", status)
+        self.call.conclude(f"{self.call.leg_of(refused).trunk.name}: {refused.status} {refused.reason}", status)
         # Why, in the words of the network behind the centre (RFC 6432), where it is the centre's refusal that is told.
         told = refused.response if status == refused.status else None
         headers = plain_headers(told, "Reason") if told is not None else Headers()
@@ -148,14 +148,14 @@ class Setup:
         try:
             while True:
                 event = await call.next()
-                if isinstance(event, Refused) and event.leg is leg:
+                if isinstance(event, Refused) and self.call.leg_of(event) is leg:
                     return event
                 if await self._on(event, leg):
                     return None
                 pass_waiting(call)
                 if isinstance(event, TimeUp) and event.alarm == _RING:
                     leg.cancel()
-                    return Refused(leg, 480, f"no answer in {trunk.ring_limit_s:.0f} s", None)
+                    return Refused(leg.key, 480, f"no answer in {trunk.ring_limit_s:.0f} s", None)
         finally:
             call.stop_timer(_RING)
 
@@ -163,18 +163,18 @@ class Setup:
         """Handle one event while the centre is called; True once the call is connected or over."""
         call = self.call
         match event:
-            case Rang() if event.leg is leg:
+            case Rang() if call.leg_of(event) is leg:
                 await self._on_ringing(event, leg)
-            case Answered() if event.leg is leg:
+            case Answered() if call.leg_of(event) is leg:
                 return await self._on_answer(event, leg)
-            case Offered() if call.pending.newcomer is not None and event.leg is call.pending.newcomer:
+            case Offered() if call.pending.newcomer is not None and call.leg_of(event) is call.pending.newcomer:
                 return await self._on_pickup(event, call.pending.newcomer, leg)
-            case Cancelled() if event.leg is call.pending.newcomer:
+            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
                 call.pending.newcomer.refuse(487)
                 call.pending.newcomer = None
-            case Offered() if event.leg is call.caller or event.leg is leg:
+            case Offered() if call.leg_of(event) in (call.caller, leg):
                 self._on_early_offer(event, leg)
-            case Cancelled() if event.leg is call.caller:
+            case Cancelled() if call.leg_of(event) is call.caller:
                 leg.cancel(", ".join(event.request.headers.get_all("reason")) or None)
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
                 call.caller.refuse(487)
@@ -235,7 +235,7 @@ class Setup:
             answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
             leg.bye()
-            call.post(Refused(leg, error.status, error.reason, event.response))
+            call.post(Refused(leg.key, error.status, error.reason, event.response))
             return False
         if call.caller.cancelled:
             return False  # its CANCEL came first and waits in the inbox
@@ -296,7 +296,7 @@ class Setup:
 
     def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
-        asker = event.leg
+        asker = self.call.leg_of(event)
         try:
             if asker is leg:
                 self._from_centre(event, leg)

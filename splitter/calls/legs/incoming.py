@@ -244,7 +244,7 @@ class IncomingLeg(Leg):
     def _give_up(self, request: Request) -> None:
         if self.state is LegState.EARLY and not self.cancelled:
             self.cancelled = True
-            self._post(Cancelled(self, request))
+            self._post(Cancelled(self.key, request))
 
     # ---- what waits ----
 

@@ -164,7 +164,7 @@ class Leg(Usage):
         with suppress(PeerError):
             self.timer.agreed(response)
         if own.answered:
-            self._post(Refreshed(self, offer_done=True))
+            self._post(Refreshed(self.key, offer_done=True))
         else:
             self._accept_offer(response)
 
@@ -189,7 +189,7 @@ class Leg(Usage):
         # What is offered again one day has no status of resources in it.
         self.terms.local = without_preconditions(self.terms.sent)
         self.terms.local_is_offer = True
-        self._post(OfferAccepted(self, session, early, fault))
+        self._post(OfferAccepted(self.key, session, early, fault))
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
         if own.in_update and response.status in (405, 501):
@@ -199,7 +199,7 @@ class Leg(Usage):
         else:
             status = 500 if response.status == 422 else response.status  # it concerns nobody else
             pause_s = retry_after_s(response.headers.get("retry-after"), _PAUSE_MOST_S)
-            self._post(OfferRefused(self, status, response.reason, pause_s))
+            self._post(OfferRefused(self.key, status, response.reason, pause_s))
 
     # ---- offers of the peer ----
 
@@ -261,7 +261,7 @@ class Leg(Usage):
             raise Refusal(500, "the previous offer is not answered yet", [("Retry-After", "1")])
         if self._own is not None and (inviting or not self._own.answered):
             with suppress(PeerError):
-                self._post(OfferCollided(self, session_of(request)))
+                self._post(OfferCollided(self.key, session_of(request)))
             raise PeerError("our own offer is open", 491)
         self.timer.judge(request)
 
@@ -274,9 +274,9 @@ class Leg(Usage):
         self._driver.adopt(event.txn, self.receive, self.neighbour)
         if session is not None and (offer := lengthened(session, self.terms.local)) is not session:
             words = f"{len(session.media)} m-lines follow {len(offer.media)} (RFC 3264 §8): those left out are off"
-            self._post(Overlooked(self, words))
+            self._post(Overlooked(self.key, words))
             session = offer
-        self._post(Offered(self, event.txn, session, event.request.from_tag or ""))
+        self._post(Offered(self.key, event.txn, session, event.request.from_tag or ""))
 
     def _on_ack(self, event: sip.Acknowledged) -> None:
         self._unacknowledged.discard(event.txn)
@@ -286,7 +286,7 @@ class Leg(Usage):
         if self._release_bye():
             return
         session, fault = self._answer_of(event.request, self.terms.ours) if owed else (None, "")
-        self._post(Acknowledged(self, session, fault))
+        self._post(Acknowledged(self.key, session, fault))
 
     def _answer_of(self, message: Message, offer: Session) -> tuple[Session | None, str]:
         """The answer to an offer of ours, and why it cannot be read; nobody can be told so any more."""
@@ -302,7 +302,9 @@ class Leg(Usage):
         if session is not said:
             kinds = " and ".join(" ".join(line.kind for line in one.media) for one in (said, offer))
             self._post(
-                Overlooked(self, f"its m-lines are not those of our offer (RFC 3264 §6), told by kind: {kinds}"[:200])
+                Overlooked(
+                    self.key, f"its m-lines are not those of our offer (RFC 3264 §6), told by kind: {kinds}"[:200]
+                )
             )
         return session
 
@@ -328,7 +330,7 @@ class Leg(Usage):
                 with suppress(PeerError):
                     self.timer.agreed(response)
                 self._too_small = 0
-                self._post(Refreshed(self))
+                self._post(Refreshed(self.key))
             case sip.ResponseArrived(response=response) if response.status >= 300:
                 status = response.status
                 if status in (405, 501):
@@ -337,9 +339,9 @@ class Leg(Usage):
                     self._too_small += 1
                     more = self.timer.raised(response) and self._too_small < ATTEMPTS
                     status = 422 if more else 500  # a peer that never has enough is not asked for ever
-                self._post(RefreshFailed(self, status, response.reason))
+                self._post(RefreshFailed(self.key, status, response.reason))
             case sip.RequestFailed():
-                self._post(RefreshFailed(self, event.status, event.reason))
+                self._post(RefreshFailed(self.key, event.status, event.reason))
             case _:
                 pass
 
@@ -362,11 +364,11 @@ class Leg(Usage):
                 self._on_offer_response(own, event)
             case sip.RequestFailed() if own is not None and own.txn in (event.txn, ""):
                 self._own = None
-                self._post(OfferRefused(self, event.status, event.reason))
+                self._post(OfferRefused(self.key, event.status, event.reason))
             case sip.Cancelled() if event.txn in self._offers:
                 self.decline(event.txn, 487)
                 reason = ", ".join(event.request.headers.get_all("reason")) or None
-                self._post(OfferWithdrawn(self, event.txn, reason))
+                self._post(OfferWithdrawn(self.key, event.txn, reason))
             case sip.Acknowledged():
                 self._on_ack(event)
             case sip.AckMissing() if event.txn in self._unacknowledged:
@@ -374,7 +376,7 @@ class Leg(Usage):
                 if own is not None and own.txn == event.txn:
                     self._own = None
                 if not self._release_bye():
-                    self._post(AckMissing(self))
+                    self._post(AckMissing(self.key))
             case _:
                 pass  # answers to BYE and INFO, ends of transactions
 
@@ -417,13 +419,13 @@ class Leg(Usage):
             raise Refusal(469, f"Info Package {package[:60]}", [("Recv-Info", "")])
         if request.content_type in DIGIT_TYPES and request.body:
             self.infos.take(event.txn, request)
-            self._post(DigitPressed(self, event.txn, request))
+            self._post(DigitPressed(self.key, event.txn, request))
         elif request.body and request.content_type != FAST_UPDATE:
             raise Refusal(415, f"INFO with {request.content_type[:60]}", [("Accept", INFO_BODIES)])
         else:
             self._reply(event, 200)
             if request.body:
-                self._post(KeyFrameAsked(self))
+                self._post(KeyFrameAsked(self.key))
 
     # ---- the dialog's beginning and end ----
 
@@ -457,7 +459,7 @@ class Leg(Usage):
         ended = self.state is LegState.ENDED
         self._close()
         if not ended:
-            self._post(Ended(self, request))
+            self._post(Ended(self.key, request))
 
     def _decline_all(self) -> None:
         """Pending requests get a final response when the dialog ends (RFC 3261 §15.1.2); nothing else ends them."""

@@ -142,7 +142,7 @@ class OutgoingLeg(Leg):
                 self._prack(early.dialog, response)
                 early.answered |= self.terms.local is not None and has_session(response)
             session = self._said(response)
-        self._post(Rang(self, response, session, response.to_tag or ""))
+        self._post(Rang(self.key, response, session, response.to_tag or ""))
 
     def _on_failure(self, response: Response) -> None:
         self._drop_early()
@@ -156,7 +156,7 @@ class OutgoingLeg(Leg):
     def _fail(self, status: int, reason: str, response: Response | None = None) -> None:
         self.state = LegState.ENDED
         self._decline_all()
-        self._post(Refused(self, status, reason, response))
+        self._post(Refused(self.key, status, reason, response))
 
     def _on_success(self, response: Response) -> None:
         early = self._early.pop(response.to_tag or "", None)
@@ -191,10 +191,10 @@ class OutgoingLeg(Leg):
             session = self._said(response)
         except PeerError as error:
             self.bye()
-            self._post(Refused(self, 488, f"its answer cannot be read: {error.reason}", response))
+            self._post(Refused(self.key, 488, f"its answer cannot be read: {error.reason}", response))
             return
         self._their_offer = session
-        self._post(Answered(self, response, session))
+        self._post(Answered(self.key, response, session))
 
     def _said(self, response: Response) -> Session | None:
         """The description in a response to our INVITE; PeerError where it cannot be read."""
@@ -222,7 +222,7 @@ class OutgoingLeg(Leg):
             self._driver.unregister(early.dialog.id)
         if not self._early:
             self.cancel()
-            self._post(Refused(self, 480, "it hung up while it rang", None))
+            self._post(Refused(self.key, 480, "it hung up while it rang", None))
 
     # ---- building blocks ----
 

@@ -70,6 +70,7 @@ class Usage:
 
     Attributes:
         name: "caller", "centre" or "seat-1" …
+        key: unique in the call, where several routes are tried and each leg is the "centre".
         state: "early", "confirmed" or "ended".
         neighbour: who alone may send requests in its dialogs.
         allows: methods of the peer's Allow; empty while unknown.
@@ -80,7 +81,7 @@ class Usage:
     """
 
     def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
-        self.name = name
+        self.name = self.key = name
         self.trunk = trunk
         self.flow = flow
         self.neighbour = Neighbour(trunk, flow.remote.host)
