@@ -69,7 +69,7 @@ def refuse_unknown_scheme(request: Request) -> None:
 
 
 def refuse_unknown_bodies(request: Request) -> None:
-    """Raise 415 for a body that must be understood and is not (RFC 3261 §8.2.3, RFC 5621 §4).
+    """Raise 415 for a body of an INVITE that must be understood and is not (RFC 3261 §8.2.3, RFC 5621 §4).
 
     Voice first: beside a session description only a part that says `handling=required` itself stops a call.
     """
@@ -95,10 +95,16 @@ def session_of(message: Message) -> Session | None:
     """The session description in a message, wherever in its body it stands; None where there is none.
 
     Raises:
-        PeerError: it cannot be read.
+        PeerError: it cannot be read; 415 where that is for its encoding (RFC 3261 §8.2.3, §20.12).
     """
     body = find_part(message, SDP)
-    return parse(body) if body else None
+    try:
+        return parse(body) if body else None
+    except PeerError:
+        coding = (message.headers.get("content-encoding") or "identity").strip().lower()
+        if coding == "identity":
+            raise
+        raise Refusal(415, f"a body in {coding[:20]}", [("Accept-Encoding", "identity")]) from None
 
 
 def plain_headers(message: Message, *names: str) -> Headers:

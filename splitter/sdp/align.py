@@ -36,6 +36,25 @@ def aligned(offer: Session, answer: Session) -> Session:
     return replace(answer, media=tuple(lines))
 
 
+def without_foreign_video(offer: Session, answer: Session) -> Session:
+    """The answer without pictures in formats that were not offered: nothing could be made of them (RFC 3264 §6.1).
+
+    Returns: the same session where there is none.
+    """
+    lines = [
+        refuse(given) if given.kind == "video" and given.port and _foreign(asked, given) else given
+        for asked, given in zip(offer.media, answer.media, strict=False)
+    ]
+    if all(one is other for one, other in zip(lines, answer.media, strict=False)):
+        return answer
+    return replace(answer, media=(*lines, *answer.media[len(lines) :]))
+
+
+def _foreign(offered: Media, answered: Media) -> bool:
+    keys = {codec.key for codec in offered.codecs}
+    return bool(offered.port and keys) and not any(codec.key in keys for codec in answered.codecs)
+
+
 def lengthened(offer: Session, ours: Session | None) -> Session:
     """A later offer with the lines at its end that it has left out, as if they were offered with port 0.
 

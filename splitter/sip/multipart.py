@@ -14,7 +14,9 @@ MAX_PARTS = 32
 MAX_DEPTH = 4
 """Multipart in multipart in … beyond this is an attack, not a message."""
 
+SDP = "application/sdp"
 EARLY_SESSION = "early-session"  # RFC 3959 §4
+_SDP_BEGINS = b"v=0"
 _OF_THE_SESSION = ("", "session")
 
 
@@ -32,8 +34,12 @@ class Part:
 
     @property
     def content_type(self) -> str:
-        """`type/subtype` in lower case; RFC 2046 §5.1 makes text/plain of a missing one."""
-        return _media_type(self.headers.get("content-type") or "text/plain")
+        """`type/subtype` in lower case; where it is missing, RFC 2046 §5.1 makes text/plain of it.
+
+        There are peers that forget it (RFC 3261 §20.15 does not let them): a session description is one all the same.
+        """
+        written = self.headers.get("content-type")
+        return _media_type(written or (SDP if self.body.startswith(_SDP_BEGINS) else "text/plain"))
 
     @property
     def disposition(self) -> str:
@@ -63,11 +69,10 @@ def find_part(message: Message, content_type: str) -> bytes | None:
     """
     if not message.body:
         return None
-    written = message.headers.get("content-type") or ""
-    whole = _media_type(written)
-    if not whole.startswith("multipart/") and whole != content_type:
+    whole = Part(message.headers, message.body)
+    if not whole.content_type.startswith("multipart/") and whole.content_type != content_type:
         return None
-    found = list(_find(Part(message.headers, message.body), content_type, MAX_DEPTH))
+    found = list(_find(whole, content_type, MAX_DEPTH))
     best = next((part for part in found if part.disposition in _OF_THE_SESSION), found[0] if found else None)
     return best.body if best is not None else None
 

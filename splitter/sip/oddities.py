@@ -12,7 +12,7 @@ from contextlib import suppress
 from splitter.core.errors import PeerError
 from splitter.sip.digest import HEADERS, apart
 from splitter.sip.message import Message
-from splitter.sip.multipart import EARLY_SESSION, parts
+from splitter.sip.multipart import EARLY_SESSION, SDP, find_part, parts
 from splitter.sip.session_timer import minimum, session_expires
 
 
@@ -38,6 +38,8 @@ def _oddities(message: Message) -> Iterator[str]:
     for header, _ in HEADERS.values():
         if any(len(apart(line)) > 1 for line in headers.get_all(header)):
             yield f"several challenges in one {header}"
+    if not message.content_type and find_part(message, SDP):
+        yield "no Content-Type, and a body that is a session description"
     with suppress(PeerError):
         if message.content_type.startswith("multipart/") and any(
             part.disposition == EARLY_SESSION for part in parts(message)

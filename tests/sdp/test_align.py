@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.sdp.align import aligned, lengthened, shortened
+from splitter.sdp.align import aligned, lengthened, shortened, without_foreign_video
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
+from splitter.sdp.write import write
 
 
 def session(*lines: str) -> Session:
@@ -49,6 +50,21 @@ class TestAligned:
     def test_without_the_voice_there_is_nothing_to_mend(self) -> None:
         said = session("video 42")
         assert aligned(session("audio 20", "video 22"), said) is said
+
+
+class TestForeignVideo:
+    """RFC 3264 §6.1: an answer takes of the formats that were offered."""
+
+    def test_is_off_and_the_voice_stays(self) -> None:
+        offer, answer = session("audio 20", "video 22"), session("audio 40", "video 42")
+        assert without_foreign_video(offer, answer) is answer
+        other = parse(write(answer).replace(b"video 42 RTP/AVP 8", b"video 42 RTP/AVP 0"))
+        assert shape(without_foreign_video(offer, other)) == ["audio 40", "video 0"]
+
+    def test_the_voice_is_not_judged_here(self) -> None:
+        offer = session("audio 20", "video 0")
+        other = parse(write(session("audio 40", "video 0")).replace(b"RTP/AVP 8", b"RTP/AVP 0"))
+        assert without_foreign_video(offer, other) is other
 
 
 class TestLaterOffers:

@@ -37,8 +37,14 @@ class TestFindPart:
 
     def test_no_body(self) -> None:
         assert find_part(message("application/sdp", b""), "application/sdp") is None
-        assert find_part(message(None, SDP), "application/sdp") is None
         assert parts(message("multipart/mixed", b"")) == []
+
+    def test_a_session_description_that_does_not_say_what_it_is(self) -> None:
+        """RFC 3261 §20.15 wants a Content-Type; there are peers that forget it."""
+        assert find_part(message(None, SDP), "application/sdp") == SDP
+        assert find_part(message(None, b"hello"), "application/sdp") is None
+        inside = message("multipart/mixed;boundary=b", b"--b\r\n\r\n" + SDP + b"\r\n--b--")
+        assert find_part(inside, "application/sdp") == SDP
 
     @pytest.mark.parametrize("boundary", ["one", '"one"'])
     def test_sdp_after_a_location(self, boundary: str) -> None:

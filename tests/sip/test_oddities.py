@@ -40,6 +40,9 @@ class TestOddities:
         line = ("Proxy-Authenticate", 'Digest realm="a", nonce="n", Digest realm="b", nonce="n"')
         assert oddities(Response(407, "", Headers([line]))) == ("several challenges in one Proxy-Authenticate",)
 
+    def test_a_session_without_a_content_type(self) -> None:
+        assert "no Content-Type" in told(body=b"v=0\r\n") and told(body=b"hello") == ""
+
     def test_an_early_session(self) -> None:
         body = b"--b\r\nContent-Type: application/sdp\r\nContent-Disposition: early-session\r\n\r\nv=0\r\n--b--"
         assert "early session" in told(("Content-Type", "multipart/mixed;boundary=b"), body=body)

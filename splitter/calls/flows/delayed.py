@@ -16,10 +16,12 @@ from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.core.errors import PeerError
+from splitter.sdp.align import without_foreign_video
 from splitter.sdp.merge import caller_offer, centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer
 from splitter.sdp.split import Plan, audio_line, plan
+from splitter.sdp.upgrade import without_refused
 from splitter.sdp.video import offer_video
 
 
@@ -46,10 +48,14 @@ async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, bra
     session = await _answer(call, leg)
     if session is None:
         return None
+    if (kept := without_foreign_video(call.caller.terms.ours, session)) is not session:
+        call.owe(call.caller)  # is told that its picture is off
+        session = kept
     check_peer_answer(call.caller.terms.ours, session)
     call.talk.plan = plan(session, ours=call.audio.local(CALLER).host)
     answer_centre(call, leg, centre_sdp, session)
     leg.terms.note_remote(centre_sdp)
+    call.caller.terms.local = without_refused(call.caller.terms.ours, session)
     call.caller.terms.note_remote(session)
     call.audio.point(CALLER, session, call.talk.plan.audio, call.sources(SIDES[CALLER]))
     call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.sources(SIDES[CENTRE]))

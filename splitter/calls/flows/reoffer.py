@@ -35,6 +35,7 @@ from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState
 from splitter.calls.talk.pending import Consult
 from splitter.core.errors import PeerError
+from splitter.sdp.align import without_foreign_video
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import (
     caller_answer,
@@ -273,6 +274,7 @@ class Reoffers:
         try:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
+            session = self._without_foreign_video(leg, leg.terms.latest, session)
             check_peer_answer(leg.terms.latest, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
@@ -293,6 +295,14 @@ class Reoffers:
             else:
                 self._own.unusable(leg)
                 self.escalation.follow()
+
+    def _without_foreign_video(self, leg: Leg, offer: Session, session: Session) -> Session:
+        """A picture that nobody can show must not cost the voice its change; the caller is told that it is off."""
+        kept = without_foreign_video(offer, session) if leg is self._call.caller else session
+        if kept is not session:
+            self._call.note("overlooked: its picture has a format that was not offered (RFC 3264 §6.1)", leg.name)
+            self._call.owe(leg)
+        return kept
 
     def _answer_caller(self, consult: Consult, offered: Offered, chosen: Plan, session: Session) -> None:
         """The centre accepted what the caller offered."""
@@ -360,6 +370,7 @@ class Reoffers:
         try:
             if session is None:
                 raise PeerError(event.fault, 488)
+            session = self._without_foreign_video(leg, leg.terms.local, session)
             check_peer_answer(leg.terms.local, session)
         except PeerError as error:
             call.note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")

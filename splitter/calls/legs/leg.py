@@ -36,6 +36,7 @@ from splitter.calls.messages import (
     Refusal,
     has_session,
     headers_of,
+    refuse_unknown_bodies,
     refuse_unknown_extensions,
     session_of,
 )
@@ -239,8 +240,11 @@ class Leg(Usage):
         self.note_abilities(event.request)
         if self.state is LegState.EARLY:
             raise self._too_early()
+        session = session_of(event.request)
+        if session is None:
+            refuse_unknown_bodies(event.request)  # who sends something else does not ask for an offer of ours
         self._admit_offer(event.request, inviting=True)
-        self._take_offer(event, session_of(event.request))
+        self._take_offer(event, session)
 
     def _on_update(self, event: sip.RequestArrived) -> None:
         """RFC 3311 §5.2: also before the answer, once a first answer was given reliably."""
