@@ -1,0 +1,145 @@
+"""A table is read by what the fields of a class declare: each kind of field, on a class of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+from splitter.config.fields import read, read_fields
+from splitter.config.locate import Locator
+from splitter.config.reader import Problems, Table
+from splitter.core.keys import Key, ValueProblem, optional
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def upper(text: str) -> str:
+    if text == "bad":
+        raise ValueProblem(f'"{text}" is bad', "write a good one")
+    return text.upper()
+
+
+def pair(text: str) -> tuple[str, str]:
+    return text[0], text[1:]
+
+
+@dataclass(frozen=True)
+class Everything:
+    own: int  # no key: whoever reads gives it
+    must: Annotated[str, Key(parse=upper, missing="add one")]
+    pattern: Annotated[re.Pattern[str], Key(parse=re.compile)] = field(default=re.compile("x"))
+    count: Annotated[int, Key(1, 9)] = 3
+    length_s: Annotated[float, Key(0.5, 9)] = 1.5
+    flag: Annotated[bool, Key()] = True
+    word: Annotated[str, Key(choices=("one", "two"))] = "one"
+    colour: Annotated[Colour, Key()] = Colour.BLUE
+    renamed: Annotated[str, Key(name="called")] = ""
+    secret: Annotated[str, Key(secret=True)] = field(default="", repr=False)
+    folder: Annotated[str, Key(file=True)] = "/run"
+    file: Annotated[str, Key(file=True, not_a_file="none")] = ""
+    texts: Annotated[tuple[str, ...], Key(parse=upper)] = ("a",)
+    once: Annotated[tuple[str, ...], Key(unique=True)] = ()
+    some: Annotated[tuple[str, ...], Key(parse=upper, filled=True)] = ("a",)
+    kinds: Annotated[frozenset[str], Key()] = frozenset()
+    pairs: Annotated[Mapping[str, str], Key(parse=pair)] = field(default_factory=dict)
+    maybe: Annotated[str | None, Key(parse=optional(upper))] = None
+    elsewhere: Annotated[int, Key(0, 9, table="other")] = 7
+
+
+def table_of(data: dict[str, object]) -> Table:
+    return Table(Problems("f", Locator("")), ("t",), data, Path("/base"))
+
+
+def value(name: str, written: object, key: str = "") -> Any:
+    table = table_of({"must": "m", key or name: written})
+    found = getattr(read(table, Everything, own=1), name)
+    assert not table.problems.lines()
+    return found
+
+
+class TestEachKindOfField:
+    def test_what_is_not_written_has_its_default(self) -> None:
+        table = table_of({"must": "m"})
+        assert read(table, Everything, own=1) == Everything(1, "M")
+        assert not table.problems.lines()
+
+    @pytest.mark.parametrize(
+        ("name", "written", "wanted"),
+        [
+            ("count", 9, 9),
+            ("length_s", 2, 2.0),
+            ("flag", False, False),
+            ("word", "two", "two"),
+            ("colour", "red", Colour.RED),
+            ("secret", "s", "s"),
+            ("folder", "sub", "/base/sub"),
+            ("folder", "/abs", "/abs"),
+            ("file", "", ""),
+            ("file", "none", "none"),
+            ("file", "x.pem", "/base/x.pem"),
+            ("texts", [], ()),
+            ("texts", ["b", "b"], ("B", "B")),
+            ("once", ["b", "a", "b"], ("b", "a")),
+            ("some", [], ("a",)),
+            ("kinds", ["b", "b"], frozenset("b")),
+            ("pairs", ["ab", "cd"], {"a": "b", "c": "d"}),
+            ("maybe", "", ""),
+            ("maybe", "x", "X"),
+            ("pattern", "y+", re.compile("y+")),
+        ],
+    )
+    def test_what_is_written_becomes_its_type(self, name: str, written: object, wanted: object) -> None:
+        found = value(name, written)
+        assert found == wanted
+        assert type(found) is type(wanted)
+
+    def test_a_key_may_have_another_name_than_its_field(self) -> None:
+        assert value("renamed", "x", key="called") == "x"
+
+    def test_a_key_of_another_table_is_read_there(self) -> None:
+        assert read_fields(table_of({"elsewhere": 8}), Everything, "other") == {"elsewhere": 8}
+        table = table_of({"must": "m", "elsewhere": 8})
+        assert read(table, Everything, own=1).elsewhere == 7
+        assert "unknown key" in table.problems.lines()[0]
+
+
+class TestWhatIsWrong:
+    @pytest.mark.parametrize(
+        ("name", "written", "problem"),
+        [
+            ("count", 10, "10 is out of range; use a value from 1 to 9"),
+            ("count", 1.5, "must be a whole number from 1 to 9, not the number 1.5; correct the value"),
+            ("length_s", True, "must be a number from 0.5 to 9, not true; correct the value"),
+            ("word", "tow", '"tow" is not possible here; did you mean "two"?'),
+            ("colour", "rod", '"rod" is not possible here; did you mean "red"?'),
+            ("secret", 7, "must be text in quotes; put it in quotes"),
+            ("must", "bad", '"bad" is bad; write a good one'),
+            ("texts", "a", 'must be a list of texts, such as ["…", "…"], not the text "a"; correct the value'),
+        ],
+    )
+    def test_is_told_and_the_rest_is_read(self, name: str, written: object, problem: str) -> None:
+        table = table_of({"must": "m", "flag": False, name: written})
+        settings = read(table, Everything, own=1)
+        assert table.problems.lines() == [f"f:1: t.{name}: {problem}"]
+        assert not settings.flag
+        nothing = {"must": "", "texts": ()}  # there is a default for the others
+        assert getattr(settings, name) == nothing.get(name, getattr(Everything(1, ""), name))
+
+    def test_a_necessary_key_has_its_remedy(self) -> None:
+        table = table_of({})
+        read(table, Everything, own=1)
+        assert table.problems.lines() == ["f:1: t.must: is missing; add one"]
+
+    def test_a_check_of_the_table_comes_before_its_unknown_keys(self) -> None:
+        table = table_of({"must": "m", "x": 1})
+        read(table, Everything, lambda table, settings: table.problem("must", settings.must, "remedy"), own=1)
+        assert [line.split(": ")[1] for line in table.problems.lines()] == ["t.must", "t.x"]
