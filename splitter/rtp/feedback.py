@@ -13,7 +13,7 @@ from splitter.core.errors import PeerError
 
 RTPFB, PSFB = 205, 206
 _NACK, _TMMBR, _TMMBN = 1, 3, 4  # formats of RTPFB
-_PLI, _FIR, _APPLICATION = 1, 4, 15  # formats of PSFB
+_PLI, _SLI, _FIR, _APPLICATION = 1, 2, 4, 15  # formats of PSFB
 _PAIR = struct.Struct("!II")
 _LOSS = struct.Struct("!HH")
 _MOST_LOST = 1000  # packets that one NACK is heard about: about two seconds of video
@@ -100,8 +100,8 @@ def parse(kind: int, subtype: int, body: bytes) -> list[Feedback]:
         if subtype == _TMMBR:
             return [Tmmbr(sender, _parse_limits(rest))]
         return [Tmmbn(sender, _parse_limits(rest))] if subtype == _TMMBN else []
-    if subtype == _PLI:
-        return [Pli(sender, media)]
+    if subtype in (_PLI, _SLI) or (subtype == _FIR and not rest):
+        return [Pli(sender, media)]  # lost slices, and requests without an entry: a key frame serves all of them
     if subtype == _FIR:
         pairs = (_PAIR.unpack_from(rest, at) for at in range(0, len(rest) - 7, 8))
         return [Fir(sender, tuple((ssrc, word >> 24) for ssrc, word in pairs))]

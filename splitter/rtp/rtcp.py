@@ -15,6 +15,7 @@ from splitter.rtp.feedback import Feedback
 from splitter.rtp.packet import Buffer
 
 _SR, _RR, _SDES, _BYE = 200, 201, 202, 203
+_FIR_H261 = 192  # full intra request as older video phones send it (RFC 2032 §5.2.1)
 _HEAD = struct.Struct("!BBH")
 _WORD = struct.Struct("!I")
 _SENDER = struct.Struct("!QIII")
@@ -92,32 +93,50 @@ def ntp_time(unix_s: float) -> int:
 def parse(data: Buffer) -> list[Message]:
     """Read one datagram: a compound packet, or a single one of reduced size.
 
+    A packet that contradicts itself is passed over, and so is what follows one that ends beyond the datagram: a request
+    for a key frame must not be lost to the description beside it, or to bytes that a peer left behind it.
+
     Raises:
-        PeerError: a packet's length contradicts the datagram or its own counts.
+        PeerError: there was nothing that could be read.
     """
     raw = bytes(data)
     messages: list[Message] = []
+    broken: PeerError | None = None
+    read = False
     at = 0
     while at < len(raw):
-        if at + 4 > len(raw):
-            raise PeerError("RTCP: trailing bytes that are no packet")
-        first, kind, words = _HEAD.unpack_from(raw, at)
-        end = at + 4 + 4 * words
-        if first & 0xC0 != 0x80 or end > len(raw):
-            raise PeerError("RTCP: not version 2, or longer than its datagram")
-        body = raw[at + 4 : end]
-        if first & 0x20:
-            body = _without_padding(body)
-        messages.extend(_parse_one(kind, first & 0x1F, body))
-        at = end
+        try:
+            first, kind, body, at = _next(raw, at)
+        except PeerError as error:
+            broken = error
+            break
+        try:
+            messages.extend(_parse_one(kind, first & 0x1F, _without_padding(body) if first & 0x20 else body))
+            read = True
+        except PeerError as error:
+            broken = error
+    if broken is not None and not read:
+        raise broken
     return messages
 
 
+def _next(raw: bytes, at: int) -> tuple[int, int, bytes, int]:
+    """The packet that begins at `at`: its first byte, its type, its body, and where it ends."""
+    if at + 4 > len(raw):
+        raise PeerError("RTCP: trailing bytes that are no packet")
+    first, kind, words = _HEAD.unpack_from(raw, at)
+    end = at + 4 + 4 * words
+    if first & 0xC0 != 0x80 or end > len(raw):
+        raise PeerError("RTCP: not version 2, or longer than its datagram")
+    return first, kind, raw[at + 4 : end], end
+
+
 def _without_padding(body: bytes) -> bytes:
+    """What padding leaves of a body; where it counts none there is none."""
     padding = body[-1] if body else 0
-    if not 0 < padding <= len(body):
+    if padding > len(body):
         raise PeerError("RTCP: padding longer than its packet")
-    return body[:-padding]
+    return body[: len(body) - padding]
 
 
 def _parse_one(kind: int, count: int, body: bytes) -> Iterable[Message]:
@@ -130,6 +149,8 @@ def _parse_one(kind: int, count: int, body: bytes) -> Iterable[Message]:
             return _parse_sdes(count, body)
         if kind == _BYE:
             return [_parse_bye(count, body)]
+        if kind == _FIR_H261:
+            return [feedback.Pli(0, _WORD.unpack_from(body)[0])]
         return feedback.parse(kind, count, body)
     except struct.error:
         raise PeerError(f"RTCP: packet of type {kind} is too short for what it announces") from None

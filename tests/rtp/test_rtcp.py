@@ -24,7 +24,7 @@ messages = st.one_of(
     st.builds(Description, word, st.text(max_size=60)),
     st.builds(Bye, st.lists(word, max_size=3).map(tuple), st.text(max_size=40)),
     st.builds(Pli, word, word),
-    st.builds(Fir, word, st.lists(st.tuples(word, st.integers(0, 255)), max_size=3).map(tuple)),
+    st.builds(Fir, word, st.lists(st.tuples(word, st.integers(0, 255)), min_size=1, max_size=3).map(tuple)),
     st.builds(Tmmbr, word, limits),
     st.builds(Tmmbn, word, limits),
     st.builds(Remb, word, rates, st.lists(word, max_size=3).map(tuple)),
@@ -50,6 +50,35 @@ class TestCompound:
         data[0] |= 0x20
         data[3] += 1
         assert rtcp.parse(data) == [ReceiverReport(7)]
+
+    @pytest.mark.parametrize(
+        ("before", "behind"),
+        [
+            ("", "0000"),  # bytes that are no packet
+            ("", "00000000"),
+            ("", "81ce0014 00000001"),  # longer than the datagram
+            ("80c90001 00000001 81ca0002 00000001 01ff6100", ""),  # SDES item longer than its chunk
+            ("80c90001 00000001 83ca0002 00000001 01016100", ""),  # more chunks announced than are there
+            ("83c90001 00000001", ""),  # blocks announced, none there
+            ("a0c90002 00000001 00000000", ""),  # padding of no bytes
+            ("a0c90001 00000009", ""),  # padding longer than its packet
+        ],
+    )
+    def test_a_request_beside_what_cannot_be_read_is_heard(self, before: str, behind: str) -> None:
+        data = bytes.fromhex(before) + rtcp.build([Pli(1, 2)]) + bytes.fromhex(behind)
+        assert Pli(1, 2) in rtcp.parse(data)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "80c00001 00000002",  # FIR of RFC 2032 §5.2.1
+            "84ce0002 00000001 00000002",  # FIR without an entry
+            "82ce0003 00000001 00000002 00010001",  # SLI, RFC 4585 §6.3.2
+        ],
+    )
+    def test_other_ways_to_ask_for_a_key_frame(self, raw: str) -> None:
+        (message,) = rtcp.parse(bytes.fromhex(raw))
+        assert isinstance(message, Pli) and message.media == 2
 
     @pytest.mark.parametrize(
         "raw",
