@@ -14,9 +14,10 @@ like a new address does; if it speaks itself, to `OUSTING` times as many packets
 Where the trunk is configured so, other hosts are learned like another port of the named one; a named address that
 speaks within the window still wins, and lasts. They oust nobody who is heard.
 
-When the window closes, whatever is then in force is frozen; only a new `signal` opens it again. A stray stream of the
-same host (all calls of an SBC share one) would need to come in the window and in a row, and a closed port is not reused
-for a while: this is what stands between two calls.
+When the window closes, no other port is learned; only a new `signal` opens it again. A stray stream of the same host
+(all calls of an SBC share one) would need to come in the window and in a row, and a closed port is not reused for a
+while: this is what stands between two calls. If one was learned all the same, it gives way to the signalled address at
+any time: after the window to `confirm` packets of it, so that a single forged one takes nobody's voice away.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Latch:
         "_confirm",
         "_heard",
         "_mark",
+        "_named",
         "_open",
         "_previous",
         "_sources",
@@ -78,6 +80,7 @@ class Latch:
         self._previous: Source | None = None
         self._candidate: Source | None = None
         self._mark: int | None = None
+        self._named: tuple[int | None, int] = (None, 0)  # of the signalled one after the window: its mark, its packets
         self._streak = 0
         self._sources = NONE
         self._open = False
@@ -99,6 +102,11 @@ class Latch:
         """Whether `current` may give way to another port: each packet of its own is to be judged."""
         return self._again
 
+    @property
+    def displaced(self) -> bool:
+        """Whether another source than the signalled one is accepted."""
+        return self.current is not None and self.current != self.signalled
+
     def signal(self, remote: Source | None, sources: Sources = NONE) -> None:
         """The signalling named the remote (again): open the window. None: nobody may send, nothing is sent.
 
@@ -112,6 +120,7 @@ class Latch:
         self.signalled = remote
         self._sources = sources
         self._candidate = None
+        self._named = (None, 0)
         self._open = remote is not None
 
     def close_window(self) -> None:
@@ -129,7 +138,9 @@ class Latch:
         if source == self.current:
             self._heard, self._candidate = True, None
             return True
-        if source == self.signalled and (self._open or self.current is None):
+        if source == self.signalled:
+            if not self._open and self.current is not None and not self._returns(mark):
+                return False
             self.current = source
             self._open = self._again = False  # the peer sends from where it said: nothing is left to learn
             self._previous = None
@@ -145,6 +156,15 @@ class Latch:
         """Learn from this host as well: the peer's other stream comes from there."""
         if self.signalled is not None and host != self.signalled[0]:
             self._sources = Sources((host,))
+
+    def _returns(self, mark: int | None) -> bool:
+        """Whether the signalled one has sent enough to win after the window; others may send in between."""
+        if mark is None:
+            return False
+        known, packets = self._named
+        packets = packets + 1 if known == mark else 1
+        self._named = (mark, packets)
+        return packets >= self._confirm
 
     def _may_be(self, host: str) -> bool:
         """Whether the peer may be behind this host."""

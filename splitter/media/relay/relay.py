@@ -200,20 +200,23 @@ class Lane:
             self.on_stranger(*told)
 
     def look(self) -> None:
-        """Now and then: where the kernel keeps strays away and nothing else comes, find out who they are.
+        """Now and then: where the kernel keeps packets away that may matter, find out whose they are.
 
-        The gate is shut again once the peer is back.
+        That is where nothing else comes, and where the one that the signalling named is not the one that was learned.
+        The gate is shut again at the next look after which the peer is heard.
         """
         silent, self._seen = self.packets == self._seen, self.packets
-        if not silent:
+        if not self._shut:
             self._stray = -1
-            if not self._shut:
+            if not silent:
                 self._settle()
-        elif self._shut:
+        elif silent or self.latch.displaced:
             before, self._stray = self._stray, drops(self.sock)
             if 0 <= before < self._stray:
                 self._shut = self._gated = False
                 reopen(self.sock)
+        else:
+            self._stray = -1
 
     def _empty(self) -> None:
         """Check what came before the gate was shut; after that, no more checking."""

@@ -7,7 +7,8 @@ same SBC decides nothing; they are held meanwhile, for the first one may carry t
 
 A stray stream may still be there before the peer is. So a port that was learned stays open to doubt: within the window
 it gives way to another one that sends so many packets in a row while it is silent itself, and to the port that SDP
-named at any time. That one, once it has spoken, never moves, until it is named again: who was heard before, such as
+named at any time: in the window to its first packet, later to as many, lest a forged one takes the picture away. That
+one, once it has spoken, never moves, until it is named again: who was heard before, such as
 with early media, may send from elsewhere afterwards. So whoever is accepted then is open to doubt in the same way; if
 it is still heard, it takes `OUSTING` times as many packets without one of its own in between, and these of its host.
 """
@@ -57,6 +58,7 @@ class Latch:
         "_found",
         "_heard",
         "_in_a_row",
+        "_named",
         "_row",
         "_signalled",
         "_sources",
@@ -73,6 +75,7 @@ class Latch:
         self._before: Address | None = None
         self._candidate: Address | None = None
         self._row = 0
+        self._named = 0  # packets of `_signalled` after the window, while another port is believed
         self._in_a_row = in_a_row
         self._found = False  # packets came from `source`
         self._again = False  # the same was named again: even `_signalled` may be left
@@ -95,6 +98,7 @@ class Latch:
         self.settled = self._found = False
         self._sources = sources
         self._deadline = now + self._window_s
+        self._named = 0
         self._candidate = None
         self._row = 0
 
@@ -105,6 +109,10 @@ class Latch:
             self._heard = True
             return Verdict.ACCEPT
         if source == self._signalled:
+            if self._found and source != self.source and now > self._deadline:
+                self._named += 1
+                if self._named < self._in_a_row:
+                    return Verdict.HOLD
             self._believe(self._signalled)
             self.settled = True
             return Verdict.ACCEPT

@@ -90,6 +90,41 @@ class TestAnotherPortOfTheSameHost:
         assert latch.destination == SIGNALLED
 
 
+class TestALearnedPortAfterTheWindow:
+    """It gives way to the signalled address whenever that speaks."""
+
+    @pytest.fixture
+    def frozen(self, latch: Latch) -> Latch:
+        learn(latch, NEIGHBOUR)
+        latch.close_window()
+        assert latch.displaced
+        return latch
+
+    def test_to_so_many_packets(self, frozen: Latch) -> None:
+        assert learn(frozen, SIGNALLED) == [False, False, True]
+        assert frozen.destination == SIGNALLED and not frozen.displaced
+        assert not any(learn(frozen, NEIGHBOUR, packets=30))
+
+    def test_though_it_sends_on(self, frozen: Latch) -> None:
+        for _ in range(3):
+            frozen.judge(NEIGHBOUR, OTHER_SSRC)
+            frozen.judge(SIGNALLED, SSRC)
+        assert frozen.destination == SIGNALLED
+
+    def test_not_to_a_single_one(self, frozen: Latch) -> None:
+        assert not frozen.judge(SIGNALLED, SSRC)
+        assert not frozen.judge(SIGNALLED, OTHER_SSRC)
+        assert not any(frozen.judge(SIGNALLED, None) for _ in range(5))
+        assert frozen.judge(NEIGHBOUR, SSRC) and frozen.destination == NEIGHBOUR
+
+    def test_to_nobody_else(self, frozen: Latch) -> None:
+        assert not any(learn(frozen, BEHIND_NAT, packets=30)) and not any(learn(frozen, STRANGER, packets=30))
+
+    def test_after_which_nothing_moves_any_more(self, frozen: Latch) -> None:
+        learn(frozen, SIGNALLED)
+        assert not frozen.learning and not any(learn(frozen, BEHIND_NAT, packets=30))
+
+
 class TestAnotherHost:
     def test_is_never_taken(self, latch: Latch) -> None:
         assert not any(learn(latch, STRANGER, packets=10))

@@ -12,6 +12,8 @@ from splitter.media.relay.quality import SAMPLE, Quality
 class Stream:
     """G.711-like packets each 20 ms, as the lane hands every SAMPLE-th on."""
 
+    payload_type = 8
+
     def __init__(self, clock: int = 8000, sequence: int = 65_000, ssrc: int = 7) -> None:
         self.quality = Quality()
         self.clock, self.sequence, self.ssrc = clock, sequence, ssrc
@@ -23,7 +25,7 @@ class Stream:
                 self.received += 1
                 if self.received % SAMPLE == 0:
                     arrival = self.at + (late_s.uniform(0, 0.010) if late_s else 0)
-                    header = (0x80, 8, self.sequence, self.timestamp, self.ssrc)
+                    header = (0x80, self.payload_type, self.sequence, self.timestamp, self.ssrc)
                     self.quality.sample(header, self.received, arrival)
             self.sequence = (self.sequence + 1) & 0xFFFF
             self.timestamp = (self.timestamp + self.clock // 50) & 0xFFFFFFFF
@@ -83,3 +85,41 @@ class TestJitter:
         stream.timestamp = 5
         stream.send(64)
         assert stream.quality.jitter_ms <= 1000
+
+
+class TestWhatSourcesDo:
+    """Streams that begin anew, jump, or carry digits: the counters go on telling the truth."""
+
+    @pytest.mark.parametrize("back", [200, 5000, 30_000])
+    def test_numbers_that_begin_anew_further_back_are_counted_on(self, back: int) -> None:
+        stream = Stream(sequence=40_000)
+        stream.send(1000, lose={100, 200})
+        stream.sequence -= back
+        stream.send(1000, lose={400, 500, 600})
+        assert stream.quality.lost == 5
+
+    @pytest.mark.parametrize("after", [30, 2000])
+    def test_a_jump_of_the_timestamps_is_no_jitter_for_ever(self, after: int) -> None:
+        """Announcement, then agent: in the first second the clock rate is not known yet."""
+        stream = Stream()
+        stream.send(after)
+        stream.timestamp = (stream.timestamp + 100_000_000) & 0xFFFFFFFF
+        stream.send(1000)
+        assert 0 <= stream.quality.jitter_ms < 1
+
+    def test_a_clock_rate_that_was_wrong_is_found_anew(self) -> None:
+        stream = Stream(clock=8000)
+        stream.send(500)
+        stream.clock = 16_000
+        stream.send(2000)
+        assert 0 <= stream.quality.jitter_ms < 10
+
+    def test_the_timestamps_of_digits_stand_still(self) -> None:
+        """RFC 4733 §2.5.1.2: all packets of an event carry its begin."""
+        stream = Stream()
+        for _ in range(20):
+            stream.send(100)
+            timestamp, stream.payload_type, stream.clock = stream.timestamp, 101, 0
+            stream.send(100)
+            stream.timestamp, stream.payload_type, stream.clock = timestamp + 16_000, 8, 8000
+        assert 0 <= stream.quality.jitter_ms < 1 and stream.quality.lost == 0

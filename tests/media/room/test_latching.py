@@ -238,6 +238,17 @@ class TestLatchRules:
         assert self.learn(one, self.ELSEWHERE, 5.2) == [Verdict.REJECT] * 3
         assert one.source == self.THERE
 
+    def test_after_the_window_the_named_port_wins_by_several_packets(self) -> None:
+        """A single forged one takes the picture from nobody."""
+        one = self.latch()
+        self.learn(one, self.THERE, 1.0)
+        assert one.judge(self.THERE, 5.1) is Verdict.ACCEPT and one.settled
+        assert one.judge(self.HERE, 6.0) is Verdict.HOLD
+        assert one.judge(self.THERE, 6.1) is Verdict.ACCEPT and one.source == self.THERE
+        assert one.judge(self.HERE, 6.2) is Verdict.HOLD and one.judge(self.HERE, 6.3) is Verdict.ACCEPT
+        assert one.source == self.HERE and one.settled
+        assert self.learn(one, self.THERE, 6.4) == [Verdict.REJECT] * 3
+
     def test_the_named_port_never_moves_once_it_has_spoken(self) -> None:
         one = self.latch()
         assert one.judge(self.HERE, 0.1) is Verdict.ACCEPT and one.settled

@@ -215,6 +215,30 @@ class TestLatching:
 
         run(scenario())
 
+    def test_the_named_port_wins_after_the_window_though_a_stray_stream_goes_on(self, run: Run) -> None:
+        """By then the kernel lets the learned port alone in: it is looked who else sends."""
+
+        async def scenario() -> None:
+            async with engine(window_s=0.3) as made, talk(made) as call:
+                local = call.relay.local[0]
+                stray = call.caller.extra()
+                await stream(call, stray, lambda: bool(call.events.of(MediaStarted)))
+                await asyncio.sleep(0.4)
+                target = ("127.0.0.1", local.rtp_port)
+                numbers = itertools.count(1000)
+
+                def arrived() -> bool:
+                    call.caller.rtp.sendto(rtp(next(numbers), ssrc=0xBEEF), target)
+                    return any(packet[8:12] == b"\0\0\xbe\xef" for packet in waiting(call.centre.rtp))
+
+                await stream(call, stray, arrived)
+                waiting(call.caller.rtp)
+                await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp)
+                stray.sendto(rtp(1), target)
+                await call.flows(call.caller.rtp, local, call.centre.rtp, 2000)
+
+        run(scenario())
+
     def test_a_settled_source_is_left_only_when_the_signalling_says_so(self, shared: Shared) -> None:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made) as call:
