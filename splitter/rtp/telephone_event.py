@@ -99,9 +99,11 @@ class DigitStream:
         playing = self._playing or self._next(kind & 0x7F, timestamp, ssrc)
         if playing is None or kind & 0x7F == playing.digit.payload_type:
             return None  # an event of the sender's own goes through
-        if ssrc != playing.ssrc:  # another source has taken over: it begins anew there
-            playing.ssrc, playing.start, playing.packets, playing.ends = ssrc, timestamp, 0, _ENDS
         elapsed = timestamp_delta(timestamp, playing.start)
+        if ssrc != playing.ssrc or elapsed < -playing.digit.clock:
+            # Another source has taken over, or its clock was set back: the digit begins anew there.
+            playing.ssrc, playing.start, playing.packets, playing.ends = ssrc, timestamp, 0, _ENDS
+            elapsed = 0
         if elapsed < 0:
             return None  # it was overtaken, and belongs before the digit
         return self._event(playing, elapsed, sequence)

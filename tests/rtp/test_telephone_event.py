@@ -132,6 +132,13 @@ class TestTheSendersOwn:
         line.send(3)
         assert line.show(voice(500, ssrc=7)) == (500, 80_000, 1, 5, 0, 160)
 
+    def test_a_clock_that_is_set_back_gets_the_digit_anew(self) -> None:
+        line = Line(five(200), first=100_000)
+        line.send(3)
+        line.number = 50
+        said = [one for one in line.send(20) if one is not None]
+        assert said[0][2] == 1 and said[-1][4:] == (1, 1600) and not line.send(5)[-1]
+
     @pytest.mark.parametrize(
         "packet",
         [b"", b"\x80\x08\0\1", b"\x80\xc8" + b"\0" * 26, b"\0\1" + b"\0" * 26, b"\x40" + b"\0" * 30],
