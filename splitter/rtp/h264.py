@@ -10,6 +10,7 @@ from splitter.rtp.packet import Buffer
 SLICE, IDR, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9
 STAP_A, FU_A = 24, 28
 _TYPE = 0x1F
+IGNORED = (0, 30, 31)  # types that mean nothing: a receiver passes over them (RFC 6184 §5.2)
 _START, _END = 0x80, 0x40  # of the FU header
 _FIRST_MACROBLOCK = 0x80  # ue(v) of zero, the first field of a slice header: the slice begins its picture
 _HEAD = 48  # bytes of a fragment that hold the begin of a slice's header
@@ -19,6 +20,8 @@ _NAL_LIMIT = 1 << 20  # bytes of one reassembled NAL unit; no level here allows 
 def split_stap_a(payload: Buffer) -> list[memoryview]:
     """The NAL units of an aggregation packet (RFC 6184 §5.7.1), as views into it.
 
+    Zeros between and behind the units, as some encoders fill their packets up with, are left out.
+
     Raises:
         PeerError: empty, or a unit runs over the end.
     """
@@ -27,16 +30,32 @@ def split_stap_a(payload: Buffer) -> list[memoryview]:
     at = 1
     while at < len(view):
         if at + 2 > len(view):
-            raise PeerError("H.264: STAP-A cut off in a length")
+            if view[at]:
+                raise PeerError("H.264: STAP-A cut off in a length")
+            break
         size = view[at] << 8 | view[at + 1]
-        if size == 0 or at + 2 + size > len(view):
+        if at + 2 + size > len(view):
             raise PeerError("H.264: STAP-A with an impossible unit length")
-        if 0 < view[at + 2] & _TYPE < STAP_A:  # RFC 6184 §5.7: an aggregate holds no aggregates and no fragments
+        if size and 0 < view[at + 2] & _TYPE < STAP_A:  # RFC 6184 §5.7: it holds no aggregates and no fragments
             units.append(view[at + 2 : at + 2 + size])
         at += 2 + size
     if not units:
         raise PeerError("H.264: STAP-A without a unit")
     return units
+
+
+def tidy(payload: Buffer) -> Buffer:
+    """An aggregation packet without what is no NAL unit in it, for which browsers would refuse it whole.
+
+    One that is broken stays as it is.
+    """
+    try:
+        units = split_stap_a(payload)
+    except PeerError:
+        return payload
+    if 1 + sum(2 + len(unit) for unit in units) == len(payload):
+        return payload
+    return bytes((payload[0],)) + b"".join(len(unit).to_bytes(2) + unit for unit in units)
 
 
 def starts_idr(payload: Buffer) -> bool:
@@ -168,6 +187,8 @@ class Depacketiser:
         kind = payload[0] & _TYPE if payload else 0
         if kind == FU_A:
             return self._fragment(payload)
+        if payload and kind in IGNORED:
+            return []
         self.gap()
         if 0 < kind < STAP_A:
             return [payload]
@@ -180,7 +201,7 @@ class Depacketiser:
         return []
 
     def _fragment(self, payload: Buffer) -> list[Buffer]:
-        if len(payload) < 3:
+        if len(payload) < 2:  # a fragment without a byte is one (RFC 6184 §5.8)
             self.broken += 1
             return []
         head = payload[1]

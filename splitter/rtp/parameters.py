@@ -14,7 +14,7 @@ from splitter.rtp.packet import Buffer
 from splitter.rtp.sps import Bits, Sps, parse_sps
 
 _KEPT = 8  # sets of each kind; real encoders use one
-_SIZE_LIMIT = 512  # bytes of one set; real ones have 10 to 50
+_SIZE_LIMIT = 4096  # bytes of one set; real ones have 10 to 50, with scaling lists some hundred
 _FRAGMENTS = 16  # of sets, kept until their unit is whole
 _SLICE_HEADER = 24  # bytes of a slice that hold the begin of its header
 _START, _END = 0x80, 0x40  # of the FU header (RFC 6184 §5.8)
@@ -132,7 +132,7 @@ class FragmentedSets:
     def push(self, sequence: int, payload: Buffer) -> bytes | None:
         """Take a fragment by the extended number of its packet. Returns: the set, once it is whole."""
         parts = self._parts
-        if not 3 <= len(payload) <= _SIZE_LIMIT:
+        if not 2 <= len(payload) <= _SIZE_LIMIT:
             return None
         parts[sequence] = bytes(payload)
         if len(parts) > _FRAGMENTS:
@@ -143,7 +143,7 @@ class FragmentedSets:
             first -= 1
         while last in parts and not parts[last][1] & _END:
             last += 1
-        if first not in parts or last not in parts or first >= last:
+        if first not in parts or last not in parts or first > last:
             return None
         pieces = [parts[number] for number in range(first, last + 1)]
         if any(piece[1] & 0x1F != kind for piece in pieces):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from splitter.rtp.h264 import FU_A, Depacketiser
+from splitter.rtp.h264 import FU_A, IGNORED, Depacketiser
 from splitter.rtp.packet import Buffer
 from splitter.rtp.reorder import Held, Reorder
+
+_QUIET = (FU_A, *IGNORED)  # payloads that may complete no unit, and yet nothing is missing
 
 
 class Unit(NamedTuple):
@@ -39,7 +41,7 @@ class SingleUnits:
                 continue
             broken = self._depacketiser.broken
             whole = self._depacketiser.push(held.payload)
-            if self._depacketiser.broken != broken or (not whole and held.payload[0] & 0x1F != FU_A):
+            if self._depacketiser.broken != broken or (not whole and held.payload[0] & 0x1F not in _QUIET):
                 self._gap = True
             for unit in whole:
                 units.append(Unit(unit, held.timestamp, held.marker and unit is whole[-1], self._gap))

@@ -7,7 +7,8 @@ from enum import Enum
 from splitter.rtp.rtcp import ReportBlock
 
 _DROPOUT = 3000  # packets forward that are still the same stream (RFC 3550 A.1)
-_MISORDER = 100  # packets back that are still a late one, whatever their timestamp says
+_MISORDER = 100  # packets back that are still a late one, unless their timestamp says otherwise
+_AHEAD = 90_000  # timestamp units that such a packet may be ahead: pictures are not always sent in the order of time
 _REPAIRED = 3000  # packets back that one may be which was sent again
 _PAST = 30 * 90_000  # timestamp units that such a packet may be behind
 _MASK = 0xFFFF_FFFF
@@ -75,7 +76,8 @@ class Reception:
         """Where a 16-bit sequence number stands, and its extended number. Counts nothing.
 
         RFC 3550 A.1 takes packets that are more than 100 behind for a source that restarted; but a packet that was
-        asked for may be as late as the round trip is long. What tells them apart is the timestamp.
+        asked for may be as late as the round trip is long, and a source that restarts may come out close to where it
+        was. What tells them apart is the timestamp.
 
         Args:
             ahead: how far its timestamp is ahead of the newest one; not above 0 for a packet from the past.
@@ -88,7 +90,8 @@ class Reception:
             return Order.NEXT, highest + 1
         if 1 < step < _DROPOUT:
             return Order.GAP, highest + step
-        if -_MISORDER <= step <= 0 or (-_REPAIRED <= step < 0 and -_PAST < ahead <= 0):
+        limit = _AHEAD if step >= -_MISORDER else 1
+        if -_REPAIRED <= step <= 0 and -_PAST < ahead < limit:
             return Order.LATE, highest + step
         return Order.JUMP, highest + step
 

@@ -146,7 +146,7 @@ class TestDepacketise:
         depacketiser = Depacketiser()
         for payload in (b"", b"\x18", b"\x18\x00\x09\x01", b"\x1e\x01", b"\x7c", b"\x00"):
             assert depacketiser.push(payload) == []
-        assert depacketiser.broken == 6
+        assert depacketiser.broken == 4
 
     def test_rfc_6184_section_5_7_an_aggregate_holds_units_alone(self) -> None:
         depacketiser = Depacketiser()
@@ -155,6 +155,13 @@ class TestDepacketise:
         assert [bytes(one) for one in depacketiser.push(aggregate)] == [unit]
         assert depacketiser.push(b"\x78" + len(nested).to_bytes(2) + nested) == []
         assert depacketiser.broken == 1
+
+    def test_rfc_6184_section_5_8_a_fragment_may_be_empty(self) -> None:
+        depacketiser = Depacketiser()
+        assert depacketiser.push(b"\x7c\x85") == []
+        assert depacketiser.push(b"\x7c\x05\x88") == []
+        assert depacketiser.push(b"\x7c\x45") == [b"\x65\x88"]
+        assert depacketiser.broken == 0
 
     @pytest.mark.parametrize("kind", [0, 24, 28, 31])
     def test_rfc_6184_section_5_8_a_fragment_is_of_a_unit_alone(self, kind: int) -> None:

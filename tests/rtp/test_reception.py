@@ -95,7 +95,7 @@ class TestLosses:
     def test_asked_for_again_and_given_up(self) -> None:
         losses = Losses(repair=True)
         assert losses.gap(100, 102, 10.0)
-        losses.arrived(101)
+        losses.arrived(101, 10.01)
         asked, given_up = [], []
         for step in range(60):
             now = 10.0 + step / 100
@@ -117,6 +117,38 @@ class TestLosses:
         losses = Losses(repair=True)
         assert not losses.gap(1, 500, 10.0)
         assert losses.next_timeout() is None
+
+    def test_a_repair_tells_how_long_to_wait_for_the_next(self) -> None:
+        losses = Losses(repair=True)
+        losses.gap(1, 1, 10.0)
+        assert losses.due(10.02) == ([1], False)
+        losses.arrived(1, 10.32)
+        losses.gap(5, 5, 11.0)
+        assert losses.due(11.02) == ([5], False)
+        assert losses.due(11.3) == ([], False) and losses.due(11.4) == ([5], False)
+
+    def test_so_does_one_that_comes_when_it_was_given_up(self) -> None:
+        losses = Losses(repair=True)
+        losses.gap(1, 1, 10.0)
+        assert losses.due(10.4) == ([], True)
+        losses.arrived(1, 10.62)
+        losses.gap(5, 5, 11.0)
+        assert losses.due(11.02) == ([5], False)
+        assert losses.due(11.7) == ([], False)
+
+    def test_so_do_reports_of_the_round_trip(self) -> None:
+        losses = Losses(repair=True)
+        losses.round_trip_s = 0.3
+        losses.gap(5, 5, 11.0)
+        assert losses.due(11.02) == ([5], False)
+        assert losses.due(11.35) == ([], False) and losses.due(11.4) == ([5], False)
+
+    def test_nothing_is_waited_for_without_end(self) -> None:
+        losses = Losses(repair=True)
+        losses.round_trip_s = 30.0
+        losses.gap(5, 5, 11.0)
+        assert losses.due(11.02) == ([5], False)
+        assert losses.due(12.0) == ([], True)
 
 
 class TestReorder:

@@ -160,6 +160,7 @@ class Feedback:
         sent_at = self._reports.get(block.last_sr)
         if sent_at is not None:
             self.rtt_s = max(0.0, now - sent_at - block.delay / 65536)
+            self._stream.losses.round_trip_s = self.rtt_s
         before = self.capacity.kbps
         self.capacity.report(self.loss, self._sent_kbps, self._receivable_kbps)
         if before != self.capacity.kbps:

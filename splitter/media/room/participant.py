@@ -13,6 +13,7 @@ from splitter.media.engine import (
     MediaStarted,
     ParticipantMedia,
     ParticipantReport,
+    PictureStopped,
     SourceShown,
     SourceUnfit,
     StrangerHeard,
@@ -234,6 +235,7 @@ class Participant:
         now = self._around.loop.now()
         if now - self._goodbye_at >= _GOODBYES_S:
             self._goodbye_at = now
+            self._around.emit(PictureStopped(self._around.call_id, self.name, 0.0))
             self._stop_stream("said goodbye")
 
     def stopped(self, reason: str) -> None:

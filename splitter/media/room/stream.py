@@ -24,6 +24,7 @@ from splitter.sdp.video import VideoFormat, macroblocks_of
 
 SPS_SEEN, PPS_SEEN, UNENDED = 1, 2, 4
 _SETS = {h264.SPS: SPS_SEEN, h264.PPS: PPS_SEEN}
+_QUIET_S = 0.2  # an SSRC without a packet for so long is over
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
 
 
@@ -104,6 +105,7 @@ class Stream:
         "_format",
         "_fragments",
         "_gap",
+        "_left",
         "_markers",
         "_measured",
         "_mending",
@@ -178,6 +180,7 @@ class Stream:
         self._active = -1  # the id of the SPS that key frames refer to
         self._fragments = FragmentedSets()
         self._gap = (0, 0)  # the numbers before and after the latest gap
+        self._left: int | None = None  # the SSRC before this one
         self._newest = 0  # timestamp of the latest packet that was not late
         self._markers = Markers()
         self._mending = False
@@ -197,7 +200,9 @@ class Stream:
         self._payload_type = negotiated.payload_type
         self._orientation_id = negotiated.orientation_id
         self.broker.set_means(means_for(negotiated.feedback))
-        self.losses = Losses(repair="nack" in negotiated.feedback)
+        repair = "nack" in negotiated.feedback
+        if repair is not self.losses.repair:
+            self.losses = Losses(repair)
         if negotiated.parameter_sets != self._sprop:
             self._sprop = negotiated.parameter_sets
             for nal in negotiated.parameter_sets:
@@ -317,6 +322,8 @@ class Stream:
                 return
             if not payload[1] & 0x80:
                 return  # by far the most packets: the middle of a fragmented slice
+        if kind == h264.STAP_A:
+            self.payload = payload = h264.tidy(payload)
         self._enter_unit()
         pps: int | None = None
         shows = False
@@ -412,7 +419,7 @@ class Stream:
 
     def _disordered(self, order: Order, extended: int, reception: Reception, now: float) -> None:
         if order is Order.LATE:
-            self.losses.arrived(extended)
+            self.losses.arrived(extended, now)
         else:
             self._gap = (reception.highest, extended)
             if not self.losses.gap(reception.highest + 1, extended - 1, now):
@@ -441,12 +448,19 @@ class Stream:
     # ---- a stream that begins anew ------------------------------------------------------------------------------
 
     def _adopt(self, data: Buffer, sequence: int, ssrc: int, now: float) -> bool:
-        """Another SSRC: taken at once where nothing else comes, else when two of its packets came in a row."""
+        """Another SSRC: taken at once where nothing else comes, else when two of its packets came in a row.
+
+        The one that was left is not gone back to while packets of its successor come: these may be its last ones on
+        their way, or the peer sends two streams, of which one is shown.
+        """
         first: bytes | None = None
         if self.alive:
+            if ssrc == self._left and now - self.last_at < _QUIET_S:
+                return False
             first = self._held_back(data, sequence, ssrc)
             if first is None:
                 return False
+        self._left = self.ssrc
         self._begin(ssrc, first, now)
         return True
 

@@ -32,6 +32,7 @@ _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
 _FAMILIES = frozenset(("constrained baseline", "baseline"))  # whoever agreed to one is sent the other in practice
 _KEPT_LIMIT = 256  # packets of a key frame that wait for what they need, or for the end of another picture
+_LATEST = 64  # packets that are kept while no key frame has begun
 _PIECES = 3  # of a packet that is divided, and so numbers kept for one that is missing
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
 _TELLING_S = 1.0  # between two streams or sizes that are told not to fit
@@ -122,7 +123,7 @@ class View:
         self._units: SingleUnits | None = None
         self._open_timestamp = -1  # of the picture under way; -1 between pictures
         self._kept: dict[int, Kept] = {}  # the awaited stream's packets by their numbers
-        self._kept_of = (-1, -1)  # its generation, and the picture of which they are while no key frame has begun
+        self._kept_of = -1  # its generation
         self._start: Start | None = None  # of the key frame among them
         self._held_up = -1  # it is whole, and waits for the end of another picture; the timestamp it had come to
 
@@ -415,19 +416,19 @@ class View:
         self._cut_over(stream, now)
 
     def _keep(self, stream: Stream) -> None:
-        """Put the packet in hand aside: those of the latest picture, or from the begin of a key frame on."""
-        generation, timestamp = self._kept_of
-        if stream.generation != generation:
+        """Put the packet in hand aside: the latest ones, or from the begin of a key frame on.
+
+        Its first packet may be overtaken by the rest of it and by the next picture.
+        """
+        if stream.generation != self._kept_of:
             self._forget()
+            self._kept_of = stream.generation
         if stream.starts:
             begin = stream.start.sequence
             self._start, self._held_up = stream.start, -1
             self._kept = {number: one for number, one in self._kept.items() if number >= begin}
-        elif self._start is None and stream.timestamp != timestamp and not stream.late:
-            self._kept.clear()
-        self._kept_of = (stream.generation, timestamp if stream.late else stream.timestamp)
-        if self._start is None and len(self._kept) > _KEPT_LIMIT:
-            self._kept.clear()
+        elif self._start is None and len(self._kept) >= _LATEST:
+            del self._kept[next(iter(self._kept))]
         if self._start is None or stream.sequence >= self._start.sequence:
             self._kept.setdefault(stream.sequence, stream.put_aside())
 
@@ -539,7 +540,8 @@ class View:
         self._unit_sets = _ALL_SETS
         timestamp = self.out.switch.map_timestamp(stream.timestamp, now)
         for nal in stream.parameters.units():
-            self.out.emit(self.out.switch.insert(stream.sequence), timestamp, False, nal)
+            for piece in h264.within(nal, self.out.payload_limit):
+                self.out.emit(self.out.switch.insert(stream.sequence), timestamp, False, piece)
 
     def _emit_large(self, stream: Stream, sequence: int, timestamp: int, orientation: int | None) -> None:
         """A packet over the limit is divided; what is missing of such a stream will need as many numbers."""
@@ -568,6 +570,8 @@ class View:
         timestamp = switch.map_timestamp(unit.timestamp, now)
         if unit.gap or len(unit.payload) > _DATAGRAM_LIMIT:
             switch.skip()
+            stream.broker.want()  # the stream may be whole by now, for those who did not have to wait
+            stream.wake = True
         if unit.timestamp != self._unit_timestamp:
             self._unit_timestamp = unit.timestamp
             self._unit_sets = 0
