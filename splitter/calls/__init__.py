@@ -18,6 +18,7 @@ Layout:
     signalling              the port to SIP
     digits, early_media     pure: digits in INFO and in the voice; who may be heard before the answer
     binding, desks          pure: which agent the centre names; which desks are online
+    bus, rows               who is told what happened, each guarded alone; a call as the store keeps it
     webhook                 which other programs are told what happens
     asks, parties           pure: what desks may ask of a call; who is in its room besides the caller
     alarms, inbox           what a call waits for by the clock, and where everything that happens to it comes in

@@ -14,6 +14,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Answer, Ask, Asked, Limits, Reply
 from splitter.calls.audio import CENTRE, SIDES, Audio
 from splitter.calls.binding import ConnectedLine
+from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.events import (
     AgentNamed,
@@ -75,8 +76,7 @@ class Services:
     ids: IdSource
     routing: Routing
     settings: CallSettings
-    changed: Callable[[CallView], None]  # a call's state changed: to the store, and to whoever watches
-    noticed: Callable[[Notice], None] = lambda notice: None  # people at the desks are to be told
+    bus: Bus  # is told each new CallView, and each Notice
     trunks: Trunks = field(default_factory=Trunks)
     admission: Admission = field(default_factory=Admission)
     pictures: Pictures = field(default_factory=NoPictures)
@@ -340,11 +340,11 @@ class Call:
     def notice(self, code: str, text: str, party: str = "", extension: str = "") -> None:
         """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
         self.note(text, party)
-        self.services.noticed(Notice(self.talk.call_id, code, plain(text), party, plain(extension)))
+        self.services.bus.publish(Notice(self.talk.call_id, code, plain(text), party, plain(extension)))
 
     def tell(self) -> None:
         """Something of the call's view has changed."""
-        self.services.changed(self.view())
+        self.services.bus.publish(self.view())
 
     def bind(self, extension: str, by: str) -> None:
         """The call belongs to the agent with this extension; "" takes that back. `by`: as `CallView.bound_by` says."""
@@ -364,7 +364,7 @@ class Call:
         """Change the call's state."""
         self.talk.state = state
         self.note(f"{state}: {why}", kind="state")
-        self.services.changed(self.view())
+        self.tell()
 
     def conclude(self, reason: str, status: int) -> None:
         """The call is over for this reason; the first one counts."""

@@ -94,6 +94,11 @@ class CallRow:
 Row = TraceEvent | CallRow | Delivery | Delivered
 
 
+def beside(store: str, name: str) -> Path | None:
+    """A file or folder beside the store's; None where that keeps nothing over a restart."""
+    return None if store == MEMORY else Path(store).with_name(name)
+
+
 def size(row: Row) -> int:
     """Bytes that it takes up while it waits, roughly."""
     match row:

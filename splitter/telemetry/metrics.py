@@ -313,6 +313,19 @@ WEBHOOK_RETRIES = Counter(
 WEBHOOK_WAITING = Gauge(
     "splitter_webhook_waiting", "Events that a webhook has not got yet.", ["hook"], registry=REGISTRY
 )
+SUBSCRIBER_FAILURES = Counter(
+    "splitter_subscriber_failures_total",
+    "Faults of those who are told what happens (store, hub, desks, webhooks, album, pictures), each of which cost that "
+    "one alone; health: a part that could not say what is wrong with it. The log says what it was.",
+    ["subscriber"],
+    registry=REGISTRY,
+)
+SUBSCRIBER_SECONDS = Counter(
+    "splitter_subscriber_seconds_total",
+    "Time of the event loop that those who are told what happens have taken from the calls.",
+    ["subscriber"],
+    registry=REGISTRY,
+)
 LOG_DROPPED = Gauge(
     "splitter_log_dropped_lines",
     "Lines of the log that were lost since the start, because standard error was closed, full or not read.",

@@ -23,12 +23,14 @@ Layout:
     snapshots.py    stills that are taken; album.py keeps them
     invitations.py  links for callers' own browsers
     login.py        logins and tokens
-    gateway.py      status, trunks, desks; security.py: bans and certificates
+    gateway.py      status, trunks, desks; status.py: what status is made of; health.py: what is wrong now
+    security.py     bans and certificates; defences.py: what stands behind it
     pages.py        console, SDK and guest page
 
     events.py       the event socket; hub.py, happenings.py, ring.py: who is told what, and what was missed
     webhooks.py     the same told to other programs; delivery.py: what waits for a receiver, and when it is tried
-    sender.py       the task that sends it; http_post.py: the way to a webhook, signature.py: that it is ours
+    sender.py       the task that sends it; http_post.py: the way to a webhook; signature.py: that it is ours
+    leftovers.py    clears away what ended calls leave behind
 
 Glossary:
     bearer   who asks: a login, a program, a guest

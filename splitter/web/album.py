@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from splitter.calls.view import CallView
 from splitter.media.engine import Snapshot
 
 KEPT_S = 600.0  # after the end of the call
 PER_CALL = 20
 BYTES = 64_000_000  # of all calls
 
-Taken = Callable[[str, int, Snapshot], None]
-"""Call, number and picture."""
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """A still of a call was taken; `number` tells those of one call apart."""
+
+    call_id: str
+    number: int
+    snapshot: Snapshot
 
 
 class Album:
@@ -23,7 +31,12 @@ class Album:
         taken: told of each one.
     """
 
-    def __init__(self, per_call: int = PER_CALL, size_bytes: int = BYTES, taken: Taken = lambda *_: None) -> None:
+    def __init__(
+        self,
+        per_call: int = PER_CALL,
+        size_bytes: int = BYTES,
+        taken: Callable[[SnapshotTaken], None] = lambda taken: None,
+    ) -> None:
         self._per_call = per_call
         self._tell = taken
         self._most = size_bytes
@@ -40,12 +53,17 @@ class Album:
         self._drop(call_id, number - self._per_call)
         while self._held > self._most and len(self._kept) > 1:
             self._drop(*next(iter(self._kept)))
-        self._tell(call_id, number, snapshot)
+        self._tell(SnapshotTaken(call_id, number, snapshot))
         return number
 
     def get(self, call_id: str, number: int) -> Snapshot | None:
         """One that is still there."""
         return self._kept.get((call_id, number))
+
+    def on_call(self, view: CallView) -> None:
+        """A call changed; once it has ended, its snapshots are for a while yet."""
+        if view.state == "ended":
+            self.ended(view.call_id)
 
     def ended(self, call_id: str) -> None:
         """The call is over: its snapshots are for a while yet."""

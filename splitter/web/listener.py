@@ -103,6 +103,11 @@ class Listener:
         return self._validity
 
     @property
+    def urls(self) -> list[str]:
+        """Where others reach it, such as "https://10.0.0.5:8443"."""
+        return [f"{'https' if self._settings.tls else 'http'}://{at}" for at in self.addresses]
+
+    @property
     def addresses(self) -> list[Address]:
         """Where it listens."""
         return [acceptor.address for acceptor in self._acceptors.values()]

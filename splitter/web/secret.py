@@ -11,6 +11,7 @@ import structlog
 
 from splitter.calls.logins.access import SECRET_BYTES
 from splitter.core.errors import LocalError
+from splitter.store.schema import beside
 
 _MOST = 4096
 
@@ -19,7 +20,16 @@ log = structlog.get_logger(__name__)
 
 def secret_beside(store: str) -> Path | None:
     """Where it is if nobody says: beside the store; None for a store that is nowhere."""
-    return None if store == ":memory:" else Path(store).with_name("api-secret")
+    return beside(store, "api-secret")
+
+
+def secret_or_new(path: Path | None) -> tuple[bytes, str]:
+    """Read it, or do without: the secret, and what an operator should know; empty where all is well."""
+    try:
+        return load_secret(path), ""
+    except LocalError as error:
+        log.error("logins will not survive a restart", reason=str(error))
+        return load_secret(None), str(error)
 
 
 def load_secret(path: Path | None) -> bytes:

@@ -18,11 +18,11 @@ from splitter.calls.webhook import Webhook
 from splitter.core.clock import Clock
 from splitter.core.errors import SplitterError
 from splitter.core.ids import IdSource
-from splitter.media.engine import Snapshot
 from splitter.store.outbox import Delivered, Delivery
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.transport.tasks import Tasks
+from splitter.web.album import SnapshotTaken
 from splitter.web.delivery import Concluded, DeliveryQueue, Effort, Outbox, Postponed
 from splitter.web.http_post import HttpPost
 from splitter.web.ports import Invited
@@ -93,14 +93,14 @@ class Webhooks:
         """A desk changed."""
         self._post("seat", seat=view)
 
-    def snapshot(self, call_id: str, number: int, snapshot: Snapshot) -> None:
+    def snapshot(self, taken: SnapshotTaken) -> None:
         """A still was taken; it is fetched from its location."""
         told = {
-            "call_id": call_id,
-            "taken_at": snapshot.taken_at,
-            "width": snapshot.width,
-            "height": snapshot.height,
-            "location": f"/v1/calls/{call_id}/snapshots/{number}",
+            "call_id": taken.call_id,
+            "taken_at": taken.snapshot.taken_at,
+            "width": taken.snapshot.width,
+            "height": taken.snapshot.height,
+            "location": f"/v1/calls/{taken.call_id}/snapshots/{taken.number}",
         }
         self._post("snapshot", snapshot=told)
 

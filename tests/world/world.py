@@ -16,6 +16,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from splitter.calls.bus import Bus
 from splitter.calls.call import Call, Services
 from splitter.calls.desks import Desks
 from splitter.calls.inbox import Inbox
@@ -98,6 +99,9 @@ class World:
         self.engine = FakeEngine(networks)
         self.recorder = Recorder(self, self.clock)
         self.desks = Desks()
+        self.bus = Bus(self.clock)
+        self.bus.subscribe("world", CallView, self._changed)
+        self.bus.subscribe("world", Notice, self.notices.append)
         self.calls = Calls()
         ids = IdSource(random.Random(f"{self.seed} gateway"))
         self.driver = Driver(
@@ -138,8 +142,7 @@ class World:
                 ids=ids,
                 routing=Routing(self.trunks, routes),
                 settings=settings,
-                changed=self._changed,
-                noticed=self.notices.append,
+                bus=self.bus,
                 desks=self.desks,
             )
         )

@@ -162,7 +162,7 @@ class Agreement:
         call.talk.plan = chosen
         self.point(CALLER, session, chosen.audio)
         call.settle_video("caller", session, ours, None if call.pending.question is not None else chosen.video)
-        call.services.changed(call.view())
+        call.tell()
 
     def settle_centre(self, session: Session) -> None:
         self._call.centre_leg.terms.note_remote(session)

@@ -248,7 +248,7 @@ class Reoffers:
         call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
         if offer is not None:
             self._agreement.settle_centre(offer)
-        call.services.changed(call.view())
+        call.tell()
         return True
 
     def _may_ask(self, event: Offered, other: Leg) -> bool:

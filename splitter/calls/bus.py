@@ -1,0 +1,78 @@
+"""The bus: what happened is published once, and each subscriber hears of it by itself. Does no I/O.
+
+Whoever watches must not harm what it watches, nor others who watch: a handler that fails is logged and counted under
+its subscriber's name, and the next one is told as if nothing had been. Handlers run at once, in the order of
+subscription, in the event loop that carries the calls; they hand on what takes time (to a thread, a queue, a task) and
+return. What they took is counted, and one that holds the loop up is named in the log.
+
+What a handler publishes itself is told after what is being told: everybody hears of things in the same order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from splitter.core.clock import Clock
+from splitter.telemetry import metrics
+from splitter.transport.quiet import Quiet
+
+SLOW_S = 0.05  # longer, and calls hear it
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Bus:
+    """Who is told of what. What happened is a value; who hears of it is chosen by its class."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._subscribers: dict[type, list[tuple[str, Callable[[Any], None]]]] = {}
+        self._untold: deque[object] = deque()
+        self._telling = False
+        self._quiet = Quiet()
+
+    def subscribe(self, name: str, kind: type[T], handler: Callable[[T], None]) -> None:
+        """Tell `handler` of each happening of this class.
+
+        Args:
+            name: of the subscriber, for the log and the metrics; one name may hear of several classes.
+        """
+        self._subscribers.setdefault(kind, []).append((name, handler))
+        metrics.SUBSCRIBER_FAILURES.labels(name)  # so that it is seen before the first
+
+    def publish(self, happening: object) -> None:
+        """Tell everybody who subscribed to its class. Raises nothing, whatever they do."""
+        self._untold.append(happening)
+        if self._telling:
+            return  # by a handler: those who are being told come first
+        self._telling = True
+        try:
+            while self._untold:
+                happening = self._untold.popleft()
+                for name, handler in self._subscribers.get(type(happening), ()):
+                    self._tell(name, handler, happening)
+        finally:
+            self._telling = False
+
+    def _tell(self, name: str, handler: Callable[[Any], None], happening: object) -> None:
+        began = self._clock.now()
+        try:
+            handler(happening)
+        except Exception as error:
+            metrics.SUBSCRIBER_FAILURES.labels(name).inc()
+            self._log("a subscriber failed", name, happening, exc_info=error)
+        spent_s = self._clock.now() - began
+        metrics.SUBSCRIBER_SECONDS.labels(name).inc(max(0.0, spent_s))
+        if spent_s > SLOW_S:
+            self._log("a subscriber holds up the calls", name, happening, seconds=round(spent_s, 3))
+
+    def _log(self, event: str, name: str, happening: object, **more: object) -> None:
+        if (held := self._quiet.permit(f"{event}: {name}", self._clock.now())) is not None:
+            told = {"subscriber": name, "happening": type(happening).__name__, "similar": held}
+            log.error(event, call_id=getattr(happening, "call_id", ""), **told, **more)

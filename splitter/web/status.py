@@ -1,0 +1,90 @@
+"""How the gateway is doing, for the API and the CLI: its state, and what it holds now. Does no I/O of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from splitter import __version__
+from splitter.calls.registry import Calls
+from splitter.calls.settings import CallSettings
+from splitter.core.clock import Clock
+from splitter.media.worker.engine import WorkerEngine
+from splitter.telemetry import log as logs
+from splitter.telemetry import metrics
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Network
+from splitter.web.health import Health
+from splitter.web.ports import GatewayStatus
+
+
+class GatewayState(StrEnum):
+    """Where the gateway is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+
+
+class StatusBoard:
+    """Puts together what operators see of the gateway as a whole."""
+
+    def __init__(
+        self,
+        settings: CallSettings,
+        networks: Iterable[Network],
+        clock: Clock,
+        driver: Driver,
+        engine: WorkerEngine,
+        calls: Calls,
+        health: Health,
+    ) -> None:
+        self._settings = settings
+        self._networks = tuple(
+            f"{network.name} {listener.transport} {listener.address}"
+            for network in networks
+            for listener in network.listeners
+        )
+        self._started_at = clock.wall()
+        self._driver = driver
+        self._engine = engine
+        self._calls = calls
+        self._health = health
+        self._state = GatewayState.STARTING
+
+    def enter(self, state: GatewayState) -> None:
+        """Show this state from now on."""
+        self._state = state
+        metrics.READY.set(state is GatewayState.RUNNING)
+
+    def read(self, api: Iterable[str]) -> GatewayStatus:
+        """What is so now; `api`: the URLs at which others reach the API."""
+        sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
+        return GatewayStatus(
+            name=self._settings.name,
+            version=__version__,
+            state=self._state,
+            started_at=self._started_at,
+            calls=len(self._calls),
+            max_calls=self._settings.max_calls,
+            transactions=sip["transactions"],
+            dialogs=sip["dialogs"],
+            relays=media["relays"],
+            rooms=media["rooms"],
+            ports=media["ports"],
+            tasks=self._calls.tasks,
+            workers=(sum(worker.state == "ready" for worker in workers), len(workers)),
+            networks=self._networks,
+            api=tuple(api),
+            alarms=self._health.alarms(),
+        )
+
+
+def measure(engine: WorkerEngine) -> None:
+    """Let the gauges of what is held read it when they are scraped."""
+    metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"])
+    metrics.MEDIA_ROOMS.set_function(lambda: engine.sizes()["rooms"])
+    metrics.MEDIA_WORKERS.set_function(lambda: sum(worker.state == "ready" for worker in engine.status()))
+    metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
+    metrics.LOG_DROPPED.set_function(logs.dropped)
+    metrics.BUILD.labels(__version__).set(1)
