@@ -29,7 +29,8 @@ from typing import Any
 
 from bench.report import Report, judge
 from splitter.core.net import Address
-from splitter.media.engine import RemoteEnd
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.voice import SideSpec
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.telemetry.settings import TelemetrySettings
@@ -177,11 +178,12 @@ async def ours(ports: tuple[int, int]) -> AsyncIterator[Relayed]:
         await engine.start()
         try:
             targets = []
+            sides = SideSpec("caller", "lo"), SideSpec("centre", "lo")
             for call in range(CALLS):
-                relay = await engine.open_relay(f"bench-{call}", ("lo", "lo"), lambda event: None)
+                relay = await engine.open(f"bench-{call}", sides, lambda event: None)
                 for side in (0, 1):
                     remote = RemoteEnd(Address(HOST, ports[side]), Address(HOST, ports[side] + 1))
-                    await engine.set_remote(relay, side, remote)
+                    await engine.point(relay, side, remote)
                 targets.append((relay.local[0].rtp_port, relay.local[1].rtp_port))
             pid = engine.status()[0].pid
             assert pid is not None

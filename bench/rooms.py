@@ -20,7 +20,10 @@ from bench.relay import Network, cpu_s
 from bench.report import Report, judge
 from bench.systems import MEASURED_CORE, PLAYING_CORE, pinned
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, ParticipantMedia, RemoteEnd, TransportChanged
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent, TransportChanged
+from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.ports.voice import SideSpec
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.telemetry.settings import TelemetrySettings
@@ -36,6 +39,7 @@ LOST = 0.005  # of the packets; with more of them lost, CPU per call says too li
 ATTEMPTS = 3  # at a step or a load that others disturb
 QUIET = 0.05  # of a core: a worker with nothing to do, once its slate is made
 WARM_UP_S, SECONDS = 0.8, 2.0
+SIDES = SideSpec("caller", "lo"), SideSpec("centre", "lo")
 
 
 @dataclass
@@ -84,9 +88,9 @@ class Bed:
 
     async def _call(self, number: int, offer: object) -> Targets:
         engine, ends, name = self.engine, self.ends, f"bench-{number}"
-        relay = await engine.open_relay(name, ("lo", "lo"), self.on_event)
+        relay = await engine.open(name, SIDES, self.on_event)
         for side, voice in enumerate(ends.voices):
-            await engine.set_remote(relay, side, _remote(voice))
+            await engine.point(relay, side, _remote(voice))
         room = await engine.open_room(name, self.on_event)
         caller = await engine.join(room, "caller", "lo")
         await engine.set_participant(caller, ParticipantMedia(_remote(ends.phone), CALLER, CALLER))

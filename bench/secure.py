@@ -34,7 +34,9 @@ from pylibsrtp import Policy, Session
 from bench.relay import HOST, RTPENGINE, SO_RCVBUFFORCE, Network, Ng, Sample, compare, cpu_s
 from bench.report import Report
 from splitter.core.net import Address
-from splitter.media.engine import ParticipantMedia, RemoteEnd, TransportChanged
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import TransportChanged
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sdp.video import VideoFormat

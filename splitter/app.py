@@ -113,7 +113,8 @@ class Gateway:
         )
         services = Services(
             driver=driver,
-            engine=self._engine,
+            voice=self._engine,
+            rooms=self._engine,
             recorder=self._recorder,
             clock=clock,
             ids=ids,

@@ -14,7 +14,7 @@ from splitter.app import Gateway
 from splitter.calls.desks import Desks, DeskView
 from splitter.calls.view import Notice
 from splitter.config.load import load
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.web.album import Album, SnapshotTaken

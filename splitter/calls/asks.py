@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from splitter.core.errors import SplitterError
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
 from splitter.sdp.video import Limits as Limits
 from splitter.sdp.webrtc import SecureLocal

@@ -14,7 +14,9 @@ from splitter.calls.jobs import Jobs
 from splitter.calls.talk.voice import VoiceState
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import LocalEnd, MediaEngine, MediaListener, RelayHandle, RelayReport, RemoteEnd
+from splitter.media.ports.ends import LocalEnd, RemoteEnd
+from splitter.media.ports.events import MediaListener
+from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec, VoiceEngine
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Session
 
@@ -43,7 +45,7 @@ class Audio:
     """
 
     def __init__(
-        self, engine: MediaEngine, call_id: str, state: VoiceState, on_event: MediaListener, jobs: Jobs
+        self, engine: VoiceEngine, call_id: str, state: VoiceState, on_event: MediaListener, jobs: Jobs
     ) -> None:
         self.state = state
         self._engine = engine
@@ -175,6 +177,11 @@ class Audio:
         before, self.state.heard[event.side] = self.state.heard[event.side], event.packets
         return event.packets != before
 
+    @property
+    def takes_digits(self) -> bool:
+        """Whether a digit can be put into the voice."""
+        return Capability.DIGITS in self._engine.can
+
     async def send_digit(self, side: int, digit: Digit) -> None:
         """Let this side hear a digit in the voice that it gets. For a job.
 
@@ -199,14 +206,15 @@ class Audio:
 
     async def _point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> VoicePointed:
         try:
-            await self._engine.set_remote(relay, side, remote)
+            await self._engine.point(relay, side, remote)
         except MediaError as error:
             return VoicePointed(relay.relay_id, side, remote, str(error))
         return VoicePointed(relay.relay_id, side, remote)
 
     async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
         try:
-            relay = await self._engine.open_relay(self._call_id, self.state.networks, self._on_event)
+            sides = tuple(map(SideSpec, SIDES, self.state.networks))
+            relay = await self._engine.open(self._call_id, sides, self._on_event)
         except MediaError as error:
             pause_s = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
             return VoiceUnavailable(turn, str(error), pause_s)
@@ -218,7 +226,7 @@ class Audio:
 
     async def _closed(self, relay: RelayHandle) -> RelayReport | None:
         try:
-            return await self._engine.close_relay(relay)
+            return await self._engine.close(relay)
         except MediaError:
             return None  # the worker is gone, and the relay with it
 
@@ -226,7 +234,7 @@ class Audio:
         relay, packets = self.state.relay, None
         if relay is not None:
             try:
-                report = await self._engine.report_relay(relay)
+                report = await self._engine.report(relay)
             except MediaError:
                 report = None
             packets = report.sides[side].packets_in if report is not None else None

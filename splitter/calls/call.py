@@ -53,7 +53,8 @@ from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
 from splitter.core.text import plain
-from splitter.media.engine import MediaEngine
+from splitter.media.ports.rooms import RoomEngine
+from splitter.media.ports.voice import VoiceEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
 from splitter.sip.message import Message, Request
@@ -70,7 +71,8 @@ class Services:
     """What a call needs of the rest of the program."""
 
     driver: Signalling
-    engine: MediaEngine
+    voice: VoiceEngine
+    rooms: RoomEngine
     recorder: Recorder
     clock: Clock
     ids: IdSource
@@ -129,9 +131,9 @@ class Call:
         self._session_id = SessionId(event.request, services.ids)
         self.caller.session_id = self._session_id.towards_caller
         self.caller.on_message = self._session_id.learn_caller
-        self.audio = Audio(services.engine, call_id, self.talk.voice, self.post, self.jobs)
+        self.audio = Audio(services.voice, call_id, self.talk.voice, self.post, self.jobs)
         self.video = Video(
-            services.engine, call_id, self.talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
+            services.rooms, call_id, self.talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
         )
         self._centres = 1
         services.recorder.bind(event.request.call_id, call_id, "caller", event.request.from_tag or "")

@@ -12,7 +12,10 @@ from splitter.calls.asks import Asked, Denial
 from splitter.calls.binding import Named, Unclear
 from splitter.calls.parties import Party
 from splitter.core.errors import LocalError, PeerError
-from splitter.media.engine import MediaEvent, RelayHandle, RemoteEnd, Snapshot
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.rooms import Snapshot
+from splitter.media.ports.voice import RelayHandle
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureRemote
 from splitter.sip.message import Request, Response

@@ -15,14 +15,8 @@ from splitter.calls.audio import remote_end
 from splitter.calls.events import CallEvent, RoomPrepared
 from splitter.calls.talk.room import Member, RoomState
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
-from splitter.media.engine import (
-    PICTURES_KEPT,
-    LocalEnd,
-    MediaEngine,
-    ParticipantMedia,
-    RoomReport,
-    Snapshot,
-)
+from splitter.media.ports.ends import LocalEnd
+from splitter.media.ports.rooms import PICTURES_KEPT, ParticipantMedia, RoomEngine, RoomReport, Snapshot
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, offer_video
@@ -49,7 +43,7 @@ class Video:
 
     def __init__(
         self,
-        engine: MediaEngine,
+        engine: RoomEngine,
         call_id: str,
         state: RoomState,
         bitrate_kbps: int,
@@ -252,7 +246,7 @@ class Video:
     # ---- for desks ----
 
     async def show(self, viewer: str, source: str, image: bytes | None = None) -> None:
-        """Choose what a member is shown; see `MediaEngine.show`.
+        """Choose what a member is shown; see `RoomEngine.show`.
 
         Args:
             image: of a picture as the source.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from splitter.calls.view import CallView
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 
 KEPT_S = 600.0  # after the end of the call
 PER_CALL = 20

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from splitter.core.clock import Clock
-from splitter.media.worker.engine import WorkerEngine, port_alarm
+from splitter.media.ports.health import EngineHealth, port_alarm
 from splitter.telemetry import metrics
 from splitter.telemetry.resources import descriptor_alarm
 from splitter.transport.driver import Driver
@@ -45,13 +45,13 @@ class Health:
         return tuple(found)
 
 
-def missing_workers(engine: WorkerEngine) -> list[str]:
+def missing_workers(engine: EngineHealth) -> list[str]:
     """Said of media workers that are not ready."""
     missing = sum(worker.state != "ready" for worker in engine.status())
     return [f"{missing} media workers are not ready"] if missing else []
 
 
-def shortages(engine: WorkerEngine) -> list[str]:
+def shortages(engine: EngineHealth) -> list[str]:
     """Said of what runs out: ports and descriptors."""
     workers = engine.status()
     processes = [(os.getpid(), "the gateway")]

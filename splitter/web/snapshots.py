@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from splitter.calls.asks import TakeSnapshot
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.web.album import Album
 from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError

@@ -9,7 +9,7 @@ from splitter import __version__
 from splitter.calls.registry import Calls
 from splitter.calls.settings import CallSettings
 from splitter.core.clock import Clock
-from splitter.media.worker.engine import WorkerEngine
+from splitter.media.ports.health import EngineHealth
 from splitter.telemetry import log as logs
 from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
@@ -35,7 +35,7 @@ class StatusBoard:
         networks: Iterable[Network],
         clock: Clock,
         driver: Driver,
-        engine: WorkerEngine,
+        engine: EngineHealth,
         calls: Calls,
         health: Health,
     ) -> None:
@@ -80,7 +80,7 @@ class StatusBoard:
         )
 
 
-def measure(engine: WorkerEngine) -> None:
+def measure(engine: EngineHealth) -> None:
     """Let the gauges of what is held read it when they are scraped."""
     metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"])
     metrics.MEDIA_ROOMS.set_function(lambda: engine.sizes()["rooms"])

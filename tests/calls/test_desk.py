@@ -24,7 +24,7 @@ from splitter.calls.asks import (
 from splitter.calls.parties import MAX_GUESTS, MAX_PARTIES
 from splitter.calls.settings import CallSettings
 from splitter.core.errors import MediaUnavailable
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureLocal
 from splitter.telemetry import metrics

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from splitter.lab.offers import Voice
-from splitter.media.engine import KeyFrameWanted
+from splitter.media.ports.events import KeyFrameWanted
+from splitter.media.ports.voice import Capability
 from splitter.rtp.telephone_event import Digit
 from splitter.sip.message import Request
 from tests.calls.kit import connected, ended
@@ -151,6 +152,15 @@ class TestDigits:
             caller, centre = without_info(world, True)
             press(caller, body, self.RELAY)
             caller.expect("415 INFO")
+            ended(world, caller, centre)
+
+    def test_an_engine_that_cannot_put_digits_into_the_voice_is_not_asked_to(self) -> None:
+        with World() as world:
+            world.engine.can -= {Capability.DIGITS}
+            caller, centre = without_info(world, True)
+            press(caller, self.BODY, self.RELAY)
+            caller.expect("415 INFO")
+            assert "send_digit" not in world.engine.asked
             ended(world, caller, centre)
 
     def test_a_worker_that_does_not_answer_costs_the_digit_alone(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from splitter.calls.call import Call
 from splitter.calls.settings import CallSettings
-from splitter.media.engine import RelayLost
+from splitter.media.ports.events import RelayLost
 from tests.calls.kit import connected, ended, joined, line, relay_target, ringing, sdp
 from tests.world import PeerCall, World
 from tests.world.media import Room

@@ -71,10 +71,10 @@ def seat(world: World, caller: PeerCall, centre: PeerCall) -> None:
 
 
 STUCK = [
-    ({"set_remote"}, moved),
-    ({"set_remote"}, held),
-    ({"set_remote", "open_relay", "close_relay"}, relay_lost),
-    ({"open_relay"}, relay_lost),
+    ({"point"}, moved),
+    ({"point"}, held),
+    ({"point", "open", "close"}, relay_lost),
+    ({"open"}, relay_lost),
     ({"open_room", "join", "set_participant"}, room_lost),
     ({"send_digit"}, digit),
     ({"set_participant"}, asked(DropVideo(BY))),
@@ -92,7 +92,7 @@ class TestABye:
     ) -> None:
         with World() as world:
             caller, centre = connected(world)
-            world.engine.stuck = stuck | {"report_relay", "report_room", "leave", "request_key_frame"}
+            world.engine.stuck = stuck | {"report", "report_room", "leave", "request_key_frame"}
             happens(world, caller, centre)
             crosses(world, caller, centre, by_caller)
 
@@ -102,7 +102,7 @@ class TestABye:
             caller, centre = connected(world)
             joined(world, caller)
             with_webrtc(world, caller)
-            world.engine.stuck = {"open_relay", "open_room", "join", "join_secure", "set_remote", "set_participant"}
+            world.engine.stuck = {"open", "open_room", "join", "join_secure", "point", "set_participant"}
             for worker in range(world.engine.workers):
                 world.engine.kill(worker)
             world.run(1.3)
@@ -123,9 +123,9 @@ class TestABye:
             caller.acks = False
             centre.answer()
             caller.expect("200")
-            world.engine.stuck = {"report_relay"}
+            world.engine.stuck = {"report"}
             world.run(32.1)
-            assert world.engine.asked.get("report_relay")
+            assert world.engine.asked.get("report")
             crosses(world, caller, centre, by_caller=False)
 
 
@@ -144,7 +144,7 @@ class TestTheVoiceThatCannotFollow:
     def test_is_asked_for_again_until_it_does(self) -> None:
         with World() as world:
             caller, _ = connected(world)
-            world.engine.stuck = {"set_remote"}
+            world.engine.stuck = {"point"}
             caller.reinvite(move=True)
             caller.expect("200 re-INVITE")
             world.run(1.5)
@@ -157,12 +157,12 @@ class TestTheVoiceThatCannotFollow:
         with World() as world:
             caller, _ = connected(world)
             world.engine.delay = lambda: 0.5
-            before = world.engine.asked["set_remote"]
+            before = world.engine.asked["point"]
             for _ in range(4):
                 caller.reinvite(move=True)
                 caller.expect("200 re-INVITE")
             world.run(3)
-            assert world.engine.asked["set_remote"] - before == 2
+            assert world.engine.asked["point"] - before == 2
             assert world.voice_faults(caller) == []
 
 

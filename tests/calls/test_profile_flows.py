@@ -245,7 +245,7 @@ class TestNewContact:
             if heard.session is not None:
                 assert heard.session == _first_answer(world, caller)
             touched = {name for name, count in world.engine.asked.items() if count != asked[name]}
-            assert touched <= {"set_remote", "set_participant"}, "its ports may be learned anew, the rest is untouched"
+            assert touched <= {"point", "set_participant"}, "its ports may be learned anew, the rest is untouched"
             centre.hears_nothing(1)
             centre.reinvite(audio="sendonly")
             assert _target(caller.expect("INVITE")) == "sip:moved@10.1.0.5:5060"

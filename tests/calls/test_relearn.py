@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from splitter.media.engine import ParticipantHandle, ParticipantMedia, RelayHandle, RemoteEnd
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia
+from splitter.media.ports.voice import RelayHandle
 from tests.calls.kit import connected, ended
 from tests.world import World
 
@@ -16,21 +18,21 @@ CALLER, CENTRE, PICTURE = "caller", "centre", "picture"
 def named(world: World) -> Iterator[list[str]]:
     """What the media engine is told (again) while this lasts."""
     engine, told = world.engine, list[str]()
-    set_remote, set_participant = engine.set_remote, engine.set_participant
+    point, set_participant = engine.point, engine.set_participant
 
     async def remote(relay: RelayHandle, side: int, end: RemoteEnd | None) -> None:
         told.append((CALLER, CENTRE)[side])
-        await set_remote(relay, side, end)
+        await point(relay, side, end)
 
     async def participant(handle: ParticipantHandle, media: ParticipantMedia | None) -> None:
         told.append(PICTURE)
         await set_participant(handle, media)
 
-    engine.set_remote, engine.set_participant = remote, participant  # type: ignore[method-assign]
+    engine.point, engine.set_participant = remote, participant  # type: ignore[method-assign]
     try:
         yield told
     finally:
-        del engine.set_remote, engine.set_participant  # type: ignore[method-assign]
+        del engine.point, engine.set_participant  # type: ignore[method-assign]
 
 
 class TestAtTheAnswer:
@@ -145,7 +147,7 @@ class TestInTheCall:
     def test_a_worker_that_does_not_take_it_costs_nothing(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            world.engine.stuck |= {"set_remote", "set_participant"}
+            world.engine.stuck |= {"point", "set_participant"}
             caller.reinvite(audio="sendonly")
             centre.expect("INVITE")
             caller.expect("200 re-INVITE")

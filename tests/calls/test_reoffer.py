@@ -100,7 +100,7 @@ class TestAbsorbed:
             centre.hears_nothing(1)
             assert {
                 name: count - asked.get(name, 0) for name, count in world.engine.asked.items() if count != asked[name]
-            } == {"set_remote": 1, "set_participant": 1}, "its ports may be learned anew"
+            } == {"point": 1, "set_participant": 1}, "its ports may be learned anew"
             ended(world, caller, centre)
 
 

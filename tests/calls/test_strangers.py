@@ -6,7 +6,7 @@ import pytest
 
 from splitter.calls.settings import MediaSources
 from splitter.core.net import Address
-from splitter.media.engine import MediaStarted, StrangerHeard
+from splitter.media.ports.events import MediaStarted, StrangerHeard
 from tests.calls.kit import connected, joined, live, ringing
 from tests.world import PeerCall, World
 

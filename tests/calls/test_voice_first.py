@@ -6,7 +6,7 @@ import pytest
 
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo
 from splitter.lab.offers import Picture
-from splitter.media.engine import MediaEvent, PictureStopped
+from splitter.media.ports.events import MediaEvent, PictureStopped
 from tests.calls.kit import connected, denied, ended, joined, line, live, sdp, told
 from tests.world import PeerCall, World
 from tests.world.media import Room

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from splitter.media.engine import SourceShown
+from splitter.media.ports.events import SourceShown
 from splitter.rtp import h264
 from splitter.rtp.packet import timestamp_delta
 from splitter.rtp.rtcp import SenderReport, ntp_time

@@ -15,7 +15,7 @@ from PIL import Image
 from splitter.calls.asks import Answer, Ask, Denial, Show, TakeSnapshot
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.web.bearer import read
 from splitter.web.ports import Invited
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended, web

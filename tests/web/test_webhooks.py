@@ -23,7 +23,7 @@ from splitter.calls.view import Notice
 from splitter.calls.webhook import Webhook
 from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.store.outbox import Delivery
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store

@@ -18,26 +18,19 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import (
+from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
+from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost, SourceShown, TransportChanged
+from splitter.media.ports.rooms import (
+    PICTURE_LIMIT_BYTES,
     PICTURES_KEPT,
-    LocalEnd,
-    MediaEvent,
-    MediaListener,
     ParticipantHandle,
     ParticipantMedia,
     ParticipantReport,
-    RelayHandle,
-    RelayLost,
-    RelayReport,
-    RemoteEnd,
     RoomHandle,
-    RoomLost,
     RoomReport,
     Snapshot,
-    SourceShown,
-    StreamCount,
-    TransportChanged,
 )
+from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
 from splitter.media.worker.engine import MediaNetwork
 from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
@@ -46,7 +39,6 @@ from tests.world.loop import EPOCH
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-IMAGE_LIMIT_BYTES = 2 << 20
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff")
 _FINGERPRINT = "sha-256 " + ":".join(["AB"] * 32)
 
@@ -62,6 +54,7 @@ class Relay:
     """
 
     handle: RelayHandle
+    worker: int
     listener: MediaListener
     remote: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
     packets: list[int] = field(default_factory=lambda: [0, 0])
@@ -77,6 +70,7 @@ class Room:
     """
 
     handle: RoomHandle
+    worker: int
     listener: MediaListener
     members: dict[str, ParticipantMedia | None] = field(default_factory=dict)
     local: dict[str, LocalEnd] = field(default_factory=dict)
@@ -102,17 +96,18 @@ class Room:
 
 
 class FakeEngine:
-    """Implements `splitter.media.engine.MediaEngine`.
+    """A VoiceEngine and a RoomEngine (splitter.media.ports).
 
     Attributes:
         relays, rooms: what is open, by id.
         workers: how many there are; relays and rooms go to them in turn, those in `down` are left out.
+        can: what it can do beyond relaying.
         delay: how long a request takes, in seconds.
-        fault: asked before each request with (operation, call id): "open_relay", "set_remote", "close_relay",
-            "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report_relay", "send_digit".
+        fault: asked before each request with (operation, call id): "open", "point", "close",
+            "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`; those that close something
             do so all the same, and report nothing.
-        silent: (call id, side) from which no voice comes: `report_relay` counts nothing more there.
+        silent: (call id, side) from which no voice comes: `report` counts nothing more there.
         asked: operations, counted.
         digits: what was sent as telephone events: (call id, the side that hears it, digit).
     """
@@ -120,6 +115,7 @@ class FakeEngine:
     def __init__(self, networks: Mapping[str, MediaNetwork], workers: int = 2) -> None:
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, Room] = {}
+        self.can = frozenset({Capability.DIGITS, Capability.QUALITY})
         self.workers = workers
         self.down: set[int] = set()
         self.delay: Callable[[], float] = lambda: 0.001
@@ -152,8 +148,8 @@ class FakeEngine:
     def kill(self, worker: int, back_after_s: float | None = 0.5) -> None:
         """A worker dies with all it holds; it is back after a while (None: never)."""
         reason = f"media worker {worker} died: killed"
-        relays = [relay for relay in self.relays.values() if relay.handle.worker == worker]
-        rooms = [room for room in self.rooms.values() if room.handle.worker == worker]
+        relays = [relay for relay in self.relays.values() if relay.worker == worker]
+        rooms = [room for room in self.rooms.values() if room.worker == worker]
         for relay in relays:
             self.lose_relay(relay, reason)
         for room in rooms:
@@ -183,19 +179,21 @@ class FakeEngine:
         event = TransportChanged(room.handle.call_id, name, state, reason)
         asyncio.get_running_loop().call_later(after_s, self._announce, room, event)
 
-    # ---- MediaEngine: voice ----
+    # ---- VoiceEngine ----
 
-    async def open_relay(self, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> RelayHandle:
-        hosts = self._host(networks[0]), self._host(networks[1])
-        await self._ask("open_relay", call_id)
+    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
+        hosts = [self._host(side.network) for side in sides]
+        await self._ask("open", call_id)
         worker = self._worker()
-        ends = (self._local(hosts[0]), self._local(hosts[1]))
-        handle = RelayHandle(f"relay-{next(self._ids)}", call_id, worker, ends)
-        self.relays[handle.relay_id] = Relay(handle, on_event)
+        if len(sides) != 2:
+            raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
+        ends = tuple(self._local(host) for host in hosts)
+        handle = RelayHandle(f"relay-{next(self._ids)}", call_id, ends)
+        self.relays[handle.relay_id] = Relay(handle, worker, on_event)
         return handle
 
-    async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
-        await self._ask("set_remote", relay.call_id)
+    async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
+        await self._ask("point", relay.call_id)
         found = self._relay(relay, side)
         if remote is not None:
             _check_address(relay.local[side], remote.rtp)
@@ -213,21 +211,22 @@ class FakeEngine:
         typed.append(max([now, *typed]) + digit.duration_ms / 1000)
         self.digits.append((relay.call_id, side, digit))
 
-    async def close_relay(self, relay: RelayHandle) -> RelayReport | None:
+    async def close(self, relay: RelayHandle) -> RelayReport | None:
         found = self.relays.pop(relay.relay_id, None)
-        return await self._last("close_relay", relay.call_id, self._relay_report(found) if found else None)
+        return await self._last("close", relay.call_id, self._relay_report(found) if found else None)
 
-    async def report_relay(self, relay: RelayHandle) -> RelayReport | None:
-        await self._ask("report_relay", relay.call_id)
+    async def report(self, relay: RelayHandle) -> RelayReport | None:
+        await self._ask("report", relay.call_id)
         found = self.relays.get(relay.relay_id)
         return self._relay_report(found) if found else None
 
-    # ---- MediaEngine: rooms ----
+    # ---- RoomEngine ----
 
     async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
         await self._ask("open_room", call_id)
-        handle = RoomHandle(f"room-{next(self._ids)}", call_id, self._worker())
-        self.rooms[handle.room_id] = Room(handle, on_event)
+        worker = self._worker()
+        handle = RoomHandle(f"room-{next(self._ids)}", call_id)
+        self.rooms[handle.room_id] = Room(handle, worker, on_event)
         return handle
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
@@ -276,7 +275,7 @@ class FakeEngine:
             self._emit(found, SourceShown(room.call_id, viewer, source, "chosen"))
 
     async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
-        if len(image) > IMAGE_LIMIT_BYTES:
+        if len(image) > PICTURE_LIMIT_BYTES:
             raise MediaUnavailable(f"a picture of {len(image)} bytes is too large")
         await self._ask("put_picture", room.call_id)
         pictures = self._room(room).pictures

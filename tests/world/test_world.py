@@ -54,7 +54,7 @@ class TestWhatItFinds:
 
     def test_voice_that_is_not_connected(self) -> None:
         with World() as world:
-            world.engine.fault = lambda what, call: MediaUnavailable("no") if what == "set_remote" else None
+            world.engine.fault = lambda what, call: MediaUnavailable("no") if what == "point" else None
             call = world.sbc.invite()
             world.pbx.take().answer()
             call.expect("200")

@@ -136,7 +136,8 @@ class World:
         self.calls.attach(
             Services(
                 driver=self.driver,
-                engine=self.engine,
+                voice=self.engine,
+                rooms=self.engine,
                 recorder=self.recorder,
                 clock=self.clock,
                 ids=ids,

@@ -48,7 +48,7 @@ from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import Pairs, plain_headers
-from splitter.media.engine import (
+from splitter.media.ports.events import (
     KeyFrameWanted,
     MediaStarted,
     PictureStopped,

@@ -38,7 +38,7 @@ from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind
 from splitter.calls.video import CALLER
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.webrtc import (
     MAX_CANDIDATES,

@@ -110,6 +110,8 @@ def on_digit_inserted(call: Call, event: DigitInserted) -> None:
 
 def _format(call: Call, other: Leg) -> tuple[int, int] | None:
     """How this side takes telephone events now."""
+    if not call.audio.takes_digits:
+        return None
     if other.terms.local is None or other.terms.remote is None or call.talk.plan is None:
         return None
     index = call.talk.plan.audio if other is call.caller else audio_line(other.terms.remote)

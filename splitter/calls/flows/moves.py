@@ -14,7 +14,7 @@ from splitter.calls.events import CallEvent, PlacesMade, TimeUp, VoiceOpened, Vo
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
 from splitter.core.pauses import doubled_s
-from splitter.media.engine import RelayLost, RoomLost
+from splitter.media.ports.events import RelayLost, RoomLost
 
 _VOICE, _VIDEO, _POINT = Alarm(AlarmKind.MOVE_VOICE), Alarm(AlarmKind.MOVE_VIDEO), Alarm(AlarmKind.POINT_VOICE)
 _ROOM = "the new room"

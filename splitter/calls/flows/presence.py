@@ -12,7 +12,7 @@ from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party
 from splitter.calls.states import PartyState
 from splitter.calls.video import CALLER
-from splitter.media.engine import (
+from splitter.media.ports.events import (
     MediaStarted,
     PictureStopped,
     SourceShown,

@@ -7,7 +7,7 @@ import structlog
 from splitter.calls.call import Call
 from splitter.calls.view import StrangerView
 from splitter.core.errors import PeerError
-from splitter.media.engine import MediaStarted, StrangerHeard
+from splitter.media.ports.events import MediaStarted, StrangerHeard
 from splitter.sdp.model import Session
 
 log = structlog.get_logger(__name__)

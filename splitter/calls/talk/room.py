@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splitter.media.engine import ParticipantHandle, ParticipantMedia, RoomHandle
+from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomHandle
 
 
 @dataclass(slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splitter.media.engine import LocalEnd, RelayHandle, RemoteEnd
+from splitter.media.ports.ends import LocalEnd, RemoteEnd
+from splitter.media.ports.voice import RelayHandle
 
 
 @dataclass(slots=True)
@@ -22,7 +23,7 @@ class VoiceState:
 
     networks: tuple[str, str] = ("", "")
     relay: RelayHandle | None = None
-    local: tuple[LocalEnd, LocalEnd] | None = None
+    local: tuple[LocalEnd, ...] | None = None
     wanted: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
     pointed: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
     heard: list[int] = field(default_factory=lambda: [0, 0])

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from splitter.core.errors import LocalError
+from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, MediaStarted, RelayReport, RemoteEnd, StrangerHeard, StreamCount
+from splitter.media.ports.ends import RemoteEnd, StreamCount
+from splitter.media.ports.events import MediaEvent, MediaStarted, StrangerHeard
+from splitter.media.ports.voice import RelayReport
 from splitter.media.relay.gate import drops, reopen, shut
 from splitter.media.relay.latch import Latch, LatchRules, Source
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
@@ -35,8 +37,6 @@ EMPTYING = 1000
 
 LOOK_S = 0.5
 """How often relays are looked at for what no packet tells."""
-
-ENDS = ("caller", "centre")
 
 
 class Timer(Protocol):
@@ -310,21 +310,21 @@ class Relay:
 
     Args:
         call_id, relay_id: for events and reports.
-        hosts: the local addresses to bind on, caller's side first.
+        sides: what events call each, and the local address to bind on.
         host: the worker.
         rules: of latching.
         emit: takes MediaStarted events.
         on_fault: told what a lane raised; the relay is of no use then and wants closing.
 
     Raises:
-        MediaUnavailable: no ports.
+        MediaUnavailable: no ports, or another number of sides than two.
     """
 
     def __init__(
         self,
         call_id: str,
         relay_id: str,
-        hosts: tuple[str, str],
+        sides: tuple[tuple[str, str], ...],
         host: Host,
         rules: LatchRules,
         emit: Callable[[MediaEvent], None],
@@ -336,9 +336,13 @@ class Relay:
         self._rules = rules
         self._emit = emit
         self._timers: list[Timer | None] = [None, None]
-        first = host.bind(hosts[0], DSCP_EF)
+        if len(sides) != 2:
+            raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
+        (one, at), (other, over_there) = sides
+        self._names = one, other
+        first = host.bind(at, DSCP_EF)
         try:
-            second = host.bind(hosts[1], DSCP_EF)
+            second = host.bind(over_there, DSCP_EF)
         except Exception:
             host.release(*first)
             raise
@@ -362,10 +366,10 @@ class Relay:
             self._host.watch(lane.sock, lane.on_readable, on_fault)
 
     def _started(self, index: int, source: Source) -> None:
-        self._emit(MediaStarted(self.call_id, "audio", ENDS[index], Address(source[0], source[1])))
+        self._emit(MediaStarted(self.call_id, "audio", self._names[index], Address(source[0], source[1])))
 
     def _strange(self, index: int, source: Source, packets: int) -> None:
-        self._emit(StrangerHeard(self.call_id, "audio", ENDS[index], Address(source[0], source[1]), packets))
+        self._emit(StrangerHeard(self.call_id, "audio", self._names[index], Address(source[0], source[1]), packets))
 
     def look(self) -> None:
         """To be called every LOOK_S."""

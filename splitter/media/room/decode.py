@@ -9,7 +9,7 @@ import av.error
 import numpy as np
 
 from splitter.core.errors import SplitterError
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.media.slate.draw import Picture
 
 _PIXELS_LIMIT = 1920 * 1088  # so that a PNG fits into a frame of the worker protocol

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from splitter.media.engine import KeyFrameWanted
+from splitter.media.ports.events import KeyFrameWanted
 from splitter.media.room.stream import Stream
 from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.view import View

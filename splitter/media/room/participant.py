@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.core.net import Address
-from splitter.media.engine import (
-    MediaStarted,
-    ParticipantMedia,
-    ParticipantReport,
-    PictureStopped,
-    SourceShown,
-    SourceUnfit,
-    StrangerHeard,
-    StreamCount,
-)
+from splitter.media.ports.ends import StreamCount
+from splitter.media.ports.events import MediaStarted, PictureStopped, SourceShown, SourceUnfit, StrangerHeard
+from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport
 from splitter.media.room.feedback import Feedback
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.stream import Stream

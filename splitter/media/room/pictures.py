@@ -9,7 +9,7 @@ from typing import NamedTuple
 import structlog
 
 from splitter.core.errors import MediaUnavailable, PeerError
-from splitter.media.engine import PICTURES_KEPT
+from splitter.media.ports.rooms import PICTURES_KEPT
 from splitter.media.room.loop import Loop
 from splitter.media.slate.draw import Picture, letterbox
 from splitter.media.slate.encode import encode_within, key_frame_limit

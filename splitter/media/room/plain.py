@@ -5,7 +5,7 @@ from __future__ import annotations
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.limits import Bucket
 from splitter.core.net import Address
-from splitter.media.engine import ParticipantMedia
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.room.latch import Latch, Verdict, canonical
 from splitter.media.room.loop import Loop
 from splitter.media.room.times import RoomTimes

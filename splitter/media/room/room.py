@@ -17,14 +17,8 @@ from functools import partial
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.ids import IdSource
-from splitter.media.engine import (
-    MediaEvent,
-    ParticipantMedia,
-    ParticipantReport,
-    PictureStopped,
-    RoomReport,
-    Snapshot,
-)
+from splitter.media.ports.events import MediaEvent, PictureStopped
+from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
 from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures

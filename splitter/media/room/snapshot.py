@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.engine import Snapshot
+from splitter.media.ports.rooms import Snapshot
 from splitter.media.room.decode import Undecodable, upright_png
 from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.stream import Stream

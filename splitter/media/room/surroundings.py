@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from splitter.core.ids import IdSource
-from splitter.media.engine import MediaEvent
+from splitter.media.ports.events import MediaEvent
 from splitter.media.room.loop import Loop
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from splitter.core.net import Address
-from splitter.media.engine import ParticipantMedia
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import Message
 

@@ -20,7 +20,8 @@ import structlog
 from splitter.core.errors import LocalError, MediaUnavailable, PeerError
 from splitter.core.limits import Bucket
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, ParticipantMedia, TransportChanged
+from splitter.media.ports.events import MediaEvent, TransportChanged
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.wire import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
 from splitter.media.webrtc.dtls import Handshake, HandshakeFailed, certificate

@@ -7,7 +7,7 @@ Glossary
     ledger      which ports a worker has open, kept by the gateway for the day the worker dies
 
 Layout
-    engine.py      the media engine of the gateway: chooses workers, keeps records, passes events on
+    engine.py      the voice and room engine of the gateway: chooses workers, keeps records, passes events on
     supervisor.py  spawns, greets, watches and replaces a worker
     pulse.py       tells a worker that hangs from a machine that is busy
     record.py      which ports were in use, kept over a restart of the gateway

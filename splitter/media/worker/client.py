@@ -15,9 +15,9 @@ from typing import NamedTuple, TypeVar, cast
 import structlog
 
 from splitter.core.errors import MediaTimeout, MediaUnavailable
-from splitter.media.engine import MediaEvent
+from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES
 from splitter.media.worker.protocol import (
-    PICTURE_LIMIT_BYTES,
     Command,
     Failed,
     Framer,

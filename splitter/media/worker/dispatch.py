@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from splitter.core.errors import LocalError, MediaUnavailable
-from splitter.media.engine import MediaEvent, RelayLost, RoomLost
+from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.relay import LOOK_S, Relay
 from splitter.media.worker.loop import PacketHost, RoomLoop
@@ -193,9 +193,10 @@ class Dispatcher:
     def _relay(self, relay_id: str, side: int) -> Relay:
         if relay_id not in self._relays:
             raise _Gone(f"no relay {relay_id}")
-        if side not in (0, 1):
+        relay = self._relays[relay_id]
+        if not 0 <= side < len(relay.sides):
             raise LocalError(f"a relay has no side {side}")
-        return self._relays[relay_id]
+        return relay
 
     def _open_relay(self, command: OpenRelay) -> Result:
         relay_id = command.relay_id
@@ -204,14 +205,14 @@ class Dispatcher:
         relay = Relay(
             command.call_id,
             relay_id,
-            command.hosts,
+            command.sides,
             self._host,
             self._rules,
             partial(self._emit, relay_id),
             lambda fault: self._lose_relay(relay_id, fault),
         )
         self._relays[relay_id] = relay
-        return RelayOpened((relay.sides[0].ports, relay.sides[1].ports))
+        return RelayOpened(tuple(side.ports for side in relay.sides))
 
     def _lose_relay(self, relay_id: str, fault: Exception) -> None:
         relay = self._relays.pop(relay_id, None)

@@ -1,7 +1,7 @@
 """The media engine "relay": relays and rooms in supervised worker processes. Does I/O (asyncio).
 
-WorkerEngine implements splitter.media.engine.MediaEngine. It chooses the least loaded worker that answers, keeps a
-record of what each one holds, and tells the listeners when a worker takes that with it.
+WorkerEngine is a VoiceEngine, a RoomEngine and an EngineHealth (splitter.media.ports). It chooses the least loaded
+worker that answers, keeps a record of what each one holds, and tells the listeners when a worker takes that with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,28 +21,24 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.core.ids import IdSource
-from splitter.media.engine import (
-    LocalEnd,
-    MediaEvent,
-    MediaListener,
+from splitter.media.ports.ends import LocalEnd, RemoteEnd
+from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
+from splitter.media.ports.health import WorkerStatus
+from splitter.media.ports.rooms import (
+    PICTURE_LIMIT_BYTES,
     ParticipantHandle,
     ParticipantMedia,
     ParticipantReport,
-    RelayHandle,
-    RelayLost,
-    RelayReport,
-    RemoteEnd,
     RoomHandle,
-    RoomLost,
     RoomReport,
     Snapshot,
 )
+from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.ports import PortLedger
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.protocol import (
-    PICTURE_LIMIT_BYTES,
     PROTOCOL,
     CloseRelay,
     CloseRoom,
@@ -100,28 +96,6 @@ class MediaNetwork(Protocol):
     def advertised_address(self) -> str | None: ...
 
 
-_FEW_PORTS = 0.1  # of all that are left when an alarm says so
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """One worker as the operator sees it.
-
-    Attributes:
-        state: "starting", "ready", "stuck" or "down".
-        pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
-    """
-
-    index: int
-    pid: int | None
-    state: str
-    relays: int
-    rooms: int
-    pairs: int
-    free_ports: int
-    restarts: int
-
-
 @dataclass(slots=True)
 class _Held:
     """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
@@ -146,6 +120,8 @@ class WorkerEngine:
         logs: passed on to the workers.
         ids: names relays and rooms.
     """
+
+    can = frozenset({Capability.DIGITS, Capability.QUALITY})
 
     def __init__(
         self,
@@ -244,6 +220,11 @@ class WorkerEngine:
             "rooms": sum(worker.rooms for worker in workers),
             "ports": sum(2 * len(held.ports) for held in self._held.values()),
         }
+
+    def worker_of(self, id: str) -> int | None:
+        """The worker that holds this relay or room."""
+        held = self._held.get(id)
+        return held.supervisor.index if held is not None else None
 
     # ---- events --------------------------------------------------------------------------------------------------
 
@@ -361,28 +342,28 @@ class WorkerEngine:
 
     # ---- relays --------------------------------------------------------------------------------------------------
 
-    async def open_relay(self, call_id: str, networks: tuple[str, str], on_event: MediaListener) -> RelayHandle:
+    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
         relay_id = f"relay-{self._ids.call()}"
-        (caller, caller_public), (centre, centre_public) = self._host(networks[0]), self._host(networks[1])
+        hosts = [self._host(side.network) for side in sides]
 
         def make(supervisor: Supervisor, client: WorkerClient) -> _Held:
             return _Held(call_id, supervisor, client, on_event, RELAY_LOAD, partial(RelayLost, call_id, relay_id))
 
-        opened = await self._open(relay_id, make, OpenRelay(call_id, relay_id, (caller, centre)), RelayOpened)
+        bound = tuple((side.name, host) for side, (host, _) in zip(sides, hosts, strict=True))
+        opened = await self._open(relay_id, make, OpenRelay(call_id, relay_id, bound), RelayOpened)
         held = self._find(relay_id)
-        one, other = opened.ports
-        held.ports = {"caller": one[0], "centre": other[0]}
+        held.ports = {str(side): rtp for side, (rtp, _) in enumerate(opened.ports)}
         held.supervisor.ledger.opened(*held.ports.values())
-        local = (LocalEnd(caller_public, *one), LocalEnd(centre_public, *other))
-        return RelayHandle(relay_id, call_id, held.supervisor.index, local)
+        local = (LocalEnd(public, *ports) for (_, public), ports in zip(hosts, opened.ports, strict=True))
+        return RelayHandle(relay_id, call_id, tuple(local))
 
-    async def set_remote(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
+    async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask(self._find(relay.relay_id), SetRemote(relay.relay_id, side, remote), Done)
 
     async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
         await self._ask(self._find(relay.relay_id), SendDigit(relay.relay_id, side, digit), Done)
 
-    async def close_relay(self, relay: RelayHandle) -> RelayReport | None:
+    async def close(self, relay: RelayHandle) -> RelayReport | None:
         """As the port says; also returns None if the worker does not answer: it closes the relay when it wakes up."""
         held = self._release(relay.relay_id)
         if held is None:
@@ -392,7 +373,7 @@ class WorkerEngine:
             metrics.RTP_REJECTED.inc(sum(side.rejected for side in report.sides))
         return report
 
-    async def report_relay(self, relay: RelayHandle) -> RelayReport | None:
+    async def report(self, relay: RelayHandle) -> RelayReport | None:
         held = self._held.get(relay.relay_id)
         if held is None:
             return None
@@ -415,7 +396,8 @@ class WorkerEngine:
             return _Held(call_id, supervisor, client, on_event, ROOM_LOAD, partial(RoomLost, call_id, room_id))
 
         await self._open(room_id, make, OpenRoom(room_id, call_id), Done)
-        return RoomHandle(room_id, call_id, self._find(room_id).supervisor.index)
+        self._find(room_id)
+        return RoomHandle(room_id, call_id)
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host, public = self._host(network)
@@ -510,15 +492,6 @@ def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
     pairs = (last + 1 - even) // 2
     begin, end = pairs * index // count, pairs * (index + 1) // count
     return even + 2 * begin, even + 2 * end - 1
-
-
-def port_alarm(workers: Iterable[WorkerStatus]) -> str:
-    """Said when calls have, or hold in quarantine, nearly all ports; "" for nothing to say."""
-    ready = [worker for worker in workers if worker.state == "ready"]
-    free, pairs = (sum(getattr(worker, name) for worker in ready) for name in ("free_ports", "pairs"))
-    if not pairs or free > _FEW_PORTS * pairs:
-        return ""
-    return f"media ports run out: {free} of {pairs} pairs are free; widen media.first_port and media.last_port"
 
 
 def _pairs(ports: tuple[int, int]) -> int:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 import uvloop
 
-from splitter.media.engine import MediaEvent
+from splitter.media.ports.events import MediaEvent
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.ports import PortPairs
 from splitter.media.worker.dispatch import Answer, Dispatcher

@@ -15,21 +15,15 @@ from typing import get_args
 import msgspec
 
 from splitter.core.errors import LocalError
-from splitter.media.engine import (
-    MediaEvent,
-    ParticipantMedia,
-    ParticipantReport,
-    RelayReport,
-    RemoteEnd,
-    RoomReport,
-    Snapshot,
-)
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
+from splitter.media.ports.voice import RelayReport
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.webrtc import SecureLocal
 
-PROTOCOL = 4
+PROTOCOL = 5
 FRAME_LIMIT_BYTES = 1 << 23  # a snapshot of 1920x1080 fits, however little it can be compressed
-PICTURE_LIMIT_BYTES = 2 << 20  # of an image file that is put into a room
 _LENGTH_BYTES = 4
 
 
@@ -67,9 +61,11 @@ class Shutdown(Message, frozen=True):
 
 
 class OpenRelay(Message, frozen=True):
+    """`sides`: of each, what events call it and the address to bind."""
+
     call_id: str
     relay_id: str
-    hosts: tuple[str, str]
+    sides: tuple[tuple[str, str], ...]
 
 
 class SetRemote(Message, frozen=True):
@@ -209,9 +205,9 @@ class Status(Message, frozen=True):
 
 
 class RelayOpened(Message, frozen=True):
-    """(RTP, RTCP) of side 0, then of side 1."""
+    """(RTP, RTCP) of each side."""
 
-    ports: tuple[tuple[int, int], tuple[int, int]]
+    ports: tuple[tuple[int, int], ...]
 
 
 class Joined(Message, frozen=True):

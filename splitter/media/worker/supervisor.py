@@ -25,7 +25,7 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.core.pauses import doubled_s
-from splitter.media.engine import MediaEvent
+from splitter.media.ports.events import MediaEvent
 from splitter.media.relay.ports import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.protocol import AwaitVideo, Done, Hello, Ping, Shutdown, Status

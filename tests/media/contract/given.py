@@ -9,37 +9,32 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 from PIL import Image
 
 from splitter.core.net import Address
-from splitter.media.engine import (
-    MediaEngine,
-    MediaEvent,
-    ParticipantHandle,
-    ParticipantMedia,
-    RelayHandle,
-    RemoteEnd,
-    RoomHandle,
-)
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomEngine, RoomHandle
+from splitter.media.ports.voice import RelayHandle, VoiceEngine
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureRemote
-from tests.media.worker.stand import FIRST_PORT, NETWORKS, Events, Peer, engine, rtp
+from tests.media.worker.stand import FIRST_PORT, NETWORKS, Events, Peer, engine, rtp, sides
 from tests.patience import until
 from tests.world.loop import VirtualLoop
 from tests.world.media import FakeEngine
 
-CALL, BOTH = "call-1", ("access", "core")
+CALL, BOTH = "call-1", sides()
 H264 = VideoFormat(payload_type=96)
 PLAIN = ParticipantMedia(RemoteEnd(Address("127.0.0.9", 40_000), Address("127.0.0.9", 40_001)), H264, H264)
 SECURE = ParticipantMedia(
     None, H264, H264, secure=SecureRemote("peer", "p" * 22, ("sha-256 " + ":".join(["CD"] * 32),), "active")
 )
 FIRM = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=60, slow_limit_s=60)
-VERBS = {name for name in vars(MediaEngine) if not name.startswith("_")}
+VERBS = {name for port in (VoiceEngine, RoomEngine) for name in vars(port) if not name.startswith("_")}
 
 
 def _image() -> bytes:
@@ -49,6 +44,10 @@ def _image() -> bytes:
 
 
 IMAGE = _image()
+
+
+class Engine(VoiceEngine, RoomEngine, Protocol):
+    """One that has both ports."""
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Given:
         sizes: how many relays, rooms and ports are held for us.
     """
 
-    engine: MediaEngine
+    engine: Engine
     run: Callable[[Coroutine[Any, Any, None]], None]
     kill: Callable[[], Awaitable[None]]
     hang: Callable[[], AbstractContextManager[None]]
@@ -72,7 +71,7 @@ class Given:
 
     async def relay(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RelayHandle:
         """An open relay."""
-        return await self.engine.open_relay(CALL, BOTH, on_event)
+        return await self.engine.open(CALL, BOTH, on_event)
 
     async def room(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RoomHandle:
         """An open room."""
@@ -161,12 +160,12 @@ def workers(request_limit_s: float = 50.0) -> Iterator[Given]:
 
         async def speak(relay: RelayHandle, side: int) -> None:
             peer = Peer("127.0.0.9")
-            await made.set_remote(relay, side, peer.remote)
-            address = NETWORKS[BOTH[side]].media_address, relay.local[side].rtp_port
+            await made.point(relay, side, peer.remote)
+            address = NETWORKS[BOTH[side].network].media_address, relay.local[side].rtp_port
             report = None
             while report is None or not report.sides[side].packets_in:
                 peer.rtp.sendto(rtp(1), address)
-                report = await made.report_relay(relay)
+                report = await made.report(relay)
             peer.close()
 
         yield Given(made, _scenarios(runner), kill, hang, speak, made.sizes)

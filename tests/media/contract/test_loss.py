@@ -8,7 +8,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from splitter.core.errors import MediaTimeout
-from splitter.media.engine import MediaEvent, RelayLost, RoomLost
+from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from tests.media.contract import test_rooms, test_voice
 from tests.media.contract.given import BOTH, CALL, IMAGE, PLAIN, SECURE, Given
 from tests.media.contract.test_voice import DIGIT, REMOTE
@@ -47,8 +47,8 @@ class TestALoss:
         await given.kill()
         again, room = await given.relay(), await given.room()
         assert again.relay_id != relay.relay_id
-        await given.engine.set_remote(again, 0, REMOTE)
-        await given.engine.close_relay(again)
+        await given.engine.point(again, 0, REMOTE)
+        await given.engine.close(again)
         await given.engine.close_room(room)
 
     async def test_reaches_the_others_where_one_listener_fails(self, given: Given) -> None:
@@ -66,7 +66,7 @@ class TestALoss:
     async def test_ends_requests_that_are_under_way(self, given: Given) -> None:
         events = Events()
         relay = await given.relay(events)
-        closing = asyncio.ensure_future(given.engine.close_relay(relay))
+        closing = asyncio.ensure_future(given.engine.close(relay))
         await asyncio.sleep(0)
         await given.kill()
         await closing
@@ -81,10 +81,10 @@ class TestAnEngineThatDoesNotAnswer:
         seat = await engine.join_secure(room, "seat-1", "access")
         with hasty.hang():
             asked: list[Any] = [
-                engine.open_relay(CALL, BOTH, print),
-                engine.set_remote(relay, 0, REMOTE),
+                engine.open(CALL, BOTH, print),
+                engine.point(relay, 0, REMOTE),
                 engine.send_digit(relay, 0, DIGIT),
-                engine.report_relay(relay),
+                engine.report(relay),
                 engine.open_room(CALL, print),
                 engine.join(room, "seat-2", "core"),
                 engine.join_secure(room, "seat-3", "core"),
@@ -101,7 +101,7 @@ class TestAnEngineThatDoesNotAnswer:
                 outcomes = await asyncio.gather(*asked, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [MediaTimeout] * len(asked)
         await engine.close_room(room)
-        await engine.close_relay(relay)
+        await engine.close(relay)
 
     async def test_has_closed_what_was_closed_meanwhile(self, hasty: Given) -> None:
         """Whoever hangs up need not come back: it takes effect when the engine wakes up."""
@@ -109,7 +109,7 @@ class TestAnEngineThatDoesNotAnswer:
         relay, (room, caller) = await hasty.relay(events), await hasty.watcher(events)
         told = len(events.seen)
         with hasty.hang():
-            ends = await asyncio.gather(engine.close_relay(relay), engine.leave(caller), engine.close_room(room))
+            ends = await asyncio.gather(engine.close(relay), engine.leave(caller), engine.close_room(room))
         assert ends == [None, None, None]
         await test_voice.assert_gone(hasty, relay)
         await test_rooms.assert_gone(hasty, room, caller)
@@ -117,7 +117,7 @@ class TestAnEngineThatDoesNotAnswer:
 
     async def test_keeps_nothing_that_was_given_up(self, hasty: Given) -> None:
         with hasty.hang():
-            asked = [hasty.relay(), hasty.room(), hasty.engine.open_relay(CALL, BOTH, print)]
+            asked = [hasty.relay(), hasty.room(), hasty.engine.open(CALL, BOTH, print)]
             outcomes = await asyncio.gather(*asked, return_exceptions=True)
             assert all(isinstance(outcome, MediaTimeout) for outcome in outcomes)
         await until(lambda: not any(hasty.sizes().values()))

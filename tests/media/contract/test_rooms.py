@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from splitter.core.errors import LocalError, MediaUnavailable
-from splitter.media.engine import ParticipantHandle, RoomHandle, SourceShown, TransportChanged
+from splitter.media.ports.events import SourceShown, TransportChanged
+from splitter.media.ports.rooms import ParticipantHandle, RoomHandle
 from tests.media.contract.given import CALL, IMAGE, PLAIN, SECURE, Given
 from tests.media.worker.stand import Events
 from tests.patience import until

@@ -17,7 +17,9 @@ from av.video.frame import PictureType
 
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, ParticipantMedia, RemoteEnd
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.room.loop import PacketHandler
 from splitter.media.room.room import Room
 from splitter.media.slate.slate import Slate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from splitter.media.engine import KeyFrameWanted
+from splitter.media.ports.events import KeyFrameWanted
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import BitrateLimit, Fir, Pli, Tmmbn, Tmmbr
 from splitter.rtp.packet import timestamp_delta

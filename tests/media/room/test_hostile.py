@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from unittest.mock import patch
 
-from splitter.media.engine import MediaStarted, SourceShown, SourceUnfit
+from splitter.media.ports.events import MediaStarted, SourceShown, SourceUnfit
 from splitter.media.room.room import Room
 from splitter.media.room.wire import RTCP_BYTES, RTCP_DATAGRAMS
 from splitter.rtp import rtcp

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitter.core.net import Address
-from splitter.media.engine import MediaStarted, RemoteEnd, StrangerHeard
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaStarted, StrangerHeard
 from splitter.media.room.latch import Latch, Verdict
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.media.engine import SourceShown, SourceUnfit
+from splitter.media.ports.events import SourceShown, SourceUnfit
 from splitter.rtp.feedback import BitrateLimit, Tmmbr
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from splitter.media.engine import PictureStopped
+from splitter.media.ports.events import PictureStopped
 from splitter.rtp import h264
 from splitter.rtp.feedback import Nack
 from splitter.rtp.rtcp import Bye

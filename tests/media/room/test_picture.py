@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from splitter.media.engine import SourceShown
+from splitter.media.ports.events import SourceShown
 from splitter.rtp import h264
 from splitter.rtp.feedback import Nack, Pli
 from splitter.rtp.packet import Packet

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from splitter.core.errors import LocalError
-from splitter.media.engine import MediaStarted, PictureStopped, SourceShown
+from splitter.media.ports.events import MediaStarted, PictureStopped, SourceShown
 from splitter.rtp import h264
 from tests.media.room.kit import SLATE_LUMA, Camera, Stage, about
 

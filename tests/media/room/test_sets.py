@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from splitter.media.engine import SourceShown, SourceUnfit
+from splitter.media.ports.events import SourceShown, SourceUnfit
 from splitter.rtp import h264, packet
 from splitter.rtp.feedback import Fir, Nack, Pli
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about

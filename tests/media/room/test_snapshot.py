@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.engine import KeyFrameWanted, Snapshot
+from splitter.media.ports.events import KeyFrameWanted
+from splitter.media.ports.rooms import Snapshot
 from splitter.media.room import decode
 from splitter.media.room.decode import Undecodable, turned, upright_png
 from splitter.media.slate.draw import Picture

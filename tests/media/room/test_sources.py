@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.engine import SourceShown
+from splitter.media.ports.events import SourceShown
 from splitter.media.room import pictures
 from splitter.rtp import h264
 from splitter.rtp.feedback import Pli

@@ -22,7 +22,9 @@ from aiortc.rtcdtlstransport import (
 
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, ParticipantMedia, RemoteEnd, TransportChanged
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent, TransportChanged
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.relay.ports import PortPairs
 from splitter.media.room.room import Room
 from splitter.media.webrtc.wire import SecureWire

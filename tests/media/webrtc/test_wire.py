@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import ParticipantMedia, TransportChanged
+from splitter.media.ports.events import TransportChanged
+from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.webrtc.dtls import DATAGRAM_BYTES, datagrams
 from splitter.media.webrtc.wire import SecureTimes
 from splitter.rtp import packet

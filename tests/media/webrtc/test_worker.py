@@ -8,7 +8,8 @@ import time
 import pytest
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.engine import ParticipantHandle, ParticipantMedia, TransportChanged
+from splitter.media.ports.events import TransportChanged
+from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia
 from splitter.media.worker.engine import WorkerEngine
 from tests.media.webrtc.conftest import Run
 from tests.media.webrtc.stand import BROWSER, Browser, Ice

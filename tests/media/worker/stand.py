@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from splitter.core.net import Address
-from splitter.media.engine import LocalEnd, MediaEvent, RelayHandle, RemoteEnd
+from splitter.media.ports.ends import LocalEnd, RemoteEnd
+from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.voice import RelayHandle, SideSpec
 from splitter.media.relay.latch import LatchRules
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
@@ -25,6 +27,8 @@ LIMIT_S = PATIENCE_S
 FIRST_PORT = 20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 """Of the media ports; test processes that run side by side have ports of their own."""
 T = TypeVar("T")
+BOTH = ("caller", "127.0.0.1"), ("centre", "127.0.0.1")
+"""The sides of a relay as a worker is told them."""
 E = TypeVar("E", bound=MediaEvent)
 
 
@@ -40,6 +44,11 @@ NETWORKS = {
     "six": Network("::1"),
     "elsewhere": Network("192.0.2.77"),
 }
+
+
+def sides(caller: str = "access", centre: str = "core") -> tuple[SideSpec, SideSpec]:
+    """The two sides of a call's relay, in these networks."""
+    return SideSpec("caller", caller), SideSpec("centre", centre)
 
 
 @dataclass
@@ -166,7 +175,7 @@ class Talk:
         """Ask for the counters until `what(side 0, side 1)` holds."""
         async with asyncio.timeout(LIMIT_S):
             while True:
-                report = await self.engine.report_relay(self.relay)
+                report = await self.engine.report(self.relay)
                 assert report is not None
                 if what(*report.sides):
                     return
@@ -193,14 +202,14 @@ async def talk(
     """A relay; with `remotes`, both sides are known to it."""
     caller, centre = (Peer(NETWORKS[network].media_address) for network in networks)
     events = Events()
-    relay = await made.open_relay("call-1", networks, events)
+    relay = await made.open("call-1", sides(*networks), events)
     try:
         if remotes:
-            await made.set_remote(relay, 0, caller.remote)
-            await made.set_remote(relay, 1, centre.remote)
+            await made.point(relay, 0, caller.remote)
+            await made.point(relay, 1, centre.remote)
         yield Talk(made, relay, caller, centre, events, networks)
     finally:
-        await made.close_relay(relay)
+        await made.close(relay)
         caller.close()
         centre.close()
 

@@ -63,7 +63,7 @@ class TestDigits:
     def test_of_a_relay_that_is_gone(self, shared: Shared) -> None:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made) as call:
-                await made.close_relay(call.relay)
+                await made.close(call.relay)
                 with pytest.raises(MediaUnavailable):
                     await made.send_digit(call.relay, 0, SEVEN)
 

@@ -13,7 +13,10 @@ import pytest
 
 from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import MediaEvent, RelayLost, RelayReport, RemoteEnd, RoomLost, RoomReport, Snapshot
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
+from splitter.media.ports.rooms import RoomReport, Snapshot
+from splitter.media.ports.voice import RelayReport
 from splitter.media.relay.latch import LatchRules
 from splitter.media.relay.ports import PortPairs
 from splitter.media.room.loop import Loop
@@ -46,6 +49,7 @@ from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp
 from tests.patience import until
 
 HOST = "127.0.0.1"
+BOTH = ("caller", HOST), ("centre", HOST)
 
 
 class BrokenRoom:
@@ -105,7 +109,7 @@ class TestABrokenRoom:
         async def scenario() -> None:
             async with worker() as w:
                 w.dispatcher.slate = object()  # type: ignore[assignment]
-                relay = w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST)))
+                relay = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
                 assert isinstance(relay, RelayOpened)
                 assert w.dispatcher.handle(OpenRoom("room", "call")) == Done()
                 joined = w.dispatcher.handle(Join("room", "late" if how == "timer" else "caller", HOST))
@@ -151,9 +155,9 @@ class TestABrokenRelay:
     def test_is_closed_and_reported_while_others_go_on(self, run: Run) -> None:
         async def scenario() -> None:
             async with worker() as w:
-                opened = w.dispatcher.handle(OpenRelay("call", "relay-0", (HOST, HOST)))
+                opened = w.dispatcher.handle(OpenRelay("call", "relay-0", BOTH))
                 assert isinstance(opened, RelayOpened)
-                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", (HOST, HOST))), RelayOpened)
+                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", BOTH)), RelayOpened)
                 victim: Any = w.dispatcher._relays["relay-0"].sides[0].rtp
                 victim.latch = None  # any bug will do
                 peer = Peer()
@@ -194,9 +198,9 @@ class TestUnknownIds:
     def test_an_id_that_is_taken_is_refused(self, run: Run) -> None:
         async def scenario() -> None:
             async with worker() as w:
-                first = w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST)))
+                first = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
                 assert isinstance(first, RelayOpened)
-                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST))), Failed)
+                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", BOTH)), Failed)
                 assert len(w.host.poller) == 4
 
         run(scenario())
@@ -209,7 +213,7 @@ class TestWithoutASlate:
                 failed = w.dispatcher.handle(OpenRoom("room", "call"))
                 assert isinstance(failed, Failed)
                 assert failed.kind == "unavailable"
-                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", (HOST, HOST))), RelayOpened)
+                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", BOTH)), RelayOpened)
 
         run(scenario())
 

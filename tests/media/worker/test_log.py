@@ -16,7 +16,7 @@ import pytest
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.protocol import PROTOCOL, Done, Hello, OpenRelay, Ping, RelayOpened, SetRemote, Status
 from tests.media.worker.conftest import Run
-from tests.media.worker.stand import FIRST_PORT, LIMIT_S, Peer, receive, rtp
+from tests.media.worker.stand import BOTH, FIRST_PORT, LIMIT_S, Peer, receive, rtp
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ async def relays_on(path: Path) -> None:
     """Assert that a call's voice gets through before and after the worker has had much to say."""
     client = await connect(path)
     await client.ask(HELLO, Status, LIMIT_S)
-    opened = await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+    opened = await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
     caller, centre = Peer(), Peer()
     await client.ask(SetRemote("r", 0, caller.remote), Done, LIMIT_S)
     await client.ask(SetRemote("r", 1, centre.remote), Done, LIMIT_S)

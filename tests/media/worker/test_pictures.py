@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.engine import ParticipantHandle, ParticipantMedia, RoomHandle, Snapshot, SourceShown
+from splitter.media.ports.events import SourceShown
+from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES, ParticipantHandle, ParticipantMedia, RoomHandle, Snapshot
 from splitter.media.worker.engine import WorkerEngine
-from splitter.media.worker.protocol import PICTURE_LIMIT_BYTES
 from splitter.rtp import packet, rtcp
 from splitter.rtp.feedback import Pli
 from splitter.sdp.video import VideoFormat

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from splitter.media.ports.health import WorkerStatus, port_alarm
 from splitter.media.relay.ports import PortPairs
-from splitter.media.worker.engine import WorkerStatus, _pairs, port_alarm
+from splitter.media.worker.engine import _pairs
 
 
 def worker(free: int, pairs: int = 100, state: str = "ready") -> WorkerStatus:

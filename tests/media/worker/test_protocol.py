@@ -6,26 +6,21 @@ import msgspec
 import pytest
 
 from splitter.core.net import Address
-from splitter.media.engine import (
+from splitter.media.ports.ends import RemoteEnd, StreamCount
+from splitter.media.ports.events import (
     KeyFrameWanted,
     MediaEvent,
     MediaStarted,
-    ParticipantMedia,
-    ParticipantReport,
     PictureStopped,
     RelayLost,
-    RelayReport,
-    RemoteEnd,
     RoomLost,
-    RoomReport,
-    Snapshot,
     SourceShown,
     SourceUnfit,
-    StreamCount,
 )
+from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES, ParticipantMedia, ParticipantReport, RoomReport, Snapshot
+from splitter.media.ports.voice import RelayReport
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
-    PICTURE_LIMIT_BYTES,
     Call,
     Command,
     Done,
@@ -69,7 +64,7 @@ class TestRoundTrip:
         "command",
         [
             Ping(),
-            OpenRelay("call", "relay", ("192.0.2.1", "2001:db8::1")),
+            OpenRelay("call", "relay", (("caller", "192.0.2.1"), ("centre", "2001:db8::1"))),
             SetRemote("relay", 1, REMOTE),
             SetRemote("relay", 0, None),
             SetParticipant("room", "seat-1", ParticipantMedia(REMOTE, FORMAT, FORMAT, receiving=False)),
@@ -136,7 +131,7 @@ class TestFrames:
         with pytest.raises(ProtocolError, match="over the limit"):
             Framer().feed((FRAME_LIMIT_BYTES + 1).to_bytes(4, "big"))
         with pytest.raises(ProtocolError, match="over the limit"):
-            write_call(1, OpenRelay("x" * FRAME_LIMIT_BYTES, "", ("", "")))
+            write_call(1, OpenRelay("x" * FRAME_LIMIT_BYTES, "", ()))
 
 
 class TestNonsense:

@@ -14,7 +14,8 @@ import pytest
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.engine import MediaStarted, RemoteEnd, StrangerHeard
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaStarted, StrangerHeard
 from splitter.media.worker.engine import WorkerEngine
 from tests.media.worker.conftest import Run, Shared
 from tests.media.worker.stand import (
@@ -28,6 +29,7 @@ from tests.media.worker.stand import (
     receive,
     rtcp,
     rtp,
+    sides,
     talk,
     waiting,
     warmed_up,
@@ -93,11 +95,11 @@ class TestPackets:
     def test_for_a_side_that_is_not_known_yet_are_dropped_and_counted(self, shared: Shared) -> None:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made, remotes=False) as call:
-                await made.set_remote(call.relay, 0, call.caller.remote)
+                await made.point(call.relay, 0, call.caller.remote)
                 call.caller.rtp.sendto(rtp(1), ("127.0.0.1", call.relay.local[0].rtp_port))
                 await call.report_until(lambda caller, centre: (caller.packets_in, centre.packets_out) == (1, 0))
                 # Early media: the centre becomes known, and the caller hears it.
-                await made.set_remote(call.relay, 1, call.centre.remote)
+                await made.point(call.relay, 1, call.centre.remote)
                 await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp)
 
         shared(scenario)
@@ -120,13 +122,13 @@ class TestPorts:
             async with engine(last_port=FIRST_PORT + 3, quarantine_s=0.5) as made:
                 async with talk(made):
                     with pytest.raises(MediaUnavailable, match="no free media ports"):
-                        await made.open_relay("call-2", ("access", "core"), print)
+                        await made.open("call-2", sides(), print)
                 with pytest.raises(MediaUnavailable):
-                    await made.open_relay("call-3", ("access", "core"), print)
+                    await made.open("call-3", sides(), print)
                 async with asyncio.timeout(PATIENCE_S):
                     while True:
                         try:
-                            await made.open_relay("call-4", ("access", "core"), print)
+                            await made.open("call-4", sides(), print)
                             break
                         except MediaUnavailable:
                             await asyncio.sleep(0.05)
@@ -149,7 +151,7 @@ class TestPorts:
                 before = open_files(worker_pid(made))
                 for _ in range(5):
                     with pytest.raises(MediaUnavailable, match=r"cannot bind 192\.0\.2\.77"):
-                        await made.open_relay("call-1", ("access", "elsewhere"), print)
+                        await made.open("call-1", sides("access", "elsewhere"), print)
                 assert open_files(worker_pid(made)) == before
                 async with talk(made) as call:
                     await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
@@ -248,7 +250,7 @@ class TestLatching:
                 for number in range(10):
                     moved.rtp.sendto(rtp(number), ("127.0.0.1", local[0].rtp_port))
                 await call.report_until(lambda caller, centre: caller.rejected == 10)
-                await made.set_remote(call.relay, 0, moved.remote)
+                await made.point(call.relay, 0, moved.remote)
                 await call.flows(moved.rtp, local[0], call.centre.rtp)
                 await call.flows(call.centre.rtp, local[1], moved.rtp)
                 call.caller.rtp.sendto(rtp(99), ("127.0.0.1", local[0].rtp_port))
@@ -264,7 +266,7 @@ class TestLatching:
             async with talk(made) as call:
                 local = call.relay.local
                 await call.flows(call.caller.rtp, local[0], call.centre.rtp)
-                await made.set_remote(call.relay, 0, call.caller.remote)
+                await made.point(call.relay, 0, call.caller.remote)
                 await call.flows(call.caller.rtp, local[0], call.centre.rtp, 2)
                 other = call.caller.extra()
                 for number in range(15):
@@ -281,7 +283,7 @@ class TestLatching:
             async with talk(made) as call:
                 local = call.relay.local
                 await call.flows(call.caller.rtp, local[0], call.centre.rtp)
-                await made.set_remote(call.relay, 0, None)
+                await made.point(call.relay, 0, None)
                 call.caller.rtp.sendto(rtp(2), ("127.0.0.1", local[0].rtp_port))
                 call.centre.rtp.sendto(rtp(3), ("127.0.0.2", local[1].rtp_port))
                 await call.report_until(lambda caller, centre: (caller.rejected, centre.packets_in) == (1, 1))
@@ -354,7 +356,7 @@ class TestMediaSources:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made) as call:
                 local = call.relay.local
-                await made.set_remote(call.relay, 0, replace(call.caller.remote, sources=("127.0.0.8/31",)))
+                await made.point(call.relay, 0, replace(call.caller.remote, sources=("127.0.0.8/31",)))
                 elsewhere, reports = call.caller.extra("127.0.0.9"), call.caller.extra("127.0.0.9")
                 for number in range(3):
                     elsewhere.sendto(rtp(number), ("127.0.0.1", local[0].rtp_port))
@@ -370,7 +372,7 @@ class TestMediaSources:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made) as call:
                 local = call.relay.local[0]
-                await made.set_remote(call.relay, 0, replace(call.caller.remote, sources=("127.0.0.8/31",)))
+                await made.point(call.relay, 0, replace(call.caller.remote, sources=("127.0.0.8/31",)))
                 stranger = call.caller.extra("127.0.0.7")
                 for number in range(10):
                     stranger.sendto(rtp(number), ("127.0.0.1", local.rtp_port))
@@ -387,7 +389,7 @@ class TestEventsAndCounters:
                 for sequence in range(3):
                     await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp, sequence)
                     await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp, sequence)
-                await made.report_relay(call.relay)
+                await made.report(call.relay)
                 assert call.events.of(MediaStarted) == [
                     MediaStarted("call-1", "audio", "caller", address(call.caller.rtp)),
                     MediaStarted("call-1", "audio", "centre", address(call.centre.rtp)),
@@ -400,7 +402,7 @@ class TestEventsAndCounters:
             async with talk(made) as call:
                 for sequence in [*range(100), *range(110, 160)]:
                     await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp, sequence)
-                report = await made.close_relay(call.relay)
+                report = await made.close(call.relay)
                 assert report is not None
                 caller, centre = report.sides
                 assert (caller.packets_in, caller.bytes_in, caller.lost) == (150, 150 * 172, 10)
@@ -412,11 +414,11 @@ class TestEventsAndCounters:
     def test_closing_twice_is_no_error(self, shared: Shared) -> None:
         async def scenario(made: WorkerEngine) -> None:
             async with talk(made) as call:
-                assert await made.close_relay(call.relay) is not None
-                assert await made.close_relay(call.relay) is None
-                assert await made.report_relay(call.relay) is None
+                assert await made.close(call.relay) is not None
+                assert await made.close(call.relay) is None
+                assert await made.report(call.relay) is None
                 with pytest.raises(MediaUnavailable, match="gone"):
-                    await made.set_remote(call.relay, 0, call.caller.remote)
+                    await made.point(call.relay, 0, call.caller.remote)
 
         shared(scenario)
 
@@ -433,11 +435,11 @@ class TestBadRequests:
                 ]
                 for remote in bad:
                     with pytest.raises(MediaUnavailable):
-                        await made.set_remote(call.relay, 0, remote)
+                        await made.point(call.relay, 0, remote)
                 with pytest.raises(MediaUnavailable, match="no side 2"):
-                    await made.set_remote(call.relay, 2, call.caller.remote)
+                    await made.point(call.relay, 2, call.caller.remote)
                 with pytest.raises(LocalError, match="no network 'nowhere'"):
-                    await made.open_relay("call-2", ("access", "nowhere"), print)
+                    await made.open("call-2", sides("access", "nowhere"), print)
                 await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
                 await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp)
 

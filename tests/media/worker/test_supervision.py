@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
-from splitter.media.engine import RelayLost, RoomLost
+from splitter.media.ports.events import RelayLost, RoomLost
+from splitter.media.ports.voice import RelayHandle
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.engine import WorkerEngine, slice_of
@@ -22,6 +23,7 @@ from splitter.media.worker.protocol import PROTOCOL, Done, Hello, OpenRelay, Rel
 from splitter.media.worker.supervisor import SupervisorTimers
 from tests.media.worker.conftest import Run
 from tests.media.worker.stand import (
+    BOTH,
     FIRST_PORT,
     LIMIT_S,
     NETWORKS,
@@ -31,6 +33,7 @@ from tests.media.worker.stand import (
     receive,
     rtp,
     runs,
+    sides,
     talk,
     worker_pid,
 )
@@ -41,16 +44,25 @@ pytestmark = pytest.mark.slow
 PATIENT = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=60)
 
 
+def carrier(made: WorkerEngine, relay: RelayHandle) -> int:
+    """The index of the worker that holds a relay."""
+    index = made.worker_of(relay.relay_id)
+    assert index is not None
+    return index
+
+
 class TestAKilledWorker:
     def test_is_reported_and_replaced_and_the_others_go_on(self, run: Run) -> None:
         async def scenario() -> None:
             async with engine(workers=2) as made, talk(made) as one, talk(made) as other:
-                assert {one.relay.worker, other.relay.worker} == {0, 1}
+                assert {carrier(made, one.relay), carrier(made, other.relay)} == {0, 1}
                 room_events = Events()
                 room = await made.open_room("call-9", room_events)
-                victim = one if one.relay.worker == room.worker else other
+                index = made.worker_of(room.room_id)
+                assert index is not None
+                victim = one if carrier(made, one.relay) == index else other
                 survivor = other if victim is one else one
-                first = worker_pid(made, victim.relay.worker)
+                first = worker_pid(made, index)
 
                 os.kill(first, signal.SIGKILL)
 
@@ -58,12 +70,12 @@ class TestAKilledWorker:
                 assert (lost.call_id, lost.relay_id) == ("call-1", victim.relay.relay_id)
                 assert "SIGKILL" in lost.reason
                 assert (await room_events.next(RoomLost)).room_id == room.room_id
-                assert await made.close_relay(victim.relay) is None
+                assert await made.close(victim.relay) is None
                 assert survivor.events.of(RelayLost) == []
                 await survivor.flows(survivor.caller.rtp, survivor.relay.local[0], survivor.centre.rtp)
-                await until(lambda: made.status()[victim.relay.worker].state == "ready")
-                assert worker_pid(made, victim.relay.worker) != first
-                assert made.status()[victim.relay.worker].restarts == 1
+                await until(lambda: made.status()[index].state == "ready")
+                assert worker_pid(made, index) != first
+                assert made.status()[index].restarts == 1
 
         run(scenario())
 
@@ -77,7 +89,7 @@ class TestAKilledWorker:
                     ports = {end.rtp_port for end in (*call.relay.local, *next_call.relay.local)}
                     assert len(ports) == 4
                     with pytest.raises(MediaUnavailable, match="no free media ports"):
-                        await made.open_relay("call-3", ("access", "core"), print)
+                        await made.open("call-3", sides(), print)
 
         run(scenario())
 
@@ -86,7 +98,7 @@ class TestAKilledWorker:
             async with engine(request_limit_s=60) as made, talk(made) as call:
                 pid = worker_pid(made)
                 os.kill(pid, signal.SIGSTOP)
-                request = asyncio.ensure_future(made.report_relay(call.relay))
+                request = asyncio.ensure_future(made.report(call.relay))
                 await asyncio.sleep(0)
                 os.kill(pid, signal.SIGKILL)
                 with pytest.raises(MediaUnavailable):
@@ -105,15 +117,16 @@ class TestAStuckWorker:
                 talk(made) as one,
                 talk(made) as other,
             ):
-                os.kill(worker_pid(made, one.relay.worker), signal.SIGSTOP)
+                stuck = carrier(made, one.relay)
+                os.kill(worker_pid(made, stuck), signal.SIGSTOP)
                 with pytest.raises(MediaTimeout):
-                    await made.set_remote(one.relay, 0, one.caller.remote)
-                assert made.status()[one.relay.worker].state == "stuck"
+                    await made.point(one.relay, 0, one.caller.remote)
+                assert made.status()[stuck].state == "stuck"
                 for _ in range(4):  # though it is the least loaded, the stuck one is not chosen again
-                    relay = await made.open_relay("call-2", ("access", "core"), print)
-                    assert relay.worker == other.relay.worker
+                    relay = await made.open("call-2", sides(), print)
+                    assert carrier(made, relay) == carrier(made, other.relay)
                 await other.flows(other.caller.rtp, other.relay.local[0], other.centre.rtp)
-                os.kill(worker_pid(made, one.relay.worker), signal.SIGCONT)
+                os.kill(worker_pid(made, stuck), signal.SIGCONT)
 
         run(scenario())
 
@@ -123,7 +136,7 @@ class TestAStuckWorker:
                 pid = worker_pid(made)
                 os.kill(pid, signal.SIGSTOP)
                 with pytest.raises(MediaTimeout):
-                    await made.open_relay("call-1", ("access", "core"), print)
+                    await made.open("call-1", sides(), print)
                 os.kill(pid, signal.SIGCONT)
                 await until(lambda: made.status()[0].state == "ready")
                 # 100 pairs in all; the two of the abandoned relay rest.
@@ -149,12 +162,13 @@ class TestAStuckWorker:
         async def scenario() -> None:
             async with engine(workers=2) as made, talk(made) as call:
                 stopped_at = time.monotonic()
-                os.kill(worker_pid(made, call.relay.worker), signal.SIGSTOP)
+                stuck = carrier(made, call.relay)
+                os.kill(worker_pid(made, stuck), signal.SIGSTOP)
                 lost = await call.events.next(RelayLost)
                 assert time.monotonic() - stopped_at < 5
                 assert "stood still" in lost.reason
-                moved = await made.open_relay("call-1", ("access", "core"), print)
-                assert moved.worker != call.relay.worker
+                moved = await made.open("call-1", sides(), print)
+                assert carrier(made, moved) != stuck
 
         run(scenario())
 
@@ -164,7 +178,7 @@ class TestAStuckWorker:
                 os.kill(worker_pid(made), signal.SIGSTOP)
                 with pytest.raises(MediaUnavailable):
                     async with asyncio.timeout(LIMIT_S):
-                        await made.report_relay(call.relay)
+                        await made.report(call.relay)
 
         run(scenario())
 
@@ -199,13 +213,13 @@ class TestASuccessor:
         async def scenario() -> None:
             async with engine(workers=2) as made:
                 for _ in range(3):  # the other one has more to carry
-                    relay = await made.open_relay("call-1", ("access", "core"), print)
-                first = relay.worker
+                    relay = await made.open("call-1", sides(), print)
+                first = carrier(made, relay)
                 os.kill(worker_pid(made, first), signal.SIGKILL)
                 await until(lambda: made.status()[first].restarts == 1 and made.status()[first].state == "ready")
                 drawing = not made._supervisors[first].video
                 room = await made.open_room("call-1", print)
-                assert room.worker != first or not drawing
+                assert made.worker_of(room.room_id) != first or not drawing
 
         run(scenario())
 
@@ -219,7 +233,7 @@ class TestTheOnlyWorker:
                 async with asyncio.timeout(LIMIT_S):
                     while True:
                         try:
-                            await made.open_relay("call-1", ("access", "core"), print)
+                            await made.open("call-1", sides(), print)
                             break
                         except MediaUnavailable:  # a slow machine needs more than the moment
                             continue
@@ -236,7 +250,7 @@ class TestNoWorkerAtAll:
                 os.kill(worker_pid(made), signal.SIGKILL)
                 await call.events.next(RelayLost)
                 with pytest.raises(MediaUnavailable, match="no media worker is ready"):
-                    await made.open_relay("call-2", ("access", "core"), print)
+                    await made.open("call-2", sides(), print)
                 with pytest.raises(MediaUnavailable):
                     await made.open_room("call-2", print)
 
@@ -245,12 +259,13 @@ class TestNoWorkerAtAll:
     def test_ports_of_one_are_exhausted_and_the_other_is_tried(self, run: Run) -> None:
         async def scenario() -> None:
             async with engine(workers=2, last_port=FIRST_PORT + 7) as made:
-                relays = [await made.open_relay(f"call-{n}", ("access", "core"), print) for n in range(2)]
-                assert {relay.worker for relay in relays} == {0, 1}
+                relays = [await made.open(f"call-{n}", sides(), print) for n in range(2)]
+                assert {carrier(made, relay) for relay in relays} == {0, 1}
                 room = await made.open_room("call-0", print)  # makes the other worker the less loaded one
-                await made.close_relay(relays[room.worker])
+                index = made.worker_of(room.room_id)
+                await made.close(next(relay for relay in relays if carrier(made, relay) == index))
                 with pytest.raises(MediaUnavailable, match="no free media ports"):
-                    await made.open_relay("call-3", ("access", "core"), print)
+                    await made.open("call-3", sides(), print)
 
         run(scenario())
 
@@ -291,7 +306,7 @@ class TestARestartOfTheGateway:
         )
 
     async def opened(self, made: WorkerEngine, call_id: str) -> set[int]:
-        relay = await made.open_relay(call_id, ("access", "core"), print)
+        relay = await made.open(call_id, sides(), print)
         return {end.rtp_port for end in relay.local}
 
     def test_lets_the_ports_rest_that_were_open_or_closed_of_late(self, run: Run) -> None:
@@ -301,15 +316,15 @@ class TestARestartOfTheGateway:
                 first = WorkerEngine(settings, NETWORKS)
                 await first.start()
                 held = await self.opened(first, "call-1")
-                ended = await first.open_relay("call-2", ("access", "core"), print)
-                await first.close_relay(ended)
+                ended = await first.open("call-2", sides(), print)
+                await first.close(ended)
                 await first.stop()
                 second = WorkerEngine(settings, NETWORKS)
                 await second.start()
                 fresh = await self.opened(second, "call-3")
                 assert not fresh & (held | {end.rtp_port for end in ended.local})
                 with pytest.raises(MediaUnavailable, match="no free media ports"):
-                    await second.open_relay("call-4", ("access", "core"), print)
+                    await second.open("call-4", sides(), print)
                 await second.stop()
 
         run(scenario())
@@ -327,7 +342,7 @@ class TestARestartOfTheGateway:
                 await second.start()
                 assert not await self.opened(second, "call-2") & held
                 with pytest.raises(MediaUnavailable, match="no free media ports"):
-                    await second.open_relay("call-3", ("access", "core"), print)
+                    await second.open("call-3", sides(), print)
                 await second.stop()
                 await first.stop()
 
@@ -393,7 +408,7 @@ class TestAWorkerWithoutAGateway:
                 process, path = await self.start(folder, grace_s=0.5)
                 client = await self.connect(path)
                 await client.ask(self.HELLO, Status, LIMIT_S)
-                opened = await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                opened = await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
                 caller, centre = Peer(), Peer()
                 await client.ask(SetRemote("r", 0, caller.remote), Done, LIMIT_S)
                 await client.ask(SetRemote("r", 1, centre.remote), Done, LIMIT_S)
@@ -415,7 +430,7 @@ class TestAWorkerWithoutAGateway:
                 process, path = await self.start(folder, grace_s=60)
                 first = await self.connect(path)
                 await first.ask(self.HELLO, Status, LIMIT_S)
-                await first.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                await first.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
                 first.close()
                 second = await self.connect(path)
                 status = await second.ask(self.HELLO, Status, LIMIT_S)
@@ -431,7 +446,7 @@ class TestAWorkerWithoutAGateway:
                 process, path = await self.start(folder, grace_s=60)
                 client = await self.connect(path)
                 await client.ask(self.HELLO, Status, LIMIT_S)
-                await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
                 client.close()
                 random_bytes = random.Random(7)
                 for _ in range(30):
@@ -477,7 +492,7 @@ class TestAWorkerWithoutAGateway:
                 with pytest.raises(MediaUnavailable, match=f"speaks protocol {PROTOCOL}, not {PROTOCOL + 1}"):
                     await client.ask(strange, Status, LIMIT_S)
                 with pytest.raises(MediaUnavailable, match="Hello comes first"):
-                    await client.ask(OpenRelay("c", "r", ("127.0.0.1", "127.0.0.1")), RelayOpened, LIMIT_S)
+                    await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
                 client.close()
                 assert await process.wait() == 0
 

@@ -1,0 +1,43 @@
+"""The ends of a stream: ours, the peer's, and what was counted there. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.core.net import Address
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEnd:
+    """Our ports of one stream. `host` is what SDP says (the advertised address of the network)."""
+
+    host: str
+    rtp_port: int
+    rtcp_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEnd:
+    """Where the peer's SDP says it receives.
+
+    Packets are accepted only from `rtp.host`; its port may be relearned from the first packets after each
+    `point` (symmetric RTP behind NAT), within the latching window, and never afterwards. `sources`: networks such
+    as "10.1.0.0/24" from whose hosts it may be learned as well, until the named address speaks.
+    """
+
+    rtp: Address
+    rtcp: Address
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCount:
+    """Counters of one direction-pair at one end. Jitter in milliseconds (RFC 3550 §6.4.1), -1 where unknown."""
+
+    packets_in: int = 0
+    bytes_in: int = 0
+    packets_out: int = 0
+    bytes_out: int = 0
+    lost: int = 0
+    rejected: int = 0  # from a source that the signalling did not name
+    jitter_ms: float = -1.0

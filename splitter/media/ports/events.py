@@ -1,0 +1,118 @@
+"""What engines tell the calls that media belong to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from splitter.core.net import Address
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The first accepted packet arrived. `end`: the name of a relay's side, or of a participant of a room."""
+
+    call_id: str
+    kind: str  # "audio" or "video"
+    end: str
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerHeard:
+    """For some time nothing but this came: a stream from where SDP did not say, and which is not taken.
+
+    `kind` and `end`: as of MediaStarted. Told once after each time that SDP named the peer.
+    """
+
+    call_id: str
+    kind: str
+    end: str
+    source: Address
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShown:
+    """`viewer` is now shown `source` ("slate", "picture:ID" or a participant's name), from a key frame on."""
+
+    call_id: str
+    viewer: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrameWanted:
+    """The room needs a key frame from `participant`, who negotiated no RTCP feedback: ask by SIP INFO (RFC 5168)."""
+
+    call_id: str
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureStopped:
+    """A participant that was sending video has sent none for the configured time."""
+
+    call_id: str
+    participant: str
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransportChanged:
+    """The WebRTC transport of a participant changed its state.
+
+    `state`: "connecting", "connected" (ICE and DTLS are done), "interrupted" (no consent for some seconds; it may come
+    back, by itself or by an ICE restart) or "failed" (it will not; `reason` says why).
+    """
+
+    call_id: str
+    participant: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUnfit:
+    """`viewer` is not shown `source`: its picture is larger than what the viewer can take.
+
+    What was shown before stays, or the slate comes; `source` is shown as soon as its picture fits.
+    """
+
+    call_id: str
+    viewer: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLost:
+    """The worker that carried this relay died; the relay is gone."""
+
+    call_id: str
+    relay_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLost:
+    """The worker that held this room died; the room is gone."""
+
+    call_id: str
+    room_id: str
+    reason: str
+
+
+MediaEvent = (
+    MediaStarted
+    | StrangerHeard
+    | SourceShown
+    | KeyFrameWanted
+    | PictureStopped
+    | TransportChanged
+    | SourceUnfit
+    | RelayLost
+    | RoomLost
+)
+MediaListener = Callable[[MediaEvent], None]

@@ -1,0 +1,53 @@
+"""How an engine is doing, for operators and metrics. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+_FEW_PORTS = 0.1  # of all that are left when an alarm says so
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker as the operator sees it.
+
+    Attributes:
+        state: "starting", "ready", "stuck" or "down".
+        pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
+    """
+
+    index: int
+    pid: int | None
+    state: str
+    relays: int
+    rooms: int
+    pairs: int
+    free_ports: int
+    restarts: int
+
+
+class EngineHealth(Protocol):
+    """What an engine tells those who do not use it."""
+
+    def status(self) -> list[WorkerStatus]:
+        """Its workers."""
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """How many "relays", "rooms" and "ports" are held, for the check that nothing is left behind."""
+        ...
+
+    def worker_of(self, id: str) -> int | None:
+        """The index of the worker that holds this relay or room; None where nobody does."""
+        ...
+
+
+def port_alarm(workers: Iterable[WorkerStatus]) -> str:
+    """Said when calls have, or hold in quarantine, nearly all ports; "" for nothing to say."""
+    ready = [worker for worker in workers if worker.state == "ready"]
+    free, pairs = sum(worker.free_ports for worker in ready), sum(worker.pairs for worker in ready)
+    if not pairs or free > _FEW_PORTS * pairs:
+        return ""
+    return f"media ports run out: {free} of {pairs} pairs are free; widen media.first_port and media.last_port"

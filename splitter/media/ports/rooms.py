@@ -1,0 +1,158 @@
+"""What calls ask of an engine for their video. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
+from splitter.media.ports.events import MediaListener
+from splitter.sdp.video import VideoFormat
+from splitter.sdp.webrtc import SecureLocal, SecureRemote
+
+PICTURES_KEPT = 16
+"""How many pictures a room keeps."""
+
+PICTURE_LIMIT_BYTES = 2 << 20
+"""How large the image file of one may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomHandle:
+    """An open video room."""
+
+    room_id: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantHandle:
+    """One member of a room: "caller", or a seat's name such as "seat-1".
+
+    `secure`: our side of its WebRTC transport; None where it speaks plain RTP. `local` then names its one port twice.
+    """
+
+    room: RoomHandle
+    name: str
+    local: LocalEnd
+    secure: SecureLocal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantMedia:
+    """What was negotiated with a participant.
+
+    Attributes:
+        remote: where its packets go and come from; None for a WebRTC participant, which has `secure` instead.
+        send_format: what we may send it: payload type, packetization mode, level, feedback it understands.
+        receive_format: what it sends us (payload type as in our SDP, its parameter sets from sprop).
+        sending: we send it the chosen source.
+        receiving: its packets are taken as a source.
+        secure: its side of ICE and DTLS.
+    """
+
+    remote: RemoteEnd | None
+    send_format: VideoFormat
+    receive_format: VideoFormat
+    sending: bool = True
+    receiving: bool = True
+    secure: SecureRemote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantReport:
+    """What a participant of a room sent and received."""
+
+    name: str
+    stream: StreamCount
+    source: str  # what it is shown: "slate", "none", "picture:ID" or a participant's name
+    key_frames_in: int = 0
+    key_frame_requests_out: int = 0
+    width: int = 0  # of the pictures that it sends; 0 where that is not known
+    height: int = 0
+    frame_rate: float = 0.0  # of late, estimated
+    unfit: str = ""  # why it is not shown what was chosen; "" where it is
+    rtt_ms: float = -1.0  # to it and back; -1 where unknown
+    loss_reported: float = -1.0  # the fraction of what it was sent that it missed of late; -1 where unknown
+    told_kbps: int = 0  # what it can receive, as it told since SDP; 0 where nothing limits it
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReport:
+    """The room's participants and their counters."""
+
+    room_id: str
+    participants: tuple[ParticipantReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A still of what a participant sends, decoded by us and turned upright. `taken_at`: Unix seconds."""
+
+    png: bytes
+    width: int
+    height: int
+    taken_at: float
+
+
+class RoomEngine(Protocol):
+    """The rooms of calls; see the package for what holds of every request."""
+
+    async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
+        """Open an empty room."""
+        ...
+
+    async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        """Bind a participant's RTP and RTCP ports on the named network."""
+        ...
+
+    async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        """Like `join` for WebRTC: one port for all, ICE credentials and a DTLS fingerprint in `secure` (RFC 8829)."""
+        ...
+
+    async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
+        """New ICE credentials and candidates (RFC 8445 §9); the old path carries on until the new one is there.
+
+        `set_participant` with the peer's new credentials completes it. DTLS goes on (RFC 8842 §5.5).
+        """
+        ...
+
+    async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
+        """Start, change or (None) pause a participant's media. The same again: as in `VoiceEngine.point`."""
+        ...
+
+    async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
+        """Choose what `viewer` is shown: a participant's name, "slate", "picture:ID", or "" for the room's own choice.
+
+        Takes effect at a key frame of the source; what was shown stays until then.
+        """
+        ...
+
+    async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
+        """Make a still picture (PNG or JPEG, at most 2 MiB) known to the room as the source "picture:ID".
+
+        An ID stands for one content. The PICTURES_KEPT that were put last are there as long as the room is: who
+        rebuilds a lost room puts its pictures again. Raises MediaUnavailable, with the reason, where it cannot be
+        decoded.
+        """
+        ...
+
+    async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
+        """Decode what a participant sends, from a fresh key frame. Raises MediaUnavailable where it sends nothing."""
+        ...
+
+    async def request_key_frame(self, participant: ParticipantHandle) -> None:
+        """`participant` asked for a key frame of what it is shown (SIP INFO); the broker takes it from there."""
+        ...
+
+    async def leave(self, participant: ParticipantHandle) -> ParticipantReport | None:
+        """Take a participant out; who watched it sees the slate."""
+        ...
+
+    async def close_room(self, room: RoomHandle) -> RoomReport | None:
+        """Close the room and all its ports."""
+        ...
+
+    async def report_room(self, room: RoomHandle) -> RoomReport | None:
+        """The room's counters now."""
+        ...

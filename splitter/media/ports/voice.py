@@ -1,0 +1,90 @@
+"""What calls ask of an engine for their voice. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
+from splitter.media.ports.events import MediaListener
+from splitter.rtp.telephone_event import Digit
+
+
+class Capability(StrEnum):
+    """What not every engine can do.
+
+    Attributes:
+        DIGITS: let a side hear a digit (RFC 4733).
+        QUALITY: say what was lost and how much the packets jitter.
+        MIX: connect more than two sides.
+    """
+
+    DIGITS = "digits"
+    QUALITY = "quality"
+    MIX = "mix"
+
+
+@dataclass(frozen=True, slots=True)
+class SideSpec:
+    """A side to be opened.
+
+    Attributes:
+        name: what events call it: "caller", "centre".
+        network: where its ports are.
+    """
+
+    name: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayHandle:
+    """An open relay. `local`: our ports towards each side."""
+
+    relay_id: str
+    call_id: str
+    local: tuple[LocalEnd, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayReport:
+    """What a relay carried, side by side."""
+
+    relay_id: str
+    sides: tuple[StreamCount, ...]
+
+
+class VoiceEngine(Protocol):
+    """The voice of calls; see the package for what holds of every request."""
+
+    @property
+    def can(self) -> frozenset[Capability]:
+        """What it can do beyond relaying."""
+        ...
+
+    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
+        """Bind a pair of ports, RTP and RTCP, for each side.
+
+        Raises MediaUnavailable for any number of sides but two where the engine cannot MIX.
+        """
+        ...
+
+    async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
+        """Say where a side sends and receives; None stops sending there. Restarts the latching window.
+
+        The same again: its port may be learned anew, and what is in force goes on meanwhile.
+        """
+        ...
+
+    async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
+        """Let a side hear a digit, in the voice that it gets (RFC 4733). Returns before it is over."""
+        ...
+
+    async def report(self, relay: RelayHandle) -> RelayReport | None:
+        """The counters now."""
+        ...
+
+    async def close(self, relay: RelayHandle) -> RelayReport | None:
+        """Close the relay; its ports go into quarantine. None also where the engine does not answer."""
+        ...
