@@ -328,21 +328,6 @@ class TestAgain:
 
         run(tmp_path, story)
 
-    @pytest.mark.parametrize(
-        "value", ["", "-1", "soon", "9" * 400, "Tue, 99 Foo 2024", "Tue, 01 Jan 0001 00:00:00 -2359"]
-    )
-    def test_a_wish_that_makes_no_sense_is_none(self, tmp_path: Path, value: str) -> None:
-        async def story(store: Store) -> None:
-            busy = web.Response(status=503, headers={"Retry-After": value})
-            async with Receiver([busy]).open() as receiver, hooks(store, hook(receiver)) as sender:
-                sender.notice(notice("one"))
-                if value.startswith("9"):
-                    await until(lambda: len(receiver.taken) == 1)
-                    return  # as long as we wait for anybody
-                await until(lambda: len(receiver.taken) == 2)
-
-        run(tmp_path, story)
-
 
 class TestBounds:
     def test_the_oldest_give_way(self, tmp_path: Path) -> None:
