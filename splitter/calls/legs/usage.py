@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TypeVar
 
 from splitter.calls.alarms import Alarm
@@ -28,7 +29,7 @@ from splitter.calls.messages import (
     warning,
 )
 from splitter.calls.routing import Neighbour
-from splitter.calls.settings import Role, Trunk
+from splitter.calls.settings import MediaSources, Role, Trunk
 from splitter.calls.signalling import LegSignalling
 from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
@@ -39,6 +40,7 @@ from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.session_timer import TimerSettings
+from splitter.sip.uri import parse_uri
 
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
@@ -116,14 +118,25 @@ class Usage:
         TLS does not want its re-INVITE in clear.
 
         Otherwise (a name, a tel: or sips: URI, another address family) to where the peer's own messages come from: a
-        Contact of little use must not keep us from ending the call.
+        Contact of little use must not keep us from ending the call. The same goes for who is behind a NAT and names its
+        address there (RFC 3581 §1 says so of responses).
         """
         dialog = dialog or self._dialog
         assert dialog is not None
+        if not dialog.route_set and self._is_hidden(dialog.remote_target):
+            return self.flow
         try:
             return self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
         except PeerError:
             return self.flow
+
+    def _is_hidden(self, target: str) -> bool:
+        """True for a private address where the peer comes from another one, outside, or is said to be behind a NAT."""
+        with suppress(PeerError, ValueError):
+            here, there = ip_address(self.flow.remote.host), ip_address(parse_uri(target).host)
+            nat = self.trunk.media_sources is MediaSources.ANY or not here.is_private
+            return nat and there.is_private and there != here
+        return False
 
     # ---- requests and responses ----
 
