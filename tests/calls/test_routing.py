@@ -90,7 +90,7 @@ TRUNKS = {name: trunk(name, address="10.1.0.5") for name in ("one", "two", "thre
 
 class TestNumbers:
     def routing(self, *routes: tuple[str, tuple[str, ...], str]) -> Routing:
-        return Routing(TRUNKS, [Route(re.compile(called), names, number) for called, names, number in routes])
+        return Routing(TRUNKS, [Route(re.compile(called), names, number=number) for called, names, number in routes])
 
     def found(self, routing: Routing, called: str) -> list[tuple[str, str]]:
         return [(trunk.name, number) for trunk, number in routing.destinations(called)]
