@@ -202,12 +202,12 @@ class Route:
     names: 'sos' takes urn:service:sos and, where no route before it does, urn:service:sos.police and the like."""
     trunks: Annotated[tuple[str, ...], Key(name="to", example='["pbx", "pbx2"]')]
     """Centres to try, one after the other, until one takes the call. Those that are down come last."""
-    choice: Annotated[Choice, Key()] = Choice.ORDER
-    """Which of those that are up comes first: "order", as they are written; "weighted", drawn anew for each call, one
-    that answers OPTIONS quickly and evenly more often."""
     number: Annotated[str, Key()] = ""
     """What the centre sees as the called number; \\1 is the first group of the pattern. Empty: the number that was
     called."""
+    choice: Annotated[Choice, Key()] = Choice.ORDER
+    """Which of the centres that are up comes first: "order", as they are written; "weighted", drawn anew for each call,
+    one that answers OPTIONS quickly and evenly more often."""
 
 
 @dataclass(frozen=True, slots=True)
