@@ -19,7 +19,7 @@ CLOCK_RATE = 90_000
 _MASK = 0xFFFF_FFFF
 _BACK_LIMIT = CLOCK_RATE  # a picture may come this much earlier than the latest one (reordering), not more
 _AHEAD_LIMIT = 10 * CLOCK_RATE  # and this much later than the clock says
-_OPEN_LIMIT = 4096  # numbers back that a late packet may still get; more would be read as one ahead
+_OPEN_LIMIT = 1024  # numbers back that a late packet may still get; more would be read as one ahead
 _SEGMENTS = 2048  # changes of the shift that are remembered for late packets
 _LATEST = 1 << 62  # above every shift
 

@@ -96,17 +96,10 @@ class Outgoing:
             orientation: CVO byte to send along, where the participant negotiated the extension.
         """
         second = self._payload_type | 0x80 if marker else self._payload_type
-        if orientation is not None and (self.format is None or self.format.orientation_id is None):
-            orientation = None
-        named = self._unnamed > 0 and self.to.port > 0 and 0 < len(payload) <= self._named_limit
-        if payload is NO_PAYLOAD:
-            packet = HEADER.pack(VERSION | 0x20, second, sequence, timestamp, self.switch.ssrc) + _PADDING
-        elif orientation is None and not named:
+        if payload and orientation is None and not self._unnamed:  # by far the most packets
             packet = HEADER.pack(VERSION, second, sequence, timestamp, self.switch.ssrc) + payload
         else:
-            head = HEADER.pack(VERSION | 0x10, second, sequence, timestamp, self.switch.ssrc)
-            packet = b"".join((head, self._block(orientation, named), payload))
-            self._unnamed -= named
+            packet = self._special(second, sequence, timestamp, payload, orientation)
         self.packets += 1
         self.octets += len(payload)
         if not self.to.port:
@@ -119,6 +112,20 @@ class Outgoing:
         if self._sent is not None:
             self._sent.store(sequence, packet)
         self._send(packet, self.to)
+
+    def _special(self, second: int, sequence: int, timestamp: int, payload: Buffer, orientation: int | None) -> bytes:
+        """A packet of padding alone, or perhaps with a header extension."""
+        ssrc = self.switch.ssrc
+        if not payload:
+            return HEADER.pack(VERSION | 0x20, second, sequence, timestamp, ssrc) + _PADDING
+        if orientation is not None and (self.format is None or self.format.orientation_id is None):
+            orientation = None
+        named = self._unnamed > 0 and self.to.port > 0 and len(payload) <= self._named_limit
+        if orientation is None and not named:
+            return HEADER.pack(VERSION, second, sequence, timestamp, ssrc) + payload
+        self._unnamed -= named
+        head = HEADER.pack(VERSION | 0x10, second, sequence, timestamp, ssrc)
+        return b"".join((head, self._block(orientation, named), payload))
 
     def _block(self, orientation: int | None, named: bool) -> bytes:
         key, negotiated = (orientation, named), self.format

@@ -24,6 +24,7 @@ from splitter.sdp.video import VideoFormat, macroblocks_of
 
 SPS_SEEN, PPS_SEEN, UNENDED = 1, 2, 4
 _SETS = {h264.SPS: SPS_SEEN, h264.PPS: PPS_SEEN}
+_MIDDLES = (h264.SLICE, h264.IDR)  # FU headers of by far the most packets: a slice goes on
 _QUIET_S = 0.2  # an SSRC without a packet for so long is over
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
 
@@ -293,7 +294,11 @@ class Stream:
                 self.alive = True
                 self.started()
             self.payload = data[start:end]
-            if first & 0x10 or data[start] & 0x1F != h264.SLICE:
+            kind = data[start] & 0x1F
+            if first & 0x10 or (
+                kind != h264.SLICE
+                and not (kind == h264.FU_A and end - start > 1 and data[start + 1] & 0x9F in _MIDDLES)
+            ):
                 self._look(data, first, now)
             if odd or self._mending:
                 self._mend(before)
@@ -313,15 +318,14 @@ class Stream:
         if kind == h264.SLICE:
             return
         if kind == h264.FU_A and len(payload) > 1:
-            inner = payload[1] & 0x1F
-            if inner in _SETS:
+            if payload[1] & 0x1F in _SETS:
                 self._enter_unit()
                 nal = self._fragments.push(self.sequence, payload)
                 if nal is not None:
                     self._learn(nal, self.sequence)
                 return
             if not payload[1] & 0x80:
-                return  # by far the most packets: the middle of a fragmented slice
+                return
         if kind == h264.STAP_A:
             self.payload = payload = h264.tidy(payload)
         self._enter_unit()

@@ -373,13 +373,14 @@ class View:
         if stream is not self._live or stream.generation != self._generation:
             self._collect(stream, now)
             return
-        waits = self._held_up >= 0 or self._due_by is not None
-        if waits and stream.timestamp != self._open_timestamp and not stream.late:
+        if self._held_up < 0 and self._due_by is None:
+            self._forward(stream, now)
+        elif stream.timestamp != self._open_timestamp and not stream.late:
             self._begin_other(stream, now)
-            return
-        self._forward(stream, now)
-        if waits and stream.marker and self._open_timestamp < 0:
-            self._begin_other(stream, now)
+        else:
+            self._forward(stream, now)
+            if stream.marker and self._open_timestamp < 0:
+                self._begin_other(stream, now)
 
     def _begin_other(self, stream: Stream, now: float) -> None:
         """The picture under way has ended: what waited for that begins."""

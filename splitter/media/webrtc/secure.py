@@ -21,8 +21,7 @@ SSRC_LIMIT = 64
 _TRAILER_LIMIT = 148  # tag, index and master key identifier (srtp.h)
 _REPLAYED = (9, 10)  # srtp_err_status_replay_fail, srtp_err_status_replay_old
 _SSRC = struct.Struct("!I")
-_WINDOW = 1024  # packets; one that was sent again after a NACK comes late
-_SENT_WINDOW = 4096  # packets back that may still be sealed for the first time: a source's repair comes late
+_WINDOW = 1024  # packets, both ways: what is sent again after a NACK comes late. libsrtp shifts so many bits for each
 
 
 class Cipher:
@@ -62,7 +61,7 @@ class Cipher:
 
     def __init__(self, profile: int, incoming: bytes, outgoing: bytes) -> None:
         receive = _policy(profile, incoming, Policy.SSRC_ANY_INBOUND, _WINDOW)
-        send = _policy(profile, outgoing, Policy.SSRC_ANY_OUTBOUND, _SENT_WINDOW)
+        send = _policy(profile, outgoing, Policy.SSRC_ANY_OUTBOUND, _WINDOW)
         self._incoming, self._outgoing = _session(receive), _session(send)
         self._receive_rtp, self._receive_rtcp = lib.srtp_unprotect, lib.srtp_unprotect_rtcp
         self._send_rtp, self._send_rtcp = lib.srtp_protect, lib.srtp_protect_rtcp
