@@ -405,7 +405,7 @@ class TestAWorkerWithoutAGateway:
     def test_keeps_voice_going_for_its_grace_and_then_exits(self, run: Run) -> None:
         async def scenario() -> None:
             with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=0.5)
+                process, path = await self.start(folder, grace_s=2.0)
                 client = await self.connect(path)
                 await client.ask(self.HELLO, Status, LIMIT_S)
                 opened = await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
@@ -417,7 +417,7 @@ class TestAWorkerWithoutAGateway:
                 caller.rtp.sendto(rtp(1), ("127.0.0.1", opened.ports[0][0]))
                 assert (await receive(centre.rtp))[0] == rtp(1)
                 assert await process.wait() == 0
-                assert time.monotonic() - gone_at >= 0.5
+                assert time.monotonic() - gone_at >= 2.0
                 assert not path.exists()
                 caller.close()
                 centre.close()
@@ -486,7 +486,7 @@ class TestAWorkerWithoutAGateway:
     def test_refuses_a_gateway_of_another_version(self, run: Run) -> None:
         async def scenario() -> None:
             with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=0.1)
+                process, path = await self.start(folder, grace_s=60)
                 client = await self.connect(path)
                 strange = Hello(PROTOCOL + 1, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
                 with pytest.raises(MediaUnavailable, match=f"speaks protocol {PROTOCOL}, not {PROTOCOL + 1}"):
@@ -494,6 +494,7 @@ class TestAWorkerWithoutAGateway:
                 with pytest.raises(MediaUnavailable, match="Hello comes first"):
                     await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
                 client.close()
+                process.terminate()
                 assert await process.wait() == 0
 
         run(scenario())
