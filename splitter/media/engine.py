@@ -1,0 +1,58 @@
+"""The media ports under one name, for programs beside the gateway that drive a relay or a room themselves.
+
+The gateway's own modules name the port that they need: `splitter.media.ports`.
+"""
+
+from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
+from splitter.media.ports.events import (
+    KeyFrameWanted,
+    MediaEvent,
+    MediaListener,
+    MediaStarted,
+    PictureStopped,
+    RelayLost,
+    RoomLost,
+    SourceShown,
+    SourceUnfit,
+    StrangerHeard,
+    TransportChanged,
+)
+from splitter.media.ports.rooms import (
+    ParticipantHandle,
+    ParticipantMedia,
+    ParticipantReport,
+    RoomEngine,
+    RoomHandle,
+    RoomReport,
+    Snapshot,
+)
+from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec, VoiceEngine
+
+__all__ = [
+    "Capability",
+    "KeyFrameWanted",
+    "LocalEnd",
+    "MediaEvent",
+    "MediaListener",
+    "MediaStarted",
+    "ParticipantHandle",
+    "ParticipantMedia",
+    "ParticipantReport",
+    "PictureStopped",
+    "RelayHandle",
+    "RelayLost",
+    "RelayReport",
+    "RemoteEnd",
+    "RoomEngine",
+    "RoomHandle",
+    "RoomLost",
+    "RoomReport",
+    "SideSpec",
+    "Snapshot",
+    "SourceShown",
+    "SourceUnfit",
+    "StrangerHeard",
+    "StreamCount",
+    "TransportChanged",
+    "VoiceEngine",
+]
