@@ -145,7 +145,7 @@ class TestAgent:
                 assert left
                 running.process.send_signal(signal.SIGINT)
                 assert await asyncio.wait_for(running.process.wait(), PATIENCE_S) == 0
-                await running.told("all ended", 1.0)
+                await running.told("all ended")
                 await desk.stop()
                 for pid in left:
                     with pytest.raises(ProcessLookupError):
