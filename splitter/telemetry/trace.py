@@ -212,7 +212,7 @@ class Recorder:
 
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """One SIP message passed ("in" or "out"); called by the driver."""
-        sip_call_id = message.call_id
+        sip_call_id = _call_id(message)
         data = data if self._digits else masked(message, data)
         tags = _tags(message)
         call_id, leg = self._leg_of(message, tags)
@@ -277,13 +277,18 @@ class Recorder:
 
     def _leg_of(self, message: Message, tags: tuple[str, str]) -> tuple[str, str]:
         """The call and leg of a message; two empty words where that is not known."""
-        name = message.call_id
+        name = _call_id(message)
         for tag in (*tags, ""):
             if (found := self._legs.get((name, tag))) is not None:
                 return found
         if isinstance(message, Request) and not tags[1]:
             return "", ""  # it begins something of its own
         return self._legs.get((name, None), ("", ""))
+
+
+def _call_id(message: Message) -> str:
+    """The Call-ID as it is written: the answer to a malformed request echoes one that is none (RFC 3261 §8.2.6.2)."""
+    return message.headers.get("call-id") or ""
 
 
 def _tags(message: Message) -> tuple[str, str]:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from splitter.sip.parse import MalformedRequest, parse_message
 from splitter.telemetry import trace
 from splitter.telemetry.trace import Recorder, Subscription, TraceEvent
-from tests.telemetry.kit import FLOW, INVITE, ListSink, VirtualClock, message
+from tests.telemetry.kit import FLOW, INVITE, ListSink, VirtualClock, data, message
 
 
 class Scene:
@@ -42,6 +45,17 @@ class TestBinding:
             ("call1", "", "routing"),
         ]
         assert [event.seq for event in scene.sink.events] == [1, 2, 3]
+
+    def test_the_answer_to_a_malformed_call_id_is_recorded_as_any_other(self) -> None:
+        """RFC 3261 §8.2.6.2: the 400 echoes what came."""
+        scene = Scene()
+        request = data(INVITE, "not a call id")
+        with pytest.raises(MalformedRequest) as caught:
+            parse_message(request)
+        answer = caught.value.response()
+        assert answer is not None
+        scene.recorder.message("out", FLOW, answer, answer.serialize())
+        assert len(scene.recorder) == 1
 
     def test_legs_are_told_apart_by_their_call_ids(self) -> None:
         scene = Scene()
