@@ -271,7 +271,7 @@ API_REFUSED = Counter(
     "Requests to the API turned away, by reason: no-token, wrong-token (malformed, forged or unknown), expired, scope "
     "(the token may not do that), not-yours (a call of another desk), origin (a page of another site), body (too "
     "large, of another kind or not to be read), slow (it did not arrive in time), rate (too often), connections (too "
-    "many), busy (its turn did not come in time, because calls go first).",
+    "many), busy (its turn did not come in time, because calls go first), no-http (not to be read as HTTP).",
     ["reason"],
     registry=REGISTRY,
 )

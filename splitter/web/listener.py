@@ -6,9 +6,11 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
+from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from splitter.calls.logins.access import ApiSettings
@@ -220,6 +222,14 @@ class _Connection(RequestHandler):
         )
         self._places = places
         self._source = source
+
+    def log_exception(self, *args: Any, exc_info: object = None, **more: Any) -> None:
+        """What is no HTTP is counted, and quoted nowhere: anybody can send it, and a broken header may hold a token."""
+        if isinstance(exc_info, HttpProcessingError):
+            metrics.API_REFUSED.labels("no-http").inc()
+            log.debug("no HTTP", source=self._source, reason=type(exc_info).__name__)
+        else:
+            super().log_exception(*args, exc_info=exc_info, **more)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

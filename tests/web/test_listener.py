@@ -232,6 +232,24 @@ class TestHostileRequests:
         with capture_logs():
             web(tmp_path, story)
 
+    def test_that_are_no_http_are_counted_and_not_quoted_in_the_log(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A header may hold a token, and be broken behind it."""
+
+        async def story(parts: Gateway, outside: Web) -> None:
+            before = refused("no-http")
+            for head in (b"Authorization: Bearer secret\xff\0", b"secret", b"Content-Length: secret"):
+                reader, writer = await asyncio.open_connection(*parts.server.api.addresses[0])
+                writer.write(b"GET /v1/calls HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+                assert b" 400 " in await reader.readline()
+                writer.close()
+            assert refused("no-http") == before + 3
+
+        with capture_logs() as logs:
+            web(tmp_path, story)
+        assert "secret" not in caplog.text + str(logs)
+
     def test_that_are_too_large_are_not_read(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             before = refused("body")
