@@ -28,6 +28,7 @@ def for_desk(view: CallView) -> CallView:
         caller="" if view.facts.private else view.caller,
         facts=_facts(view.facts),
         legs=tuple(_leg(leg) for leg in view.legs),
+        strangers=tuple(replace(stranger, source="", named="") for stranger in view.strangers),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from splitter.calls.asks import Bind, Denial, DropVideo, RaiseVideo
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
-from splitter.calls.view import PartyView
+from splitter.calls.view import PartyView, StrangerView
 from splitter.core.errors import MediaUnavailable
 from splitter.web import traces
 from splitter.web.bearer import Bearer, mint
@@ -89,14 +89,17 @@ class TestReading:
         """RFC 3325 §7, RFC 7315 §4.4: agents' browsers are outside of the trust domain."""
 
         async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(replace(MINE, facts=replace(SECRETS, private=True)))
+            stranger = StrangerView("caller", "audio", "203.0.113.9:5000", "10.0.0.1:4000", 101)
+            parts.calls.add(replace(MINE, facts=replace(SECRETS, private=True), strangers=(stranger,)))
             _, shown = await outside.ask("GET", "/v1/calls/4711", "desk")
             assert shown["caller"] == "" and shown["facts"]["latitude"] == 39.9
             assert {shown["facts"][name] for name in ("access_network", "charging_id", "location_uri")} == {""}
+            [heard] = shown["strangers"]
+            assert (heard["leg"], heard["packets"], heard["source"], heard["named"]) == ("caller", 101, "", "")
             assert {leg["peer"] for leg in shown["legs"]} | {leg["sip_call_id"] for leg in shown["legs"]} == {""}
             _, whole = await outside.ask("GET", "/v1/calls/4711", "reader")
             assert whole["caller"] == CALL.caller and whole["facts"]["charging_id"] == "icid"
-            assert whole["legs"][0]["peer"]
+            assert whole["legs"][0]["peer"] and whole["strangers"][0]["source"] == stranger.source
 
         web(tmp_path, story)
 

@@ -23,12 +23,15 @@ def on_stranger(call: Call, event: StrangerHeard) -> None:
     source, named = str(event.source), _named(leg.terms.remote, event.kind)
     call.talk.strangers[event.end, event.kind] = StrangerView(event.end, event.kind, source, named, event.packets)
     trunk = leg.trunk
-    text = (
-        f"the {_WORDS[event.kind]} of the {event.end} does not come: {event.packets} packets came from {source}, "
+    what = f"the {_WORDS[event.kind]} of the {event.end}"
+    call.note(
+        f"{what} does not come: {event.packets} packets came from {source}, "
         f"which its SDP does not name ({named}) and media_sources of trunk {trunk.name} "
-        f'("{trunk.media_sources}") does not allow'
+        f'("{trunk.media_sources}") does not allow',
+        event.end,
     )
-    call.notice("media-from-stranger", text, event.end)
+    # Addresses of the network are no business of desks; see `web.privacy`.
+    call.notice("media-from-stranger", f"{what} comes from where its SDP does not say, and is not taken", event.end)
     call.tell()
     if call.services.strangers.heard(trunk.name, source, call.services.clock.now()):
         log.warning("media not taken", call_id=call.talk.call_id, trunk=trunk.name, source=source, sdp=named)
