@@ -354,6 +354,10 @@ class Call:
             return
         self.talk.extension, self.talk.bound_by = extension, by if extension else ""
         self.talk.admitted.clear()  # by who had it before
+        for party in self.talk.parties.all():
+            if party.desk.extension == extension and party.name in self.talk.room.aside:
+                self.talk.room.aside.discard(party.name)
+                self.jobs.start(party.name, partial(self.video.bring_in, party.name))
         self.tell()  # first: whose it is now is to hear it
         self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
         here = any(party.desk.extension == extension for party in self.talk.parties.all())

@@ -220,6 +220,12 @@ class Video:
             return False
         return await self._set(name, member, replace(member.media, secure=remote))
 
+    async def bring_in(self, name: str) -> None:
+        """Tell the room that a member is no longer aside."""
+        member = self.state.members.get(name)
+        if member is not None and member.media is not None:
+            await self._set(name, member, member.media)
+
     async def restart_ice(self, name: str) -> SecureLocal | None:
         """New ICE credentials of ours towards a WebRTC member; `point_secure` or `take` with its own completes it."""
         member = self.state.members.get(name)
@@ -286,7 +292,8 @@ class Video:
     async def _set(self, name: str, member: Member, media: ParticipantMedia | None) -> bool:
         member.media, member.taken = media, False
         try:
-            await self._engine.set_participant(member.handle, media)
+            aside = name in self.state.aside
+            await self._engine.set_participant(member.handle, replace(media, aside=True) if media and aside else media)
         except MediaError as error:
             self._failed(f"the video of {name}", error)
             return False

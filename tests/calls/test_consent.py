@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.calls import entrance
-from splitter.calls.asks import Admit, Admitted, AskIn, Bind, Desk, Dismiss, Join, Remove
+from splitter.calls.asks import Admit, Admitted, AskIn, Bind, Desk, Dismiss, Join, Remove, Show
 from splitter.calls.consent import ASK_LIMIT_S
 from splitter.calls.logins.access import Scope
 from splitter.calls.logins.accounts import Account, RegistrarSettings
@@ -132,6 +132,64 @@ class TestByHttp:
             assert isinstance(admitted, Admitted)
             told(world, caller, Remove(admitted.name, OTHER))
             assert isinstance(told(world, caller, join(OTHER)), Admitted)
+            ended(world, caller, centre)
+
+
+def aside(world: World, caller: PeerCall) -> set[str]:
+    """Parties whose picture is shown by choice alone."""
+    room = world.engine.room_of(live(world, caller).talk.call_id)
+    assert room is not None
+    return {name for name, media in room.members.items() if media is not None and media.aside}
+
+
+class TestWhoIsLetIn:
+    def test_looks_on_until_somebody_chooses(self) -> None:
+        with World() as world:
+            caller, centre = owned(world)
+            told(world, caller, Admit(OTHER, "7001"))
+            told(world, caller, join(OTHER))
+            assert aside(world, caller) == {"seat-2"}
+            told(world, caller, Show("seat-2", OTHER))
+            told(world, caller, join(OTHER))
+            assert aside(world, caller) == {"seat-2"}, "after a cut as well"
+            ended(world, caller, centre)
+
+    def test_supervisors_too(self) -> None:
+        with World() as world:
+            caller, centre = owned(world)
+            told(world, caller, join(THIRD, by_rule=True))
+            assert aside(world, caller) == {"seat-2"}
+            ended(world, caller, centre)
+
+    def test_by_sip_too_and_in_a_new_room(self) -> None:
+        with World() as world:
+            with_logins(world)
+            caller, centre = connected(world)
+            told(world, caller, Bind(OWNER, "cti"))
+            told(world, caller, Admit(OTHER, "7001"))
+            seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number=OTHER)
+            seat.expect("200")
+            world.run(0.2)
+            assert aside(world, caller) == {"seat-1"}
+            assert live(world, caller).talk.room.aside == {"seat-1"}, "a new room is told again"
+            ended(world, caller, centre)
+
+    def test_is_shown_as_others_once_the_call_is_its_own(self) -> None:
+        with World() as world:
+            caller, centre = owned(world)
+            told(world, caller, Admit(OTHER, "7001"))
+            told(world, caller, join(OTHER))
+            told(world, caller, Bind(OTHER, "cti"))
+            world.run(0.1)
+            assert aside(world, caller) == set()
+            ended(world, caller, centre)
+
+    def test_whose_call_it_is_and_guests_are_no_lookers_on(self) -> None:
+        with World() as world:
+            caller, centre = owned(world)
+            guest = Join(Desk("phone", kind="guest"), browser_offer(), "desks")
+            told(world, caller, guest)
+            assert aside(world, caller) == set()
             ended(world, caller, centre)
 
 

@@ -618,6 +618,46 @@ class TestDisplay:
             ended(world, caller, centre)
 
 
+class TestTheSlateOfADesk:
+    """Its page covers a camera that is off; a page that is killed takes nothing back."""
+
+    def test_goes_when_it_did_not_come_back(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with_webrtc(world, caller)
+            told(world, caller, Show("slate", "agent 7001"))
+            room = room_of(world, caller)
+            world.engine.transport(room, "seat-1", "failed", "killed")
+            world.run(61)
+            assert not live(world, caller).view().parties[0].sends
+            assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+            ended(world, caller, centre)
+
+    def test_goes_when_it_comes_anew(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with_webrtc(world, caller)
+            told(world, caller, Show("slate", "agent 7001"))
+            with_webrtc(world, caller)
+            room = room_of(world, caller)
+            assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+            ended(world, caller, centre)
+
+    def test_stays_where_somebody_else_chose_it_or_chose_anew(self) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            with_webrtc(world, caller)
+            told(world, caller, Show("slate", "crm"))
+            with_webrtc(world, caller)
+            assert live(world, caller).talk.room.choices == {"caller": "slate"}
+            told(world, caller, Show("slate", "agent 7001"))
+            told(world, caller, Show("slate", "crm"))
+            told(world, caller, Remove("seat-1", "crm"))
+            world.run(0.1)
+            assert room_of(world, caller).chosen["caller"] == "slate"
+            ended(world, caller, centre)
+
+
 class TestSnapshots:
     def test_of_the_caller(self) -> None:
         with World() as world:

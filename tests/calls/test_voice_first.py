@@ -181,7 +181,7 @@ class TestAFaultOfOurs:
         with World() as world:
             caller, centre = connected(world)
             monkeypatch.setattr("splitter.calls.flows.presence._sends", broken)
-            tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "caller", 5.0))
+            tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "caller", "no packet for 5 s"))
             world.run(0.1)
             monkeypatch.undo()
             lives_on(world, caller, centre, "an event of the picture failed")
@@ -207,7 +207,7 @@ class TestThePicturesNews:
     def test_of_a_party_that_left_change_nothing(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "seat-9", 5.0))
+            tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "seat-9", "no packet for 5 s"))
             world.run(0.1)
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)

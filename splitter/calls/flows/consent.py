@@ -31,6 +31,11 @@ def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
     return inside or extension == call.talk.extension or extension in call.talk.admitted
 
 
+def is_anothers(call: Call, extension: str) -> bool:
+    """True for a desk that comes into another desk's call: it looks on until somebody chooses that it be seen."""
+    return bool(call.talk.extension) and extension != call.talk.extension
+
+
 def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
     """Put the question to the desk that has the call."""
     if may_enter(call, ask.extension, ask.by_rule):

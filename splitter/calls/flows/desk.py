@@ -32,8 +32,8 @@ from splitter.calls.asks import (
 from splitter.calls.call import Call
 from splitter.calls.events import ClientPlaced, ShownAsAsked, StillTaken
 from splitter.calls.flows.binding import bind
-from splitter.calls.flows.consent import admit, ask_in, dismiss, may_enter
-from splitter.calls.flows.seats import forget, join, video_answer
+from splitter.calls.flows.consent import admit, ask_in, dismiss, is_anothers, may_enter
+from splitter.calls.flows.seats import forget, join, uncover, video_answer
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind
 from splitter.calls.video import CALLER
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 _SNAPSHOT_LIMIT_S = 7.0  # the engine's own is shorter
 _LONGEST_EXTENSION = 64
-_PICTURE = "picture:"
+_SLATE, _PICTURE = "slate", "picture:"
 
 
 def on_ask(call: Call, asked: Asked) -> None:
@@ -128,6 +128,8 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
         call.stop_timer(Alarm(AlarmKind.REJOIN, before.name))
     name = before.name if before else call.talk.parties.new_name("guest" if kind is PartyKind.GUEST else "seat")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
+    if before is None and kind != "guest" and is_anothers(call, ask.desk.extension):
+        call.talk.room.aside.add(name)
     call.admit(party)
     call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
     call.tell()
@@ -179,6 +181,7 @@ def _admit(call: Call, asked: Asked, party: Party, answer: Session) -> None:
         call.bind(party.desk.extension, "client")
     asked.answer(Admitted(party.name, answer, limits))
     metrics.WEBRTC_JOINS.labels("joined").inc()
+    uncover(call, party)
     reshow(call)
     call.tell()
 
@@ -260,7 +263,7 @@ def _show(call: Call, asked: Asked, ask: Show) -> None:
     if viewer not in call.video.members:
         raise Denial(409, "no-video", f"{viewer} has no video")
     named = source == CALLER or call.talk.parties.get(source) is not None
-    if source == viewer or not (source in ("", "slate") or source.startswith(_PICTURE) or named):
+    if source == viewer or not (source in ("", _SLATE) or source.startswith(_PICTURE) or named):
         raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
     call.jobs.start("display", partial(_display, call, asked, ask))
 
@@ -279,10 +282,14 @@ def on_shown_as_asked(call: Call, event: ShownAsAsked) -> None:
     asked, ask = event.asked, event.asked.ask
     if not isinstance(ask, Show):
         return
+    room = call.talk.room
+    room.covers.pop(ask.viewer, None)
+    if ask.source == _SLATE:
+        room.covers[ask.viewer] = ask.by
     if ask.source:
-        call.talk.room.choices[ask.viewer] = ask.source
+        room.choices[ask.viewer] = ask.source
     else:
-        call.talk.room.choices.pop(ask.viewer, None)
+        room.choices.pop(ask.viewer, None)
     call.note(f"is to be shown {ask.source or 'what the room chooses'}, by {ask.by}", ask.viewer)
     asked.answer()
 
@@ -310,7 +317,7 @@ def reshow(call: Call) -> None:
 async def _again(call: Call) -> None:
     for viewer, source in tuple(call.talk.room.choices.items()):
         members = call.video.members
-        if viewer in members and (source in members or source == "slate" or source.startswith(_PICTURE)):
+        if viewer in members and (source in members or source == _SLATE or source.startswith(_PICTURE)):
             try:
                 await _put(call, viewer, source)
             except Denial as denial:

@@ -37,10 +37,9 @@ def on_room(call: Call, event: RoomEvent) -> None:
             if event.kind == "video":
                 _sends(call, event.end, True)
         case PictureStopped():
-            call.note(f"no picture for {event.silent_s:.0f} s", event.participant, "media")
+            call.note(f"its picture has stopped: {event.reason}", event.participant, "media")
             if event.participant == CALLER:
-                text = f"the caller's picture has stopped: nothing came for {event.silent_s:.0f} s"
-                call.notice("caller-picture-stopped", text, CALLER)
+                call.notice("caller-picture-stopped", f"the caller's picture has stopped: {event.reason}", CALLER)
             _sends(call, event.participant, False)
         case StrangerHeard():
             on_stranger(call, event)

@@ -20,12 +20,12 @@ from splitter.calls.events import (
     SeatPlaced,
     SeatRestarted,
 )
-from splitter.calls.flows.consent import forget_ringing, may_enter, ring
+from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
-from splitter.core.errors import PeerError
+from splitter.core.errors import MediaError, PeerError
 from splitter.sdp import webrtc
 from splitter.sdp.merge import in_sequence
 from splitter.sdp.model import Connection, Origin, Session
@@ -55,6 +55,8 @@ def join(call: Call, event: SeatArrived) -> None:
         leg.refuse(error.status, error.reason)
         return
     call.pending.arriving[leg.name] = leg
+    if is_anothers(call, event.extension):
+        call.talk.room.aside.add(leg.name)
     origin = call.origin(leg.flow.network, leg.flow.transport)
     call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin))
 
@@ -99,6 +101,7 @@ def on_seat_placed(call: Call, event: SeatPlaced) -> None:
 def _turn_away(call: Call, leg: IncomingLeg, status: int, reason: str) -> None:
     call.pending.arriving.pop(leg.name, None)
     leg.refuse(status, reason, [("Retry-After", "5")] if status == 503 else [])
+    call.talk.room.aside.discard(leg.name)
     call.jobs.start(leg.name, partial(call.video.remove, leg.name))
 
 
@@ -111,12 +114,34 @@ def leave(call: Call, leg: Leg, why: str) -> None:
 
 def forget(call: Call, name: str) -> None:
     """A party's place is free; who watched it sees the slate."""
+    if party := call.talk.parties.get(name):
+        uncover(call, party)
     call.dismiss(name)
+    call.talk.room.aside.discard(name)
     choices = call.talk.room.choices
     choices.pop(name, None)
     for viewer in [viewer for viewer, source in choices.items() if source == name]:
         del choices[viewer]
     call.jobs.start(name, partial(call.video.remove, name))
+
+
+def uncover(call: Call, party: Party) -> None:
+    """Take back the slate that a desk chose, such as for a camera that was off: it has left, or comes anew.
+
+    The page that chose it may be gone, and then nobody else would.
+    """
+    room = call.talk.room
+    for viewer in [viewer for viewer, by in room.covers.items() if by and by == party.desk.by]:
+        del room.covers[viewer]
+        room.choices.pop(viewer, None)
+        call.jobs.start("display", partial(_lift, call, viewer))
+
+
+async def _lift(call: Call, viewer: str) -> None:
+    try:
+        await call.video.show(viewer, "")
+    except MediaError as error:
+        call.note(f"the slate could not be taken back: {error}", viewer, "media")
 
 
 def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:

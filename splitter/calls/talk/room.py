@@ -35,6 +35,8 @@ class RoomState:
         members: the participants that have a place in it, by name.
         homeless: participants of a lost room that have no place in a new one yet; their networks.
         choices: by viewer, what desks want it to be shown; a new room has to be told again.
+        covers: by viewer who was given the slate, the name of who chose that; it goes with that one.
+        aside: participants that are shown by choice alone; see ParticipantMedia.
         images: uploaded ones that the room has, the oldest first.
     """
 
@@ -42,4 +44,6 @@ class RoomState:
     members: dict[str, Member] = field(default_factory=dict)
     homeless: dict[str, str] = field(default_factory=dict)
     choices: dict[str, str] = field(default_factory=dict)
+    covers: dict[str, str] = field(default_factory=dict)
+    aside: set[str] = field(default_factory=set)
     images: list[str] = field(default_factory=list)

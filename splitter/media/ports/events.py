@@ -52,11 +52,11 @@ class KeyFrameWanted:
 
 @dataclass(frozen=True, slots=True)
 class PictureStopped:
-    """A participant that was sending video has sent none for the configured time."""
+    """A participant that was sending video sends none any more: for the configured time, or it said goodbye."""
 
     call_id: str
     participant: str
-    silent_s: float
+    reason: str  # in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class ParticipantMedia:
         sending: we send it the chosen source.
         receiving: its packets are taken as a source.
         secure: its side of ICE and DTLS.
+        aside: it is shown to others by choice alone (`RoomEngine.show`), never because it sends.
     """
 
     remote: RemoteEnd | None
@@ -57,6 +58,7 @@ class ParticipantMedia:
     sending: bool = True
     receiving: bool = True
     secure: SecureRemote | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

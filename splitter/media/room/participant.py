@@ -228,11 +228,12 @@ class Participant:
         now = self._around.loop.now()
         if now - self._goodbye_at >= _GOODBYES_S:
             self._goodbye_at = now
-            self._around.emit(PictureStopped(self._around.call_id, self.name, 0.0))
-            self._stop_stream("said goodbye")
+            self.stopped("said goodbye")
 
     def stopped(self, reason: str) -> None:
-        """No packets come any more."""
+        """No packets come any more, which nobody has asked for: the call is told."""
+        if self.stream.alive:
+            self._around.emit(PictureStopped(self._around.call_id, self.name, reason))
         self._stop_stream(reason)
 
     def _stop_stream(self, reason: str) -> None:

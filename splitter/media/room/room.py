@@ -1,6 +1,6 @@
 """The video of one call: the caller and the seats, and who is shown what.
 
-    caller   sees the newest seat that sends a picture, else the slate
+    caller   sees the newest seat that sends a picture, else the slate; one that is aside is no such seat
     a seat   sees the caller; while the phone sends nothing, the caller's own browser (a guest), else the slate
     a guest  sees what the caller sees: it is the same person
     show()   overrules this for one viewer as long as the chosen source is in the room: a participant, the slate, or a
@@ -17,7 +17,7 @@ from functools import partial
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.ids import IdSource
-from splitter.media.ports.events import MediaEvent, PictureStopped
+from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
 from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.participant import Participant
@@ -240,6 +240,7 @@ class Room:
             return source if source.sends else SLATE
         # The newest first; and the phone before the browser of the same caller.
         others = [one for one in reversed(self._participants.values()) if _callers(one.name) != _callers(viewer)]
+        others = [one for one in others if one.media is not None and not one.media.aside]
         others.sort(key=lambda one: one.name != CALLER)
         return next((one for one in others if one.sends), SLATE)
 
@@ -307,9 +308,7 @@ class Room:
         try:
             for participant in list(self._participants.values()):
                 if participant.stream.silent(now, self._times):
-                    silent_s = now - participant.stream.last_at
-                    self._emit(PictureStopped(self.call_id, participant.name, silent_s))
-                    participant.stopped(f"no packet for {silent_s:.0f} s")
+                    participant.stopped(f"no packet for {now - participant.stream.last_at:.0f} s")
                 participant.on_timeout(now)
             self._limit_sources()
         finally:

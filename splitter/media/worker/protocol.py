@@ -22,7 +22,7 @@ from splitter.media.ports.voice import RelayReport
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.webrtc import SecureLocal
 
-PROTOCOL = 5
+PROTOCOL = 6
 FRAME_LIMIT_BYTES = 1 << 23  # a snapshot of 1920x1080 fits, however little it can be compressed
 _LENGTH_BYTES = 4
 

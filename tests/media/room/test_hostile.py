@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from unittest.mock import patch
 
-from splitter.media.ports.events import MediaStarted, SourceShown, SourceUnfit
+from splitter.media.ports.events import MediaStarted, PictureStopped, SourceShown, SourceUnfit
 from splitter.media.room.room import Room
 from splitter.media.room.wire import RTCP_BYTES, RTCP_DATAGRAMS
 from splitter.rtp import rtcp
@@ -97,6 +97,9 @@ class TestGoodbye:
         caller.feed(rtcp.Bye((caller.ssrc,)))
         shown = [event.source for event in stage.events if isinstance(event, SourceShown) and event.viewer == "seat-1"]
         assert shown[-1] == "slate"
+        stage.loop.advance(10)
+        told = [event for event in stage.events if isinstance(event, PictureStopped) and event.participant == "caller"]
+        assert told == [PictureStopped("c1", "caller", "said goodbye")]
 
 
 class TestAPictureThatGrowsAndShrinks:

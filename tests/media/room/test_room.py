@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -78,6 +79,26 @@ class TestDefaultSources:
         second.show(5)
         assert about(caller.pictures()[-1], 200)
 
+    def test_who_is_aside_is_shown_by_choice_alone(self) -> None:
+        stage = Stage()
+        caller, owner = stage.join("caller"), stage.join("seat-1", Camera(120))
+        owner.show(5)
+        other = stage.join("seat-2", Camera(200), answered=False)
+        stage.room.set_participant("seat-2", replace(other.media, aside=True))
+        for _ in range(5):
+            owner.show(1)
+            other.show(1)
+        assert about(caller.pictures()[-1], 120)
+        stage.room.show("caller", "seat-2")
+        other.show(5)
+        assert about(caller.pictures()[-1], 200)
+        stage.room.show("caller", "")
+        owner.show(5)
+        assert about(caller.pictures()[-1], 120)
+        stage.room.set_participant("seat-2", other.media)
+        other.show(5)
+        assert about(caller.pictures()[-1], 200), "it has the call now"
+
     def test_who_leaves_is_replaced_by_the_slate_at_once(self) -> None:
         stage = Stage()
         caller = stage.join("caller")
@@ -109,7 +130,9 @@ class TestDefaultSources:
         seat = stage.join("seat-1")
         caller.show(5)
         stage.loop.advance(8.0)
-        assert [(event.participant, round(event.silent_s)) for event in stage.of(PictureStopped)] == [("caller", 3)]
+        assert [(event.participant, event.reason) for event in stage.of(PictureStopped)] == [
+            ("caller", "no packet for 3 s")
+        ]
         assert about(seat.pictures()[-1], SLATE_LUMA)
         caller.show(20)
         assert about(seat.pictures()[-1], 90)

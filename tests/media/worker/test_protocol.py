@@ -105,7 +105,7 @@ class TestRoundTrip:
             SourceShown("call", "caller", "seat-1", "joined"),
             SourceUnfit("call", "caller", "seat-1", "too large"),
             KeyFrameWanted("call", "caller"),
-            PictureStopped("call", "seat-1", 2.5),
+            PictureStopped("call", "seat-1", "no packet for 3 s"),
             RelayLost("call", "relay", "died"),
             RoomLost("call", "room", "died"),
         ],
