@@ -148,7 +148,7 @@ class Asterisk:
         return [*sudo, "chroot", str(root()), "asterisk", "-C", f"{self._inside}/etc/asterisk.conf", *arguments]
 
     def _here(self, text: str) -> str:
-        addresses = {"10.1.0.5": self._desk.core, "10.1.0.20": self._desk.centre}
+        addresses = {"10.1.0.10": self._desk.core, "10.1.0.20": self._desk.centre}
         addresses |= {"10.1.0.31": self._desk.agent, "10.1.0.32": self._desk.colleague}
         for example in sorted(addresses, key=len, reverse=True):
             text = text.replace(example, addresses[example])

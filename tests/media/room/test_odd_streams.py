@@ -244,5 +244,5 @@ class TestGoodbye:
         caller.show(5)
         caller.feed(Bye((caller.ssrc,)))
         stage.loop.advance(0.1)
-        assert [(one.participant, one.silent_s) for one in stage.of(PictureStopped)] == [("caller", 0.0)]
+        assert [(one.participant, one.reason) for one in stage.of(PictureStopped)] == [("caller", "said goodbye")]
         assert about(seat.pictures()[-1], SLATE_LUMA)
