@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from splitter.cli.text import counted, fail
-from splitter.config.exposure import readable, writable
+from splitter.config.exposure import warnings, writable
 from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError
@@ -23,7 +23,7 @@ def check(file: str) -> None:
     if problem := writable(file):
         click.echo(problem, err=True)
         fail("1 problem")
-    for warning in readable(file, settings):
+    for warning in warnings(file, settings):
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{file}: good")
     for title, value in summary(settings):
@@ -45,7 +45,7 @@ def summary(settings: Settings) -> list[tuple[str, str]]:
         number = f" as {route.number}" if route.number else ""
         lines.append(("route", f"{route.called.pattern} → {', then '.join(route.trunks)}{number}"))
     media, store = settings.media, settings.store
-    workers = f"{media.workers} workers" if media.workers else "a worker per core"
+    workers = counted(media.workers, "worker") if media.workers else "a worker per core"
     lines.append(("media", f"{workers}, ports {media.first_port}–{media.last_port}"))
     lines.append(("calls", f"{settings.calls.max_calls} at most"))
     lines.append(("store", f"{store.path}, {store.max_age_days:g} days, {store.max_size_mb} MB"))

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Play one call, print what was measured, exit 0 only if all of it is right.")
+@click.option("--once", is_flag=True, help="Play two calls, print what was measured; exit 0 only if all is right.")
 @click.option("--desk", is_flag=True, help="Be the agent yourself, in a browser: prints where, and with which login.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: the measurements as JSON.")
 def demo(once: bool, desk: bool, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from splitter.cli.text import counted, fail
-from splitter.config.exposure import readable, writable
+from splitter.config.exposure import warnings, writable
 from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
@@ -21,7 +21,7 @@ def run(file: str) -> None:
         click.echo("\n".join(error.problems), err=True)
         fail(f"not started: {file} has {counted(len(error.problems), 'problem')}")
     try:
-        exposed = [writable(file), *readable(file, settings)]
+        exposed = [writable(file), *warnings(file, settings)]
         serve(settings, tuple(filter(None, exposed)))
     except LocalError as error:
         fail(f"not started: {error}")
@@ -31,7 +31,7 @@ def serve(settings: Settings, exposed: tuple[str, ...] = ()) -> None:
     """Run until told to stop, and keep the service manager informed.
 
     Args:
-        exposed: what others can read or change; for the log.
+        exposed: what others can read, change or know; for the log.
     """
     import asyncio
 

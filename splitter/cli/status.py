@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from splitter.cli.door import Refused, open_door
-from splitter.cli.text import clock, fail, say, say_json, span
+from splitter.cli.text import clock, counted, fail, say, say_json, span
 
 
 class Status(msgspec.Struct):
@@ -53,8 +53,9 @@ def _print(found: Status) -> None:
     say(f"{found.name} {found.version}: {found.state}")
     say(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
     say(f"{'calls':<14}{found.calls} of {found.max_calls}")
-    say(f"{'SIP':<14}{found.dialogs} dialogs, {found.transactions} transactions")
-    say(f"{'media':<14}{found.relays} relays, {found.rooms} rooms, {found.ports} ports")
+    say(f"{'SIP':<14}{counted(found.dialogs, 'dialog')}, {counted(found.transactions, 'transaction')}")
+    media = (counted(found.relays, "relay"), counted(found.rooms, "room"), counted(found.ports, "port"))
+    say(f"{'media':<14}{', '.join(media)}")
     say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
     for network in found.networks:
         say(f"{'listens':<14}{network}")

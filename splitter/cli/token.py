@@ -1,4 +1,4 @@
-"""splitter token: a new bearer token for the API, with the lines that let it in; or one that is believed no more."""
+"""splitter token: a new bearer token for the API, with the lines that let it in; or one that is no longer believed."""
 
 from __future__ import annotations
 
@@ -8,27 +8,38 @@ import secrets
 import click
 import msgspec
 
+from splitter.calls.logins.access import GRANTED, Scope
 from splitter.cli.door import Refused, open_door
 from splitter.cli.text import fail, say
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--scope", "scopes", multiple=True, default=("calls:read",), show_default=True, help="What it may do.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([scope.value for scope in GRANTED]),
+    multiple=True,
+    default=("calls:read",),
+    show_default=True,
+    help="What it may do; may be given several times.",
+)
 @click.option("--extension", default="", help="The desk that it is, for the scope seat.")
-@click.option("--revoke", metavar="WHAT", help="Believe a token no more: itself, its id in the log, or a name.")
+@click.option("--revoke", metavar="WHAT", help="A token, its id in the log, or a name: no longer believed.")
 @click.pass_context
 def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extension: str, revoke: str | None) -> None:
     """Make a token for the program NAME. The token is shown this once; the configuration has only its hash.
 
-    With --revoke, tokens hold no longer, at once and without a restart: one, or all that a login, an extension or the
-    [[token]] of that name has had until now. Whoever knows the password may log in again.
+    With --revoke, tokens are no longer valid, at once and without a restart: one of them, or all that a login, an
+    extension or the [[token]] of that name has had until now. Those who know the password may log in again.
     """
     if revoke is not None:
         _revoke(ctx, revoke)
         return
     if name is None:
         raise click.UsageError("say whose token it is: splitter token NAME")
+    if Scope.SEAT in scopes and not extension:
+        raise click.UsageError("a token with the scope seat is a desk: say which, with --extension")
     secret = secrets.token_urlsafe(32)
     lines = [
         "[[token]]",

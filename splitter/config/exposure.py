@@ -1,4 +1,4 @@
-"""Who else may read or change what must be kept: the configuration with its passwords, and keys. Does I/O."""
+"""Who else may read, change or know what must be kept: the configuration with its passwords, and keys. Does I/O."""
 
 from __future__ import annotations
 
@@ -7,6 +7,32 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from splitter.config.model import Settings
+
+# Of sipconf/splitter.toml, which everybody can read: passwords of accounts and the hash of one, the secret of a webhook.
+_EXAMPLES = frozenset(
+    (
+        "change this example",
+        "change this example secret",
+        "SHA-256:98438101b0d65af3afb21ed707ec86f6cf129bc0673d82da1cd7df1367ceade2",
+        "SHA-512-256:55a9a3daf5d08d3de639361eaa08f5454541631d36aed0f0e6a5ef31eaf6fc86",
+        "MD5:8b250a2ac89ae7070d91d52654b0952a",
+        "f6dd3e33c1ba68ae9ad4a52a01d4e6ff9a3a9d5bbd4ea1e2ad7f5a4dfb0e7f11",
+    )
+)
+
+
+def warnings(file: str | Path, settings: Settings) -> list[str]:
+    """What does not keep the gateway from running, and should be mended, with the remedy."""
+    return [*readable(file, settings), *known(settings)]
+
+
+def known(settings: Settings) -> list[str]:
+    """Secrets that were left as the reference configuration has them."""
+    secrets = [(f"account {one.user}", {one.password, *map(":".join, one.ha1.items())}) for one in settings.accounts]
+    secrets += [(f"token {one.name}", {one.sha256}) for one in settings.tokens]
+    secrets += [(f"webhook {one.name}", {one.secret}) for one in settings.webhooks]
+    remedy = "everybody knows it; put one of your own there, or take the table out"
+    return [f"{what}: its secret is that of the example: {remedy}" for what, used in secrets if used & _EXAMPLES]
 
 
 def writable(file: str | Path) -> str:

@@ -117,6 +117,18 @@ class TestCheck:
             assert result.stdout.startswith(f"{file}: good\n")
             assert ("warning" in result.stderr and "it has passwords" in result.stderr) is said
 
+    def test_secrets_of_the_example_are_warned_of(self, tmp_path: Path) -> None:
+        """Those who copy the reference and change the addresses alone have a password that everybody knows."""
+        file = tmp_path / "splitter.toml"
+        file.write_text((Path(__file__).parents[2] / "sipconf" / "splitter.toml").read_text())
+        file.chmod(0o600)
+        result = splitter("check", str(file))
+        assert result.exit_code == 0
+        warned = [line.split(":")[1].strip() for line in result.stderr.splitlines()]
+        assert warned == ["account 8001", "account 8002", "token crm", "webhook crm"]
+        file.write_text(file.read_text().replace("change this example", "another one for this"))
+        assert "8001" not in splitter("check", str(file)).stderr
+
     def test_a_bad_file_has_every_problem_and_exit_1(self, tmp_path: Path) -> None:
         file = tmp_path / "bad.toml"
         file.write_text('[network.a]\nlisten = ["udp:127.0.0.1"]\nmedia_adress = "x"\n')

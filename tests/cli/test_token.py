@@ -38,5 +38,12 @@ def test_is_believed_no_more(tmp_path: Path) -> None:
     web(tmp_path, story)
 
 
+def test_says_nothing_that_the_configuration_would_not_take() -> None:
+    wrong = splitter("token", "crm", "--scope", "calls")
+    assert wrong.exit_code == 2 and "calls:read" in wrong.stderr and not wrong.stdout
+    nowhere = splitter("token", "crm", "--scope", "seat")
+    assert nowhere.exit_code == 2 and "--extension" in nowhere.stderr and not nowhere.stdout
+
+
 def test_needs_a_name() -> None:
     assert splitter("token").exit_code == 2
