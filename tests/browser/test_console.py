@@ -145,13 +145,13 @@ class TestWhatTheCallerSees:
             outcome = await seat.join(call_id, desk.gateway.desk).answered(5.0)
             assert outcome.accepted, f"{outcome.status} {outcome.reason}"
             await desk.until(lambda: seat.video.sight.rising(CALLER) > 10, "the second desk sees the caller")
-            await console.says("The caller sees Desk 2002")  # who came last is shown, as long as nobody chooses
-            await desk.caller_sees(handset, SECOND, 10)
             parties = console.page.locator("#parties")
-            await parties.locator("[data-party=seat-1] [data-key^='party.show']").click()
-            await desk.caller_sees(handset, SENDER, 10)
+            await expect(parties.locator("[data-party=seat-2] [data-key^='party.show']")).to_be_visible()
+            await desk.caller_sees(handset, SENDER, 10)  # the second one looks on
+            assert not sight_of(handset).rising(SECOND)
             await console.looks("second")
             await parties.locator("[data-party=seat-2] [data-key^='party.show']").click()
+            await console.says("The caller sees Desk 2002")
             await desk.caller_sees(handset, SECOND, 10)
             await parties.locator("[data-party=seat-2] [data-key^='party.remove']").click()
             await console.page.click("[data-confirm=remove]")

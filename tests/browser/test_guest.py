@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.browser import sdk
 from tests.browser.camera import FRAMES, SENDER
 from tests.browser.checks import Wanted, in_words, judge
 from tests.browser.desk import Desk
+from tests.patience import patient
 
 
 async def invited(desk: Desk, context: BrowserContext) -> tuple[Page, Page, Any, str]:
@@ -91,6 +93,13 @@ async def test_a_browser_without_webrtc_is_told_which_can(make_desk: Callable[..
         await desk.show(page, "no-webrtc")
 
 
+async def encodings(page: Page, active: bool) -> None:
+    """Wait until they are switched so; the page's policy forbids what `wait_for_function` does."""
+    async with asyncio.timeout(patient(10)):
+        while await page.evaluate("active()") is not active:
+            await asyncio.sleep(0.05)
+
+
 async def test_pause_switches_the_encodings_off(make_desk: Callable[..., Desk]) -> None:
     """Else Firefox goes on sending the last picture."""
     async with make_desk() as desk:
@@ -99,13 +108,13 @@ async def test_pause_switches_the_encodings_off(make_desk: Callable[..., Desk]) 
         _, guest, handset, call_id = await invited(desk, context)
         await guest.click("#go")
         await expect(guest.locator("#status")).to_have_text("They can see your picture")
-        await guest.wait_for_function("active() === true")
+        await encodings(guest, True)
         await guest.click("#pause")
-        await guest.wait_for_function("active() === false")
+        await encodings(guest, False)
         await desk.view(call_id, lambda v: not v["parties"][1]["sends"], "the guest sends nothing")
         for _ in range(3):  # quickly: what was wanted last counts
             await guest.click("#pause")
-        await guest.wait_for_function("active() === true")
+        await encodings(guest, True)
         await desk.view(call_id, lambda v: v["parties"][1]["sends"], "the guest sends again")
         await desk.voice_goes_on(handset)
 

@@ -2,7 +2,7 @@
 /**
  * What the console says, in English and Chinese. Pure.
  *
- * Short and plain: who reads this has a caller in need on the phone. Both languages have the same keys.
+ * Short and plain: those who read this have a caller in need on the phone. Both languages have the same keys.
  */
 
 /** @typedef {"en"|"zh"} Language */
@@ -198,7 +198,7 @@ export const TEXTS = {
     "do.full": "Full screen",
     "controls": "Call controls",
 
-    "not.own": "This call is another desk’s: that desk may do this.",
+    "not.own": "This call is another desk's: that desk may do this.",
     "not.call": "There is no call.",
     "not.connected": "The call is not connected yet.",
     "not.video": "Only while the caller's video is on.",
@@ -229,9 +229,9 @@ export const TEXTS = {
     "asks": "Desk {extension} asks to join",
     "asks.toast": "Desk {extension} asks to join: see “In the picture”.",
     "asks.admit": "Let in",
-    "asks.admit.who": "Let desk {extension} in",
+    "asks.admit.who": "Let in desk {extension}",
     "asks.deny": "No",
-    "asks.deny.who": "Do not let desk {extension} in",
+    "asks.deny.who": "No, do not let in desk {extension}",
     "party.alone": "Nobody yet",
     "party.joining": "joining",
     "party.connected": "connected",
@@ -278,7 +278,7 @@ export const TEXTS = {
     "invite.text": "The caller opens it in the phone's browser and shows video. The voice stays on the phone.",
     "invite.number": "To number",
     "invite.submit": "Send",
-    "invite.sent": "The link is on its way to {number}.",
+    "invite.sent": "The link was handed over to be sent to {number}.",
     "invite.unsent": "Nobody sends it for us. Pass the link on yourself:",
     "invite.link": "Link",
     "invite.copy": "Copy",
@@ -296,7 +296,7 @@ export const TEXTS = {
     "log.connected": "Call answered",
     "log.ended": "Call ended",
     "log.showing": "The caller sees {who}",
-    "log.joined": "Your picture connection stands",
+    "log.joined": "Your picture connection is up",
     "log.interrupted": "Your picture connection was cut",
     "log.removed": "You were taken out",
     "log.failed": "The picture cannot be joined: {why}",
@@ -349,12 +349,12 @@ export const TEXTS = {
     "error.wrong-login": "Wrong user or password.",
     "error.too-many-logins": "Too many failed tries. Wait a minute.",
     "error.no-token": "Sign in first.",
-    "error.wrong-token": "The token does not hold.",
+    "error.wrong-token": "The token is not valid.",
     "error.expired-token": "The token has expired.",
     "error.no-such-call": "There is no such call.",
     "error.several-calls": "Several calls have this number. Use the call's code.",
     "error.not-your-call": "This call is another desk's.",
-    "error.not-admitted": "This call is another desk’s. Ask to join.",
+    "error.not-admitted": "This call is another desk's. Ask to join.",
     "error.may-enter": "You may join this call.",
     "error.too-many": "Too many tries. Wait a little.",
     "error.bound-already": "Another desk has this call already.",
@@ -654,7 +654,7 @@ export const TEXTS = {
     "invite.text": "来电人用手机浏览器打开即可传视频，语音仍在电话里。",
     "invite.number": "发送到号码",
     "invite.submit": "发送",
-    "invite.sent": "链接正在发往 {number}。",
+    "invite.sent": "链接已交付发送至 {number}。",
     "invite.unsent": "系统没有代为发送，请自行转告链接：",
     "invite.link": "链接",
     "invite.copy": "复制",
