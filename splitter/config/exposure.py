@@ -8,7 +8,7 @@ from pathlib import Path
 
 from splitter.config.model import Settings
 
-# Of sipconf/splitter.toml, which everybody can read: passwords of accounts and the hash of one, the secret of a webhook.
+# Of the reference configuration, which everybody can read: passwords and their hashes, the secret of a webhook.
 _EXAMPLES = frozenset(
     (
         "change this example",

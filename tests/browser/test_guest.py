@@ -96,7 +96,7 @@ async def test_a_browser_without_webrtc_is_told_which_can(make_desk: Callable[..
 async def encodings(page: Page, active: bool) -> None:
     """Wait until they are switched so; the page's policy forbids what `wait_for_function` does."""
     async with asyncio.timeout(patient(10)):
-        while await page.evaluate("active()") is not active:
+        while await page.evaluate("active()") is not active:  # noqa: ASYNC110 — it happens in the page
             await asyncio.sleep(0.05)
 
 
