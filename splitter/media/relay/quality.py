@@ -67,7 +67,7 @@ class Quality:
             now: its arrival, in seconds.
         """
         first_byte, kind, sequence, timestamp, ssrc = header
-        if first_byte >> 6 != 2:
+        if first_byte >> 6 != 2 or 192 <= kind <= 223:  # RTCP on the same port (RFC 5761 §4)
             return
         ahead = (sequence - self._last) & 0xFFFF
         if ssrc != self._ssrc or SAMPLE + _GAP < ahead < 0x1_0000 - SAMPLE - _BACK:

@@ -9,6 +9,7 @@ Layout:
     latch        whose packets are taken, and where ours go
     stream       Stream: what a participant sends, checked, counted and looked into
     view         View: what a participant is shown; changes source at key frames
+    awaited      AwaitedKeyFrame: what is kept of the source that a view waits for
     player       StillPlayer: the slate, or a picture, as a source
     pictures     Pictures: what was uploaded to be shown, in the forms that viewers need
     snapshot     Snapshots: stills of what participants send

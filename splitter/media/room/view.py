@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from splitter.media.room.awaited import AwaitedKeyFrame
 from splitter.media.room.outgoing import NO_PAYLOAD, Outgoing
 from splitter.media.room.player import StillPlayer
-from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, UNENDED, Kept, Shape, Start, Stream
+from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, UNENDED, Shape, Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
 from splitter.rtp import h264
@@ -31,8 +32,6 @@ NOTHING, SLATE = "none", "slate"
 _DATAGRAM_LIMIT = 65_000
 _ALL_SETS = SPS_SEEN | PPS_SEEN
 _FAMILIES = frozenset(("constrained baseline", "baseline"))  # whoever agreed to one is sent the other in practice
-_KEPT_LIMIT = 256  # packets of a key frame that wait for what they need, or for the end of another picture
-_LATEST = 64  # packets that are kept while no key frame has begun
 _PIECES = 3  # of a packet that is divided, and so numbers kept for one that is missing
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
 _TELLING_S = 1.0  # between two streams or sizes that are told not to fit
@@ -61,8 +60,7 @@ class View:
         "_generation",
         "_grown_at",
         "_held_up",
-        "_kept",
-        "_kept_of",
+        "_key_frame",
         "_live",
         "_open_timestamp",
         "_orientation_due",
@@ -70,7 +68,6 @@ class View:
         "_reason",
         "_refused",
         "_restless",
-        "_start",
         "_stills",
         "_times",
         "_told_at",
@@ -122,9 +119,7 @@ class View:
         self._unit_sets = 0
         self._units: SingleUnits | None = None
         self._open_timestamp = -1  # of the picture under way; -1 between pictures
-        self._kept: dict[int, Kept] = {}  # the awaited stream's packets by their numbers
-        self._kept_of = -1  # its generation
-        self._start: Start | None = None  # of the key frame among them
+        self._key_frame = AwaitedKeyFrame()
         self._held_up = -1  # it is whole, and waits for the end of another picture; the timestamp it had come to
 
     # ---- what to show -------------------------------------------------------------------------------------------
@@ -219,9 +214,7 @@ class View:
 
     def _forget(self) -> None:
         """Keep nothing of the awaited stream."""
-        if self._kept or self._start is not None:
-            self._kept = {}
-        self._start = None
+        self._key_frame.clear()
         self._held_up = -1
 
     def _release(self, stream: Stream | None) -> None:
@@ -298,7 +291,7 @@ class View:
 
     def _show_still(self, name: str, still: Still | None, reason: str, now: float) -> None:
         live, self._live = self._live, None
-        if self._start is not None and self._awaited is not None:
+        if self._key_frame.start is not None and self._awaited is not None:
             self._awaited.broker.want(burst=True)  # the key frame that was put aside has lost its begin
         self._forget()
         self._release(live)
@@ -398,10 +391,14 @@ class View:
             stream.wake = True
         if stream is not self._awaited:
             return
-        self._keep(stream)
-        if self._start is None:
+        if stream.starts:
+            self._held_up = -1
+        if not self._key_frame.keep(stream):
+            stream.broker.want()
+            stream.wake = True
+        if self._key_frame.start is None:
             return
-        full = len(self._kept) > _KEPT_LIMIT
+        full = self._key_frame.overfull
         if not stream.decodable:
             if full:
                 self._forget()
@@ -416,27 +413,9 @@ class View:
                 return
         self._cut_over(stream, now)
 
-    def _keep(self, stream: Stream) -> None:
-        """Put the packet in hand aside: the latest ones, or from the begin of a key frame on.
-
-        Its first packet may be overtaken by the rest of it and by the next picture.
-        """
-        if stream.generation != self._kept_of:
-            self._forget()
-            self._kept_of = stream.generation
-        if stream.starts:
-            begin = stream.start.sequence
-            self._start, self._held_up = stream.start, -1
-            self._kept = {number: one for number, one in self._kept.items() if number >= begin}
-        elif self._start is None and len(self._kept) >= _LATEST:
-            del self._kept[next(iter(self._kept))]
-        if self._start is None or stream.sequence >= self._start.sequence:
-            self._kept.setdefault(stream.sequence, stream.put_aside())
-
     def _cut_over(self, stream: Stream, now: float) -> None:
         """Go over to the awaited stream, from the begin of its key frame on."""
-        start = self._start
-        kept = [one for number, one in sorted(self._kept.items()) if start is not None and number >= start.sequence]
+        kept = self._key_frame.packets()
         self._forget()
         if not kept:
             return

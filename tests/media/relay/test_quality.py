@@ -123,3 +123,11 @@ class TestWhatSourcesDo:
             stream.send(100)
             stream.timestamp, stream.payload_type, stream.clock = timestamp + 16_000, 8, 8000
         assert 0 <= stream.quality.jitter_ms < 1 and stream.quality.lost == 0
+
+    def test_rtcp_on_the_same_port_is_no_stream(self) -> None:
+        """RFC 5761: its bytes must not be taken for numbers of packets."""
+        stream = Stream()
+        stream.send(500, lose={100})
+        stream.quality.sample((0x80, 200, 6, 99, 7), stream.received, stream.at)
+        stream.send(500, lose={100})
+        assert stream.quality.lost == 2 and 0 <= stream.quality.jitter_ms < 1

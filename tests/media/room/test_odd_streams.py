@@ -174,6 +174,27 @@ class TestOrder:
         caller.show(5)
         assert len([luma for luma in seat.pictures() if about(luma, 150)]) == 7
 
+    @pytest.mark.parametrize(("packets", "shown"), [(100, True), (250, True), (400, False)])
+    def test_the_begin_of_a_large_key_frame_is_sent_again(self, packets: int, shown: bool) -> None:
+        """What was put aside is shown whole, or another one is asked for."""
+        stage = Stage()
+        caller = stage.join("caller", Camera(150, (1280, 720)))
+        seat = stage.join("seat-1", max_macroblocks=3600)
+        assert caller.camera is not None
+        units = caller.camera.picture()
+        size = sum(map(len, units)) // packets
+        made = numbered(caller, packetise(units, 1, size))
+        asked = stage.room._participants["caller"].stream.broker.asked
+        for data in (made[0], *made[2:], made[1]):
+            caller.deliver(data)
+        stage.loop.advance(1.1)
+        if shown:
+            assert len([luma for luma in seat.pictures() if about(luma, 150)]) == 1
+        else:
+            assert stage.room._participants["caller"].stream.broker.asked > asked
+            caller.show(3)
+            assert about(seat.pictures()[-1], 150)
+
 
 class TestSlowRepairs:
     def watch(self, answer_s: float, lost: int = 30) -> tuple[Stage, Peer, Peer, int]:
