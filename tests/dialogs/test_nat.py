@@ -7,9 +7,9 @@ from ipaddress import ip_network
 from splitter.calls.settings import MediaSources
 from splitter.calls.settings import Peer as Source
 from splitter.core.net import Address
-from tests.calls.kit import connected, joined
+from tests.calls.kit import connected, ended, joined, live
 from tests.world import PeerCall, World
-from tests.world.world import DESK
+from tests.world.world import DESK, SBC
 
 INSIDE = Address("192.168.9.9", 5060)
 ELSEWHERE = Address(DESK.host, 40_001)
@@ -47,6 +47,26 @@ class TestBehindNats:
             centre.expect("BYE")
             world.run(0.1)
             assert ways(world, seat, "BYE") == {ELSEWHERE}
+
+
+class TestConnectedAnew:
+    def test_a_contact_at_the_connection_that_was_left_is_passed_over(self) -> None:
+        first, second = Address(SBC.host, 40_001), Address(SBC.host, 40_002)
+        with World(trunk=BEHIND_NATS) as world:
+            caller, centre = connected(world)
+            leg = live(world, caller).caller
+            assert leg._dialog is not None and caller.dialog is not None
+            before = leg.flow
+            leg.flow = world.driver.flow_to("access", "udp", first)._replace(transport="tcp")
+            contact = leg.flow
+            world.driver.locate = lambda *_: contact  # type: ignore[method-assign]
+            via = ("Via", f"SIP/2.0/TCP {first};branch=z9hG4bK1")
+            data = caller.dialog.request("OPTIONS", headers=[via]).serialize()
+            world.driver.received(leg.flow._replace(remote=second), data)
+            assert leg._way().remote == second
+            leg.flow = before
+            del world.driver.locate  # type: ignore[method-assign]
+            ended(world, caller, centre)
 
 
 class TestNotBehindNats:

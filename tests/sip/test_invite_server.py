@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.core.net import Flow
+from splitter.core.net import Address, Flow
 from splitter.sip.events import Acknowledged, Cancelled, RequestArrived, Transmit
 from splitter.sip.message import Request
 from tests.sip.stand import TCP, UDP, Stand, incoming, timeline, what
@@ -37,6 +37,32 @@ class TestProceeding:
     def test_it_waits_as_long_as_the_user_does(self, stand: Stand) -> None:
         arrive(stand)
         assert stand.run(3600) == []
+
+
+class TestConnectedAnew:
+    """§18.2.2 knows sent-by alone, where a client that connects does not listen."""
+
+    NEW = TCP._replace(remote=Address(TCP.remote.host, 40_002))
+
+    def test_who_repeats_its_invite_there_is_answered_there(self, stand: Stand) -> None:
+        txn, request = arrive(stand, flow=TCP)
+        stand.respond(txn, request, 180)
+        assert [out.flow for out in stand.receive(incoming(), self.NEW) if isinstance(out, Transmit)] == [self.NEW]
+        stand.respond(txn, request, 486)
+        assert stand.last_sent().flow == self.NEW
+
+    def test_who_cancels_there_hears_of_both_there(self, stand: Stand) -> None:
+        txn, request = arrive(stand, flow=TCP)
+        stand.receive(incoming("CANCEL"), self.NEW)
+        assert stand.last_sent().flow == self.NEW
+        stand.respond(txn, request, 487)
+        assert stand.last_sent().flow == self.NEW
+
+    def test_another_host_gets_nothing(self, stand: Stand) -> None:
+        txn, request = arrive(stand, flow=TCP)
+        stand.receive(incoming(), TCP._replace(remote=Address("203.0.113.99", 40_002)))
+        stand.respond(txn, request, 486)
+        assert stand.last_sent().flow == TCP
 
 
 class TestRefusedSection17_2_1:

@@ -388,7 +388,7 @@ class Leg(Usage):
         request = event.request
         try:
             self._dialog_of(request).receive(request)
-            self.flow = event.flow  # a NAT, or a peer that connects anew, has moved it
+            self._follow(event.flow)
             refuse_unknown_extensions(request, self._extensions())
             if FROM_CHANGE in self._extensions():
                 self._dialog_of(request).rename(request)

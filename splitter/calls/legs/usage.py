@@ -34,7 +34,7 @@ from splitter.calls.signalling import LegSignalling
 from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
-from splitter.core.net import Flow
+from splitter.core.net import Address, Flow
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
@@ -95,6 +95,7 @@ class Usage:
         self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
         self._context = context
         self._driver = with_credentials(context.driver, trunk, context.ids)
+        self._left: Address | None = None  # where a former connection of the peer came from
         self.infos = LegInfos()
         self._dialog: Dialog | None = None
 
@@ -126,9 +127,19 @@ class Usage:
         if not dialog.route_set and self._is_hidden(dialog.remote_target):
             return self.flow
         try:
-            return self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
+            way = self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
         except PeerError:
             return self.flow
+        return self.flow if way.reliable and way.remote == self._left else way
+
+    def _follow(self, flow: Flow) -> None:
+        """The peer's latest request came this way: a NAT has moved it, or it has connected anew.
+
+        A Contact that names the port of a connection which it has left leads nowhere any more.
+        """
+        if flow.reliable and flow.remote != self.flow.remote:
+            self._left = self.flow.remote
+        self.flow = flow
 
     def _is_hidden(self, target: str) -> bool:
         """True for a private address where the peer comes from another one, outside, or is said to be behind a NAT."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
 from splitter.core.ids import IdSource
@@ -59,6 +60,7 @@ class ServerSide(Side[ServerTransaction]):
         key = server_key(request)
         known = self._core.transactions.get(key)
         if isinstance(known, ServerTransaction):
+            self._follow(known, flow)
             return self.feed(known, Event.REQUEST, now, out, request)
         initial = request.to_tag is None
         identity = (request.call_id, request.from_tag, request.cseq)
@@ -90,6 +92,18 @@ class ServerSide(Side[ServerTransaction]):
         if status > 100:
             self._fill_tag(txn, response)
         self.feed(txn, event, now, out, response)
+
+    @staticmethod
+    def _follow(txn: ServerTransaction, flow: Flow) -> None:
+        """A peer that has connected anew goes on there: what its old connection asked for is answered over this one.
+
+        §18.2.2 would send it to the port of sent-by, where a client does not listen.
+        """
+        before = txn.flow
+        if flow.reliable and before.reliable and flow != before and flow.remote.host == before.remote.host:
+            txn.flow = flow
+            if txn.last is not None:
+                txn.last = replace(txn.last, flow=flow)
 
     def _add(
         self, key: TransactionId, request: Request, reply: Flow, identity: Identity, initial: bool, own: bool = False
@@ -125,6 +139,7 @@ class ServerSide(Side[ServerTransaction]):
         invite = self._core.transactions.get(server_key(request, "INVITE"))
         if not isinstance(invite, ServerTransaction):
             return self.respond(txn, self._answer(request, 481), now, out)
+        self._follow(invite, txn.flow)
         txn.tag = self._tag_of(invite)
         self.respond(txn, self._answer(request, 200), now, out)
         if invite.state in (State.PROCEEDING, State.UNCONFIRMED) and not invite.cancelled:
