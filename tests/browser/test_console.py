@@ -23,6 +23,7 @@ from tests.browser.checks import Wanted, drawn, first_seen, in_words, judge, psn
 from tests.browser.console import Console
 from tests.browser.desk import CALLER, SHAPE, Desk, sight_of
 from tests.browser.voice import Beeps, listen
+from tests.patience import patient
 
 SHARED, SECOND = 9, 8
 
@@ -142,10 +143,12 @@ class TestWhatTheCallerSees:
             handset, call_id = await desk.call()
             await both_ways(desk, console, handset, 5)
             seat = await desk.seat(SeatSettings("2002", VideoSettings(SECOND, SHAPE)))
-            outcome = await seat.join(call_id, desk.gateway.desk).answered(5.0)
+            joining = seat.join(call_id, desk.gateway.desk)  # it rings until it is let in
+            parties = console.page.locator("#parties")
+            await parties.locator("[data-asking='2002'] .primary").click()
+            outcome = await joining.answered(patient(5))
             assert outcome.accepted, f"{outcome.status} {outcome.reason}"
             await desk.until(lambda: seat.video.sight.rising(CALLER) > 10, "the second desk sees the caller")
-            parties = console.page.locator("#parties")
             await expect(parties.locator("[data-party=seat-2] [data-key^='party.show']")).to_be_visible()
             await desk.caller_sees(handset, SENDER, 10)  # the second one looks on
             assert not sight_of(handset).rising(SECOND)
