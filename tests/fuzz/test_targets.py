@@ -89,10 +89,11 @@ class TestTheTargetsThemselves:
             reached.append(name)
             raise Reached
 
+        made = seeds(name)  # before the patch: some are written by what it replaces
         monkeypatch.setattr(places[name], reach)
-        for data in seeds(name):
+        for data in made:
             try:
                 TARGETS[name](data)
             except Reached:
                 continue
-        assert len(reached) >= 0.5 * len(seeds(name))
+        assert len(reached) >= 0.5 * len(made)
