@@ -31,7 +31,7 @@ from splitter.media.ports.rooms import (
     Snapshot,
 )
 from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
-from splitter.media.worker.engine import MediaNetwork
+from splitter.media.worker.pool import MediaNetwork
 from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.world.loop import EPOCH

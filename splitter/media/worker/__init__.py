@@ -7,14 +7,16 @@ Glossary
     ledger      which ports a worker has open, kept by the gateway for the day the worker dies
 
 Layout
-    engine.py      the voice and room engine of the gateway: chooses workers, keeps records, passes events on
+    engine.py      the voice and room engine of the gateway: a method for each request
+    pool.py        chooses workers, keeps records of what they hold, passes events on
+    verbs/         what is asked of a worker, one verb a file: fields, what it does there, what is answered
     supervisor.py  spawns, greets, watches and replaces a worker
     pulse.py       tells a worker that hangs from a machine that is busy
     record.py      which ports were in use, kept over a restart of the gateway
     client.py      the gateway's end of the control connection
-    protocol.py    what both ends say (pure)
+    protocol.py    frames and envelopes of what both ends say
     main.py        the worker's process and its end of the connection
-    dispatch.py    carries out commands on relays and rooms
+    dispatch.py    carries out verbs; what a worker carries
     loop.py        sockets and timers for relays and rooms
     line.py        one port of a room, and the short cut to its peer
     poller.py      readiness of media sockets: one epoll nested in the event loop's

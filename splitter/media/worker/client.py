@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import structlog
 
@@ -18,18 +18,16 @@ from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES
 from splitter.media.worker.protocol import (
-    Command,
-    Failed,
     Framer,
     Notice,
     ProtocolError,
     Reply,
-    Result,
     read_answer,
     read_event,
-    read_result,
+    read_message,
     write_call,
 )
+from splitter.media.worker.verbs.verb import Failed, Message, Verb
 
 QUEUE_LIMIT_BYTES = 4 * PICTURE_LIMIT_BYTES  # pictures on their way must not make a worker look deaf
 WAITING_LIMIT = 2000  # requests under way to one worker
@@ -37,7 +35,7 @@ SWEEP_S = 0.05  # how late a request may be found to be overdue
 
 log = structlog.get_logger(__name__)
 
-R = TypeVar("R", bound=Result)
+R = TypeVar("R", bound=Message)
 
 
 class Gone(MediaUnavailable):
@@ -47,7 +45,7 @@ class Gone(MediaUnavailable):
 class _Waiting(NamedTuple):
     """A request under way; `deadline` by the loop's clock."""
 
-    future: asyncio.Future[Result]
+    future: asyncio.Future[Message]
     deadline: float
 
 
@@ -77,43 +75,43 @@ class WorkerClient(asyncio.Protocol):
         _, client = await asyncio.get_running_loop().create_unix_connection(lambda: cls(on_event), str(path))
         return client
 
-    async def ask(self, command: Command, expected: type[R], limit_s: float) -> R:
-        """Send a command and wait for its result.
+    async def ask(self, verb: Verb[R], limit_s: float) -> R:
+        """Send a verb and wait for its answer.
 
         Raises:
-            MediaTimeout: no answer within `limit_s`. The command may still be carried out later.
+            MediaTimeout: no answer within `limit_s`. It may still be carried out later.
             Gone: it names what the worker does not have.
             MediaUnavailable: refused, or the worker is gone.
         """
         if len(self._waiting) >= WAITING_LIMIT:
             raise MediaUnavailable("too many requests under way to the media worker")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        id = self._send(command)
+        future: asyncio.Future[Message] = loop.create_future()
+        id = self._send(verb)
         self._waiting[id] = _Waiting(future, loop.time() + limit_s)
         self._sweep_later(loop)
         try:
-            result = await future
+            answer = await future
         except TimeoutError:
-            raise MediaTimeout(f"{type(command).__name__}: no answer in {limit_s:g} s") from None
+            raise MediaTimeout(f"{type(verb).__name__}: no answer in {limit_s:g} s") from None
         finally:
             self._waiting.pop(id, None)
             del future  # its exception remembers this frame: the frame must not lead back to it
-        if isinstance(result, expected):
-            return result
-        if not isinstance(result, Failed):
-            raise MediaUnavailable(f"the media worker answered {type(result).__name__}")
-        kind = Gone if result.kind == "gone" else MediaUnavailable
-        raise kind(result.reason, result.retry_after_s)
+        if isinstance(answer, verb.answer):
+            return cast(R, answer)
+        if not isinstance(answer, Failed):
+            raise MediaUnavailable(f"the media worker answered {type(answer).__name__}")
+        kind = Gone if answer.kind == "gone" else MediaUnavailable
+        raise kind(answer.reason, answer.retry_after_s)
 
-    def tell(self, command: Command) -> None:
-        """Send a command and do not wait. What a lost worker does not hear needs no saying."""
+    def tell(self, verb: Verb[Any]) -> None:
+        """Send a verb and do not wait. What a lost worker does not hear needs no saying."""
         try:
-            self._send(command)
+            self._send(verb)
         except MediaUnavailable:
             pass
 
-    def _send(self, command: Command) -> int:
+    def _send(self, verb: Verb[Any]) -> int:
         transport = self._transport
         if transport is None or transport.is_closing():
             raise MediaUnavailable("the media worker is gone")
@@ -122,7 +120,7 @@ class WorkerClient(asyncio.Protocol):
         self._last_id += 1
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(write_call(self._last_id, command))
+        self._unsent.append(write_call(self._last_id, verb))
         return self._last_id
 
     def _flush(self) -> None:
@@ -165,18 +163,18 @@ class WorkerClient(asyncio.Protocol):
 
     def _take(self, body: bytes) -> None:
         try:
-            answer = read_answer(body)
-            if isinstance(answer, Notice):
-                self._on_event(answer.owner, read_event(answer))
+            message = read_message(body)
+            if isinstance(message, Notice):
+                self._on_event(message.owner, read_event(message))
             else:
-                self._settle(answer)
+                self._settle(message)
         except ProtocolError as error:
             log.error("message of a media worker dropped", reason=str(error))
 
     def _settle(self, reply: Reply) -> None:
         waiting = self._waiting.get(reply.id)
         if waiting is not None and not waiting.future.done():
-            waiting.future.set_result(read_result(reply))
+            waiting.future.set_result(read_answer(reply))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -28,22 +28,16 @@ from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
-    PROTOCOL,
-    AwaitVideo,
     Call,
-    Command,
-    Failed,
     Framer,
-    Hello,
     ProtocolError,
-    Result,
-    RoomCommand,
-    Shutdown,
     read_call,
-    read_command,
+    read_verb,
     write_event,
     write_reply,
 )
+from splitter.media.worker.verbs.process import PROTOCOL, Hello, Shutdown
+from splitter.media.worker.verbs.verb import Failed, Message, Need, Verb
 from splitter.telemetry.log import configure
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -83,14 +77,14 @@ class Control(asyncio.Protocol):
             log.error("control message dropped", reason=str(error))
             return
         try:
-            command = read_command(call)
+            verb = read_verb(call)
         except ProtocolError as error:
             self.reply(call, Failed("fault", str(error)))
             return
-        self._worker.execute(call, command, self)
+        self._worker.execute(call, verb, self)
 
-    def reply(self, call: Call, result: Result) -> None:
-        self._write(write_reply(call.id, result))
+    def reply(self, call: Call, answer: Message) -> None:
+        self._write(write_reply(call.id, answer))
 
     def notify(self, owner: str, event: MediaEvent) -> None:
         self._write(write_event(owner, event))
@@ -156,28 +150,30 @@ class Worker:
         if self._control is not None:
             self._control.notify(owner, event)
 
-    # ---- commands ------------------------------------------------------------------------------------------------
+    # ---- verbs ---------------------------------------------------------------------------------------------------
 
-    def execute(self, call: Call, command: Command, control: Control) -> None:
-        """Carry out a command; rooms wait until the slate is there, in the order of their commands.
+    def execute(self, call: Call, verb: Verb[Any], control: Control) -> None:
+        """Carry out a verb; rooms wait until the slate is there, in the order of their verbs.
 
         Whoever asks for video to be there waits longer: until nothing competes with the first rooms any more.
         """
-        if isinstance(command, Shutdown):
+        if isinstance(verb, Shutdown):
             self.stopped.set()
-        elif isinstance(command, Hello):
-            control.reply(call, self._hello(command))
+        elif isinstance(verb, Hello):
+            control.reply(call, self._hello(verb))
         elif self._dispatcher is None or self._slate is None:
             control.reply(call, Failed("fault", "Hello comes first"))
-        elif isinstance(command, RoomCommand) and (awaited := self._awaited(command)):
+        elif awaited := self._awaited(verb.needs):
             dispatcher = self._dispatcher
-            awaited.add_done_callback(lambda _: self._answer(call, dispatcher.handle(command), control))
+            awaited.add_done_callback(lambda _: self._answer(call, dispatcher.handle(verb), control))
         else:
-            self._answer(call, self._dispatcher.handle(command), control)
+            self._answer(call, self._dispatcher.handle(verb), control)
 
-    def _awaited(self, command: RoomCommand) -> asyncio.Future[Any] | None:
-        """What a command still has to wait for."""
-        awaited: asyncio.Future[Any] | None = self._warm if isinstance(command, AwaitVideo) else self._slate
+    def _awaited(self, need: Need) -> asyncio.Future[Any] | None:
+        """What still has to be waited for."""
+        if need is Need.NOTHING:
+            return None
+        awaited: asyncio.Future[Any] | None = self._warm if need is Need.ALL_STILLS else self._slate
         return None if awaited is None or awaited.done() else awaited
 
     def _answer(self, call: Call, answer: Answer, control: Control) -> None:
@@ -186,13 +182,13 @@ class Worker:
             control.reply(call, answer)
             return
 
-        def kept(promised: asyncio.Future[Result]) -> None:
+        def kept(promised: asyncio.Future[Message]) -> None:
             if not promised.cancelled():
                 control.reply(call, promised.result())
 
         answer.add_done_callback(kept)
 
-    def _hello(self, hello: Hello) -> Result:
+    def _hello(self, hello: Hello) -> Message:
         if hello.protocol != PROTOCOL:
             return Failed("fault", f"this worker speaks protocol {PROTOCOL}, not {hello.protocol}")
         if self._dispatcher is None:

@@ -28,8 +28,8 @@ from splitter.core.pauses import doubled_s
 from splitter.media.ports.events import MediaEvent
 from splitter.media.relay.ports import PortLedger
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.protocol import AwaitVideo, Done, Hello, Ping, Shutdown, Status
 from splitter.media.worker.pulse import Patience, Pulse, look
+from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Shutdown, Status
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -251,7 +251,7 @@ class Supervisor:
                 await asyncio.sleep(0.02)
         hello = msgspec.structs.replace(self._hello, resting=self.ledger.resting(time.monotonic()))
         try:
-            self.status = await client.ask(hello, Status, deadline - time.monotonic())
+            self.status = await client.ask(hello, deadline - time.monotonic())
         except MediaError:
             client.close()
             raise
@@ -260,7 +260,7 @@ class Supervisor:
     async def _await_video(self, client: WorkerClient, pid: int) -> None:
         """Voice may use the worker already; whoever waits for `started` finds rooms there as well."""
         try:
-            await client.ask(AwaitVideo(""), Done, self._timers.video_limit_s)
+            await client.ask(AwaitVideo(), self._timers.video_limit_s)
         except MediaError as error:
             log.error("media worker without video", index=self.index, reason=str(error))
         else:
@@ -287,7 +287,7 @@ class Supervisor:
                 if pulse.hangs:
                     return pulse.hangs
                 if ping is None or ping.done():
-                    ping = asyncio.create_task(client.ask(Ping(), Status, _PING_LIMIT_S))
+                    ping = asyncio.create_task(client.ask(Ping(), _PING_LIMIT_S))
                     ping.add_done_callback(_retrieve)
             return "its control connection closed"
         finally:

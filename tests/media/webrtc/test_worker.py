@@ -76,7 +76,7 @@ class TestEngine:
                 seat = await made.join_secure(room, "seat-1", "core")
                 again = await made.restart_ice(seat)
                 await made.leave(again)
-                resting = {port for port, _ in made._supervisors[0].ledger.resting(time.monotonic())}
+                resting = {port for port, _ in made._pool._supervisors[0].ledger.resting(time.monotonic())}
                 assert resting == {seat.local.rtp_port, again.local.rtp_port}
 
         run(scenario())

@@ -11,7 +11,10 @@ import pytest
 
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.protocol import Call, Done, Framer, Ping, Reply, Show, read_call, write_reply
+from splitter.media.worker.protocol import Call, Framer, Reply, read_call, write_reply
+from splitter.media.worker.verbs.process import Ping
+from splitter.media.worker.verbs.show import Show
+from splitter.media.worker.verbs.verb import Done
 
 Behave = Callable[[Call, asyncio.StreamWriter], None]
 
@@ -49,19 +52,19 @@ def well(call: Call, writer: asyncio.StreamWriter) -> None:
 class TestRequests:
     def test_what_one_turn_asks_for_leaves_in_one_write(self, tmp_path: Path) -> None:
         async def scene(client: WorkerClient) -> None:
-            asks = [client.ask(Show("room", "caller", source), Done, 5.0) for source in ("", "slate", "seat-1")]
+            asks = [client.ask(Show("room", "caller", source), 5.0) for source in ("", "slate", "seat-1")]
             assert await asyncio.gather(*asks) == [Done(), Done(), Done()]
 
         assert played(tmp_path, well, scene) == [3]
 
     def test_one_without_an_answer_is_given_up_and_delays_no_other(self, tmp_path: Path) -> None:
         def deaf_to_ping(call: Call, writer: asyncio.StreamWriter) -> None:
-            if msgspec.msgpack.decode(call.command)["type"] != "Ping":
+            if msgspec.msgpack.decode(call.verb)["type"] != "Ping":
                 well(call, writer)
 
         async def scene(client: WorkerClient) -> None:
-            slow = asyncio.ensure_future(client.ask(Ping(), Done, 0.1))
-            assert await client.ask(Show("room", "caller", ""), Done, 5.0) == Done()
+            slow = asyncio.ensure_future(client.ask(Ping(), 0.1))
+            assert await client.ask(Show("room", "caller", ""), 5.0) == Done()
             with pytest.raises(MediaTimeout, match=r"Ping: no answer in 0\.1 s"):
                 await slow
 
@@ -74,7 +77,7 @@ class TestRequests:
 
         async def scene(client: WorkerClient) -> None:
             with pytest.raises(MediaTimeout):
-                await client.ask(Ping(), Done, 0.1)
+                await client.ask(Ping(), 0.1)
 
         played(tmp_path, babble, scene)
 
@@ -84,8 +87,8 @@ class TestRequests:
 
         async def scene(client: WorkerClient) -> None:
             with pytest.raises(MediaUnavailable, match="died"):
-                await client.ask(Ping(), Done, 5.0)
+                await client.ask(Ping(), 5.0)
             with pytest.raises(MediaUnavailable, match="gone"):
-                await client.ask(Ping(), Done, 5.0)
+                await client.ask(Ping(), 5.0)
 
         played(tmp_path, die, scene)

@@ -22,28 +22,19 @@ from splitter.media.relay.ports import PortPairs
 from splitter.media.room.loop import Loop
 from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
-from splitter.media.worker.protocol import (
-    CloseRelay,
-    CloseRoom,
-    Done,
-    Failed,
-    Join,
-    Joined,
-    Leave,
-    OpenRelay,
-    OpenRoom,
-    ParticipantCounts,
-    RelayCounts,
-    RelayOpened,
-    ReportRelay,
-    ReportRoom,
-    RequestKeyFrame,
-    RoomCounts,
-    SetRemote,
-    Show,
-    SnapshotTaken,
-    TakeSnapshot,
-)
+from splitter.media.worker.verbs.close_relay import CloseRelay
+from splitter.media.worker.verbs.close_room import CloseRoom
+from splitter.media.worker.verbs.join import Join, Joined
+from splitter.media.worker.verbs.leave import Leave, ParticipantCounts
+from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
+from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.report_relay import RelayCounts, ReportRelay
+from splitter.media.worker.verbs.report_room import ReportRoom, RoomCounts
+from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
+from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.show import Show
+from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeSnapshot
+from splitter.media.worker.verbs.verb import Done, Failed
 from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp
 from tests.patience import until
@@ -104,7 +95,7 @@ def broken_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("broken_rooms")
 class TestABrokenRoom:
-    @pytest.mark.parametrize("how", ["packet", "timer", "command"])
+    @pytest.mark.parametrize("how", ["packet", "timer", "verb"])
     def test_is_closed_and_reported_while_voice_goes_on(self, run: Run, how: str) -> None:
         async def scenario() -> None:
             async with worker() as w:
@@ -118,7 +109,7 @@ class TestABrokenRoom:
                 peer, centre = Peer(), Peer()
                 if how == "packet":
                     peer.rtp.sendto(rtp(1), (HOST, joined.ports[0]))
-                elif how == "command":
+                elif how == "verb":
                     failed = w.dispatcher.handle(Show("room", "caller", "slate"))
                     assert isinstance(failed, Failed)
                     assert failed.kind == "fault"
@@ -158,7 +149,7 @@ class TestABrokenRelay:
                 opened = w.dispatcher.handle(OpenRelay("call", "relay-0", BOTH))
                 assert isinstance(opened, RelayOpened)
                 assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", BOTH)), RelayOpened)
-                victim: Any = w.dispatcher._relays["relay-0"].sides[0].rtp
+                victim: Any = w.dispatcher.relays["relay-0"].sides[0].rtp
                 victim.latch = None  # any bug will do
                 peer = Peer()
                 peer.rtp.sendto(rtp(1), (HOST, opened.ports[0][0]))
@@ -180,13 +171,13 @@ class TestUnknownIds:
         async def scenario() -> None:
             async with worker() as w:
                 remote = RemoteEnd(Address(HOST, 5000), Address(HOST, 5001))
-                for command in (
+                for verb in (
                     SetRemote("none", 0, remote),
                     Join("none", "caller", HOST),
                     Show("none", "a", "b"),
                     RequestKeyFrame("none", "a"),
                 ):
-                    failed = w.dispatcher.handle(command)
+                    failed = w.dispatcher.handle(verb)
                     assert isinstance(failed, Failed)
                     assert failed.kind == "gone"
                 assert w.dispatcher.handle(CloseRelay("none")) == RelayCounts(None)

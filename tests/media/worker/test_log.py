@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.protocol import PROTOCOL, Done, Hello, OpenRelay, Ping, RelayOpened, SetRemote, Status
+from splitter.media.worker.verbs.open_relay import OpenRelay
+from splitter.media.worker.verbs.process import PROTOCOL, Hello, Ping
+from splitter.media.worker.verbs.set_remote import SetRemote
 from tests.media.worker.conftest import Run
 from tests.media.worker.stand import BOTH, FIRST_PORT, LIMIT_S, Peer, receive, rtp
 
@@ -80,11 +82,11 @@ async def make_it_log(path: Path) -> WorkerClient:
 async def relays_on(path: Path) -> None:
     """Assert that a call's voice gets through before and after the worker has had much to say."""
     client = await connect(path)
-    await client.ask(HELLO, Status, LIMIT_S)
-    opened = await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
+    await client.ask(HELLO, LIMIT_S)
+    opened = await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
     caller, centre = Peer(), Peer()
-    await client.ask(SetRemote("r", 0, caller.remote), Done, LIMIT_S)
-    await client.ask(SetRemote("r", 1, centre.remote), Done, LIMIT_S)
+    await client.ask(SetRemote("r", 0, caller.remote), LIMIT_S)
+    await client.ask(SetRemote("r", 1, centre.remote), LIMIT_S)
     local = ("127.0.0.1", opened.ports[0][0])
     caller.rtp.sendto(rtp(1), local)
     assert (await receive(centre.rtp))[0] == rtp(1)
@@ -92,7 +94,7 @@ async def relays_on(path: Path) -> None:
     for sequence in range(2, 20):
         caller.rtp.sendto(rtp(sequence), local)
         assert (await receive(centre.rtp))[0] == rtp(sequence)
-    await client.ask(Ping(), Status, LIMIT_S)
+    await client.ask(Ping(), LIMIT_S)
     caller.close()
     centre.close()
 

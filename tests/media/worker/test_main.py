@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,18 +12,10 @@ import pytest
 from splitter.media.slate.slate import Slate
 from splitter.media.worker import main
 from splitter.media.worker.main import Worker
-from splitter.media.worker.protocol import (
-    PROTOCOL,
-    AwaitVideo,
-    Call,
-    Command,
-    Done,
-    Failed,
-    Hello,
-    OpenRoom,
-    Result,
-    Status,
-)
+from splitter.media.worker.protocol import Call
+from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, Hello, Status
+from splitter.media.worker.verbs.verb import Done, Failed, Message, Verb
 from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, LIMIT_S
 from tests.patience import until
@@ -33,13 +26,13 @@ class Gateway:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self.answers: dict[int, Result] = {}
+        self.answers: dict[int, Message] = {}
 
-    def ask(self, id: int, command: Command) -> None:
-        self._worker.execute(Call(id, msgspec.Raw(b"")), command, self)  # type: ignore[arg-type]
+    def ask(self, id: int, verb: Verb[Any]) -> None:
+        self._worker.execute(Call(id, msgspec.Raw(b"")), verb, self)  # type: ignore[arg-type]
 
-    def reply(self, call: Call, result: Result) -> None:
-        self.answers[call.id] = result
+    def reply(self, call: Call, answer: Message) -> None:
+        self.answers[call.id] = answer
 
 
 class TestAStartingWorker:
@@ -64,7 +57,7 @@ class TestAStartingWorker:
         worker = Worker(grace_s=60)
         gateway = Gateway(worker)
         gateway.ask(1, self.HELLO)
-        gateway.ask(2, AwaitVideo(""))
+        gateway.ask(2, AwaitVideo())
         gateway.ask(3, OpenRoom("room", "call"))
         return worker, gateway
 

@@ -6,7 +6,7 @@ import pytest
 
 from splitter.media.ports.health import WorkerStatus, port_alarm
 from splitter.media.relay.ports import PortPairs
-from splitter.media.worker.engine import _pairs
+from splitter.media.worker.pool import _pairs
 
 
 def worker(free: int, pairs: int = 100, state: str = "ready") -> WorkerStatus:

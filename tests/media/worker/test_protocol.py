@@ -1,6 +1,9 @@
-"""Frames, commands, results and events: what goes in comes out; what makes no sense is refused."""
+"""Frames, verbs, answers and events: what goes in comes out; what makes no sense is refused."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,32 +25,30 @@ from splitter.media.ports.voice import RelayReport
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
     Call,
-    Command,
-    Done,
-    Failed,
     Framer,
     Notice,
-    OpenRelay,
-    Ping,
     ProtocolError,
-    PutPicture,
-    RelayCounts,
     Reply,
-    Result,
-    RoomCounts,
-    SetParticipant,
-    SetRemote,
-    SnapshotTaken,
-    TakeSnapshot,
     read_answer,
     read_call,
-    read_command,
     read_event,
-    read_result,
+    read_message,
+    read_verb,
     write_call,
     write_event,
     write_reply,
 )
+from splitter.media.worker.verbs import table
+from splitter.media.worker.verbs.open_relay import OpenRelay
+from splitter.media.worker.verbs.process import Ping
+from splitter.media.worker.verbs.put_picture import PutPicture
+from splitter.media.worker.verbs.report_relay import RelayCounts
+from splitter.media.worker.verbs.report_room import RoomCounts
+from splitter.media.worker.verbs.set_participant import SetParticipant
+from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.table import ANSWERS, VERBS
+from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeSnapshot
+from splitter.media.worker.verbs.verb import Done, Failed, Message, RelayVerb, RoomVerb, Verb
 from splitter.sdp.video import VideoFormat
 
 REMOTE = RemoteEnd(Address("198.51.100.7", 5000), Address("198.51.100.7", 5001))
@@ -59,9 +60,25 @@ def only(frame: bytes) -> bytes:
     return body
 
 
+def subclasses(kind: type[Any]) -> set[type[Any]]:
+    """All of them, however deep."""
+    return {kind}.union(*(subclasses(one) for one in kind.__subclasses__()))
+
+
+class TestTheTable:
+    def test_names_each_verb_and_each_answer(self) -> None:
+        assert set(VERBS) == subclasses(Verb) - {Verb, RelayVerb, RoomVerb}
+        assert set(ANSWERS) == subclasses(Message) - subclasses(Verb) - {Message}
+
+    def test_has_a_line_for_each_file(self) -> None:
+        folder = Path(table.__file__).parent
+        files = {path.stem for path in folder.glob("*.py")} - {"__init__", "verb", "table"}
+        assert files == {verb.__module__.rpartition(".")[2] for verb in VERBS}
+
+
 class TestRoundTrip:
     @pytest.mark.parametrize(
-        "command",
+        "verb",
         [
             Ping(),
             OpenRelay("call", "relay", (("caller", "192.0.2.1"), ("centre", "2001:db8::1"))),
@@ -72,15 +89,15 @@ class TestRoundTrip:
             PutPicture("room", "form", bytes(PICTURE_LIMIT_BYTES)),
             TakeSnapshot("room", "caller"),
         ],
-        ids=lambda command: type(command).__name__,
+        ids=lambda verb: type(verb).__name__,
     )
-    def test_of_commands(self, command: Command) -> None:
-        call = read_call(only(write_call(7, command)))
+    def test_of_verbs(self, verb: Verb[Any]) -> None:
+        call = read_call(only(write_call(7, verb)))
         assert call.id == 7
-        assert read_command(call) == command
+        assert read_verb(call) == verb
 
     @pytest.mark.parametrize(
-        "result",
+        "answer",
         [
             Done(),
             Failed("unavailable", "no ports", 7),
@@ -92,11 +109,11 @@ class TestRoundTrip:
             RelayCounts(RelayReport("relay", (StreamCount(1, 2, 3, 4, 5, 6, 7.5), StreamCount()))),
         ],
     )
-    def test_of_results(self, result: Result) -> None:
-        reply = read_answer(only(write_reply(9, result)))
+    def test_of_answers(self, answer: Message) -> None:
+        reply = read_message(only(write_reply(9, answer)))
         assert isinstance(reply, Reply)
         assert reply.id == 9
-        assert read_result(reply) == result
+        assert read_answer(reply) == answer
 
     @pytest.mark.parametrize(
         "event",
@@ -112,7 +129,7 @@ class TestRoundTrip:
         ids=lambda event: type(event).__name__,
     )
     def test_of_events(self, event: MediaEvent) -> None:
-        notice = read_answer(only(write_event("owner", event)))
+        notice = read_message(only(write_event("owner", event)))
         assert isinstance(notice, Notice)
         assert notice.owner == "owner"
         assert read_event(notice) == event
@@ -140,14 +157,14 @@ class TestNonsense:
         with pytest.raises(ProtocolError):
             read_call(body)
         with pytest.raises(ProtocolError):
-            read_answer(body)
+            read_message(body)
 
-    @pytest.mark.parametrize("command", [{}, {"type": "Unheard"}, {"type": "SetRemote", "relay_id": 5}, 17])
-    def test_in_an_envelope_is_no_command_but_can_be_answered(self, command: object) -> None:
-        call = read_call(msgspec.msgpack.encode(Call(3, msgspec.Raw(msgspec.msgpack.encode(command)))))
+    @pytest.mark.parametrize("verb", [{}, {"type": "Unheard"}, {"type": "SetRemote", "relay_id": 5}, 17])
+    def test_in_an_envelope_is_no_verb_but_can_be_answered(self, verb: object) -> None:
+        call = read_call(msgspec.msgpack.encode(Call(3, msgspec.Raw(msgspec.msgpack.encode(verb)))))
         assert call.id == 3
         with pytest.raises(ProtocolError):
-            read_command(call)
+            read_verb(call)
 
     def test_events_of_a_later_version_are_refused(self) -> None:
         with pytest.raises(ProtocolError, match="not an event"):

@@ -18,9 +18,12 @@ from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.voice import RelayHandle
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.engine import WorkerEngine, slice_of
-from splitter.media.worker.protocol import PROTOCOL, Done, Hello, OpenRelay, RelayOpened, SetRemote, Status
+from splitter.media.worker.engine import WorkerEngine
+from splitter.media.worker.pool import slice_of
 from splitter.media.worker.supervisor import SupervisorTimers
+from splitter.media.worker.verbs.open_relay import OpenRelay
+from splitter.media.worker.verbs.process import PROTOCOL, Hello
+from splitter.media.worker.verbs.set_remote import SetRemote
 from tests.media.worker.conftest import Run
 from tests.media.worker.stand import (
     BOTH,
@@ -217,7 +220,7 @@ class TestASuccessor:
                 first = carrier(made, relay)
                 os.kill(worker_pid(made, first), signal.SIGKILL)
                 await until(lambda: made.status()[first].restarts == 1 and made.status()[first].state == "ready")
-                drawing = not made._supervisors[first].video
+                drawing = not made._pool._supervisors[first].video
                 room = await made.open_room("call-1", print)
                 assert made.worker_of(room.room_id) != first or not drawing
 
@@ -407,11 +410,11 @@ class TestAWorkerWithoutAGateway:
             with tempfile.TemporaryDirectory(prefix="media-") as folder:
                 process, path = await self.start(folder, grace_s=2.0)
                 client = await self.connect(path)
-                await client.ask(self.HELLO, Status, LIMIT_S)
-                opened = await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
+                await client.ask(self.HELLO, LIMIT_S)
+                opened = await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
                 caller, centre = Peer(), Peer()
-                await client.ask(SetRemote("r", 0, caller.remote), Done, LIMIT_S)
-                await client.ask(SetRemote("r", 1, centre.remote), Done, LIMIT_S)
+                await client.ask(SetRemote("r", 0, caller.remote), LIMIT_S)
+                await client.ask(SetRemote("r", 1, centre.remote), LIMIT_S)
                 client.close()
                 gone_at = time.monotonic()
                 caller.rtp.sendto(rtp(1), ("127.0.0.1", opened.ports[0][0]))
@@ -429,11 +432,11 @@ class TestAWorkerWithoutAGateway:
             with tempfile.TemporaryDirectory(prefix="media-") as folder:
                 process, path = await self.start(folder, grace_s=60)
                 first = await self.connect(path)
-                await first.ask(self.HELLO, Status, LIMIT_S)
-                await first.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
+                await first.ask(self.HELLO, LIMIT_S)
+                await first.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
                 first.close()
                 second = await self.connect(path)
-                status = await second.ask(self.HELLO, Status, LIMIT_S)
+                status = await second.ask(self.HELLO, LIMIT_S)
                 assert status.relays == 1
                 process.terminate()
                 assert await process.wait() == 0
@@ -445,8 +448,8 @@ class TestAWorkerWithoutAGateway:
             with tempfile.TemporaryDirectory(prefix="media-") as folder:
                 process, path = await self.start(folder, grace_s=60)
                 client = await self.connect(path)
-                await client.ask(self.HELLO, Status, LIMIT_S)
-                await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
+                await client.ask(self.HELLO, LIMIT_S)
+                await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
                 client.close()
                 random_bytes = random.Random(7)
                 for _ in range(30):
@@ -456,7 +459,7 @@ class TestAWorkerWithoutAGateway:
                     await writer.drain()
                     writer.close()
                 again = await self.connect(path)
-                assert (await again.ask(self.HELLO, Status, LIMIT_S)).relays == 1
+                assert (await again.ask(self.HELLO, LIMIT_S)).relays == 1
                 process.terminate()
                 assert await process.wait() == 0
 
@@ -467,7 +470,7 @@ class TestAWorkerWithoutAGateway:
             with tempfile.TemporaryDirectory(prefix="media-") as folder:
                 process, path = await self.start(folder, grace_s=600)
                 client = await self.connect(path)
-                await client.ask(self.HELLO, Status, LIMIT_S)
+                await client.ask(self.HELLO, LIMIT_S)
                 client.close()
                 async with asyncio.timeout(LIMIT_S):
                     assert await process.wait() == 0
@@ -490,9 +493,9 @@ class TestAWorkerWithoutAGateway:
                 client = await self.connect(path)
                 strange = Hello(PROTOCOL + 1, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
                 with pytest.raises(MediaUnavailable, match=f"speaks protocol {PROTOCOL}, not {PROTOCOL + 1}"):
-                    await client.ask(strange, Status, LIMIT_S)
+                    await client.ask(strange, LIMIT_S)
                 with pytest.raises(MediaUnavailable, match="Hello comes first"):
-                    await client.ask(OpenRelay("c", "r", BOTH), RelayOpened, LIMIT_S)
+                    await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
                 client.close()
                 process.terminate()
                 assert await process.wait() == 0

@@ -1,0 +1,344 @@
+"""The pool of worker processes: who holds what, who gets the next, and what is told when one dies. Does I/O (asyncio).
+
+It chooses the least loaded worker that answers, keeps a record of what each one holds, and tells the listeners when a
+worker takes that with it. What is asked of a worker stands in `verbs`, what calls may ask in `engine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
+from splitter.media.ports.health import WorkerStatus
+from splitter.media.relay.latch import LatchRules
+from splitter.media.relay.ports import PortLedger
+from splitter.media.settings import MediaSettings
+from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.record import PortRecord
+from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
+from splitter.media.worker.verbs.process import PROTOCOL, Hello
+from splitter.media.worker.verbs.verb import Message, Need, Verb
+from splitter.telemetry import metrics
+from splitter.telemetry.settings import TelemetrySettings
+
+log = structlog.get_logger(__name__)
+
+SUCCESSOR_S = 1.0
+
+R = TypeVar("R", bound=Message)
+
+
+class MediaNetwork(Protocol):
+    """What the engine needs to know of a network (splitter.transport.settings.Network has it)."""
+
+    @property
+    def media_address(self) -> str: ...
+
+    @property
+    def advertised_address(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A relay or room that is wanted.
+
+    Attributes:
+        load: what it costs a worker, in relays.
+        lost: makes the event that tells its loss, of the reason.
+    """
+
+    id: str
+    call_id: str
+    listener: MediaListener
+    load: int
+    lost: Callable[[str], MediaEvent]
+
+
+@dataclass(slots=True)
+class Held:
+    """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
+
+    media: Opening
+    supervisor: Supervisor
+    client: WorkerClient
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def call_id(self) -> str:
+        return self.media.call_id
+
+    def bound(self, whose: str, port: int) -> None:
+        """A pair of ports is in use from now on; the one that it takes the place of rests."""
+        self.freed(whose)
+        self.ports[whose] = port
+        self.supervisor.ledger.opened(port)
+
+    def freed(self, whose: str) -> bool:
+        """A pair of ports rests from now on; False where there was none."""
+        port = self.ports.pop(whose, None)
+        if port is not None:
+            self.supervisor.ledger.closed(time.monotonic(), port)
+        return port is not None
+
+
+class Pool:
+    """The worker processes, and what they hold for us.
+
+    Args:
+        settings: how many workers, which ports.
+        timers: of the supervisors.
+        rules: of latching; the window is what workers are told.
+        logs: passed on to the workers.
+    """
+
+    def __init__(
+        self, settings: MediaSettings, timers: SupervisorTimers, rules: LatchRules, logs: TelemetrySettings
+    ) -> None:
+        self._settings = settings
+        self._timers = timers
+        self._rules = rules
+        self._logs = logs
+        self._held: dict[str, Held] = {}
+        self._loads: Counter[int] = Counter()  # by worker: the sum over what it holds
+        self._supervisors: list[Supervisor] = []
+        self._arrived = asyncio.Event()  # set when a worker can be used, and replaced then
+
+    # ---- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the workers and wait until rooms can be opened on them at once, or the limits have passed."""
+        count = self._settings.workers or os.cpu_count() or 1
+        record = self._recorded()
+        self._supervisors = [self._supervisor(index, count, record) for index in range(count)]
+        for supervisor in self._supervisors:
+            supervisor.start()
+        starts = {asyncio.ensure_future(supervisor.started.wait()) for supervisor in self._supervisors}
+        _, late = await asyncio.wait(starts, timeout=self._timers.start_limit_s)
+        if late and self._by_load():  # they are there, and still busy with the slate
+            _, late = await asyncio.wait(late, timeout=self._timers.video_limit_s)
+        for start in late:
+            start.cancel()
+        if late:
+            log.error("media workers missing", wanted=count, missing=len(late))
+
+    def _recorded(self) -> PortRecord | None:
+        """What is known of the ports from before a restart.
+
+        Raises:
+            LocalError: there is no folder for it, nor for the control sockets.
+        """
+        settings = self._settings
+        folder = Path(settings.socket_dir)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalError(f"media.socket_dir {folder}: {error.strerror}") from error
+        return PortRecord.at(folder, settings.first_port, settings.last_port)
+
+    def _supervisor(self, index: int, count: int, record: PortRecord | None) -> Supervisor:
+        settings = self._settings
+        ports = slice_of(settings.first_port, settings.last_port, index, count)
+        used = record.used(settings.quarantine_s) if record is not None else []
+        mine = [(port, since_s) for port, since_s in used if ports[0] <= port <= ports[1]]
+        hello = Hello(
+            protocol=PROTOCOL,
+            ports=ports,
+            quarantine_s=settings.quarantine_s,
+            resting=[],
+            slate_text=settings.slate_text,
+            slate_picture=settings.slate_picture,
+            latch_window_s=self._rules.window_s,
+        )
+        return Supervisor(
+            index,
+            hello,
+            PortLedger(settings.quarantine_s, record, mine, time.monotonic()),
+            Path(settings.socket_dir),
+            self._timers,
+            self._logs,
+            self._on_event,
+            partial(self._on_lost, index),
+            self._on_ready,
+        )
+
+    async def stop(self) -> None:
+        """End all workers. What they held is gone, without events."""
+        self._held.clear()
+        self._loads.clear()
+        await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors))
+
+    def status(self) -> list[WorkerStatus]:
+        """The workers, for the operator."""
+        return [_status(supervisor) for supervisor in self._supervisors]
+
+    def sizes(self) -> dict[str, int]:
+        """How much is held, for the check that nothing is left behind."""
+        workers = self.status()
+        return {
+            "relays": sum(worker.relays for worker in workers),
+            "rooms": sum(worker.rooms for worker in workers),
+            "ports": sum(2 * len(held.ports) for held in self._held.values()),
+        }
+
+    # ---- events --------------------------------------------------------------------------------------------------
+
+    def _on_event(self, owner: str, event: MediaEvent) -> None:
+        held = self._held.get(owner)
+        if held is None:
+            return  # it was closed while the event was on its way
+        if isinstance(event, RelayLost | RoomLost):
+            self.release(owner)
+        self._tell(held.media.listener, event)
+
+    def _on_lost(self, index: int, reason: str) -> None:
+        supervisor = self._supervisors[index]
+        gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
+        for held in [self._drop(id) for id in gone]:
+            event = held.media.lost(f"media worker {index} died: {reason}")
+            metrics.MEDIA_LOST.labels("relay" if isinstance(event, RelayLost) else "room").inc()
+            self._tell(held.media.listener, event)
+
+    def _on_ready(self) -> None:
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    async def _some_worker(self, deadline: float) -> None:
+        """Where no worker can be used, wait a moment for one: a successor is there in half a second."""
+        arrived = self._arrived
+        if not self._by_load():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(SUCCESSOR_S, deadline - time.monotonic())):
+                    await arrived.wait()
+
+    def _tell(self, listener: MediaListener, event: MediaEvent) -> None:
+        try:
+            listener(event)
+        except Exception:
+            log.exception("media listener failed", call=event.call_id)
+
+    # ---- requests ------------------------------------------------------------------------------------------------
+
+    def _hold(self, id: str, held: Held) -> None:
+        self._held[id] = held
+        self._loads[held.supervisor.index] += held.media.load
+
+    def _drop(self, id: str) -> Held:
+        held = self._held.pop(id)
+        self._loads[held.supervisor.index] -= held.media.load
+        return held
+
+    def _by_load(self, video: bool = False) -> list[Supervisor]:
+        """Workers to try, the least loaded first; those that are stuck only if there is no other.
+
+        Args:
+            video: for a room: a successor that still draws its slate comes after the others.
+        """
+        alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
+        ready = [supervisor for supervisor in alive if supervisor.state is State.READY]
+        return sorted(ready or alive, key=lambda one: (video and not one.video, self._loads[one.index]))
+
+    async def ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:
+        """Ask the worker that holds it."""
+        try:
+            return await held.client.ask(verb, limit_s or self._settings.request_limit_s)
+        except MediaTimeout:
+            held.supervisor.suspect()
+            metrics.MEDIA_REQUEST_FAILURES.labels("timeout").inc()
+            raise
+        except MediaUnavailable:
+            metrics.MEDIA_REQUEST_FAILURES.labels("unavailable").inc()
+            raise
+
+    async def last(self, held: Held, verb: Verb[R]) -> R | None:
+        """The last word to something: it takes effect even if nobody tells us, and None is returned then."""
+        try:
+            return await self.ask(held, verb)
+        except MediaError as error:
+            log.warning("no report of closed media", call=held.call_id, reason=str(error))
+            return None
+
+    async def open(self, media: Opening, verb: Verb[R], undo: Verb[Any]) -> tuple[Held, R]:
+        """Have a new relay or room opened by some worker, within one request limit over all that are tried.
+
+        Args:
+            undo: what closes it again, where the answer is waited for no longer.
+        """
+        deadline = time.monotonic() + self._settings.request_limit_s
+        refusal = MediaUnavailable("no media worker is ready", retry_after_s=2)
+        await self._some_worker(deadline)
+        for supervisor in self._by_load(video=verb.needs is not Need.NOTHING):
+            client = supervisor.client
+            if client is None:
+                continue
+            self._hold(media.id, Held(media, supervisor, client))
+            try:
+                answer = await self.ask(self._held[media.id], verb, max(0.001, deadline - time.monotonic()))
+                return self.find(media.id), answer
+            except BaseException as error:
+                if media.id in self._held:  # else the worker died meanwhile
+                    self._drop(media.id)
+                if isinstance(error, MediaUnavailable):
+                    refusal = error
+                    continue
+                client.tell(undo)
+                raise
+        raise refusal
+
+    def get(self, id: str) -> Held | None:
+        """What a worker holds; None where that is nothing."""
+        return self._held.get(id)
+
+    def find(self, id: str) -> Held:
+        """What a worker holds. Raises MediaUnavailable."""
+        held = self._held.get(id)
+        if held is None:
+            raise MediaUnavailable(f"{id} is gone")
+        return held
+
+    def release(self, id: str) -> Held | None:
+        """Forget a relay or room; its ports rest from now on."""
+        if id not in self._held:
+            return None
+        held = self._drop(id)
+        held.supervisor.ledger.closed(time.monotonic(), *held.ports.values())
+        return held
+
+
+def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
+    """The part of the port range that belongs to worker `index` of `count`: whole pairs, first and last inclusive."""
+    even = first + first % 2
+    pairs = (last + 1 - even) // 2
+    begin, end = pairs * index // count, pairs * (index + 1) // count
+    return even + 2 * begin, even + 2 * end - 1
+
+
+def _pairs(ports: tuple[int, int]) -> int:
+    """How many pairs lie in a range; see PortPairs."""
+    first, last = ports
+    return len(range(first + first % 2, last, 2))
+
+
+def _status(supervisor: Supervisor) -> WorkerStatus:
+    status = supervisor.status
+    return WorkerStatus(
+        index=supervisor.index,
+        pid=supervisor.pid,
+        state=supervisor.state.value,
+        relays=status.relays if status else 0,
+        rooms=status.rooms if status else 0,
+        pairs=_pairs(supervisor.ports),
+        free_ports=status.free_ports if status else 0,
+        restarts=supervisor.restarts,
+    )

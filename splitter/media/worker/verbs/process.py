@@ -1,0 +1,76 @@
+"""What is asked of the worker itself: to begin, to tell how it is, to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from splitter.core.errors import LocalError
+from splitter.media.worker.verbs.verb import Done, Message, Need, Verb
+
+if TYPE_CHECKING:
+    from splitter.media.worker.dispatch import Dispatcher
+
+PROTOCOL = 7
+
+
+class Status(Message, frozen=True):
+    """How a worker is."""
+
+    protocol: int
+    pid: int
+    relays: int
+    rooms: int
+    free_ports: int
+
+
+class Hello(Verb[Status], frozen=True):
+    """The first verb: who we are and what the worker may use. It makes a worker of the process.
+
+    Attributes:
+        protocol: a worker of another version answers Failed and is of no use.
+        ports: first and last of its slice of the range.
+        resting: pairs of a predecessor that must not be used yet, each with the seconds that are left.
+    """
+
+    answer = Status
+
+    protocol: int
+    ports: tuple[int, int]
+    quarantine_s: float
+    resting: list[tuple[int, float]]
+    slate_text: str
+    slate_picture: str
+    latch_window_s: float
+
+    def run(self, worker: Dispatcher) -> Status:
+        raise LocalError("the worker is at work already")
+
+
+class Ping(Verb[Status], frozen=True):
+    """Are you alive, and how busy?"""
+
+    answer = Status
+
+    def run(self, worker: Dispatcher) -> Status:
+        return worker.status()
+
+
+class Shutdown(Verb[Done], frozen=True):
+    """Close everything and exit. The process sees to it."""
+
+    answer = Done
+
+    def run(self, worker: Dispatcher) -> Done:
+        raise LocalError("the worker ends")
+
+
+class AwaitVideo(Verb[Done], frozen=True):
+    """Answer Done once rooms open as quickly as ever."""
+
+    answer = Done
+    needs: ClassVar[Need] = Need.ALL_STILLS
+
+    def run(self, worker: Dispatcher) -> Done:
+        if worker.slate is None:
+            raise LocalError("no slate: no video in this worker")
+        return Done()

@@ -1,0 +1,50 @@
+"""All verbs, and all that answers them, for those who read messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from splitter.media.worker.verbs.close_relay import CloseRelay
+from splitter.media.worker.verbs.close_room import CloseRoom
+from splitter.media.worker.verbs.join import Join
+from splitter.media.worker.verbs.join_secure import JoinSecure
+from splitter.media.worker.verbs.leave import Leave
+from splitter.media.worker.verbs.open_relay import OpenRelay
+from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Shutdown
+from splitter.media.worker.verbs.put_picture import PutPicture
+from splitter.media.worker.verbs.report_relay import ReportRelay
+from splitter.media.worker.verbs.report_room import ReportRoom
+from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
+from splitter.media.worker.verbs.restart_ice import RestartIce
+from splitter.media.worker.verbs.send_digit import SendDigit
+from splitter.media.worker.verbs.set_participant import SetParticipant
+from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.show import Show
+from splitter.media.worker.verbs.take_snapshot import TakeSnapshot
+from splitter.media.worker.verbs.verb import Failed, Message, Verb
+
+VERBS: tuple[type[Verb[Any]], ...] = (
+    CloseRelay,
+    CloseRoom,
+    Join,
+    JoinSecure,
+    Leave,
+    OpenRelay,
+    OpenRoom,
+    AwaitVideo,
+    Hello,
+    Ping,
+    Shutdown,
+    PutPicture,
+    ReportRelay,
+    ReportRoom,
+    RequestKeyFrame,
+    RestartIce,
+    SendDigit,
+    SetParticipant,
+    SetRemote,
+    Show,
+    TakeSnapshot,
+)
+ANSWERS: tuple[type[Message], ...] = (Failed, *dict.fromkeys(verb.answer for verb in VERBS))
