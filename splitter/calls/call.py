@@ -112,12 +112,14 @@ class Call:
         self._context = LegContext(
             services.driver, services.ids, self.post, settings.name, timers, self.after, self.stop_timer
         )
+        # Whatever may refuse the INVITE comes before the leg, which the driver knows from then on.
+        facts, identity = facts_of(event.request, trunk.trusted), identity_of(event.request, trunk.trusted)
+        self._session_id = SessionId(event.request, services.ids)
         self.caller = IncomingLeg(self._context, "caller", trunk, event)
-        facts = facts_of(event.request, trunk.trusted)
         self.talk = Talk(
             call_id,
             short_code,
-            identity_of(event.request, trunk.trusted),
+            identity,
             facts,
             services.clock.wall(),
             terms={"caller": self.caller.terms},
@@ -128,7 +130,6 @@ class Call:
         self.seats: dict[str, IncomingLeg] = {}
         self.jobs = Jobs(call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
-        self._session_id = SessionId(event.request, services.ids)
         self.caller.session_id = self._session_id.towards_caller
         self.caller.on_message = self._session_id.learn_caller
         self.audio = Audio(services.voice, call_id, self.talk.voice, self.post, self.jobs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.world import World
 
 
@@ -17,3 +19,20 @@ class TestTheLog:
             last = [line for line in world.logs if line["event"] == "request refused"][-1]
             assert last["status"] == 403
             assert 1 <= last["similar"] < 50
+
+
+class TestRefusedBeforeItBegan:
+    @pytest.mark.parametrize(
+        ("line", "status"),
+        [
+            (("Max-Forwards", "many"), 400),
+            (("Max-Forwards", "0"), 483),
+            (("Require", "x-unknown"), 420),
+            (("Session-Expires", "30"), 422),
+        ],
+    )
+    def test_nothing_is_left_of_it(self, line: tuple[str, str], status: int) -> None:
+        with World() as world:
+            caller = world.sbc.invite(headers=[line, ("Supported", "timer")])
+            caller.expect(str(status))
+            world.settle()
