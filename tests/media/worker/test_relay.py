@@ -236,10 +236,10 @@ class TestLatching:
                 await stream(call, stray, arrived)
                 waiting(call.caller.rtp)
                 await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp)
-                stray.sendto(rtp(1), target)
+                stray.sendto(rtp(1, ssrc=0xDEAD), target)
                 call.caller.rtp.sendto(rtp(2000), target)
-                while (await receive(call.centre.rtp))[0] != rtp(2000):
-                    pass  # what was under way when the first one had arrived
+                while (packet := (await receive(call.centre.rtp))[0]) != rtp(2000):  # some are still on their way
+                    assert packet[8:12] != b"\0\0\xde\xad"
 
         run(scenario())
 
