@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
@@ -27,12 +27,27 @@ from splitter.sip.events import (
 )
 from splitter.sip.message import Request, Response
 from splitter.sip.multipart import find_part
-
-if TYPE_CHECKING:
-    from splitter.lab.agent import Agent
+from splitter.transport.driver import Driver
 
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+
+
+class Agent(Protocol):
+    """The user agent that a call belongs to, as the call needs it."""
+
+    @property
+    def driver(self) -> Driver:
+        """What sends and hears SIP."""
+        ...
+
+    def contact(self) -> list[tuple[str, str]]:
+        """Our Contact, as a header."""
+        ...
+
+    def flow_to(self, uri: str, otherwise: Flow) -> Flow:
+        """The flow to a URI, or another one where it cannot be read."""
+        ...
 
 
 class Party(Protocol):
