@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from splitter.calls.events import VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
-from splitter.calls.jobs import Jobs
+from splitter.calls.jobs import FAULT, Jobs
 from splitter.calls.talk.voice import VoiceState
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.core.net import Address
@@ -89,7 +89,7 @@ class Audio:
         self._turn += 1
         if before is not None:
             self._jobs.start("the former relay", partial(self._give_back, before))
-        self._jobs.start("the relay", partial(self._open, self._turn))
+        self._jobs.start("the relay", partial(self._open, self._turn), VoiceUnavailable(self._turn, FAULT, 5))
 
     def adopt(self, event: VoiceOpened) -> bool:
         """The relay that was asked for is there: it points to where the sides are. False where it is of no use."""
@@ -168,7 +168,9 @@ class Audio:
 
     def count(self, side: int, about: VoiceDoubt | None) -> None:
         """Look whether voice comes from a side; ends in VoiceCounted."""
-        self._jobs.start(f"the voice of side {side}", partial(self._count, side, about))
+        self._jobs.start(
+            f"the voice of side {side}", partial(self._count, side, about), VoiceCounted(side, None, about)
+        )
 
     def counted(self, event: VoiceCounted) -> bool:
         """True if voice has come from this side since it was last counted; when in doubt, it has."""
@@ -202,7 +204,9 @@ class Audio:
         self._asking[side], self._relearning[side] = True, False
         # A side that is stuck must not hold up the other one, nor the relay that follows.
         key = f"side {side} of {relay.relay_id}"
-        self._jobs.start(key, partial(self._point, relay, side, self.state.wanted[side]))
+        remote = self.state.wanted[side]
+        failed = VoicePointed(relay.relay_id, side, remote, FAULT)
+        self._jobs.start(key, partial(self._point, relay, side, remote), failed)
 
     async def _point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> VoicePointed:
         try:

@@ -40,7 +40,7 @@ from splitter.calls.routing import Routing
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.signalling import Signalling
-from splitter.calls.states import CallState
+from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import view_of
 from splitter.calls.talk.state import CallerVideo, Talk
@@ -64,6 +64,8 @@ from splitter.telemetry.trace import Recorder
 from splitter.transport.targets import Target
 
 _MOST_ASKS = 32  # of one call at a time
+_MOST_LEGS = 64  # that are remembered: what a leg says may be read after it has gone
+_PAST_LEGS = 32  # that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,19 @@ class Call:
 
     # ---- the inbox ----
 
+    def _enlist(self, leg: Leg) -> None:
+        """Know a leg by its key; those that came and went long ago are forgotten."""
+        self._legs[leg.key] = leg
+        gone = [key for key, old in self._legs.items() if old.state is LegState.ENDED and not self.has(old)]
+        for key in gone[: max(0, len(self._legs) - _MOST_LEGS)]:
+            del self._legs[key]
+
     async def next(self) -> CallEvent:
         """The next event; the one place where a flow waits."""
-        return await self._inbox.next()
+        while True:
+            event = await self._inbox.next()
+            if not isinstance(event, LegEvent | SeatArrived | SeatPlaced) or event.leg in self._legs:
+                return event
 
     async def ask(self, ask: Ask) -> Answer:
         """Put an ask into the inbox and wait for what comes of it; a call that ends answers every one.
@@ -178,10 +190,10 @@ class Call:
         request = centre_invite(self.talk.identity, to, self.talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
-            self.talk.past_legs.append(self.centre.view())
+            self._remember(self.centre)
         leg = self.centre = OutgoingLeg(self._context, "centre", to.trunk, flow, request, offer)
         leg.key = f"centre.{len(self._legs)}"
-        self._legs[leg.key] = leg
+        self._enlist(leg)
         services.recorder.bind(request.call_id, self.talk.call_id, "centre", request.from_tag or "")
         leg.session_id = self._session_id.towards_centre
         self.talk.terms[leg.name] = leg.terms
@@ -204,7 +216,7 @@ class Call:
             raise PeerError("the voice of this call goes to another network", 488)
         self._centres += 1
         leg = self.pending.newcomer = IncomingLeg(self._context, f"centre-{self._centres}", trunk, event)
-        self._legs[leg.key] = leg
+        self._enlist(leg)
         leg.session_id = self._session_id.towards_centre
         self._trace_leg(leg, event.request)
         return leg
@@ -217,7 +229,7 @@ class Call:
         self.talk.terms[self.centre.name] = self.centre.terms
         self._listen(self.centre)
         self.centre.on_message(self.centre.request)
-        self.talk.past_legs.append(before.view())
+        self._remember(before)
         self.talk.route = self.centre.trunk.name
         for aside in tuple(self.pending.put_aside):
             if aside.leg == before.key:
@@ -244,7 +256,7 @@ class Call:
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
         leg = IncomingLeg(self._context, self.talk.parties.new_name("seat"), trunk, event)
-        self._legs[leg.key] = leg
+        self._enlist(leg)
         leg.session_id = self._session_id.towards_caller
         self._trace_leg(leg, event.request)
         return leg
@@ -274,6 +286,11 @@ class Call:
         if not isinstance(leg, IncomingLeg):
             raise LocalError(f"{leg.name} is no seat's leg")
         return leg
+
+    def has(self, leg: Leg) -> bool:
+        """True while the leg is in the call, or waits to be."""
+        inside = (self.caller, self.centre, self.pending.newcomer)
+        return leg in inside or leg.name in self.seats or leg.name in self.pending.arriving
 
     @property
     def centre_leg(self) -> OutgoingLeg | IncomingLeg:
@@ -450,7 +467,11 @@ class Call:
             metrics.SEATS_JOINED.dec()
         self.talk.terms.pop(name, None)
         if leg := self.seats.pop(name, None):
-            self.talk.past_legs.append(leg.view())
+            self._remember(leg)
+
+    def _remember(self, leg: Leg) -> None:
+        """Show a leg on after it has left the call."""
+        self.talk.past_legs = [*self.talk.past_legs, leg.view()][-_PAST_LEGS:]
 
     def _note_in_video(self) -> Callable[[str, str], None]:
         event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox

@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 Work = Callable[[], Awaitable[CallEvent | None]]
 
 
+FAULT = "a fault in the gateway; see the log"
+
+
 class Jobs:
     """The jobs of one call.
 
@@ -33,11 +36,15 @@ class Jobs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def start(self, key: str, work: Work) -> None:
-        """Begin as soon as the job of this key before it is done; a call that is over begins nothing."""
+    def start(self, key: str, work: Work, otherwise: CallEvent | None = None) -> None:
+        """Begin as soon as the job of this key before it is done; a call that is over begins nothing.
+
+        Args:
+            otherwise: what happens to the call where the work fails by a fault of ours; whoever waits must hear of it.
+        """
         if self._closed:
             return
-        task = asyncio.create_task(self._run(self._last.get(key), work), name=f"{key} of {self._name}")
+        task = asyncio.create_task(self._run(key, self._last.get(key), work, otherwise), name=f"{key} of {self._name}")
         self._last[key] = task
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(key, done))
@@ -57,10 +64,14 @@ class Jobs:
         if self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    async def _run(self, before: asyncio.Task[None] | None, work: Work) -> None:
+    async def _run(self, key: str, before: asyncio.Task[None] | None, work: Work, otherwise: CallEvent | None) -> None:
         if before is not None:
             await asyncio.wait({before})
-        event = await work()
+        try:
+            event = await work()
+        except Exception:
+            log.exception("a job of a call failed", call_id=self._name, job=key)
+            event = otherwise
         if event is not None and not self._closed:
             self._post(event)
 
@@ -68,5 +79,3 @@ class Jobs:
         self._tasks.discard(task)
         if self._last.get(key) is task:
             del self._last[key]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a job of a call failed", call_id=self._name, job=key, exc_info=error)

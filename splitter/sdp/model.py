@@ -361,6 +361,8 @@ def shown(text: str, limit: int = 60) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_literal(host: str) -> bool:
+    if not host.isascii() or "%" in host:  # a scope means nothing on another host (RFC 4007 §6)
+        return False
     try:
         ip_address(host)
     except ValueError:

@@ -81,7 +81,7 @@ def _session(lines: list[str], media: tuple[Media, ...], odd: Oddities) -> Sessi
                 attributes += attribute(line, odd)
         elif kind == "b":
             name, _, value = line[2:].partition(":")
-            if name in _BANDWIDTHS and value.isdigit():
+            if name in _BANDWIDTHS and value.isascii() and value.isdigit():
                 bandwidths.append(_new(Bandwidth, (name, value)))
             else:
                 bandwidths += _bandwidth(line, odd)
@@ -128,7 +128,7 @@ def _media(lines: list[str], odd: Oddities) -> Media:
                 attributes += attribute(line, odd)
         elif kind == "b":
             name, _, value = line[2:].partition(":")
-            if name in _BANDWIDTHS and value.isdigit():
+            if name in _BANDWIDTHS and value.isascii() and value.isdigit():
                 bandwidths.append(_new(Bandwidth, (name, value)))
             else:
                 bandwidths += _bandwidth(line, odd)
@@ -246,7 +246,7 @@ def _bandwidth(line: str, odd: Oddities) -> tuple[Bandwidth, ...]:
     if kind not in _BANDWIDTHS and kind.strip().upper() in _BANDWIDTHS:
         odd.note("lower case or blanks where none belong", line)
         kind = kind.strip().upper()
-    if kind in _BANDWIDTHS and not value.isdigit():
+    if kind in _BANDWIDTHS and not (value.isascii() and value.isdigit()):
         value = value.strip()
         colon = colon if value.isascii() and value.isdigit() else ""
     if not colon or not kind:

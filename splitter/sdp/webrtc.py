@@ -371,7 +371,7 @@ def _fingerprints(values: Iterable[str]) -> tuple[str, ...]:
 
 def _is_usable(value: str) -> bool:
     """RFC 8839 §5.1: foundation, component, transport, priority, address, port, "typ", type."""
-    words = value[:_LONGEST_CANDIDATE].split() if len(value) <= _LONGEST_CANDIDATE else []
+    words = value.split() if len(value) <= _LONGEST_CANDIDATE and value.isascii() else []
     if len(words) < 8 or words[1] != "1" or words[2].lower() != "udp" or words[6] != "typ":
         return False
     if not _FOUNDATION.match(words[0]) or not _is_number(words[3], 2**32) or not _is_number(words[5], 65536):

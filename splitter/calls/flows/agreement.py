@@ -21,6 +21,8 @@ from splitter.sdp.split import Plan, audio_line
 from splitter.sdp.upgrade import dropped, without_refused
 from splitter.sdp.video import refuse
 
+_AWAITED = 16  # names of what has waited; more do not wait at a time
+
 
 class Agreement:
     """The session between caller and centre, and the seats' video."""
@@ -88,7 +90,7 @@ class Agreement:
 
     def heed(self, leg: Leg, answer: Session) -> None:
         """Learn what a side wants from its answer to our offer; `unsettled` says who has to hear of it."""
-        if leg.name in self._call.seats or leg.terms.local is None or self._call.talk.plan is None:
+        if leg not in (self._call.caller, self._call.centre) or leg.terms.local is None or self._call.talk.plan is None:
             return
         offered, given = (
             leg.terms.local.direction_of(self._index(leg, leg.terms.local)),
@@ -186,8 +188,9 @@ class Agreement:
         call, video, pending = self._call, self._call.video, self._call.pending
         if "caller" in video.members:
             return False
-        if about != pending.awaits_room:
-            pending.awaits_room, pending.patient = about, True
+        if about not in pending.awaited:
+            pending.awaited = (*pending.awaited, about)[-_AWAITED:]
+            pending.patient = True
             video.prepare(call.caller.flow.network)
             call.after(PATIENCE_S, Alarm(AlarmKind.ROOM))
         return pending.patient and video.preparing

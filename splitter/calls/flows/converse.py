@@ -20,6 +20,7 @@ from splitter.calls.events import (
     Ended,
     HangupAsked,
     KeyFrameAsked,
+    LegEvent,
     OfferAccepted,
     OfferCollided,
     Offered,
@@ -43,9 +44,11 @@ from splitter.calls.flows.consent import on_unanswered
 from splitter.calls.flows.desk import on_ask, on_client_placed, on_shown_as_asked, on_still_taken
 from splitter.calls.flows.digits import on_digit_inserted, on_digits_late, pass_digit, pass_waiting
 from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat, on_seat_placed, on_seat_restarted
+from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.media.ports.events import (
@@ -85,6 +88,8 @@ class Conversation:
 
     def _on(self, event: CallEvent) -> None:
         call = self._call
+        if isinstance(event, LegEvent) and not self._concerns(event):
+            return
         match event:
             case Ended() | AckMissing() | Offered() if call.leg_of(event) not in (
                 call.caller,
@@ -101,12 +106,10 @@ class Conversation:
                 carried = list(plain_headers(event.request, "Reason").items())
                 self._end("the caller hung up before our answer was sent", carried)
             case Cancelled() if call.leg_of(event) is call.pending.newcomer:
-                call.pending.newcomer.refuse(487)
                 self._reoffers.on(OfferWithdrawn(event.leg, call.pending.newcomer.first_txn))
-                call.pending.newcomer = None
-            case TimeUp() if event.alarm == Alarm(AlarmKind.RESOURCES, call.caller.name):
-                call.caller.refuse(580, "no resources in time")  # RFC 3312 §8
-                self._end("the caller's network did not get the resources in time")
+                withdraw_newcomer(call)
+            case TimeUp(alarm=Alarm(kind=AlarmKind.RESOURCES)):
+                self._on_no_resources(event.alarm.subject)
             case Asked(ask=RaiseVideo() | DropVideo()):
                 self._reoffers.escalation.on_asked(event)
             case OfferCollided() | Refreshed():
@@ -129,6 +132,12 @@ class Conversation:
             case _:
                 on_media(call, event)
 
+    def _concerns(self, event: LegEvent) -> bool:
+        """False for what a leg says that has left the call: it must not be taken for one of the two that talk."""
+        call, leg = self._call, self._call.leg_of(event)
+        asked = call.pending.consult.asked if call.pending.consult is not None else None
+        return call.has(leg) or leg is asked
+
     def _on_bye(self, event: Ended) -> None:
         # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
         carried = list(plain_headers(event.request, "Reason", "User-to-User").items())
@@ -142,13 +151,19 @@ class Conversation:
         call.caller.refuse(480, reason)  # where its 200 was still waiting
         call.end_dialogs(carried)
 
+    def _on_no_resources(self, name: str) -> None:
+        """A side's 200 still waits for its resources (RFC 3312 §8); there will be no voice with it."""
+        leg = self._call.leg(name)
+        if isinstance(leg, IncomingLeg) and leg in (self._call.caller, self._call.centre):
+            leg.refuse(580, "no resources in time")
+            self._end(f"the network of the {leg.name} did not get the resources in time")
+
     def _doubt(self, about: VoiceDoubt) -> None:
         """Something says that a peer is gone: what is done about it depends on whether its voice still comes."""
         self._count(self._call.leg_of(about), about)
 
     def _count(self, leg: Leg, about: VoiceDoubt | None) -> None:
-        if self._call.audio is not None:
-            self._call.audio.count(CALLER if leg is self._call.caller else CENTRE, about)
+        self._call.audio.count(CALLER if leg is self._call.caller else CENTRE, about)
 
     def _on_counted(self, event: VoiceCounted) -> None:
         call, about = self._call, event.about

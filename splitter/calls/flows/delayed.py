@@ -14,6 +14,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
@@ -90,6 +91,8 @@ async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
             case Ended() | AckMissing() | Cancelled() if call.leg_of(event) in (call.caller, leg):
                 call.conclude(f"the {call.leg_of(event).name} hung up before the session stood", 487)
                 return None
+            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
+                withdraw_newcomer(call)
             case HangupAsked():
                 call.conclude(event.reason, 480)
                 return None

@@ -34,6 +34,7 @@ from splitter.calls.events import ClientPlaced, ShownAsAsked, StillTaken
 from splitter.calls.flows.binding import bind
 from splitter.calls.flows.consent import admit, ask_in, dismiss, is_anothers, may_enter
 from splitter.calls.flows.seats import forget, join, uncover, video_answer
+from splitter.calls.jobs import FAULT
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind
 from splitter.calls.video import CALLER
@@ -131,7 +132,8 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
     if before is None and kind != "guest" and is_anothers(call, ask.desk.extension):
         call.talk.room.aside.add(name)
     call.admit(party)
-    call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network))
+    failed = ClientPlaced(asked, party, Denial(500, "fault", FAULT))
+    call.jobs.start(name, partial(_place, call, asked, party, offer, ask.network), failed)
     call.tell()
 
 
@@ -335,7 +337,8 @@ def _take_snapshot(call: Call, asked: Asked, ask: TakeSnapshot) -> None:
     waiting = call.pending.stills.setdefault(name, [])
     waiting.append(asked)
     if len(waiting) == 1:
-        call.jobs.start(f"snapshot of {name}", partial(_still, call, name))
+        failed = StillTaken(name, Denial(500, "fault", FAULT))
+        call.jobs.start(f"snapshot of {name}", partial(_still, call, name), failed)
 
 
 async def _still(call: Call, name: str) -> StillTaken:

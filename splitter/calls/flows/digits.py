@@ -10,6 +10,7 @@ from splitter.calls.audio import CALLER, CENTRE
 from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitInserted, DigitPressed
+from splitter.calls.jobs import FAULT
 from splitter.calls.legs.leg import Leg
 from splitter.calls.states import LegState
 from splitter.core.errors import MediaError, PeerError
@@ -69,7 +70,11 @@ def _pass(call: Call, event: DigitPressed) -> bool:
             return False
         if format is None:
             raise PeerError("the other side takes no digits", 415)
-        call.jobs.start("digits", partial(_insert, call, event, other, key.as_event(format)))
+        call.jobs.start(
+            "digits",
+            partial(_insert, call, event, other, key.as_event(format)),
+            DigitInserted(event, other.name, FAULT),
+        )
     except PeerError as error:
         call.leg_of(event).reply_info(event.txn, error.status, error.reason)
     return True

@@ -96,6 +96,8 @@ class Escalation:
     def _prepare(self) -> None:
         """The question needs the room and the caller's ports; it waits for them for a moment only."""
         call, asked = self._call, self._call.pending.raising
+        if asked is not None and asked.abandoned:
+            asked = self._call.pending.raising = None
         if asked is None or self._agreement.awaits_room(f"question {self._call.pending.raised}"):
             return
         self._call.pending.raising = None
@@ -167,6 +169,7 @@ class Escalation:
             call.note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
             self._on_unusable(opened, event.early, error.reason)
             return
+        opened.unusable = False
         self._agreement.settle_caller(session, leg.terms.ours, chosen)
         self._agreement.heed(leg, session)
         if event.early:
@@ -179,6 +182,9 @@ class Escalation:
         """The last 2xx to our question."""
         call, opened = self._call, self._close_offer()
         if opened is None:
+            return
+        if opened.unusable:
+            self._stop()
             return
         taken, fault = video_runs(self._call), call.talk.lines.video_fault
         if call.caller.terms.theirs.media[opened.index].port and not (taken and opened.wanted):
@@ -322,7 +328,8 @@ class Escalation:
         if opened.wanted:
             self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
         opened.wanted = False
-        if early:
+        if early:  # our line counts there until the end of the question tells
+            opened.answered, opened.unusable = self._call.caller.terms.local, True
             self._call.caller.withdraw_offer()
             return
         self._close_offer()

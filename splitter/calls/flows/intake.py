@@ -9,6 +9,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import Cancelled, HangupAsked, Offered, VoiceOpened, VoiceUnavailable
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.messages import headers_of, refuse_unknown_bodies, session_of
 from splitter.calls.routing import called_of, routable
 from splitter.calls.settings import Trunk
@@ -75,6 +76,8 @@ async def has_ports(call: Call) -> bool:
                 call.caller.refuse(487)
                 call.conclude("the caller hung up before the answer", 487)
                 return False
+            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
+                withdraw_newcomer(call)
             case HangupAsked():
                 call.caller.refuse(480, event.reason)
                 call.conclude(event.reason, 480)

@@ -57,7 +57,7 @@ def move_media(call: Call, event: MediaMoved) -> None:
                 call.owe(call.caller, call.centre)
         case VoiceUnavailable():
             call.note(f"no media for the voice: {event.reason}; trying again", kind="alarm")
-            tries = call.talk.voice.failed_moves if call.audio is not None else 1
+            tries = call.talk.voice.failed_moves
             call.after(doubled_s(_VOICE_FIRST_AGAIN_S, _VOICE_AGAIN_S, tries), _VOICE)
         case VoicePointed():
             if not call.audio.pointed(event):
@@ -68,15 +68,13 @@ def move_media(call: Call, event: MediaMoved) -> None:
         case TimeUp() if event.alarm == _VOICE:
             _open_voice(call)
         case TimeUp() if event.alarm == _POINT:
-            if call.audio is not None:
-                call.audio.follow()
+            call.audio.follow()
         case TimeUp():
             call.jobs.start(_ROOM, partial(_move_video, call))
 
 
 def _open_voice(call: Call) -> None:
-    if call.audio is not None:
-        call.audio.open()
+    call.audio.open()
 
 
 async def _move_video(call: Call) -> PlacesMade:

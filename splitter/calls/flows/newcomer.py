@@ -46,6 +46,15 @@ def answer_newcomer(call: Call, leg: Leg, offer: Session, said: Session) -> Sess
     return answer
 
 
+def withdraw_newcomer(call: Call) -> None:
+    """Answer a leg that cancelled before it could take the centre's place: another one may try."""
+    if (newcomer := call.pending.newcomer) is not None:
+        newcomer.refuse(487)
+        call.pending.newcomer = None
+        for aside in [aside for aside in call.pending.put_aside if aside.leg == newcomer.key]:
+            call.pending.put_aside.remove(aside)
+
+
 def origin_of(call: Call, leg: Leg) -> Origin:
     """The o= line of a new session on this leg."""
     return call.origin(leg.flow.network, leg.flow.transport)

@@ -17,7 +17,7 @@ _UNUSABLE_LIMIT = 3  # in a row; who cannot make itself understood by then will 
 
 
 class OwnOffers:
-    """Those to all legs of one call; `Call.owed` says who needs one."""
+    """Those to all legs of one call; `Exchange.owed` says who needs one."""
 
     def __init__(self, call: Call, agreement: Agreement, consultation: Consultation) -> None:
         self._call = call

@@ -21,6 +21,7 @@ from splitter.calls.events import (
     SeatRestarted,
 )
 from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring
+from splitter.calls.jobs import FAULT
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
 from splitter.calls.parties import MAX_PARTIES, Party
@@ -58,7 +59,8 @@ def join(call: Call, event: SeatArrived) -> None:
     if is_anothers(call, event.extension):
         call.talk.room.aside.add(leg.name)
     origin = call.origin(leg.flow.network, leg.flow.transport)
-    call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin))
+    failed = SeatPlaced(leg.key, party, offer, PeerError(FAULT, 500))
+    call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin), failed)
 
 
 async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, origin: Origin) -> SeatPlaced:
@@ -180,7 +182,8 @@ def _reoffered(call: Call, event: Offered) -> None:
             if (remote.ufrag, remote.password) != (before.ufrag, before.password):
                 if not call.talk.parties.may_open(party.kind, call.services.clock.now()):
                     raise PeerError("ICE is restarted too often", 500)
-                call.jobs.start(leg.name, partial(_restart, call, event, offer, party, remote))
+                failed = SeatRestarted(event, offer, party, remote, ok=False)
+                call.jobs.start(leg.name, partial(_restart, call, event, offer, party, remote), failed)
                 return
         _answer(call, event, offer)
     except PeerError as error:

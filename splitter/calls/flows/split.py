@@ -30,6 +30,7 @@ from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.intake import Intake, has_ports, take_in
 from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
 from splitter.calls.legs.incoming import IncomingLeg
 from splitter.calls.legs.leg import Leg
@@ -42,7 +43,7 @@ from splitter.calls.messages import (
 from splitter.calls.states import CallState
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
-from splitter.core.errors import MediaError, PeerError
+from splitter.core.errors import PeerError
 from splitter.core.pauses import retry_after_s
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Session
@@ -170,8 +171,7 @@ class Setup:
             case Offered() if call.pending.newcomer is not None and call.leg_of(event) is call.pending.newcomer:
                 return await self._on_pickup(event, call.pending.newcomer, leg)
             case Cancelled() if call.leg_of(event) is call.pending.newcomer:
-                call.pending.newcomer.refuse(487)
-                call.pending.newcomer = None
+                withdraw_newcomer(call)
             case Offered() if call.leg_of(event) in (call.caller, leg):
                 self._on_early_offer(event, leg)
             case Cancelled() if call.leg_of(event) is call.caller:
@@ -253,14 +253,14 @@ class Setup:
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
             ours = centre_answer(session, self._caller.offer, call.talk.lines, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
-            self._connect_voice(newcomer, session)
             answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
             call.pending.newcomer = None
             newcomer.refuse(error.status, error.reason)
             return False
         if call.caller.cancelled or not newcomer.answer(event.txn, ours):
-            return False  # its CANCEL waits in the inbox
+            return False  # its CANCEL waits in the inbox; who rings may be heard on
+        self._connect_voice(newcomer, session)
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
         call.install_newcomer().bye()  # where it answered at this very moment
         self._accept(answer, branch)
@@ -272,7 +272,7 @@ class Setup:
         """The caller made no offer: the centre's goes to it."""
         try:
             session = await offer_to_caller(self.call, leg, centre_sdp, self._caller.dialog(_branch(leg, response)))
-        except (PeerError, MediaError) as error:
+        except PeerError as error:
             self.call.conclude(f"no session could be agreed on: {error}", 488)
             session = None
         if session is None:

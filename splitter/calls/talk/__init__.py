@@ -3,8 +3,8 @@
     talk         everything that is known of one call (`state.Talk`)
     terms        what a leg has agreed on with its peer (`terms.Terms`)
     voice, room  what the media engine holds for the call, and what it was told
-    exchange     the offers and answers that are under way between the two sides of the voice
-    question     whether somebody wants video of the caller, and what has come of asking for it
+    exchange     what caller and centre want of each other's voice, and who is owed an offer
+    pending      what is under way: an offer that is open, a question, a desk that waits for an answer
     at rest      nothing is under way: no offer, no request to the media engine, nobody who waits for an answer
 
 What is not here belongs to one process: transactions, tasks, timers, whoever waits for an answer.

@@ -45,7 +45,7 @@ class Question:
         index: of the video in it.
         wanted: False once nobody waits for the answer any more; if it is accepted all the same, video is dropped.
         giving_way: a CANCEL was sent for the sake of the voice.
-        answered: our description, where the answer came in a reliable provisional response.
+        answered: our description, where the answer came in a reliable provisional response; `unusable`: that answer.
     """
 
     ours: Session
@@ -55,6 +55,7 @@ class Question:
     wanted: bool = True
     giving_way: bool = False
     answered: Session | None = None
+    unusable: bool = False
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class Pending:
         put_aside: re-offers that wait until the other side can be asked.
         consult: the side that is asked now. question: the caller is being asked for video.
         raising: a desk that wants video, while the room is not there yet; `raised` counts them.
-        awaits_room: what waits for the caller's place in the room, as long as it is patient.
+        awaited: what has waited for the caller's place in the room, each once; `patient`: it is still worth waiting.
         digits: those in INFO that wait until the other side can take them.
         stills: who waits for a still, by whose it is to be.
     """
@@ -81,7 +82,7 @@ class Pending:
     question: Question | None = None
     raising: Asked | None = None
     raised: int = 0
-    awaits_room: str = ""
+    awaited: tuple[str, ...] = ()
     patient: bool = False
     digits: deque[DigitPressed] = field(default_factory=deque)
     stills: dict[str, list[Asked]] = field(default_factory=dict)
