@@ -1,18 +1,29 @@
-"""A live call written down: its value as bytes, and back (MessagePack, with the names of the fields)."""
+"""A live call written down: its value as bytes, and back (MessagePack, with the names of the fields).
+
+The first byte says how: text of peers may hold bytes that are no UTF-8 (they survive in SDP as surrogates), and such a
+record has each of these texts as its bytes.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import msgspec
 
 from splitter.calls.talk.state import Talk
 
+_PLAIN, _ESCAPED = b"\x01", b"\x02"
+_TEXT = 1  # the extension that holds a text as its bytes
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Talk)
 
 
 def written(talk: Talk) -> bytes:
     """A call that is at rest, as bytes."""
-    return _ENCODER.encode(talk)
+    try:
+        return _PLAIN + _ENCODER.encode(talk)
+    except UnicodeEncodeError:
+        return _ESCAPED + _ENCODER.encode(_escaped(msgspec.to_builtins(talk)))
 
 
 def read(data: bytes) -> Talk:
@@ -21,4 +32,28 @@ def read(data: bytes) -> Talk:
     Raises:
         ValueError: these bytes are not one.
     """
-    return _DECODER.decode(data)
+    how, rest = data[:1], data[1:]
+    if how == _PLAIN:
+        return _DECODER.decode(rest)
+    if how == _ESCAPED:
+        return msgspec.convert(msgspec.msgpack.decode(rest, ext_hook=_text), Talk)
+    raise ValueError("this is no record of a call")
+
+
+def _escaped(value: Any) -> Any:
+    match value:
+        case str():
+            data = value.encode("utf-8", "surrogateescape")
+            return value if value.isascii() else msgspec.msgpack.Ext(_TEXT, data)
+        case dict():
+            return {key: _escaped(one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_escaped(one) for one in value]
+        case _:
+            return value
+
+
+def _text(code: int, data: memoryview) -> str:
+    if code != _TEXT:
+        raise ValueError(f"extension {code} is unknown")
+    return bytes(data).decode("utf-8", "surrogateescape")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -78,6 +78,21 @@ class TestACallAtRest:
             assert world.voice_faults(caller) == []
             for peer in (caller, centre):
                 peer.unread.clear()
+            ended(world, caller, centre)
+
+
+class TestTextOfPeers:
+    @pytest.mark.parametrize("text", [b"\xff\xfe", "Wang 王".encode(), b"caf\xe9", b"\x80" * 40])
+    def test_survives_whatever_bytes_it_is_of(self, text: bytes) -> None:
+        with World() as world:
+            caller, centre = connected(world)
+            call = live(world, caller)
+            said = call.caller.terms.theirs
+            name = text.decode("utf-8", "surrogateescape")
+            call.caller.terms.note_remote(replace(said, name=name))
+            talk = read(written(call.talk))
+            assert asdict(talk) == asdict(call.talk)
+            assert talk.terms["caller"].theirs.name == name
             ended(world, caller, centre)
 
 
