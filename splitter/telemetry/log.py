@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from splitter.core.text import plain
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.telemetry.sink import Sink, keep_standard_descriptors
 
@@ -146,7 +147,15 @@ class _Guarded:
 def _shared(settings: TelemetrySettings) -> list[Processor]:
     local = settings.log_format == "console"  # people read local time, machines read UTC
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if local else "iso", utc=not local)
-    return [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
+    return [structlog.contextvars.merge_contextvars, harmless, structlog.processors.add_log_level, stamp]
+
+
+def harmless(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Write what strangers wrote so that it does nothing to the terminal of whoever reads the log."""
+    for key, value in event.items():
+        if isinstance(value, str) and key != "exception":
+            event[key] = plain(value)
+    return event
 
 
 def _renderers(settings: TelemetrySettings, fd: int) -> list[Processor]:

@@ -11,6 +11,13 @@ import re
 from splitter.sip.message import Message, Request
 
 _HARMLESS = ("application/media_control+xml", "application/sdp")
+_OF_KEYS = (
+    "application/dtmf",
+    "application/dtmf-relay",
+    "application/kpml-response+xml",
+    "application/vnd.nortelnetworks.digits",
+    "audio/telephone-event",
+)
 _BODY = re.compile(rb"\r?\n\r?\n")
 _KEY = re.compile(rb"[0-9*#]")
 # Letters A to D, or whatever stands where the format has a digit: Signal=5, d=7, digits="12".
@@ -27,7 +34,7 @@ def masked(message: Message, data: bytes) -> bytes:
     if not isinstance(message, Request) or message.method not in ("INFO", "NOTIFY") or not message.body:
         return data
     kind = message.content_type
-    if kind in _HARMLESS:
+    if kind in _HARMLESS or (message.method == "NOTIFY" and kind not in _OF_KEYS):
         return data
     blank = _BODY.search(data)
     if blank is None:

@@ -108,7 +108,7 @@ class CallRoutes:
         return json_response(CallId(call.call_id), 202)
 
     async def drop_video(self, request: web.Request) -> web.Response:
-        call = await self._find.to_change(request)
+        call = await self._find.to_own(request)
         await self._calls.ask(call.call_id, DropVideo(said_by(bearer_of(request))))
         return json_response(CallId(call.call_id), 202)
 

@@ -131,7 +131,7 @@ class Events:
         try:
             yield
         finally:
-            if self._clients[desk] is listener:
+            if self._clients.get(desk) is listener:
                 del self._clients[desk]
                 self._desks.detach(desk)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from splitter.web.bearer import ID_LETTERS, Bearer, certificate_id, id_of, is_mi
 
 KEPT_S = 31 * 86_400.0  # no token of ours lasts longer
 _MOST = 20_000
+_LONGEST_NAME = 32  # of a login, an extension or a token of the configuration, and of an id
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,10 @@ class _Kept(msgspec.Struct):
     configured: dict[str, float] = {}
 
 
+def _id(token: Token) -> str:
+    return token.sha256[:ID_LETTERS] or certificate_id(token.certificate)
+
+
 class Revocations:
     """What is revoked.
 
@@ -42,8 +48,6 @@ class Revocations:
         path: of the file; None keeps nothing over a restart.
         tokens: of the configuration.
 
-    Attributes:
-        alarm: why what is revoked will not be remembered; empty while it will.
     """
 
     def __init__(self, path: Path | None, tokens: Iterable[Token], clock: Clock) -> None:
@@ -52,11 +56,17 @@ class Revocations:
         self._clock = clock
         self._watchers: list[Watcher] = []
         self._writing = asyncio.Lock()
-        self.alarm = ""
+        self._lost = ""  # what was kept before cannot be read any more
+        self._unkept = ""  # what is revoked now cannot be written
         self._kept = self._read()
 
+    @property
+    def alarm(self) -> str:
+        """Why what is revoked is not remembered; empty while it is."""
+        return "; ".join(fault for fault in (self._lost, self._unkept) if fault)
+
     def holds(self, bearer: Bearer) -> bool:
-        """True for whom is not to be believed any more."""
+        """True for a bearer that must no longer be believed."""
         kept = self._kept
         if bearer.token_id in kept.ids or bearer.token_id in kept.configured:
             return True
@@ -77,22 +87,24 @@ class Revocations:
         Returns: whether it will be remembered.
         """
         wall = self._clock.wall()
-        named = [token for token in self._tokens if token.name == what]
-        for token in named:
-            self._kept.configured[token.sha256[:ID_LETTERS] or certificate_id(token.certificate)] = wall
-        if is_minted(what) or id_of(what) in {token.sha256[:ID_LETTERS] for token in self._tokens}:
-            self._kept.ids[id_of(what)] = wall
+        hashed = id_of(what)
+        configured = [token for token in self._tokens if what == token.name or _id(token) in (what, hashed)]
+        for token in configured:  # they never expire, so that this is never forgotten
+            self._kept.configured[_id(token)] = wall
+        if is_minted(what):
+            self._kept.ids[hashed] = wall
         elif len(what) == ID_LETTERS and not set(what) - set("0123456789abcdef"):
             self._kept.ids[what] = wall
-        else:
+        elif not configured or any(token.name == what for token in configured):
             self._kept.names[what] = wall
         self._forget(wall)
-        log.warning("tokens revoked", what="a token" if is_minted(what) else what[:80])
+        # What is as long as a token may be one, be it cut or mistyped: its secret has no place in a log.
+        log.warning("tokens revoked", what=what if len(what) <= _LONGEST_NAME else f"the token {hashed}")
         for watcher in self._watchers:
             watcher()
         async with self._writing:
             await asyncio.to_thread(self._write, msgspec.json.encode(self._kept))
-        return not self.alarm and self._path is not None
+        return not self._unkept and self._path is not None
 
     def _forget(self, wall: float) -> None:
         """What has expired by now need not be remembered; nor more than a bounded number, the oldest ones first."""
@@ -110,8 +122,10 @@ class Revocations:
         except FileNotFoundError:
             return _Kept()
         except (OSError, msgspec.DecodeError) as error:
-            self.alarm = f"revoked tokens are believed again: {self._path} cannot be read: {error}"
+            self._lost = f"revoked tokens are believed again: {self._path} cannot be read: {error}"
             log.error("revoked tokens are believed again", path=str(self._path), error=str(error))
+            with suppress(OSError):
+                self._path.replace(self._path.with_name(f"{self._path.name}.bad"))
             return _Kept()
 
     def _write(self, data: bytes) -> None:
@@ -127,7 +141,7 @@ class Revocations:
                 os.fsync(file.fileno())
             part.replace(self._path)
         except OSError as error:
-            self.alarm = f"revoked tokens are believed again after a restart: {self._path}: {error.strerror or error}"
+            self._unkept = f"revoked tokens are believed again after a restart: {self._path}: {error.strerror or error}"
             log.error("a revocation is not kept", path=str(self._path), error=str(error))
         else:
-            self.alarm = ""
+            self._unkept = ""

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from splitter.telemetry import log as module
-from splitter.telemetry.log import Moderator, configure
+from splitter.telemetry.log import Moderator, configure, harmless
 from splitter.telemetry.settings import TelemetrySettings
 
 
@@ -215,3 +215,10 @@ class TestFloods:
             except structlog.DropEvent:
                 pass
         assert moderator(log, "error", {"event": "failed", "exc_info": True})["held_back"] == 10
+
+
+class TestWhatStrangersWrote:
+    def test_does_nothing_to_the_terminal_of_whoever_reads(self) -> None:
+        wild = "\x1b[2J\x1b]0;owned\x07\x9b31m"
+        shown = harmless(None, "info", {"event": "login failed", "user": wild, "count": 3})
+        assert shown["user"].isprintable() and shown["count"] == 3

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from splitter.calls.asks import Remove
 from splitter.calls.desks import Desks
 from splitter.calls.logins.access import Scope, Token
-from splitter.web.bearer import Bearer, id_of, mint, read
+from splitter.web.bearer import ID_LETTERS, Bearer, id_of, mint, read
 from splitter.web.events import Events
 from splitter.web.hub import EXPIRED, Hub
 from splitter.web.revocations import KEPT_S, Revocations
@@ -44,6 +46,30 @@ class TestAtOnce:
             assert (await outside.ask("GET", "/v1/me", again["token"]))[0] == 200
 
         web(tmp_path, story)
+
+    @pytest.mark.parametrize("token", access().tokens[:1])
+    @pytest.mark.parametrize("by_id", [True, False])
+    def test_a_token_of_the_configuration_for_ever(self, token: Token, by_id: bool) -> None:
+        async def story() -> None:
+            clock = VirtualClock()
+            revoked = Revocations(None, access().tokens, clock)
+            bearer = replace(Bearer(token.name, frozenset()), token_id=token.sha256[:ID_LETTERS])
+            await revoked.revoke(token.sha256[:ID_LETTERS] if by_id else token.name)
+            clock.time += 10 * KEPT_S
+            await revoked.revoke("somebody else")
+            assert revoked.holds(bearer)
+
+        asyncio.run(story())
+
+    def test_no_secret_is_logged(self) -> None:
+        async def story() -> None:
+            revoked = Revocations(None, access().tokens, VirtualClock())
+            with capture_logs() as logs:
+                await revoked.revoke("s1." + "A" * 60)
+                await revoked.revoke("B" * 43)
+            assert not [entry for entry in logs if "AAAA" in str(entry) or "BBBB" in str(entry)]
+
+        asyncio.run(story())
 
     @pytest.mark.parametrize("what", ["reader", id_of("reader")])
     def test_a_token_of_the_configuration_too(self, tmp_path: Path, what: str) -> None:
