@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
@@ -89,13 +90,13 @@ class Strict:
             raise ApiError(401, code, f"{fault}", _challenge("invalid_token")) from None
 
     def name(self, request: web.Request) -> str:
-        token = _token_of(request, from_protocol=True)
+        token, bearer = _token_of(request, from_protocol=True), None
         if token is None:
-            return next((self._names[name].name for name in _named(request) if name in self._names), "")
-        try:
-            return self._known(token).name
-        except TokenFault:
-            return ""
+            bearer = next((self._names[name] for name in _named(request) if name in self._names), None)
+        else:
+            with suppress(TokenFault):
+                bearer = self._known(token)
+        return bearer.turn if bearer is not None and not self._revoked.holds(bearer) else ""
 
     def _known(self, token: str) -> Bearer:
         if is_minted(token):

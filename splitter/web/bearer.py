@@ -58,6 +58,11 @@ class Bearer:
     token_id: str = field(default="", compare=False)
     made_at: float | None = field(default=None, compare=False)
 
+    @property
+    def turn(self) -> str:
+        """Whose turn it takes where many ask: two guests, or two desks of one token, are not the same."""
+        return f"{self.name} {self.extension} {self.call_id}"
+
     def may(self, *scopes: Scope) -> bool:
         """It has one of these scopes, or all of them."""
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)

@@ -131,9 +131,9 @@ class Finder:
     def _let_guess(self, bearer: Bearer) -> None:
         """Raises ApiError where a desk has tried too many references."""
         now = self._clock.now()
-        if (wait_s := self._guesses.wait_s(bearer.name, now)) > 0:
+        if (wait_s := self._guesses.wait_s(bearer.turn, now)) > 0:
             metrics.API_REFUSED.labels("rate").inc()
-            if (held := self._quiet.permit(bearer.name, now)) is not None:
+            if (held := self._quiet.permit(bearer.turn, now)) is not None:
                 log.warning("a desk names many calls that are not its own", desk=bearer.name, similar=held)
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many", "too many references named none of your calls; wait", after)
@@ -141,7 +141,7 @@ class Finder:
     def missed(self, bearer: Bearer) -> None:
         """It has named a call that is not its own, or not there."""
         if not bearer.may(Scope.READ, Scope.CONTROL):
-            self._guesses.spend(bearer.name, self._clock.now())
+            self._guesses.spend(bearer.turn, self._clock.now())
 
     def not_yours(self, reference: str, bearer: Bearer) -> ApiError:
         """What a desk is told that may not touch the call; it counts as a guess."""

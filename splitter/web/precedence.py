@@ -19,6 +19,8 @@ CONNECTION_S, HANDSHAKE_S = 0.0003, 0.002
 
 _BUSY = {"Retry-After": "5", "Connection": "close"}
 
+_PROXY = " proxy"  # no token has this name
+
 
 class Precedence:
     """The turnstiles of everything that HTTP is spoken to over the network."""
@@ -28,8 +30,14 @@ class Precedence:
         self.known = Turnstile(KNOWN)
 
     async def connect(self, source: str, secure: bool) -> None:
-        """A connection is to be served; nobody knows yet who it is. Raises Busy where its turn did not come in time."""
-        await self.strangers.enter(source, HANDSHAKE_S if secure else CONNECTION_S)
+        """A connection is to be served; nobody knows yet who it is. Raises Busy where its turn did not come in time.
+
+        Args:
+            source: where it comes from; "" for a proxy of ours: its visitors take their turns with their requests, and
+                strangers among them must not keep those out who are known.
+        """
+        turnstile, name = (self.strangers, source) if source else (self.known, _PROXY)
+        await turnstile.enter(name, HANDSHAKE_S if secure else CONNECTION_S)
 
     def middleware(self, doorman: Doorman | None) -> Middleware:
         """A middleware of aiohttp: each request takes its turn, among those of its token or of its address.

@@ -135,3 +135,21 @@ class TestDocuments:
 
     def test_what_hardly_shrinks_is_sent_as_it_is(self) -> None:
         assert Document(bytes(range(256)))._zipped == b""
+
+
+class TestBehindAProxy:
+    def test_its_connections_do_not_wait_behind_strangers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who of its visitors comes shows at the request; strangers among them wait there."""
+        monkeypatch.setattr(precedence, "STRANGERS", 0.001)
+
+        async def story() -> None:
+            order = precedence.Precedence()
+            flood = [asyncio.create_task(order.connect(f"192.0.2.{number}", secure=True)) for number in range(30)]
+            await asyncio.sleep(0)
+            await order.connect("", secure=False)
+            assert sum(task.done() for task in flood) < len(flood)
+            for task in flood:
+                task.cancel()
+            await asyncio.gather(*flood, return_exceptions=True)
+
+        asyncio.run(story())
