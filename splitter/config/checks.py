@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from itertools import combinations
 
-from splitter.calls.settings import Role, Trunk
+from splitter.calls.settings import MediaSources, Role, Trunk
 from splitter.config.accounts import check_logins
 from splitter.config.api import check_api
 from splitter.config.locate import Path
@@ -67,6 +67,9 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     elif not trunk.peers and not isinstance(trunk.address, HostName) and not _told(path, problems):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
+    if trunk.media_sources is MediaSources.PEERS and not trunk.peers and not _told(path, problems):
+        remedy = 'name them, such as peers = ["10.0.0.0/24"]: the servers of a host name are not believed for media'
+        problems.add((*path, "media_sources"), '"peers" believes nobody without peers', remedy)
 
 
 def _told(path: Path, problems: Problems) -> bool:

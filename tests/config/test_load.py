@@ -343,6 +343,10 @@ class TestMediaSources:
         text = GOOD.replace('address = "127.0.0.4"', f'address = "127.0.0.4"\nmedia_sources = "{value}"')
         assert parse(text, "f.toml").trunks["pbx"].sources == sources
 
+    def test_peers_that_are_not_named_are_a_problem(self) -> None:
+        [problem] = changed('address = "127.0.0.4"', 'address = "pbx.example"\nmedia_sources = "peers"')
+        assert "believes nobody" in problem
+
     def test_an_unknown_word_is_a_problem(self) -> None:
         [problem] = changed('address = "127.0.0.4"', 'address = "127.0.0.4"\nmedia_sources = "all"')
         assert "media_sources" in problem
