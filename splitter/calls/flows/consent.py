@@ -32,8 +32,11 @@ def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
 
 
 def is_anothers(call: Call, extension: str) -> bool:
-    """True for a desk that comes into another desk's call: it looks on until somebody chooses that it be seen."""
-    return bool(call.talk.extension) and extension != call.talk.extension
+    """True for a desk that comes into another desk's call: it looks on until somebody chooses that it be seen.
+
+    A program's own client is nobody's desk: it joins to be seen.
+    """
+    return bool(extension and call.talk.extension) and extension != call.talk.extension
 
 
 def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
