@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class AlarmKind(StrEnum):
-    """What an alarm is about; the subject is named beside it."""
+    """The kind of an alarm; the subject is named beside it."""
 
     RING = "the centre rings for too long"
     RING_AGAIN = "it is to hear that it still rings"  # subject: the leg (RFC 3261 §13.3.1.1)

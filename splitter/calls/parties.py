@@ -25,7 +25,7 @@ _UNKNOWN = VideoFormat(0, 1, "42e01e", 30, 1620, 40500, 10000)
 
 @dataclass(slots=True, eq=False)
 class Party:
-    """One of them.
+    """A party of a call's room.
 
     Attributes:
         name: "seat-1", "guest-1" …
@@ -89,7 +89,7 @@ class Parties:
         return len(present) >= MAX_PARTIES or (kind == PartyKind.GUEST and guests >= MAX_GUESTS)
 
     def admit(self, party: Party) -> None:
-        """It is there; whoever had its name is not any more."""
+        """Take a party in, in the place of one that had its name."""
         self.present[party.name] = party
 
     def get(self, name: str) -> Party | None:
@@ -106,7 +106,7 @@ class Parties:
         return None
 
     def remove(self, name: str) -> Party | None:
-        """It left."""
+        """Take a party out; None where nobody has that name."""
         party = self.present.pop(name, None)
         if party is not None:
             party.state, party.sends, party.showing = PartyState.LEFT, False, "none"
@@ -114,11 +114,11 @@ class Parties:
         return party
 
     def all(self) -> tuple[Party, ...]:
-        """Those who are there, or may come back."""
+        """The parties that are there, or may come back."""
         return tuple(self.present.values())
 
     def views(self) -> tuple[PartyView, ...]:
-        """Those who are there, after the last ones that left; a name that came back is listed once."""
+        """The parties as operators see them: the last ones that left, then those that are there."""
         gone = {view.name: view for view in self.gone if view.name not in self.present}
         return (*gone.values(), *(party.view() for party in self.present.values()))
 

@@ -85,7 +85,7 @@ class Agreement:
         return replace(session, media=tuple(opened))
 
     def wish_for(self, leg: Leg) -> str:
-        """What the other side wants of this one."""
+        """The direction that the other side wants for its talk with this one."""
         return self.wishes[self._call.other_side(leg).name]
 
     def heed(self, leg: Leg, answer: Session) -> None:
@@ -212,7 +212,7 @@ class Agreement:
 
 
 def wish_after(offered: str, given: str, before: str) -> str:
-    """What a side wants for its voice, by its answer.
+    """The direction that a side wants for its voice, by its answer.
 
     Where the offer left no choice (it is held, so it cannot but receive), the wish is what it was.
 

@@ -19,7 +19,7 @@ _LIMIT = Alarm(AlarmKind.CONSULT)
 
 
 class Consultation:
-    """Who is asked now."""
+    """The consultation of one side about what the other one offers."""
 
     def __init__(self, call: Call) -> None:
         self._call = call

@@ -103,7 +103,7 @@ async def _insert(call: Call, event: DigitPressed, other: Leg, digit: Digit) -> 
 
 
 def on_digit_inserted(call: Call, event: DigitInserted) -> None:
-    """Who sent the digit is told what became of it."""
+    """Tell the sender of a digit what became of it."""
     leg, txn = call.leg_of(event.pressed), event.pressed.txn
     if event.fault:
         call.note(f"a digit was lost: {event.fault}", leg.name, "alarm")

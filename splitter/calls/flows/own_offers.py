@@ -17,7 +17,7 @@ _UNUSABLE_LIMIT = 3  # in a row; who cannot make itself understood by then will 
 
 
 class OwnOffers:
-    """Those to all legs of one call; `Exchange.owed` says who needs one."""
+    """Offers of our own to the legs of one call; `Exchange.owed` says which leg needs one."""
 
     def __init__(self, call: Call, agreement: Agreement, consultation: Consultation) -> None:
         self._call = call
@@ -38,13 +38,13 @@ class OwnOffers:
         leg.offer(in_sequence(leg.terms.latest, session))
 
     def taken(self, leg: Leg) -> None:
-        """It took one."""
+        """A leg took an offer of ours."""
         refused, unusable = self._call.talk.exchange.refused, self._call.talk.exchange.unusable
         refused.pop(leg.name, None)
         unusable.pop(leg.name, None)
 
     def unusable(self, leg: Leg) -> None:
-        """It took one, but what it answered is unknown: it may say it better next time.
+        """A leg took an offer of ours, but its answer is unknown: it may say it better next time.
 
         The offer is in force there, so nothing is taken back; only what it wants, and where it is, is not known.
         """
@@ -56,7 +56,7 @@ class OwnOffers:
             self._call.note("it is not asked again for an answer that can be used", leg.name, "alarm")
 
     def refused(self, event: OfferRefused) -> None:
-        """One was refused: it is sent again, if not at once."""
+        """An offer of ours was refused: it is sent again, if not at once."""
         call, leg = self._call, self._call.leg_of(event)
         again = Alarm(AlarmKind.OFFER_AGAIN, leg.name)
         if event.status in (405, 501):
@@ -77,6 +77,6 @@ class OwnOffers:
             call.after(min(2.0 ** refused[leg.name], _RETRY_LIMIT_S), again)
 
     def on_time_up(self, name: str) -> None:
-        """It is time to send one again to the leg of this name."""
+        """Offer again to the leg of this name: it is time."""
         legs = (self._call.caller, self._call.centre, *self._call.seats.values())
         self._call.owe(*(leg for leg in legs if leg is not None and leg.name == name))
