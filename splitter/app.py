@@ -74,7 +74,7 @@ class Gateway:
     # ---- build -----------------------------------------------------------------------------------------------------
 
     def _build_floor(self) -> None:
-        """What calls stand on: what keeps, what carries media, what speaks SIP."""
+        """Build the floor of the calls: the store, the media engine and SIP."""
         settings = self._settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
@@ -130,7 +130,7 @@ class Gateway:
         self._calls.attach(services, self._reception)
 
     def _build_web(self) -> None:
-        """Those who watch, and the doors through which people and programs come."""
+        """Build the watchers, and the listeners for people and programs."""
         settings, clock = self._settings, self._clock
         self._hub = Hub(clock, self._ids.tag())
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
@@ -148,7 +148,7 @@ class Gateway:
         self._defences.cover(self._server.api)
 
     def _ports(self) -> Ports:
-        """What the API is made over."""
+        """Make the parts that the API is served from."""
         settings = self._settings
         return Ports(
             calls=self._calls,
@@ -171,7 +171,7 @@ class Gateway:
         )
 
     def _access(self) -> Access:
-        """Who may use the API. Without its secret it goes on, with one that logins do not survive a restart by."""
+        """Make the access to the API; without its secret file logins end with this process."""
         settings = self._settings
         path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
         secret, self._secret_alarm = secret_or_new(path if settings.api.listen else None)
@@ -180,7 +180,7 @@ class Gateway:
         return Access(secret, passwords, settings.tokens)
 
     def _subscribe(self) -> None:
-        """Who hears of what happens, in this order."""
+        """Subscribe to what happens, in the order in which each is told."""
         tell = self._bus.subscribe
         tell("store", CallView, lambda view: self._store.save_call(row_of(view)))
         tell("hub", CallView, self._hub.call)
@@ -195,7 +195,7 @@ class Gateway:
         tell("webhooks", SnapshotTaken, self._webhooks.snapshot)
 
     def _include_alarms(self) -> None:
-        """Who is asked what is wrong, in the order in which operators read it."""
+        """Name the parts that tell what is wrong, in the order in which operators read it."""
         ask = self._health.include
         ask("media workers", lambda: missing_workers(self._engine))
         ask("store", lambda: [self._store.alarm])

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Bus:
-    """Who is told of what. What happened is a value; who hears of it is chosen by its class."""
+    """The subscribers to what happens: a happening is a value, and its class says which of them are told."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

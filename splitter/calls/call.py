@@ -318,7 +318,7 @@ class Call:
 
     @property
     def at_rest(self) -> bool:
-        """Nothing is under way: the value says all that there is, and could be written down now."""
+        """Nothing is under way: the value could be written down now. Alarms are set beside it, in the inbox."""
         legs = (self.caller, self.centre, *self.seats.values())
         settled = all(leg is not None and leg.settled for leg in legs)
         engine = self.audio.at_rest and not len(self.jobs) and not self.video.preparing

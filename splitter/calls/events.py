@@ -1,4 +1,4 @@
-"""What can happen to a call: everything that enters its inbox. Pure.
+"""The events of a call: everything that enters its inbox. Pure.
 
 A leg is named by its key, which is unique in its call; see `Call.leg_of`.
 """

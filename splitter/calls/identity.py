@@ -30,7 +30,7 @@ _USER = "-_.!~*'()&=+$,;?/"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, and what of it may be told to whom: read once from the caller's INVITE.
+    """The caller as its network names it, and what of that may be told to whom; read once from the INVITE.
 
     Attributes:
         display, user: as From names the caller.

@@ -33,7 +33,7 @@ class CallerSide:
 
     @property
     def offered(self) -> Session:
-        """What the caller offers. Raises LocalError where it leaves that to us."""
+        """The offer of the caller. Raises LocalError where it leaves that to us."""
         if self.offer is None:
             raise LocalError("a caller without an offer was answered")
         return self.offer
