@@ -155,7 +155,7 @@ class Gateway:
             archive=self._store,
             live=self._recorder,
             status=lambda: self._board.read(self._server.api.urls),
-            seats=self._reception.seats,
+            registrations=self._reception.seats,
             security=self._defences,
             trunks=lambda: self._registrations.beside(self._watch.views()),
             desks=self._desks.views,

@@ -37,13 +37,13 @@ class Desk:
     Attributes:
         client: the client's own id; one that comes back with the same takes its old place.
         extension: of the centre; empty for who has none.
-        kind: "seat", or "guest" (the caller's own browser).
+        kind: "desk", or "guest" (the caller's own browser).
         by: the login, for the trace.
     """
 
     client: str
     extension: str = ""
-    kind: str = "seat"
+    kind: str = "desk"
     by: str = ""
 
 

@@ -28,7 +28,7 @@ class Party:
     """A party of a call's room.
 
     Attributes:
-        name: "seat-1", "guest-1" …
+        name: "seat-1", "desk-1", "guest-1" …
         desk: who it is; of a SIP seat the extension alone.
         state, sends, showing: see PartyView.
         remote: its side of a WebRTC transport; None for plain RTP.
@@ -74,7 +74,7 @@ class Parties:
     others: Bucket = field(default_factory=lambda: Bucket.full(2 * MAX_PARTIES, TRANSPORT_S))
 
     def new_name(self, kind: str) -> str:
-        """The name of the next "seat" or "guest"."""
+        """The name of the next "seat", "desk" or "guest"."""
         self.seen[kind] = self.seen.get(kind, 0) + 1
         return f"{kind}-{self.seen[kind]}"
 

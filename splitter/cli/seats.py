@@ -25,8 +25,8 @@ class Seat(msgspec.Struct):
     instance: str
 
 
-class SeatList(msgspec.Struct):
-    """The answer to /v1/seats, as far as it is about SIP."""
+class DeskList(msgspec.Struct):
+    """The answer to /v1/desks, as far as it is about SIP."""
 
     registrations: list[Seat]
 
@@ -37,7 +37,7 @@ class SeatList(msgspec.Struct):
 def seats(ctx: click.Context, as_json: bool) -> None:
     """List the SIP seats that are registered."""
     try:
-        found = open_door(ctx).get(SeatList, "seats").registrations
+        found = open_door(ctx).get(DeskList, "desks").registrations
     except Refused as error:
         fail(str(error))
     if as_json:

@@ -24,7 +24,7 @@ from splitter.cli.text import fail, say
     show_default=True,
     help="What it may do; may be given several times.",
 )
-@click.option("--extension", default="", help="The desk that it is, for the scope seat.")
+@click.option("--extension", default="", help="The desk that it is, for the scope desk.")
 @click.option("--revoke", metavar="WHAT", help="A token, its id in the log, or a name: no longer believed.")
 @click.pass_context
 def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extension: str, revoke: str | None) -> None:
@@ -38,8 +38,8 @@ def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extensi
         return
     if name is None:
         raise click.UsageError("say whose token it is: splitter token NAME")
-    if Scope.SEAT in scopes and not extension:
-        raise click.UsageError("a token with the scope seat is a desk: say which, with --extension")
+    if Scope.DESK in scopes and not extension:
+        raise click.UsageError("a token with the scope desk is a desk: say which, with --extension")
     secret = secrets.token_urlsafe(32)
     lines = [
         "[[token]]",

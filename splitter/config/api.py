@@ -48,8 +48,8 @@ def check_token(table: Table, token: Token) -> None:
     if "sha256" not in table and not token.certificate:
         remedy = 'add what "splitter token NAME" prints, or the common name of a certificate'
         table.problem("sha256", "is missing", remedy)
-    if Scope.SEAT in token.scopes and not token.extension:
-        table.problem("extension", "is missing", "a seat acts for an extension: add it, or remove that scope")
+    if Scope.DESK in token.scopes and not token.extension:
+        table.problem("extension", "is missing", "a desk acts for an extension: add it, or remove that scope")
 
 
 def check_api(settings: Settings, problems: Problems) -> None:

@@ -156,10 +156,10 @@ def _wanted(line: str, say: Say) -> Caller | None:
 
 async def _online(stage: Stage) -> bool:
     try:
-        seats = (await stage.gateway.get("/v1/seats"))["seats"]
+        desks = (await stage.gateway.get("/v1/desks"))["desks"]
     except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
         return False
-    return any(seat["extension"] == EXTENSION and seat["state"] == "online" for seat in seats)
+    return any(desk["extension"] == EXTENSION and desk["state"] == "online" for desk in desks)
 
 
 async def _one(stage: Stage, number: int, caller: Caller, say: Say) -> None:

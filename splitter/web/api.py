@@ -15,7 +15,7 @@ from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.web import shapes
 from splitter.web.admissions import AdmissionRoutes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
-from splitter.web.calls import SEAT_BODY, CallRoutes
+from splitter.web.calls import DESK_BODY, CallRoutes
 from splitter.web.cors import Cors
 from splitter.web.display import DISPLAY_BODY, DisplayRoutes
 from splitter.web.documents import Document
@@ -41,11 +41,11 @@ from splitter.web.traces import NDJSON, TraceRoutes
 _EVERYBODY: frozenset[Scope] = frozenset()
 _ANY = frozenset(Scope)
 _READ = frozenset({Scope.READ, Scope.CONTROL})
-_SEE = frozenset({Scope.READ, Scope.CONTROL, Scope.SEAT})
-_ACT = frozenset({Scope.CONTROL, Scope.SEAT})
-_JOIN = frozenset({Scope.SEAT, Scope.GUEST})
-_LEAVE = frozenset({Scope.CONTROL, Scope.SEAT, Scope.GUEST})
-_PICTURES = frozenset({Scope.PICTURES, Scope.SEAT})
+_SEE = frozenset({Scope.READ, Scope.CONTROL, Scope.DESK})
+_ACT = frozenset({Scope.CONTROL, Scope.DESK})
+_JOIN = frozenset({Scope.DESK, Scope.GUEST})
+_LEAVE = frozenset({Scope.CONTROL, Scope.DESK, Scope.GUEST})
+_PICTURES = frozenset({Scope.PICTURES, Scope.DESK})
 _SEE_PICTURES = _PICTURES | _READ
 _ADMIN = frozenset({Scope.ADMIN})
 
@@ -125,8 +125,8 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
         Route("GET", _CALL, _SEE, calls.one, "One call, alive or ended", (view,)),
         Route("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
         Route("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),
-        Route("PUT", f"{_CALL}/seat", _ACT, calls.bind, "Bind to a desk", (view,), body=SEAT_BODY, faults=bound),
-        Route("DELETE", f"{_CALL}/seat", _ACT, calls.unbind, "Take the binding back", (view,)),
+        Route("PUT", f"{_CALL}/desk", _ACT, calls.bind, "Bind to a desk", (view,), body=DESK_BODY, faults=bound),
+        Route("DELETE", f"{_CALL}/desk", _ACT, calls.unbind, "Take the binding back", (view,)),
         Route("GET", "/v1/search", _READ, calls.search, "Calls from or to a number", (listed,), search),
     )
 
@@ -186,7 +186,7 @@ def _admissions(ports: Ports, finder: Finder) -> tuple[Route, ...]:
     faults = ((409, "may-enter"), (422, "no-extension"), (429, "too-many"))
     return (
         Route(
-            *("POST", f"{_CALL}/admissions", frozenset({Scope.SEAT}), admissions.ask),
+            *("POST", f"{_CALL}/admissions", frozenset({Scope.DESK}), admissions.ask),
             about="Ask to be let into another desk's call",
             answers=(asked,),
             faults=faults,
@@ -224,12 +224,12 @@ def _stills(ports: Ports, finder: Finder) -> tuple[Route, ...]:
 def _gateway(ports: Ports) -> tuple[Route, ...]:
     gateway, security = GatewayRoutes(ports), SecurityRoutes(ports.security)
     status, trunks = Answer(200, "how it is", GatewayStatus), Answer(200, "the neighbours", shapes.TrunkList)
-    seats, bans = Answer(200, "every desk", shapes.SeatList), Answer(200, "who is banned", shapes.BanList)
+    desks, bans = Answer(200, "every desk", shapes.DeskList), Answer(200, "who is banned", shapes.BanList)
     lifted, reloaded = Answer(200, "it is", shapes.Lifted), Answer(200, "they are", shapes.Reloaded)
     return (
         Route("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
         Route("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),
-        Route("GET", "/v1/seats", _READ, gateway.seats, "Desks and their video clients", (seats,)),
+        Route("GET", "/v1/desks", _READ, gateway.desks, "Desks and their video clients", (desks,)),
         Route("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
         Route("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
         Route(

@@ -89,7 +89,7 @@ class Bearer:
 
     @property
     def _is_desk(self) -> bool:
-        return bool(self.extension) and Scope.SEAT in self.scopes and not self.call_id
+        return bool(self.extension) and Scope.DESK in self.scopes and not self.call_id
 
 
 CONSOLE = Bearer("the operator", frozenset({Scope.ADMIN}))

@@ -17,10 +17,10 @@ from splitter.web.find import Finder, decoded, kept
 from splitter.web.ports import Archive, Calls
 from splitter.web.privacy import for_desk, seen
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import CallId, SeatWish
+from splitter.web.shapes import CallId, DeskWish
 
 LIMIT_MOST = 1000
-SEAT_BODY = Body((JSON,), JSON_BYTES, SeatWish, needed=False)
+DESK_BODY = Body((JSON,), JSON_BYTES, DeskWish, needed=False)
 
 _TRUE = ("1", "true", "yes")
 
@@ -81,7 +81,7 @@ class CallRoutes:
     async def bind(self, request: web.Request) -> web.Response:
         """CTI binds any call to any desk; a desk takes a call that it names, unless another one has it."""
         bearer = bearer_of(request)
-        wish = await read_json(request, SEAT_BODY, SeatWish)
+        wish = await read_json(request, DESK_BODY, DeskWish)
         call = await self._find.to_take(request)
         extension = wish.extension or bearer.extension
         if not extension:

@@ -1,14 +1,14 @@
 """The event socket, GET /v1/events (RFC 6455). Does I/O through aiohttp.
 
 Subprotocols "splitter.v1" and "bearer.TOKEN"; the first one is selected. Query: client= the listener's own id, which
-makes a desk with the scope `seat` online; after= and epoch= to resume: the seq of the last frame seen, whatever
+makes a desk with the scope `desk` online; after= and epoch= to resume: the seq of the last frame seen, whatever
 it was, and the epoch of the last hello. Each frame is JSON:
 
     {"type":"hello","epoch":…,"seq":N,"resumed":…,"me":{…}}  resumed false: forget everything, what lives follows
     {"type":"ready","seq":N}                                 what was missed, or what lives, is complete
     {"type":"call","seq":N,"at":…,"call":{…}}                "gone":true: it is this desk's no more
     {"type":"notice","seq":N,"at":…,"notice":{…}}
-    {"type":"seat","seq":N,"at":…,"seat":{…}}
+    {"type":"desk","seq":N,"at":…,"desk":{…}}
     {"type":"ping","seq":N}                                  nothing happened up to N; resume from there
 
 Closed with 1001: the gateway ends; 4001: the token holds no longer, log in again; 4008: too slow, come back and resume;
@@ -120,7 +120,7 @@ class Events:
     @contextmanager
     def _present(self, bearer: Bearer, client: str, listener: Listener) -> Iterator[None]:
         """The desk is online meanwhile, if this is one."""
-        if not (client and bearer.extension and Scope.SEAT in bearer.scopes) or bearer.call_id:
+        if not (client and bearer.extension and Scope.DESK in bearer.scopes) or bearer.call_id:
             yield
             return
         desk = (bearer.extension, bearer.name, client)

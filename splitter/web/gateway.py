@@ -6,11 +6,11 @@ from aiohttp import web
 
 from splitter.web.errors import json_response
 from splitter.web.ports import Ports
-from splitter.web.shapes import SeatList, TrunkList
+from splitter.web.shapes import DeskList, TrunkList
 
 
 class GatewayRoutes:
-    """Handlers of /v1/status, /v1/trunks and /v1/seats."""
+    """Handlers of /v1/status, /v1/trunks and /v1/desks."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
@@ -21,6 +21,6 @@ class GatewayRoutes:
     async def trunks(self, request: web.Request) -> web.Response:
         return json_response(TrunkList(self._ports.trunks()))
 
-    async def seats(self, request: web.Request) -> web.Response:
-        phones = sorted(self._ports.seats(), key=lambda seat: (seat.trunk, seat.user, seat.registered_at))
-        return json_response(SeatList(self._ports.desks(), phones))
+    async def desks(self, request: web.Request) -> web.Response:
+        phones = sorted(self._ports.registrations(), key=lambda seat: (seat.trunk, seat.user, seat.registered_at))
+        return json_response(DeskList(self._ports.desks(), phones))

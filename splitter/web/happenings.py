@@ -87,7 +87,7 @@ class Told:
 
     def frame(self, bearer: Bearer) -> str | None:
         """What this listener is told; None for nothing."""
-        its_own = bool(self.extension) and Scope.SEAT in bearer.scopes and bearer.extension == self.extension
+        its_own = bool(self.extension) and Scope.DESK in bearer.scopes and bearer.extension == self.extension
         if not (its_own and not bearer.call_id) and not hears(self.notice, self.view, bearer):
             return None
         self._text = self._text or frame("notice", self.seq, self.at, notice=self.notice)
@@ -111,7 +111,7 @@ class DeskChanged:
         """What this listener is told; None for nothing."""
         if not wide(bearer):
             return None
-        self._text = self._text or frame("seat", self.seq, self.at, seat=self.view)
+        self._text = self._text or frame("desk", self.seq, self.at, desk=self.view)
         return self._text
 
 

@@ -59,7 +59,7 @@ class LoginRoutes:
         metrics.API_LOGINS.labels("granted").inc()
         self._limits.succeeded(wish.user, source)
         # A desk without an extension of its own is known to the centre by its user.
-        bearer = Bearer(account.user, account.may | {Scope.SEAT}, account.extension or account.user)
+        bearer = Bearer(account.user, account.may | {Scope.DESK}, account.extension or account.user)
         expires_at = float(int(self._clock.wall() + self._lifetime_s))
         token = mint(self._secret, bearer, expires_at, self._clock.wall())
         log.info("logged in", user=account.user, extension=bearer.extension, source=source, token=id_of(token))
@@ -71,8 +71,8 @@ class LoginRoutes:
         if wrong := sorted(set(wish.scopes) - set(GRANTED) | set(wish.scopes) & {Scope.ADMIN}):
             raise ApiError(422, "wrong-scope", f"{wrong[0][:40]} is nothing that can be granted here")
         scopes = frozenset(Scope(scope) for scope in wish.scopes)
-        if Scope.SEAT in scopes and not wish.extension:
-            raise ApiError(422, "no-extension", "a seat acts for an extension: say which")
+        if Scope.DESK in scopes and not wish.extension:
+            raise ApiError(422, "no-extension", "a desk acts for an extension: say which")
         by = bearer_of(request).name
         bearer = Bearer(wish.name or wish.extension or by, scopes, wish.extension)
         expires_at = float(int(self._clock.wall() + min(wish.expires_in_s, self._lifetime_s)))

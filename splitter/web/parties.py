@@ -195,7 +195,7 @@ def _desk(request: web.Request, bearer: Bearer) -> Desk:
     client = request.query.get("client") or secrets.token_hex(8)
     if not _CLIENT.fullmatch(client):
         raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
-    kind = "guest" if bearer.call_id else "seat"
+    kind = "guest" if bearer.call_id else "desk"
     return Desk(client, bearer.extension, kind, said_by(bearer))
 
 

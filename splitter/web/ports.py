@@ -171,7 +171,7 @@ class Ports:
     """Everything the API is made over.
 
     Attributes:
-        seats: registered SIP seats; `desks`: every desk, with all of its clients.
+        registrations: of SIP seats; `desks`: every desk, with all of its clients.
         events: the handler of the event socket.
         network: where browsers' video comes in.
     """
@@ -180,7 +180,7 @@ class Ports:
     archive: Archive
     live: Live
     status: Callable[[], GatewayStatus]
-    seats: Callable[[], list[SeatView]] = list
+    registrations: Callable[[], list[SeatView]] = list
     security: Security = field(default_factory=NoSecurity)
     trunks: Callable[[], list[TrunkView]] = list
     desks: Callable[[], list[DeskView]] = list

@@ -51,7 +51,7 @@ class TokenWish(Struct, forbid_unknown_fields=True):
     """For whom a token is wanted, and for how long at most."""
 
     extension: _Name = ""
-    scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("seat",)
+    scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("desk",)
     expires_in_s: Annotated[int, Meta(ge=1, le=2_592_000)] = 3600
     name: _Name = ""
 
@@ -97,7 +97,7 @@ class CallId(Struct):
     call_id: str
 
 
-class SeatWish(Struct, forbid_unknown_fields=True):
+class DeskWish(Struct, forbid_unknown_fields=True):
     """Whose the call is; a desk's own extension where it is left out."""
 
     extension: _Name = ""
@@ -131,10 +131,10 @@ class Invitation(Struct):
     reason: str
 
 
-class SeatList(Struct):
+class DeskList(Struct):
     """Desks with their clients, and the registrations of those that are SIP phones."""
 
-    seats: list[DeskView]
+    desks: list[DeskView]
     registrations: list[SeatView]
 
 

@@ -91,7 +91,7 @@ class Webhooks:
 
     def desk(self, view: DeskView) -> None:
         """A desk changed."""
-        self._post("seat", seat=view)
+        self._post("desk", desk=view)
 
     def snapshot(self, taken: SnapshotTaken) -> None:
         """A still was taken; it is fetched from its location."""

@@ -133,7 +133,7 @@ async def test_the_agent_who_picks_up_in_the_queue_has_the_picture(browser: Brow
         assert not faults, in_words(faults)
         await here.sees(SENDER)
         [call] = here.gateway.calls()
-        assert (call["extension"], call["showing"]) == ("8002", "seat-1")
+        assert (call["extension"], call["showing"]) == ("8002", "desk-1")
         assert [(party["extension"], party["state"]) for party in call["parties"]] == [("8002", "connected")]
         assert "no-video-client" not in await sdk.told(page, "notice")
         assert await sdk.told(other_page, "call") == [] and other.seen == [], "the call is no business of that desk"

@@ -52,6 +52,6 @@ class TestAskingToJoin:
             await expect(other.page.locator("#parties [data-party]")).to_have_count(2)
             await expect(other.page.locator("#parties button[data-key^='party.remove']")).to_have_count(1)
             await other.looks("inside")
-            await owner.page.locator("#parties [data-party=seat-2] button[data-key^='party.remove']").click()
+            await owner.page.locator("#parties [data-party=desk-2] button[data-key^='party.remove']").click()
             await owner.page.click("#dialog [data-confirm=remove]")
             await expect(other.page.locator("#headline")).to_have_text("The call is another desk's now")

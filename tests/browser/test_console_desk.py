@@ -38,7 +38,7 @@ class TestCameraIsSwitchedOff:
             await console.says("Video both ways")
             await desk.caller_sees(handset, SENDER, 10)
             assert not log.black
-            assert (await desk.gateway.call(call_id))["showing"] == "seat-1"
+            assert (await desk.gateway.call(call_id))["showing"] == "desk-1"
 
     async def test_a_browser_that_goes_on_sending_shows_nothing_old(self, make_desk: Callable[..., Desk]) -> None:
         """Firefox repeats its last picture after replaceTrack(null); here one that even ignores `active`."""
@@ -61,7 +61,7 @@ class TestCameraIsSwitchedOff:
             await console.do("camera")
             await console.says("Video both ways")
             await desk.caller_sees(handset, SENDER, 10)
-            assert (await desk.gateway.call(call_id))["showing"] == "seat-1"
+            assert (await desk.gateway.call(call_id))["showing"] == "desk-1"
 
     async def test_a_picture_that_was_chosen_stays(self, make_desk: Callable[..., Desk]) -> None:
         async with make_desk() as desk:

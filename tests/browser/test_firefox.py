@@ -43,7 +43,7 @@ const gateway = { // as the transport knows it
     await other.setRemoteDescription({ type: "offer", sdp: body });
     await other.setLocalDescription();
     await gathered();
-    return new Response(other.localDescription.sdp, { status: 201, headers: { Location: "/parties/seat-1" } });
+    return new Response(other.localDescription.sdp, { status: 201, headers: { Location: "/parties/desk-1" } });
   },
 };
 const track = (await navigator.mediaDevices.getUserMedia({ video: true })).getVideoTracks()[0];

@@ -51,7 +51,7 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
         assert not faults, in_words(faults)
         await desk.voice_goes_on(handset)
         view = await desk.gateway.call(call_id)
-        assert states(view) == [("seat-1", "connected"), ("guest-1", "connected")]
+        assert states(view) == [("desk-1", "connected"), ("guest-1", "connected")]
         assert not await guest.evaluate("document.getElementById('agent').srcObject.getAudioTracks().length")
         await desk.show(guest, "live")
 

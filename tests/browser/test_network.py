@@ -68,7 +68,7 @@ async def test_ten_seconds_without(far_desk: Callable[..., Desk], network: Netwo
         await desk.caller_sees(handset, SENDER, 15, 12.0)
         await caller.rising(CALLER, 15, 12.0)
         view = await desk.gateway.call(call_id)
-        assert [(p["name"], p["state"]) for p in view["parties"]] == [("seat-1", "connected")]
+        assert [(p["name"], p["state"]) for p in view["parties"]] == [("desk-1", "connected")]
         scenes = {scene.what for scene in log.scenes}
         assert scenes == {STILL, f"sender {SENDER}"}, "never black"
         assert "interrupted" in await sdk.told(page, "media")
@@ -87,7 +87,7 @@ async def test_another_address(far_desk: Callable[..., Desk], network: Network) 
         await caller.rising(CALLER, 15)
         assert "POST" not in joins, "not joined anew"
         view = await desk.gateway.call(call_id)
-        assert [(p["name"], p["state"]) for p in view["parties"]] == [("seat-1", "connected")]
+        assert [(p["name"], p["state"]) for p in view["parties"]] == [("desk-1", "connected")]
 
 
 @pytest.mark.parametrize(("loss", "gap_ms", "share", "unfit"), [(5, 1000.0, 0.8, 0.02), (20, 2500.0, 0.5, 0.3)])

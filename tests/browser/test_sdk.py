@@ -30,7 +30,7 @@ async def test_a_call_comes_and_joins_by_itself(make_desk: Callable[..., Desk]) 
         faults = judge(seen, Wanted(SENDER, first_seen(own.seen), FRAMES, torn_db=0))
         assert not faults, in_words(faults)
         view = await desk.gateway.call(call_id)
-        assert view["extension"] == "2001" and view["showing"] == "seat-1"
+        assert view["extension"] == "2001" and view["showing"] == "desk-1"
         assert [party["kind"] for party in view["parties"]] == ["webrtc"]
         await desk.voice_goes_on(handset)
         await handset.hang_up()
@@ -51,14 +51,14 @@ async def test_the_browser_is_killed_and_comes_back(
         log = sight_of(handset)
         await desk.until(lambda: log.now_showing == STILL, "the slate", 15.0)
         view = await desk.view(call_id, lambda v: v["parties"][0]["state"] == "interrupted", "it may come back")
-        assert view["parties"][0]["name"] == "seat-1"
+        assert view["parties"][0]["name"] == "desk-1"
         await desk.voice_goes_on(handset)
         async with await at_home(playwright.chromium, film, tmp_path) as again:
             page = await sdk.open_desk(again, desk.gateway)
             assert await page.evaluate("splitter.client") == client
             await desk.caller_sees(handset, SENDER, 10)
             view = await desk.gateway.call(call_id)
-            assert [(p["name"], p["state"]) for p in view["parties"]] == [("seat-1", "connected")]
+            assert [(p["name"], p["state"]) for p in view["parties"]] == [("desk-1", "connected")]
         scenes = {scene.what for scene in log.scenes}
         assert scenes == {STILL, f"sender {SENDER}"}, "never black"
 

@@ -64,8 +64,8 @@ async def test_registers_joins_and_leaves(make_desk: Callable[..., Desk]) -> Non
     async with make_desk() as desk:
         page = await soft_client(desk)
         own, caller = await desk.eye(page, "#own"), await desk.eye(page, "#caller")
-        _, seats, _ = await desk.gateway.ask("GET", "/v1/seats")
-        assert {seat["extension"]: seat["state"] for seat in seats["seats"]} == {"2001": "online", "2002": "offline"}
+        _, desks, _ = await desk.gateway.ask("GET", "/v1/desks")
+        assert {seat["extension"]: seat["state"] for seat in desks["desks"]} == {"2001": "online", "2002": "offline"}
         handset, call_id = await desk.call()
         await page.evaluate("target => join(target)", call_id)
         await until_told(page, "confirmed")

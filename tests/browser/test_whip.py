@@ -18,7 +18,7 @@ async def test_pictures_both_ways(make_desk: Callable[..., Desk]) -> None:
         own, caller = await desk.eye(page, "#own"), await desk.eye(page, "#caller")
         answer = await whip.join(page, desk.gateway, call_id, client="a-tab")
         assert answer["status"] == 201, answer["body"]
-        assert answer["location"] == f"/v1/calls/{call_id}/parties/seat-1"
+        assert answer["location"] == f"/v1/calls/{call_id}/parties/desk-1"
         assert answer["limits"] and "width=480;height=640" in answer["limits"]
 
         await caller.rising(CALLER, 10)

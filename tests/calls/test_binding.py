@@ -349,9 +349,9 @@ class TestTransfer:
             with_webrtc(world, caller, "tab-1", "7001")
             with_webrtc(world, caller, "tab-2", "7002")
             passes_on(world, centre, pai("7002"))
-            assert names(world, caller) == ["seat-2"]
+            assert names(world, caller) == ["desk-2"]
             [removed] = [notice for notice in world.notices if notice.code == "party-removed"]
-            assert removed.party == "seat-1" and "7002" in removed.text
+            assert removed.party == "desk-1" and "7002" in removed.text
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)
 
@@ -361,7 +361,7 @@ class TestTransfer:
             passes_on(world, centre, pai("7001"))
             with_webrtc(world, caller, "tab-1", "7001")
             passes_on(world, centre, pai("7002"))
-            assert names(world, caller) == ["seat-1"] and shown(world, caller)[0] == "7002"
+            assert names(world, caller) == ["desk-1"] and shown(world, caller)[0] == "7002"
             ended(world, caller, centre)
 
     def test_a_sip_seat_is_hung_up(self) -> None:

@@ -148,17 +148,17 @@ class TestWhoIsLetIn:
             caller, centre = owned(world)
             told(world, caller, Admit(OTHER, "7001"))
             told(world, caller, join(OTHER))
-            assert aside(world, caller) == {"seat-2"}
-            told(world, caller, Show("seat-2", OTHER))
+            assert aside(world, caller) == {"desk-2"}
+            told(world, caller, Show("desk-2", OTHER))
             told(world, caller, join(OTHER))
-            assert aside(world, caller) == {"seat-2"}, "after a cut as well"
+            assert aside(world, caller) == {"desk-2"}, "after a cut as well"
             ended(world, caller, centre)
 
     def test_supervisors_too(self) -> None:
         with World() as world:
             caller, centre = owned(world)
             told(world, caller, join(THIRD, by_rule=True))
-            assert aside(world, caller) == {"seat-2"}
+            assert aside(world, caller) == {"desk-2"}
             ended(world, caller, centre)
 
     def test_by_sip_too_and_in_a_new_room(self) -> None:

@@ -54,12 +54,12 @@ def room_of(world: World, caller: PeerCall) -> Room:
     return room
 
 
-def party(world: World, caller: PeerCall, name: str = "seat-1") -> str:
+def party(world: World, caller: PeerCall, name: str = "desk-1") -> str:
     """The state of a party; "" where there is none of that name."""
     return next((one.state for one in live(world, caller).view().parties if one.name == name), "")
 
 
-def join(client: str = "tab-1", extension: str = "7001", offer: Session | None = None, kind: str = "seat") -> Join:
+def join(client: str = "tab-1", extension: str = "7001", offer: Session | None = None, kind: str = "desk") -> Join:
     return Join(Desk(client, extension, kind, f"agent {extension}"), offer or browser_offer(), "desks", by_rule=True)
 
 
@@ -83,15 +83,15 @@ class TestJoining:
             admitted = with_webrtc(world, caller)
             room = room_of(world, caller)
             video = line(admitted.answer, "video")
-            assert admitted.name == "seat-1"
-            assert video.get("ice-ufrag") == room.secure["seat-1"].ufrag
-            assert video.port == room.local["seat-1"].rtp_port
-            media = room.members["seat-1"]
+            assert admitted.name == "desk-1"
+            assert video.get("ice-ufrag") == room.secure["desk-1"].ufrag
+            assert video.port == room.local["desk-1"].rtp_port
+            media = room.members["desk-1"]
             assert media is not None and media.remote is None and media.secure is not None
             assert media.secure.setup == "actpass" and media.send_format.payload_type == 108
             (view,) = live(world, caller).view().parties
             assert (view.kind, view.state, view.extension, view.client) == ("webrtc", "connected", "7001", "tab-1")
-            assert live(world, caller).talk.video.showing == "seat-1"
+            assert live(world, caller).talk.video.showing == "desk-1"
             assert view.sends and codes(world) == ["bound", "party-joined"]
             caller.hears_nothing(1)
             centre.hears_nothing(1)
@@ -124,7 +124,7 @@ class TestJoining:
         with World() as world:
             caller, centre = connected(world, picture=Picture.NONE)
             admitted = with_webrtc(world, caller)
-            assert set(room_of(world, caller).members) == {"seat-1"}
+            assert set(room_of(world, caller).members) == {"desk-1"}
             assert admitted.limits.bitrate_kbps == 960 and live(world, caller).view().video.limits is None
             ended(world, caller, centre)
 
@@ -132,11 +132,11 @@ class TestJoining:
         with World() as world:
             caller, centre = connected(world)
             joined(world, caller)
-            assert with_webrtc(world, caller).name == "seat-2"
+            assert with_webrtc(world, caller).name == "desk-1"
             guest = told(world, caller, join("phone", "", kind="guest"))
             assert isinstance(guest, Admitted) and guest.name == "guest-1"
             kinds = [(one.name, one.kind) for one in live(world, caller).view().parties]
-            assert kinds == [("seat-1", "sip"), ("seat-2", "webrtc"), ("guest-1", "guest")]
+            assert kinds == [("seat-1", "sip"), ("desk-1", "webrtc"), ("guest-1", "guest")]
             ended(world, caller, centre)
 
     def test_they_are_counted(self) -> None:
@@ -178,7 +178,7 @@ class TestAFailedJoinLeavesNothing:
             world.engine.fault = lambda what, call: None
             world.run(0.5)
             assert set(room_of(world, caller).members) == {"caller"} and party(world, caller) == "left"
-            assert with_webrtc(world, caller).name == "seat-2"
+            assert with_webrtc(world, caller).name == "desk-2"
             ended(world, caller, centre)
 
     def test_an_unknown_call(self) -> None:
@@ -204,7 +204,7 @@ class TestAFailedJoinLeavesNothing:
             for number in range(MAX_GUESTS):
                 told(world, caller, join(f"phone-{number}", "", kind="guest"))
             assert denied(world, caller, join("one-more", "", kind="guest")) == (409, "full")
-            assert with_webrtc(world, caller).name == "seat-1"
+            assert with_webrtc(world, caller).name == "desk-1"
             ended(world, caller, centre)
 
     def test_who_joins_and_leaves_all_the_time_does_not_take_the_ports_of_the_voice(self) -> None:
@@ -222,7 +222,7 @@ class TestAFailedJoinLeavesNothing:
                     assert isinstance(admitted, Admitted)
                     told(world, caller, Remove(admitted.name, "guest"))
             assert opened < 30
-            assert with_webrtc(world, caller).name == "seat-1", "agents are not kept out by that"
+            assert with_webrtc(world, caller).name == "desk-1", "agents are not kept out by that"
             world.run(20.0)
             told(world, caller, join("phone", "", kind="guest"))
             ended(world, caller, centre)
@@ -316,12 +316,12 @@ class TestComingBack:
         with World() as world:
             caller, centre = connected(world)
             first = with_webrtc(world, caller)
-            before = room_of(world, caller).local["seat-1"]
+            before = room_of(world, caller).local["desk-1"]
             second = with_webrtc(world, caller)
-            assert first.name == second.name == "seat-1"
-            assert room_of(world, caller).local["seat-1"] != before
+            assert first.name == second.name == "desk-1"
+            assert room_of(world, caller).local["desk-1"] != before
             assert party(world, caller) == "connected" and len(live(world, caller).view().parties) == 1
-            assert world.notices[-1].text == "seat-1 is back"
+            assert world.notices[-1].text == "desk-1 is back"
             world.run(100)
             assert party(world, caller) == "connected"
             ended(world, caller, centre)
@@ -332,7 +332,7 @@ class TestComingBack:
             caller, centre = connected(world)
             with_webrtc(world, caller)
             admitted = told(world, caller, other)
-            assert isinstance(admitted, Admitted) and admitted.name != "seat-1"
+            assert isinstance(admitted, Admitted) and admitted.name != "desk-1"
             ended(world, caller, centre)
 
     def test_twice_at_the_same_time(self) -> None:
@@ -345,9 +345,9 @@ class TestComingBack:
             world.run(0.5)
             room = room_of(world, caller)
             last = results[-1]
-            assert isinstance(last, Admitted) and last.name == "seat-1"
-            assert line(last.answer, "video").port == room.local["seat-1"].rtp_port
-            assert set(room.members) == {"caller", "seat-1"}
+            assert isinstance(last, Admitted) and last.name == "desk-1"
+            assert line(last.answer, "video").port == room.local["desk-1"].rtp_port
+            assert set(room.members) == {"caller", "desk-1"}
             ended(world, caller, centre)
 
     def test_interrupted_and_back_by_itself(self) -> None:
@@ -355,10 +355,10 @@ class TestComingBack:
             caller, centre = connected(world)
             with_webrtc(world, caller)
             room = room_of(world, caller)
-            world.engine.transport(room, "seat-1", "interrupted", "nothing came for 5 s")
+            world.engine.transport(room, "desk-1", "interrupted", "nothing came for 5 s")
             world.run(10)
             assert party(world, caller) == "interrupted"
-            world.engine.transport(room, "seat-1", "connected", "the browser is back")
+            world.engine.transport(room, "desk-1", "connected", "the browser is back")
             world.run(100)
             assert party(world, caller) == "connected"
             assert codes(world) == ["bound", "party-joined", "party-interrupted", "party-joined"]
@@ -370,7 +370,7 @@ class TestComingBack:
             caller, centre = connected(world)
             with_webrtc(world, caller)
             for state in states:
-                world.engine.transport(room_of(world, caller), "seat-1", state, "gone")
+                world.engine.transport(room_of(world, caller), "desk-1", state, "gone")
                 world.run(10)
             world.run(15 if len(states) == 1 else 5)
             assert party(world, caller) == "interrupted"
@@ -388,7 +388,7 @@ class TestComingBack:
             assert party(world, caller) == "joining"
             world.run(61)
             assert party(world, caller) == "left"
-            assert world.notices[-1].text == "seat-1 never connected within 60 s"
+            assert world.notices[-1].text == "desk-1 never connected within 60 s"
             ended(world, caller, centre)
 
     def test_what_is_late_of_the_old_transport_is_not_of_the_new_one(self) -> None:
@@ -398,7 +398,7 @@ class TestComingBack:
             world.engine.delay = lambda: 0.05
             task = asking(world, caller, join())
             world.run(0.01)
-            world.engine.transport(room_of(world, caller), "seat-1", "failed", "closed")
+            world.engine.transport(room_of(world, caller), "desk-1", "failed", "closed")
             world.run_until(task.done)
             world.run(0.5)
             assert party(world, caller) == "connected" and "party-interrupted" not in codes(world)
@@ -414,8 +414,8 @@ class TestIce:
             ufrag, password = remote.get("ice-ufrag") or "", remote.get("ice-pwd") or ""
             for number in range(60):
                 candidate = HOST.replace("36250", str(36250 + number))
-                assert told(world, caller, Restart("seat-1", ufrag, password, (candidate, "junk"))) is None
-            media = room_of(world, caller).members["seat-1"]
+                assert told(world, caller, Restart("desk-1", ufrag, password, (candidate, "junk"))) is None
+            media = room_of(world, caller).members["desk-1"]
             assert media is not None and media.secure is not None
             assert len(media.secure.candidates) == 32 and media.secure.candidates[0] == HOST
             assert "restart_ice" not in world.engine.asked
@@ -425,15 +425,15 @@ class TestIce:
         with World() as world:
             caller, centre = connected(world)
             with_webrtc(world, caller)
-            before = room_of(world, caller).secure["seat-1"]
-            local = told(world, caller, Restart("seat-1", "anew", "p" * 22, (HOST,)))
+            before = room_of(world, caller).secure["desk-1"]
+            local = told(world, caller, Restart("desk-1", "anew", "p" * 22, (HOST,)))
             assert isinstance(local, SecureLocal) and local.ufrag != before.ufrag
-            media = room_of(world, caller).members["seat-1"]
+            media = room_of(world, caller).members["desk-1"]
             assert media is not None and media.secure is not None
             assert (media.secure.ufrag, media.secure.candidates) == ("anew", (HOST,))
             assert media.secure.fingerprints == tuple(line(browser_offer(), "video").get_all("fingerprint"))
             late = line(browser_offer(), "video").get("ice-ufrag") or ""
-            assert told(world, caller, Restart("seat-1", late, "q" * 22, (HOST,))) is None
+            assert told(world, caller, Restart("desk-1", late, "q" * 22, (HOST,))) is None
             assert world.engine.asked["restart_ice"] == 1
             assert party(world, caller) == "connected"
             ended(world, caller, centre)
@@ -441,11 +441,11 @@ class TestIce:
     @pytest.mark.parametrize(
         ("ask", "expected"),
         [
-            (Restart("seat-9", "anew", "p" * 22), (404, "no-such-party")),
-            (Restart("seat-1", "x", "p" * 22), (422, "bad-fragment")),
-            (Restart("seat-1", "x" * 9999, "p" * 22), (422, "bad-fragment")),
+            (Restart("desk-9", "anew", "p" * 22), (404, "no-such-party")),
+            (Restart("desk-1", "x", "p" * 22), (422, "bad-fragment")),
+            (Restart("desk-1", "x" * 9999, "p" * 22), (422, "bad-fragment")),
             (Restart("caller", "anew", "p" * 22), (404, "no-such-party")),
-            (Restart("seat-2", "anew", "p" * 22), (404, "no-such-party")),  # it speaks plain RTP
+            (Restart("desk-2", "anew", "p" * 22), (404, "no-such-party")),  # it speaks plain RTP
         ],
     )
     def test_what_cannot_be_restarted(self, ask: Restart, expected: tuple[int, str]) -> None:
@@ -463,7 +463,7 @@ class TestIce:
             denials = 0
             for number in range(60):
                 try:
-                    told(world, caller, Restart("seat-1", f"anew{number:04}", "p" * 22, (HOST,)))
+                    told(world, caller, Restart("desk-1", f"anew{number:04}", "p" * 22, (HOST,)))
                 except Denial as denial:
                     assert (denial.status, denial.code) == (429, "too-many")
                     denials += 1
@@ -475,10 +475,10 @@ class TestIce:
         with World() as world:
             caller, centre = connected(world)
             with_webrtc(world, caller)
-            world.engine.transport(room_of(world, caller), "seat-1", "failed", "ICE")
+            world.engine.transport(room_of(world, caller), "desk-1", "failed", "ICE")
             world.run(0.1)
-            assert denied(world, caller, Restart("seat-1", "anew", "p" * 22)) == (409, "media-lost")
-            assert with_webrtc(world, caller).name == "seat-1"
+            assert denied(world, caller, Restart("desk-1", "anew", "p" * 22)) == (409, "media-lost")
+            assert with_webrtc(world, caller).name == "desk-1"
             ended(world, caller, centre)
 
 
@@ -488,13 +488,13 @@ class TestLeaving:
         with World() as world:
             caller, centre = connected(world)
             with_webrtc(world, caller)
-            assert told(world, caller, Remove("seat-1", by)) is None
+            assert told(world, caller, Remove("desk-1", by)) is None
             world.run(0.1)
             assert codes(world)[-1] == code and party(world, caller) == "left"
             assert (
                 set(room_of(world, caller).members) == {"caller"} and live(world, caller).talk.video.showing == "slate"
             )
-            assert denied(world, caller, Remove("seat-1", by)) == (404, "no-such-party")
+            assert denied(world, caller, Remove("desk-1", by)) == (404, "no-such-party")
             ended(world, caller, centre)
 
     def test_a_seat_by_sip_gets_bye(self) -> None:
@@ -514,7 +514,7 @@ class TestLeaving:
             world.engine.delay = lambda: 0.05
             task = asking(world, caller, join())
             world.run(0.07)
-            told(world, caller, Remove("seat-1", "supervisor"))
+            told(world, caller, Remove("desk-1", "supervisor"))
             world.run(1)
             assert task.exception().code == "replaced"  # type: ignore[union-attr]
             assert set(room_of(world, caller).members) == {"caller"}
@@ -565,20 +565,20 @@ class TestDisplay:
             caller, centre = connected(world)
             with_webrtc(world, caller)
             joined(world, caller)
-            told(world, caller, Show("seat-1", "agent"))
-            told(world, caller, Show("slate", "agent", viewer="seat-1"))
+            told(world, caller, Show("desk-1", "agent"))
+            told(world, caller, Show("slate", "agent", viewer="desk-1"))
             world.run(0.1)
-            assert room_of(world, caller).chosen == {"caller": "seat-1", "seat-1": "slate"}
+            assert room_of(world, caller).chosen == {"caller": "desk-1", "desk-1": "slate"}
             assert live(world, caller).view().parties[0].showing == "slate"
             ended(world, caller, centre)
 
     @pytest.mark.parametrize(
         ("ask", "expected"),
         [
-            (Show("seat-9", "x"), (404, "no-such-source")),
+            (Show("desk-9", "x"), (404, "no-such-source")),
             (Show("caller", "x"), (404, "no-such-source")),
             (Show("x" * 100_000, "x"), (404, "no-such-source")),
-            (Show("slate", "x", viewer="seat-9"), (404, "no-such-party")),
+            (Show("slate", "x", viewer="desk-9"), (404, "no-such-party")),
             (Show("picture:none", "x"), (404, "no-such-picture")),
         ],
     )
@@ -601,8 +601,8 @@ class TestDisplay:
         with World() as world:
             caller, centre = connected(world)
             with_webrtc(world, caller)
-            told(world, caller, Show("seat-1", "agent"))
-            told(world, caller, Remove("seat-1", "agent"))
+            told(world, caller, Show("desk-1", "agent"))
+            told(world, caller, Remove("desk-1", "agent"))
             assert not live(world, caller).talk.room.choices
             ended(world, caller, centre)
 
@@ -610,11 +610,11 @@ class TestDisplay:
         with World() as world:
             caller, centre = connected(world)
             with_webrtc(world, caller)
-            told(world, caller, Show("seat-1", "agent"))
+            told(world, caller, Show("desk-1", "agent"))
             room = room_of(world, caller)
             room.chosen.clear()
             with_webrtc(world, caller)
-            assert room.chosen == {"caller": "seat-1"}
+            assert room.chosen == {"caller": "desk-1"}
             ended(world, caller, centre)
 
 
@@ -627,7 +627,7 @@ class TestTheSlateOfADesk:
             with_webrtc(world, caller)
             told(world, caller, Show("slate", "agent 7001"))
             room = room_of(world, caller)
-            world.engine.transport(room, "seat-1", "failed", "killed")
+            world.engine.transport(room, "desk-1", "failed", "killed")
             world.run(61)
             assert not live(world, caller).view().parties[0].sends
             assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
@@ -652,7 +652,7 @@ class TestTheSlateOfADesk:
             assert live(world, caller).talk.room.choices == {"caller": "slate"}
             told(world, caller, Show("slate", "agent 7001"))
             told(world, caller, Show("slate", "crm"))
-            told(world, caller, Remove("seat-1", "crm"))
+            told(world, caller, Remove("desk-1", "crm"))
             world.run(0.1)
             assert room_of(world, caller).chosen["caller"] == "slate"
             ended(world, caller, centre)
@@ -676,7 +676,7 @@ class TestSnapshots:
             assert world.engine.asked["snapshot"] == 1 and codes(world) == ["snapshot"]
             ended(world, caller, centre)
 
-    @pytest.mark.parametrize(("of", "expected"), [("seat-9", (404, "no-such-party")), ("", (404, "no-such-party"))])
+    @pytest.mark.parametrize(("of", "expected"), [("desk-9", (404, "no-such-party")), ("", (404, "no-such-party"))])
     def test_of_nobody(self, of: str, expected: tuple[int, str]) -> None:
         with World() as world:
             caller, centre = connected(world)
@@ -764,12 +764,12 @@ class TestLostWorker:
             seat.expect("INVITE")
             world.run(1)
             room = room_of(world, caller)
-            assert set(room.members) == {"caller", "seat-2"}
+            assert set(room.members) == {"caller", "seat-1"}
             assert room.pictures == {"menu": b"\x89PNG"} and room.chosen == {"caller": "picture:menu"}
-            assert party(world, caller) == "interrupted" and party(world, caller, "seat-2") == "connected"
-            assert [n.party for n in world.notices if n.code == "media-lost"] == ["seat-1"]
-            assert denied(world, caller, Restart("seat-1", "anew", "p" * 22)) == (409, "media-lost")
-            assert with_webrtc(world, caller).name == "seat-1"
+            assert party(world, caller) == "interrupted" and party(world, caller, "seat-1") == "connected"
+            assert [n.party for n in world.notices if n.code == "media-lost"] == ["desk-1"]
+            assert denied(world, caller, Restart("desk-1", "anew", "p" * 22)) == (409, "media-lost")
+            assert with_webrtc(world, caller).name == "desk-1"
             assert party(world, caller) == "connected"
             ended(world, caller, centre)
 
@@ -795,7 +795,7 @@ class TestLostWorker:
             world.run(2)
             caller.unread.clear()
             assert set(room_of(world, caller).members) == {"caller"}
-            assert with_webrtc(world, caller).name == "seat-2"
+            assert with_webrtc(world, caller).name == "desk-2"
             ended(world, caller, centre)
 
 

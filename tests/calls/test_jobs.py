@@ -39,9 +39,9 @@ class TestOrder:
     def test_of_one_key_one_after_the_other_of_others_beside_them(self) -> None:
         async def run() -> None:
             desk = Desk()
-            desk.start("seat-1", "a", waits=True)
-            desk.start("seat-1", "b")
-            desk.start("seat-2", "c")
+            desk.start("desk-1", "a", waits=True)
+            desk.start("desk-1", "b")
+            desk.start("desk-2", "c")
             await desk.settle()
             assert desk.done == ["c"]
             desk.gate.set()
@@ -53,7 +53,7 @@ class TestOrder:
     def test_what_came_of_it_waits_for_the_inbox(self) -> None:
         async def run() -> None:
             desk = Desk()
-            desk.start("seat-1", "a")
+            desk.start("desk-1", "a")
             await desk.settle()
             assert desk.done == ["a"] and desk.inbox == [PlacesMade(("a",))]
 
@@ -65,8 +65,8 @@ class TestFaults:
         async def run() -> None:
             desk = Desk()
             with capture_logs() as logs:
-                desk.start("seat-1", "a", fails=True)
-                desk.start("seat-1", "b")
+                desk.start("desk-1", "a", fails=True)
+                desk.start("desk-1", "b")
                 await desk.settle()
             assert desk.done == ["b"] and len(desk.inbox) == 1
             assert [entry["event"] for entry in logs] == ["a job of a call failed"]
@@ -78,11 +78,11 @@ class TestTheEnd:
     def test_nothing_is_left(self) -> None:
         async def run() -> None:
             desk = Desk()
-            desk.start("seat-1", "a", waits=True)
-            desk.start("seat-1", "b")
+            desk.start("desk-1", "a", waits=True)
+            desk.start("desk-1", "b")
             await desk.settle()
             await desk.jobs.close()
-            desk.start("seat-1", "c")
+            desk.start("desk-1", "c")
             desk.gate.set()
             await desk.settle()
             assert desk.done == [] and desk.inbox == [] and len(desk.jobs) == 0

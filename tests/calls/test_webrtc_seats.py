@@ -79,7 +79,7 @@ class TestJoining:
             caller, centre = connected(world)
             answered(world, caller)
             told(world, caller, Join(Desk("tab", "7002"), browser_offer(), "desks", by_rule=True))
-            assert set(room_of(world, caller).secure) == {"seat-1", "seat-2"}
+            assert set(room_of(world, caller).secure) == {"seat-1", "desk-1"}
             ended(world, caller, centre)
 
     def test_an_offer_of_both_kinds_gets_plain_rtp(self) -> None:

@@ -1,4 +1,4 @@
-"""splitter seats and GET /v1/seats: which seats are registered."""
+"""splitter seats and GET /v1/desks: which seats are registered."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from tests.web.kit import Gateway, Web, in_thread, web
 
 @pytest.mark.parametrize("name", ["crm", "a.b@c d"])
 def test_is_told_once_and_kept_as_its_hash(name: str) -> None:
-    result = splitter("token", name, "--scope", "seat", "--scope", "pictures", "--extension", "8001")
+    result = splitter("token", name, "--scope", "desk", "--scope", "pictures", "--extension", "8001")
     assert result.exit_code == 0
     secret = result.stderr.split("Bearer ")[1].split()[0]
     [token] = parse(BASE.format(pbx="", seats="", rest=result.stdout)).tokens
     assert token.sha256 == hashlib.sha256(secret.encode()).hexdigest() and secret not in result.stdout
-    assert (token.name, token.extension, token.scopes) == (name, "8001", frozenset({Scope.SEAT, Scope.PICTURES}))
+    assert (token.name, token.extension, token.scopes) == (name, "8001", frozenset({Scope.DESK, Scope.PICTURES}))
 
 
 def test_is_another_one_each_time() -> None:
@@ -41,7 +41,7 @@ def test_is_believed_no_more(tmp_path: Path) -> None:
 def test_says_nothing_that_the_configuration_would_not_take() -> None:
     wrong = splitter("token", "crm", "--scope", "calls")
     assert wrong.exit_code == 2 and "calls:read" in wrong.stderr and not wrong.stdout
-    nowhere = splitter("token", "crm", "--scope", "seat")
+    nowhere = splitter("token", "crm", "--scope", "desk")
     assert nowhere.exit_code == 2 and "--extension" in nowhere.stderr and not nowhere.stdout
 
 

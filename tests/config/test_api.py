@@ -123,7 +123,7 @@ class TestTokens:
             ('[[token]]\nname = "x"\nsha256 = "abc"\nscopes = ["admin"]', "has not 64 hexadecimal digits"),
             (f'[[token]]\nname = "x"\nsha256 = "{SHA}"\nscopes = ["call:read"]', 'did you mean "calls:read"?'),
             (f'[[token]]\nname = "x"\nsha256 = "{SHA}"\nscopes = ["guest"]', "is nothing that a token may do"),
-            (f'[[token]]\nname = "x"\nsha256 = "{SHA}"\nscopes = ["seat"]', "token[1].extension: is missing"),
+            (f'[[token]]\nname = "x"\nsha256 = "{SHA}"\nscopes = ["desk"]', "token[1].extension: is missing"),
             ('[[token]]\nname = "x"\ncertificate = "crm"\nscopes = ["admin"]', "nobody is asked for a certificate"),
             (f'[[token]]\nname = "a\\nb"\nsha256 = "{SHA}"\nscopes = ["admin"]', "is no name"),
         ],

@@ -49,7 +49,7 @@ class TestSeats:
     def test_log_in_and_register(self, make_gateway: MakeGateway, scene: Scene) -> None:
         gateway = make_gateway(**SEATS)
         seat(scene, "seat-registers").finish()
-        [found] = gateway.get("/v1/seats")["registrations"]
+        [found] = gateway.get("/v1/desks")["registrations"]
         assert (found["user"], found["extension"], found["trunk"]) == ("8001", "501", "desks")
         assert found["contact"] == f"sip:8001@{scene.desk.seat}:5062"
         assert f"{scene.desk.seat}:5062" in gateway.cli("seats")
@@ -62,7 +62,7 @@ class TestSeats:
             "seat-registers", "video-alone", name="again", host=scene.desk.seat, port=5062, user="8001",
             password="red", expires="0", status="200",
         ).finish()  # fmt: skip
-        assert gateway.get("/v1/seats")["registrations"] == []
+        assert gateway.get("/v1/desks")["registrations"] == []
 
     @pytest.mark.parametrize("who", [{"password": "blue"}, {"user": "4711"}])
     def test_that_do_not_know_the_password_stay_outside(
@@ -72,7 +72,7 @@ class TestSeats:
         refused = seat(scene, "seat-registers", status="401", **who)
         refused.finish()
         assert "stale" not in refused.all_received("REGISTER", 401)[-1].get("www-authenticate")
-        assert gateway.get("/v1/seats")["registrations"] == []
+        assert gateway.get("/v1/desks")["registrations"] == []
         assert "login failed" in gateway.log and "blue" not in gateway.log
 
     def test_log_in_and_join_a_call(self, make_gateway: MakeGateway, scene: Scene) -> None:
@@ -105,7 +105,7 @@ class TestSeats:
         assert answer.startswith("SIP/2.0 401") and "stale=true" in answer
         assert gateway.metric("splitter_authentications_total") == 3  # missing, granted, replayed
         assert "replayed" in gateway.log
-        [found] = gateway.get("/v1/seats")["registrations"]
+        [found] = gateway.get("/v1/desks")["registrations"]
         assert found["contact"].endswith(":5062"), "it is where it was"
 
 

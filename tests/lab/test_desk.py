@@ -61,7 +61,7 @@ class TestKeys:
 @pytest.mark.parametrize(
     ("state", "outcome", "words"),
     [
-        ("on", "accepted", "sees seat-1"),
+        ("on", "accepted", "sees desk-1"),
         ("asking", "", "is asked for video"),
         ("off", "", "has voice alone"),
         ("off", "accepted", "has voice alone"),
@@ -70,7 +70,7 @@ class TestKeys:
 )
 def test_what_a_caller_has_in_words(state: str, outcome: str, words: str) -> None:
     video = {"state": state, "outcome": outcome, "reason": "because"}
-    assert _in_words({"video": video, "showing": "seat-1"}) == words
+    assert _in_words({"video": video, "showing": "desk-1"}) == words
 
 
 def test_a_port_that_somebody_has_is_left_alone() -> None:
@@ -134,7 +134,7 @@ class TestAgent:
                 assert desk.place is not None
                 place = desk.place
                 await until(lambda: place.sight.rising(FIRST_SENDER) >= 10)
-                await running.told("13800000001  sees seat-1")
+                await running.told("13800000001  sees desk-1")
                 await self._hangs_up(desk)
                 await running.told("13800000001  over: hung up by 2001")
                 await self._asks(running, desk, "a", "on", "accepted")

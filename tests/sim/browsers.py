@@ -48,7 +48,7 @@ class BrowserPlan:
 
     @property
     def desk(self) -> Desk:
-        kind = "seat" if self.extension else "guest"
+        kind = "desk" if self.extension else "guest"
         return Desk(self.client, self.extension, kind, f"{kind} {self.client}")
 
 
@@ -101,7 +101,7 @@ def _asks(plan: BrowserPlan, what: str, name: str) -> list[Ask]:
         case "leave":
             return [Remove(name, plan.desk.by)]
         case "out":
-            return [Remove("seat-1", "a supervisor")]
+            return [Remove("desk-1", "a supervisor")]
         case "restart":
             return [Restart(name, f"anew{random.Random(name).randrange(10**6):06}", "p" * 22, (_HOST,))]
         case "candidates":

@@ -151,7 +151,7 @@ TOKENS = {
     "controller": "calls:control",
     "painter": "pictures",
     "admin": "admin",
-    "desk": "seat",
+    "desk": "desk",
 }
 """Bearer token → its scopes; the desk is that of extension 501."""
 

@@ -19,13 +19,13 @@ from tests.web.kit import CALL, SECRET, Gateway, Web, web
 
 OTHERS = replace(CALL, extension="502", bound_by="centre p-asserted-identity")
 OWN = replace(CALL, extension="501", bound_by="centre p-asserted-identity")
-INSIDE = replace(OTHERS, admitted=("501",), parties=(PartyView("seat-2", "webrtc", "501", "tab", "connected"),))
+INSIDE = replace(OTHERS, admitted=("501",), parties=(PartyView("desk-2", "webrtc", "501", "tab", "connected"),))
 OFFER: dict[str, Any] = {"data": write(browser_offer()), "headers": {"Content-Type": "application/sdp"}}
 NOT_ADMITTED = Denial(403, "not-admitted", "ask")
 
 
 def supervisor() -> str:
-    return mint(SECRET, Bearer("boss", frozenset({Scope.SEAT, Scope.JOIN}), "500"), 2e9)
+    return mint(SECRET, Bearer("boss", frozenset({Scope.DESK, Scope.JOIN}), "500"), 2e9)
 
 
 class TestAnotherDesksCall:
@@ -39,7 +39,7 @@ class TestAnotherDesksCall:
             ("DELETE", "/video", {}),
             ("PUT", "/display", {"json": {"source": "slate"}}),
             ("POST", "/invitations", {}),
-            ("DELETE", "/parties/seat-1", {}),
+            ("DELETE", "/parties/desk-1", {}),
             ("PUT", "/admissions/501", {}),
             ("DELETE", "/admissions/503", {}),
         ],
@@ -59,7 +59,7 @@ class TestAnotherDesksCall:
     def test_is_not_taken_either(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(OTHERS)
-            assert await outside.code("PUT", "/v1/calls/4711/seat", "desk") == (409, "bound-already")
+            assert await outside.code("PUT", "/v1/calls/4711/desk", "desk") == (409, "bound-already")
             assert not parts.calls.asked
 
         web(tmp_path, story)
@@ -68,7 +68,7 @@ class TestAnotherDesksCall:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(OTHERS)
             body = {"data": b"x", "headers": {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}}
-            refused = await outside.ask("PATCH", "/v1/calls/4711/parties/seat-1", "desk", **body)
+            refused = await outside.ask("PATCH", "/v1/calls/4711/parties/desk-1", "desk", **body)
             assert refused[0] == 403 and CALL.call_id not in str(refused[1])
 
         web(tmp_path, story)
@@ -78,7 +78,7 @@ class TestAnotherDesksCall:
         """Whether there is such a call or not: each try counts, and the limit tells no hit from a miss."""
         asking = {
             "join": ("POST", "/parties", OFFER),
-            "take": ("PUT", "/seat", {}),
+            "take": ("PUT", "/desk", {}),
             "ask": ("POST", "/admissions", {}),
             "read": ("GET", "", {}),
         }
@@ -118,11 +118,11 @@ class TestOnesOwnCall:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(INSIDE)
             assert await outside.code("DELETE", "/v1/calls/4711", "desk") == (403, "not-your-call")
-            assert await outside.code("DELETE", "/v1/calls/4711/parties/seat-1", "desk") == (403, "not-your-party")
+            assert await outside.code("DELETE", "/v1/calls/4711/parties/desk-1", "desk") == (403, "not-your-party")
             assert await outside.code("PUT", "/v1/calls/4711/admissions/503", "desk") == (403, "not-your-call")
             assert await outside.code("POST", "/v1/calls/4711/invitations", "desk") == (403, "not-your-call")
             assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200
-            assert (await outside.ask("DELETE", "/v1/calls/4711/parties/seat-2", "desk"))[0] == 204
+            assert (await outside.ask("DELETE", "/v1/calls/4711/parties/desk-2", "desk"))[0] == 204
 
         web(tmp_path, story)
 
@@ -139,7 +139,7 @@ class TestConsent:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(OTHERS)
             assert await outside.ask("POST", "/v1/calls/4711/admissions", "desk") == (202, {"call_id": CALL.call_id})
-            owner = mint(SECRET, Bearer("8002", frozenset({Scope.SEAT}), "502"), 2e9)
+            owner = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), 2e9)
             path = f"/v1/calls/{CALL.call_id}/admissions/501"
             assert (await outside.ask("PUT", path, owner))[0] == 204
             assert (await outside.ask("PUT", path, "controller"))[0] == 204, "a program may admit as well"
@@ -170,7 +170,7 @@ class TestConsent:
         web(tmp_path, story)
 
     def test_who_was_let_in_sees_the_call(self) -> None:
-        desk = Bearer("8001", frozenset({Scope.SEAT}), "501")
+        desk = Bearer("8001", frozenset({Scope.DESK}), "501")
         admitted = replace(OTHERS, admitted=("501",))
         assert desk.takes_part(admitted) and not desk.owns(admitted)
         assert not desk.takes_part(replace(OTHERS, asking=("501",)))

@@ -16,7 +16,7 @@ from splitter.web.bearer import Bearer, TokenFault, mint, read
 from tests.web.kit import CALL
 
 SECRET = b"k" * 32
-DESK = Bearer("8001", frozenset({Scope.SEAT}), "501")
+DESK = Bearer("8001", frozenset({Scope.DESK}), "501")
 TOKEN = mint(SECRET, DESK, 2000)
 
 
@@ -28,7 +28,7 @@ def fault(token: str, secret: bytes = SECRET, wall: float = 1000.0) -> str:
 
 class TestMinting:
     def test_says_who_it_is_until_then(self) -> None:
-        assert read(SECRET, TOKEN, 1999.9) == Bearer("8001", frozenset({Scope.SEAT}), "501", 2000.0)
+        assert read(SECRET, TOKEN, 1999.9) == Bearer("8001", frozenset({Scope.DESK}), "501", 2000.0)
 
     def test_of_a_guest_names_its_one_call(self) -> None:
         guest = Bearer("guest", frozenset({Scope.GUEST}), call_id="7kq2m0000000")
@@ -83,7 +83,7 @@ class TestRefusing:
 
 class TestScopes:
     def test_one_of_them_is_enough_and_admin_is_always(self) -> None:
-        assert DESK.may(Scope.READ, Scope.SEAT) and not DESK.may(Scope.READ)
+        assert DESK.may(Scope.READ, Scope.DESK) and not DESK.may(Scope.READ)
         assert Bearer("root", frozenset({Scope.ADMIN})).may(Scope.READ)
 
     @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ class TestScopes:
         assert DESK.owns(view) is (extension == "501"), "its own is what is bound to it alone"
 
     def test_nobody_without_an_extension_owns_unbound_calls(self) -> None:
-        assert not Bearer("x", frozenset({Scope.SEAT})).takes_part(CALL)
+        assert not Bearer("x", frozenset({Scope.DESK})).takes_part(CALL)
         assert not Bearer("x", frozenset({Scope.PICTURES}), "501").takes_part(replace(CALL, extension="501"))
 
     def test_a_guest_takes_part_in_its_call_and_no_other(self) -> None:

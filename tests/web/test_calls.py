@@ -132,7 +132,7 @@ class TestReading:
     def test_a_beginning_names_no_call_to_a_desk(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(NOBODYS)
-            assert await outside.code("PUT", "/v1/calls/9yy/seat", "desk") == (404, "no-such-call")
+            assert await outside.code("PUT", "/v1/calls/9yy/desk", "desk") == (404, "no-such-call")
             assert not parts.calls.asked
 
         web(tmp_path, story)
@@ -141,12 +141,12 @@ class TestReading:
 class TestGuessing:
     """Codes have four digits: a desk could try them all, and join what it finds."""
 
-    @pytest.mark.parametrize("path", ["/v1/calls/4712", "/v1/calls/13900139000", "/v1/calls/13900139000/seat"])
+    @pytest.mark.parametrize("path", ["/v1/calls/4712", "/v1/calls/13900139000", "/v1/calls/13900139000/desk"])
     def test_finds_no_ids(self, tmp_path: Path, path: str) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(MINE, THEIRS)
             parts.save(ended(NOBODYS))
-            method = "DELETE" if path.endswith("seat") else "GET"
+            method = "DELETE" if path.endswith("desk") else "GET"
             _, body = await outside.ask(method, path, "desk")
             assert THEIRS.call_id not in json.dumps(body)
             parts.calls.add(replace(NOBODYS, caller=THEIRS.caller))
@@ -158,16 +158,16 @@ class TestGuessing:
     def test_of_ended_calls_finds_ones_own_alone(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.save(ended(MINE), ended(THEIRS))
-            assert await outside.code("PUT", "/v1/calls/4711/seat", "desk") == (409, "call-ended")
-            assert await outside.code("PUT", "/v1/calls/4712/seat", "desk") == (404, "no-such-call")
-            assert await outside.code("PUT", f"/v1/calls/{THEIRS.call_id}/seat", "desk") == (404, "no-such-call")
+            assert await outside.code("PUT", "/v1/calls/4711/desk", "desk") == (409, "call-ended")
+            assert await outside.code("PUT", "/v1/calls/4712/desk", "desk") == (404, "no-such-call")
+            assert await outside.code("PUT", f"/v1/calls/{THEIRS.call_id}/desk", "desk") == (404, "no-such-call")
 
         web(tmp_path, story)
 
     def test_too_often_has_to_wait(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(MINE, THEIRS)
-            codes = [(await outside.ask("PUT", f"/v1/calls/{number}/seat", "desk"))[0] for number in range(1000, 1030)]
+            codes = [(await outside.ask("PUT", f"/v1/calls/{number}/desk", "desk"))[0] for number in range(1000, 1030)]
             assert codes == [404] * GUESSES + [429] * (30 - GUESSES)
             async with outside.request("GET", "/v1/calls/4712", "desk") as response:
                 assert response.status == 429 and int(response.headers["Retry-After"]) <= GUESS_FADE_S
@@ -230,7 +230,7 @@ class TestBinding:
     def test_a_desk_takes_a_call_that_it_names(self, tmp_path: Path, reference: str) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(NOBODYS)
-            status, body = await outside.ask("PUT", f"/v1/calls/{reference}/seat", "desk")
+            status, body = await outside.ask("PUT", f"/v1/calls/{reference}/desk", "desk")
             assert (status, body["call_id"]) == (200, NOBODYS.call_id)
             assert parts.calls.asked == [(NOBODYS.call_id, Bind("501", "client"))]
 
@@ -239,10 +239,10 @@ class TestBinding:
     def test_cti_gives_any_call_to_any_desk(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(THEIRS)
-            assert (await outside.ask("PUT", "/v1/calls/4712/seat", "controller", **say(extension="777")))[0] == 200
-            assert (await outside.ask("DELETE", "/v1/calls/4712/seat", "controller"))[0] == 200
+            assert (await outside.ask("PUT", "/v1/calls/4712/desk", "controller", **say(extension="777")))[0] == 200
+            assert (await outside.ask("DELETE", "/v1/calls/4712/desk", "controller"))[0] == 200
             assert [ask for _, ask in parts.calls.asked] == [Bind("777", "cti"), Bind("", "cti")]
-            assert await outside.code("PUT", "/v1/calls/4712/seat", "controller") == (422, "no-extension")
+            assert await outside.code("PUT", "/v1/calls/4712/desk", "controller") == (422, "no-extension")
 
         web(tmp_path, story)
 
@@ -264,7 +264,7 @@ class TestBinding:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(THEIRS, NOBODYS)
             more = say(**body) if body else {}
-            assert await outside.code(method, f"/v1/calls/{reference}/seat", "desk", **more) == refusal
+            assert await outside.code(method, f"/v1/calls/{reference}/desk", "desk", **more) == refusal
             assert not parts.calls.asked
 
         web(tmp_path, story)
@@ -272,7 +272,7 @@ class TestBinding:
     def test_a_desk_that_only_joined_does_not_unbind(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(replace(THEIRS, parties=(PartyView("seat-2", "webrtc", "501", state="connected"),)))
-            assert await outside.code("DELETE", "/v1/calls/4712/seat", "desk") == (409, "not-bound")
+            assert await outside.code("DELETE", "/v1/calls/4712/desk", "desk") == (409, "not-bound")
 
         web(tmp_path, story)
 

@@ -223,7 +223,7 @@ class TestPresence:
 class TestEnding:
     def test_when_the_token_ends(self, tmp_path: Path) -> None:
         async def story(scene: Scene) -> None:
-            wang = Bearer("wang", frozenset({Scope.SEAT}), "501")
+            wang = Bearer("wang", frozenset({Scope.DESK}), "501")
             async with scene.listening(mint(SECRET, wang, scene.clock.wall() + 1.4)) as opened:
                 await frame(opened), await frame(opened)
                 scene.clock.time += 2

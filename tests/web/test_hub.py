@@ -21,8 +21,8 @@ from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, ended
 
 READER = Bearer("crm", frozenset({Scope.READ}))
-WANG = Bearer("wang", frozenset({Scope.SEAT}), "8001")
-LI = Bearer("li", frozenset({Scope.SEAT}), "8002")
+WANG = Bearer("wang", frozenset({Scope.DESK}), "8001")
+LI = Bearer("li", frozenset({Scope.DESK}), "8002")
 PARTY = PartyView("seat-1", "webrtc", "8001", "tab-1", "connected")
 
 
@@ -74,7 +74,7 @@ class TestGreeting:
         stand.call()
         stand.hub.desk(DeskView("8001", "online", (ClientView("tab-1", "webrtc", 5.0),)))
         frames = heard(stand.hub.attach(READER))
-        assert words(frames) == ["hello", "call connected", "seat", "ready"]
+        assert words(frames) == ["hello", "call connected", "desk", "ready"]
         assert frames[0]["resumed"] is False and frames[0]["epoch"] == "e1"
         assert frames[0]["me"] == {"name": "crm", "extension": "", "scopes": ["calls:read"], "expires_at": None}
         assert [frame["seq"] for frame in frames] == [0, 0, 0, 2], "a snapshot that breaks off begins anew"
@@ -177,7 +177,7 @@ class TestWhoHears:
         stand.hub.desk(view)
         stand.hub.desk(view)
         stand.hub.desk(DeskView("8001", "offline"))
-        assert [frame["seat"]["state"] for frame in news(crm)] == ["online", "offline"]
+        assert [frame["desk"]["state"] for frame in news(crm)] == ["online", "offline"]
         assert news(wang) == []
 
     def test_a_token_of_one_call_hears_of_that_alone(self) -> None:

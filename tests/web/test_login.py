@@ -29,7 +29,7 @@ class TestLogin:
             assert me == {
                 "name": user,
                 "extension": extension,
-                "scopes": ["seat"],
+                "scopes": ["desk"],
                 "expires_at": body["expires_at"],
                 "call_id": "",
             }
@@ -121,7 +121,7 @@ class TestMaking:
             status, made = await outside.ask("POST", "/v1/tokens", "admin", **wish)
             assert (status, made["expires_at"]) == (201, int(parts.clock.wall()) + 600)
             _, me = await outside.ask("GET", "/v1/me", made["token"])
-            assert (me["extension"], me["scopes"], me["name"]) == ("501", ["seat"], "501")
+            assert (me["extension"], me["scopes"], me["name"]) == ("501", ["desk"], "501")
 
         web(tmp_path, story)
 
@@ -136,13 +136,13 @@ class TestMaking:
     @pytest.mark.parametrize(
         ("wish", "refusal"),
         [
-            ({"scopes": ["seat"]}, (422, "no-extension")),
+            ({"scopes": ["desk"]}, (422, "no-extension")),
             ({"scopes": ["admin"]}, (422, "wrong-scope")),
             ({"scopes": ["guest"]}, (422, "wrong-scope")),
             ({"scopes": ["everything"]}, (422, "wrong-scope")),
             ({"scopes": []}, (400, "bad-body")),
-            ({"scopes": ["seat"], "expires_in_s": 0}, (400, "bad-body")),
-            ({"scopes": ["seat"], "expires_in_s": 1e300}, (400, "bad-body")),
+            ({"scopes": ["desk"], "expires_in_s": 0}, (400, "bad-body")),
+            ({"scopes": ["desk"], "expires_in_s": 1e300}, (400, "bad-body")),
         ],
     )
     def test_of_what_nobody_may_grant_is_refused(

@@ -137,7 +137,7 @@ class TestOtherSites:
                 "Access-Control-Request-Method": "PATCH",
                 "Access-Control-Request-Headers": "authorization",
             }
-            async with outside.request("OPTIONS", "/v1/calls/1/parties/seat-1", headers=asks) as response:
+            async with outside.request("OPTIONS", "/v1/calls/1/parties/desk-1", headers=asks) as response:
                 assert response.status == 204 and response.headers["Access-Control-Allow-Origin"] == CRM
                 assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
                 assert "Authorization" in response.headers["Access-Control-Allow-Headers"]

@@ -42,7 +42,7 @@ PATH = f"/v1/calls/{CALL.call_id}/parties"
 OURS = SecureLocal("new1", "newpasswordnewpassword12", "sha-256 AA", ("1 1 udp 1 10.1.0.10 31000 typ host",))
 
 
-def admit(parts: Gateway, name: str = "seat-1") -> None:
+def admit(parts: Gateway, name: str = "desk-1") -> None:
     parts.calls.answers[Join] = Admitted(name, parse(ANSWER), Limits(640, 480, 30, 960))
 
 
@@ -50,7 +50,7 @@ def joined(view: CallView, *parties: PartyView) -> CallView:
     return replace(view, parties=parties)
 
 
-def party(name: str = "seat-1", extension: str = "501", kind: str = "webrtc") -> PartyView:
+def party(name: str = "desk-1", extension: str = "501", kind: str = "webrtc") -> PartyView:
     return PartyView(name, kind, extension, "c1", "connected")
 
 
@@ -68,13 +68,13 @@ class TestJoining:
             admit(parts)
             status, headers, body = await join(outside, path="/v1/calls/4711/parties", client="tab-1")
             assert status == 201 and headers["Content-Type"] == "application/sdp"
-            assert headers["Location"] == f"{PATH}/seat-1"
+            assert headers["Location"] == f"{PATH}/desk-1"
             assert headers["Splitter-Limits"] == "width=640;height=480;frame-rate=30;bitrate-kbps=960"
             assert headers["ETag"].startswith('"') and headers["Accept-Patch"] == FRAG["Content-Type"]
             assert parse(body).media[1].get("ice-ufrag") == "ours"
             [(call_id, ask)] = parts.calls.asked
             assert call_id == CALL.call_id and isinstance(ask, Join)
-            assert ask.desk == Desk("tab-1", "501", "seat", "desk (501)")
+            assert ask.desk == Desk("tab-1", "501", "desk", "desk (501)")
             assert ask.network == "core" and [media.kind for media in ask.offer.media][-1] == "video"
 
         web(tmp_path, story)
@@ -162,10 +162,10 @@ class TestChanging:
         async def story(parts: Gateway, outside: Web, etag: str) -> None:
             parts.calls.answers[Restart] = None
             more = {"data": FRAGMENT + CANDIDATE, "headers": {**FRAG, "If-Match": etag}}
-            status, body = await outside.ask("PATCH", f"{PATH}/seat-1", "desk", **more)
+            status, body = await outside.ask("PATCH", f"{PATH}/desk-1", "desk", **more)
             assert (status, body) == (204, b"")
             [(_, ask)] = parts.calls.asked
-            assert isinstance(ask, Restart) and (ask.party, ask.ufrag) == ("seat-1", "abcd")
+            assert isinstance(ask, Restart) and (ask.party, ask.ufrag) == ("desk-1", "abcd")
             assert ask.candidates == (CANDIDATE.strip().removeprefix("a=candidate:"),)
 
         self.story(tmp_path, story)
@@ -173,7 +173,7 @@ class TestChanging:
     def test_a_restart_is_answered_with_our_side_and_makes_a_new_generation(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web, etag: str) -> None:
             parts.calls.answers[Restart] = OURS
-            path, more = f"{PATH}/seat-1", {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+            path, more = f"{PATH}/desk-1", {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
             async with outside.request("PATCH", path, "desk", **more) as response:
                 body = (await response.read()).decode()
                 assert response.status == 200 and response.headers["Content-Type"] == FRAG["Content-Type"]
@@ -203,44 +203,44 @@ class TestChanging:
     ) -> None:
         async def story(parts: Gateway, outside: Web, etag: str) -> None:
             more = {"data": data, "headers": {**FRAG, **headers}}
-            assert await outside.code("PATCH", f"{PATH}/seat-1", "desk", **more) == refusal
+            assert await outside.code("PATCH", f"{PATH}/desk-1", "desk", **more) == refusal
             assert not parts.calls.asked
 
         self.story(tmp_path, story)
 
     def test_of_somebody_elses_transport_is_refused(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web, etag: str) -> None:
-            token = mint(SECRET, Bearer("8002", frozenset({Scope.SEAT}), "502"), parts.clock.wall() + 60)
+            token = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), parts.clock.wall() + 60)
             more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
-            assert await outside.code("PATCH", f"{PATH}/seat-1", token, **more) == (403, "not-your-party")
-            assert await outside.code("PATCH", f"{PATH}/seat-2", "desk", **more) == (404, "no-such-party")
+            assert await outside.code("PATCH", f"{PATH}/desk-1", token, **more) == (403, "not-your-party")
+            assert await outside.code("PATCH", f"{PATH}/desk-2", "desk", **more) == (404, "no-such-party")
             assert await outside.code("PATCH", f"{PATH}/caller", "desk", **more) == (404, "no-such-party")
             assert not parts.calls.asked
 
-        self.story(tmp_path, story, party(), party("seat-2", "502", "sip"))
+        self.story(tmp_path, story, party(), party("desk-2", "502", "sip"))
 
 
 class TestLeaving:
     def test_is_deleting(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
             parts.calls.add(joined(CALL, party()))
-            assert (await outside.ask("DELETE", f"{PATH}/seat-1", "desk"))[0] == 204
-            assert parts.calls.asked == [(CALL.call_id, Remove("seat-1", "desk (501)"))]
+            assert (await outside.ask("DELETE", f"{PATH}/desk-1", "desk"))[0] == 204
+            assert parts.calls.asked == [(CALL.call_id, Remove("desk-1", "desk (501)"))]
 
         web(tmp_path, story)
 
     def test_who_has_the_call_takes_others_out(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(replace(CALL, extension="501", parties=(party("seat-2", "502"),)))
-            assert (await outside.ask("DELETE", f"{PATH}/seat-2", "desk"))[0] == 204
-            assert (await outside.ask("DELETE", f"{PATH}/seat-2", "controller"))[0] == 204
+            parts.calls.add(replace(CALL, extension="501", parties=(party("desk-2", "502"),)))
+            assert (await outside.ask("DELETE", f"{PATH}/desk-2", "desk"))[0] == 204
+            assert (await outside.ask("DELETE", f"{PATH}/desk-2", "controller"))[0] == 204
 
         web(tmp_path, story)
 
     def test_strangers_take_nobody_out(self, tmp_path: Path) -> None:
         async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(CALL, party("seat-2", "502")))
-            assert await outside.code("DELETE", f"{PATH}/seat-2", "desk") == (403, "not-your-call")
+            parts.calls.add(joined(CALL, party("desk-2", "502")))
+            assert await outside.code("DELETE", f"{PATH}/desk-2", "desk") == (403, "not-your-call")
             assert not parts.calls.asked
 
         web(tmp_path, story)
@@ -284,10 +284,10 @@ class TestGuests:
             parts.calls.add(replace(joined(CALL, party("guest-1", "", "guest")), extension="501"))
             admit(parts, "guest-1")
             await join(outside, self.guest(parts))
-            desk = mint(SECRET, Bearer("guest", frozenset({Scope.SEAT}), "777"), parts.clock.wall() + 60)
+            desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "777"), parts.clock.wall() + 60)
             more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
             assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-call")
-            desk = mint(SECRET, Bearer("guest", frozenset({Scope.SEAT}), "501"), parts.clock.wall() + 60)
+            desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "501"), parts.clock.wall() + 60)
             assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-party")
             assert not [ask for _, ask in parts.calls.asked if isinstance(ask, Restart)]
 
@@ -299,7 +299,7 @@ class TestGuests:
             admit(parts, "guest-1")
             token = self.guest(parts)
             await join(outside, token)
-            assert await outside.code("DELETE", f"{PATH}/seat-1", token) == (403, "not-your-party")
+            assert await outside.code("DELETE", f"{PATH}/desk-1", token) == (403, "not-your-party")
             assert (await outside.ask("DELETE", f"{PATH}/guest-1", token))[0] == 204
 
         web(tmp_path, story)
@@ -312,12 +312,12 @@ class TestGuests:
                 ("GET", "/v1/calls"),
                 ("GET", f"/v1/calls/{CALL.call_id}"),
                 ("DELETE", f"/v1/calls/{CALL.call_id}"),
-                ("PUT", f"/v1/calls/{CALL.call_id}/seat"),
+                ("PUT", f"/v1/calls/{CALL.call_id}/desk"),
                 ("POST", f"/v1/calls/{CALL.call_id}/video"),
                 ("POST", f"/v1/calls/{CALL.call_id}/snapshots"),
                 ("POST", f"/v1/calls/{CALL.call_id}/invitations"),
                 ("GET", "/v1/pictures"),
-                ("GET", "/v1/seats"),
+                ("GET", "/v1/desks"),
             ]:
                 assert await outside.code(method, path, token) == (403, "wrong-scope"), (method, path)
 

@@ -127,7 +127,7 @@ class TestAtOnce:
 
 class TestKept:
     def desk(self, made_at: float) -> Bearer:
-        return read(SECRET, mint(SECRET, Bearer("8001", frozenset({Scope.SEAT}), "501"), 9e9, made_at), 1e9)
+        return read(SECRET, mint(SECRET, Bearer("8001", frozenset({Scope.DESK}), "501"), 9e9, made_at), 1e9)
 
     def test_over_a_restart_in_a_file_of_our_own(self, tmp_path: Path) -> None:
         clock, path = VirtualClock(), tmp_path / "revoked.json"

@@ -160,7 +160,7 @@ class TestDelivery:
 
     def test_each_event_has_its_shape(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            every = ("call", "notice", "seat", "snapshot", "invitation")
+            every = ("call", "notice", "desk", "snapshot", "invitation")
             async with Receiver().open() as receiver, hooks(store, hook(receiver, *every)) as sender:
                 sender.call(CALL)
                 sender.notice(notice("bound"))

@@ -127,7 +127,7 @@ def _join(call: Call, asked: Asked, ask: Join) -> None:
     _count_transport(call, kind)
     if before is not None:
         call.stop_timer(Alarm(AlarmKind.REJOIN, before.name))
-    name = before.name if before else call.talk.parties.new_name("guest" if kind is PartyKind.GUEST else "seat")
+    name = before.name if before else call.talk.parties.new_name("guest" if kind is PartyKind.GUEST else "desk")
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
     if before is None and kind != "guest" and is_anothers(call, ask.desk.extension):
         call.talk.room.aside.add(name)

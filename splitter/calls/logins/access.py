@@ -23,7 +23,7 @@ class Scope(StrEnum):
     READ = "calls:read"  # see every call, seat and trunk
     CONTROL = "calls:control"  # hang up, take out, bind and switch in every call
     JOIN = "calls:join"  # enter every call's picture, whosever it is
-    SEAT = "seat"  # be a desk: its extension's calls alone
+    DESK = "desk"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     ADMIN = "admin"  # everything, making tokens included
     GUEST = "guest"  # the caller's own browser, in one call; only invitations have it
@@ -97,7 +97,7 @@ class Token:
     """Whose it is; the log and the traces of calls tell it."""
     scopes: Annotated[frozenset[Scope], Key(parse=_parse_scope, example='["calls:read", "calls:control"]')]
     """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
-    into calls; "seat", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
+    into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "pictures", put up stills; "admin", everything, making tokens for others included."""
     sha256: Annotated[
         str,
@@ -107,7 +107,7 @@ class Token:
     certificate: Annotated[str, Key()] = ""
     """The common name of its client certificate, instead of a token."""
     extension: Annotated[str, Key()] = ""
-    """The desk that it is, for the scope "seat"."""
+    """The desk that it is, for the scope "desk"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,11 +174,11 @@ export function partyName(call, name) {
 /** A party as it is now, for people who read it later, in whichever language. @param {CallHandle} call @param {string} name */
 function named(call, name) {
   const party = call.view.parties.find((one) => one.name === name);
-  const extension = party?.extension || name.replace("seat-", "");
+  const extension = party?.extension || name.replace(/^(seat|desk)-/, "");
   if (name === "caller") return () => t("party.caller");
   if (name && name === call.party) return () => t("party.you");
   if (party?.kind === "guest" || name.startsWith("guest")) return () => t("party.guest");
-  return () => t("party.seat", { extension });
+  return () => t("party.desk", { extension });
 }
 
 /** What somebody sees, for people. @param {CallHandle} call @param {string} source @returns {() => string} */

@@ -223,7 +223,7 @@ export const TEXTS = {
     "fact.hidden": "Hidden by the caller",
 
     "party.you": "You",
-    "party.seat": "Desk {extension}",
+    "party.desk": "Desk {extension}",
     "party.guest": "Caller's browser",
     "party.caller": "the caller",
     "asks": "Desk {extension} asks to join",
@@ -599,7 +599,7 @@ export const TEXTS = {
     "fact.hidden": "来电人隐藏了号码",
 
     "party.you": "您",
-    "party.seat": "坐席 {extension}",
+    "party.desk": "坐席 {extension}",
     "party.guest": "来电人的浏览器",
     "party.caller": "来电人",
     "asks": "坐席 {extension} 请求加入",

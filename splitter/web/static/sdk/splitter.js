@@ -84,7 +84,7 @@ export class SplitterError extends Error {
  *   "call"        {call: CallHandle, before: CallView|null, gone: boolean, lost: boolean}   something of a call changed;
  *                 gone: it is this desk's no more; lost: the gateway that comes back does not know it
  *   "notice"      {notice: Notice, call: CallHandle|undefined, at: number}  people should be told this now
- *   "seat"        {seat: object}                                           only with the scope calls:read
+ *   "desk"        {desk: object}                                           only with the scope calls:read
  */
 export class Splitter extends EventTarget {
   #token = "";
@@ -217,7 +217,7 @@ export class Splitter extends EventTarget {
    * @returns {Promise<CallHandle>}
    */
   async takeCall(reference) {
-    const path = `/v1/calls/${encodeURIComponent(reference.trim())}/seat`;
+    const path = `/v1/calls/${encodeURIComponent(reference.trim())}/desk`;
     /** @type {CallView} */
     const view = await (await this.request("PUT", path, { json: {} })).json();
     const call = this.#learn(view);
@@ -380,8 +380,8 @@ export class Splitter extends EventTarget {
         this.#synchronise(frame.at);
         this.#onNotice(frame.notice, frame.at);
         break;
-      case "seat":
-        this.#emit("seat", { seat: frame.seat });
+      case "desk":
+        this.#emit("desk", { desk: frame.desk });
     }
   }
 
@@ -559,7 +559,7 @@ export class CallHandle extends EventTarget {
     this.view = view;
     /** @type {Media} */
     this.media = { state: "out", code: "", message: "" };
-    /** This desk's own name in the call, such as "seat-1"; empty where it is not in it. */
+    /** This desk's own name in the call, such as "desk-1"; empty where it is not in it. */
     this.party = "";
     /** What the gateway sends this desk: the caller's picture. The same object for the call's whole life. */
     this.remoteStream = new MediaStream();
