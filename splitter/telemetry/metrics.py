@@ -244,6 +244,17 @@ STORE_ALARMS = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+RECORDS_WRITTEN = Counter(
+    "splitter_records_written_total",
+    "Records of live calls that were written, or deleted at the end of their call.",
+    registry=REGISTRY,
+)
+RECORD_SECONDS = Histogram(
+    "splitter_record_seconds",
+    "From a change of a live call to its record on disk.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30),
+    registry=REGISTRY,
+)
 STORE_QUEUE = Gauge("splitter_store_queue", "Rows that wait to be written.", registry=REGISTRY)
 STORE_BYTES = Gauge("splitter_store_bytes", "Size of the data in the store.", registry=REGISTRY)
 STORE_PRUNED = Counter(
