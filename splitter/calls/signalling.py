@@ -69,3 +69,13 @@ class Signalling(LegSignalling, Protocol):
 
     def on_abuse(self, flow: Flow, reason: str) -> None:
         """A source misbehaved in a way that only the user sees; see `transport.bans`."""
+
+
+class Resuming(LegSignalling, Protocol):
+    """What carries on where a former process has ended."""
+
+    def resume(self, invite: Request, flow: Flow, branch: str, listener: Listener) -> TransactionId:
+        """Go on with an INVITE that it sent; see `Endpoint.resume`."""
+
+    def received(self, flow: Flow, data: bytes) -> None:
+        """A message came in over a flow."""

@@ -67,6 +67,15 @@ class Endpoint:
         out: list[Output] = []
         return self._client.start(request, flow, sent_by, now, out, answer_limit_s), out
 
+    def resume(self, invite: Request, flow: Flow, sent_by: Address, branch: str) -> TransactionId:
+        """Go on with an INVITE that a former process sent, to cancel it or to hear its answer. Nothing is sent.
+
+        Args:
+            invite: as that process gave it to `request`.
+            branch: of its Via: `branch_of` the transaction that it had.
+        """
+        return self._client.resume(invite, flow, sent_by, branch)
+
     def respond(self, txn: TransactionId, response: Response, now: float) -> list[Output]:
         """Answer a request. A 2xx to INVITE is repeated until its ACK comes; a To tag that is missing is put in.
 

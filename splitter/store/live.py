@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -31,13 +31,14 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS live (
     call_id    TEXT PRIMARY KEY,
     written_at REAL NOT NULL,
+    doubtful   INTEGER NOT NULL,  -- 1: something was under way after this was written
     record     BLOB NOT NULL
 )
 """
 
 _KEEP = """
-INSERT INTO live VALUES (?, ?, ?)
-ON CONFLICT (call_id) DO UPDATE SET written_at = excluded.written_at, record = excluded.record
+INSERT INTO live VALUES (?, ?, 0, ?)
+ON CONFLICT (call_id) DO UPDATE SET written_at = excluded.written_at, doubtful = 0, record = excluded.record
 """
 
 
@@ -48,11 +49,27 @@ class LiveRow:
     Attributes:
         written_at: Unix seconds.
         record: opaque here.
+        doubtful: something was under way after it was written.
     """
 
     call_id: str
     written_at: float
     record: bytes
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is to be written of one call.
+
+    Attributes:
+        record: None: the one that is there stays.
+        over: nothing is kept of it any longer.
+    """
+
+    record: bytes | None = None
+    doubtful: bool = False
+    over: bool = False
 
 
 class LiveStore:
@@ -69,7 +86,7 @@ class LiveStore:
         self._path = path
         self.generation = 0
         self._inode = -1  # of the open file: one that was deleted under us is begun anew
-        self._waiting: dict[str, bytes | None] = {}  # by call, its newest record; None: it is over
+        self._waiting: dict[str, _Change] = {}  # by call
         self._since: float | None = None  # when the oldest of them was handed in
         self._lock = threading.Condition()
         self._stopping = False
@@ -89,8 +106,8 @@ class LiveStore:
         rows: list[LiveRow] = []
         try:
             with closing(self._open()) as db:
-                found = db.execute("SELECT call_id, written_at, record FROM live ORDER BY rowid")
-                rows = [LiveRow(call_id, at, record) for call_id, at, record in found]
+                found = db.execute("SELECT call_id, written_at, record, doubtful FROM live ORDER BY rowid")
+                rows = [LiveRow(call_id, at, record, bool(doubtful)) for call_id, at, record, doubtful in found]
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
             if kind_of(error) == "corrupt":
@@ -111,11 +128,17 @@ class LiveStore:
 
     def keep(self, call_id: str, record: bytes) -> None:
         """Keep this record of a call instead of the one before."""
-        self._put(call_id, record)
+        self._put(call_id, _Change(record))
+
+    def doubt(self, call_id: str) -> None:
+        """Something is under way in this call: what its record says may not be what its peers know."""
+        with self._lock:
+            before = self._waiting.get(call_id, _Change())
+        self._put(call_id, replace(before, doubtful=True))
 
     def forget(self, call_id: str) -> None:
         """Keep no record of a call any longer: it is over."""
-        self._put(call_id, None)
+        self._put(call_id, _Change(over=True))
 
     @property
     def alarm(self) -> str:
@@ -132,11 +155,11 @@ class LiveStore:
         with self._lock:
             return self._lock.wait_for(lambda: not self._waiting and not self._busy, limit_s)
 
-    def _put(self, call_id: str, record: bytes | None) -> None:
+    def _put(self, call_id: str, change: _Change) -> None:
         if self._path is None:
             return
         with self._lock:
-            self._waiting[call_id] = record
+            self._waiting[call_id] = change
             if self._since is None:
                 self._since = time.monotonic()
                 self._lock.notify_all()
@@ -197,7 +220,7 @@ class LiveStore:
         except FileNotFoundError:
             return True
 
-    def _works(self, batch: dict[str, bytes | None], began: float | None) -> None:
+    def _works(self, batch: dict[str, _Change], began: float | None) -> None:
         metrics.RECORDS_WRITTEN.inc(len(batch))
         if began is not None:
             metrics.RECORD_SECONDS.observe(time.monotonic() - began)
@@ -216,7 +239,7 @@ class LiveStore:
         if kind_of(error) == "corrupt":
             self._move_aside()
 
-    def _put_back(self, batch: dict[str, bytes | None], began: float | None) -> bool:
+    def _put_back(self, batch: dict[str, _Change], began: float | None) -> bool:
         """Keep what could not be written for the next try; False where there will be none."""
         with self._lock:
             self._waiting = batch | self._waiting
@@ -248,16 +271,16 @@ class LiveStore:
             log.error("a corrupt file of live calls was moved aside", path=str(self._path))
 
 
-def _write(db: sqlite3.Connection, batch: dict[str, bytes | None]) -> None:
+def _write(db: sqlite3.Connection, batch: dict[str, _Change]) -> None:
     """Write the newest record of each call, and delete those of calls that are over, in one transaction."""
     now = time.time()
     db.execute("BEGIN IMMEDIATE")
     try:
-        kept = [(call_id, now, record) for call_id, record in batch.items() if record is not None]
+        kept = [(call_id, now, change.record) for call_id, change in batch.items() if change.record is not None]
         db.executemany(_KEEP, kept)
-        db.executemany(
-            "DELETE FROM live WHERE call_id = ?", [(one,) for one, record in batch.items() if record is None]
-        )
+        doubtful = [(call_id,) for call_id, change in batch.items() if change.doubtful]
+        db.executemany("UPDATE live SET doubtful = 1 WHERE call_id = ?", doubtful)
+        db.executemany("DELETE FROM live WHERE call_id = ?", [(one,) for one, change in batch.items() if change.over])
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:

@@ -255,6 +255,18 @@ RECORD_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30),
     registry=REGISTRY,
 )
+RECORD_FAULTS = Counter(
+    "splitter_record_faults_total",
+    "Times a live call could not be written down by a fault of ours; see the log.",
+    registry=REGISTRY,
+)
+CALLS_RECOVERED = Counter(
+    "splitter_calls_recovered_total",
+    "Calls of a former process, by what became of them at the start: taken-up, ended (its INVITE was not answered "
+    "yet), refused (its record could not be read, or its trunk is not configured any longer).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 STORE_QUEUE = Gauge("splitter_store_queue", "Rows that wait to be written.", registry=REGISTRY)
 STORE_BYTES = Gauge("splitter_store_bytes", "Size of the data in the store.", registry=REGISTRY)
 STORE_PRUNED = Counter(

@@ -161,6 +161,12 @@ class Driver:
         self._carry_out(outputs)
         return txn
 
+    def resume(self, invite: Request, flow: Flow, branch: str, listener: Listener) -> TransactionId:
+        """Go on with an INVITE that a former process sent; see `Endpoint.resume`."""
+        txn = self._endpoint.resume(invite, flow, self._sent_by(flow), branch)
+        self._dispatch.asks[txn] = Ask(listener, flow.network)
+        return txn
+
     def respond(self, txn: TransactionId, response: Response) -> None:
         """Answer a request; see `Endpoint.respond`."""
         self._carry_out(self._endpoint.respond(txn, response, self._clock.now()))

@@ -9,6 +9,7 @@ from splitter.core.net import Address
 from splitter.sip.events import RequestFailed, ResponseArrived, Transmit
 from splitter.sip.message import Request
 from splitter.sip.timers import Timers
+from splitter.sip.transactions.matching import branch_of
 from tests.sip.stand import TCP, UDP, US, Stand, ack_of, outgoing, timeline, what
 
 
@@ -445,3 +446,39 @@ class TestMatchingSection17_1_3:
         (event,) = stand.receive(stand.reply(stand.last_sent(), 180), flow)
         assert isinstance(event, ResponseArrived)
         assert event.flow == flow
+
+
+class TestResumeOfAFormerProcess:
+    """What a process sent, the next one can cancel: to the peer it is the same transaction (§9.1, §17.1.3)."""
+
+    @pytest.fixture
+    def sent(self, stand: Stand) -> Transmit:
+        self.txn = stand.request(outgoing())
+        self.sent = stand.last_sent()
+        return self.sent
+
+    @pytest.fixture
+    def after(self, sent: Transmit) -> Stand:
+        after = Stand()
+        again = after.endpoint.resume(outgoing(), UDP, US, branch_of(self.txn))
+        assert (again, after.record, after.endpoint.next_timeout()) == (self.txn, [], None)
+        return after
+
+    def test_it_is_cancelled_as_the_same_transaction(self, after: Stand) -> None:
+        after.cancel(self.txn, 'SIP;cause=503;text="restarted"')
+        cancel = after.last_sent().message
+        assert isinstance(cancel, Request) and cancel.method == "CANCEL"
+        assert cancel.headers.get_all("Via") == self.sent.message.headers.get_all("Via")
+        assert cancel.headers.get("Reason") == 'SIP;cause=503;text="restarted"'
+        after.receive(after.reply(self.sent, 487))
+        assert [name for _, name in timeline(after.record)][-2:] == ["> ACK", "ResponseArrived 487"]
+
+    def test_an_answer_that_crosses_is_told(self, after: Stand) -> None:
+        after.cancel(self.txn)
+        after.receive(after.reply(self.sent, 200))
+        assert timeline(after.record)[-1][1] == "ResponseArrived 200"
+
+    def test_one_that_nobody_knows_any_longer_is_given_up(self, after: Stand) -> None:
+        after.cancel(self.txn)
+        failed = [output for _, output in after.run(100) if isinstance(output, RequestFailed)]
+        assert [one.status for one in failed] == [487] and after.endpoint.next_timeout() is None

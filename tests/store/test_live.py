@@ -49,6 +49,23 @@ class TestRecords:
         with opened(path) as (_, found):
             assert found == {"b": b"2"}
 
+    def test_one_is_in_doubt_until_the_next_is_written(self, path: Path) -> None:
+        with opened(path) as (store, _):
+            for call in ("a", "b", "c"):
+                store.keep(call, b"1")
+            store.doubt("a")  # while its record still waits
+            store.flush()
+            store.doubt("b")
+            store.flush()
+            store.doubt("c")
+            store.flush()
+            store.keep("c", b"2")
+            store.doubt("not kept yet")
+        store = LiveStore(path)
+        rows = {row.call_id: (row.record, row.doubtful) for row in store.start()}
+        store.stop()
+        assert rows == {"a": (b"1", True), "b": (b"1", True), "c": (b"2", False)}
+
     def test_the_oldest_call_comes_first(self, path: Path) -> None:
         with opened(path) as (store, _):
             for call in ("a", "b", "c"):

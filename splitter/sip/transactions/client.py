@@ -50,17 +50,18 @@ class ClientSide(Side[ClientTransaction]):
     ) -> TransactionId:
         """Send a request under a Via of ours; see `Endpoint.request`."""
         branch = self._ids.branch()
-        headers = request.headers.copy()
-        headers.remove("Via")
-        headers.prepend("Via", _via(flow, sent_by, branch))
-        if "Max-Forwards" not in headers:
-            headers.add("Max-Forwards", "70")
-        wire = Request(request.method, request.uri, headers, request.body)
+        wire = _under_via(request, flow, sent_by, branch)
         txn = self._add(wire, flow, sent_by, branch)
         txn.answer_limit_s = answer_limit_s
         if answer_limit_s is not None and request.method == "INVITE":
             txn.table = IMPATIENT_INVITE_CLIENT
         self.feed(txn, Event.START, now, out, wire)
+        return txn.id
+
+    def resume(self, invite: Request, flow: Flow, sent_by: Address, branch: str) -> TransactionId:
+        """Go on with an INVITE of a former process; see `Endpoint.resume`."""
+        txn = self._add(_under_via(invite, flow, sent_by, branch), flow, sent_by, branch)
+        txn.state = State.PROCEEDING
         return txn.id
 
     def receive(self, response: Response, flow: Flow, now: float, out: list[Output]) -> None:
@@ -184,6 +185,16 @@ class ClientSide(Side[ClientTransaction]):
 
 def _via(flow: Flow, sent_by: Address, branch: str) -> str:
     return f"SIP/2.0/{flow.transport.upper()} {sent_by};rport;branch={branch}"
+
+
+def _under_via(request: Request, flow: Flow, sent_by: Address, branch: str) -> Request:
+    """The request as it goes out: a Via of ours on top, and Max-Forwards."""
+    headers = request.headers.copy()
+    headers.remove("Via")
+    headers.prepend("Via", _via(flow, sent_by, branch))
+    if "Max-Forwards" not in headers:
+        headers.add("Max-Forwards", "70")
+    return Request(request.method, request.uri, headers, request.body)
 
 
 def _via_alone(response: Response) -> bool:

@@ -16,6 +16,11 @@ def client_key(branch: str, method: str) -> TransactionId:
     return f">{branch} {method}"
 
 
+def branch_of(txn: TransactionId) -> str:
+    """The branch of a request that we sent, for `Endpoint.resume`."""
+    return txn[1:].partition(" ")[0]
+
+
 def response_key(response: Response) -> TransactionId:
     """The key of the request that this response answers (§17.1.3: branch of the top Via, method of CSeq).
 

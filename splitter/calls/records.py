@@ -1,0 +1,140 @@
+"""Records of live calls: when they are written, and what the bytes say about themselves.
+
+A call that is at rest is written down a moment after its last change (`FLUSH_S`), so that a burst of changes is one
+record. One that does not come to rest keeps its last record, which is then marked as doubtful: its peers may know
+something that the record does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from splitter.telemetry import metrics
+
+FLUSH_S = 0.1
+VERSION = 1
+"""Of what a record holds. Fields may be added without a new one; what is renamed, or means something else, needs it."""
+
+_MAGIC = b"SPL"
+
+log = structlog.get_logger(__name__)
+
+
+class RecordStore(Protocol):
+    """Where records are kept; nothing here blocks or raises. `splitter.store.live.LiveStore` implements it."""
+
+    @property
+    def generation(self) -> int:
+        """A number that goes up when everything that lives has to be kept again."""
+
+    def keep(self, call_id: str, record: bytes) -> None:
+        """Keep this record of a call instead of the one before."""
+
+    def doubt(self, call_id: str) -> None:
+        """Mark the record of a call: something is under way."""
+
+    def forget(self, call_id: str) -> None:
+        """Keep no record of a call any longer."""
+
+
+class Recorded(Protocol):
+    """A call, as far as it is written down."""
+
+    @property
+    def key(self) -> str:
+        """The id of the call."""
+
+    def record(self) -> bytes | None:
+        """The call as it is now, framed by `framed`; None while it is not at rest."""
+
+
+class Records:
+    """Keeps the records of all calls up to date.
+
+    Args:
+        store: where they are kept; None where nothing outlives the process.
+    """
+
+    def __init__(self, store: RecordStore | None = None) -> None:
+        self._store = store
+        self._generation = store.generation if store is not None else 0
+        self._changed: dict[str, Recorded] = {}
+        self._written: dict[str, int] = {}  # by call, the hash of its last record
+        self._doubtful: set[str] = set()
+        self._living: dict[str, Recorded] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def touch(self, call: Recorded) -> None:
+        """Something has happened to a call: look at it in a moment."""
+        if self._store is None:
+            return
+        self._changed[call.key] = call
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+
+    def forget(self, key: str) -> None:
+        """A call is over."""
+        self._changed.pop(key, None)
+        self._living.pop(key, None)
+        self._doubtful.discard(key)
+        self._written.pop(key, None)
+        if self._store is not None:
+            self._store.forget(key)
+
+    def flush(self) -> None:
+        """Write now what has changed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        store = self._store
+        if store is None:
+            return
+        if store.generation != self._generation:
+            self._generation = store.generation
+            self._written.clear()
+            self._changed |= self._living
+        changed, self._changed = self._changed, {}
+        for call in changed.values():
+            try:
+                self._write(store, call)
+            except Exception:  # the record of one call must not cost those of the others, nor the call itself
+                metrics.RECORD_FAULTS.inc()
+                log.exception("a call could not be written down", call_id=call.key)
+
+    def _write(self, store: RecordStore, call: Recorded) -> None:
+        key, record = call.key, call.record()
+        if record is None:
+            if key in self._written and key not in self._doubtful:
+                self._doubtful.add(key)
+                store.doubt(key)
+            return
+        seen = hash(record)
+        if self._written.get(key) != seen or key in self._doubtful:
+            self._written[key], self._living[key] = seen, call
+            self._doubtful.discard(key)
+            store.keep(key, record)
+
+
+def framed(kind: bytes, body: bytes) -> bytes:
+    """A record: what it is, by which version it was written, and its body.
+
+    Args:
+        kind: one byte.
+    """
+    return _MAGIC + bytes((VERSION,)) + kind + body
+
+
+def unframed(record: bytes) -> tuple[bytes, bytes]:
+    """The kind and the body of a record.
+
+    Raises:
+        ValueError: it is none, or was written by a version that we do not know.
+    """
+    if record[:3] != _MAGIC or len(record) < 5:
+        raise ValueError("this is no record of a call")
+    if record[3] != VERSION:
+        raise ValueError(f"it was written by version {record[3]} of records; this program reads version {VERSION}")
+    return record[4:5], record[5:]

@@ -1,0 +1,151 @@
+"""Calls that were not answered yet when their process died: both sides are told that they are over.
+
+An early call is not carried on: its caller and the centre would wait for what only the former process knew. It costs
+its caller a redial, and nobody rings for nothing: the caller's INVITE gets a final answer and the centre's a CANCEL, or
+a BYE where its answer crosses (RFC 3261 §9.1, §13.2.2.4).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from splitter.calls.signalling import Resuming
+from splitter.core.errors import PeerError
+from splitter.core.net import Flow
+from splitter.sip.dialog import Dialog
+from splitter.sip.events import ResponseArrived, SipEvent, TransactionId
+from splitter.sip.message import Request, Response
+from splitter.sip.parse import parse_message
+from splitter.telemetry.trace import Recorder
+
+STATUS = 480
+"""For the caller. Not 503: the SBC would take this gateway out of service, and it is there again."""
+_REASON = f'SIP;cause={STATUS};text="the gateway was restarted"'
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An INVITE without a final response.
+
+    Attributes:
+        flow: where it came from, or went to.
+        invite: the message; as we handed it to the transaction layer, where it is ours.
+    """
+
+    flow: Flow
+    invite: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A call that is not answered yet, as it is written down.
+
+    Attributes:
+        caller: its INVITE, as it came.
+        tag: the To tag of our provisional responses; "" where there was none.
+        centre: the INVITE to the centre, if there is one; branch: of its Via.
+    """
+
+    call_id: str
+    caller: Waiting
+    tag: str = ""
+    centre: Waiting | None = None
+    branch: str = ""
+
+
+_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)
+
+
+def written(call: Unfinished) -> bytes:
+    """A call that is not answered yet, as bytes."""
+    return _ENCODER.encode(call)
+
+
+def read(data: bytes) -> Unfinished:
+    """The call that was written.
+
+    Raises:
+        ValueError: these bytes are not one.
+    """
+    return _DECODER.decode(data)
+
+
+class Undertaker:
+    """Ends what a former process has left unanswered.
+
+    Args:
+        driver: sends.
+        recorder: what is sent and comes belongs to the trace of its call.
+    """
+
+    def __init__(self, driver: Resuming, recorder: Recorder) -> None:
+        self._driver = driver
+        self._recorder = recorder
+        self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of a caller's INVITE
+
+    def end(self, call: Unfinished) -> None:
+        """Tell both sides of a call that it is over.
+
+        Raises:
+            ValueError: what was written down of it is no SIP.
+        """
+        caller = _invite(call.caller.invite)
+        self._recorder.bind(caller.call_id, call.call_id, "caller", caller.from_tag or "")
+        self._recorder.event(call.call_id, "", "alarm", "the gateway was restarted before this call was answered")
+        if call.centre is not None:
+            invite = _invite(call.centre.invite)
+            self._recorder.bind(invite.call_id, call.call_id, "centre", invite.from_tag or "")
+            _Abandoned(self._driver, invite, call.centre.flow, call.branch).cancel()
+        # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
+        self._tags[_key(caller)] = call.tag
+        self._driver.received(call.caller.flow, call.caller.invite)
+
+    def refuses(self, request: Request) -> Response | None:
+        """The answer to an INVITE of a former process, which comes again or seems to; None for any other request."""
+        if not self._tags or (tag := self._tags.pop(_key(request), None)) is None:
+            return None
+        return request.respond(STATUS, "Restarted", to_tag=tag or None, headers=[("Reason", _REASON)])
+
+
+class _Abandoned:
+    """An INVITE that a former process sent and nobody wants any longer."""
+
+    def __init__(self, driver: Resuming, invite: Request, flow: Flow, branch: str) -> None:
+        self._driver = driver
+        self._invite = invite
+        self._flow = flow
+        self._txn: TransactionId = driver.resume(invite, flow, branch, self.on_event)
+
+    def cancel(self) -> None:
+        """Give it up."""
+        self._driver.cancel(self._txn, _REASON)
+
+    def on_event(self, event: SipEvent) -> None:
+        """End what answers all the same."""
+        if not isinstance(event, ResponseArrived) or not 200 <= event.response.status < 300:
+            return
+        with suppress(PeerError):  # one that cannot be read makes no dialog that could be ended
+            dialog = Dialog.as_uac(self._invite, event.response)
+            self._driver.acknowledge(self._txn, dialog.ack(self._invite.cseq[0]), self._flow)
+            bye = dialog.request("BYE", headers=[("Reason", _REASON)])
+            self._driver.request(bye, self._flow, lambda event: None)
+
+
+def _key(invite: Request) -> tuple[str, str, int]:
+    return invite.call_id, invite.from_tag or "", invite.cseq[0]
+
+
+def _invite(data: bytes) -> Request:
+    try:
+        message = parse_message(data)
+    except PeerError as error:
+        raise ValueError(f"its INVITE cannot be read: {error.reason}") from error
+    if not isinstance(message, Request) or message.method != "INVITE":
+        raise ValueError("what should be its INVITE is none")
+    return message
