@@ -16,9 +16,9 @@ from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sip.dialog import Dialog
 from splitter.sip.events import (
-    AckMissing,
-    Acknowledged,
-    Cancelled,
+    AckArrived,
+    AckTimedOut,
+    CancelArrived,
     RequestArrived,
     RequestFailed,
     ResponseArrived,
@@ -316,18 +316,18 @@ class AgentCall:
 
     def _on_server_event(self, event: SipEvent) -> None:
         match event:
-            case Cancelled(txn) if self._pondered is not None and txn == self._pondered[0]:
+            case CancelArrived(txn) if self._pondered is not None and txn == self._pondered[0]:
                 self._give_up_pondering()
-            case Cancelled(txn):
+            case CancelArrived(txn):
                 assert self._server_invite is not None and self.dialog is not None
                 gone = self._server_invite.respond(487, to_tag=self.dialog.local_tag)
                 self._agent.driver.respond(txn, gone)
                 self._finish("cancelled by the peer")
-            case Acknowledged(_, request):
+            case AckArrived(_, request):
                 sdp = find_part(request, SDP)
                 if sdp is not None:  # the answer to an offer of our 200 (RFC 3261 §13.2.1)
                     self.party.answered(sdp)
-            case AckMissing():
+            case AckTimedOut():
                 self._finish("no ACK to our 200")
 
     def _on_request_event(self, event: SipEvent) -> None:

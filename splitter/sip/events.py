@@ -1,7 +1,7 @@
 """What the endpoint puts out: messages to transmit, and events for its user. Pure.
 
-Every transaction that was announced by a `RequestArrived` or started by `Endpoint.request` ends with one `Ended`;
-nothing about it comes after that.
+Every transaction that was announced by a `RequestArrived` or started by `Endpoint.request` ends with one
+`TransactionEnded`; nothing about it comes after that.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RequestArrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class CancelArrived:
     """CANCEL for the INVITE of `txn`, which has no final response yet; the user owes it a 487.
 
     `request` is the CANCEL (it may carry Reason); it was answered already.
@@ -53,7 +53,7 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class AckArrived:
     """The first ACK to our 2xx; its body may be the SDP answer."""
 
     txn: TransactionId
@@ -61,14 +61,14 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class AckMissing:
+class AckTimedOut:
     """No ACK to our 2xx within 64*T1; the session stands, and the user should end it (RFC 3261 §13.3.1.4)."""
 
     txn: TransactionId
 
 
 @dataclass(frozen=True, slots=True)
-class PrackMissing:
+class PrackTimedOut:
     """No PRACK to our reliable provisional response within 64*T1; the user should refuse the INVITE (RFC 3262 §3)."""
 
     txn: TransactionId
@@ -100,13 +100,20 @@ class RequestFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TransactionEnded:
     """The transaction is gone; whoever keeps something under its id can drop it."""
 
     txn: TransactionId
 
 
 SipEvent: TypeAlias = (
-    RequestArrived | Cancelled | Acknowledged | AckMissing | PrackMissing | ResponseArrived | RequestFailed | Ended
+    RequestArrived
+    | CancelArrived
+    | AckArrived
+    | AckTimedOut
+    | PrackTimedOut
+    | ResponseArrived
+    | RequestFailed
+    | TransactionEnded
 )
 Output: TypeAlias = Transmit | SipEvent

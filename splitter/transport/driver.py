@@ -19,16 +19,16 @@ from splitter.core.net import Address, Flow
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
-    AckMissing,
-    Acknowledged,
-    Cancelled,
-    Ended,
+    AckArrived,
+    AckTimedOut,
+    CancelArrived,
     Output,
-    PrackMissing,
+    PrackTimedOut,
     RequestArrived,
     RequestFailed,
     ResponseArrived,
     SipEvent,
+    TransactionEnded,
     TransactionId,
     Transmit,
 )
@@ -188,7 +188,7 @@ class Driver:
         self._carry_out(outputs)
 
     def adopt(self, txn: TransactionId, listener: Listener, party: Party = None) -> None:
-        """Let `listener` hear of Cancelled, Acknowledged, AckMissing and PrackMissing of a request that arrived.
+        """Let `listener` hear of CancelArrived, AckArrived, AckTimedOut and PrackTimedOut of a request that arrived.
 
         A request inside a registered dialog is adopted by the dialog's listener without this.
 
@@ -450,9 +450,9 @@ class Driver:
                     self._deliver_request(event)
                 case ResponseArrived() | RequestFailed():
                     self._deliver_response(event)
-                case Cancelled() | Acknowledged() | AckMissing() | PrackMissing():
+                case CancelArrived() | AckArrived() | AckTimedOut() | PrackTimedOut():
                     self._deliver_to_owner(event)
-                case Ended():
+                case TransactionEnded():
                     self._dispatch.forget(event.txn)
                     self._counters.transactions(len(self._endpoint))
         except Exception:
@@ -484,11 +484,11 @@ class Driver:
             self._counters.unanswered(ask.network)
         ask.listener(event)
 
-    def _deliver_to_owner(self, event: Cancelled | Acknowledged | AckMissing | PrackMissing) -> None:
+    def _deliver_to_owner(self, event: CancelArrived | AckArrived | AckTimedOut | PrackTimedOut) -> None:
         listener = self._dispatch.owner(event.txn)
         if listener is not None:
             listener(event)
-        elif isinstance(event, Cancelled):
+        elif isinstance(event, CancelArrived):
             self.respond(event.txn, _terminated(event.request))
 
     def _sent_by(self, flow: Flow) -> Address:

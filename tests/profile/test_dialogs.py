@@ -9,7 +9,7 @@ from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.offer_answer import check_reoffer
 from splitter.sdp.parse import parse
 from splitter.sip.dialog import Dialog
-from splitter.sip.events import Cancelled, RequestArrived, ResponseArrived, Transmit
+from splitter.sip.events import CancelArrived, RequestArrived, ResponseArrived, Transmit
 from splitter.sip.message import Request, Response
 from splitter.sip.parse import parse_message
 from splitter.sip.reliable import ReliableReceiver, ReliableSender, rack
@@ -74,7 +74,7 @@ class TestCancelCrosses200:
         stand.respond(arrived.txn, arrived.request, 200)
         assert what(stand.receive(incoming("CANCEL"))) == ["> 200"]
         assert timeline(stand.run(0.5)) == [(0.5, "> 200")]
-        assert what(stand.receive(incoming("ACK", branch="z9hG4bKack", to_tag="ours"))) == ["Acknowledged"]
+        assert what(stand.receive(incoming("ACK", branch="z9hG4bKack", to_tag="ours"))) == ["AckArrived"]
 
     def test_as_client_both_come_and_the_200_is_told(self) -> None:
         stand = Stand()
@@ -91,8 +91,8 @@ class TestCancelCrosses200:
         arrived = stand.receive(incoming(to_tag="ours", cseq=2))[-1]
         assert isinstance(arrived, RequestArrived)
         outputs = stand.receive(incoming("CANCEL", to_tag="ours", cseq=2))
-        assert what(outputs) == ["> 200", "Cancelled"]
-        assert isinstance(outputs[1], Cancelled)
+        assert what(outputs) == ["> 200", "CancelArrived"]
+        assert isinstance(outputs[1], CancelArrived)
         assert what(stand.respond(arrived.txn, arrived.request, 487, to_tag=None)) == ["> 487"]
         assert stand.last_sent().message.to_tag == "ours"
 

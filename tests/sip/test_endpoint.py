@@ -12,14 +12,14 @@ from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
-    AckMissing,
-    Acknowledged,
-    Cancelled,
-    Ended,
+    AckArrived,
+    AckTimedOut,
+    CancelArrived,
     Output,
     RequestArrived,
     RequestFailed,
     ResponseArrived,
+    TransactionEnded,
     Transmit,
 )
 from splitter.sip.message import Request
@@ -163,11 +163,11 @@ class TestMatchingSection17_2_3:
         assert what(stand.receive(incoming(branch=branch, cseq=2))) == ["> 100", "RequestArrived"]
         stand.respond(arrived.txn, arrived.request, 486)
         assert stand.receive(incoming("ACK", branch=branch, to_tag="ours")) == []
-        assert timeline(stand.run(60)) == [(5.0, "Ended")]
+        assert timeline(stand.run(60)) == [(5.0, "TransactionEnded")]
 
     def test_cancel_of_rfc_2543(self, stand: Stand) -> None:
         stand.receive(incoming(branch=None))
-        assert what(stand.receive(incoming("CANCEL", branch=None))) == ["> 200", "Cancelled"]
+        assert what(stand.receive(incoming("CANCEL", branch=None))) == ["> 200", "CancelArrived"]
 
     def test_the_cookie_has_no_case(self, stand: Stand) -> None:
         stand.receive(incoming(branch="Z9HG4BKx", call_id="a"))
@@ -275,7 +275,7 @@ class TestBounds:
     def test_past_the_limit_calls_can_still_be_ended(self) -> None:
         stand = Stand(limit=1)
         stand.receive(incoming())
-        assert what(stand.receive(incoming("CANCEL"))) == ["> 200", "Cancelled"]
+        assert what(stand.receive(incoming("CANCEL"))) == ["> 200", "CancelArrived"]
         stand = Stand(limit=1)
         stand.receive(incoming())
         assert what(stand.receive(incoming("BYE", branch="z9hG4bKb", to_tag="ours", cseq=2))) == ["RequestArrived"]
@@ -333,7 +333,7 @@ class Link:
         for output in outputs:
             if isinstance(output, Transmit):
                 self.transmit(side, output)
-            elif isinstance(output, Ended):
+            elif isinstance(output, TransactionEnded):
                 self.live[side].remove(output.txn)
             elif side == "a":
                 self.hear(output)
@@ -374,9 +374,9 @@ class Link:
             self.later.append((self.now + self.random.uniform(0, 3), "180", event.txn, event.request))
             final = self.random.choice(["200", "486"])
             self.later.append((self.now + self.random.uniform(0.5, 6), final, event.txn, event.request))
-        elif isinstance(event, Cancelled):
+        elif isinstance(event, CancelArrived):
             self.later.append((self.now, "487", event.txn, event.request))
-        elif isinstance(event, Acknowledged | AckMissing):
+        elif isinstance(event, AckArrived | AckTimedOut):
             assert event.txn in self.live["b"]
 
     def run(self, until: float) -> None:

@@ -61,7 +61,7 @@ class TestRetransmissionSection17_1_1_2:
         assert timeline(stand.run(60)) == [
             *((at, "> INVITE") for at in (0.5, 1.5, 3.5, 7.5, 15.5, 31.5)),
             (32.0, "RequestFailed 408"),
-            (32.0, "Ended"),
+            (32.0, "TransactionEnded"),
         ]
         assert len(stand.endpoint) == 0
 
@@ -73,7 +73,7 @@ class TestRetransmissionSection17_1_1_2:
 
     def test_tcp_sends_once(self, stand: Stand) -> None:
         stand.request(outgoing(), TCP)
-        assert timeline(stand.run(60)) == [(32.0, "RequestFailed 408"), (32.0, "Ended")]
+        assert timeline(stand.run(60)) == [(32.0, "RequestFailed 408"), (32.0, "TransactionEnded")]
 
     def test_answer_limit_replaces_timer_b(self, stand: Stand) -> None:
         stand.request(outgoing(), answer_limit_s=4.0)
@@ -81,7 +81,7 @@ class TestRetransmissionSection17_1_1_2:
             *((at, "> INVITE") for at in (0.5, 1.5, 3.5)),
             (4.0, "RequestFailed 408"),
             *((at, "> INVITE") for at in (7.5, 15.5, 31.5)),
-            (36.0, "Ended"),
+            (36.0, "TransactionEnded"),
         ]
 
     def test_what_rings_after_the_answer_limit_is_cancelled(self, stand: Stand) -> None:
@@ -116,7 +116,7 @@ class TestRetransmissionSection17_1_1_2:
         stand = Stand(Timers(t1_s=0.1))
         stand.request(outgoing())
         assert timeline(stand.run(60))[:2] == [(0.1, "> INVITE"), (0.3, "> INVITE")]
-        assert timeline(stand.record)[-1] == (pytest.approx(6.4), "Ended")
+        assert timeline(stand.record)[-1] == (pytest.approx(6.4), "TransactionEnded")
 
     def test_a_late_timer_does_not_fire_twice(self, stand: Stand) -> None:
         stand.request(outgoing())
@@ -151,14 +151,14 @@ class TestFigure5:
     def test_it_stays_for_m_or_d_over_udp(self, stand: Stand, status: int, lives_s: float) -> None:
         stand.request(outgoing())
         stand.receive(stand.reply(stand.last_sent(), status))
-        assert timeline(stand.run(100)) == [(lives_s, "Ended")]
+        assert timeline(stand.run(100)) == [(lives_s, "TransactionEnded")]
         assert len(stand.endpoint) == 0
         assert stand.endpoint.next_timeout() is None
 
     def test_over_tcp_a_refusal_ends_it_at_once(self, stand: Stand) -> None:
         stand.request(outgoing(), TCP)
         outputs = stand.receive(stand.reply(stand.last_sent(), 486), TCP)
-        assert what(outputs) == ["> ACK", "ResponseArrived 486", "Ended"]
+        assert what(outputs) == ["> ACK", "ResponseArrived 486", "TransactionEnded"]
 
     def test_ringing_has_no_limit_of_its_own(self, stand: Stand) -> None:
         stand.request(outgoing())
@@ -315,7 +315,7 @@ class TestCancelSection9_1:
         cancel = stand.last_sent()
         assert stand.receive(stand.reply(cancel, 200)) == []
         assert what(stand.receive(stand.reply(invite, 487))) == ["> ACK", "ResponseArrived 487"]
-        assert timeline(stand.run(100)) == [(32.0, "Ended")]
+        assert timeline(stand.run(100)) == [(32.0, "TransactionEnded")]
 
     def test_a_200_that_crosses_is_told(self, stand: Stand) -> None:
         txn = stand.request(outgoing())
@@ -354,7 +354,7 @@ class TestCancelSection9_1:
         stand.receive(stand.reply(stand.last_sent(), 180))
         stand.cancel(txn)
         stand.receive(stand.reply(stand.last_sent(), 200))
-        assert timeline(stand.run(100)) == [(32.0, "RequestFailed 487"), (32.0, "Ended")]
+        assert timeline(stand.run(100)) == [(32.0, "RequestFailed 487"), (32.0, "TransactionEnded")]
         assert len(stand.endpoint) == 0
 
     def test_provisional_responses_do_not_prolong_that(self, stand: Stand) -> None:
@@ -365,12 +365,12 @@ class TestCancelSection9_1:
         stand.receive(stand.reply(stand.last_sent(), 200))
         stand.run(20)
         stand.receive(stand.reply(invite, 183))
-        assert timeline(stand.run(100)) == [(12.0, "RequestFailed 487"), (12.0, "Ended")]
+        assert timeline(stand.run(100)) == [(12.0, "RequestFailed 487"), (12.0, "TransactionEnded")]
 
     def test_remembered_and_never_answered_is_a_plain_timeout(self, stand: Stand) -> None:
         txn = stand.request(outgoing())
         stand.cancel(txn)
-        assert timeline(stand.run(100))[-2:] == [(32.0, "RequestFailed 408"), (32.0, "Ended")]
+        assert timeline(stand.run(100))[-2:] == [(32.0, "RequestFailed 408"), (32.0, "TransactionEnded")]
 
     def test_of_an_unknown_or_finished_transaction_is_ignored(self, stand: Stand) -> None:
         assert stand.cancel("nothing") == []
@@ -381,7 +381,7 @@ class TestTransportErrorSection17_1_4:
         txn = stand.request(outgoing())
         outputs = stand.endpoint.transport_failed(txn, 0.0, "no route to host")
         assert outputs[0] == RequestFailed(txn, 503, "no route to host")
-        assert what(outputs) == ["RequestFailed 503", "Ended"]
+        assert what(outputs) == ["RequestFailed 503", "TransactionEnded"]
         assert stand.run(100) == []
 
     def test_after_a_response_it_changes_nothing(self, stand: Stand) -> None:
@@ -394,7 +394,7 @@ class TestTransportErrorSection17_1_4:
         stand.receive(stand.reply(stand.last_sent(), 180))
         stand.cancel(txn)
         assert stand.endpoint.transport_failed(stand.last_sent().txn, 0.0, "no route") == []
-        assert timeline(stand.run(100)) == [(32.0, "RequestFailed 487"), (32.0, "Ended")]
+        assert timeline(stand.run(100)) == [(32.0, "RequestFailed 487"), (32.0, "TransactionEnded")]
 
 
 class TestRerouteSection18_1_1:
@@ -407,12 +407,12 @@ class TestRerouteSection18_1_1:
         assert (sent.flow, sent.txn) == (UDP, txn)
         assert str(sent.message.via) == f"SIP/2.0/UDP 10.0.0.1:5070;rport;branch={branch}"
         assert timeline(stand.run(60))[:2] == [(0.5, "> INVITE"), (1.5, "> INVITE")]
-        assert timeline(stand.record)[-1] == (35.0, "Ended")
+        assert timeline(stand.record)[-1] == (35.0, "TransactionEnded")
 
     def test_from_udp_to_tcp_retransmissions_stop(self, stand: Stand) -> None:
         txn = stand.request(outgoing())
         stand.take(stand.endpoint.reroute(txn, TCP, US, 0.0))
-        assert timeline(stand.run(60)) == [(32.0, "RequestFailed 408"), (32.0, "Ended")]
+        assert timeline(stand.run(60)) == [(32.0, "RequestFailed 408"), (32.0, "TransactionEnded")]
 
     def test_after_a_response_it_does_nothing(self, stand: Stand) -> None:
         txn = stand.request(outgoing(), TCP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.core.net import Address, Flow
-from splitter.sip.events import Acknowledged, Cancelled, RequestArrived, Transmit
+from splitter.sip.events import AckArrived, CancelArrived, RequestArrived, Transmit
 from splitter.sip.message import Request
 from tests.sip.stand import TCP, UDP, Stand, incoming, timeline, what
 
@@ -71,13 +71,13 @@ class TestRefusedSection17_2_1:
         assert what(stand.respond(txn, request, 486)) == ["> 486"]
         assert timeline(stand.run(60)) == [
             *((at, "> 486") for at in (0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)),
-            (32.0, "Ended"),
+            (32.0, "TransactionEnded"),
         ]
 
     def test_tcp_does_not_repeat_it(self, stand: Stand) -> None:
         txn, request = arrive(stand, flow=TCP)
         stand.respond(txn, request, 486)
-        assert timeline(stand.run(60)) == [(32.0, "Ended")]
+        assert timeline(stand.run(60)) == [(32.0, "TransactionEnded")]
 
     def test_a_repeated_invite_gets_it_again(self, stand: Stand) -> None:
         txn, request = arrive(stand)
@@ -88,7 +88,7 @@ class TestRefusedSection17_2_1:
         txn, request = arrive(stand)
         stand.respond(txn, request, 486)
         assert stand.receive(incoming("ACK", to_tag="ours")) == []
-        assert timeline(stand.run(60)) == [(5.0, "Ended")]
+        assert timeline(stand.run(60)) == [(5.0, "TransactionEnded")]
 
     def test_after_the_ack_repeated_invites_and_acks_are_absorbed(self, stand: Stand) -> None:
         txn, request = arrive(stand)
@@ -100,7 +100,7 @@ class TestRefusedSection17_2_1:
     def test_over_tcp_the_ack_ends_it_at_once(self, stand: Stand) -> None:
         txn, request = arrive(stand, flow=TCP)
         stand.respond(txn, request, 486)
-        assert what(stand.receive(incoming("ACK", to_tag="ours"), TCP)) == ["Ended"]
+        assert what(stand.receive(incoming("ACK", to_tag="ours"), TCP)) == ["TransactionEnded"]
 
     def test_only_the_first_final_response_counts(self, stand: Stand) -> None:
         txn, request = arrive(stand)
@@ -116,8 +116,8 @@ class TestAnsweredSection13_3_1_4:
         stand.respond(txn, request, 200)
         assert timeline(stand.run(60)) == [
             *((at, "> 200") for at in (0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)),
-            (32.0, "AckMissing"),
-            (32.0, "Ended"),
+            (32.0, "AckTimedOut"),
+            (32.0, "TransactionEnded"),
         ]
         assert len(stand.endpoint) == 0
 
@@ -125,15 +125,15 @@ class TestAnsweredSection13_3_1_4:
         txn, request = arrive(stand)
         stand.respond(txn, request, 200)
         ack = incoming("ACK", branch="z9hG4bKack", to_tag="ours")
-        assert stand.receive(ack) == [Acknowledged(txn, ack)]
-        assert timeline(stand.run(60)) == [(32.0, "Ended")]
+        assert stand.receive(ack) == [AckArrived(txn, ack)]
+        assert timeline(stand.run(60)) == [(32.0, "TransactionEnded")]
 
     def test_the_ack_comes_late(self, stand: Stand) -> None:
         txn, request = arrive(stand)
         stand.respond(txn, request, 200)
         stand.run(10)
-        assert what(stand.receive(incoming("ACK", branch="z9hG4bKack", to_tag="ours"))) == ["Acknowledged"]
-        assert timeline(stand.run(60)) == [(22.0, "Ended")]
+        assert what(stand.receive(incoming("ACK", branch="z9hG4bKack", to_tag="ours"))) == ["AckArrived"]
+        assert timeline(stand.run(60)) == [(22.0, "TransactionEnded")]
 
     def test_repeated_acks_are_absorbed(self, stand: Stand) -> None:
         txn, request = arrive(stand)
@@ -153,7 +153,7 @@ class TestAnsweredSection13_3_1_4:
     def test_an_ack_that_wrongly_keeps_the_branch_is_taken(self, stand: Stand) -> None:
         txn, request = arrive(stand)
         stand.respond(txn, request, 200)
-        assert what(stand.receive(incoming("ACK", to_tag="ours"))) == ["Acknowledged"]
+        assert what(stand.receive(incoming("ACK", to_tag="ours"))) == ["AckArrived"]
 
     @pytest.mark.parametrize("other", [{"to_tag": "another"}, {"cseq": 2}, {"call_id": "x"}, {"from_tag": "x"}])
     def test_the_ack_of_another_dialog_is_not_ours(self, stand: Stand, other: dict[str, object]) -> None:
@@ -186,9 +186,9 @@ class TestAnsweredSection13_3_1_4:
         second, request = arrive(stand, again)
         stand.respond(second, request, 200)
         ack = incoming("ACK", branch="z9hG4bKack2", cseq=2, to_tag="ours")
-        assert stand.receive(ack) == [Acknowledged(second, ack)]
+        assert stand.receive(ack) == [AckArrived(second, ack)]
         ack = incoming("ACK", branch="z9hG4bKack1", cseq=1, to_tag="ours")
-        assert stand.receive(ack) == [Acknowledged(first, ack)]
+        assert stand.receive(ack) == [AckArrived(first, ack)]
 
 
 class TestCancelSection9_2:
@@ -196,8 +196,8 @@ class TestCancelSection9_2:
         txn, _ = arrive(stand)
         cancel = incoming("CANCEL")
         outputs = stand.receive(cancel)
-        assert what(outputs) == ["> 200", "Cancelled"]
-        assert outputs[1] == Cancelled(txn, cancel)
+        assert what(outputs) == ["> 200", "CancelArrived"]
+        assert outputs[1] == CancelArrived(txn, cancel)
 
     def test_the_users_487_has_the_tag_of_the_200(self, stand: Stand) -> None:
         txn, request = arrive(stand)
@@ -220,7 +220,7 @@ class TestCancelSection9_2:
 
     def test_over_tcp_a_repeated_one_is_not_told_again_either(self, stand: Stand) -> None:
         arrive(stand, flow=TCP)
-        assert what(stand.receive(incoming("CANCEL"), TCP)) == ["> 200", "Cancelled"]
+        assert what(stand.receive(incoming("CANCEL"), TCP)) == ["> 200", "CancelArrived"]
         assert what(stand.receive(incoming("CANCEL"), TCP)) == ["> 200"]
 
     @pytest.mark.parametrize("status", [200, 486])

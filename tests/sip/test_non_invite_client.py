@@ -18,7 +18,7 @@ class TestRetransmissionSection17_1_2_2:
         assert timeline(stand.run(60)) == [
             *((at, "> OPTIONS") for at in (0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)),
             (32.0, "RequestFailed 408"),
-            (32.0, "Ended"),
+            (32.0, "TransactionEnded"),
         ]
         assert len(stand.endpoint) == 0
 
@@ -31,11 +31,11 @@ class TestRetransmissionSection17_1_2_2:
         stand.request(outgoing("BYE"))
         stand.run(10)
         stand.receive(stand.reply(stand.last_sent(), 100))
-        assert timeline(stand.run(60))[-2:] == [(22.0, "RequestFailed 408"), (22.0, "Ended")]
+        assert timeline(stand.run(60))[-2:] == [(22.0, "RequestFailed 408"), (22.0, "TransactionEnded")]
 
     def test_tcp_sends_once(self, stand: Stand) -> None:
         stand.request(outgoing("OPTIONS"), TCP)
-        assert timeline(stand.run(60)) == [(32.0, "RequestFailed 408"), (32.0, "Ended")]
+        assert timeline(stand.run(60)) == [(32.0, "RequestFailed 408"), (32.0, "TransactionEnded")]
 
     def test_answer_limit_replaces_timer_f(self, stand: Stand) -> None:
         stand.request(outgoing("OPTIONS"), answer_limit_s=2.0)
@@ -43,7 +43,7 @@ class TestRetransmissionSection17_1_2_2:
             (0.5, "> OPTIONS"),
             (1.5, "> OPTIONS"),
             (2.0, "RequestFailed 408"),
-            (2.0, "Ended"),
+            (2.0, "TransactionEnded"),
         ]
 
 
@@ -68,19 +68,22 @@ class TestFigure6:
     def test_it_absorbs_for_t4_over_udp(self, stand: Stand) -> None:
         stand.request(outgoing("BYE"))
         stand.receive(stand.reply(stand.last_sent(), 200))
-        assert timeline(stand.run(60)) == [(5.0, "Ended")]
+        assert timeline(stand.run(60)) == [(5.0, "TransactionEnded")]
         assert len(stand.endpoint) == 0
 
     def test_over_tcp_it_ends_at_once(self, stand: Stand) -> None:
         stand.request(outgoing("BYE"), TCP)
-        assert what(stand.receive(stand.reply(stand.last_sent(), 200), TCP)) == ["ResponseArrived 200", "Ended"]
+        assert what(stand.receive(stand.reply(stand.last_sent(), 200), TCP)) == [
+            "ResponseArrived 200",
+            "TransactionEnded",
+        ]
 
     @pytest.mark.parametrize("provisional", [False, True])
     def test_a_transport_failure_is_told(self, stand: Stand, provisional: bool) -> None:
         txn = stand.request(outgoing("BYE"))
         if provisional:
             stand.receive(stand.reply(stand.last_sent(), 100))
-        assert what(stand.endpoint.transport_failed(txn, 0.0, "x")) == ["RequestFailed 503", "Ended"]
+        assert what(stand.endpoint.transport_failed(txn, 0.0, "x")) == ["RequestFailed 503", "TransactionEnded"]
 
     def test_cancel_does_not_apply(self, stand: Stand) -> None:
         txn = stand.request(outgoing("BYE"))

@@ -44,7 +44,7 @@ class TestFigure8:
     def test_answers_are_not_repeated_by_a_timer(self, stand: Stand) -> None:
         txn, request = arrive(stand)
         stand.respond(txn, request, 200)
-        assert timeline(stand.run(60)) == [(32.0, "Ended")]
+        assert timeline(stand.run(60)) == [(32.0, "TransactionEnded")]
 
     def test_only_the_first_final_answer_counts(self, stand: Stand) -> None:
         txn, request = arrive(stand)
@@ -54,7 +54,7 @@ class TestFigure8:
 
     def test_over_tcp_it_ends_with_its_answer(self, stand: Stand) -> None:
         txn, request = arrive(stand, TCP)
-        assert what(stand.respond(txn, request, 200)) == ["> 200", "Ended"]
+        assert what(stand.respond(txn, request, 200)) == ["> 200", "TransactionEnded"]
         assert len(stand.endpoint) == 0
 
     def test_after_its_end_a_repeated_request_is_a_new_one(self, stand: Stand) -> None:
@@ -66,7 +66,7 @@ class TestFigure8:
     def test_a_transport_failure_of_the_answer_ends_it(self, stand: Stand) -> None:
         txn, request = arrive(stand)
         stand.respond(txn, request, 200)
-        assert what(stand.endpoint.transport_failed(txn, 0.0, "x")) == ["Ended"]
+        assert what(stand.endpoint.transport_failed(txn, 0.0, "x")) == ["TransactionEnded"]
 
 
 class TestAbandonedRfc4320:
@@ -75,6 +75,6 @@ class TestAbandonedRfc4320:
         txn, request = arrive(stand)
         if provisional:
             stand.respond(txn, request, 183)
-        assert timeline(stand.run(100)) == [(32.0, "Ended")]
+        assert timeline(stand.run(100)) == [(32.0, "TransactionEnded")]
         assert stand.respond(txn, request, 200) == []
         assert len(stand.endpoint) == 0

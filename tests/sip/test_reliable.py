@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.core.errors import PeerError
-from splitter.sip.events import Cancelled, PrackMissing, RequestArrived, Transmit
+from splitter.sip.events import CancelArrived, PrackTimedOut, RequestArrived, Transmit
 from splitter.sip.message import Request, Response
 from splitter.sip.reliable import ReliableReceiver, ReliableSender, rack, requires, supports
 from tests.sip.stand import TCP, UDP, Stand, incoming, timeline, what
@@ -194,12 +194,12 @@ class TestSection3_ServerTransaction:
     def test_it_is_repeated_with_doubling_gaps_until_64_t1_over_every_transport(self, stand: Stand, tcp: bool) -> None:
         txn, request = arrive(stand, tcp)
         assert what(reliably(stand, txn, request)) == ["> 183"]  # type: ignore[arg-type]
-        assert timeline(stand.run(60)) == [*REPEATED, (32.0, "PrackMissing")]
+        assert timeline(stand.run(60)) == [*REPEATED, (32.0, "PrackTimedOut")]
 
     def test_who_missed_the_prack_refuses_the_invite(self, stand: Stand) -> None:
         txn, request = arrive(stand)
         reliably(stand, txn, request)
-        assert (stand.run(60)[-1])[1] == PrackMissing(txn)
+        assert (stand.run(60)[-1])[1] == PrackTimedOut(txn)
         assert what(stand.respond(txn, request, 504)) == ["> 504"]
         stand.receive(incoming("ACK", to_tag="ours"))
         stand.run(60)
@@ -248,7 +248,7 @@ class TestSection3_ServerTransaction:
         txn, request = arrive(stand)
         reliably(stand, txn, request)
         assert what(stand.respond(txn, request, status)) == [f"> {status}"]
-        assert {name for _, name in timeline(stand.run(60))} <= {f"> {status}", "AckMissing", "Ended"}
+        assert {name for _, name in timeline(stand.run(60))} <= {f"> {status}", "AckTimedOut", "TransactionEnded"}
         assert len(stand.endpoint) == 0
 
     def test_the_prack_that_crosses_our_200_changes_nothing(self, stand: Stand) -> None:
@@ -270,8 +270,8 @@ class TestSection3_ServerTransaction:
         reliably(stand, txn, request)
         cancel = incoming("CANCEL")
         outputs = stand.receive(cancel)
-        assert what(outputs) == ["> 200", "Cancelled"]
-        assert outputs[1] == Cancelled(txn, cancel)
+        assert what(outputs) == ["> 200", "CancelArrived"]
+        assert outputs[1] == CancelArrived(txn, cancel)
         assert stand.last_sent().message.to_tag == "ours"
         assert what(stand.respond(txn, request, 487)) == ["> 487"]
         stand.receive(incoming("ACK", to_tag="ours"))
@@ -289,7 +289,7 @@ class TestSection3_ServerTransaction:
         assert isinstance(arrived, RequestArrived)
         confirm(stand, txn)
         assert what(stand.respond(arrived.txn, arrived.request, 200)) == ["> 200"]
-        assert timeline(stand.run(60)) == [(32.0, "Ended")]  # of the PRACK; nothing of the INVITE
+        assert timeline(stand.run(60)) == [(32.0, "TransactionEnded")]  # of the PRACK; nothing of the INVITE
 
     def test_a_response_without_rseq_is_not_reliable(self, stand: Stand) -> None:
         txn, request = arrive(stand)

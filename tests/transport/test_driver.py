@@ -16,9 +16,9 @@ from splitter.core.net import Address
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
-    AckMissing,
-    Acknowledged,
-    Cancelled,
+    AckArrived,
+    AckTimedOut,
+    CancelArrived,
     RequestArrived,
     RequestFailed,
     ResponseArrived,
@@ -76,7 +76,7 @@ class TestRequestsThatArrive:
                 again, _ = await soon(peer.got)
                 assert first == again
                 peer.send(wire("ACK", via=peer.address, branch="z9hG4bKack", to_tag="tag1"), stage.address())
-                assert isinstance(await soon(stage.events), Acknowledged)
+                assert isinstance(await soon(stage.events), AckArrived)
                 stage.leap(GIVE_UP_S)
                 assert set(stage.driver.sizes().values()) == {0}
 
@@ -91,7 +91,7 @@ class TestRequestsThatArrive:
                 stage.driver.adopt(arrived.txn, stage.listen)
                 stage.driver.respond(arrived.txn, arrived.request.respond(200, to_tag="tag1"))
                 stage.leap(GIVE_UP_S)
-                assert await soon(stage.events) == AckMissing(arrived.txn)
+                assert await soon(stage.events) == AckTimedOut(arrived.txn)
 
         run(scenario())
 
@@ -103,7 +103,7 @@ class TestRequestsThatArrive:
                 arrived = await soon(stage.requests)
                 stage.driver.adopt(arrived.txn, stage.listen)
                 peer.send(wire("CANCEL", via=peer.address), stage.address())
-                assert isinstance(await soon(stage.events), Cancelled)
+                assert isinstance(await soon(stage.events), CancelArrived)
                 statuses = [(await peer.response()).cseq for _ in range(2)]
                 assert statuses == [(1, "INVITE"), (1, "CANCEL")]
 
@@ -351,7 +351,7 @@ class TestDialogsSection12_2_2:
                 peer.send(wire("INVITE", via=peer.address, to_tag="ours"), stage.address())
                 assert isinstance(await soon(stage.events), RequestArrived)
                 peer.send(wire("CANCEL", via=peer.address, to_tag="ours"), stage.address())
-                assert isinstance(await soon(stage.events), Cancelled)
+                assert isinstance(await soon(stage.events), CancelArrived)
 
         run(scenario())
 

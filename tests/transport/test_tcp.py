@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.core.net import Address
-from splitter.sip.events import Cancelled, RequestFailed
+from splitter.sip.events import CancelArrived, RequestFailed
 from splitter.sip.message import Request, Response
 from splitter.transport.settings import TransportSettings
 from tests.patience import PATIENCE_S, until
@@ -608,7 +608,7 @@ class TestCancelledEvent:
                 arrived = await soon(stage.requests)
                 stage.driver.adopt(arrived.txn, stage.listen)
                 await peer.send(tcp_wire(peer, "CANCEL"))
-                assert isinstance(await soon(stage.events), Cancelled)
+                assert isinstance(await soon(stage.events), CancelArrived)
                 peer.close()
 
         run(scenario())

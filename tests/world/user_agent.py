@@ -155,17 +155,17 @@ class UserAgent:
                 self._on_failure(event)
             case sip.RequestArrived():
                 self._on_request(event)
-            case sip.Cancelled():
+            case sip.CancelArrived():
                 self._on_cancel(event)
-            case sip.Acknowledged():
+            case sip.AckArrived():
                 self._on_ack(event)
-            case sip.PrackMissing() if self.pending and event.txn == self.pending[0]:
+            case sip.PrackTimedOut() if self.pending and event.txn == self.pending[0]:
                 self.decline(500)
-            case sip.PrackMissing():
+            case sip.PrackTimedOut():
                 self._unconfirmed = ""
                 self.refuse(500)
                 self._hear("no PRACK")
-            case sip.AckMissing():
+            case sip.AckTimedOut():
                 self.unacknowledged.discard(event.txn)
                 self._hear("no ACK")
                 self._bye_waits = False
@@ -398,14 +398,14 @@ class UserAgent:
             (d for d in early if d.remote_tag == request.from_tag), next(iter(self._early.values()))
         )
 
-    def _on_cancel(self, event: sip.Cancelled) -> None:
+    def _on_cancel(self, event: sip.CancelArrived) -> None:
         if event.txn == self._txn and self.state == "early":
             self._respond_first(487, None, "", ())
         elif self.pending and event.txn == self.pending[0]:
             self.decline(487)
         self._hear("CANCEL", event.request)
 
-    def _on_ack(self, event: sip.Acknowledged) -> None:
+    def _on_ack(self, event: sip.AckArrived) -> None:
         self.unacknowledged.discard(event.txn)
         session = session_of(event.request)
         if self._offered_in_2xx == event.txn:

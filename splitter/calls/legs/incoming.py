@@ -208,9 +208,9 @@ class IncomingLeg(Leg):
 
     def receive(self, event: sip.SipEvent) -> None:
         match event:
-            case sip.Cancelled() if event.txn == self._txn:
+            case sip.CancelArrived() if event.txn == self._txn:
                 self._give_up(event.request)
-            case sip.PrackMissing() if event.txn == self._txn:
+            case sip.PrackTimedOut() if event.txn == self._txn:
                 # RFC 3262 §3 would refuse the INVITE; a 200 with the answer may still save the call.
                 for sender in self._senders.values():
                     sender.give_up()

@@ -282,7 +282,7 @@ class Leg(Usage):
             session = offer
         self._post(Offered(self.key, event.txn, session, event.request.from_tag or ""))
 
-    def _on_ack(self, event: sip.Acknowledged) -> None:
+    def _on_ack(self, event: sip.AckArrived) -> None:
         self._unacknowledged.discard(event.txn)
         owed = self._own is not None and self._own.txn == event.txn
         if owed:
@@ -369,13 +369,13 @@ class Leg(Usage):
             case sip.RequestFailed() if own is not None and own.txn in (event.txn, ""):
                 self._own = None
                 self._post(OfferRefused(self.key, event.status, event.reason))
-            case sip.Cancelled() if event.txn in self._offers:
+            case sip.CancelArrived() if event.txn in self._offers:
                 self.decline(event.txn, 487)
                 reason = ", ".join(event.request.headers.get_all("reason")) or None
                 self._post(OfferWithdrawn(self.key, event.txn, reason))
-            case sip.Acknowledged():
+            case sip.AckArrived():
                 self._on_ack(event)
-            case sip.AckMissing() if event.txn in self._unacknowledged:
+            case sip.AckTimedOut() if event.txn in self._unacknowledged:
                 self._unacknowledged.discard(event.txn)
                 if own is not None and own.txn == event.txn:
                     self._own = None

@@ -8,11 +8,11 @@ from typing import TypeAlias
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
 from splitter.sip.events import (
-    AckMissing,
-    Acknowledged,
-    Cancelled,
+    AckArrived,
+    AckTimedOut,
+    CancelArrived,
     Output,
-    PrackMissing,
+    PrackTimedOut,
     RequestArrived,
     TransactionId,
     Transmit,
@@ -144,7 +144,7 @@ class ServerSide(Side[ServerTransaction]):
         self.respond(txn, self._answer(request, 200), now, out)
         if invite.state in (State.PROCEEDING, State.UNCONFIRMED) and not invite.cancelled:
             invite.cancelled = True
-            out.append(Cancelled(invite.id, request))
+            out.append(CancelArrived(invite.id, request))
         return None
 
     def _answer(self, request: Request, status: int) -> Response:
@@ -189,13 +189,13 @@ class ServerSide(Side[ServerTransaction]):
     def _report_ack(self, txn: ServerTransaction, occasion: Occasion) -> None:
         assert isinstance(occasion.message, Request)
         txn.last = None  # nothing will be sent again
-        occasion.out.append(Acknowledged(txn.id, occasion.message))
+        occasion.out.append(AckArrived(txn.id, occasion.message))
 
     def _report_ack_missing(self, txn: ServerTransaction, occasion: Occasion) -> None:
-        occasion.out.append(AckMissing(txn.id))
+        occasion.out.append(AckTimedOut(txn.id))
 
     def _report_prack_missing(self, txn: ServerTransaction, occasion: Occasion) -> None:
-        occasion.out.append(PrackMissing(txn.id))
+        occasion.out.append(PrackTimedOut(txn.id))
 
     def _forget(self, txn: ServerTransaction) -> None:
         if self._initial.get(txn.identity) is txn:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from splitter.core.net import Flow
-from splitter.sip.events import Ended, Output, TransactionId
+from splitter.sip.events import Output, TransactionEnded, TransactionId
 from splitter.sip.message import Message
 from splitter.sip.timers import Timers
 from splitter.sip.transactions.record import Transaction
@@ -150,7 +150,7 @@ class Side(Generic[TxnT]):
             return
         self._forget(txn)
         if not txn.own:
-            out.append(Ended(txn.id))
+            out.append(TransactionEnded(txn.id))
 
     def _forget(self, txn: TxnT) -> None:
         """Drop what other maps hold of it."""
