@@ -8,6 +8,7 @@ something that the record does not.
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from typing import Protocol
 
 import structlog
@@ -19,6 +20,14 @@ VERSION = 1
 """Of what a record holds. Fields may be added without a new one; what is renamed, or means something else, needs it."""
 
 _MAGIC = b"SPL"
+
+
+class RecordKind(StrEnum):
+    """What a record holds."""
+
+    CALL = "C"  # an answered call at rest; see `talk.record`
+    UNFINISHED = "U"  # one that is not answered yet; see `unfinished`
+
 
 log = structlog.get_logger(__name__)
 
@@ -118,16 +127,12 @@ class Records:
             store.keep(key, record)
 
 
-def framed(kind: bytes, body: bytes) -> bytes:
-    """A record: what it is, by which version it was written, and its body.
-
-    Args:
-        kind: one byte.
-    """
-    return _MAGIC + bytes((VERSION,)) + kind + body
+def framed(kind: RecordKind, body: bytes) -> bytes:
+    """A record: by which version it was written, what it is, and its body."""
+    return _MAGIC + bytes((VERSION,)) + kind.encode() + body
 
 
-def unframed(record: bytes) -> tuple[bytes, bytes]:
+def unframed(record: bytes) -> tuple[RecordKind, bytes]:
     """The kind and the body of a record.
 
     Raises:
@@ -137,4 +142,4 @@ def unframed(record: bytes) -> tuple[bytes, bytes]:
         raise ValueError("this is no record of a call")
     if record[3] != VERSION:
         raise ValueError(f"it was written by version {record[3]} of records; this program reads version {VERSION}")
-    return record[4:5], record[5:]
+    return RecordKind(record[4:5].decode("latin-1")), record[5:]

@@ -54,6 +54,8 @@ OnRequest: TypeAlias = Callable[[RequestArrived], None]
 _BRANCH = re.compile(rb"\A([A-Z]+) .*?;branch=(z9hG4bK[0-9a-z]+)", re.DOTALL)
 """Method and branch of a request of ours, in as much of it as an ICMP error quotes; our Via stands first."""
 
+_MOST_UNHEARD = 20_000  # messages that wait at the start
+
 
 class Tap(Protocol):
     """Sees every message as it passes; must neither block nor raise."""
@@ -119,16 +121,27 @@ class Driver:
         self._large = LargeRequests(self._addressing, settings.udp_request_limit_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._unheard: list[tuple[Flow, bytes]] | None = None
 
     # ---- life ----
 
-    async def start(self) -> None:
+    async def start(self, hearing: bool = True) -> None:
         """Open every listener.
 
+        Args:
+            hearing: False keeps what comes until `hear`: a request in a dialog that is still being taken up again
+                must not be told that there is none.
         Raises:
             LocalError: one cannot be opened; none is left open then.
         """
+        self._unheard = None if hearing else []
         await self._sockets.start()
+
+    def hear(self) -> None:
+        """Handle what came since the start, in its order, and whatever comes from now on."""
+        unheard, self._unheard = self._unheard, None
+        for flow, data in unheard or ():
+            self.received(flow, data)
 
     async def stop(self) -> None:
         """Close every socket and connection; transactions are abandoned."""
@@ -278,6 +291,7 @@ class Driver:
             "transactions": len(self._endpoint),
             "connections": self._sockets.connections,
             "holds": len(self._sockets.holds),
+            "unheard messages": len(self._unheard or ()),
             **self._dispatch.sizes(),
         }
 
@@ -285,6 +299,10 @@ class Driver:
 
     def received(self, flow: Flow, data: bytes) -> None:
         """One datagram, or one message of a stream: the border at which no exception passes."""
+        if self._unheard is not None:
+            if len(self._unheard) < _MOST_UNHEARD:  # what is lost comes again, over UDP
+                self._unheard.append((flow, data))
+            return
         try:
             self._receive(flow, data)
         except Exception:

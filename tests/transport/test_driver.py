@@ -49,6 +49,23 @@ class TestRequestsThatArrive:
 
         run(scenario())
 
+    def test_what_comes_before_it_hears_waits_in_its_order(self, run: Run) -> None:
+        async def scenario() -> None:
+            async with scene(on_request=ok) as stage:
+                peer = await UdpPeer.open()
+                await stage.driver.stop()
+                await stage.driver.start(hearing=False)
+                for number in (1, 2, 3):
+                    peer.send(wire(via=peer.address, call_id=f"{number}", branch=f"z9hG4bKearly{number}"), stage.address())
+                await until(lambda: stage.driver.sizes()["unheard messages"] == 3)
+                assert stage.requests.empty() and not stage.seen
+                stage.driver.hear()
+                assert [(await soon(stage.requests)).request.call_id for _ in range(3)] == ["1", "2", "3"]
+                peer.send(wire(via=peer.address, call_id="4", branch="z9hG4bKlate"), stage.address())
+                assert (await soon(stage.requests)).request.call_id == "4"
+
+        run(scenario())
+
     def test_the_tap_sees_both_ways_byte_for_byte(self, run: Run) -> None:
         async def scenario() -> None:
             async with scene(on_request=ok) as stage:

@@ -1,0 +1,151 @@
+"""When calls are written down, and what a record says about itself."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from splitter.calls.records import FLUSH_S, VERSION, RecordKind, Records, framed, unframed
+from tests.world.loop import VirtualLoop
+
+
+@dataclass
+class Shelf:
+    """A store of records that remembers what it was told."""
+
+    generation: int = 0
+    told: list[tuple[str, ...]] = field(default_factory=list)
+
+    def keep(self, call_id: str, record: bytes) -> None:
+        self.told.append(("keep", call_id, record.decode()))
+
+    def doubt(self, call_id: str) -> None:
+        self.told.append(("doubt", call_id))
+
+    def forget(self, call_id: str) -> None:
+        self.told.append(("forget", call_id))
+
+    def news(self) -> list[tuple[str, ...]]:
+        told, self.told = self.told, []
+        return told
+
+
+@dataclass
+class OneCall:
+    """A call that says what it is told to say."""
+
+    key: str = "a"
+    says: bytes | None | Exception = b"1"
+
+    def record(self) -> bytes | None:
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+class TestWhen:
+    def test_a_burst_of_changes_is_one_record_a_moment_later(self) -> None:
+        shelf, call, loop = Shelf(), OneCall(), VirtualLoop()
+        records = Records(shelf)
+
+        async def burst() -> None:
+            for word in (b"1", b"2", b"3"):
+                call.says = word
+                records.touch(call)
+            await asyncio.sleep(FLUSH_S / 2)
+            assert shelf.news() == []
+            await asyncio.sleep(FLUSH_S)
+            assert shelf.news() == [("keep", "a", "3")]
+
+        loop.run_until_complete(burst())
+        loop.close()
+
+    def test_what_is_as_before_is_not_written_again(self) -> None:
+        shelf, call = Shelf(), OneCall()
+        records = Records(shelf)
+        loop = VirtualLoop()
+
+        async def twice() -> None:
+            for _ in range(2):
+                records.touch(call)
+                records.flush()
+
+        loop.run_until_complete(twice())
+        loop.close()
+        assert shelf.news() == [("keep", "a", "1")]
+
+
+class TestWhat:
+    @pytest.fixture
+    def shelf(self) -> Shelf:
+        return Shelf()
+
+    @pytest.fixture
+    def records(self, shelf: Shelf) -> Records:
+        return Records(shelf)
+
+    @staticmethod
+    def look(records: Records, *calls: OneCall) -> None:
+        async def touch() -> None:
+            for call in calls:
+                records.touch(call)
+            records.flush()
+
+        asyncio.run(touch())
+
+    def test_a_call_that_is_not_at_rest_is_in_doubt_once(self, records: Records, shelf: Shelf) -> None:
+        call = OneCall()
+        self.look(records, call)
+        call.says = None
+        self.look(records, call)
+        self.look(records, call)
+        assert shelf.news() == [("keep", "a", "1"), ("doubt", "a")]
+        call.says = b"1"
+        self.look(records, call)
+        assert shelf.news() == [("keep", "a", "1")], "what it says is sure again, though it is what it was"
+
+    def test_one_that_was_never_at_rest_has_none(self, records: Records, shelf: Shelf) -> None:
+        self.look(records, OneCall(says=None))
+        assert shelf.news() == []
+
+    def test_the_end_is_told_and_nothing_after_it(self, records: Records, shelf: Shelf) -> None:
+        self.look(records, OneCall())
+        records.forget("a")
+        assert shelf.news() == [("keep", "a", "1"), ("forget", "a")]
+        shelf.generation += 1
+        self.look(records)
+        assert shelf.news() == []
+
+    def test_all_that_lives_is_kept_again_in_a_store_that_was_begun_anew(self, records: Records, shelf: Shelf) -> None:
+        self.look(records, OneCall("a"), OneCall("b"))
+        shelf.news()
+        shelf.generation += 1
+        self.look(records, OneCall("c"))
+        assert sorted(shelf.news()) == [("keep", "a", "1"), ("keep", "b", "1"), ("keep", "c", "1")]
+
+    def test_a_call_that_cannot_be_written_costs_no_other(self, records: Records, shelf: Shelf) -> None:
+        self.look(records, OneCall("a", says=KeyError("fault")), OneCall("b"))
+        assert shelf.news() == [("keep", "b", "1")]
+
+    def test_without_a_store_nothing_is_written(self) -> None:
+        records = Records()
+        self.look(records, OneCall(says=KeyError("never asked")))
+        records.forget("a")
+
+
+class TestFrame:
+    @pytest.mark.parametrize("kind", RecordKind)
+    def test_goes_there_and_back(self, kind: RecordKind) -> None:
+        assert unframed(framed(kind, b"body")) == (kind, b"body")
+
+    @pytest.mark.parametrize("data", [b"", b"SPL", b"SPL\x01", b"XYZ\x01Cbody", b"SPL\x01?body", b"\xff" * 40])
+    def test_foreign_bytes_are_refused(self, data: bytes) -> None:
+        with pytest.raises(ValueError):
+            unframed(data)
+
+    @pytest.mark.parametrize("version", [0, VERSION + 1, 255])
+    def test_another_version_is_refused_with_its_number(self, version: int) -> None:
+        with pytest.raises(ValueError, match=f"version {version} of records"):
+            unframed(b"SPL" + bytes((version,)) + b"Cbody")
