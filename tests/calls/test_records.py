@@ -37,7 +37,7 @@ class OneCall:
     """A call that says what it is told to say."""
 
     key: str = "a"
-    says: bytes | None | Exception = b"1"
+    says: bytes | Exception | None = b"1"
 
     def record(self) -> bytes | None:
         if isinstance(self.says, Exception):

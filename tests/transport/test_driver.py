@@ -56,7 +56,9 @@ class TestRequestsThatArrive:
                 await stage.driver.stop()
                 await stage.driver.start(hearing=False)
                 for number in (1, 2, 3):
-                    peer.send(wire(via=peer.address, call_id=f"{number}", branch=f"z9hG4bKearly{number}"), stage.address())
+                    peer.send(
+                        wire(via=peer.address, call_id=f"{number}", branch=f"z9hG4bKearly{number}"), stage.address()
+                    )
                 await until(lambda: stage.driver.sizes()["unheard messages"] == 3)
                 assert stage.requests.empty() and not stage.seen
                 stage.driver.hear()
