@@ -11,7 +11,7 @@ from splitter.config.load import parse
 from tests.config.test_accounts import BASE
 
 ROOT = Path(__file__).parents[2]
-SDK = (ROOT / "splitter" / "web" / "static" / "sdk" / "splitter.js").read_text()
+SDK = "".join(path.read_text() for path in sorted((ROOT / "splitter" / "web" / "static" / "sdk").glob("*.js")))
 
 
 def blocks(document: str) -> list[str]:

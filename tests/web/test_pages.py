@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from splitter.web.pages import Pages
 from tests.web.kit import Gateway, Web, web
 
 CRM = "https://crm.example"
+PACKAGE = pages.STATIC
+_IMPORTED = re.compile(r'(?m)^(?:import|export)\b[^"\n;]*?"(\.[^"]+)";')
 
 
 @pytest.fixture
@@ -102,6 +105,40 @@ class TestFiles:
 
     def test_of_the_package_are_complete(self) -> None:
         assert {"console/index.html", "sdk/splitter.js"} <= set(Pages()._files)
+
+
+class TestModules:
+    """The pages and the SDK are of many modules; no build step puts them together."""
+
+    @pytest.mark.parametrize(("page", "script"), [("console", "console.js"), ("guest", "guest.js")])
+    def test_are_all_asked_for_at_once(self, page: str, script: str) -> None:
+        """Else the browser finds them one behind the other, each a round trip later."""
+        html = (PACKAGE / page / "index.html").read_text()
+        named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
+        preloaded = [(PACKAGE / page / name).resolve() for name in named]
+        assert sorted(preloaded) == sorted(imported(PACKAGE / page / script) - {PACKAGE / page / script})
+
+    def test_of_the_sdk_come_with_its_one_import(self) -> None:
+        sdk = set((PACKAGE / "sdk").glob("*.js"))
+        assert imported(PACKAGE / "sdk" / "splitter.js") == sdk - {PACKAGE / "sdk" / "types.js"}, (
+            "that one is for editors"
+        )
+
+    def test_are_short(self) -> None:
+        lengths = {path.name: len(path.read_text().splitlines()) for path in (PACKAGE / "sdk").glob("*.js")}
+        assert max(lengths.values()) < 350, lengths
+
+
+def imported(script: Path) -> set[Path]:
+    """A script with all that it imports."""
+    found: set[Path] = set()
+    ahead = [script]
+    while ahead:
+        path = ahead.pop().resolve()
+        if path not in found:
+            found.add(path)
+            ahead.extend(path.parent / name for name in _IMPORTED.findall(path.read_text()))
+    return found
 
 
 class TestPolicy:

@@ -1,0 +1,170 @@
+// @ts-check
+/** The event socket: it stays connected, and goes on where it was without a gap (docs/events.md). */
+
+import { backoffMs, SplitterError } from "./http.js";
+
+/** @typedef {import("./types.js").Connection} Connection */
+/** @typedef {import("./types.js").Gateway} Gateway */
+/** @typedef {import("./types.js").Me} Me */
+
+const SILENCE_LIMIT_MS = 40_000; // the gateway says something every 15 s
+
+/**
+ * A socket that connects again by itself.
+ *
+ * Events: "connection" (of `connection`), "frame" (CustomEvent, what the gateway said), "ready" (all calls are known;
+ * `detail`: nothing of before counts), "expired" (the login does not hold any more).
+ */
+export class EventSocket extends EventTarget {
+  #gateway;
+  #identify;
+  #token = "";
+  /** @type {WebSocket|null} */
+  #socket = null;
+  #epoch = "";
+  #after = 0;
+  #anew = false;
+  #tries = 0;
+  /** @type {number|undefined} */
+  #timer;
+  /** @type {number|undefined} */
+  #silence;
+
+  /**
+   * @param {Gateway} gateway
+   * @param {(me: Me) => Promise<void>} identify  is told whose login it is, before anything else; sets `gateway.client`
+   */
+  constructor(gateway, identify) {
+    super();
+    this.#gateway = gateway;
+    this.#identify = identify;
+    /** @type {Connection} */
+    this.connection = { state: "signed-out", reason: "", retryAt: 0 };
+    globalThis.addEventListener("offline", this.#onOffline);
+  }
+
+  /** Which life of the gateway its events are of. */
+  get epoch() {
+    return this.#epoch;
+  }
+
+  /** Nothing of before counts: the next connection begins with all calls. */
+  forget() {
+    this.#epoch = "";
+  }
+
+  /** @param {string} token */
+  open(token) {
+    this.#token = token;
+    this.#tries = 0;
+    this.#connect();
+  }
+
+  /** Try again now, without waiting for the next attempt. Also after "replaced". */
+  retry() {
+    if (!this.#token || this.connection.state === "online" || this.connection.state === "connecting") return;
+    this.#tries = 0;
+    this.#connect();
+  }
+
+  /** @param {string} reason  why one is signed out */
+  close(reason) {
+    this.#hang();
+    this.#token = "";
+    this.#say("signed-out", reason);
+  }
+
+  async #connect() {
+    this.#hang();
+    const token = this.#token;
+    this.#say("connecting");
+    try {
+      // A socket that is refused does not say why; this does.
+      const me = await (await this.#gateway.request("GET", "/v1/me")).json();
+      if (token !== this.#token || !token) return;
+      await this.#identify(me);
+    } catch (error) {
+      if (token === this.#token && token) this.#again(SplitterError.of(error).code);
+      return;
+    }
+    if (token === this.#token && !this.#socket) this.#listen(token);
+  }
+
+  /** @param {string} token */
+  #listen(token) {
+    const url = new URL("/v1/events", this.#gateway.url);
+    url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+    url.searchParams.set("client", this.#gateway.client);
+    if (this.#epoch) {
+      url.searchParams.set("after", String(this.#after));
+      url.searchParams.set("epoch", this.#epoch);
+    }
+    const socket = new WebSocket(url, ["splitter.v1", `bearer.${token}`]);
+    this.#socket = socket;
+    socket.onmessage = (event) => this.#socket === socket && this.#onFrame(JSON.parse(event.data));
+    socket.onclose = (event) => this.#socket === socket && this.#onClosed(event.code);
+    this.#watch();
+  }
+
+  /** @param {any} frame */
+  #onFrame(frame) {
+    this.#watch();
+    if (this.connection.state === "offline") this.#say("online"); // the browser was wrong about it
+    if (typeof frame.seq === "number") this.#after = frame.seq;
+    if (frame.type === "hello") {
+      this.#epoch = frame.epoch;
+      this.#anew = !frame.resumed;
+    }
+    this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
+    if (frame.type !== "ready") return;
+    this.#tries = 0;
+    this.#say("online");
+    this.dispatchEvent(new CustomEvent("ready", { detail: this.#anew }));
+  }
+
+  /** @param {number} code */
+  #onClosed(code) {
+    this.#hang();
+    if (code === 4001) this.dispatchEvent(new Event("expired"));
+    else if (code === 4009) this.#say("replaced", "replaced");
+    else this.#again(code === 1001 ? "restarting" : "lost", code === 4008 ? 0 : undefined);
+  }
+
+  /** @param {string} reason @param {number} [delayMs] */
+  #again(reason, delayMs) {
+    const wait = delayMs ?? backoffMs(this.#tries);
+    this.#tries++;
+    this.#say(navigator.onLine ? "waiting" : "offline", reason, Date.now() + wait);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#connect(), wait);
+  }
+
+  #hang() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  /** A network that swallows everything closes no socket: silence does. */
+  #watch() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#hang();
+      this.#again("lost", 0);
+    }, SILENCE_LIMIT_MS);
+  }
+
+  #onOffline = () => {
+    if (this.connection.state === "waiting" || this.connection.state === "online") {
+      this.#say("offline", "offline", this.connection.retryAt);
+    }
+  };
+
+  /** @param {Connection["state"]} state @param {string} [reason] @param {number} [retryAt] */
+  #say(state, reason = "", retryAt = 0) {
+    this.connection = { state, reason, retryAt };
+    this.dispatchEvent(new Event("connection"));
+  }
+}

@@ -1,0 +1,41 @@
+// @ts-check
+/** The shapes of the SDK, for editors and type checkers: no browser loads this file. */
+
+/** @typedef {{width: number, height: number, frame_rate: number, bitrate_kbps: number}} Limits */
+/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest", extension: string, client: string,
+ *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string}} PartyView */
+/** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
+ *   limits: Limits|null, sends: boolean}} VideoView */
+/** @typedef {{access_network: string, latitude: number|null, longitude: number|null, radius_m: number|null,
+ *   civic_address: string, charging_id: string, location_uri: string, video_capable: boolean|null,
+ *   private: boolean}} CallerFacts */
+/** @typedef {{call_id: string, short_code: string, state: "routing"|"ringing"|"connected"|"ended", caller: string,
+ *   called: string, started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
+ *   end_status: number, route: string, showing: string, legs: object[], facts: CallerFacts, parties: PartyView[],
+ *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
+ *   admitted: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ */
+/** @typedef {{call_id: string, code: string, text: string, party: string, extension: string}} Notice */
+/** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null}} Me */
+/** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
+/** @typedef {{blob: Blob, takenAt: number, location: string}} Snapshot  `takenAt`: seconds since the Unix epoch. */
+/** @typedef {{link: string, expires_at: number, sent: boolean, reason: string}} Invitation */
+/** @typedef {{state: "signed-out"|"connecting"|"online"|"waiting"|"offline"|"replaced", reason: string,
+ *   retryAt: number}} Connection  `retryAt`: milliseconds as of Date.now(), 0 where nothing is planned. */
+/** @typedef {{state: "out"|"joining"|"connected"|"interrupted"|"removed"|"failed", code: string, message: string,
+ *   status: number}} Media  Where this desk's own video transport in the call stands. `status`: of HTTP, 0 where none. */
+/** @typedef {{level: Level, lossPercent: number, fps: number, kbps: number, width: number, height: number,
+ *   freezes: number}} Direction */
+/** @typedef {"good"|"fair"|"poor"|"unknown"|"none"} Level  unknown: video flows, but was not measured yet. */
+/** @typedef {{level: Level, rttMs: number|null, received: Direction, sent: Direction}} Quality */
+/** @typedef {{wanted: boolean, state: "off"|"starting"|"on"|"trouble", trouble: string, deviceId: string,
+ *   label: string}} Camera  `trouble`: no-camera, denied, in-use, unplugged, muted, insecure-context or failed. */
+/** @typedef {{received: boolean, sent: boolean}} Flows  What flows between people; the waiting picture does not count. */
+
+/**
+ * What a place in a call needs of the gateway. `Splitter` is one; the guest page makes its own.
+ * @typedef {{url: URL, client: string, iceServers: RTCIceServer[],
+ *   request: (method: string, path: string, options?: import("./http.js").RequestOptions) => Promise<Response>}} Gateway
+ */
+
+export {};
