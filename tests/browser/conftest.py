@@ -15,8 +15,6 @@ from playwright.async_api import Browser, Playwright, async_playwright
 from tests.browser import camera, chromium
 from tests.browser.desk import Desk
 
-_LIMIT_S = 500.0
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever is asynchronous in this folder needs the browser."""
@@ -24,18 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents and inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.interop)
             item.add_marker(pytest.mark.slow)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """An asynchronous test runs on the loop that the browser is driven from."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    runner: asyncio.Runner = pyfuncitem.funcargs["runner"]
-    names = inspect.signature(pyfuncitem.obj).parameters
-    test = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-    runner.run(asyncio.wait_for(test, _LIMIT_S))
-    return True
 
 
 @pytest.fixture(scope="session", autouse=True)

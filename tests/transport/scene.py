@@ -6,11 +6,11 @@ import asyncio
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
-from typing import Any, TypeAlias
+from typing import Any
 
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
@@ -25,7 +25,6 @@ from splitter.transport.driver import Driver
 from splitter.transport.settings import Listener, Network, TlsSettings, TransportSettings
 from tests.patience import PATIENCE_S
 
-Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 HOST = "127.0.0.1"
 
 

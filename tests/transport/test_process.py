@@ -77,13 +77,10 @@ class TestOpenssl:
 
 
 class TestACallOverTls:
-    def test_with_a_seat_over_websocket(self, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            pbx = await TcpListener.open(tls=paper("DNS:pbx.example").server(demand=True))
-            with gateway(tmp_path, pbx=pbx.address) as running:
-                await asyncio.wait_for(self._call(running, pbx), PATIENCE_S)
-
-        asyncio.run(scenario())
+    async def test_with_a_seat_over_websocket(self, tmp_path: Path) -> None:
+        pbx = await TcpListener.open(tls=paper("DNS:pbx.example").server(demand=True))
+        with gateway(tmp_path, pbx=pbx.address) as running:
+            await asyncio.wait_for(self._call(running, pbx), PATIENCE_S)
 
     async def _call(self, running: Gateway, pbx: TcpListener) -> None:
         caller = await TcpPeer.connect(running.places["tls"], client())

@@ -11,33 +11,27 @@ from tests.patience import until
 
 
 class TestTasks:
-    def test_a_failure_is_logged_by_name(self) -> None:
+    async def test_a_failure_is_logged_by_name(self) -> None:
         async def fail() -> None:
             raise RuntimeError("bug")
 
-        async def scenario() -> None:
-            tasks = Tasks()
-            with capture_logs() as logs:
-                tasks.start(fail(), "the failing one")
-                await until(lambda: not len(tasks))
-            assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "the failing one")]
+        tasks = Tasks()
+        with capture_logs() as logs:
+            tasks.start(fail(), "the failing one")
+            await until(lambda: not len(tasks))
+        assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "the failing one")]
 
-        asyncio.run(scenario())
+    async def test_stop_cancels_and_waits(self) -> None:
+        tasks, cleaned = Tasks(), []
 
-    def test_stop_cancels_and_waits(self) -> None:
-        async def scenario() -> None:
-            tasks, cleaned = Tasks(), []
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cleaned.append(True)
 
-            async def work() -> None:
-                try:
-                    await asyncio.Event().wait()
-                finally:
-                    cleaned.append(True)
-
-            tasks.start(work(), "work")
-            await asyncio.sleep(0)
-            await tasks.stop()
-            assert cleaned == [True]
-            assert len(tasks) == 0
-
-        asyncio.run(scenario())
+        tasks.start(work(), "work")
+        await asyncio.sleep(0)
+        await tasks.stop()
+        assert cleaned == [True]
+        assert len(tasks) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import socket
 import ssl
@@ -20,7 +19,7 @@ from splitter.transport.tls import faults
 from tests.missing import MISSING
 from tests.patience import until
 from tests.transport.pki import Paper, client, paper
-from tests.transport.scene import HOST, Run, Scene, TcpListener, TcpPeer, ok, outgoing, scene, soon, wire
+from tests.transport.scene import HOST, Scene, TcpListener, TcpPeer, ok, outgoing, scene, soon, wire
 
 BOTH = ("udp", "tls")
 FEW = TransportSettings(handshake_limit_s=5, handshakes=8)
@@ -40,154 +39,124 @@ async def refused(stage: Scene, listener: TcpListener) -> RequestFailed:
 
 
 class TestServer:
-    def test_requests_come_in_and_are_answered(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings(), on_request=ok) as stage:
-                peer = await TcpPeer.connect(stage.address("tls"), client())
-                await peer.send(tls_wire(peer, params=""))
-                response = await peer.message()
-                assert isinstance(response, Response)
-                assert (response.status, response.via.transport) == (200, "TLS")
-                arrived = await soon(stage.requests)
-                assert arrived.flow.transport == "tls"
-                assert arrived.flow.reliable
-                peer.close()
-                await until(lambda: stage.driver.sizes()["connections"] == 0)
-
-        run(scenario())
+    async def test_requests_come_in_and_are_answered(self) -> None:
+        async with scene(BOTH, tls=paper().settings(), on_request=ok) as stage:
+            peer = await TcpPeer.connect(stage.address("tls"), client())
+            await peer.send(tls_wire(peer, params=""))
+            response = await peer.message()
+            assert isinstance(response, Response)
+            assert (response.status, response.via.transport) == (200, "TLS")
+            arrived = await soon(stage.requests)
+            assert arrived.flow.transport == "tls"
+            assert arrived.flow.reliable
+            peer.close()
+            await until(lambda: stage.driver.sizes()["connections"] == 0)
 
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-    def test_1_2_and_1_3_are_spoken(self, run: Run, version: ssl.TLSVersion) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings(), on_request=ok) as stage:
-                context = client()
-                context.minimum_version = context.maximum_version = version
-                peer = await TcpPeer.connect(stage.address("tls"), context)
-                assert peer.writer.get_extra_info("ssl_object").version() == version.name.replace("_", ".")
-                peer.close()
-
-        run(scenario())
+    async def test_1_2_and_1_3_are_spoken(self, version: ssl.TLSVersion) -> None:
+        async with scene(BOTH, tls=paper().settings(), on_request=ok) as stage:
+            context = client()
+            context.minimum_version = context.maximum_version = version
+            peer = await TcpPeer.connect(stage.address("tls"), context)
+            assert peer.writer.get_extra_info("ssl_object").version() == version.name.replace("_", ".")
+            peer.close()
 
     @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-    def test_older_versions_are_not(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings()) as stage:
-                context = client()
-                context.set_ciphers("ALL:@SECLEVEL=0")
-                context.minimum_version = ssl.TLSVersion.TLSv1
-                context.maximum_version = ssl.TLSVersion.TLSv1_1
-                with capture_logs() as logs:
-                    with pytest.raises(OSError):  # what the client makes of it differs by event loop
-                        await TcpPeer.connect(stage.address("tls"), context)
-                    await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 1)
-                assert [line["detail"] for line in logs] == ["no TLS: UNSUPPORTED_PROTOCOL"]
-
-        run(scenario())
-
-    def test_a_client_certificate_can_be_demanded(self, run: Run) -> None:
-        async def scenario() -> None:
-            ours = paper().settings(client_certificate=True)
-            async with scene(BOTH, tls=ours, on_request=ok) as stage:
-                known = await TcpPeer.connect(stage.address("tls"), client(paper("DNS:sbc.example")))
-                await known.send(tls_wire(known))
-                assert isinstance(await known.message(), Response)
-                for context in (client(), client(paper(signed=False))):
-                    with pytest.raises((OSError, AssertionError)):
-                        stranger = await TcpPeer.connect(stage.address("tls"), context)
-                        await stranger.send(tls_wire(stranger))
-                        await stranger.message()
-                await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 2)
-                assert stage.requests.qsize() == 1
-                known.close()
-
-        run(scenario())
-
-    def test_what_is_no_tls_is_cut_off_and_counted(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings()) as stage:
-                peer = await TcpPeer.connect(stage.address("tls"))
-                await peer.send(tls_wire(peer))
-                await peer.closed()
+    async def test_older_versions_are_not(self) -> None:
+        async with scene(BOTH, tls=paper().settings()) as stage:
+            context = client()
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+            with capture_logs() as logs:
+                with pytest.raises(OSError):  # what the client makes of it differs by event loop
+                    await TcpPeer.connect(stage.address("tls"), context)
                 await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 1)
-                assert stage.seen == []
+            assert [line["detail"] for line in logs] == ["no TLS: UNSUPPORTED_PROTOCOL"]
 
-        run(scenario())
+    async def test_a_client_certificate_can_be_demanded(self) -> None:
+        ours = paper().settings(client_certificate=True)
+        async with scene(BOTH, tls=ours, on_request=ok) as stage:
+            known = await TcpPeer.connect(stage.address("tls"), client(paper("DNS:sbc.example")))
+            await known.send(tls_wire(known))
+            assert isinstance(await known.message(), Response)
+            for context in (client(), client(paper(signed=False))):
+                with pytest.raises((OSError, AssertionError)):
+                    stranger = await TcpPeer.connect(stage.address("tls"), context)
+                    await stranger.send(tls_wire(stranger))
+                    await stranger.message()
+            await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 2)
+            assert stage.requests.qsize() == 1
+            known.close()
 
-    def test_an_unknown_source_gets_no_handshake(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings(), source_ok=lambda flow: False) as stage:
-                await TcpPeer.refused(stage.address("tls"))
-                assert stage.counters.counts["unknown_source", "access", "tls"] == 1
-                assert not stage.counters.counts["abuse", "access", "tls", "handshake"]
+    async def test_what_is_no_tls_is_cut_off_and_counted(self) -> None:
+        async with scene(BOTH, tls=paper().settings()) as stage:
+            peer = await TcpPeer.connect(stage.address("tls"))
+            await peer.send(tls_wire(peer))
+            await peer.closed()
+            await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 1)
+            assert stage.seen == []
 
-        run(scenario())
+    async def test_an_unknown_source_gets_no_handshake(self) -> None:
+        async with scene(BOTH, tls=paper().settings(), source_ok=lambda flow: False) as stage:
+            await TcpPeer.refused(stage.address("tls"))
+            assert stage.counters.counts["unknown_source", "access", "tls"] == 1
+            assert not stage.counters.counts["abuse", "access", "tls", "handshake"]
 
 
 class TestHalfOpenHandshakes:
-    def test_end_after_their_time(self, run: Run) -> None:
-        async def scenario() -> None:
-            settings = TransportSettings(handshake_limit_s=0.1)
-            async with scene(BOTH, tls=paper().settings(), settings=settings) as stage:
-                peer = await TcpPeer.connect(stage.address("tls"))
-                await peer.send(b"\x16\x03\x01")  # the beginning of a ClientHello
-                await peer.closed()
-                await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 1)
+    async def test_end_after_their_time(self) -> None:
+        settings = TransportSettings(handshake_limit_s=0.1)
+        async with scene(BOTH, tls=paper().settings(), settings=settings) as stage:
+            peer = await TcpPeer.connect(stage.address("tls"))
+            await peer.send(b"\x16\x03\x01")  # the beginning of a ClientHello
+            await peer.closed()
+            await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 1)
 
-        run(scenario())
+    async def test_one_source_may_have_a_quarter_of_all(self) -> None:
+        async with scene(BOTH, tls=paper().settings(), settings=FEW, on_request=ok) as stage:
+            half_open = []
+            for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+                for _ in range(2):
+                    half_open.append(await TcpPeer.connect(stage.address("tls"), source=host))
+                await TcpPeer.refused(stage.address("tls"), source=host)
+            assert stage.counters.counts["connection_refused", "access", "handshakes"] == 3
+            for peer in half_open[:2]:
+                peer.close()
+            await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 2)
+            again = await TcpPeer.connect(stage.address("tls"), client())
+            for peer in (*half_open, again):
+                peer.close()
 
-    def test_one_source_may_have_a_quarter_of_all(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings(), settings=FEW, on_request=ok) as stage:
-                half_open = []
-                for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
-                    for _ in range(2):
-                        half_open.append(await TcpPeer.connect(stage.address("tls"), source=host))
-                    await TcpPeer.refused(stage.address("tls"), source=host)
-                assert stage.counters.counts["connection_refused", "access", "handshakes"] == 3
-                for peer in half_open[:2]:
-                    peer.close()
-                await until(lambda: stage.counters.counts["abuse", "access", "tls", "handshake"] == 2)
-                again = await TcpPeer.connect(stage.address("tls"), client())
-                for peer in (*half_open, again):
-                    peer.close()
-
-        run(scenario())
-
-    def test_however_many_there_are_a_good_peer_comes_in(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings(), settings=FEW, on_request=ok) as stage:
-                half_open = [await TcpPeer.connect(stage.address("tls"), source=f"127.0.3.{i}") for i in range(1, 9)]
-                good = await TcpPeer.connect(stage.address("tls"), client())
-                await good.send(tls_wire(good))
-                assert isinstance(await good.message(), Response)
-                assert await half_open[0].closed() == b""  # the oldest gave way
-                assert stage.counters.counts["connection_refused", "access", "handshakes"] == 1
-                for peer in (*half_open, good):
-                    peer.close()
-
-        run(scenario())
+    async def test_however_many_there_are_a_good_peer_comes_in(self) -> None:
+        async with scene(BOTH, tls=paper().settings(), settings=FEW, on_request=ok) as stage:
+            half_open = [await TcpPeer.connect(stage.address("tls"), source=f"127.0.3.{i}") for i in range(1, 9)]
+            good = await TcpPeer.connect(stage.address("tls"), client())
+            await good.send(tls_wire(good))
+            assert isinstance(await good.message(), Response)
+            assert await half_open[0].closed() == b""  # the oldest gave way
+            assert stage.counters.counts["connection_refused", "access", "handshakes"] == 1
+            for peer in (*half_open, good):
+                peer.close()
 
 
 class TestClientRfc5922:
     @pytest.mark.parametrize("names", ["IP:127.0.0.1", "DNS:pbx.example", "DNS:web.example,URI:sip:pbx.example"])
-    def test_a_server_that_proves_its_name_or_address_is_spoken_to(self, run: Run, names: str) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings()) as stage:
-                if "pbx.example" in names:
-                    stage.driver.expect("access", HOST, "pbx.example")
-                listener = await TcpListener.open(tls=paper(names).server())
-                for i in range(2):
-                    stage.driver.request(outgoing(call_id=f"c{i}"), stage.flow(listener.address, "tls"), stage.listen)
-                peer = await listener.peer()
-                for _ in range(2):
-                    request = await peer.message()
-                    assert isinstance(request, Request)
-                    assert (request.via.transport, request.via.port) == ("TLS", stage.address("tls").port)
-                    await peer.send(request.respond(200, to_tag="t").serialize())
-                    assert (await stage.answered()).flow.transport == "tls"
-                peer.close()
-
-        run(scenario())
+    async def test_a_server_that_proves_its_name_or_address_is_spoken_to(self, names: str) -> None:
+        async with scene(BOTH, tls=paper().settings()) as stage:
+            if "pbx.example" in names:
+                stage.driver.expect("access", HOST, "pbx.example")
+            listener = await TcpListener.open(tls=paper(names).server())
+            for i in range(2):
+                stage.driver.request(outgoing(call_id=f"c{i}"), stage.flow(listener.address, "tls"), stage.listen)
+            peer = await listener.peer()
+            for _ in range(2):
+                request = await peer.message()
+                assert isinstance(request, Request)
+                assert (request.via.transport, request.via.port) == ("TLS", stage.address("tls").port)
+                await peer.send(request.respond(200, to_tag="t").serialize())
+                assert (await stage.answered()).flow.transport == "tls"
+            peer.close()
 
     @pytest.mark.parametrize(
         ("server", "name", "reason"),
@@ -210,137 +179,110 @@ class TestClientRfc5922:
             "expired",
         ],
     )
-    def test_others_are_told_nothing(self, run: Run, server: Paper, name: str, reason: str) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings()) as stage:
-                if name:
-                    stage.driver.expect("access", HOST, name)
-                listener = await TcpListener.open(tls=server.server())
-                event = await refused(stage, listener)
-                assert reason in event.reason.replace("self signed", "self-signed"), event.reason
-                while not listener.accepted.empty():
-                    assert await listener.accepted.get_nowait().closed() == b""
-                assert set(stage.driver.sizes().values()) == {0}
+    async def test_others_are_told_nothing(self, server: Paper, name: str, reason: str) -> None:
+        async with scene(BOTH, tls=paper().settings()) as stage:
+            if name:
+                stage.driver.expect("access", HOST, name)
+            listener = await TcpListener.open(tls=server.server())
+            event = await refused(stage, listener)
+            assert reason in event.reason.replace("self signed", "self-signed"), event.reason
+            while not listener.accepted.empty():
+                assert await listener.accepted.get_nowait().closed() == b""
+            assert set(stage.driver.sizes().values()) == {0}
 
-        run(scenario())
+    async def test_without_verification_anybody_is_believed(self) -> None:
+        async with scene(BOTH, tls=paper().settings(verify=False)) as stage:
+            listener = await TcpListener.open(tls=paper(signed=False).server())
+            stage.driver.request(outgoing(), stage.flow(listener.address, "tls"), stage.listen)
+            peer = await listener.peer()
+            assert (await peer.message()).cseq == (7, "OPTIONS")
+            peer.close()
 
-    def test_without_verification_anybody_is_believed(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings(verify=False)) as stage:
-                listener = await TcpListener.open(tls=paper(signed=False).server())
-                stage.driver.request(outgoing(), stage.flow(listener.address, "tls"), stage.listen)
-                peer = await listener.peer()
-                assert (await peer.message()).cseq == (7, "OPTIONS")
-                peer.close()
+    async def test_we_show_our_certificate_where_it_is_asked_for(self) -> None:
+        async with scene(BOTH, tls=paper("DNS:gateway.example").settings()) as stage:
+            listener = await TcpListener.open(tls=paper().server(demand=True))
+            stage.driver.request(outgoing(), stage.flow(listener.address, "tls"), stage.listen)
+            peer = await listener.peer()
+            await peer.message()
+            shown = peer.writer.get_extra_info("peercert")
+            assert ("DNS", "gateway.example") in shown["subjectAltName"]
+            peer.close()
 
-        run(scenario())
-
-    def test_we_show_our_certificate_where_it_is_asked_for(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper("DNS:gateway.example").settings()) as stage:
-                listener = await TcpListener.open(tls=paper().server(demand=True))
-                stage.driver.request(outgoing(), stage.flow(listener.address, "tls"), stage.listen)
-                peer = await listener.peer()
-                await peer.message()
-                shown = peer.writer.get_extra_info("peercert")
-                assert ("DNS", "gateway.example") in shown["subjectAltName"]
-                peer.close()
-
-        run(scenario())
-
-    def test_a_server_that_does_not_shake_hands_is_given_up(self, run: Run) -> None:
-        async def scenario() -> None:
-            settings = TransportSettings(tcp_connect_limit_s=0.2)
-            async with scene(BOTH, tls=paper().settings(), settings=settings) as stage:
-                listener = await TcpListener.open()
-                event = await refused(stage, listener)
-                assert "no TLS connection" in event.reason
-
-        run(scenario())
+    async def test_a_server_that_does_not_shake_hands_is_given_up(self) -> None:
+        settings = TransportSettings(tcp_connect_limit_s=0.2)
+        async with scene(BOTH, tls=paper().settings(), settings=settings) as stage:
+            listener = await TcpListener.open()
+            event = await refused(stage, listener)
+            assert "no TLS connection" in event.reason
 
 
 class TestAliasRfc5923:
     @pytest.mark.parametrize("shown", [True, False], ids=["with a certificate", "without"])
-    def test_needs_a_certificate_of_the_peer(self, run: Run, shown: bool) -> None:
-        async def scenario() -> None:
-            ours = paper().settings(client_certificate=shown)
-            async with scene(BOTH, tls=ours, on_request=ok) as stage:
-                with socket.socket() as sock:
-                    sock.bind((HOST, 0))  # nobody listens there
-                    place = Address(*sock.getsockname())
-                    peer = await TcpPeer.connect(stage.address("tls"), client(paper()))
-                    await peer.send(wire(via=place, transport="TLS", params=";alias"))
-                    await peer.message()
-                    stage.driver.request(outgoing(call_id="ours"), stage.flow(place, "tls"), stage.listen)
-                    if shown:
-                        assert (await peer.message()).call_id == "ours"
-                    else:
-                        assert isinstance(await soon(stage.events), RequestFailed)
-                peer.close()
-
-        run(scenario())
+    async def test_needs_a_certificate_of_the_peer(self, shown: bool) -> None:
+        ours = paper().settings(client_certificate=shown)
+        async with scene(BOTH, tls=ours, on_request=ok) as stage:
+            with socket.socket() as sock:
+                sock.bind((HOST, 0))  # nobody listens there
+                place = Address(*sock.getsockname())
+                peer = await TcpPeer.connect(stage.address("tls"), client(paper()))
+                await peer.send(wire(via=place, transport="TLS", params=";alias"))
+                await peer.message()
+                stage.driver.request(outgoing(call_id="ours"), stage.flow(place, "tls"), stage.listen)
+                if shown:
+                    assert (await peer.message()).call_id == "ours"
+                else:
+                    assert isinstance(await soon(stage.events), RequestFailed)
+            peer.close()
 
 
 class TestSips:
-    def test_leads_over_tls_and_nothing_else(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with scene(BOTH, tls=paper().settings()) as stage:
-                flow = stage.driver.locate("access", "sips:pbx@127.0.0.9")
-                assert flow is not None
-                assert (flow.transport, flow.remote) == ("tls", ("127.0.0.9", 5061))
-                flow = stage.driver.locate("access", "sip:pbx@127.0.0.9;transport=tls")
-                assert flow is not None
-                assert (flow.transport, flow.remote.port) == ("tls", 5061)
-            async with scene(("udp", "tcp")) as stage:
-                with pytest.raises(PeerError) as refusal:
-                    stage.driver.locate("access", "sips:pbx@127.0.0.9")
-                assert refusal.value.status == 416
-
-        run(scenario())
+    async def test_leads_over_tls_and_nothing_else(self) -> None:
+        async with scene(BOTH, tls=paper().settings()) as stage:
+            flow = stage.driver.locate("access", "sips:pbx@127.0.0.9")
+            assert flow is not None
+            assert (flow.transport, flow.remote) == ("tls", ("127.0.0.9", 5061))
+            flow = stage.driver.locate("access", "sip:pbx@127.0.0.9;transport=tls")
+            assert flow is not None
+            assert (flow.transport, flow.remote.port) == ("tls", 5061)
+        async with scene(("udp", "tcp")) as stage:
+            with pytest.raises(PeerError) as refusal:
+                stage.driver.locate("access", "sips:pbx@127.0.0.9")
+            assert refusal.value.status == 416
 
 
 class TestReload:
-    def test_new_connections_get_the_new_certificate_and_live_ones_stay(self, run: Run, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            ours = Paper(tmp_path / "certificate.pem", tmp_path / "key.pem")
-            _copy(paper(serial=11), ours)
-            async with scene(BOTH, tls=ours.settings(), on_request=ok) as stage:
-                old = await TcpPeer.connect(stage.address("tls"), client())
-                assert _serial(old) == 11
-                _copy(paper(serial=12), ours)
-                stage.driver.reload()
-                new = await TcpPeer.connect(stage.address("tls"), client())
-                assert _serial(new) == 12
-                for i, peer in enumerate((old, new)):
-                    await peer.send(tls_wire(peer, branch=f"z9hG4bK{i}", call_id=f"c{i}"))
-                    assert (await peer.message()).call_id == f"c{i}"
-                    peer.close()
-
-        run(scenario())
-
-    def test_files_that_do_not_fit_change_nothing(self, run: Run, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            ours = Paper(tmp_path / "certificate.pem", tmp_path / "key.pem")
-            _copy(paper(serial=11), ours)
-            async with scene(BOTH, tls=ours.settings()) as stage:
-                before = stage.driver.certificates()
-                shutil.copy(paper(serial=12).certificate, ours.certificate)
-                with pytest.raises(LocalError, match=r"network\.access\.key: .* is not the key of"):
-                    stage.driver.reload()
-                peer = await TcpPeer.connect(stage.address("tls"), client())
-                assert _serial(peer) == 11
-                assert stage.driver.certificates() == before
+    async def test_new_connections_get_the_new_certificate_and_live_ones_stay(self, tmp_path: Path) -> None:
+        ours = Paper(tmp_path / "certificate.pem", tmp_path / "key.pem")
+        _copy(paper(serial=11), ours)
+        async with scene(BOTH, tls=ours.settings(), on_request=ok) as stage:
+            old = await TcpPeer.connect(stage.address("tls"), client())
+            assert _serial(old) == 11
+            _copy(paper(serial=12), ours)
+            stage.driver.reload()
+            new = await TcpPeer.connect(stage.address("tls"), client())
+            assert _serial(new) == 12
+            for i, peer in enumerate((old, new)):
+                await peer.send(tls_wire(peer, branch=f"z9hG4bK{i}", call_id=f"c{i}"))
+                assert (await peer.message()).call_id == f"c{i}"
                 peer.close()
 
-        run(scenario())
+    async def test_files_that_do_not_fit_change_nothing(self, tmp_path: Path) -> None:
+        ours = Paper(tmp_path / "certificate.pem", tmp_path / "key.pem")
+        _copy(paper(serial=11), ours)
+        async with scene(BOTH, tls=ours.settings()) as stage:
+            before = stage.driver.certificates()
+            shutil.copy(paper(serial=12).certificate, ours.certificate)
+            with pytest.raises(LocalError, match=r"network\.access\.key: .* is not the key of"):
+                stage.driver.reload()
+            peer = await TcpPeer.connect(stage.address("tls"), client())
+            assert _serial(peer) == 11
+            assert stage.driver.certificates() == before
+            peer.close()
 
-    def test_without_its_certificate_a_network_does_not_start(self, tmp_path: Path) -> None:
-        async def scenario() -> None:
+    async def test_without_its_certificate_a_network_does_not_start(self, tmp_path: Path) -> None:
+        with pytest.raises(LocalError, match=r"none.pem cannot be read: no such file"):
             async with scene(BOTH, tls=TlsSettings(str(tmp_path / "none.pem"))):
                 pass
-
-        with pytest.raises(LocalError, match=r"none.pem cannot be read: no such file"):
-            asyncio.run(scenario())
 
 
 class TestFaults:

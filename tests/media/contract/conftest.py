@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 
 import pytest
@@ -12,16 +11,12 @@ from tests.media.contract.given import Given, fake, workers
 ENGINES = ["fake", pytest.param("workers", marks=pytest.mark.slow)]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """An asynchronous test runs on the loop of its engine, and leaves nothing behind in it."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    given: Given = pyfuncitem.funcargs.get("given") or pyfuncitem.funcargs["hasty"]
-    names = inspect.signature(pyfuncitem.obj).parameters
-    given.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+@pytest.fixture
+def runner(request: pytest.FixtureRequest) -> Iterator[Given]:
+    """The loop of the test's engine, in which nothing may be left behind."""
+    given: Given = request.getfixturevalue("hasty" if "hasty" in request.fixturenames else "given")
+    yield given
     given.run(given.nothing_left())
-    return True
 
 
 @pytest.fixture(scope="module")

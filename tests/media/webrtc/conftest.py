@@ -1,7 +1,7 @@
-"""Scenarios run on uvloop, as the worker does; what the loop complains of, and tasks left behind, fail the test."""
+"""Asynchronous tests run on uvloop, as the worker does."""
 
 from __future__ import annotations
 
-from tests.media.worker.conftest import Run, run
+from tests.media.worker.conftest import runner
 
-__all__ = ["Run", "run"]
+__all__ = ["runner"]

@@ -9,7 +9,6 @@ from aioice import stun
 
 from splitter.core.net import Address
 from splitter.media.webrtc.ice import PAIRS_LIMIT, Agent
-from tests.media.webrtc.conftest import Run
 from tests.patience import PATIENCE_S
 
 UFRAG, PASSWORD = "peer", "p" * 24
@@ -68,37 +67,31 @@ async def connected() -> tuple[Agent, Port]:
 
 class TestChecksFromManyPorts:
     @pytest.mark.parametrize("renominates", [False, True], ids=["", "and the path is nominated again and again"])
-    def test_leave_no_more_than_a_peer_may_have(self, run: Run, renominates: bool) -> None:
-        async def scenario() -> None:
-            agent, _ = await connected()
-            for number in range(600):
-                agent.receive(check(agent), Address("127.0.0.1", 51_000 + number))
-                if renominates:
-                    agent.receive(check(agent, nominates=True), HOME)
-                if number % 7 == 0:
-                    await asyncio.sleep(0)
-            assert len(agent.known) <= PAIRS_LIMIT + 1
-            assert len(agent._remote_candidates) <= PAIRS_LIMIT
-            assert len(agent._check_list) <= PAIRS_LIMIT
-            assert agent.path == HOME and HOME in agent.known
-            agent.receive(check(agent), Address("127.0.0.1", 52_000))
-            assert ("127.0.0.1", 52_000) in agent.known, "the newest is always heard: the peer may have moved"
-            agent.shut()
-            await asyncio.sleep(0.01)
-            assert not agent._protocol.transactions and len(asyncio.all_tasks()) == 1
+    async def test_leave_no_more_than_a_peer_may_have(self, renominates: bool) -> None:
+        agent, _ = await connected()
+        for number in range(600):
+            agent.receive(check(agent), Address("127.0.0.1", 51_000 + number))
+            if renominates:
+                agent.receive(check(agent, nominates=True), HOME)
+            if number % 7 == 0:
+                await asyncio.sleep(0)
+        assert len(agent.known) <= PAIRS_LIMIT + 1
+        assert len(agent._remote_candidates) <= PAIRS_LIMIT
+        assert len(agent._check_list) <= PAIRS_LIMIT
+        assert agent.path == HOME and HOME in agent.known
+        agent.receive(check(agent), Address("127.0.0.1", 52_000))
+        assert ("127.0.0.1", 52_000) in agent.known, "the newest is always heard: the peer may have moved"
+        agent.shut()
+        await asyncio.sleep(0.01)
+        assert not agent._protocol.transactions and len(asyncio.all_tasks()) == 1
 
-        run(scenario())
-
-    def test_without_a_priority_are_none(self, run: Run) -> None:
+    async def test_without_a_priority_are_none(self) -> None:
         """RFC 8445 §7.1.1: it is mandatory; nothing is kept of who leaves it out."""
 
-        async def scenario() -> None:
-            agent, _ = await connected()
-            before = len(agent.known), agent.checks
-            for number in range(600):
-                agent.receive(check(agent, priority=False), Address("127.0.0.1", 51_000 + number))
-            assert (len(agent.known), agent.checks) == before
-            assert agent.malformed == 600
-            agent.shut()
-
-        run(scenario())
+        agent, _ = await connected()
+        before = len(agent.known), agent.checks
+        for number in range(600):
+            agent.receive(check(agent, priority=False), Address("127.0.0.1", 51_000 + number))
+        assert (len(agent.known), agent.checks) == before
+        assert agent.malformed == 600
+        agent.shut()

@@ -21,7 +21,6 @@ from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
 from splitter.rtp.rtcp import Bye, Description, ReceiverReport, ReportBlock, SenderReport
 from tests.media.room.kit import Camera
-from tests.media.webrtc.conftest import Run
 from tests.media.webrtc.stand import BROWSER, HOST, Browser, Ice, Stand, stand
 from tests.patience import PATIENCE_S, until
 
@@ -48,208 +47,176 @@ async def both_show(s: Stand, browser: Browser, pictures: int = 3) -> None:
 
 
 class TestMedia:
-    def test_goes_both_ways_byte_by_byte_with_numbers_of_our_own(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                assert s.states == ["connecting", "connected"]
-                assert "GCM" in s.of(TransportChanged)[-1].reason
-                await both_show(s, browser)
-                got, sent = len(browser.rtp), len(s.phone.rtp)
-                from_phone = [data for _ in range(5) for data in s.phone.show(1100)]
-                from_browser = await browser.show(40)  # over the wrap of sequence and timestamp
-                await until(lambda: len(s.phone.rtp) >= sent + len(from_browser))
-                await until(lambda: len(browser.rtp) >= got + len(from_phone))
-                for source, seen, number in (
-                    (from_browser, s.phone.rtp[sent:], 99),
-                    (from_phone, browser.rtp[got:], 102),
-                ):
-                    wanted, found = read(source), read(seen)
-                    assert [one.payload for one in found] == [one.payload for one in wanted]
-                    assert {one.payload_type for one in found} == {number}
-                    assert len({one.ssrc for one in found}) == 1
-                    for a, b, c, d in zip(wanted, wanted[1:], found, found[1:], strict=False):
-                        assert (d.sequence - c.sequence) & 0xFFFF == 1
-                        assert packet.timestamp_delta(d.timestamp, c.timestamp) == packet.timestamp_delta(
-                            b.timestamp, a.timestamp
-                        )
-                await browser.close()
+    async def test_goes_both_ways_byte_by_byte_with_numbers_of_our_own(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            assert s.states == ["connecting", "connected"]
+            assert "GCM" in s.of(TransportChanged)[-1].reason
+            await both_show(s, browser)
+            got, sent = len(browser.rtp), len(s.phone.rtp)
+            from_phone = [data for _ in range(5) for data in s.phone.show(1100)]
+            from_browser = await browser.show(40)  # over the wrap of sequence and timestamp
+            await until(lambda: len(s.phone.rtp) >= sent + len(from_browser))
+            await until(lambda: len(browser.rtp) >= got + len(from_phone))
+            for source, seen, number in (
+                (from_browser, s.phone.rtp[sent:], 99),
+                (from_phone, browser.rtp[got:], 102),
+            ):
+                wanted, found = read(source), read(seen)
+                assert [one.payload for one in found] == [one.payload for one in wanted]
+                assert {one.payload_type for one in found} == {number}
+                assert len({one.ssrc for one in found}) == 1
+                for a, b, c, d in zip(wanted, wanted[1:], found, found[1:], strict=False):
+                    assert (d.sequence - c.sequence) & 0xFFFF == 1
+                    assert packet.timestamp_delta(d.timestamp, c.timestamp) == packet.timestamp_delta(
+                        b.timestamp, a.timestamp
+                    )
+            await browser.close()
 
-        run(scenario())
-
-    def test_packets_say_whose_they_are_as_the_answer_said(self, run: Run) -> None:
+    async def test_packets_say_whose_they_are_as_the_answer_said(self) -> None:
         """The SSRC of a=ssrc (RFC 5576 §4.1), and at first the m-line (RFC 8843 §15)."""
 
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                _, local = s.room.join_secure("seat-1", HOST, HOST)
-                await browser.ice.gather()
-                s.settle(browser.secure(), format=replace(BROWSER, mid_id=4, mid="video0"))
-                await browser.connect(local)
-                await both_show(s, browser)
-                found = read(browser.rtp)
-                assert {one.ssrc for one in found} == {local.ssrc}
-                assert {message.cname for message in browser.of(Description)} <= {local.cname}
-                small = [one for one in found[:50] if len(one.payload) < 1000]
-                assert small and all((4, b"video0") in one.extensions for one in small)
-                await browser.close()
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            _, local = s.room.join_secure("seat-1", HOST, HOST)
+            await browser.ice.gather()
+            s.settle(browser.secure(), format=replace(BROWSER, mid_id=4, mid="video0"))
+            await browser.connect(local)
+            await both_show(s, browser)
+            found = read(browser.rtp)
+            assert {one.ssrc for one in found} == {local.ssrc}
+            assert {message.cname for message in browser.of(Description)} <= {local.cname}
+            small = [one for one in found[:50] if len(one.payload) < 1000]
+            assert small and all((4, b"video0") in one.extensions for one in small)
+            await browser.close()
 
-        run(scenario())
-
-    def test_a_key_frame_is_asked_for_once_there_is_a_path_and_not_before(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                assert s.phone.camera is not None
-                s.phone.camera.key_frame()
+    async def test_a_key_frame_is_asked_for_once_there_is_a_path_and_not_before(self) -> None:
+        async with stand(Camera(120)) as s:
+            assert s.phone.camera is not None
+            s.phone.camera.key_frame()
+            s.phone.show()
+            await until(lambda: s.room._participants["caller"].sends)
+            browser = Browser()
+            await browser.ice.gather()
+            _, local = s.room.join_secure("seat-1", HOST, HOST)
+            asked = s.room.report().participants[0].key_frame_requests_out
+            s.settle(browser.secure())
+            for _ in range(20):  # longer than two requests of a burst are apart
                 s.phone.show()
-                await until(lambda: s.room._participants["caller"].sends)
-                browser = Browser()
-                await browser.ice.gather()
-                _, local = s.room.join_secure("seat-1", HOST, HOST)
-                asked = s.room.report().participants[0].key_frame_requests_out
-                s.settle(browser.secure())
-                for _ in range(20):  # longer than two requests of a burst are apart
-                    s.phone.show()
-                    await asyncio.sleep(0.02)
-                assert s.room.report().participants[0].key_frame_requests_out == asked, "it would go nowhere"
-                await browser.connect(local)
-                async with asyncio.timeout(0.5):
-                    while s.room.report().participants[0].key_frame_requests_out == asked:  # noqa: ASYNC110
-                        await asyncio.sleep(0.01)
-                await browser.close()
+                await asyncio.sleep(0.02)
+            assert s.room.report().participants[0].key_frame_requests_out == asked, "it would go nowhere"
+            await browser.connect(local)
+            async with asyncio.timeout(0.5):
+                while s.room.report().participants[0].key_frame_requests_out == asked:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await browser.close()
 
-        run(scenario())
+    async def test_orientation_keeps_its_value_under_each_legs_id(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            before = len(s.phone.rtp)
+            await browser.show(3, orientation=2)
+            await until(lambda: len([1 for one in read(s.phone.rtp[before:]) if one.extensions]) >= 3)
+            turned = [one.extensions for one in read(s.phone.rtp[before:]) if one.extensions]
+            assert turned[-1] == ((7, b"\x02"),)
+            await browser.close()
 
-    def test_orientation_keeps_its_value_under_each_legs_id(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                before = len(s.phone.rtp)
-                await browser.show(3, orientation=2)
-                await until(lambda: len([1 for one in read(s.phone.rtp[before:]) if one.extensions]) >= 3)
-                turned = [one.extensions for one in read(s.phone.rtp[before:]) if one.extensions]
-                assert turned[-1] == ((7, b"\x02"),)
-                await browser.close()
+    async def test_packets_to_browsers_keep_to_1200_bytes(self) -> None:
+        async with stand(Camera(120, size=(640, 480))) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            assert max(map(len, s.phone.show(1320))) > 1200
+            await asyncio.sleep(0.05)
+            assert max(map(len, browser.rtp)) <= 1200
+            await browser.close()
 
-        run(scenario())
-
-    def test_packets_to_browsers_keep_to_1200_bytes(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120, size=(640, 480))) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                assert max(map(len, s.phone.show(1320))) > 1200
-                await asyncio.sleep(0.05)
-                assert max(map(len, browser.rtp)) <= 1200
-                await browser.close()
-
-        run(scenario())
-
-    def test_losses_are_mended_from_copies(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                await until(lambda: s.wire().to.port)
-                browser.lossy = 100
-                lost = len(s.phone.show())
-                await asyncio.sleep(0.05)
-                browser.lossy = 0
-                seen = len(browser.rtp)
-                s.phone.show()
-                await until(lambda: len(browser.rtp) > seen)
-                first = packet.parse(browser.rtp[seen])
-                missing = tuple((first.sequence - behind) & 0xFFFF for behind in range(lost, 0, -1))
-                await browser.report(Nack(browser.ssrc, first.ssrc, missing))
-                await until(lambda: set(missing) <= {one.sequence for one in read(browser.rtp[seen:])})
-                assert {one.payload for one in read(browser.rtp)} >= {one.payload for one in read(s.phone.sent)}
-                await browser.close()
-
-        run(scenario())
+    async def test_losses_are_mended_from_copies(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            await until(lambda: s.wire().to.port)
+            browser.lossy = 100
+            lost = len(s.phone.show())
+            await asyncio.sleep(0.05)
+            browser.lossy = 0
+            seen = len(browser.rtp)
+            s.phone.show()
+            await until(lambda: len(browser.rtp) > seen)
+            first = packet.parse(browser.rtp[seen])
+            missing = tuple((first.sequence - behind) & 0xFFFF for behind in range(lost, 0, -1))
+            await browser.report(Nack(browser.ssrc, first.ssrc, missing))
+            await until(lambda: set(missing) <= {one.sequence for one in read(browser.rtp[seen:])})
+            assert {one.payload for one in read(browser.rtp)} >= {one.payload for one in read(s.phone.sent)}
+            await browser.close()
 
     @pytest.mark.slow
-    def test_five_percent_loss_both_ways(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                browser.lossy = 5
-                sent = await browser.show(100)
-                await until(lambda: browser.of(Nack))
-                report = s.room.report().participants[1]
-                assert 0 < report.stream.lost < 0.12 * len(sent)
-                assert s.wire().state == "connected"
-                await browser.close()
-
-        run(scenario())
+    async def test_five_percent_loss_both_ways(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            browser.lossy = 5
+            sent = await browser.show(100)
+            await until(lambda: browser.of(Nack))
+            report = s.room.report().participants[1]
+            assert 0 < report.stream.lost < 0.12 * len(sent)
+            assert s.wire().state == "connected"
+            await browser.close()
 
 
 class TestFeedback:
-    def test_a_viewers_pli_reaches_the_source(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                await until(lambda: browser.of(Pli))  # the slate's turn is over: it was asked for its key frame
-                before = len(s.phone.of(Pli))
-                ours = packet.parse(browser.rtp[-1]).ssrc
-                async with asyncio.timeout(PATIENCE_S):
-                    while len(s.phone.of(Pli)) == before:
-                        await browser.report(Pli(browser.ssrc, ours))
-                        s.phone.show()
-                        await asyncio.sleep(0.05)
-                before = len(browser.of(Pli))
-                async with asyncio.timeout(PATIENCE_S):
-                    while len(browser.of(Pli)) == before:
-                        s.phone.report(Pli(0xCA11, packet.parse(s.phone.rtp[-1]).ssrc))
-                        await browser.show()
-                await browser.close()
+    async def test_a_viewers_pli_reaches_the_source(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            await until(lambda: browser.of(Pli))  # the slate's turn is over: it was asked for its key frame
+            before = len(s.phone.of(Pli))
+            ours = packet.parse(browser.rtp[-1]).ssrc
+            async with asyncio.timeout(PATIENCE_S):
+                while len(s.phone.of(Pli)) == before:
+                    await browser.report(Pli(browser.ssrc, ours))
+                    s.phone.show()
+                    await asyncio.sleep(0.05)
+            before = len(browser.of(Pli))
+            async with asyncio.timeout(PATIENCE_S):
+                while len(browser.of(Pli)) == before:
+                    s.phone.report(Pli(0xCA11, packet.parse(s.phone.rtp[-1]).ssrc))
+                    await browser.show()
+            await browser.close()
 
-        run(scenario())
+    async def test_the_browser_is_told_what_its_viewer_can_take(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            await until(lambda: browser.of(Remb))
+            told = browser.of(Remb)[-1]
+            assert told.ssrcs == (browser.ssrc,)
+            assert told.bits_per_s // 1000 == s.room._participants["seat-1"].limit_kbps == 960
+            shown = packet.parse(s.phone.rtp[-1]).ssrc
+            s.phone.report(Tmmbr(0xCA11, (BitrateLimit(shown, 320_000),)))
+            await until(lambda: browser.of(Remb)[-1].bits_per_s == 320_000)
+            await browser.close()
 
-    def test_the_browser_is_told_what_its_viewer_can_take(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                await until(lambda: browser.of(Remb))
-                told = browser.of(Remb)[-1]
-                assert told.ssrcs == (browser.ssrc,)
-                assert told.bits_per_s // 1000 == s.room._participants["seat-1"].limit_kbps == 960
-                shown = packet.parse(s.phone.rtp[-1]).ssrc
-                s.phone.report(Tmmbr(0xCA11, (BitrateLimit(shown, 320_000),)))
-                await until(lambda: browser.of(Remb)[-1].bits_per_s == 320_000)
-                await browser.close()
-
-        run(scenario())
-
-    def test_reports_tell_the_round_trip_and_what_the_peer_misses(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await until(lambda: browser.of(SenderReport))  # the slate's
-                heard = browser.of(SenderReport)[-1]
-                await asyncio.sleep(0.1)
-                block = ReportBlock(heard.ssrc, 64, 5, 0, 0, heard.ntp >> 16 & 0xFFFF_FFFF, int(0.05 * 65536))
-                await browser.send(_bytes(ReceiverReport(browser.ssrc, (block,))))
-                seat = await until(
-                    lambda: next((p for p in s.room.report().participants if p.loss_reported >= 0), None)
-                )
-                assert seat.name == "seat-1" and seat.loss_reported == 0.25
-                assert 40 <= seat.rtt_ms <= 200
-                await browser.close()
-
-        run(scenario())
+    async def test_reports_tell_the_round_trip_and_what_the_peer_misses(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await until(lambda: browser.of(SenderReport))  # the slate's
+            heard = browser.of(SenderReport)[-1]
+            await asyncio.sleep(0.1)
+            block = ReportBlock(heard.ssrc, 64, 5, 0, 0, heard.ntp >> 16 & 0xFFFF_FFFF, int(0.05 * 65536))
+            await browser.send(_bytes(ReceiverReport(browser.ssrc, (block,))))
+            seat = await until(lambda: next((p for p in s.room.report().participants if p.loss_reported >= 0), None))
+            assert seat.name == "seat-1" and seat.loss_reported == 0.25
+            assert 40 <= seat.rtt_ms <= 200
+            await browser.close()
 
 
 def _bytes(*messages: ReceiverReport) -> bytes:
@@ -259,165 +226,144 @@ def _bytes(*messages: ReceiverReport) -> bytes:
 
 
 class TestIce:
-    def test_peer_without_candidates_is_learned_from_its_checks(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser, candidates=False)
-                assert s.wire().to == browser.ice.address
-                await browser.close()
+    async def test_peer_without_candidates_is_learned_from_its_checks(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser, candidates=False)
+            assert s.wire().to == browser.ice.address
+            await browser.close()
 
-        run(scenario())
+    async def test_names_and_nonsense_among_candidates_are_left_out(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            odd = (
+                "1 1 udp 2113937151 0a1b2c3d-aaaa-bbbb-cccc-0123456789ab.local 50000 typ host",
+                "1 1 tcp 1518280447 127.0.0.1 9 typ host tcptype active",
+                "1 2 udp 2113937151 127.0.0.1 50001 typ host",
+                "1 1 udp 2113937151 127.0.0.1 99999 typ host",
+                "x",
+                "candidate:1 one udp x y z typ host",
+                *(f"{n} 1 udp {n} 127.0.0.1 {40_000 + n} typ host" for n in range(1, 500)),
+            )
+            await s.seat(browser, candidates=odd)
+            assert s.wire().state == "connected"
+            assert len(s.wire()._current.agent.remote_candidates) <= 21
+            await browser.close()
 
-    def test_names_and_nonsense_among_candidates_are_left_out(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                odd = (
-                    "1 1 udp 2113937151 0a1b2c3d-aaaa-bbbb-cccc-0123456789ab.local 50000 typ host",
-                    "1 1 tcp 1518280447 127.0.0.1 9 typ host tcptype active",
-                    "1 2 udp 2113937151 127.0.0.1 50001 typ host",
-                    "1 1 udp 2113937151 127.0.0.1 99999 typ host",
-                    "x",
-                    "candidate:1 one udp x y z typ host",
-                    *(f"{n} 1 udp {n} 127.0.0.1 {40_000 + n} typ host" for n in range(1, 500)),
-                )
-                await s.seat(browser, candidates=odd)
-                assert s.wire().state == "connected"
-                assert len(s.wire()._current.agent.remote_candidates) <= 21
-                await browser.close()
+    async def test_a_browser_that_never_comes_is_given_up_with_the_reason(self) -> None:
+        async with stand() as s:
+            s.room.join_secure("seat-1", HOST, HOST)
+            s.wire()._times = SecureTimes(connect_limit_s=0.2)
+            browser = Browser()
+            await browser.ice.gather()
+            s.settle(browser.secure(candidates=False))
+            await until(lambda: s.states == ["connecting", "failed"])
+            assert "nothing came" in s.of(TransportChanged)[-1].reason
+            with pytest.raises(MediaUnavailable):
+                s.room.restart_ice("seat-1")
+            s.room.leave("seat-1")
+            assert len(s.host.poller) == 2
+            await browser.close()
 
-        run(scenario())
+    async def test_wrong_credentials_get_silence(self) -> None:
+        async with stand() as s:
+            _, local = s.room.join_secure("seat-1", HOST, HOST)
+            browser = Browser()
+            await browser.ice.gather()
+            s.settle(browser.secure(candidates=False))
+            stranger = Ice()
+            await stranger.gather()
+            await stranger.meet(local)
+            stranger.remote_password = "x" * 24
+            heard: list[bytes] = []
+            stranger.data_received = lambda data, component: heard.append(data)  # type: ignore[method-assign]
+            connecting = asyncio.ensure_future(stranger.connect())
+            await until(lambda: s.room.report().participants[1].stream.rejected > 0)
+            assert s.wire()._current.agent.checks == 0 and not heard
+            connecting.cancel()
+            await stranger.close()
+            await browser.connect(local)
+            await until(lambda: s.wire().state == "connected")
+            await browser.close()
 
-    def test_a_browser_that_never_comes_is_given_up_with_the_reason(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                s.room.join_secure("seat-1", HOST, HOST)
-                s.wire()._times = SecureTimes(connect_limit_s=0.2)
-                browser = Browser()
-                await browser.ice.gather()
-                s.settle(browser.secure(candidates=False))
-                await until(lambda: s.states == ["connecting", "failed"])
-                assert "nothing came" in s.of(TransportChanged)[-1].reason
-                with pytest.raises(MediaUnavailable):
-                    s.room.restart_ice("seat-1")
-                s.room.leave("seat-1")
-                assert len(s.host.poller) == 2
-                await browser.close()
+    async def test_the_path_follows_a_browser_whose_address_changes(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            key_frames = s.room.report().participants[1].key_frames_in
+            first = browser.ice
+            second = Ice()  # as the same agent on another network: same credentials, another address
+            await second.gather()
+            second._local_username, second._local_password = first.local_username, first.local_password
+            await second.meet(s.wire().local)
+            await second.connect()
+            await until(lambda: s.wire().to == second.address)
+            browser.ice = second
+            await browser.show(5)
+            before = len(browser.rtp)
+            s.phone.show()
+            pump = asyncio.ensure_future(_pump(browser))
+            await until(lambda: len(browser.rtp) > before)
+            assert s.states == ["connecting", "connected"]
+            assert s.room.report().participants[0].source == "seat-1"
+            assert s.room.report().participants[1].key_frames_in == key_frames, "nothing was lost"
+            pump.cancel()
+            await first.close()
+            await browser.close()
 
-        run(scenario())
+    async def test_restart_moves_media_when_the_new_path_is_there_and_keeps_the_keys(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            old, old_port = s.wire().local, s.wire().ports[0]
+            port, local = s.room.restart_ice("seat-1")
+            assert port != old_port
+            assert (local.ufrag, local.password) != (old.ufrag, old.password)
+            assert local.fingerprint == old.fingerprint
+            before = s.room.report().participants[1].stream
+            await browser.show(3)  # the old path carries on
+            await until(lambda: s.room.report().participants[1].stream.packets_in > before.packets_in)
+            first, second = browser.ice, Ice()
+            await second.gather()
+            browser.ice = second
+            changed = browser.secure()
+            browser.ice = first
+            s.settle(changed)
+            await second.meet(local)
+            await second.connect()
+            await until(lambda: s.wire().to == second.address)
+            await browser.show(2)  # stragglers on the old path are still taken
+            browser.ice = second
+            await browser.show(5)
+            pump = asyncio.ensure_future(_pump(browser))
+            seen = len(browser.rtp)
+            s.phone.show()
+            await until(lambda: len(browser.rtp) > seen)
+            report = s.room.report().participants
+            assert report[1].stream.lost == 0 and report[0].source == "seat-1"
+            assert s.states == ["connecting", "connected"]
+            watched = len(s.host.poller)
+            s.wire()._before[0].timer.cancel()  # type: ignore[union-attr]
+            s.wire()._forget(s.wire()._before[0])
+            assert len(s.host.poller) == watched - 2  # the old port, and its short cut
+            pump.cancel()
+            await first.close()
+            await browser.close()
 
-    def test_wrong_credentials_get_silence(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                _, local = s.room.join_secure("seat-1", HOST, HOST)
-                browser = Browser()
-                await browser.ice.gather()
-                s.settle(browser.secure(candidates=False))
-                stranger = Ice()
-                await stranger.gather()
-                await stranger.meet(local)
-                stranger.remote_password = "x" * 24
-                heard: list[bytes] = []
-                stranger.data_received = lambda data, component: heard.append(data)  # type: ignore[method-assign]
-                connecting = asyncio.ensure_future(stranger.connect())
-                await until(lambda: s.room.report().participants[1].stream.rejected > 0)
-                assert s.wire()._current.agent.checks == 0 and not heard
-                connecting.cancel()
-                await stranger.close()
-                await browser.connect(local)
-                await until(lambda: s.wire().state == "connected")
-                await browser.close()
-
-        run(scenario())
-
-    def test_the_path_follows_a_browser_whose_address_changes(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                key_frames = s.room.report().participants[1].key_frames_in
-                first = browser.ice
-                second = Ice()  # as the same agent on another network: same credentials, another address
-                await second.gather()
-                second._local_username, second._local_password = first.local_username, first.local_password
-                await second.meet(s.wire().local)
-                await second.connect()
-                await until(lambda: s.wire().to == second.address)
-                browser.ice = second
-                await browser.show(5)
-                before = len(browser.rtp)
-                s.phone.show()
-                pump = asyncio.ensure_future(_pump(browser))
-                await until(lambda: len(browser.rtp) > before)
-                assert s.states == ["connecting", "connected"]
-                assert s.room.report().participants[0].source == "seat-1"
-                assert s.room.report().participants[1].key_frames_in == key_frames, "nothing was lost"
-                pump.cancel()
-                await first.close()
-                await browser.close()
-
-        run(scenario())
-
-    def test_restart_moves_media_when_the_new_path_is_there_and_keeps_the_keys(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                old, old_port = s.wire().local, s.wire().ports[0]
-                port, local = s.room.restart_ice("seat-1")
-                assert port != old_port
-                assert (local.ufrag, local.password) != (old.ufrag, old.password)
-                assert local.fingerprint == old.fingerprint
-                before = s.room.report().participants[1].stream
-                await browser.show(3)  # the old path carries on
-                await until(lambda: s.room.report().participants[1].stream.packets_in > before.packets_in)
-                first, second = browser.ice, Ice()
-                await second.gather()
-                browser.ice = second
-                changed = browser.secure()
-                browser.ice = first
-                s.settle(changed)
-                await second.meet(local)
-                await second.connect()
-                await until(lambda: s.wire().to == second.address)
-                await browser.show(2)  # stragglers on the old path are still taken
-                browser.ice = second
-                await browser.show(5)
-                pump = asyncio.ensure_future(_pump(browser))
-                seen = len(browser.rtp)
-                s.phone.show()
-                await until(lambda: len(browser.rtp) > seen)
-                report = s.room.report().participants
-                assert report[1].stream.lost == 0 and report[0].source == "seat-1"
-                assert s.states == ["connecting", "connected"]
-                watched = len(s.host.poller)
-                s.wire()._before[0].timer.cancel()  # type: ignore[union-attr]
-                s.wire()._forget(s.wire()._before[0])
-                assert len(s.host.poller) == watched - 2  # the old port, and its short cut
-                pump.cancel()
-                await first.close()
-                await browser.close()
-
-        run(scenario())
-
-    def test_a_restart_that_was_not_asked_for_is_our_own_mistake(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                other = Browser()
-                await other.ice.gather()
-                with pytest.raises(LocalError):
-                    s.settle(other.secure(fingerprints=(browser.fingerprint,)))
-                with pytest.raises(LocalError):
-                    s.room.restart_ice("caller")
-                await other.close()
-                await browser.close()
-
-        run(scenario())
+    async def test_a_restart_that_was_not_asked_for_is_our_own_mistake(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            other = Browser()
+            await other.ice.gather()
+            with pytest.raises(LocalError):
+                s.settle(other.secure(fingerprints=(browser.fingerprint,)))
+            with pytest.raises(LocalError):
+                s.room.restart_ice("caller")
+            await other.close()
+            await browser.close()
 
 
 async def _pump(browser: Browser) -> None:
@@ -456,293 +402,243 @@ class TestDatagrams:
 
 class TestDtls:
     @pytest.mark.parametrize("setup", ["actpass", "active", "passive"])
-    def test_either_side_may_begin(self, run: Run, setup: str) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser, setup=setup)
-                assert browser.dtls.state == "connected"
-                await until(lambda: browser.rtp)
-                await browser.close()
-
-        run(scenario())
+    async def test_either_side_may_begin(self, setup: str) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser, setup=setup)
+            assert browser.dtls.state == "connected"
+            await until(lambda: browser.rtp)
+            await browser.close()
 
     @pytest.mark.parametrize("setup", ["active", "passive"])
-    def test_no_message_is_cut_that_fits_into_a_datagram(self, run: Run, setup: str) -> None:
+    async def test_no_message_is_cut_that_fits_into_a_datagram(self, setup: str) -> None:
         """There are peers that do not put fragments of a certificate together (RFC 6347 §4.2.3)."""
 
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                flights: list[bytes] = []
+        async with stand() as s:
+            browser = Browser()
+            flights: list[bytes] = []
 
-                async def recv() -> bytes:
-                    data = await Browser._recv(browser)
-                    flights.extend([data] if 20 <= data[0] <= 63 else [])
-                    return data
+            async def recv() -> bytes:
+                data = await Browser._recv(browser)
+                flights.extend([data] if 20 <= data[0] <= 63 else [])
+                return data
 
-                browser._recv = recv  # type: ignore[method-assign]
-                await s.seat(browser, setup=setup)
-                assert max(map(len, flights)) <= DATAGRAM_BYTES
-                whole = [_fragments(data) for data in flights]
-                assert any(kind == 11 for one in whole for kind, *_ in one), "a certificate was sent"
-                assert all(length == size for one in whole for _, length, size in one)
-                assert len(flights) <= 3
-                await browser.close()
+            browser._recv = recv  # type: ignore[method-assign]
+            await s.seat(browser, setup=setup)
+            assert max(map(len, flights)) <= DATAGRAM_BYTES
+            whole = [_fragments(data) for data in flights]
+            assert any(kind == 11 for one in whole for kind, *_ in one), "a certificate was sent"
+            assert all(length == size for one in whole for _, length, size in one)
+            assert len(flights) <= 3
+            await browser.close()
 
-        run(scenario())
+    async def test_another_certificate_than_the_descriptions_is_refused(self) -> None:
+        async with stand() as s:
+            _, local = s.room.join_secure("seat-1", HOST, HOST)
+            browser, other = Browser(), Browser()
+            await browser.ice.gather()
+            s.settle(browser.secure(fingerprints=(other.fingerprint,)))
+            await browser.connect(local)
+            await until(lambda: s.states == ["connecting", "failed"])
+            assert "fingerprint" in s.of(TransportChanged)[-1].reason
+            assert not browser.rtp
+            await browser.close()
+            await other.close()
 
-    def test_another_certificate_than_the_descriptions_is_refused(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                _, local = s.room.join_secure("seat-1", HOST, HOST)
-                browser, other = Browser(), Browser()
-                await browser.ice.gather()
-                s.settle(browser.secure(fingerprints=(other.fingerprint,)))
-                await browser.connect(local)
-                await until(lambda: s.states == ["connecting", "failed"])
-                assert "fingerprint" in s.of(TransportChanged)[-1].reason
-                assert not browser.rtp
-                await browser.close()
-                await other.close()
+    async def test_one_fingerprint_of_several_is_enough(self) -> None:
+        async with stand() as s:
+            browser, other = Browser(), Browser()
+            weak = "sha-1 " + ":".join(["AB"] * 20)
+            await s.seat(browser, fingerprints=(weak, other.fingerprint, browser.fingerprint))
+            await browser.close()
+            await other.close()
 
-        run(scenario())
+    async def test_a_peer_without_gcm_gets_aes_cm(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            browser.dtls._srtp_profiles = [SRTP_AES128_CM_SHA1_80]
+            await s.seat(browser)
+            assert "AES128_CM" in s.of(TransportChanged)[-1].reason
+            await until(lambda: browser.rtp)
+            await browser.close()
 
-    def test_one_fingerprint_of_several_is_enough(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser, other = Browser(), Browser()
-                weak = "sha-1 " + ":".join(["AB"] * 20)
-                await s.seat(browser, fingerprints=(weak, other.fingerprint, browser.fingerprint))
-                await browser.close()
-                await other.close()
+    async def test_a_browser_that_says_goodbye_is_gone_at_once(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            await browser.dtls.stop()
+            await until(lambda: s.states[-1] == "failed")
+            assert "ended" in s.of(TransportChanged)[-1].reason
+            await browser.close()
 
-        run(scenario())
+    async def test_we_say_goodbye_too(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            await until(lambda: browser.rtp)
+            s.room.leave("seat-1")
+            await until(lambda: browser.dtls.state == "closed")
+            assert browser.of(Bye)
+            await browser.close()
 
-    def test_a_peer_without_gcm_gets_aes_cm(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                browser.dtls._srtp_profiles = [SRTP_AES128_CM_SHA1_80]
-                await s.seat(browser)
-                assert "AES128_CM" in s.of(TransportChanged)[-1].reason
-                await until(lambda: browser.rtp)
-                await browser.close()
-
-        run(scenario())
-
-    def test_a_browser_that_says_goodbye_is_gone_at_once(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                await browser.dtls.stop()
-                await until(lambda: s.states[-1] == "failed")
-                assert "ended" in s.of(TransportChanged)[-1].reason
-                await browser.close()
-
-        run(scenario())
-
-    def test_we_say_goodbye_too(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                await until(lambda: browser.rtp)
-                s.room.leave("seat-1")
-                await until(lambda: browser.dtls.state == "closed")
-                assert browser.of(Bye)
-                await browser.close()
-
-        run(scenario())
-
-    def test_a_new_certificate_in_mid_session_means_joining_anew(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser, other = Browser(), Browser()
-                await s.seat(browser)
-                s.settle(browser.secure(fingerprints=(other.fingerprint,)))
-                assert s.states[-1] == "failed"
-                await browser.close()
-                await other.close()
-
-        run(scenario())
+    async def test_a_new_certificate_in_mid_session_means_joining_anew(self) -> None:
+        async with stand() as s:
+            browser, other = Browser(), Browser()
+            await s.seat(browser)
+            s.settle(browser.secure(fingerprints=(other.fingerprint,)))
+            assert s.states[-1] == "failed"
+            await browser.close()
+            await other.close()
 
 
 class TestStrangers:
-    def test_garbage_is_counted_and_ignored(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                to = (HOST, s.wire().ports[0])
-                stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                datagrams = [
-                    b"",
-                    b"\x80",
-                    b"\x80\x66" + bytes(30),
-                    b"\x80\xc8" + bytes(30),
-                    b"\x16\xfe\xfd" + bytes(50),
-                    b"\x00\x01\x00\x00" + bytes(16),
-                    b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04",
-                    b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x80\x2a\x00\x01\x01\x00\x00\x00",
-                    b"\xff" * 1400,
-                    b"\x40" * 100,
-                ]
-                for send in (browser.ice._protocols[0].transport.sendto, stranger.sendto):
-                    for datagram in datagrams:
-                        send(datagram, to)
-                stranger.close()
-                await browser.show(3)
-                await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
-                assert s.wire()._cipher.unauthentic == 2  # type: ignore[union-attr]
-                assert s.wire()._current.agent.malformed >= 2
-                assert s.wire().state == "connected" and s.room.report().participants[0].source == "seat-1"
-                await browser.close()
+    async def test_garbage_is_counted_and_ignored(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            to = (HOST, s.wire().ports[0])
+            stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            datagrams = [
+                b"",
+                b"\x80",
+                b"\x80\x66" + bytes(30),
+                b"\x80\xc8" + bytes(30),
+                b"\x16\xfe\xfd" + bytes(50),
+                b"\x00\x01\x00\x00" + bytes(16),
+                b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04",
+                b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x80\x2a\x00\x01\x01\x00\x00\x00",
+                b"\xff" * 1400,
+                b"\x40" * 100,
+            ]
+            for send in (browser.ice._protocols[0].transport.sendto, stranger.sendto):
+                for datagram in datagrams:
+                    send(datagram, to)
+            stranger.close()
+            await browser.show(3)
+            await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
+            assert s.wire()._cipher.unauthentic == 2  # type: ignore[union-attr]
+            assert s.wire()._current.agent.malformed >= 2
+            assert s.wire().state == "connected" and s.room.report().participants[0].source == "seat-1"
+            await browser.close()
 
-        run(scenario())
+    async def test_a_flood_of_checks_costs_little_and_breaks_nothing(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            check = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04\x00\x00\x00\x01"
+            for _ in range(600):
+                stranger.sendto(check, (HOST, s.wire().ports[0]))
+            stranger.close()
+            await until(lambda: s.wire().strays + s.wire()._current.agent.rejected >= 500)
+            assert s.wire()._current.agent.rejected <= 400, "the others were not even parsed"
+            seen = len(browser.rtp)
+            await until(lambda: len(browser.rtp) > seen)
+            await browser.close()
 
-    def test_a_flood_of_checks_costs_little_and_breaks_nothing(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                check = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04\x00\x00\x00\x01"
-                for _ in range(600):
-                    stranger.sendto(check, (HOST, s.wire().ports[0]))
-                stranger.close()
-                await until(lambda: s.wire().strays + s.wire()._current.agent.rejected >= 500)
-                assert s.wire()._current.agent.rejected <= 400, "the others were not even parsed"
-                seen = len(browser.rtp)
-                await until(lambda: len(browser.rtp) > seen)
-                await browser.close()
+    async def test_a_replayed_packet_is_not_taken_twice(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            taken = (browser.sequence - Browser.sequence) & 0xFFFF
+            await until(lambda: s.room.report().participants[1].stream.packets_in == taken)
+            sealed = browser.dtls._tx_srtp.protect(browser.packets()[0])
+            for _ in range(5):
+                await browser.ice.send(sealed)
+            await until(lambda: s.wire()._cipher.replayed == 4)  # type: ignore[union-attr]
+            assert s.room.report().participants[1].stream.packets_in == taken + 1
+            await browser.close()
 
-        run(scenario())
-
-    def test_a_replayed_packet_is_not_taken_twice(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                taken = s.room.report().participants[1].stream.packets_in
-                sealed = browser.dtls._tx_srtp.protect(browser.packets()[0])
-                for _ in range(5):
-                    await browser.ice.send(sealed)
-                await until(lambda: s.wire()._cipher.replayed == 4)  # type: ignore[union-attr]
-                assert s.room.report().participants[1].stream.packets_in == taken + 1
-                await browser.close()
-
-        run(scenario())
-
-    def test_a_peer_cannot_make_us_keep_any_number_of_streams(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                for ssrc in range(1, 201):
-                    await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
-                await until(lambda: s.wire()._cipher.unauthentic >= 136)  # type: ignore[union-attr]
-                assert len(s.wire()._cipher._ssrcs) == 64  # type: ignore[union-attr]
-                await browser.close()
-
-        run(scenario())
+    async def test_a_peer_cannot_make_us_keep_any_number_of_streams(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            for ssrc in range(1, 201):
+                await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
+            await until(lambda: s.wire()._cipher.unauthentic >= 136)  # type: ignore[union-attr]
+            assert len(s.wire()._cipher._ssrcs) == 64  # type: ignore[union-attr]
+            await browser.close()
 
 
 class TestInterruption:
-    def test_silence_is_told_and_so_is_the_return(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
-                await s.seat(browser)
-                await both_show(s, browser)
-                wire = s.wire()
-                wire._heard_at -= 7
+    async def test_silence_is_told_and_so_is_the_return(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            wire = s.wire()
+            wire._heard_at -= 7
+            wire.look(s.loop.now())
+            assert s.states[-1] == "interrupted"
+            await until(lambda: s.room.report().participants[0].source == "slate")
+            await browser.show()
+            await until(lambda: s.states[-1] == "connected")
+            await both_show(s, browser, 1)
+            await browser.close()
+
+    async def test_without_consent_nothing_is_sent(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            wire = s.wire()
+            wire._heard_at -= 31
+            wire._current.agent.consent_at -= 31
+            wire.look(s.loop.now())
+            assert wire.to == Address("", 0)
+            out = s.room._participants["seat-1"].view.out
+            assert out.to.port == 0
+            wire._current.agent.consent_at += 31  # as a check of ours that is answered does
+            wire.on_heard()
+            assert wire.state == "connected" and out.to == browser.ice.address
+            await browser.close()
+
+    async def test_patience_ends(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser)
+            wire = s.wire()
+            for seconds in (7, 121):
+                wire._heard_at = s.loop.now() - seconds
                 wire.look(s.loop.now())
-                assert s.states[-1] == "interrupted"
-                await until(lambda: s.room.report().participants[0].source == "slate")
-                await browser.show()
-                await until(lambda: s.states[-1] == "connected")
-                await both_show(s, browser, 1)
-                await browser.close()
-
-        run(scenario())
-
-    def test_without_consent_nothing_is_sent(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                wire = s.wire()
-                wire._heard_at -= 31
-                wire._current.agent.consent_at -= 31
-                wire.look(s.loop.now())
-                assert wire.to == Address("", 0)
-                out = s.room._participants["seat-1"].view.out
-                assert out.to.port == 0
-                wire._current.agent.consent_at += 31  # as a check of ours that is answered does
-                wire.on_heard()
-                assert wire.state == "connected" and out.to == browser.ice.address
-                await browser.close()
-
-        run(scenario())
-
-    def test_patience_ends(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                await s.seat(browser)
-                wire = s.wire()
-                for seconds in (7, 121):
-                    wire._heard_at = s.loop.now() - seconds
-                    wire.look(s.loop.now())
-                assert s.states[-2:] == ["interrupted", "failed"]
-                assert len(s.host.poller) == 2
-                await browser.close()
-
-        run(scenario())
+            assert s.states[-2:] == ["interrupted", "failed"]
+            assert len(s.host.poller) == 2
+            await browser.close()
 
 
 class TestClosing:
     @pytest.mark.parametrize("when", ["joined", "checking", "shaking", "connected", "restarting"])
-    def test_leaves_nothing_whenever_it_comes(self, run: Run, when: str) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                browser = Browser()
-                if when in ("connected", "restarting"):
-                    await s.seat(browser)
-                    if when == "restarting":
-                        s.room.restart_ice("seat-1")
-                else:
-                    _, local = s.room.join_secure("seat-1", HOST, HOST)
-                    await browser.ice.gather()
-                    if when != "joined":
-                        s.settle(browser.secure())
-                    if when == "shaking":
-                        await browser.ice.meet(local)
-                        await browser.ice.connect()
-                        await until(lambda: s.wire()._securing is not None)
-                        await asyncio.sleep(0.02)
-                s.room.close()
-                await browser.close()
-                # the stand looks for sockets, timers and tasks
-
-        run(scenario())
-
-    def test_pausing_keeps_the_transport(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand(Camera(120)) as s:
-                browser = Browser(camera=Camera(200))
+    async def test_leaves_nothing_whenever_it_comes(self, when: str) -> None:
+        async with stand() as s:
+            browser = Browser()
+            if when in ("connected", "restarting"):
                 await s.seat(browser)
-                await both_show(s, browser)
-                s.room.set_participant("seat-1", None)
-                assert s.room.report().participants[0].source == "slate"
-                media = ParticipantMedia(None, BROWSER, BROWSER, secure=browser.secure())
-                s.room.set_participant("seat-1", media)
-                await both_show(s, browser)
-                assert s.states == ["connecting", "connected"]
-                await browser.close()
+                if when == "restarting":
+                    s.room.restart_ice("seat-1")
+            else:
+                _, local = s.room.join_secure("seat-1", HOST, HOST)
+                await browser.ice.gather()
+                if when != "joined":
+                    s.settle(browser.secure())
+                if when == "shaking":
+                    await browser.ice.meet(local)
+                    await browser.ice.connect()
+                    await until(lambda: s.wire()._securing is not None)
+                    await asyncio.sleep(0.02)
+            s.room.close()
+            await browser.close()
+            # the stand looks for sockets, timers and tasks
 
-        run(scenario())
+    async def test_pausing_keeps_the_transport(self) -> None:
+        async with stand(Camera(120)) as s:
+            browser = Browser(camera=Camera(200))
+            await s.seat(browser)
+            await both_show(s, browser)
+            s.room.set_participant("seat-1", None)
+            assert s.room.report().participants[0].source == "slate"
+            media = ParticipantMedia(None, BROWSER, BROWSER, secure=browser.secure())
+            s.room.set_participant("seat-1", media)
+            await both_show(s, browser)
+            assert s.states == ["connecting", "connected"]
+            await browser.close()

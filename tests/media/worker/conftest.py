@@ -1,48 +1,46 @@
-"""Scenarios run on uvloop, as the gateway does."""
+"""Asynchronous tests run on uvloop, as the gateway does."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 import uvloop
 
 from splitter.media.worker.engine import WorkerEngine
+from tests.conftest import Runner, strict
 from tests.media.worker.stand import engine
 
-Run = Callable[[Coroutine[Any, Any, None]], None]
-Shared = Callable[[Callable[[WorkerEngine], Coroutine[Any, Any, None]]], None]
 
+@dataclass(frozen=True)
+class Shared:
+    """An engine, and what runs its loop."""
 
-@pytest.fixture
-def run() -> Run:
-    """Runs a scenario to its end; whatever the loop complains of fails the test."""
-
-    def run(scenario: Coroutine[Any, Any, None]) -> None:
-        complaints: list[dict[str, Any]] = []
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.get_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-            runner.run(scenario)
-        assert not complaints
-
-    return run
+    runner: Runner
+    engine: WorkerEngine
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Shared]:
-    """Runs scenarios on one engine that is started once, for tests that leave it as they found it."""
-    complaints: list[dict[str, Any]] = []
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.get_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+def running() -> Iterator[Shared]:
+    """An engine that is started once."""
+    with strict(uvloop.new_event_loop) as runner:
         opening = engine()
-        made = runner.run(opening.__aenter__())
-
-        def run(scenario: Callable[[WorkerEngine], Coroutine[Any, Any, None]]) -> None:
-            complaints.clear()
-            runner.run(scenario(made))
-            assert not complaints
-
-        yield run
+        yield Shared(runner, runner.run(opening.__aenter__()))
         runner.run(opening.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """The loop of this test, or that of the shared engine."""
+    if "shared" in request.fixturenames:
+        yield request.getfixturevalue("running").runner
+    else:
+        with strict(uvloop.new_event_loop) as runner:
+            yield runner
+
+
+@pytest.fixture
+def shared(running: Shared) -> WorkerEngine:
+    """An engine that is started once, for tests that leave it as they found it."""
+    return running.engine

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -19,30 +20,33 @@ from splitter.media.worker.verbs.verb import Done
 Behave = Callable[[Call, asyncio.StreamWriter], None]
 
 
-def played(tmp_path: Path, behave: Behave, scene: Callable[[WorkerClient], Awaitable[None]]) -> list[int]:
-    """Run a scene; returns how many commands each read of the worker found."""
-    reads: list[int] = []
+class FakeWorker:
+    """One that behaves as it is told, and a client of it; `reads`: how many commands each read of it found."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, behave: Behave) -> None:
+        self._behave = behave
+        self.reads: list[int] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         framer = Framer()
         while data := await reader.read(65_536):
             bodies = framer.feed(data)
-            reads.append(len(bodies))
+            self.reads.append(len(bodies))
             for body in bodies:
-                behave(read_call(body), writer)
+                self._behave(read_call(body), writer)
+        writer.close()
 
-    async def run() -> None:
-        path = tmp_path / "worker.sock"
-        server = await asyncio.start_unix_server(serve, str(path))
-        client = await WorkerClient.connect(path, lambda owner, event: None)
-        try:
-            await scene(client)
-        finally:
-            client.close()
-            server.close()
 
-    asyncio.run(run())
-    return reads
+@asynccontextmanager
+async def worker(tmp_path: Path, behave: Behave) -> AsyncIterator[tuple[FakeWorker, WorkerClient]]:
+    path, fake = tmp_path / "worker.sock", FakeWorker(behave)
+    server = await asyncio.start_unix_server(fake.serve, str(path))
+    client = await WorkerClient.connect(path, lambda owner, event: None)
+    try:
+        yield fake, client
+    finally:
+        client.close()
+        server.close()
 
 
 def well(call: Call, writer: asyncio.StreamWriter) -> None:
@@ -50,45 +54,38 @@ def well(call: Call, writer: asyncio.StreamWriter) -> None:
 
 
 class TestRequests:
-    def test_what_one_turn_asks_for_leaves_in_one_write(self, tmp_path: Path) -> None:
-        async def scene(client: WorkerClient) -> None:
+    async def test_what_one_turn_asks_for_leaves_in_one_write(self, tmp_path: Path) -> None:
+        async with worker(tmp_path, well) as (fake, client):
             asks = [client.ask(Show("room", "caller", source), 5.0) for source in ("", "slate", "seat-1")]
             assert await asyncio.gather(*asks) == [Done(), Done(), Done()]
+            assert fake.reads == [3]
 
-        assert played(tmp_path, well, scene) == [3]
-
-    def test_one_without_an_answer_is_given_up_and_delays_no_other(self, tmp_path: Path) -> None:
+    async def test_one_without_an_answer_is_given_up_and_delays_no_other(self, tmp_path: Path) -> None:
         def deaf_to_ping(call: Call, writer: asyncio.StreamWriter) -> None:
             if msgspec.msgpack.decode(call.verb)["type"] != "Ping":
                 well(call, writer)
 
-        async def scene(client: WorkerClient) -> None:
+        async with worker(tmp_path, deaf_to_ping) as (_, client):
             slow = asyncio.ensure_future(client.ask(Ping(), 0.1))
             assert await client.ask(Show("room", "caller", ""), 5.0) == Done()
             with pytest.raises(MediaTimeout, match=r"Ping: no answer in 0\.1 s"):
                 await slow
 
-        played(tmp_path, deaf_to_ping, scene)
-
-    def test_an_answer_that_cannot_be_understood_is_none(self, tmp_path: Path) -> None:
+    async def test_an_answer_that_cannot_be_understood_is_none(self, tmp_path: Path) -> None:
         def babble(call: Call, writer: asyncio.StreamWriter) -> None:
             body = msgspec.msgpack.encode(Reply(call.id, msgspec.Raw(msgspec.msgpack.encode({"type": "Nonsense"}))))
             writer.write(len(body).to_bytes(4, "big") + body)
 
-        async def scene(client: WorkerClient) -> None:
+        async with worker(tmp_path, babble) as (_, client):
             with pytest.raises(MediaTimeout):
                 await client.ask(Ping(), 0.1)
 
-        played(tmp_path, babble, scene)
-
-    def test_a_worker_that_dies_fails_what_waits(self, tmp_path: Path) -> None:
+    async def test_a_worker_that_dies_fails_what_waits(self, tmp_path: Path) -> None:
         def die(call: Call, writer: asyncio.StreamWriter) -> None:
             writer.transport.abort()
 
-        async def scene(client: WorkerClient) -> None:
+        async with worker(tmp_path, die) as (_, client):
             with pytest.raises(MediaUnavailable, match="died"):
                 await client.ask(Ping(), 5.0)
             with pytest.raises(MediaUnavailable, match="gone"):
                 await client.ask(Ping(), 5.0)
-
-        played(tmp_path, die, scene)

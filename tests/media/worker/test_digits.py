@@ -9,7 +9,6 @@ import pytest
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.worker.engine import WorkerEngine
 from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
-from tests.media.worker.conftest import Shared
 from tests.media.worker.stand import Talk, receive, rtp, talk
 
 pytestmark = pytest.mark.slow
@@ -27,44 +26,35 @@ async def through(call: Talk, numbers: range) -> list[bytes]:
 
 
 class TestDigits:
-    def test_are_heard_by_the_side_that_was_named_and_the_voice_goes_on(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with talk(made) as call:
-                await through(call, range(1, 3))
-                await made.send_digit(call.relay, 1, SEVEN)
-                got = await through(call, range(3, 20))
-                events = [packet for packet in got if packet[1] & 0x7F == 101]
-                assert got[len(events) :] == [rtp(number) for number in range(3 + len(events), 20)]
-                assert [struct.unpack("!BBH", packet[12:]) for packet in events] == [
-                    (7, 10, 160),
-                    (7, 10, 320),
-                    *[(7, 0x8A, 480)] * 3,
-                ]
-                numbers = [struct.unpack_from("!H", packet, 2)[0] for packet in got]
-                assert numbers == list(range(3, 20)), "nothing is renumbered"
-                await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp)  # the other way is voice
+    async def test_are_heard_by_the_side_that_was_named_and_the_voice_goes_on(self, shared: WorkerEngine) -> None:
+        async with talk(shared) as call:
+            await through(call, range(1, 3))
+            await shared.send_digit(call.relay, 1, SEVEN)
+            got = await through(call, range(3, 20))
+            events = [packet for packet in got if packet[1] & 0x7F == 101]
+            assert got[len(events) :] == [rtp(number) for number in range(3 + len(events), 20)]
+            assert [struct.unpack("!BBH", packet[12:]) for packet in events] == [
+                (7, 10, 160),
+                (7, 10, 320),
+                *[(7, 0x8A, 480)] * 3,
+            ]
+            numbers = [struct.unpack_from("!H", packet, 2)[0] for packet in got]
+            assert numbers == list(range(3, 20)), "nothing is renumbered"
+            await call.flows(call.centre.rtp, call.relay.local[1], call.caller.rtp)  # the other way is voice
 
-        shared(scenario)
+    async def test_are_refused_where_they_make_no_sense(self, shared: WorkerEngine) -> None:
+        async with talk(shared) as call:
+            for side, digit in ((2, SEVEN), (0, Digit(16, 60, 101, 8000)), (0, Digit(1, 60, 128, 8000))):
+                with pytest.raises((LocalError, MediaUnavailable)):
+                    await shared.send_digit(call.relay, side, digit)
+            for _ in range(QUEUE_LIMIT):
+                await shared.send_digit(call.relay, 0, SEVEN)
+            with pytest.raises((LocalError, MediaUnavailable), match="too many"):
+                await shared.send_digit(call.relay, 0, SEVEN)
+            await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
 
-    def test_are_refused_where_they_make_no_sense(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with talk(made) as call:
-                for side, digit in ((2, SEVEN), (0, Digit(16, 60, 101, 8000)), (0, Digit(1, 60, 128, 8000))):
-                    with pytest.raises((LocalError, MediaUnavailable)):
-                        await made.send_digit(call.relay, side, digit)
-                for _ in range(QUEUE_LIMIT):
-                    await made.send_digit(call.relay, 0, SEVEN)
-                with pytest.raises((LocalError, MediaUnavailable), match="too many"):
-                    await made.send_digit(call.relay, 0, SEVEN)
-                await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
-
-        shared(scenario)
-
-    def test_of_a_relay_that_is_gone(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with talk(made) as call:
-                await made.close(call.relay)
-                with pytest.raises(MediaUnavailable):
-                    await made.send_digit(call.relay, 0, SEVEN)
-
-        shared(scenario)
+    async def test_of_a_relay_that_is_gone(self, shared: WorkerEngine) -> None:
+        async with talk(shared) as call:
+            await shared.close(call.relay)
+            with pytest.raises(MediaUnavailable):
+                await shared.send_digit(call.relay, 0, SEVEN)

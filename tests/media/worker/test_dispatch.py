@@ -35,7 +35,6 @@ from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.show import Show
 from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeSnapshot
 from splitter.media.worker.verbs.verb import Done, Failed
-from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp
 from tests.patience import until
 
@@ -96,117 +95,99 @@ def broken_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("broken_rooms")
 class TestABrokenRoom:
     @pytest.mark.parametrize("how", ["packet", "timer", "verb"])
-    def test_is_closed_and_reported_while_voice_goes_on(self, run: Run, how: str) -> None:
-        async def scenario() -> None:
-            async with worker() as w:
-                w.dispatcher.slate = object()  # type: ignore[assignment]
-                relay = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
-                assert isinstance(relay, RelayOpened)
-                assert w.dispatcher.handle(OpenRoom("room", "call")) == Done()
-                joined = w.dispatcher.handle(Join("room", "late" if how == "timer" else "caller", HOST))
-                assert isinstance(joined, Joined)
-                assert len(w.host.poller) == 6
-                peer, centre = Peer(), Peer()
-                if how == "packet":
-                    peer.rtp.sendto(rtp(1), (HOST, joined.ports[0]))
-                elif how == "verb":
-                    failed = w.dispatcher.handle(Show("room", "caller", "slate"))
-                    assert isinstance(failed, Failed)
-                    assert failed.kind == "fault"
-                await until(lambda: w.events)
-                (owner, lost) = w.events[0]
-                assert owner == "room"
-                assert isinstance(lost, RoomLost)
-                assert (lost.call_id, lost.room_id) == ("call", "room")
-                assert "broken on purpose" in lost.reason
-                assert len(w.host.poller) == 4
-                assert w.dispatcher.handle(ReportRoom("room")) == RoomCounts(None)
-                w.dispatcher.handle(SetRemote("relay", 0, peer.remote))
-                w.dispatcher.handle(SetRemote("relay", 1, centre.remote))
-                peer.rtp.sendto(rtp(2), (HOST, relay.ports[0][0]))
-                assert (await receive(centre.rtp))[0] == rtp(2)
-                peer.close()
-                centre.close()
+    async def test_is_closed_and_reported_while_voice_goes_on(self, how: str) -> None:
+        async with worker() as w:
+            w.dispatcher.slate = object()  # type: ignore[assignment]
+            relay = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
+            assert isinstance(relay, RelayOpened)
+            assert w.dispatcher.handle(OpenRoom("room", "call")) == Done()
+            joined = w.dispatcher.handle(Join("room", "late" if how == "timer" else "caller", HOST))
+            assert isinstance(joined, Joined)
+            assert len(w.host.poller) == 6
+            peer, centre = Peer(), Peer()
+            if how == "packet":
+                peer.rtp.sendto(rtp(1), (HOST, joined.ports[0]))
+            elif how == "verb":
+                failed = w.dispatcher.handle(Show("room", "caller", "slate"))
+                assert isinstance(failed, Failed)
+                assert failed.kind == "fault"
+            await until(lambda: w.events)
+            (owner, lost) = w.events[0]
+            assert owner == "room"
+            assert isinstance(lost, RoomLost)
+            assert (lost.call_id, lost.room_id) == ("call", "room")
+            assert "broken on purpose" in lost.reason
+            assert len(w.host.poller) == 4
+            assert w.dispatcher.handle(ReportRoom("room")) == RoomCounts(None)
+            w.dispatcher.handle(SetRemote("relay", 0, peer.remote))
+            w.dispatcher.handle(SetRemote("relay", 1, centre.remote))
+            peer.rtp.sendto(rtp(2), (HOST, relay.ports[0][0]))
+            assert (await receive(centre.rtp))[0] == rtp(2)
+            peer.close()
+            centre.close()
 
-        run(scenario())
-
-    def test_that_cannot_close_leaves_no_socket(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with worker() as w:
-                w.dispatcher.slate = object()  # type: ignore[assignment]
-                w.dispatcher.handle(OpenRoom("room", "call"))
-                w.dispatcher.handle(Join("room", "caller", HOST))
-                assert isinstance(w.dispatcher.handle(CloseRoom("room")), Failed)
-                assert len(w.host.poller) == 0
-
-        run(scenario())
+    async def test_that_cannot_close_leaves_no_socket(self) -> None:
+        async with worker() as w:
+            w.dispatcher.slate = object()  # type: ignore[assignment]
+            w.dispatcher.handle(OpenRoom("room", "call"))
+            w.dispatcher.handle(Join("room", "caller", HOST))
+            assert isinstance(w.dispatcher.handle(CloseRoom("room")), Failed)
+            assert len(w.host.poller) == 0
 
 
 class TestABrokenRelay:
-    def test_is_closed_and_reported_while_others_go_on(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with worker() as w:
-                opened = w.dispatcher.handle(OpenRelay("call", "relay-0", BOTH))
-                assert isinstance(opened, RelayOpened)
-                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", BOTH)), RelayOpened)
-                victim: Any = w.dispatcher.relays["relay-0"].sides[0].rtp
-                victim.latch = None  # any bug will do
-                peer = Peer()
-                peer.rtp.sendto(rtp(1), (HOST, opened.ports[0][0]))
-                await until(lambda: w.events)
-                owner, lost = w.events[0]
-                assert owner == "relay-0"
-                assert isinstance(lost, RelayLost)
-                assert w.dispatcher.handle(ReportRelay("relay-0")) == RelayCounts(None)
-                other = w.dispatcher.handle(ReportRelay("relay-1"))
-                assert isinstance(other, RelayCounts)
-                assert isinstance(other.report, RelayReport)
-                peer.close()
-
-        run(scenario())
+    async def test_is_closed_and_reported_while_others_go_on(self) -> None:
+        async with worker() as w:
+            opened = w.dispatcher.handle(OpenRelay("call", "relay-0", BOTH))
+            assert isinstance(opened, RelayOpened)
+            assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", BOTH)), RelayOpened)
+            victim: Any = w.dispatcher.relays["relay-0"].sides[0].rtp
+            victim.latch = None  # any bug will do
+            peer = Peer()
+            peer.rtp.sendto(rtp(1), (HOST, opened.ports[0][0]))
+            await until(lambda: w.events)
+            owner, lost = w.events[0]
+            assert owner == "relay-0"
+            assert isinstance(lost, RelayLost)
+            assert w.dispatcher.handle(ReportRelay("relay-0")) == RelayCounts(None)
+            other = w.dispatcher.handle(ReportRelay("relay-1"))
+            assert isinstance(other, RelayCounts)
+            assert isinstance(other.report, RelayReport)
+            peer.close()
 
 
 class TestUnknownIds:
-    def test_are_gone_or_nothing_to_report(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with worker() as w:
-                remote = RemoteEnd(Address(HOST, 5000), Address(HOST, 5001))
-                for verb in (
-                    SetRemote("none", 0, remote),
-                    Join("none", "caller", HOST),
-                    Show("none", "a", "b"),
-                    RequestKeyFrame("none", "a"),
-                ):
-                    failed = w.dispatcher.handle(verb)
-                    assert isinstance(failed, Failed)
-                    assert failed.kind == "gone"
-                assert w.dispatcher.handle(CloseRelay("none")) == RelayCounts(None)
-                assert w.dispatcher.handle(CloseRoom("none")) == RoomCounts(None)
-                assert w.dispatcher.handle(Leave("none", "a")) == ParticipantCounts(None)
+    async def test_are_gone_or_nothing_to_report(self) -> None:
+        async with worker() as w:
+            remote = RemoteEnd(Address(HOST, 5000), Address(HOST, 5001))
+            for verb in (
+                SetRemote("none", 0, remote),
+                Join("none", "caller", HOST),
+                Show("none", "a", "b"),
+                RequestKeyFrame("none", "a"),
+            ):
+                failed = w.dispatcher.handle(verb)
+                assert isinstance(failed, Failed)
+                assert failed.kind == "gone"
+            assert w.dispatcher.handle(CloseRelay("none")) == RelayCounts(None)
+            assert w.dispatcher.handle(CloseRoom("none")) == RoomCounts(None)
+            assert w.dispatcher.handle(Leave("none", "a")) == ParticipantCounts(None)
 
-        run(scenario())
-
-    def test_an_id_that_is_taken_is_refused(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with worker() as w:
-                first = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
-                assert isinstance(first, RelayOpened)
-                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", BOTH)), Failed)
-                assert len(w.host.poller) == 4
-
-        run(scenario())
+    async def test_an_id_that_is_taken_is_refused(self) -> None:
+        async with worker() as w:
+            first = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
+            assert isinstance(first, RelayOpened)
+            assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", BOTH)), Failed)
+            assert len(w.host.poller) == 4
 
 
 class TestWithoutASlate:
-    def test_there_is_no_room_but_voice(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with worker() as w:
-                failed = w.dispatcher.handle(OpenRoom("room", "call"))
-                assert isinstance(failed, Failed)
-                assert failed.kind == "unavailable"
-                assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", BOTH)), RelayOpened)
-
-        run(scenario())
+    async def test_there_is_no_room_but_voice(self) -> None:
+        async with worker() as w:
+            failed = w.dispatcher.handle(OpenRoom("room", "call"))
+            assert isinstance(failed, Failed)
+            assert failed.kind == "unavailable"
+            assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay", BOTH)), RelayOpened)
 
 
 class SlowRoom(BrokenRoom):
@@ -243,62 +224,47 @@ class TestAnswersThatTakeTheirTime:
             w.dispatcher.handle(OpenRoom("room", "call"))
             yield w
 
-    def test_the_result(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def scenario() -> None:
-            async with self._room(monkeypatch) as w:
-                promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
-                assert isinstance(promised, asyncio.Future)
-                assert isinstance(w.dispatcher.handle(ReportRoom("room")), RoomCounts)
-                SlowRoom.waiting[0](STILL)
-                assert await promised == SnapshotTaken(STILL)
+    async def test_the_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with self._room(monkeypatch) as w:
+            promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            assert isinstance(promised, asyncio.Future)
+            assert isinstance(w.dispatcher.handle(ReportRoom("room")), RoomCounts)
+            SlowRoom.waiting[0](STILL)
+            assert await promised == SnapshotTaken(STILL)
 
-        run(scenario())
+    async def test_told_twice_counts_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with self._room(monkeypatch) as w:
+            promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            assert isinstance(promised, asyncio.Future)
+            SlowRoom.waiting[0](STILL)
+            SlowRoom.waiting[0](MediaUnavailable("too late"))
+            assert await promised == SnapshotTaken(STILL)
 
-    def test_told_twice_counts_once(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def scenario() -> None:
-            async with self._room(monkeypatch) as w:
-                promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
-                assert isinstance(promised, asyncio.Future)
-                SlowRoom.waiting[0](STILL)
-                SlowRoom.waiting[0](MediaUnavailable("too late"))
-                assert await promised == SnapshotTaken(STILL)
+    async def test_a_refusal_at_once_or_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with self._room(monkeypatch) as w:
+            at_once = w.dispatcher.handle(TakeSnapshot("room", "nobody"))
+            assert at_once == Failed("unavailable", "nobody sends no picture", 5)
+            later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            assert isinstance(later, asyncio.Future)
+            SlowRoom.waiting[0](MediaUnavailable("no key frame", 3))
+            assert await later == Failed("unavailable", "no key frame", 3)
+            assert not w.events
 
-        run(scenario())
-
-    def test_a_refusal_at_once_or_later(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def scenario() -> None:
-            async with self._room(monkeypatch) as w:
-                at_once = w.dispatcher.handle(TakeSnapshot("room", "nobody"))
-                assert at_once == Failed("unavailable", "nobody sends no picture", 5)
-                later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
-                assert isinstance(later, asyncio.Future)
-                SlowRoom.waiting[0](MediaUnavailable("no key frame", 3))
-                assert await later == Failed("unavailable", "no key frame", 3)
-                assert not w.events
-
-        run(scenario())
-
-    def test_a_fault_in_a_thread_is_answered_and_does_not_cost_the_room(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    async def test_a_fault_in_a_thread_is_answered_and_does_not_cost_the_room(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def scenario() -> None:
-            async with self._room(monkeypatch) as w:
-                later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
-                assert isinstance(later, asyncio.Future)
-                SlowRoom.waiting[0](ZeroDivisionError("broken on purpose"))
-                failed = await later
-                assert isinstance(failed, Failed) and failed.kind == "fault"
-                assert not w.events
+        async with self._room(monkeypatch) as w:
+            later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            assert isinstance(later, asyncio.Future)
+            SlowRoom.waiting[0](ZeroDivisionError("broken on purpose"))
+            failed = await later
+            assert isinstance(failed, Failed) and failed.kind == "fault"
+            assert not w.events
 
-        run(scenario())
-
-    def test_nobody_waits_when_the_worker_ends(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def scenario() -> None:
-            async with self._room(monkeypatch) as w:
-                promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
-                assert isinstance(promised, asyncio.Future)
-                w.dispatcher.close()
-                with pytest.raises(asyncio.CancelledError):
-                    await promised
-
-        run(scenario())
+    async def test_nobody_waits_when_the_worker_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with self._room(monkeypatch) as w:
+            promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            assert isinstance(promised, asyncio.Future)
+            w.dispatcher.close()
+            with pytest.raises(asyncio.CancelledError):
+                await promised

@@ -15,7 +15,6 @@ from splitter.core.net import Address
 from splitter.media.relay.ports import PortPairs
 from splitter.media.worker import line
 from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop, RoomPort
-from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, address, receive
 from tests.patience import until
 
@@ -67,157 +66,130 @@ async def stand(host: str = HOST) -> AsyncIterator[Stand]:
 
 class TestShortCut:
     @pytest.mark.parametrize("host", [HOST, "::1"])
-    def test_carries_the_peer_both_ways_and_strays_are_still_seen(self, run: Run, host: str) -> None:
-        async def scenario() -> None:
-            async with stand(host) as s:
-                peer, stray = client(host), client(host)
-                await s.settle(peer)
-                assert s.direct is not None
-                assert s.direct.getpeername() == peer.getsockname()
-                assert s.direct.getsockname()[1] == s.port.number
-                for number in range(20):
-                    peer.sendto(b"%d" % number, (host, s.port.number))
-                    stray.sendto(b"x", (host, s.port.number))
-                seen = await s.hears(40)
-                of_peer = [data for data, source in seen if source == address(peer)]
-                assert of_peer == [b"%d" % number for number in range(20)]
-                assert [source for data, source in seen if data == b"x"] == 20 * [address(stray)]
-                s.port.send(b"to the peer", address(peer))
-                s.port.send(memoryview(b"to another"), address(stray))
-                assert (await receive(peer))[0] == b"to the peer"
-                data, source = await receive(stray)
-                assert (data, source[1]) == (b"to another", s.port.number)
-                assert s.port._line.unsent == 0
-                peer.close()
-                stray.close()
+    async def test_carries_the_peer_both_ways_and_strays_are_still_seen(self, host: str) -> None:
+        async with stand(host) as s:
+            peer, stray = client(host), client(host)
+            await s.settle(peer)
+            assert s.direct is not None
+            assert s.direct.getpeername() == peer.getsockname()
+            assert s.direct.getsockname()[1] == s.port.number
+            for number in range(20):
+                peer.sendto(b"%d" % number, (host, s.port.number))
+                stray.sendto(b"x", (host, s.port.number))
+            seen = await s.hears(40)
+            of_peer = [data for data, source in seen if source == address(peer)]
+            assert of_peer == [b"%d" % number for number in range(20)]
+            assert [source for data, source in seen if data == b"x"] == 20 * [address(stray)]
+            s.port.send(b"to the peer", address(peer))
+            s.port.send(memoryview(b"to another"), address(stray))
+            assert (await receive(peer))[0] == b"to the peer"
+            data, source = await receive(stray)
+            assert (data, source[1]) == (b"to another", s.port.number)
+            assert s.port._line.unsent == 0
+            peer.close()
+            stray.close()
 
-        run(scenario())
+    async def test_keeps_the_order_of_what_waits_when_it_is_made_and_when_it_is_cut(self) -> None:
+        async with stand() as s:
+            peer, other = client(), client()
+            sent = 0
 
-    def test_keeps_the_order_of_what_waits_when_it_is_made_and_when_it_is_cut(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                peer, other = client(), client()
-                sent = 0
+            def play() -> None:
+                nonlocal sent
+                for _ in range(30):
+                    peer.sendto(b"%d" % sent, (HOST, s.port.number))
+                    sent += 1
 
-                def play() -> None:
-                    nonlocal sent
-                    for _ in range(30):
-                        peer.sendto(b"%d" % sent, (HOST, s.port.number))
-                        sent += 1
+            for to in (peer, other, peer):
+                play()  # nobody reads before the loop's next turn
+                s.port._line.settle(address(to))
+                play()
+            assert [data for data, _ in await s.hears(sent)] == [b"%d" % number for number in range(sent)]
+            peer.close()
+            other.close()
 
-                for to in (peer, other, peer):
-                    play()  # nobody reads before the loop's next turn
-                    s.port._line.settle(address(to))
-                    play()
-                assert [data for data, _ in await s.hears(sent)] == [b"%d" % number for number in range(sent)]
-                peer.close()
-                other.close()
+    async def test_follows_a_peer_that_moves(self) -> None:
+        async with stand() as s:
+            home, away = client(), client()
+            await s.settle(home)
+            await s.settle(away)
+            home.sendto(b"late", (HOST, s.port.number))
+            away.sendto(b"here", (HOST, s.port.number))
+            assert set(await s.hears(2)) == {(b"late", address(home)), (b"here", address(away))}
+            s.port.send(b"found", address(away))
+            assert (await receive(away))[0] == b"found"
+            assert len(s.host.poller) == 2
+            home.close()
+            away.close()
 
-        run(scenario())
+    async def test_is_nobody_elses_port(self) -> None:
+        async with stand() as s:
+            peer, thief = client(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            await s.settle(peer)
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with pytest.raises(OSError, match="in use"):
+                thief.bind((HOST, s.port.number))
+            thief.close()
+            peer.close()
 
-    def test_follows_a_peer_that_moves(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                home, away = client(), client()
-                await s.settle(home)
-                await s.settle(away)
-                home.sendto(b"late", (HOST, s.port.number))
-                away.sendto(b"here", (HOST, s.port.number))
-                assert set(await s.hears(2)) == {(b"late", address(home)), (b"here", address(away))}
-                s.port.send(b"found", address(away))
-                assert (await receive(away))[0] == b"found"
-                assert len(s.host.poller) == 2
-                home.close()
-                away.close()
+    async def test_has_the_marks_of_the_port(self) -> None:
+        async with stand() as s:
+            peer = client()
+            await s.settle(peer)
+            assert s.direct is not None
+            assert s.direct.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == DSCP_AF41
+            peer.close()
 
-        run(scenario())
-
-    def test_is_nobody_elses_port(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                peer, thief = client(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                await s.settle(peer)
-                thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                with pytest.raises(OSError, match="in use"):
-                    thief.bind((HOST, s.port.number))
-                thief.close()
-                peer.close()
-
-        run(scenario())
-
-    def test_has_the_marks_of_the_port(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                peer = client()
-                await s.settle(peer)
-                assert s.direct is not None
-                assert s.direct.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == DSCP_AF41
-                peer.close()
-
-        run(scenario())
-
-    def test_survives_a_peer_whose_port_is_closed_for_a_while(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                peer = client()
-                at = address(peer)
-                await s.settle(peer)
-                peer.close()
-                for _ in range(3):
-                    s.port.send(b"nobody is there", at)  # each comes back as ICMP port unreachable
-                    await asyncio.sleep(0)
-                back = client()
-                back.close()
-                back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-                back.bind(at)
-                s.port.send(b"welcome back", at)
-                assert (await receive(back))[0] == b"welcome back"
-                back.sendto(b"hello again", (HOST, s.port.number))
-                assert await s.hears(1) == [(b"hello again", at)]
-                assert s.port._line.unsent == 0 and not s.faults
-                back.close()
-
-        run(scenario())
+    async def test_survives_a_peer_whose_port_is_closed_for_a_while(self) -> None:
+        async with stand() as s:
+            peer = client()
+            at = address(peer)
+            await s.settle(peer)
+            peer.close()
+            for _ in range(3):
+                s.port.send(b"nobody is there", at)  # each comes back as ICMP port unreachable
+                await asyncio.sleep(0)
+            back = client()
+            back.close()
+            back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            back.bind(at)
+            s.port.send(b"welcome back", at)
+            assert (await receive(back))[0] == b"welcome back"
+            back.sendto(b"hello again", (HOST, s.port.number))
+            assert await s.hears(1) == [(b"hello again", at)]
+            assert s.port._line.unsent == 0 and not s.faults
+            back.close()
 
 
 class TestWithoutShortCut:
     @pytest.mark.parametrize("peer", [Address("192.0.2.1.9", 5000), Address("::1", 5000)])
-    def test_an_address_that_the_socket_cannot_reach_leaves_all_as_it_was(self, run: Run, peer: Address) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                near = client()
-                s.port._line.settle(peer)
-                assert s.direct is None
-                near.sendto(b"heard", (HOST, s.port.number))
-                assert await s.hears(1) == [(b"heard", address(near))]
-                near.close()
+    async def test_an_address_that_the_socket_cannot_reach_leaves_all_as_it_was(self, peer: Address) -> None:
+        async with stand() as s:
+            near = client()
+            s.port._line.settle(peer)
+            assert s.direct is None
+            near.sendto(b"heard", (HOST, s.port.number))
+            assert await s.hears(1) == [(b"heard", address(near))]
+            near.close()
 
-        run(scenario())
-
-    def test_a_system_that_refuses_filters_or_sockets_is_done_without(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    async def test_a_system_that_refuses_filters_or_sockets_is_done_without(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                peer = client()
-                monkeypatch.setattr(line, "shut", lambda *_: False)
-                s.port._line.settle(address(peer))
-                assert s.direct is None
-                assert s.port._line._sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0
-                s.port.send(b"all the same", address(peer))
-                assert (await receive(peer))[0] == b"all the same"
-                peer.close()
+        async with stand() as s:
+            peer = client()
+            monkeypatch.setattr(line, "shut", lambda *_: False)
+            s.port._line.settle(address(peer))
+            assert s.direct is None
+            assert s.port._line._sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0
+            s.port.send(b"all the same", address(peer))
+            assert (await receive(peer))[0] == b"all the same"
+            peer.close()
 
-        run(scenario())
-
-    def test_a_port_that_is_closed_meanwhile_makes_none(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with stand() as s:
-                peer = client()
-                s.port.settle(address(peer))
-                s.port.close()
-                await asyncio.sleep(0.01)
-                assert s.direct is None and not s.faults
-                peer.close()
-
-        run(scenario())
+    async def test_a_port_that_is_closed_meanwhile_makes_none(self) -> None:
+        async with stand() as s:
+            peer = client()
+            s.port.settle(address(peer))
+            s.port.close()
+            await asyncio.sleep(0.01)
+            assert s.direct is None and not s.faults
+            peer.close()

@@ -17,7 +17,6 @@ from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.process import PROTOCOL, Hello, Ping
 from splitter.media.worker.verbs.set_remote import SetRemote
-from tests.media.worker.conftest import Run
 from tests.media.worker.stand import BOTH, FIRST_PORT, LIMIT_S, Peer, receive, rtp
 
 pytestmark = pytest.mark.slow
@@ -100,40 +99,28 @@ async def relays_on(path: Path) -> None:
 
 
 class TestTheLogOfAWorker:
-    def test_may_go_into_a_pipe_that_nobody_reads(self, run: Run) -> None:
-        async def scenario() -> None:
-            with full_pipe() as pipe:
-                async with worker(pipe) as path:
-                    await relays_on(path)
-
-        run(scenario())
-
-    def test_may_go_nowhere(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with worker(None) as path:
+    async def test_may_go_into_a_pipe_that_nobody_reads(self) -> None:
+        with full_pipe() as pipe:
+            async with worker(pipe) as path:
                 await relays_on(path)
 
-        run(scenario())
+    async def test_may_go_nowhere(self) -> None:
+        async with worker(None) as path:
+            await relays_on(path)
 
-    def test_may_go_into_a_pipe_whose_reader_is_gone(self, run: Run) -> None:
-        async def scenario() -> None:
-            reader, writer = os.pipe()
-            os.close(reader)
-            try:
-                async with worker(writer) as path:
-                    await relays_on(path)
-            finally:
-                os.close(writer)
+    async def test_may_go_into_a_pipe_whose_reader_is_gone(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            async with worker(writer) as path:
+                await relays_on(path)
+        finally:
+            os.close(writer)
 
-        run(scenario())
-
-    def test_may_go_onto_a_full_disk(self, run: Run) -> None:
-        async def scenario() -> None:
-            full = os.open("/dev/full", os.O_WRONLY)
-            try:
-                async with worker(full) as path:
-                    await relays_on(path)
-            finally:
-                os.close(full)
-
-        run(scenario())
+    async def test_may_go_onto_a_full_disk(self) -> None:
+        full = os.open("/dev/full", os.O_WRONLY)
+        try:
+            async with worker(full) as path:
+                await relays_on(path)
+        finally:
+            os.close(full)

@@ -15,7 +15,6 @@ from splitter.core.net import Address
 from splitter.media.relay.ports import PortPairs
 from splitter.media.relay.relay import DSCP_EF
 from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop
-from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, Peer, address, receive
 from tests.patience import until
 
@@ -36,72 +35,60 @@ def nothing(*args: object) -> None:
 
 class TestSockets:
     @pytest.mark.parametrize(("tos", "code_point"), [(DSCP_EF, 46), (DSCP_AF41, 34)])
-    def test_carry_their_dscp(self, run: Run, tos: int, code_point: int) -> None:
-        async def scenario() -> None:
-            async with packet_host() as host:
-                pair = host.bind(HOST, tos)
-                for sock in pair:
-                    assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) >> 2 == code_point
-                host.release(*pair)
+    async def test_carry_their_dscp(self, tos: int, code_point: int) -> None:
+        async with packet_host() as host:
+            pair = host.bind(HOST, tos)
+            for sock in pair:
+                assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) >> 2 == code_point
+            host.release(*pair)
 
-        run(scenario())
-
-    def test_on_an_address_that_is_not_ours_are_unavailable(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with packet_host() as host:
-                with pytest.raises(MediaUnavailable, match=r"cannot bind 192\.0\.2\.1"):
-                    host.bind("192.0.2.1", DSCP_EF)
-
-        run(scenario())
+    async def test_on_an_address_that_is_not_ours_are_unavailable(self) -> None:
+        async with packet_host() as host:
+            with pytest.raises(MediaUnavailable, match=r"cannot bind 192\.0\.2\.1"):
+                host.bind("192.0.2.1", DSCP_EF)
 
 
 class TestRoomLoop:
-    def test_hands_packets_over_with_source_and_time_and_sends_from_the_same_ports(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with packet_host() as host:
-                loop = RoomLoop(host, nothing)
-                seen: list[tuple[str, bytes, Address, float]] = []
-                pair = loop.open_pair(
-                    HOST,
-                    lambda view, source, now: seen.append(("rtp", bytes(view), source, now)),
-                    lambda view, source, now: seen.append(("rtcp", bytes(view), source, now)),
-                )
-                before = loop.now()
-                peer = Peer()
-                peer.rtp.sendto(b"picture", (HOST, pair.rtp_port))
-                peer.rtcp.sendto(b"report", (HOST, pair.rtcp_port))
-                await until(lambda: len(seen) == 2)
-                assert {packet[:3] for packet in seen} == {
-                    ("rtp", b"picture", address(peer.rtp)),
-                    ("rtcp", b"report", address(peer.rtcp)),
-                }
-                assert all(before <= packet[3] <= loop.now() for packet in seen)
-                pair.send_rtp(b"slate", address(peer.rtp))
-                pair.send_rtcp(memoryview(b"wanted"), address(peer.rtcp))
-                assert await receive(peer.rtp) == (b"slate", (HOST, pair.rtp_port))
-                assert await receive(peer.rtcp) == (b"wanted", (HOST, pair.rtcp_port))
-                pair.close()
-                pair.close()
-                pair.send_rtp(b"too late", address(peer.rtp))
-                assert pair.unsent == 1
-                peer.close()
+    async def test_hands_packets_over_with_source_and_time_and_sends_from_the_same_ports(self) -> None:
+        async with packet_host() as host:
+            loop = RoomLoop(host, nothing)
+            seen: list[tuple[str, bytes, Address, float]] = []
+            pair = loop.open_pair(
+                HOST,
+                lambda view, source, now: seen.append(("rtp", bytes(view), source, now)),
+                lambda view, source, now: seen.append(("rtcp", bytes(view), source, now)),
+            )
+            before = loop.now()
+            peer = Peer()
+            peer.rtp.sendto(b"picture", (HOST, pair.rtp_port))
+            peer.rtcp.sendto(b"report", (HOST, pair.rtcp_port))
+            await until(lambda: len(seen) == 2)
+            assert {packet[:3] for packet in seen} == {
+                ("rtp", b"picture", address(peer.rtp)),
+                ("rtcp", b"report", address(peer.rtcp)),
+            }
+            assert all(before <= packet[3] <= loop.now() for packet in seen)
+            pair.send_rtp(b"slate", address(peer.rtp))
+            pair.send_rtcp(memoryview(b"wanted"), address(peer.rtcp))
+            assert await receive(peer.rtp) == (b"slate", (HOST, pair.rtp_port))
+            assert await receive(peer.rtcp) == (b"wanted", (HOST, pair.rtcp_port))
+            pair.close()
+            pair.close()
+            pair.send_rtp(b"too late", address(peer.rtp))
+            assert pair.unsent == 1
+            peer.close()
 
-        run(scenario())
-
-    def test_closes_what_a_room_left_open(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with packet_host() as host:
-                loop = RoomLoop(host, nothing)
-                fired: list[str] = []
-                loop.call_later(0, lambda: fired.append("left over"))
-                loop.open_pair(HOST, nothing, nothing)
-                loop.close()
-                later = RoomLoop(host, nothing)
-                cancelled = later.call_later(0, lambda: fired.append("cancelled"))
-                cancelled.cancel()
-                cancelled.cancel()
-                later.call_later(0.01, lambda: fired.append("due"))
-                await until(lambda: fired)
-                assert fired == ["due"]
-
-        run(scenario())
+    async def test_closes_what_a_room_left_open(self) -> None:
+        async with packet_host() as host:
+            loop = RoomLoop(host, nothing)
+            fired: list[str] = []
+            loop.call_later(0, lambda: fired.append("left over"))
+            loop.open_pair(HOST, nothing, nothing)
+            loop.close()
+            later = RoomLoop(host, nothing)
+            cancelled = later.call_later(0, lambda: fired.append("cancelled"))
+            cancelled.cancel()
+            cancelled.cancel()
+            later.call_later(0.01, lambda: fired.append("due"))
+            await until(lambda: fired)
+            assert fired == ["due"]

@@ -16,7 +16,6 @@ from splitter.media.worker.protocol import Call
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, Hello, Status
 from splitter.media.worker.verbs.verb import Done, Failed, Message, Verb
-from tests.media.worker.conftest import Run
 from tests.media.worker.stand import FIRST_PORT, LIMIT_S
 from tests.patience import until
 
@@ -61,56 +60,44 @@ class TestAStartingWorker:
         gateway.ask(3, OpenRoom("room", "call"))
         return worker, gateway
 
-    def test_has_video_once_nothing_competes_with_the_first_rooms(self, run: Run) -> None:
-        async def scenario() -> None:
-            worker, gateway = self.start()
-            assert isinstance(gateway.answers[1], Status)
-            assert 3 not in gateway.answers
-            self.drawn.set()
-            await until(lambda: 3 in gateway.answers)
-            assert gateway.answers[3] == Done()  # who cannot wait gets a room as soon as there is something to show
-            assert 2 not in gateway.answers
-            self.complete.set()
-            await until(lambda: 2 in gateway.answers)
-            assert gateway.answers[2] == Done()
-            worker.close()
+    async def test_has_video_once_nothing_competes_with_the_first_rooms(self) -> None:
+        worker, gateway = self.start()
+        assert isinstance(gateway.answers[1], Status)
+        assert 3 not in gateway.answers
+        self.drawn.set()
+        await until(lambda: 3 in gateway.answers)
+        assert gateway.answers[3] == Done()  # who cannot wait gets a room as soon as there is something to show
+        assert 2 not in gateway.answers
+        self.complete.set()
+        await until(lambda: 2 in gateway.answers)
+        assert gateway.answers[2] == Done()
+        worker.close()
 
-        run(scenario())
-
-    def test_that_cannot_draw_says_so(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_that_cannot_draw_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(text: str, picture: str) -> Slate:
             raise RuntimeError("no codec")
 
         monkeypatch.setattr(main, "_prepare_video", fail)
 
-        async def scenario() -> None:
-            worker, gateway = self.start()
-            await until(lambda: 2 in gateway.answers)
-            assert isinstance(gateway.answers[2], Failed)
-            worker.close()
+        worker, gateway = self.start()
+        await until(lambda: 2 in gateway.answers)
+        assert isinstance(gateway.answers[2], Failed)
+        worker.close()
 
-        run(scenario())
-
-    def test_lives_on_where_the_slate_cannot_be_completed(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_lives_on_where_the_slate_cannot_be_completed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(slate: Slate) -> None:
             raise RuntimeError("no memory")
 
         monkeypatch.setattr(main, "_warm_up", fail)
         self.drawn.set()
 
-        async def scenario() -> None:
-            worker, gateway = self.start()
-            await until(lambda: 2 in gateway.answers)
-            assert gateway.answers[2] == Done()
-            worker.close()
+        worker, gateway = self.start()
+        await until(lambda: 2 in gateway.answers)
+        assert gateway.answers[2] == Done()
+        worker.close()
 
-        run(scenario())
-
-    def test_that_is_stopped_while_it_draws_ends_quietly(self, run: Run) -> None:
-        async def scenario() -> None:
-            worker, _ = self.start()
-            worker.stopped.set()
-            self.drawn.set()
-            await asyncio.get_running_loop().shutdown_default_executor()
-
-        run(scenario())
+    async def test_that_is_stopped_while_it_draws_ends_quietly(self) -> None:
+        worker, _ = self.start()
+        worker.stopped.set()
+        self.drawn.set()
+        await asyncio.get_running_loop().shutdown_default_executor()

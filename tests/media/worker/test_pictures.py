@@ -22,7 +22,6 @@ from splitter.rtp import packet, rtcp
 from splitter.rtp.feedback import Pli
 from splitter.sdp.video import VideoFormat
 from tests.media.room.kit import Camera, about
-from tests.media.worker.conftest import Run, Shared
 from tests.media.worker.stand import Events, Peer, Talk, engine, rtp, talk, waiting, warmed_up
 from tests.patience import PATIENCE_S, until
 from tests.rtp.payloads import packetise
@@ -91,120 +90,93 @@ async def call(made: WorkerEngine, luma: int = 150) -> AsyncIterator[tuple[RoomH
 
 
 class TestPictures:
-    def test_are_shown_and_taken_away(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, handset, events):
-                await made.put_picture(room, "form", photograph(900, "PNG"))
-                await made.show(room, "caller", "picture:form")
-                await until(lambda: any(one.source == "picture:form" for one in events.of(SourceShown)))
-                report = await made.report_room(room)
-                assert report is not None and report.participants[0].source == "picture:form"
-                await until(lambda: len(handset.got) > 30)
-                await made.show(room, "caller", "")
-                await until(lambda: [one.source for one in events.of(SourceShown)][-1] == "slate")
+    async def test_are_shown_and_taken_away(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, handset, events):
+            await shared.put_picture(room, "form", photograph(900, "PNG"))
+            await shared.show(room, "caller", "picture:form")
+            await until(lambda: any(one.source == "picture:form" for one in events.of(SourceShown)))
+            report = await shared.report_room(room)
+            assert report is not None and report.participants[0].source == "picture:form"
+            await until(lambda: len(handset.got) > 30)
+            await shared.show(room, "caller", "")
+            await until(lambda: [one.source for one in events.of(SourceShown)][-1] == "slate")
 
-        shared(scenario)
+    async def test_that_cannot_be_decoded_are_refused_with_the_reason(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, _, _):
+            with pytest.raises(MediaUnavailable, match="not a PNG or JPEG"):
+                await shared.put_picture(room, "form", b"no picture")
+            with pytest.raises(MediaUnavailable, match="too large"):
+                await shared.put_picture(room, "form", bytes(PICTURE_LIMIT_BYTES + 1))
+            await shared.put_picture(room, "form", photograph(200))
 
-    def test_that_cannot_be_decoded_are_refused_with_the_reason(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, _, _):
-                with pytest.raises(MediaUnavailable, match="not a PNG or JPEG"):
-                    await made.put_picture(room, "form", b"no picture")
-                with pytest.raises(MediaUnavailable, match="too large"):
-                    await made.put_picture(room, "form", bytes(PICTURE_LIMIT_BYTES + 1))
-                await made.put_picture(room, "form", photograph(200))
+    async def test_the_largest_file_there_may_be_gets_through(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, _, _):
+            small = photograph(200)
+            padded = small + bytes(PICTURE_LIMIT_BYTES - len(small))
+            await asyncio.gather(*(shared.put_picture(room, str(number), padded) for number in range(3)))
 
-        shared(scenario)
-
-    def test_the_largest_file_there_may_be_gets_through(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, _, _):
-                small = photograph(200)
-                padded = small + bytes(PICTURE_LIMIT_BYTES - len(small))
-                await asyncio.gather(*(made.put_picture(room, str(number), padded) for number in range(3)))
-
-        shared(scenario)
-
-    def test_of_a_room_that_is_gone(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, _, _):
-                pass
-            with pytest.raises(MediaUnavailable):
-                await made.put_picture(room, "form", photograph(200))
-            with pytest.raises(MediaUnavailable):
-                await made.snapshot(room, "caller")
-
-        shared(scenario)
+    async def test_of_a_room_that_is_gone(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, _, _):
+            pass
+        with pytest.raises(MediaUnavailable):
+            await shared.put_picture(room, "form", photograph(200))
+        with pytest.raises(MediaUnavailable):
+            await shared.snapshot(room, "caller")
 
 
 class TestSnapshots:
-    def test_of_a_caller_that_nobody_watches(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made, luma=170) as (room, handset, _):
-                await until(lambda: handset.got)
-                snapshot = await _patiently(made, room)
-                image = Image.open(io.BytesIO(snapshot.png))
-                assert (snapshot.width, snapshot.height) == image.size == (320, 240)
-                assert about(int(np.median(np.asarray(image.convert("L")))), 180, 25)
-                assert abs(snapshot.taken_at - time.time()) < 10
-                assert handset.keys >= 1
-                report = await made.report_room(room)
-                assert report is not None
-                assert (report.participants[0].width, report.participants[0].height) == (320, 240)
+    async def test_of_a_caller_that_nobody_watches(self, shared: WorkerEngine) -> None:
+        async with call(shared, luma=170) as (room, handset, _):
+            await until(lambda: handset.got)
+            snapshot = await _patiently(shared, room)
+            image = Image.open(io.BytesIO(snapshot.png))
+            assert (snapshot.width, snapshot.height) == image.size == (320, 240)
+            assert about(int(np.median(np.asarray(image.convert("L")))), 180, 25)
+            assert abs(snapshot.taken_at - time.time()) < 10
+            assert handset.keys >= 1
+            report = await shared.report_room(room)
+            assert report is not None
+            assert (report.participants[0].width, report.participants[0].height) == (320, 240)
 
-        shared(scenario)
+    async def test_many_at_once(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, handset, _):
+            await until(lambda: handset.got)
+            await _patiently(shared, room)
+            taken = await asyncio.gather(*(shared.snapshot(room, "caller") for _ in range(20)))
+            assert len({snapshot.png for snapshot in taken}) <= 2
 
-    def test_many_at_once(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, handset, _):
-                await until(lambda: handset.got)
-                await _patiently(made, room)
-                taken = await asyncio.gather(*(made.snapshot(room, "caller") for _ in range(20)))
-                assert len({snapshot.png for snapshot in taken}) <= 2
+    async def test_of_nobody(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, _, _):
+            with pytest.raises(MediaUnavailable, match="seat-1 sends no picture"):
+                await shared.snapshot(room, "seat-1")
 
-        shared(scenario)
+    async def test_other_requests_do_not_wait_for_one(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, handset, _):
+            await until(lambda: handset.got)
+            await _patiently(shared, room)
+            assert handset.task is not None
+            handset.task.cancel()  # no key frame will come
+            taking = asyncio.ensure_future(shared.snapshot(room, "caller"))
+            began = time.monotonic()
+            for _ in range(20):
+                assert await shared.report_room(room)
+            assert time.monotonic() - began < 1.0
+            assert not taking.done()
+            with pytest.raises(MediaUnavailable, match=r"no key frame|no packet"):
+                await taking
+            assert 2.5 < time.monotonic() - began < 4.5
 
-    def test_of_nobody(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, _, _):
-                with pytest.raises(MediaUnavailable, match="seat-1 sends no picture"):
-                    await made.snapshot(room, "seat-1")
-
-        shared(scenario)
-
-    def test_other_requests_do_not_wait_for_one(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, handset, _):
-                await until(lambda: handset.got)
-                await _patiently(made, room)
-                assert handset.task is not None
-                handset.task.cancel()  # no key frame will come
-                taking = asyncio.ensure_future(made.snapshot(room, "caller"))
-                began = time.monotonic()
-                for _ in range(20):
-                    assert await made.report_room(room)
-                assert time.monotonic() - began < 1.0
-                assert not taking.done()
-                with pytest.raises(MediaUnavailable, match=r"no key frame|no packet"):
-                    await taking
-                assert 2.5 < time.monotonic() - began < 4.5
-
-        shared(scenario)
-
-    def test_a_room_that_closes_meanwhile_tells_why(self, shared: Shared) -> None:
-        async def scenario(made: WorkerEngine) -> None:
-            async with call(made) as (room, handset, _):
-                await until(lambda: handset.got)
-                await _patiently(made, room)
-                assert handset.task is not None
-                handset.task.cancel()
-                taking = asyncio.ensure_future(made.snapshot(room, "caller"))
-                await asyncio.sleep(0)
-                await made.close_room(room)
-                with pytest.raises(MediaUnavailable, match="closed"):
-                    await taking
-
-        shared(scenario)
+    async def test_a_room_that_closes_meanwhile_tells_why(self, shared: WorkerEngine) -> None:
+        async with call(shared) as (room, handset, _):
+            await until(lambda: handset.got)
+            await _patiently(shared, room)
+            assert handset.task is not None
+            handset.task.cancel()
+            taking = asyncio.ensure_future(shared.snapshot(room, "caller"))
+            await asyncio.sleep(0)
+            await shared.close_room(room)
+            with pytest.raises(MediaUnavailable, match="closed"):
+                await taking
 
 
 async def _patiently(made: WorkerEngine, room: RoomHandle) -> Snapshot:
@@ -219,28 +191,25 @@ async def _patiently(made: WorkerEngine, room: RoomHandle) -> Snapshot:
 
 
 class TestTheVoiceInTheSameWorker:
-    def test_does_not_wait_for_pictures(self, run: Run) -> None:
+    async def test_does_not_wait_for_pictures(self) -> None:
         """One worker, one relay with a packet every 10 ms, while pictures are decoded, encoded and taken."""
 
-        async def scenario() -> None:
-            async with engine(workers=1) as made:
-                image = photograph()
-                await warmed_up(made)
-                async with talk(made) as voice, call(made) as (room, handset, _):
-                    await until(lambda: handset.got)
-                    await _patiently(made, room)
-                    quiet = await _delays(voice, 2.0)
-                    work = asyncio.ensure_future(_busy(made, room, image))
-                    busy = await _delays(voice, 4.0)
-                    rounds = await work
-                    assert rounds
-                    print(f"\nquiet {_said(quiet)}; while {rounds} pictures were put and stills taken {_said(busy)}")
-                    assert len(busy) == 400, "no packet is lost"
-                    # 1 ms where nothing else runs. An encoder in the packets' way would hold up half of them for a tenth
-                    # of a second and more.
-                    assert statistics.median(busy) < 0.05
-
-        run(scenario())
+        async with engine(workers=1) as made:
+            image = photograph()
+            await warmed_up(made)
+            async with talk(made) as voice, call(made) as (room, handset, _):
+                await until(lambda: handset.got)
+                await _patiently(made, room)
+                quiet = await _delays(voice, 2.0)
+                work = asyncio.ensure_future(_busy(made, room, image))
+                busy = await _delays(voice, 4.0)
+                rounds = await work
+                assert rounds
+                print(f"\nquiet {_said(quiet)}; while {rounds} pictures were put and stills taken {_said(busy)}")
+                assert len(busy) == 400, "no packet is lost"
+                # 1 ms where nothing else runs. An encoder in the packets' way would hold up half of them for a tenth
+                # of a second and more.
+                assert statistics.median(busy) < 0.05
 
 
 async def _busy(made: WorkerEngine, room: RoomHandle, image: bytes) -> int:

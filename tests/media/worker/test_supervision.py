@@ -24,7 +24,6 @@ from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
 from splitter.media.worker.verbs.set_remote import SetRemote
-from tests.media.worker.conftest import Run
 from tests.media.worker.stand import (
     BOTH,
     FIRST_PORT,
@@ -55,248 +54,203 @@ def carrier(made: WorkerEngine, relay: RelayHandle) -> int:
 
 
 class TestAKilledWorker:
-    def test_is_reported_and_replaced_and_the_others_go_on(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(workers=2) as made, talk(made) as one, talk(made) as other:
-                assert {carrier(made, one.relay), carrier(made, other.relay)} == {0, 1}
-                room_events = Events()
-                room = await made.open_room("call-9", room_events)
-                index = made.worker_of(room.room_id)
-                assert index is not None
-                victim = one if carrier(made, one.relay) == index else other
-                survivor = other if victim is one else one
-                first = worker_pid(made, index)
+    async def test_is_reported_and_replaced_and_the_others_go_on(self) -> None:
+        async with engine(workers=2) as made, talk(made) as one, talk(made) as other:
+            assert {carrier(made, one.relay), carrier(made, other.relay)} == {0, 1}
+            room_events = Events()
+            room = await made.open_room("call-9", room_events)
+            index = made.worker_of(room.room_id)
+            assert index is not None
+            victim = one if carrier(made, one.relay) == index else other
+            survivor = other if victim is one else one
+            first = worker_pid(made, index)
 
-                os.kill(first, signal.SIGKILL)
+            os.kill(first, signal.SIGKILL)
 
-                lost = await victim.events.next(RelayLost)
-                assert (lost.call_id, lost.relay_id) == ("call-1", victim.relay.relay_id)
-                assert "SIGKILL" in lost.reason
-                assert (await room_events.next(RoomLost)).room_id == room.room_id
-                assert await made.close(victim.relay) is None
-                assert survivor.events.of(RelayLost) == []
-                await survivor.flows(survivor.caller.rtp, survivor.relay.local[0], survivor.centre.rtp)
-                await until(lambda: made.status()[index].state == "ready")
-                assert worker_pid(made, index) != first
-                assert made.status()[index].restarts == 1
+            lost = await victim.events.next(RelayLost)
+            assert (lost.call_id, lost.relay_id) == ("call-1", victim.relay.relay_id)
+            assert "SIGKILL" in lost.reason
+            assert (await room_events.next(RoomLost)).room_id == room.room_id
+            assert await made.close(victim.relay) is None
+            assert survivor.events.of(RelayLost) == []
+            await survivor.flows(survivor.caller.rtp, survivor.relay.local[0], survivor.centre.rtp)
+            await until(lambda: made.status()[index].state == "ready")
+            assert worker_pid(made, index) != first
+            assert made.status()[index].restarts == 1
 
-        run(scenario())
-
-    def test_leaves_its_ports_in_quarantine_for_its_successor(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(last_port=FIRST_PORT + 7) as made, talk(made) as call:
-                os.kill(worker_pid(made), signal.SIGKILL)
-                await call.events.next(RelayLost)
-                await until(lambda: made.status()[0].state == "ready")
-                async with talk(made) as next_call:
-                    ports = {end.rtp_port for end in (*call.relay.local, *next_call.relay.local)}
-                    assert len(ports) == 4
-                    with pytest.raises(MediaUnavailable, match="no free media ports"):
-                        await made.open("call-3", sides(), print)
-
-        run(scenario())
-
-    def test_fails_requests_under_way_at_once(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(request_limit_s=60) as made, talk(made) as call:
-                pid = worker_pid(made)
-                os.kill(pid, signal.SIGSTOP)
-                request = asyncio.ensure_future(made.report(call.relay))
-                await asyncio.sleep(0)
-                os.kill(pid, signal.SIGKILL)
-                with pytest.raises(MediaUnavailable):
-                    async with asyncio.timeout(LIMIT_S):
-                        await request
-
-        run(scenario())
-
-
-class TestAStuckWorker:
-    def test_costs_its_callers_no_more_than_the_limit_and_others_nothing(self, run: Run) -> None:
-        async def scenario() -> None:
-            timers = SupervisorTimers(heartbeat_s=60, hang_limit_s=60)
-            async with (
-                engine(workers=2, request_limit_s=0.3, timers=timers) as made,
-                talk(made) as one,
-                talk(made) as other,
-            ):
-                stuck = carrier(made, one.relay)
-                os.kill(worker_pid(made, stuck), signal.SIGSTOP)
-                with pytest.raises(MediaTimeout):
-                    await made.point(one.relay, 0, one.caller.remote)
-                assert made.status()[stuck].state == "stuck"
-                for _ in range(4):  # though it is the least loaded, the stuck one is not chosen again
-                    relay = await made.open("call-2", sides(), print)
-                    assert carrier(made, relay) == carrier(made, other.relay)
-                await other.flows(other.caller.rtp, other.relay.local[0], other.centre.rtp)
-                os.kill(worker_pid(made, stuck), signal.SIGCONT)
-
-        run(scenario())
-
-    def test_that_wakes_up_keeps_nothing_of_a_request_that_was_given_up(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(request_limit_s=0.3, timers=PATIENT) as made:
-                pid = worker_pid(made)
-                os.kill(pid, signal.SIGSTOP)
-                with pytest.raises(MediaTimeout):
-                    await made.open("call-1", sides(), print)
-                os.kill(pid, signal.SIGCONT)
-                await until(lambda: made.status()[0].state == "ready")
-                # 100 pairs in all; the two of the abandoned relay rest.
-                await until(lambda: (made.status()[0].relays, made.status()[0].free_ports) == (0, 98))
-
-        run(scenario())
-
-    def test_that_does_not_wake_up_is_replaced(self, run: Run) -> None:
-        async def scenario() -> None:
-            timers = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=0.2)
-            async with engine(request_limit_s=0.1, timers=timers) as made, talk(made) as call:
-                pid = worker_pid(made)
-                os.kill(pid, signal.SIGSTOP)
-                assert "did not answer" in (await call.events.next(RelayLost)).reason
-                await until(lambda: made.status()[0].pid not in (None, pid) and made.status()[0].state == "ready")
-                assert not runs(pid)
-
-        run(scenario())
-
-    def test_is_given_up_before_anybody_has_hung_up(self, run: Run) -> None:
-        """Half a second where nothing else runs; the limit leaves room for a machine that has other work."""
-
-        async def scenario() -> None:
-            async with engine(workers=2) as made, talk(made) as call:
-                stopped_at = time.monotonic()
-                stuck = carrier(made, call.relay)
-                os.kill(worker_pid(made, stuck), signal.SIGSTOP)
-                lost = await call.events.next(RelayLost)
-                assert time.monotonic() - stopped_at < 5
-                assert "stood still" in lost.reason
-                moved = await made.open("call-1", sides(), print)
-                assert carrier(made, moved) != stuck
-
-        run(scenario())
-
-    def test_gives_back_what_was_asked_of_it(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(workers=1, request_limit_s=60) as made, talk(made) as call:
-                os.kill(worker_pid(made), signal.SIGSTOP)
-                with pytest.raises(MediaUnavailable):
-                    async with asyncio.timeout(LIMIT_S):
-                        await made.report(call.relay)
-
-        run(scenario())
-
-
-class TestABusyMachine:
-    def test_is_no_reason_to_give_a_worker_up(self, run: Run) -> None:
-        """The worker gets next to nothing of the processors: it answers late, and lives."""
-
-        async def scenario() -> None:
-            async with engine() as made, talk(made) as call:
-                os.setpriority(os.PRIO_PROCESS, worker_pid(made), 19)
-                others = [
-                    await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
-                    for _ in range(3 * (os.cpu_count() or 1))
-                ]
-                try:
-                    end = time.monotonic() + 3
-                    while time.monotonic() < end:
-                        await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
-                finally:
-                    for other in others:
-                        other.kill()
-                        await other.wait()
-                assert not call.events.of(RelayLost)
-                assert made.status()[0].restarts == 0
-
-        run(scenario())
-
-
-class TestASuccessor:
-    def test_gets_no_room_while_it_draws_and_another_worker_can(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(workers=2) as made:
-                for _ in range(3):  # the other one has more to carry
-                    relay = await made.open("call-1", sides(), print)
-                first = carrier(made, relay)
-                os.kill(worker_pid(made, first), signal.SIGKILL)
-                await until(lambda: made.status()[first].restarts == 1 and made.status()[first].state == "ready")
-                drawing = not made._pool._supervisors[first].video
-                room = await made.open_room("call-1", print)
-                assert made.worker_of(room.room_id) != first or not drawing
-
-        run(scenario())
-
-
-class TestTheOnlyWorker:
-    def test_is_waited_for_a_moment_by_those_whose_relay_it_took_along(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine() as made, talk(made) as call:
-                os.kill(worker_pid(made), signal.SIGKILL)
-                await call.events.next(RelayLost)
-                async with asyncio.timeout(LIMIT_S):
-                    while True:
-                        try:
-                            await made.open("call-1", sides(), print)
-                            break
-                        except MediaUnavailable:  # a slow machine needs more than the moment
-                            continue
-                assert made.status()[0].restarts == 1
-
-        run(scenario())
-
-
-class TestNoWorkerAtAll:
-    def test_is_media_unavailable(self, run: Run) -> None:
-        async def scenario() -> None:
-            timers = SupervisorTimers(backoff_first_s=60)
-            async with engine(timers=timers) as made, talk(made) as call:
-                os.kill(worker_pid(made), signal.SIGKILL)
-                await call.events.next(RelayLost)
-                with pytest.raises(MediaUnavailable, match="no media worker is ready"):
-                    await made.open("call-2", sides(), print)
-                with pytest.raises(MediaUnavailable):
-                    await made.open_room("call-2", print)
-
-        run(scenario())
-
-    def test_ports_of_one_are_exhausted_and_the_other_is_tried(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(workers=2, last_port=FIRST_PORT + 7) as made:
-                relays = [await made.open(f"call-{n}", sides(), print) for n in range(2)]
-                assert {carrier(made, relay) for relay in relays} == {0, 1}
-                room = await made.open_room("call-0", print)  # makes the other worker the less loaded one
-                index = made.worker_of(room.room_id)
-                await made.close(next(relay for relay in relays if carrier(made, relay) == index))
+    async def test_leaves_its_ports_in_quarantine_for_its_successor(self) -> None:
+        async with engine(last_port=FIRST_PORT + 7) as made, talk(made) as call:
+            os.kill(worker_pid(made), signal.SIGKILL)
+            await call.events.next(RelayLost)
+            await until(lambda: made.status()[0].state == "ready")
+            async with talk(made) as next_call:
+                ports = {end.rtp_port for end in (*call.relay.local, *next_call.relay.local)}
+                assert len(ports) == 4
                 with pytest.raises(MediaUnavailable, match="no free media ports"):
                     await made.open("call-3", sides(), print)
 
-        run(scenario())
+    async def test_fails_requests_under_way_at_once(self) -> None:
+        async with engine(request_limit_s=60) as made, talk(made) as call:
+            pid = worker_pid(made)
+            os.kill(pid, signal.SIGSTOP)
+            request = asyncio.ensure_future(made.report(call.relay))
+            await asyncio.sleep(0)
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(MediaUnavailable):
+                async with asyncio.timeout(LIMIT_S):
+                    await request
+
+
+class TestAStuckWorker:
+    async def test_costs_its_callers_no_more_than_the_limit_and_others_nothing(self) -> None:
+        timers = SupervisorTimers(heartbeat_s=60, hang_limit_s=60)
+        async with (
+            engine(workers=2, request_limit_s=0.3, timers=timers) as made,
+            talk(made) as one,
+            talk(made) as other,
+        ):
+            stuck = carrier(made, one.relay)
+            os.kill(worker_pid(made, stuck), signal.SIGSTOP)
+            with pytest.raises(MediaTimeout):
+                await made.point(one.relay, 0, one.caller.remote)
+            assert made.status()[stuck].state == "stuck"
+            for _ in range(4):  # though it is the least loaded, the stuck one is not chosen again
+                relay = await made.open("call-2", sides(), print)
+                assert carrier(made, relay) == carrier(made, other.relay)
+            await other.flows(other.caller.rtp, other.relay.local[0], other.centre.rtp)
+            os.kill(worker_pid(made, stuck), signal.SIGCONT)
+
+    async def test_that_wakes_up_keeps_nothing_of_a_request_that_was_given_up(self) -> None:
+        async with engine(request_limit_s=0.3, timers=PATIENT) as made:
+            pid = worker_pid(made)
+            os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(MediaTimeout):
+                await made.open("call-1", sides(), print)
+            os.kill(pid, signal.SIGCONT)
+            await until(lambda: made.status()[0].state == "ready")
+            # 100 pairs in all; the two of the abandoned relay rest.
+            await until(lambda: (made.status()[0].relays, made.status()[0].free_ports) == (0, 98))
+
+    async def test_that_does_not_wake_up_is_replaced(self) -> None:
+        timers = SupervisorTimers(heartbeat_s=0.05, hang_limit_s=0.2)
+        async with engine(request_limit_s=0.1, timers=timers) as made, talk(made) as call:
+            pid = worker_pid(made)
+            os.kill(pid, signal.SIGSTOP)
+            assert "did not answer" in (await call.events.next(RelayLost)).reason
+            await until(lambda: made.status()[0].pid not in (None, pid) and made.status()[0].state == "ready")
+            assert not runs(pid)
+
+    async def test_is_given_up_before_anybody_has_hung_up(self) -> None:
+        """Half a second where nothing else runs; the limit leaves room for a machine that has other work."""
+
+        async with engine(workers=2) as made, talk(made) as call:
+            stopped_at = time.monotonic()
+            stuck = carrier(made, call.relay)
+            os.kill(worker_pid(made, stuck), signal.SIGSTOP)
+            lost = await call.events.next(RelayLost)
+            assert time.monotonic() - stopped_at < 5
+            assert "stood still" in lost.reason
+            moved = await made.open("call-1", sides(), print)
+            assert carrier(made, moved) != stuck
+
+    async def test_gives_back_what_was_asked_of_it(self) -> None:
+        async with engine(workers=1, request_limit_s=60) as made, talk(made) as call:
+            os.kill(worker_pid(made), signal.SIGSTOP)
+            with pytest.raises(MediaUnavailable):
+                async with asyncio.timeout(LIMIT_S):
+                    await made.report(call.relay)
+
+
+class TestABusyMachine:
+    async def test_is_no_reason_to_give_a_worker_up(self) -> None:
+        """The worker gets next to nothing of the processors: it answers late, and lives."""
+
+        async with engine() as made, talk(made) as call:
+            os.setpriority(os.PRIO_PROCESS, worker_pid(made), 19)
+            others = [
+                await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+                for _ in range(3 * (os.cpu_count() or 1))
+            ]
+            try:
+                end = time.monotonic() + 3
+                while time.monotonic() < end:
+                    await call.flows(call.caller.rtp, call.relay.local[0], call.centre.rtp)
+            finally:
+                for other in others:
+                    other.kill()
+                    await other.wait()
+            assert not call.events.of(RelayLost)
+            assert made.status()[0].restarts == 0
+
+
+class TestASuccessor:
+    async def test_gets_no_room_while_it_draws_and_another_worker_can(self) -> None:
+        async with engine(workers=2) as made:
+            for _ in range(3):  # the other one has more to carry
+                relay = await made.open("call-1", sides(), print)
+            first = carrier(made, relay)
+            os.kill(worker_pid(made, first), signal.SIGKILL)
+            await until(lambda: made.status()[first].restarts == 1 and made.status()[first].state == "ready")
+            drawing = not made._pool._supervisors[first].video
+            room = await made.open_room("call-1", print)
+            assert made.worker_of(room.room_id) != first or not drawing
+
+
+class TestTheOnlyWorker:
+    async def test_is_waited_for_a_moment_by_those_whose_relay_it_took_along(self) -> None:
+        async with engine() as made, talk(made) as call:
+            os.kill(worker_pid(made), signal.SIGKILL)
+            await call.events.next(RelayLost)
+            async with asyncio.timeout(LIMIT_S):
+                while True:
+                    try:
+                        await made.open("call-1", sides(), print)
+                        break
+                    except MediaUnavailable:  # a slow machine needs more than the moment
+                        continue
+            assert made.status()[0].restarts == 1
+
+
+class TestNoWorkerAtAll:
+    async def test_is_media_unavailable(self) -> None:
+        timers = SupervisorTimers(backoff_first_s=60)
+        async with engine(timers=timers) as made, talk(made) as call:
+            os.kill(worker_pid(made), signal.SIGKILL)
+            await call.events.next(RelayLost)
+            with pytest.raises(MediaUnavailable, match="no media worker is ready"):
+                await made.open("call-2", sides(), print)
+            with pytest.raises(MediaUnavailable):
+                await made.open_room("call-2", print)
+
+    async def test_ports_of_one_are_exhausted_and_the_other_is_tried(self) -> None:
+        async with engine(workers=2, last_port=FIRST_PORT + 7) as made:
+            relays = [await made.open(f"call-{n}", sides(), print) for n in range(2)]
+            assert {carrier(made, relay) for relay in relays} == {0, 1}
+            room = await made.open_room("call-0", print)  # makes the other worker the less loaded one
+            index = made.worker_of(room.room_id)
+            await made.close(next(relay for relay in relays if carrier(made, relay) == index))
+            with pytest.raises(MediaUnavailable, match="no free media ports"):
+                await made.open("call-3", sides(), print)
 
 
 class TestStopping:
-    def test_ends_the_workers_and_leaves_nothing_behind(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                made = WorkerEngine(MediaSettings(workers=2, socket_dir=folder), NETWORKS)
-                await made.start()
-                pids = [worker_pid(made, index) for index in (0, 1)]
-                assert all(runs(pid) for pid in pids)
+    async def test_ends_the_workers_and_leaves_nothing_behind(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            made = WorkerEngine(MediaSettings(workers=2, socket_dir=folder), NETWORKS)
+            await made.start()
+            pids = [worker_pid(made, index) for index in (0, 1)]
+            assert all(runs(pid) for pid in pids)
+            await made.stop()
+            assert not any(runs(pid) for pid in pids)
+            assert not [name for name in os.listdir(folder) if name.endswith(".sock")]  # noqa: PTH208
+
+    async def test_a_stopped_worker_does_not_hold_it_up(self) -> None:
+        async with engine(timers=SupervisorTimers(stop_limit_s=0.2)) as made:
+            pid = worker_pid(made)
+            os.kill(pid, signal.SIGSTOP)
+            async with asyncio.timeout(LIMIT_S):
                 await made.stop()
-                assert not any(runs(pid) for pid in pids)
-                assert not [name for name in os.listdir(folder) if name.endswith(".sock")]  # noqa: PTH208
-
-        run(scenario())
-
-    def test_a_stopped_worker_does_not_hold_it_up(self, run: Run) -> None:
-        async def scenario() -> None:
-            async with engine(timers=SupervisorTimers(stop_limit_s=0.2)) as made:
-                pid = worker_pid(made)
-                os.kill(pid, signal.SIGSTOP)
-                async with asyncio.timeout(LIMIT_S):
-                    await made.stop()
-                assert not runs(pid)
-
-        run(scenario())
+            assert not runs(pid)
 
 
 class TestARestartOfTheGateway:
@@ -312,77 +266,62 @@ class TestARestartOfTheGateway:
         relay = await made.open(call_id, sides(), print)
         return {end.rtp_port for end in relay.local}
 
-    def test_lets_the_ports_rest_that_were_open_or_closed_of_late(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                settings = self.settings(folder, pairs=6)
-                first = WorkerEngine(settings, NETWORKS)
-                await first.start()
-                held = await self.opened(first, "call-1")
-                ended = await first.open("call-2", sides(), print)
-                await first.close(ended)
-                await first.stop()
-                second = WorkerEngine(settings, NETWORKS)
-                await second.start()
-                fresh = await self.opened(second, "call-3")
-                assert not fresh & (held | {end.rtp_port for end in ended.local})
-                with pytest.raises(MediaUnavailable, match="no free media ports"):
-                    await second.open("call-4", sides(), print)
-                await second.stop()
+    async def test_lets_the_ports_rest_that_were_open_or_closed_of_late(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            settings = self.settings(folder, pairs=6)
+            first = WorkerEngine(settings, NETWORKS)
+            await first.start()
+            held = await self.opened(first, "call-1")
+            ended = await first.open("call-2", sides(), print)
+            await first.close(ended)
+            await first.stop()
+            second = WorkerEngine(settings, NETWORKS)
+            await second.start()
+            fresh = await self.opened(second, "call-3")
+            assert not fresh & (held | {end.rtp_port for end in ended.local})
+            with pytest.raises(MediaUnavailable, match="no free media ports"):
+                await second.open("call-4", sides(), print)
+            await second.stop()
 
-        run(scenario())
-
-    def test_that_was_killed_is_one_too(self, run: Run) -> None:
+    async def test_that_was_killed_is_one_too(self) -> None:
         """The workers of the one before still hold their ports, and nobody said that anything was closed."""
 
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                settings = self.settings(folder, pairs=4)
-                first = WorkerEngine(settings, NETWORKS)
-                await first.start()
-                held = await self.opened(first, "call-1")
-                second = WorkerEngine(settings, NETWORKS)
-                await second.start()
-                assert not await self.opened(second, "call-2") & held
-                with pytest.raises(MediaUnavailable, match="no free media ports"):
-                    await second.open("call-3", sides(), print)
-                await second.stop()
-                await first.stop()
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            settings = self.settings(folder, pairs=4)
+            first = WorkerEngine(settings, NETWORKS)
+            await first.start()
+            held = await self.opened(first, "call-1")
+            second = WorkerEngine(settings, NETWORKS)
+            await second.start()
+            assert not await self.opened(second, "call-2") & held
+            with pytest.raises(MediaUnavailable, match="no free media ports"):
+                await second.open("call-3", sides(), print)
+            await second.stop()
+            await first.stop()
 
-        run(scenario())
-
-    def test_without_a_place_for_the_record_goes_on(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                settings = self.settings(folder, pairs=4)
-                (Path(folder) / f"ports-{settings.first_port}-{settings.last_port}").mkdir()
-                made = WorkerEngine(settings, NETWORKS)
-                await made.start()
-                assert len(await self.opened(made, "call-1")) == 2
-                await made.stop()
-
-        run(scenario())
+    async def test_without_a_place_for_the_record_goes_on(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            settings = self.settings(folder, pairs=4)
+            (Path(folder) / f"ports-{settings.first_port}-{settings.last_port}").mkdir()
+            made = WorkerEngine(settings, NETWORKS)
+            await made.start()
+            assert len(await self.opened(made, "call-1")) == 2
+            await made.stop()
 
 
 class TestSocketDirectory:
-    def test_too_long_a_path_is_said_at_the_start(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                made = WorkerEngine(MediaSettings(socket_dir=f"{folder}/{'x' * 100}"), NETWORKS)
-                with pytest.raises(LocalError, match="too long"):
-                    await made.start()
-                await made.stop()
-
-        run(scenario())
-
-    def test_one_that_cannot_be_made_is_said_at_the_start(self, run: Run) -> None:
-        async def scenario() -> None:
-            made = WorkerEngine(MediaSettings(socket_dir="/dev/null/media"), NETWORKS)
-            with pytest.raises(LocalError, match="/dev/null/media"):
+    async def test_too_long_a_path_is_said_at_the_start(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            made = WorkerEngine(MediaSettings(socket_dir=f"{folder}/{'x' * 100}"), NETWORKS)
+            with pytest.raises(LocalError, match="too long"):
                 await made.start()
             await made.stop()
 
-        run(scenario())
+    async def test_one_that_cannot_be_made_is_said_at_the_start(self) -> None:
+        made = WorkerEngine(MediaSettings(socket_dir="/dev/null/media"), NETWORKS)
+        with pytest.raises(LocalError, match="/dev/null/media"):
+            await made.start()
+        await made.stop()
 
 
 class TestAWorkerWithoutAGateway:
@@ -405,102 +344,84 @@ class TestAWorkerWithoutAGateway:
 
     HELLO = Hello(PROTOCOL, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
 
-    def test_keeps_voice_going_for_its_grace_and_then_exits(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=2.0)
-                client = await self.connect(path)
-                await client.ask(self.HELLO, LIMIT_S)
-                opened = await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
-                caller, centre = Peer(), Peer()
-                await client.ask(SetRemote("r", 0, caller.remote), LIMIT_S)
-                await client.ask(SetRemote("r", 1, centre.remote), LIMIT_S)
-                client.close()
-                gone_at = time.monotonic()
-                caller.rtp.sendto(rtp(1), ("127.0.0.1", opened.ports[0][0]))
-                assert (await receive(centre.rtp))[0] == rtp(1)
+    async def test_keeps_voice_going_for_its_grace_and_then_exits(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            process, path = await self.start(folder, grace_s=2.0)
+            client = await self.connect(path)
+            await client.ask(self.HELLO, LIMIT_S)
+            opened = await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
+            caller, centre = Peer(), Peer()
+            await client.ask(SetRemote("r", 0, caller.remote), LIMIT_S)
+            await client.ask(SetRemote("r", 1, centre.remote), LIMIT_S)
+            client.close()
+            gone_at = time.monotonic()
+            caller.rtp.sendto(rtp(1), ("127.0.0.1", opened.ports[0][0]))
+            assert (await receive(centre.rtp))[0] == rtp(1)
+            assert await process.wait() == 0
+            assert time.monotonic() - gone_at >= 2.0
+            assert not path.exists()
+            caller.close()
+            centre.close()
+
+    async def test_is_there_for_the_next_gateway(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            process, path = await self.start(folder, grace_s=60)
+            first = await self.connect(path)
+            await first.ask(self.HELLO, LIMIT_S)
+            await first.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
+            first.close()
+            second = await self.connect(path)
+            status = await second.ask(self.HELLO, LIMIT_S)
+            assert status.relays == 1
+            process.terminate()
+            assert await process.wait() == 0
+
+    async def test_survives_whatever_is_written_to_its_socket(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            process, path = await self.start(folder, grace_s=60)
+            client = await self.connect(path)
+            await client.ask(self.HELLO, LIMIT_S)
+            await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
+            client.close()
+            random_bytes = random.Random(7)
+            for _ in range(30):
+                _, writer = await asyncio.open_unix_connection(str(path))
+                garbage = random_bytes.randbytes(200)
+                writer.write(len(garbage).to_bytes(4, "big") + garbage + random_bytes.randbytes(50))
+                await writer.drain()
+                writer.close()
+            again = await self.connect(path)
+            assert (await again.ask(self.HELLO, LIMIT_S)).relays == 1
+            process.terminate()
+            assert await process.wait() == 0
+
+    async def test_exits_at_once_if_it_carries_nothing(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            process, path = await self.start(folder, grace_s=600)
+            client = await self.connect(path)
+            await client.ask(self.HELLO, LIMIT_S)
+            client.close()
+            async with asyncio.timeout(LIMIT_S):
                 assert await process.wait() == 0
-                assert time.monotonic() - gone_at >= 2.0
-                assert not path.exists()
-                caller.close()
-                centre.close()
 
-        run(scenario())
-
-    def test_is_there_for_the_next_gateway(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=60)
-                first = await self.connect(path)
-                await first.ask(self.HELLO, LIMIT_S)
-                await first.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
-                first.close()
-                second = await self.connect(path)
-                status = await second.ask(self.HELLO, LIMIT_S)
-                assert status.relays == 1
-                process.terminate()
+    async def test_exits_if_nobody_ever_comes(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            process, _ = await self.start(folder, grace_s=0.1)
+            async with asyncio.timeout(LIMIT_S):
                 assert await process.wait() == 0
 
-        run(scenario())
-
-    def test_survives_whatever_is_written_to_its_socket(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=60)
-                client = await self.connect(path)
-                await client.ask(self.HELLO, LIMIT_S)
+    async def test_refuses_a_gateway_of_another_version(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            process, path = await self.start(folder, grace_s=60)
+            client = await self.connect(path)
+            strange = Hello(PROTOCOL + 1, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
+            with pytest.raises(MediaUnavailable, match=f"speaks protocol {PROTOCOL}, not {PROTOCOL + 1}"):
+                await client.ask(strange, LIMIT_S)
+            with pytest.raises(MediaUnavailable, match="Hello comes first"):
                 await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
-                client.close()
-                random_bytes = random.Random(7)
-                for _ in range(30):
-                    _, writer = await asyncio.open_unix_connection(str(path))
-                    garbage = random_bytes.randbytes(200)
-                    writer.write(len(garbage).to_bytes(4, "big") + garbage + random_bytes.randbytes(50))
-                    await writer.drain()
-                    writer.close()
-                again = await self.connect(path)
-                assert (await again.ask(self.HELLO, LIMIT_S)).relays == 1
-                process.terminate()
-                assert await process.wait() == 0
-
-        run(scenario())
-
-    def test_exits_at_once_if_it_carries_nothing(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=600)
-                client = await self.connect(path)
-                await client.ask(self.HELLO, LIMIT_S)
-                client.close()
-                async with asyncio.timeout(LIMIT_S):
-                    assert await process.wait() == 0
-
-        run(scenario())
-
-    def test_exits_if_nobody_ever_comes(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, _ = await self.start(folder, grace_s=0.1)
-                async with asyncio.timeout(LIMIT_S):
-                    assert await process.wait() == 0
-
-        run(scenario())
-
-    def test_refuses_a_gateway_of_another_version(self, run: Run) -> None:
-        async def scenario() -> None:
-            with tempfile.TemporaryDirectory(prefix="media-") as folder:
-                process, path = await self.start(folder, grace_s=60)
-                client = await self.connect(path)
-                strange = Hello(PROTOCOL + 1, (FIRST_PORT, FIRST_PORT + 99), 30.0, [], "slate", "", 5.0)
-                with pytest.raises(MediaUnavailable, match=f"speaks protocol {PROTOCOL}, not {PROTOCOL + 1}"):
-                    await client.ask(strange, LIMIT_S)
-                with pytest.raises(MediaUnavailable, match="Hello comes first"):
-                    await client.ask(OpenRelay("c", "r", BOTH), LIMIT_S)
-                client.close()
-                process.terminate()
-                assert await process.wait() == 0
-
-        run(scenario())
+            client.close()
+            process.terminate()
+            assert await process.wait() == 0
 
 
 class TestSlices:
