@@ -30,7 +30,7 @@ from splitter.lab.codec import Encoder, VideoShape
 from splitter.lab.picture import draw
 from splitter.rtp.packet import HEADER, VERSION
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
-from tests.media.webrtc.stand import BROWSER, CALLER, Browser
+from tests.media.wire.stand import BROWSER, CALLER, Browser
 from tests.rtp.payloads import packetise
 
 PAYLOAD_BYTES = 1150  # of a video packet at most; a path to a browser carries 1180

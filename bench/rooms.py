@@ -27,7 +27,7 @@ from splitter.media.ports.voice import SideSpec
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.telemetry.settings import TelemetrySettings
-from tests.media.webrtc.stand import BROWSER, CALLER
+from tests.media.wire.stand import BROWSER, CALLER
 
 SHAPES = (Shape("720p, 1 Mbit/s", 720, 1280, 25, 1000), Shape("480×640, 400 kbit/s", 480, 640, 15, 400))
 FIRST_CALLS, MOST_CALLS, JOINING = 24, 400, 8

@@ -41,7 +41,7 @@ from splitter.media.settings import MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sdp.video import VideoFormat
 from splitter.telemetry.settings import TelemetrySettings
-from tests.media.webrtc.stand import Browser
+from tests.media.wire.stand import Browser
 from tests.rtp.payloads import packetise
 
 CALLS = 20

@@ -23,13 +23,9 @@ any time: after the window to `confirm` packets of it, so that a single forged o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from splitter.media.sources import NONE, Sources
-
-Source = tuple[Any, ...]
-"""A socket address as the kernel gives it: (host, port), or (host, port, 0, 0) for IPv6."""
-
+from splitter.media.wire.sources import NONE, Sources
+from splitter.media.wire.strangers import Source
 
 OUSTING = 5
 """How many times as many packets it takes to oust a port that is still heard: 0.3 s of a voice."""

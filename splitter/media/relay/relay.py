@@ -22,11 +22,11 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaEvent, MediaStarted, StrangerHeard
 from splitter.media.ports.voice import RelayReport
-from splitter.media.relay.gate import drops, reopen, shut
-from splitter.media.relay.latch import Latch, LatchRules, Source
+from splitter.media.relay.latch import Latch, LatchRules
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
-from splitter.media.sources import NONE, Sources
-from splitter.media.strangers import Strangers
+from splitter.media.wire.gate import drops, reopen, shut
+from splitter.media.wire.sources import NONE, Sources
+from splitter.media.wire.strangers import Source, Strangers
 from splitter.rtp.telephone_event import Digit, DigitStream
 
 DSCP_EF = 46 << 2

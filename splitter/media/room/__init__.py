@@ -4,9 +4,7 @@ Layout:
     room         Room: participants come and go, sources are chosen; one timer for all that is due
     participant  Participant: one member, what it sends and what it is shown
     feedback     Feedback: reports and requests of one leg
-    wire         Wire, WireEnd: the way between a participant and its peer
-    plain        PlainWire: RTP and RTCP on two ports (WebRTC's wire is in splitter.media.webrtc)
-    latch        whose packets are taken, and where ours go
+    plain        PlainWire under its name of old
     stream       Stream: what a participant sends, checked, counted and looked into
     view         View: what a participant is shown; changes source at key frames
     awaited      AwaitedKeyFrame: what is kept of the source that a view waits for
@@ -17,7 +15,6 @@ Layout:
     outgoing     Outgoing: one SSRC out, with copies for retransmission
     times        RoomTimes
     surroundings what a participant needs of its room
-    loop         Loop, Pair, Port, Timer: what a room needs of its process
 
 The way of a packet: Pair → PlainWire (latch) → Participant → Stream → each View → Outgoing → wire of the viewer.
 A stream knows its watchers; a view knows the stream it shows (live) and the one whose key frame it waits for (awaited).

@@ -12,7 +12,7 @@ from splitter.media.ports.events import KeyFrameWanted
 from splitter.media.room.stream import Stream
 from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.view import View
-from splitter.media.room.wire import Wire
+from splitter.media.wire.ends import Wire
 from splitter.rtp import rtcp
 from splitter.rtp.allowance import Allowance, Capacity
 from splitter.rtp.broker import Ask, Means

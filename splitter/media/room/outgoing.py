@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.core.net import Address
-from splitter.media.room.wire import Seal
+from splitter.media.wire.ends import Seal
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions
 from splitter.rtp.switch import Switch

@@ -17,7 +17,7 @@ from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.stream import Stream
 from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.view import View
-from splitter.media.room.wire import Wire, WireEnd
+from splitter.media.wire.ends import Wire, WireEnd
 from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import Message
 from splitter.rtp.switch import Switch

@@ -10,12 +10,12 @@ import structlog
 
 from splitter.core.errors import MediaUnavailable, PeerError
 from splitter.media.ports.rooms import PICTURES_KEPT
-from splitter.media.room.loop import Loop
 from splitter.media.slate.draw import Picture, letterbox
 from splitter.media.slate.encode import encode_within, key_frame_limit
 from splitter.media.slate.picture import decode
 from splitter.media.slate.slate import size_for
 from splitter.media.slate.still import Still
+from splitter.media.wire.host import Loop
 from splitter.sdp.video import VideoFormat
 
 log = structlog.get_logger(__name__)

@@ -19,18 +19,18 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.ids import IdSource
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
-from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures
-from splitter.media.room.plain import PlainWire
 from splitter.media.room.snapshot import Snapshots
 from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.times import RoomTimes
 from splitter.media.room.view import SLATE
-from splitter.media.room.wire import Wire, WireEnd
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
-from splitter.media.webrtc.wire import SecureWire
+from splitter.media.wire.ends import Wire, WireEnd
+from splitter.media.wire.host import Loop, Timer
+from splitter.media.wire.plain import PlainWire
+from splitter.media.wire.secure import SecureWire
 from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureLocal
 

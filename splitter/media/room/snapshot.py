@@ -8,8 +8,8 @@ from functools import partial
 from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.room.decode import Undecodable, upright_png
-from splitter.media.room.loop import Loop, Timer
 from splitter.media.room.stream import Stream
+from splitter.media.wire.host import Loop, Timer
 from splitter.rtp import h264
 from splitter.rtp.reorder import Held
 from splitter.rtp.repacketise import SingleUnits, Unit

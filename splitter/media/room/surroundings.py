@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from splitter.core.ids import IdSource
 from splitter.media.ports.events import MediaEvent
-from splitter.media.room.loop import Loop
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
+from splitter.media.wire.host import Loop
 from splitter.sdp.video import VideoFormat
 
 

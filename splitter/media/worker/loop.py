@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.relay.ports import PortPairs
-from splitter.media.room.loop import PacketHandler
-from splitter.media.worker.line import Line
-from splitter.media.worker.poller import Poller
+from splitter.media.wire.host import PacketHandler
+from splitter.media.wire.line import Line
+from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.poller import Poller
 
 DSCP_AF41 = 34 << 2
 """Assured Forwarding 41 (RFC 2597, RFC 4594 §4.4) as the TOS octet: interactive video."""
@@ -191,7 +191,7 @@ class RoomPort:
 
 
 class RoomLoop:
-    """The worker as one room sees it (splitter.media.room.loop.Loop).
+    """The worker as one room sees it (splitter.media.wire.host.Loop).
 
     Args:
         host: the worker's sockets.

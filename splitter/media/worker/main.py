@@ -23,7 +23,7 @@ import uvloop
 
 from splitter.media.ports.events import MediaEvent
 from splitter.media.relay.latch import LatchRules
-from splitter.media.relay.ports import PortPairs
+from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.protocol import (
@@ -244,7 +244,7 @@ def _prepare_video(text: str, picture: str) -> Slate:
 
 def _warm_up(slate: Slate) -> None:
     """Do what the first calls would otherwise wait for."""
-    from splitter.media.webrtc.dtls import certificate
+    from splitter.media.wire.dtls import certificate
 
     certificate()
     slate.complete()

@@ -23,8 +23,8 @@ from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnav
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.relay.latch import LatchRules
-from splitter.media.relay.ports import PortLedger
 from splitter.media.settings import MediaSettings
+from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.record import PortRecord
 from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers

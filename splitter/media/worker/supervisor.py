@@ -26,7 +26,7 @@ import structlog
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.core.pauses import doubled_s
 from splitter.media.ports.events import MediaEvent
-from splitter.media.relay.ports import PortLedger
+from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.pulse import Patience, Pulse, look
 from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Shutdown, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.media.relay.latch import Latch
-from splitter.media.sources import Sources
+from splitter.media.wire.sources import Sources
 
 SIGNALLED = ("198.51.100.7", 5000)
 BEHIND_NAT = ("198.51.100.7", 61000)

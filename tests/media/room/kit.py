@@ -20,9 +20,9 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.room.loop import PacketHandler
 from splitter.media.room.room import Room
 from splitter.media.slate.slate import Slate
+from splitter.media.wire.host import PacketHandler
 from splitter.rtp import h264, packet, rtcp
 from splitter.sdp.video import VideoFormat
 from tests.rtp.payloads import packetise

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from splitter.media.ports.events import MediaStarted, PictureStopped, SourceShown, SourceUnfit
 from splitter.media.room.room import Room
-from splitter.media.room.wire import RTCP_BYTES, RTCP_DATAGRAMS
+from splitter.media.wire.ends import RTCP_BYTES, RTCP_DATAGRAMS
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Fir, Nack, Pli, Remb
 from tests.media.room.kit import Camera, Peer, Stage, about

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaStarted, StrangerHeard
-from splitter.media.room.latch import Latch, Verdict
+from splitter.media.wire.latch import Latch, Verdict
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli
 from splitter.rtp.packet import Packet, build

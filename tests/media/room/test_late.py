@@ -8,8 +8,8 @@ from random import Random
 import pylibsrtp
 import pytest
 
-from splitter.media.room.plain import PlainWire
-from splitter.media.webrtc.secure import Cipher
+from splitter.media.wire.plain import PlainWire
+from splitter.media.wire.srtp import Cipher
 from splitter.rtp import packet
 from splitter.rtp.feedback import Nack
 from tests.media.room.kit import Camera, Peer, Stage, about

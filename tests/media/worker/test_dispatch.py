@@ -18,8 +18,8 @@ from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport, Snapshot
 from splitter.media.ports.voice import RelayReport
 from splitter.media.relay.latch import LatchRules
-from splitter.media.relay.ports import PortPairs
-from splitter.media.room.loop import Loop
+from splitter.media.wire.host import Loop
+from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.verbs.close_relay import CloseRelay

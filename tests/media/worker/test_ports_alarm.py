@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.media.ports.health import WorkerStatus, port_alarm
-from splitter.media.relay.ports import PortPairs
+from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.pool import _pairs
 
 

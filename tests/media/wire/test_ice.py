@@ -8,7 +8,7 @@ import pytest
 from aioice import stun
 
 from splitter.core.net import Address
-from splitter.media.webrtc.ice import PAIRS_LIMIT, Agent
+from splitter.media.wire.ice import PAIRS_LIMIT, Agent
 from tests.patience import PATIENCE_S
 
 UFRAG, PASSWORD = "peer", "p" * 24

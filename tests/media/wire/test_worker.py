@@ -11,7 +11,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.events import TransportChanged
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia
 from splitter.media.worker.engine import WorkerEngine
-from tests.media.webrtc.stand import BROWSER, Browser, Ice
+from tests.media.wire.stand import BROWSER, Browser, Ice
 from tests.media.worker.stand import Events, engine, open_files, warmed_up, worker_pid
 from tests.patience import until
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitter.media.webrtc.secure import Cipher
+from splitter.media.wire.srtp import Cipher
 from splitter.rtp.packet import Packet, build
 
 PROFILES = {

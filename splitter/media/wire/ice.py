@@ -20,7 +20,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.utils import random_string
 
 from splitter.core.net import Address
-from splitter.media.room.loop import Port
+from splitter.media.wire.host import Port
 
 REMOTE_CANDIDATES_LIMIT = 20  # that the peer may name; a browser with several networks has about ten
 PAIRS_LIMIT = 40  # with those learned from its checks

@@ -19,7 +19,7 @@ from enum import Enum
 from ipaddress import ip_address
 
 from splitter.core.net import Address
-from splitter.media.sources import NONE, Sources
+from splitter.media.wire.sources import NONE, Sources
 
 
 def canonical(host: str) -> str:

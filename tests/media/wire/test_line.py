@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from splitter.core.net import Address
-from splitter.media.relay.ports import PortPairs
-from splitter.media.worker import line
+from splitter.media.wire import line
+from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop, RoomPort
 from tests.media.worker.stand import FIRST_PORT, address, receive
 from tests.patience import until

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from splitter.core.net import Address
-from splitter.media.relay.gate import reopen, shut
-from splitter.media.room.loop import PacketHandler
-from splitter.media.worker.poller import Poller
+from splitter.media.wire.gate import reopen, shut
+from splitter.media.wire.host import PacketHandler
+from splitter.media.wire.poller import Poller
 
 EMPTYING = 1000
 """Packets taken at a go from a socket that gives way to another one."""

@@ -14,7 +14,7 @@ _TELL_PACKETS = 10  # from one source; fewer in two seconds are no voice and no 
 _SOURCES = 8  # that are counted
 
 Source = tuple[Any, ...]
-"""A socket address; the host and the port come first."""
+"""A socket address as the kernel gives it: (host, port), or (host, port, 0, 0) for IPv6."""
 
 
 class Strangers:

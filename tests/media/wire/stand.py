@@ -25,9 +25,9 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.relay.ports import PortPairs
 from splitter.media.room.room import Room
-from splitter.media.webrtc.wire import SecureWire
+from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.secure import SecureWire
 from splitter.media.worker.loop import PacketHost, RoomLoop
 from splitter.rtp import packet, rtcp
 from splitter.rtp.rtcp import Message

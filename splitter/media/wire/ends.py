@@ -1,6 +1,6 @@
 """What a participant and its way to the peer know of each other. Types only.
 
-There are two ways: plain RTP on two ports (`plain`), and WebRTC on one (`splitter.media.webrtc.wire`).
+There are two ways: plain RTP on two ports (`plain`), and WebRTC on one (`splitter.media.wire.secure`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from splitter.media.worker.poller import Poller
+from splitter.media.wire.poller import Poller
 from tests.patience import PATIENCE_S, until
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from splitter.media.relay.gate import drops, reopen, shut
+from splitter.media.wire.gate import drops, reopen, shut
 from tests.patience import PATIENCE_S
 
 HOSTS = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

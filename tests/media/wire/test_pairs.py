@@ -7,7 +7,7 @@ import random
 import pytest
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.relay.ports import PortLedger, PortPairs
+from splitter.media.wire.pairs import PortLedger, PortPairs
 
 
 def pairs(first: int = 30_000, last: int = 30_007, quarantine_s: float = 30) -> PortPairs:

@@ -22,11 +22,11 @@ from splitter.core.limits import Bucket
 from splitter.core.net import Address
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.room.loop import Loop, Timer
-from splitter.media.room.wire import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
-from splitter.media.webrtc.dtls import Handshake, HandshakeFailed, certificate
-from splitter.media.webrtc.ice import Agent
-from splitter.media.webrtc.secure import Cipher
+from splitter.media.wire.dtls import Handshake, HandshakeFailed, certificate
+from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
+from splitter.media.wire.host import Loop, Timer
+from splitter.media.wire.ice import Agent
+from splitter.media.wire.srtp import Cipher
 from splitter.rtp import rtcp
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.media.sources import NONE, Sources
-from splitter.media.strangers import Strangers
+from splitter.media.wire.sources import NONE, Sources
+from splitter.media.wire.strangers import Strangers
 
 ONE, OTHER = ("203.0.113.9", 5000), ("203.0.113.10", 6000)
 

@@ -15,13 +15,13 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.ports.events import TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.webrtc.dtls import DATAGRAM_BYTES, datagrams
-from splitter.media.webrtc.wire import SecureTimes
+from splitter.media.wire.dtls import DATAGRAM_BYTES, datagrams
+from splitter.media.wire.secure import SecureTimes
 from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
 from splitter.rtp.rtcp import Bye, Description, ReceiverReport, ReportBlock, SenderReport
 from tests.media.room.kit import Camera
-from tests.media.webrtc.stand import BROWSER, HOST, Browser, Ice, Stand, stand
+from tests.media.wire.stand import BROWSER, HOST, Browser, Ice, Stand, stand
 from tests.patience import PATIENCE_S, until
 
 

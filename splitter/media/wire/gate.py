@@ -12,7 +12,7 @@ import socket
 import struct
 from array import array
 
-from splitter.media.relay.latch import Source
+from splitter.media.wire.strangers import Source
 
 # linux/filter.h, linux/sock_diag.h
 _SO_ATTACH_FILTER = 26

@@ -1,0 +1,141 @@
+"""Plain RTP and RTCP on two ports, from the host that SDP named (symmetric RTP, RFC 4961). Sends through its pair."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from splitter.core.errors import LocalError, PeerError
+from splitter.core.limits import Bucket
+from splitter.core.net import Address
+from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.wire.ends import RTCP_BYTES, RTCP_DATAGRAMS, Seal, WireEnd
+from splitter.media.wire.host import Loop
+from splitter.media.wire.latch import Latch, Verdict, canonical
+from splitter.media.wire.sources import Sources
+from splitter.media.wire.strangers import Strangers
+from splitter.rtp import rtcp
+
+
+class Windows(Protocol):
+    """The times of a plain wire."""
+
+    @property
+    def latch_window_s(self) -> float:
+        """How long after SDP named a peer its port may be learned from its packets."""
+        ...
+
+
+class PlainWire:
+    """A wire without keys.
+
+    Attributes:
+        packet_limit: what the paths of trunks carry, tunnels of operators included.
+        send_rtp: the pair's own: nothing stands between a packet and its socket.
+        rejected: packets from elsewhere, and too many of RTCP. malformed: RTCP that is none.
+    """
+
+    packet_limit = 1350
+    seal_rtp: Seal | None = None
+
+    def __init__(self, end: WireEnd, loop: Loop, host: str, times: Windows) -> None:
+        """Bind two ports on our address `host`. Raises MediaUnavailable."""
+        self._end = end
+        self._loop = loop
+        self._pair = loop.open_pair(host, self._on_rtp, self._on_rtcp)
+        self.send_rtp = self._pair.send_rtp
+        self._latch = Latch(times.latch_window_s)
+        self._rtcp_latch = Latch(2 * times.latch_window_s, in_a_row=1)
+        self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
+        self._held: list[tuple[Address, bytes]] = []
+        self._short_cut: Address | None = None
+        self._hosts: frozenset[str] = frozenset()
+        self._open = False
+        self._strangers: Strangers | None = None
+        self.rejected = self.malformed = 0
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        return self._pair.rtp_port, self._pair.rtcp_port
+
+    @property
+    def to(self) -> Address:
+        return Address(*self._latch.source)
+
+    def configure(self, media: ParticipantMedia | None, now: float) -> None:
+        """Listen to what SDP named, and learn its ports anew; or (None) to nobody."""
+        self._held.clear()
+        self._open = media is not None
+        if media is None:
+            return
+        if media.remote is None:
+            raise LocalError("a participant with plain RTP needs the peer's addresses")
+        self._hosts = frozenset((canonical(media.remote.rtp.host), canonical(media.remote.rtcp.host)))
+        self._latch.expect(media.remote.rtp, now, Sources(media.remote.sources))
+        self._hosts |= {self._latch.source.host}  # one that was learned stays so
+        self._rtcp_latch.expect(media.remote.rtcp, now)
+        self._strangers = Strangers() if media.receiving else None
+
+    def send_rtcp(self, data: bytes) -> None:
+        if self._open and self._rtcp_latch.source.port:
+            self._pair.send_rtcp(data, self._rtcp_latch.source)
+
+    def close(self) -> None:
+        self._open = False
+        self._pair.close()
+
+    # ---- packets --------------------------------------------------------------------------------------------------
+
+    def _on_rtp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
+        if len(data) > 1 and 192 <= data[1] <= 223:  # multiplexed though it was not agreed (RFC 5761)
+            self._on_rtcp(data, source, now)
+        elif (self._latch.settled and source == self._latch.source) or self._admit(data, source, now):
+            self._end.on_rtp(data, now)
+
+    def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
+        """Judge a packet that is not from the settled source. Held packets are taken once their port is believed."""
+        if not self._open or not self._end.plausible(data):
+            self.rejected += 1
+            return False
+        before = self._latch.source
+        verdict = self._latch.judge(source, now)
+        if verdict is Verdict.ACCEPT:
+            if self._latch.source != before:
+                self._hosts |= {self._latch.source.host}
+                self._end.on_path(self._latch.source, now)
+            if source == self._latch.source:
+                self._shorten(self._latch.source)
+                held, self._held = self._held, []
+                for sender, packet in held:
+                    if sender == source:
+                        self._end.on_rtp(packet, now)
+            return True
+        if verdict is Verdict.HOLD:
+            self._held = [*self._held[-2:], (source, bytes(data))]
+        else:
+            self._refuse(source, now)
+        return False
+
+    def _shorten(self, peer: Address) -> None:
+        """Have the peer's packets come by the short cut of the port."""
+        if peer != self._short_cut:
+            self._short_cut = peer
+            self._pair.settle(peer)
+
+    def _refuse(self, source: Address, now: float) -> None:
+        """Count a packet of somebody else's stream; where nothing but that comes, it is told."""
+        self.rejected += 1
+        if self._strangers is not None and (told := self._strangers.refused(source, self._end.taken, now)):
+            stranger, packets = told
+            self._end.on_stranger(Address(*stranger), packets)
+
+    def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
+        if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._rtcp_pace.permit(now):
+            self.rejected += 1
+            return
+        try:
+            messages = rtcp.parse(data)
+        except PeerError:
+            self.malformed += 1
+            return
+        self._rtcp_latch.judge(source, now)  # where ours go; a report is believed from any port of the right host
+        self._end.on_rtcp(messages, now)
