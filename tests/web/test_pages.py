@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -123,6 +124,13 @@ class TestModules:
         assert imported(PACKAGE / "sdk" / "splitter.js") == sdk - {PACKAGE / "sdk" / "types.js"}, (
             "that one is for editors"
         )
+
+    def test_of_the_guest_are_few(self) -> None:
+        """Its page is loaded over a phone's network, by somebody in need."""
+        scripts = imported(PACKAGE / "guest" / "guest.js")
+        files = [*scripts, PACKAGE / "guest" / "index.html", PACKAGE / "guest" / "guest.css"]
+        assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 25_000
+        assert not {"splitter.js", "connection.js", "call.js"} & {path.name for path in scripts}
 
     def test_are_short(self) -> None:
         lengths = {path.name: len(path.read_text().splitlines()) for path in (PACKAGE / "sdk").glob("*.js")}

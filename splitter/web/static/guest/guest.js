@@ -7,47 +7,51 @@
  * screen stops cameras in ways of their own.
  */
 
-import { Desk, hasWebRtc, Splitter, Transport } from "../sdk/splitter.js";
+import { Http, ignore, SplitterError } from "../sdk/http.js";
+import { claimClient } from "../sdk/identity.js";
+import { Place } from "../sdk/place.js";
+import { play } from "../sdk/playback.js";
+import { Desk } from "../sdk/sources.js";
+import { hasWebRtc } from "../sdk/transport.js";
 import { language, text } from "./texts.js";
 
 /** @typedef {"start"|"live"|"over"|"expired"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
+/** @typedef {import("../sdk/types.js").Limits} Limits */
+/** @typedef {import("../sdk/types.js").Media} Media */
 
-const RETRY_MS = [500, 1000, 2000, 4000, 8000];
-const REPAIR_LIMIT_MS = 8000; // an ICE restart that has not helped by then
 const LOST_LIMIT_MS = 90_000; // then the page says so instead of trying for ever
-const LIMITS = { width: 640, height: 480, frame_rate: 30, bitrate_kbps: 960 };
+const REJOIN_WINDOW_MS = 60_000; // so long the gateway keeps a place whose transport is gone
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const agent = /** @type {HTMLVideoElement} */ (byId("agent"));
 const own = /** @type {HTMLVideoElement} */ (byId("own"));
 
+/** The gateway, for whoever has the link. */
+class Gateway extends Http {
+  client = "";
+  /** @type {RTCIceServer[]} */
+  iceServers = [];
+}
+
 class Guest {
-  #splitter = new Splitter({ autojoin: false });
+  #gateway = new Gateway(new URL(location.origin));
   #desk = new Desk();
-  /** @type {Transport|null} */
-  #transport = null;
-  #call = "";
-  #location = "";
-  #client = clientId();
-  #limits = upright(LIMITS);
-  #tries = 0;
-  #lostAt = 0;
+  /** @type {Place|null} */
+  #place = null;
   /** @type {number|undefined} */
-  #timer;
+  #lost;
   /** @type {State} */
   #state = "start";
-  #connection = "connecting";
-  #paused = false;
 
   constructor() {
     this.#desk.addEventListener("track", () => this.#onTrack());
     this.#desk.addEventListener("camera", () => this.#draw());
     document.addEventListener("visibilitychange", () => this.#onFront());
     globalThis.addEventListener("pageshow", () => this.#onFront());
-    globalThis.addEventListener("online", () => this.#state === "live" && this.#repair());
+    globalThis.addEventListener("online", () => this.#onOnline());
     byId("go").addEventListener("click", () => this.#onGo());
     byId("turn").addEventListener("click", () => this.#turn());
-    byId("pause").addEventListener("click", () => this.#pause());
+    byId("pause").addEventListener("click", () => this.#desk.setCamera(this.#paused));
     byId("leave").addEventListener("click", () => this.#leave());
     this.#draw();
   }
@@ -56,13 +60,27 @@ class Guest {
   async open() {
     if (!hasWebRtc()) return this.#enter("no-webrtc");
     try {
-      this.#splitter.token = location.hash.slice(1);
-      const me = await (await this.#splitter.request("GET", "/v1/me")).json();
-      this.#call = me.call_id;
-      if (!this.#call) this.#enter("expired");
+      this.#gateway.token = location.hash.slice(1);
+      const me = await (await this.#gateway.request("GET", "/v1/me")).json();
+      if (!me.call_id) return this.#enter("expired");
+      this.#gateway.client ||= (await claimClient("guest")).client;
+      this.#place ??= this.#placeIn(me.call_id);
     } catch (error) {
-      if (statusOf(error) === 401) this.#enter("expired");
+      if (SplitterError.of(error).status === 401) this.#enter("expired");
     }
+  }
+
+  /** @param {string} callId */
+  #placeIn(callId) {
+    const place = new Place(this.#gateway, callId, this.#desk, { bound: upright, givenUpAfterMs: REJOIN_WINDOW_MS });
+    place.addEventListener("media", () => this.#onMedia(place.media));
+    place.addEventListener("admitted", () => this.#desk.need(this, true, place.limits));
+    return place;
+  }
+
+  /** The camera is off because the caller wants it so. */
+  get #paused() {
+    return !this.#desk.camera.wanted;
   }
 
   // ---- what people do ----
@@ -72,11 +90,12 @@ class Guest {
       await this.#desk.setCamera(true); // "try again" of a camera in trouble
       return;
     }
-    if (!this.#call) await this.open();
-    if (!this.#call) return this.#state === "expired" ? undefined : this.#enter("busy");
+    if (!this.#place) await this.open();
+    if (!this.#place) return this.#state === "expired" ? undefined : this.#enter("busy");
     this.#enter("live");
-    this.#desk.need(this, true, this.#limits);
-    await this.#join();
+    this.#desk.need(this, true, this.#place.limits);
+    this.#place.attach(agent);
+    await this.#place.join().catch(ignore); // what came of it is told by `media`
   }
 
   async #turn() {
@@ -86,107 +105,45 @@ class Guest {
     if (next) await this.#desk.setCamera(next.deviceId);
   }
 
-  #pause() {
-    this.#paused = !this.#paused;
-    this.#desk.setCamera(!this.#paused);
+  async #leave() {
+    const left = this.#place?.leave();
+    this.#enter("left");
+    await left?.catch(ignore);
+  }
+
+  // ---- what happens ----
+
+  /** @param {Media} media */
+  #onMedia(media) {
+    if (media.state === "connected") this.#forgive();
+    else if (media.state === "interrupted") this.#lost ??= setTimeout(() => this.#enter("busy"), LOST_LIMIT_MS);
+    else if (media.state === "removed") this.#enter("removed");
+    else if (media.state === "failed") this.#enter(refusalOf(media));
     this.#draw();
   }
 
-  async #leave() {
-    const location = this.#location;
-    this.#enter("left");
-    if (location) await this.#splitter.request("DELETE", location).catch(() => {});
-  }
-
-  // ---- joining and staying ----
-
-  async #join() {
-    clearTimeout(this.#timer);
-    this.#transport?.close();
-    const path = `/v1/calls/${encodeURIComponent(this.#call)}/parties?client=${this.#client}`;
-    let transport;
-    try {
-      transport = this.#transport = new Transport(this.#splitter, path, this.#desk.track);
-      transport.ontrack = (track) => show(agent, track);
-      transport.onstate = (state) => this.#transport === transport && this.#onState(state);
-      const admitted = await transport.open();
-      if (this.#transport !== transport) return;
-      this.#location = `/v1/calls/${encodeURIComponent(this.#call)}/parties/${admitted.party}`;
-      this.#limits = upright(admitted.limits ?? LIMITS);
-      this.#desk.need(this, true, this.#limits);
-      await this.#send();
-    } catch (error) {
-      if (!transport || this.#transport === transport) this.#onRefused(error);
-    }
-  }
-
-  /** @param {unknown} error */
-  #onRefused(error) {
-    const status = statusOf(error);
-    if (status === 401 || status === 403) this.#enter("expired");
-    else if (status === 404 || codeOf(error) === "call-ended") this.#enter("over");
-    else if (codeOf(error) === "no-h264") this.#enter("no-h264");
-    else if (codeOf(error) === "no-webrtc") this.#enter("no-webrtc");
-    else this.#again();
-  }
-
-  #again() {
-    if (this.#state !== "live") return;
-    this.#lostAt ||= Date.now();
-    this.#say("interrupted");
-    if (Date.now() - this.#lostAt > LOST_LIMIT_MS) {
-      this.#enter("busy");
-      return;
-    }
-    const wait = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)];
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#join(), wait);
-  }
-
-  /** @param {RTCPeerConnectionState} state */
-  #onState(state) {
-    if (state === "connected") {
-      this.#tries = this.#lostAt = 0;
-      clearTimeout(this.#timer);
-      this.#say("connected");
-    } else if (state === "failed") this.#again();
-    else if (state === "disconnected") this.#repair();
-  }
-
-  /** ICE restart; where it does not help, everything anew. What is not there any more says so. */
-  async #repair() {
-    const transport = this.#transport;
-    if (!transport?.usable) return this.#again();
-    this.#lostAt ||= Date.now();
-    this.#say("interrupted");
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#join(), REPAIR_LIMIT_MS);
-    try {
-      await transport.restart();
-    } catch (error) {
-      if (this.#transport !== transport) return;
-      if (codeOf(error) === "no-such-party") this.#enter("removed");
-      else this.#onRefused(error);
-    }
+  #forgive() {
+    clearTimeout(this.#lost);
+    this.#lost = undefined;
   }
 
   #onTrack() {
-    // Not before there is one: a page whose video waits for its first picture counts as still loading.
-    if (this.#desk.track) show(own, this.#desk.track);
-    this.#send();
-  }
-
-  async #send() {
-    await this.#transport?.send(this.#desk.track, this.#limits, false).catch(() => {});
+    // Not before there is one: a page whose video waits for its first frame counts as still loading.
+    if (this.#desk.track) play(own, this.#desk.preview);
     this.#draw();
   }
 
   #onFront() {
     if (document.visibilityState === "hidden" || this.#state !== "live") return;
-    for (const video of [agent, own]) video.play().catch(() => {});
+    for (const video of [agent, own]) video.play().catch(ignore);
     const { state, wanted } = this.#desk.camera;
     if (wanted && state !== "on" && state !== "starting") this.#desk.setCamera(true);
-    if (this.#connection === "interrupted") this.#repair();
+    this.#place?.mend();
+  }
+
+  #onOnline() {
+    if (this.#place?.media.state === "connected") this.#place.repair(); // it may be another network
+    else this.#place?.mend();
   }
 
   // ---- what is shown ----
@@ -195,21 +152,10 @@ class Guest {
   #enter(state) {
     this.#state = state;
     if (state !== "live") {
-      clearTimeout(this.#timer);
-      this.#transport?.close();
-      this.#transport = null;
-      this.#location = "";
-      this.#desk.need(this, false, this.#limits);
-      agent.srcObject = null;
-      this.#tries = this.#lostAt = 0;
-      this.#connection = "connecting";
+      this.#forgive();
+      this.#place?.close();
+      this.#desk.need(this, false);
     }
-    this.#draw();
-  }
-
-  /** @param {string} connection */
-  #say(connection) {
-    this.#connection = connection;
     this.#draw();
   }
 
@@ -238,6 +184,11 @@ class Guest {
     agent.hidden = !live;
   }
 
+  get #connection() {
+    const { state } = this.#place?.media ?? { state: "out" };
+    return state === "connected" || state === "interrupted" ? state : "connecting";
+  }
+
   #status() {
     if (this.#connection !== "connected") return text(this.#connection);
     if (this.#paused) return text("paused");
@@ -245,43 +196,22 @@ class Guest {
   }
 }
 
+/** What a refusal means for the caller. @param {Media} media @returns {State} */
+function refusalOf({ status, code }) {
+  if (status === 401 || status === 403) return "expired";
+  if (status === 404 || code === "call-ended") return "over";
+  return code === "no-h264" || code === "no-webrtc" ? code : "busy";
+}
+
 /**
- * A phone that is held upright sends an upright picture: a camera that is asked for a lying one would cut it.
- * @param {import("../sdk/splitter.js").Limits} limits
+ * A phone that is held upright sends upright video: a camera that is asked for a lying one would cut it.
+ * @param {Limits} limits
  */
 function upright(limits) {
   const { width, height } = limits;
   const [short, long] = [Math.min(width, height), Math.max(width, height)];
   const portrait = matchMedia("(orientation: portrait)").matches;
   return { ...limits, width: portrait ? short : long, height: portrait ? long : short };
-}
-
-/** @param {HTMLVideoElement} video @param {MediaStreamTrack} track */
-function show(video, track) {
-  video.srcObject = new MediaStream([track]);
-  video.play().catch(() => {});
-}
-
-/** One id per tab and link: a page that is loaded anew takes its old place. */
-function clientId() {
-  try {
-    const kept = sessionStorage.getItem("splitter.guest");
-    const client = kept ?? `guest-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
-    sessionStorage.setItem("splitter.guest", client);
-    return client;
-  } catch {
-    return `guest-${Math.random().toString(36).slice(2)}`;
-  }
-}
-
-/** @param {unknown} error */
-function statusOf(error) {
-  return /** @type {{status?: number}} */ (error).status ?? 0;
-}
-
-/** @param {unknown} error */
-function codeOf(error) {
-  return /** @type {{code?: string}} */ (error).code ?? "";
 }
 
 document.documentElement.lang = language;

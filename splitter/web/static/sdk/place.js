@@ -173,6 +173,7 @@ export class Place extends EventTarget {
     this.#timer = setTimeout(() => this.#rejoin(0), RESTART_LIMIT_MS);
     try {
       await transport.restart();
+      if (this.#transport === transport && this.media.state === "connected") clearTimeout(this.#timer); // it never broke
     } catch (error) {
       if (this.#transport !== transport || this.media.state === "connected") return;
       const fault = SplitterError.of(error);
