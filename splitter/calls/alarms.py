@@ -36,6 +36,15 @@ class Alarm:
     subject: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An alarm that is set, as it is written down; `at` is in Unix seconds."""
+
+    kind: AlarmKind
+    subject: str
+    at: float
+
+
 @dataclass(slots=True)
 class Alarms:
     """The deadlines that are set.

@@ -7,9 +7,9 @@ several that do none is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
@@ -25,7 +25,7 @@ _SHORT = range(2, 7)  # digits of an extension that nobody has told us of
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The centre names an agent, in the header `source`; extension "": whom it names now is none."""
+    """An agent whom the centre names in the header `source`; extension "": it names somebody who is no agent."""
 
     extension: str
     source: str
@@ -33,27 +33,40 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """It names several; `text` says whom and where."""
+    """Several agents are named at once; `text` says who, and in which headers."""
 
     text: str
 
 
+@dataclass(slots=True)
+class LineMemory:
+    """What one leg of the centre has said so far; plain data.
+
+    Attributes:
+        others: numbers that are in these headers for another reason: the one we dialled, and the caller's.
+        last: whom it named last.
+        branches: while it rings, extension → header by early dialog.
+    """
+
+    others: frozenset[str] = frozenset()
+    last: frozenset[str] = frozenset()
+    branches: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
 class ConnectedLine:
-    """What one leg of the centre has said so far.
+    """Reads from the messages of one leg of the centre which agent it is connected to.
 
     Args:
         trunk: says which headers count, and what an extension looks like.
         knows: True for the extension of an account, or of a desk that is online.
-        others: numbers that are in these headers for another reason: the one we dialled, and the caller's.
+        memory: what was said before.
     """
 
-    def __init__(self, trunk: Trunk, knows: Callable[[str], bool], others: Collection[str]) -> None:
+    def __init__(self, trunk: Trunk, knows: Callable[[str], bool], memory: LineMemory) -> None:
         self._sources = trunk.bind_from
         self._pattern = trunk.extension_pattern
         self._knows = knows
-        self._others = frozenset(others)
-        self._branches: dict[str, dict[str, str]] = {}
-        self._last: frozenset[str] = frozenset()
+        self._memory = memory
 
     def hear(self, message: Message) -> Named | Unclear | None:
         """A message of the centre; None where it says nothing new."""
@@ -68,9 +81,9 @@ class ConnectedLine:
         if not named:
             return self._nobody(spoke, message)
         found = frozenset(named)
-        if found == self._last:
+        if found == self._memory.last:
             return None
-        self._last = found
+        self._memory.last = found
         if len(found) == 1:
             return Named(*next(iter(named.items())))
         words = ", ".join(f"{extension} ({source})" for extension, source in named.items())
@@ -80,19 +93,19 @@ class ConnectedLine:
         """While it rings, everybody whom one of the early dialogs names (RFC 3261 §13.2.2.4: there may be several)."""
         tag = response.to_tag or ""
         if response.status >= 200:
-            before = self._branches.get(tag, {})
-            self._branches.clear()
+            before = self._memory.branches.get(tag, {})
+            self._memory.branches.clear()
             return named or before
-        if named and (tag in self._branches or len(self._branches) < _MOST_BRANCHES):
-            self._branches[tag] = named
-        return {extension: source for branch in self._branches.values() for extension, source in branch.items()}
+        if named and (tag in self._memory.branches or len(self._memory.branches) < _MOST_BRANCHES):
+            self._memory.branches[tag] = named
+        return {extension: source for branch in self._memory.branches.values() for extension, source in branch.items()}
 
     def _nobody(self, spoke: str, message: Message) -> Named | None:
         """The call went back to a queue, say. Only a pattern tells such a number from an agent's for sure."""
         early = isinstance(message, Response) and message.status < 200
-        if early or not spoke or not self._last or self._pattern is None:
+        if early or not spoke or not self._memory.last or self._pattern is None:
             return None
-        self._last = frozenset()
+        self._memory.last = frozenset()
         return Named("", spoke)
 
     def _read(self, message: Message) -> tuple[dict[str, str], str]:
@@ -114,7 +127,7 @@ class ConnectedLine:
             return self._pattern.fullmatch(user) is not None
         if self._knows(user):
             return True
-        return user.isascii() and user.isdigit() and len(user) in _SHORT and user not in self._others
+        return user.isascii() and user.isdigit() and len(user) in _SHORT and user not in self._memory.others
 
 
 def _users(message: Message, source: str) -> Iterator[str]:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from splitter.calls.alarms import Alarm, AlarmKind
+from splitter.calls.alarms import Alarm, AlarmKind, Due
 from splitter.calls.asks import Answer, Ask, Asked, Limits, Reply
 from splitter.calls.audio import CENTRE, SIDES, Audio
-from splitter.calls.binding import ConnectedLine
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.events import (
-    AgentNamed,
     CallEvent,
     HangupAsked,
     LegEvent,
@@ -37,10 +35,11 @@ from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.pictures import NoPictures, Pictures
 from splitter.calls.routing import Routing
-from splitter.calls.session_id import SessionId
-from splitter.calls.settings import CallSettings, Trunk
+from splitter.calls.session_id import session_id_of
+from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.signalling import Signalling
 from splitter.calls.states import CallState, LegState
+from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import view_of
 from splitter.calls.talk.state import CallerVideo, Talk
@@ -52,12 +51,12 @@ from splitter.calls.view import CallView, Notice, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
+from splitter.core.net import Flow
 from splitter.core.text import plain
 from splitter.media.ports.rooms import RoomEngine
 from splitter.media.ports.voice import VoiceEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
-from splitter.sip.message import Message, Request
 from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import Recorder
@@ -102,44 +101,99 @@ class Call:
         jobs: requests to it that are under way.
     """
 
-    def __init__(self, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> None:
+    def __init__(self, services: Services, talk: Talk) -> None:
         self.services = services
+        self.talk = talk
         self.pending = Pending()
         self._inbox = Inbox()
         self.post = self._inbox.post
         self._released = False
         self.after, self.stop_timer = self._inbox.set_alarm, self._inbox.stop_alarm
         settings = services.settings
-        timers = TimerSettings(settings.session_expires_s, settings.min_session_expires_s)
         self._context = LegContext(
-            services.driver, services.ids, self.post, settings.name, timers, self.after, self.stop_timer
+            services.driver,
+            services.ids,
+            self.post,
+            settings.name,
+            talk.session,
+            self.after,
+            self.stop_timer,
+            services.desks.knows,
         )
+        self._legs: dict[str, Leg] = {}  # every one that there has been, by its key
+        self.caller: IncomingLeg
+        self.centre: OutgoingLeg | IncomingLeg | None = None
+        self.seats: dict[str, IncomingLeg] = {}
+        self._make_legs()
+        self.jobs = Jobs(talk.call_id, self.post)
+        self._asked: dict[Reply, Asked] = {}
+        self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
+        self.video = Video(
+            services.rooms, talk.call_id, talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
+        )
+
+    @classmethod
+    def begun(cls, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> Call:
+        """A new call, by the caller's INVITE.
+
+        Raises:
+            PeerError: the INVITE cannot be taken; see also `IncomingLeg.arrive`.
+        """
         # Whatever may refuse the INVITE comes before the leg, which the driver knows from then on.
         facts, identity = facts_of(event.request, trunk.trusted), identity_of(event.request, trunk.trusted)
-        self._session_id = SessionId(event.request, services.ids)
-        self.caller = IncomingLeg(self._context, "caller", trunk, event)
-        self.talk = Talk(
+        sip_call_id, timers = event.request.call_id, _timers(services.settings)
+        talk = Talk(
             call_id,
             short_code,
             identity,
             facts,
             services.clock.wall(),
-            terms={"caller": self.caller.terms},
+            session_id_of(event.request, services.ids),
+            legs={"caller": LegRecord.of("caller", Opener.PEER, trunk.name, event.flow, sip_call_id, timers)},
             video=CallerVideo(VideoView(supported=facts.video_capable)),
         )
-        self.centre: OutgoingLeg | IncomingLeg | None = None
-        self._legs: dict[str, Leg] = {self.caller.key: self.caller}  # every one that there has been, by its key
-        self.seats: dict[str, IncomingLeg] = {}
-        self.jobs = Jobs(call_id, self.post)
-        self._asked: dict[Reply, Asked] = {}
-        self.caller.session_id = self._session_id.towards_caller
-        self.caller.on_message = self._session_id.learn_caller
-        self.audio = Audio(services.voice, call_id, self.talk.voice, self.post, self.jobs)
-        self.video = Video(
-            services.rooms, call_id, self.talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
-        )
-        self._centres = 1
-        services.recorder.bind(event.request.call_id, call_id, "caller", event.request.from_tag or "")
+        call = cls(services, talk)
+        call.caller.arrive(event)
+        call._trace_leg(call.caller, event.request.from_tag)
+        return call
+
+    @classmethod
+    def restored(cls, services: Services, talk: Talk, cseq_gap: int = 0) -> Call:
+        """A call that was written down at rest, such as by a process that is no more: its legs are heard again.
+
+        What the media engine holds for it is not told of this call; see `Calls.restore`.
+
+        Args:
+            cseq_gap: so many requests may have been sent on each leg after it was written down.
+        Raises:
+            LocalError: it is on a trunk that is configured no more.
+        """
+        call = cls(services, talk)
+        for leg in call._legs.values():
+            leg.resume(cseq_gap)
+            dialog = leg.record.dialog
+            if dialog is not None:
+                call._trace_leg(leg, dialog.remote_tag if leg.record.opener is Opener.PEER else dialog.local_tag)
+        metrics.SEATS_JOINED.inc(len(talk.parties.all()))
+        wall = services.clock.wall()
+        for due in talk.alarms:
+            call.after(max(0.0, due.at - wall), Alarm(due.kind, due.subject))
+        return call
+
+    def _make_legs(self) -> None:
+        """Make an object of each leg of the value; its place in the call is that of its trunk."""
+        for record in self.talk.legs.values():
+            trunk = self.services.routing.trunk(record.trunk)
+            kind = IncomingLeg if record.opener is Opener.PEER else OutgoingLeg
+            leg = self._legs[record.key] = kind(self._context, trunk, record)
+            if trunk.role is Role.CENTRE:
+                self.centre = leg
+            elif not isinstance(leg, IncomingLeg):
+                raise LocalError(f"{record.name} cannot have been called by us")
+            elif trunk.role is Role.ACCESS:
+                self.caller = leg
+            else:
+                self.seats[record.name] = leg
 
     # ---- the inbox ----
 
@@ -191,44 +245,45 @@ class Call:
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
             self._remember(self.centre)
-        leg = self.centre = OutgoingLeg(self._context, "centre", to.trunk, flow, request, offer)
-        leg.key = f"centre.{len(self._legs)}"
+        leg = self.centre = OutgoingLeg(
+            self._context,
+            to.trunk,
+            self._record("centre", Opener.US, to.trunk, flow, request.call_id, f"centre.{len(self._legs)}"),
+        )
         self._enlist(leg)
-        services.recorder.bind(request.call_id, self.talk.call_id, "centre", request.from_tag or "")
-        leg.session_id = self._session_id.towards_centre
-        self.talk.terms[leg.name] = leg.terms
-        self._listen(leg, to.number)
+        self._trace_leg(leg, request.from_tag)
+        self.talk.legs[leg.name] = leg.record
+        leg.ask_line({to.number, self.talk.called_number, self.talk.identity.number})
         self.talk.route = to.trunk.name
         if self.talk.bound_by.startswith("centre"):  # by one that gave the call up
             self.bind("", "centre")
-        leg.dial()
+        leg.dial(request, offer)
         return leg
 
     def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg of the centre that wants to take the place of the present one; `install_newcomer` lets it.
 
         Raises:
-            PeerError: 500 while another one waits; 488 where our voice does not reach its network; or see IncomingLeg.
+            PeerError: 500 while another one waits; 488 where our voice does not reach its network; or as
+                `IncomingLeg.arrive`.
         """
         if self.pending.newcomer is not None:
             raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
         if self.talk.voice.networks[1] != trunk.network:
             raise PeerError("the voice of this call goes to another network", 488)
-        self._centres += 1
-        leg = self.pending.newcomer = IncomingLeg(self._context, f"centre-{self._centres}", trunk, event)
-        self._enlist(leg)
-        leg.session_id = self._session_id.towards_centre
-        self._trace_leg(leg, event.request)
+        self.talk.centres += 1
+        leg = self._arrived(f"centre-{self.talk.centres}", trunk, event)
+        self.pending.newcomer = leg
         return leg
 
     def install_newcomer(self) -> Leg:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
         assert self.centre is not None and self.pending.newcomer is not None
         before, self.centre, self.pending.newcomer = self.centre, self.pending.newcomer, None
-        self.talk.terms.pop(before.name, None)
-        self.talk.terms[self.centre.name] = self.centre.terms
-        self._listen(self.centre)
-        self.centre.on_message(self.centre.request)
+        self.talk.legs.pop(before.name, None)
+        self.talk.legs[self.centre.name] = self.centre.record
+        self.centre.ask_line({"", self.talk.called_number, self.talk.identity.number})
+        self.centre.learn(self.centre.request)
         self._remember(before)
         self.talk.route = self.centre.trunk.name
         for aside in tuple(self.pending.put_aside):
@@ -236,33 +291,26 @@ class Call:
                 self.pending.put_aside.remove(aside)
         return before
 
-    def _listen(self, leg: Leg, number: str = "") -> None:
-        """Learn from each message of the centre what it says of the session and of its agent.
-
-        Args:
-            number: that it was called by.
-        """
-        others = {number, self.talk.called_number, self.talk.identity.number}
-        line = ConnectedLine(leg.trunk, self.services.desks.knows, others)
-        learn, post, sip_call_id = self._session_id.learn, self.post, leg.sip_call_id  # not the call: see Inbox
-
-        def hear(message: Message) -> None:
-            learn(message)
-            if (said := line.hear(message)) is not None:
-                post(AgentNamed(sip_call_id, said))
-
-        leg.on_message = hear
-
     def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
         """A leg for a seat that wants to join."""
-        leg = IncomingLeg(self._context, self.talk.parties.new_name("seat"), trunk, event)
+        return self._arrived(self.talk.parties.new_name("seat"), trunk, event)
+
+    def _arrived(self, name: str, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
+        record = self._record(name, Opener.PEER, trunk, event.flow, event.request.call_id)
+        leg = IncomingLeg(self._context, trunk, record)
+        leg.arrive(event)
         self._enlist(leg)
-        leg.session_id = self._session_id.towards_caller
-        self._trace_leg(leg, event.request)
+        self._trace_leg(leg, event.request.from_tag)
         return leg
 
-    def _trace_leg(self, leg: Leg, invite: Request) -> None:
-        self.services.recorder.bind(invite.call_id, self.talk.call_id, leg.name, invite.from_tag or "")
+    def _record(
+        self, name: str, opener: Opener, trunk: Trunk, flow: Flow, sip_call_id: str, key: str = ""
+    ) -> LegRecord:
+        return LegRecord.of(name, opener, trunk.name, flow, sip_call_id, _timers(self.services.settings), key)
+
+    def _trace_leg(self, leg: Leg, tag: str | None) -> None:
+        """Its messages belong to the trace of this call; `tag`: of who sent its INVITE."""
+        self.services.recorder.bind(leg.sip_call_id, self.talk.call_id, leg.name, tag or "")
 
     def origin(self, network: str, transport: str) -> Origin:
         """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""
@@ -320,17 +368,27 @@ class Call:
     def at_rest(self) -> bool:
         """Nothing is under way: the value could be written down now. Alarms are set beside it, in the inbox."""
         legs = (self.caller, self.centre, *self.seats.values())
-        settled = all(leg is not None and leg.settled for leg in legs)
+        settled = all(leg is not None and leg.at_rest for leg in legs)
         engine = self.audio.at_rest and not len(self.jobs) and not self.video.preparing
         waits = self._asked or self._inbox.unread or not self.pending.empty
         return self.talk.state is CallState.CONNECTED and settled and engine and not waits
 
+    def value(self) -> Talk:
+        """The call's value with its alarms, as it is to be written down; at rest."""
+        wall = self.services.clock.wall()
+        self.talk.alarms = [Due(alarm.kind, alarm.subject, wall + left_s) for alarm, left_s in self._inbox.alarms()]
+        return self.talk
+
     def take_up(self, talk: Talk) -> None:
-        """Go on with this value in place of the present one, such as one that was read back; at rest."""
+        """Go on with this value in place of the present one, such as one that was read back; at rest.
+
+        Alarms and media stay as they are; legs are made anew.
+        """
         self.talk = talk
-        for leg in (self.caller, self.centre, *self.seats.values()):
-            if leg is not None:
-                leg.terms = talk.terms[leg.name]
+        self._context = replace(self._context, session=talk.session)
+        self._make_legs()
+        for record in talk.legs.values():
+            self._legs[record.key].resume()
         self.audio.state, self.video.state = talk.voice, talk.room
 
     # ---- the picture ----
@@ -458,14 +516,14 @@ class Call:
         self.talk.parties.admit(party)
         if leg is not None:
             self.seats[leg.name] = leg
-            self.talk.terms[leg.name] = leg.terms
+            self.talk.legs[leg.name] = leg.record
 
     def dismiss(self, name: str) -> None:
         """A party left; the leg of a SIP seat stays in the call's record."""
         if party := self.talk.parties.remove(name):
             self.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
             metrics.SEATS_JOINED.dec()
-        self.talk.terms.pop(name, None)
+        self.talk.legs.pop(name, None)
         if leg := self.seats.pop(name, None):
             self._remember(leg)
 
@@ -476,3 +534,7 @@ class Call:
     def _note_in_video(self) -> Callable[[str, str], None]:
         event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox
         return lambda leg, text: event(call_id, leg, "media", text)
+
+
+def _timers(settings: CallSettings) -> TimerSettings:
+    return TimerSettings(settings.session_expires_s, settings.min_session_expires_s)

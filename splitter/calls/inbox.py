@@ -47,6 +47,11 @@ class Inbox:
         if not self._alarms.deadlines:
             self._arm()
 
+    def alarms(self) -> tuple[tuple[Alarm, float], ...]:
+        """The alarms that are set, each with the seconds that are left."""
+        now = asyncio.get_running_loop().time()
+        return tuple((alarm, at - now) for alarm, at in self._alarms.deadlines.items())
+
     @property
     def unread(self) -> int:
         """Events that wait."""

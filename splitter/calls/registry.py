@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 import structlog
 
@@ -12,6 +12,7 @@ from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess
 from splitter.calls.events import Offered, SeatArrived
+from splitter.calls.flows.converse import Conversation
 from splitter.calls.flows.split import split
 from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import (
@@ -27,6 +28,7 @@ from splitter.calls.messages import (
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import LegState
+from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
@@ -206,15 +208,35 @@ class Calls:
             raise Refusal(503, reason, _RETRY_AFTER)
         permit = self._admitted(trunk)
         try:
-            call = Call(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
+            call = Call.begun(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
         except PeerError:
             permit.release()
             metrics.CALLS_REJECTED.labels("bad-request").inc()
             raise
+        self._begin(call, split(call), permit)
+
+    def restore(self, talk: Talk, cseq_gap: int = 0) -> Call:
+        """Carry on a call that was written down at rest; see `Call.restored`.
+
+        What the media engine holds for it (`talk.voice.relay`, `talk.room.room`) is to post its events to `Call.post`
+        from now on; where it holds nothing, `RelayLost` and `RoomLost` are posted there instead.
+
+        Raises:
+            LocalError: it lives already, or is on a trunk that is configured no more.
+        """
+        if talk.call_id in self._calls:
+            raise LocalError(f"the call {talk.call_id} lives already")
+        call = Call.restored(self.services, talk, cseq_gap)
+        limits = self.services.admission.limits
+        places = [limits.take_again(leg.trunk) for leg in (call.caller, call.centre_leg)]
+        self._begin(call, Conversation(call).run(carried_on=True), *places)
+        return call
+
+    def _begin(self, call: Call, flow: Coroutine[None, None, None], *places: Permit) -> None:
         self._short_codes.add(call.talk.short_code)
         self._calls[call.talk.call_id] = call
         metrics.CALLS_ACTIVE.set(len(self._calls))
-        task = asyncio.create_task(self._run(call, permit), name=f"call {call.talk.call_id}")
+        task = asyncio.create_task(self._run(call, flow, places), name=f"call {call.talk.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -248,19 +270,21 @@ class Calls:
             raise PeerError("a seat's INVITE must offer video", 488)
         call.post(SeatArrived(call.take_seat(trunk, event).key, session, entrant.extension, entrant.by_rule))
 
-    async def _run(self, call: Call, permit: Permit) -> None:
+    async def _run(self, call: Call, flow: Coroutine[None, None, None], places: tuple[Permit, ...]) -> None:
         """The border of one call: what goes wrong in it stays in it."""
         structlog.contextvars.bind_contextvars(call=call.talk.call_id)
         try:
-            log.info("call began", caller=call.talk.identity.number, source=str(call.caller.flow))
-            await split(call)
+            begun = "call began" if call.talk.answered_at is None else "call carried on"
+            log.info(begun, caller=call.talk.identity.number, source=str(call.caller.flow))
+            await flow
         except Exception:
             log.exception("the call failed", call_id=call.talk.call_id)
             call.conclude("a fault in the gateway; see the log", 500)
         finally:
             del self._calls[call.talk.call_id]
             self._short_codes.discard(call.talk.short_code)
-            permit.release()
+            for place in places:
+                place.release()
             await call.release()
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)

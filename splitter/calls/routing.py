@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow, source_of
 from splitter.sip.uri import user_of
 
@@ -46,6 +46,12 @@ class Routing:
                 self._known.clear()
             self._known[key] = self._find(*key)
         return self._known[key]
+
+    def trunk(self, name: str) -> Trunk:
+        """The trunk of this name. Raises LocalError where none is configured."""
+        if name not in self._trunks:
+            raise LocalError(f"no trunk is named {name[:40]!r}")
+        return self._trunks[name]
 
     def is_of(self, flow: Flow, neighbour: Neighbour) -> bool:
         """True for a source that may speak in this neighbour's dialogs.

@@ -5,6 +5,8 @@ The gateway passes each side's half to the other, as a B2BUA that changes nothin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from splitter.core.ids import IdSource
 from splitter.sip.message import Message
 
@@ -18,29 +20,32 @@ def half_of(message: Message) -> str:
     return value if readable and value != NONE else ""
 
 
+@dataclass(slots=True)
 class SessionId:
-    """The two halves of one call.
+    """The two halves of one call; plain data."""
 
-    Args:
-        invite: the caller's INVITE; a caller without Session-ID gets a half made for it (§5).
-    """
-
-    def __init__(self, invite: Message, ids: IdSource) -> None:
-        self._caller = half_of(invite) or f"{ids.number(2**128):032x}"
-        self._centre = NONE
-
-    def learn(self, message: Message) -> None:
-        """Take the centre's half from a message of it; the latest counts, for a call may be passed on inside (§6)."""
-        self._centre = half_of(message) or self._centre
+    caller: str
+    centre: str = NONE
 
     def learn_caller(self, message: Message) -> None:
         """Take the caller's half from a message of it."""
-        self._caller = half_of(message) or self._caller
+        self.caller = half_of(message) or self.caller
 
-    def towards_centre(self) -> str:
-        """The header's value on the centre's leg."""
-        return f"{self._caller};remote={self._centre}"
+    def learn_centre(self, message: Message) -> None:
+        """Take the centre's half from a message of it; the latest counts, for a call may be passed on inside (§6)."""
+        self.centre = half_of(message) or self.centre
 
+    @property
     def towards_caller(self) -> str:
         """The header's value on the caller's leg, and on those of seats."""
-        return f"{self._centre};remote={self._caller}"
+        return f"{self.centre};remote={self.caller}"
+
+    @property
+    def towards_centre(self) -> str:
+        """The header's value on the centre's leg."""
+        return f"{self.caller};remote={self.centre}"
+
+
+def session_id_of(invite: Message, ids: IdSource) -> SessionId:
+    """Begin with the caller's INVITE; a caller without Session-ID gets a half made for it (§5)."""
+    return SessionId(half_of(invite) or f"{ids.number(2**128):032x}")

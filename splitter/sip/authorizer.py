@@ -8,7 +8,7 @@ request = authorizer.prepared(request)             # before any challenge: spare
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from splitter.core.errors import PeerError
@@ -36,11 +36,24 @@ _REMEMBERED = 32  # challenged requests that are under way, and realms
 
 
 @dataclass(slots=True)
-class _Known:
+class KnownChallenge:
     """A challenge that was answered, and how often."""
 
     challenge: Challenge
     count: int = 0
+
+
+@dataclass(slots=True)
+class ChallengeMemory:
+    """What an authorizer remembers of its peer; plain data.
+
+    Attributes:
+        known: the latest challenge of each realm, by whether it is a proxy's.
+        tries: by CSeq number of a request that was authorised, how often it had been sent.
+    """
+
+    known: dict[tuple[bool, str], KnownChallenge] = field(default_factory=dict)
+    tries: dict[int, int] = field(default_factory=dict)
 
 
 class Authorizer:
@@ -49,13 +62,16 @@ class Authorizer:
     Args:
         credentials: who we are.
         cnonce: makes a fresh unpredictable text each time.
+        memory: what is remembered already.
     """
 
-    def __init__(self, credentials: Credentials, cnonce: Callable[[], str]) -> None:
+    def __init__(
+        self, credentials: Credentials, cnonce: Callable[[], str], memory: ChallengeMemory | None = None
+    ) -> None:
         self._credentials = credentials
         self._cnonce = cnonce
-        self._known: dict[tuple[bool, str], _Known] = {}
-        self._tries: dict[int, int] = {}  # by CSeq number of a request that we authorised
+        memory = memory or ChallengeMemory()
+        self._known, self._tries = memory.known, memory.tries
 
     def answer(self, request: Request, response: Response, number: int | None = None) -> Request:
         """The request to send after a 401 or 407: the same with credentials and the next CSeq number (§22.2).
@@ -81,7 +97,7 @@ class Authorizer:
                 reason = f'user name or password is wrong for realm "{challenge.realm[:80]}"'
                 raise PeerError(reason, response.status)
         for challenge in usable:
-            self._known[challenge.proxy, challenge.realm] = _Known(challenge)
+            self._known[challenge.proxy, challenge.realm] = KnownChallenge(challenge)
         authorised = self.prepared(request, number)
         self._tries[number] = tries + 1
         _bound(self._tries)
@@ -122,7 +138,7 @@ class Authorizer:
             raise PeerError(_fault(offered, self._credentials), response.status)
         return list(best.values())
 
-    def _proof(self, known: _Known, request: Request) -> Proof:
+    def _proof(self, known: KnownChallenge, request: Request) -> Proof:
         challenge, who = known.challenge, self._credentials
         # auth-int only where nothing else is taken: whatever touches a body on its way (an SBC, an ALG) would break it
         qop = None if not challenge.qop else "auth" if "auth" in challenge.qop else "auth-int"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from splitter.calls.asks import Bind
-from splitter.calls.binding import ConnectedLine, Named, Unclear
+from splitter.calls.binding import ConnectedLine, LineMemory, Named, Unclear
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request, Response
@@ -22,7 +22,7 @@ def line(*sources: str, pattern: str = "", known: tuple[str, ...] = (), others: 
     wanted = {"bind_from": sources} if sources else {}
     look = re.compile(pattern) if pattern else None
     trunk = Trunk("pbx", Role.CENTRE, "core", (), extension_pattern=look, **wanted)  # type: ignore[arg-type]
-    return ConnectedLine(trunk, known.__contains__, others)
+    return ConnectedLine(trunk, known.__contains__, LineMemory(frozenset(others)))
 
 
 def response(status: int, *headers: tuple[str, str], tag: str = "b") -> Response:
@@ -93,7 +93,7 @@ class TestSources:
 
     def test_no_source_no_agent(self) -> None:
         trunk = Trunk("pbx", Role.CENTRE, "core", (), bind_from=())
-        assert ConnectedLine(trunk, lambda _: True, ()).hear(response(200, pai("8001"))) is None
+        assert ConnectedLine(trunk, lambda _: True, LineMemory()).hear(response(200, pai("8001"))) is None
 
     @pytest.mark.parametrize("value", ['"Agent <sip:8001@pbx>', "<>", "<sip:@pbx>", "\x00", "<sip:80%30", "," * 50])
     def test_what_cannot_be_read_names_nobody(self, value: str) -> None:

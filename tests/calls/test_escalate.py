@@ -571,7 +571,7 @@ class TestDropped:
             caller.expect("200")
             world.run(0.1)
             centre.unread.clear()
-            live(world, caller).caller.allows = frozenset(allow.split(", "))
+            live(world, caller).caller.record.allows = frozenset(allow.split(", "))
             caller.allow, caller.answers["UPDATE"] = allow, (501, ())
             told(world, caller, DROP)
             world.run(1)
@@ -582,7 +582,7 @@ class TestDropped:
     def test_stops_at_once_though_the_phone_is_busy(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            live(world, caller).caller.allows = frozenset({"INVITE"})
+            live(world, caller).caller.record.allows = frozenset({"INVITE"})
             caller.on_reinvite = lambda call: call.decline(491)
             told(world, caller, DROP)
             world.run(0.2)
@@ -633,7 +633,7 @@ class TestDropped:
     def test_the_phone_that_wants_video_meanwhile_gets_the_voice_alone(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            live(world, caller).caller.allows = frozenset({"INVITE"})
+            live(world, caller).caller.record.allows = frozenset({"INVITE"})
             caller.on_reinvite = lambda call: call.decline(491)
             told(world, caller, DROP)
             world.run(0.1)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from splitter.calls.session_id import NONE, SessionId, half_of
+from splitter.calls.session_id import NONE, half_of, session_id_of
 from splitter.core.ids import IdSource
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
@@ -22,21 +22,21 @@ def invite(*headers: tuple[str, str]) -> Request:
 
 class TestHalves:
     def test_the_callers_half_is_kept(self) -> None:
-        session = SessionId(invite(("Session-ID", f"{CALLER.upper()};remote={NONE}")), IdSource(random.Random(1)))
-        assert session.towards_centre() == f"{CALLER};remote={NONE}"
-        assert session.towards_caller() == f"{NONE};remote={CALLER}"
+        session = session_id_of(invite(("Session-ID", f"{CALLER.upper()};remote={NONE}")), IdSource(random.Random(1)))
+        assert session.towards_centre == f"{CALLER};remote={NONE}"
+        assert session.towards_caller == f"{NONE};remote={CALLER}"
 
     def test_the_centres_half_is_learned_and_kept(self) -> None:
-        session = SessionId(invite(("Session-ID", CALLER)), IdSource(random.Random(1)))
-        session.learn(invite(("Session-ID", f"{CENTRE};remote={CALLER}")))
-        session.learn(invite())
-        assert session.towards_caller() == f"{CENTRE};remote={CALLER}"
+        session = session_id_of(invite(("Session-ID", CALLER)), IdSource(random.Random(1)))
+        session.learn_centre(invite(("Session-ID", f"{CENTRE};remote={CALLER}")))
+        session.learn_centre(invite())
+        assert session.towards_caller == f"{CENTRE};remote={CALLER}"
 
     @pytest.mark.parametrize("value", ["", NONE, "xyz", "ab30317f1a784dc48ff824d0d3715d8z"])
     def test_a_useless_one_is_none_and_one_is_made(self, value: str) -> None:
         request = invite(("Session-ID", value))
         assert half_of(request) == ""
-        made = SessionId(request, IdSource(random.Random(1))).towards_centre()
+        made = session_id_of(request, IdSource(random.Random(1))).towards_centre
         assert made.endswith(f";remote={NONE}")
         assert len(made.partition(";")[0]) == 32 and not made.startswith(NONE)
 

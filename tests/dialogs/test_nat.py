@@ -57,14 +57,14 @@ class TestConnectedAnew:
             leg = live(world, caller).caller
             assert leg._dialog is not None and caller.dialog is not None
             before = leg.flow
-            leg.flow = world.driver.flow_to("access", "udp", first)._replace(transport="tcp")
+            leg.record.flow = world.driver.flow_to("access", "udp", first)._replace(transport="tcp")
             contact = leg.flow
             world.driver.locate = lambda *_: contact  # type: ignore[method-assign]
             via = ("Via", f"SIP/2.0/TCP {first};branch=z9hG4bK1")
             data = caller.dialog.request("OPTIONS", headers=[via]).serialize()
             world.driver.received(leg.flow._replace(remote=second), data)
             assert leg._way().remote == second
-            leg.flow = before
+            leg.record.flow = before
             del world.driver.locate  # type: ignore[method-assign]
             ended(world, caller, centre)
 

@@ -173,7 +173,7 @@ class TestWeRefresh:
             centre.expect("ACK")
             call = world.call_of(caller)
             assert call is not None
-            call.caller.allows = frozenset({"INVITE"})
+            call.caller.record.allows = frozenset({"INVITE"})
             world.run(51)
             refresh = caller.expect("INVITE")
             offer = sdp(refresh)
@@ -194,7 +194,7 @@ class TestWeRefresh:
             caller.expect("200 re-INVITE")
             call = world.call_of(caller)
             assert call is not None
-            call.caller.allows = frozenset({"INVITE"})
+            call.caller.record.allows = frozenset({"INVITE"})
             world.run(60)
             offer = sdp(caller.expect("INVITE", 60))
             assert [media.port > 0 for media in offer.media] == [True, False]

@@ -24,6 +24,7 @@ from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.calls.settings import Peer as Source
+from splitter.calls.talk.record import read, written
 from splitter.calls.view import CallView, Notice
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
@@ -84,6 +85,7 @@ class World:
         self.views: dict[str, CallView] = {}
         self.notices: list[Notice] = []
         self.logs: list[Any] = []
+        self._dead: list[Calls] = []  # of processes that are no more; held, so that nothing of them ends by itself
         self._stack = ExitStack()
         self._build(settings or CallSettings(), trunk or {}, untrusted)
         self.sbc = Peer(self, "sbc", SBC, Address(_HOSTS["access"], 5060))
@@ -102,8 +104,15 @@ class World:
         self.bus = Bus(self.clock)
         self.bus.subscribe("world", CallView, self._changed)
         self.bus.subscribe("world", Notice, self.notices.append)
+        self.trunks = _trunks(trunk, untrusted)
+        self.settings, self.networks = settings, networks
+        self._start_gateway(f"{self.seed} gateway")
+
+    def _start_gateway(self, seed: str) -> None:
+        """The gateway's process begins: SIP and calls, with nothing of either yet."""
+        networks, settings = self.networks, self.settings
         self.calls = Calls()
-        ids = IdSource(random.Random(f"{self.seed} gateway"))
+        ids = IdSource(random.Random(seed))
         self.driver = Driver(
             Endpoint(Timers(), ids, settings.name),
             networks,
@@ -116,18 +125,6 @@ class World:
             counters=PlainCounters(),
             sockets=partial(WireSockets, self.wire),
         )
-        self.trunks = {
-            trunk.name: trunk
-            for trunk in (
-                replace(one, **{"trusted": one.trusted and one.name not in untrusted, **trunk})
-                for one in (
-                    Trunk("sbc", Role.ACCESS, "access", _from(SBC), trusted=True),
-                    Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),
-                    Trunk("pbx2", Role.CENTRE, "core", _from(PBX2), address=PBX2, trusted=True),
-                    Trunk("desk", Role.SEAT, "desks", _from(DESK)),
-                )
-            )
-        }
         routes = [
             Route(re.compile("110"), ("pbx", "pbx2")),
             Route(re.compile("12345"), ("pbx",)),
@@ -164,6 +161,32 @@ class World:
         self.loop.leave()
         self.loop.run_until(lambda: not asyncio.all_tasks(self.loop), 10)
         self.loop.close()
+
+    def restart(self, cseq_gap: int = 0) -> None:
+        """The gateway's process dies; another one carries its calls on with what was written down, all being at rest.
+
+        The media engine is another process, and notices nothing.
+
+        Args:
+            cseq_gap: see `Call.restored`.
+        """
+        calls = tuple(self.calls._calls.values())
+        assert all(call.at_rest for call in calls), [call.talk.call_id for call in calls if not call.at_rest]
+        records = [written(call.value()) for call in calls]
+        for call in calls:
+            call._inbox._alarms.clear()
+            call._inbox._arm()
+        self.loop.leave()
+        self.loop.run_until_complete(self.driver.stop())
+        self._dead.append(self.calls)
+        self._start_gateway(f"{self.seed} gateway {len(self._dead)}")
+        self.loop.run_until_complete(self.driver.start())
+        self.loop.enter()
+        for record in records:
+            call = self.calls.restore(read(record), cseq_gap)
+            for held in (*self.engine.relays.values(), *self.engine.rooms.values()):
+                if held.handle.call_id == call.talk.call_id:
+                    held.listener = call.post
 
     # ---- time ----
 
@@ -304,6 +327,16 @@ class World:
         for sent in self.wire.sent.get(call.sip_call_id, ()):
             lines.append(f"{sent.at:10.3f}  {sent.source} → {sent.target}  {label(sent.message)}  {sent.fate}")
         return "\n".join(lines)
+
+
+def _trunks(trunk: dict[str, Any], untrusted: Collection[str]) -> dict[str, Trunk]:
+    ours = (
+        Trunk("sbc", Role.ACCESS, "access", _from(SBC), trusted=True),
+        Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),
+        Trunk("pbx2", Role.CENTRE, "core", _from(PBX2), address=PBX2, trusted=True),
+        Trunk("desk", Role.SEAT, "desks", _from(DESK)),
+    )
+    return {one.name: replace(one, **{"trusted": one.trusted and one.name not in untrusted, **trunk}) for one in ours}
 
 
 def _is_of_a_call(timer: asyncio.TimerHandle) -> bool:

@@ -74,9 +74,14 @@ class Conversation:
         self._reoffers = Reoffers(call)
         self._over = False
 
-    async def run(self) -> None:
-        """Until somebody ends it."""
-        self._reoffers.begin()
+    async def run(self, carried_on: bool = False) -> None:
+        """Until somebody ends it.
+
+        Args:
+            carried_on: it was answered before, by another process.
+        """
+        if not carried_on:
+            self._reoffers.begin()
         pass_waiting(self._call)
         self._reoffers.pump()
         while not self._over:

@@ -84,7 +84,7 @@ def _relay(call: Call, event: DigitPressed, other: Leg) -> None:
     def answered(status: int) -> None:
         # 481 before the answer: it knows no requests in early dialogs.
         if status in _NOT_TAKEN or (status == 481 and other.state is LegState.EARLY):
-            other.infos.refused = True
+            other.infos.note_refused()
             call.post(replace(event))  # it goes in the voice
         else:
             # What says that a peer is gone never crosses: 481 to an INFO would end the sender's call (RFC 5057 §5.1).

@@ -15,6 +15,7 @@ import structlog
 
 from splitter.calls.settings import Trunk
 from splitter.calls.signalling import LegSignalling
+from splitter.calls.talk.leg import CredentialState, LegRecord
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
@@ -39,6 +40,7 @@ class _Ask:
         txn: that of the latest attempt.
         request: of the latest attempt.
         cancelled: no more attempts.
+        ended: its final response came, or never will.
     """
 
     request: Request
@@ -48,6 +50,7 @@ class _Ask:
     name: str = ""
     txn: str = ""
     cancelled: bool = False
+    ended: bool = False
 
 
 class Challenged:
@@ -56,15 +59,28 @@ class Challenged:
     Args:
         credentials: who we are to this peer.
         peer: its name, for the log.
+        state: where we stand with it.
     """
 
-    def __init__(self, driver: LegSignalling, credentials: Credentials, cnonce: Callable[[], str], peer: str) -> None:
+    def __init__(
+        self,
+        driver: LegSignalling,
+        credentials: Credentials,
+        cnonce: Callable[[], str],
+        peer: str,
+        state: CredentialState,
+    ) -> None:
         self._driver = driver
-        self._authorizer = Authorizer(credentials, cnonce)
+        self._authorizer = Authorizer(credentials, cnonce, state.met)
         self._peer = peer
+        self._state = state
         self._asks: dict[str, _Ask] = {}
-        self._extra = 0  # requests that the leg does not know of, and has no CSeq numbers for
-        self._highest = 0
+        self._open = 0
+
+    @property
+    def idle(self) -> bool:
+        """No request waits for its final response, and so for a challenge."""
+        return not self._open
 
     # ---- requests ----
 
@@ -72,9 +88,10 @@ class Challenged:
         self, request: Request, flow: Flow, listener: Listener, answer_limit_s: float | None = None
     ) -> sip.TransactionId:
         """As `LegSignalling.request`; a challenge is answered before `listener` hears of anything."""
-        number = request.cseq[0] + self._extra
-        self._highest = max(self._highest, number)
+        number = request.cseq[0] + self._state.extra
+        self._state.highest = max(self._state.highest, number)
         ask = _Ask(request, flow, listener, answer_limit_s)
+        self._open += 1
         self._send(ask, self._authorizer.prepared(request, number))
         self._asks[ask.name] = ask
         if len(self._asks) > _REMEMBERED:
@@ -114,17 +131,20 @@ class Challenged:
                 if again is not None:
                     self._send(ask, again)
                     return
+            if not ask.ended and (isinstance(event, sip.RequestFailed) or event.response.status >= 200):
+                ask.ended = True
+                self._open -= 1
             event = replace(event, txn=ask.name)
         ask.listener(event)
 
     def _answer(self, request: Request, response: Response) -> Request | None:
         try:
-            again = self._authorizer.answer(request, response, self._highest + 1)
+            again = self._authorizer.answer(request, response, self._state.highest + 1)
         except PeerError as error:
             log.warning("credentials refused", trunk=self._peer, method=request.method, reason=error.reason)
             return None
-        self._extra += 1
-        self._highest += 1
+        self._state.extra += 1
+        self._state.highest += 1
         return again
 
     # ---- the rest of the driver ----
@@ -158,8 +178,14 @@ class Challenged:
         return self._driver.contact(network, transport, host)
 
 
-def with_credentials(driver: LegSignalling, trunk: Trunk, ids: IdSource) -> LegSignalling:
+def with_credentials(driver: LegSignalling, trunk: Trunk, ids: IdSource, record: LegRecord) -> LegSignalling:
     """The driver for a leg to this trunk: one that answers challenges, where we have something to answer with."""
     if not trunk.username:
         return driver
-    return Challenged(driver, Credentials(trunk.username, trunk.password, trunk.realm), ids.tag, trunk.name)
+    state = record.credentials = record.credentials or CredentialState()
+    return Challenged(driver, Credentials(trunk.username, trunk.password, trunk.realm), ids.tag, trunk.name, state)
+
+
+def is_idle(driver: LegSignalling) -> bool:
+    """False while a request may still be challenged."""
+    return not isinstance(driver, Challenged) or driver.idle

@@ -25,7 +25,8 @@ from splitter.calls.messages import (
 )
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
-from splitter.core.errors import PeerError
+from splitter.calls.talk.leg import LegRecord
+from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.align import lengthened
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions
@@ -59,17 +60,13 @@ class IncomingLeg(Leg):
         cancelled: the peer gave up before it was answered; Cancelled is in the inbox or was read.
         early_sessions: what provisional responses said, by branch.
 
-    Raises:
-        PeerError: on construction, if the INVITE cannot make a dialog, requires what we do not know (420), or asks for
-            too short a session interval (422).
+    A new one hears its INVITE by `arrive`; one that is made from its record has none any more.
     """
 
-    def __init__(self, context: LegContext, name: str, trunk: Trunk, event: sip.RequestArrived) -> None:
-        super().__init__(context, name, trunk, event.flow, event.request.call_id)
-        self.request: Request = event.request
-        refuse_unknown_extensions(self.request, self._extensions())
-        self.timer.judge(self.request)
-        self._txn: str = event.txn
+    def __init__(self, context: LegContext, trunk: Trunk, record: LegRecord) -> None:
+        super().__init__(context, trunk, record)
+        self._request: Request | None = None
+        self._txn = ""
         self.cancelled = False
         self.early_sessions: dict[str, Session] = {}
         self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
@@ -80,14 +77,33 @@ class IncomingLeg(Leg):
         self._alert: _Waiting | None = None  # a 180 that waits for the caller's resources
         self._said: _Waiting | None = None  # the last provisional response
         self._waits = False  # see `await_answer`
-        self._silence = Alarm(AlarmKind.RING_AGAIN, name)
-        self._preconditions = requires(self.request, _PRECONDITION)
+        self._silence = Alarm(AlarmKind.RING_AGAIN, record.name)
+        self._unready = False
+        self._resources = Alarm(AlarmKind.RESOURCES, record.name)
+
+    def arrive(self, event: sip.RequestArrived) -> None:
+        """Its INVITE came in.
+
+        Raises:
+            PeerError: it cannot make a dialog, requires what we do not know (420), or asks for too short a session
+                interval (422).
+        """
+        self._request, self._txn = request, _ = event.request, event.txn
+        refuse_unknown_extensions(request, self._extensions())
+        self.timer.judge(request)
+        self.record.reserves = requires(request, _PRECONDITION)
         # Without reliable responses there is no way to tell each other (RFC 3312 §11): then it is an ordinary call.
-        self._unready = self._preconditions and reliable.supports(self.request) and not _is_met(self.request)
-        self._resources = Alarm(AlarmKind.RESOURCES, name)
-        self.note_abilities(event.request)
+        self._unready = self.reserves and reliable.supports(request) and not _is_met(request)
+        self.note_abilities(request)
         self._early_dialog("")
         self._driver.adopt(event.txn, self.receive, self.neighbour)
+
+    @property
+    def request(self) -> Request:
+        """Its INVITE. Raises LocalError once that has become history; see `arrive`."""
+        if self._request is None:
+            raise LocalError("the INVITE of a leg was asked for after it had been forgotten")
+        return self._request
 
     # ---- what a flow may ask ----
 
@@ -140,7 +156,7 @@ class IncomingLeg(Leg):
         if self.state is not LegState.EARLY:
             return
         self._decline_all()
-        self.state = LegState.ENDED
+        self.record.state = LegState.ENDED
         self._context.stop_timer(self._resources)
         self._context.stop_timer(self._silence)
         dialog = self._early_dialog("")
@@ -157,7 +173,7 @@ class IncomingLeg(Leg):
     @property
     def reserves(self) -> bool:
         """The peer's network reserves resources for each line: offers of new ones have preconditions (RFC 3312)."""
-        return self._preconditions
+        return self.record.reserves
 
     @property
     def first_txn(self) -> str:
@@ -189,9 +205,7 @@ class IncomingLeg(Leg):
         if request is None or offer is None:
             return super().answer(txn, session)
         offer = lengthened(offer, self.terms.local)
-        needed = requires(request, _PRECONDITION) or (
-            self._preconditions and (self.state is LegState.EARLY or self.offering)
-        )
+        needed = requires(request, _PRECONDITION) or (self.reserves and (self.state is LegState.EARLY or self.offering))
         super().answer(txn, with_preconditions(offer, session) if needed else session)
         self.terms.local = session  # what is offered again one day has no status of resources in it
         if self._unready and met(offer):
@@ -333,14 +347,14 @@ class IncomingLeg(Leg):
         self.terms.note_sent(self._with_preconditions(session))
 
     def _with_preconditions(self, session: Session) -> Session:
-        offer = session_of(self.request) if self._preconditions else None
+        offer = session_of(self.request) if self.reserves else None
         return with_preconditions(offer, session) if offer is not None else session
 
     def _extensions(self) -> frozenset[str]:
         return super()._extensions() | {_PRECONDITION}
 
     def _supported(self) -> str:
-        return f"{super()._supported()}, {_PRECONDITION}" if self._preconditions else super()._supported()
+        return f"{super()._supported()}, {_PRECONDITION}" if self.reserves else super()._supported()
 
     # ---- early dialogs ----
 
@@ -354,7 +368,7 @@ class IncomingLeg(Leg):
         dialog = self._early.get(branch)
         if dialog is None:
             dialog = self._early[branch] = Dialog.as_uas(self.request, self._context.ids.tag())
-            self._dialog = dialog
+            self.record.dialog = dialog
             self._driver.register(dialog.id, self.receive, self.neighbour)
         return dialog
 

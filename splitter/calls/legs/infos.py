@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from splitter.calls.messages import Pairs, Refusal
+from splitter.calls.talk.leg import LegRecord
 from splitter.sip import events as sip
 from splitter.sip.message import Request, Response
 
@@ -22,7 +23,7 @@ Send = Callable[[str, bytes, Listener], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Info:
-    """One of ours; `send` sends it, `done` hears its final status."""
+    """An INFO of ours; `send` sends it, `done` hears its final status."""
 
     send: Send
     content_type: str
@@ -31,16 +32,30 @@ class _Info:
 
 
 class LegInfos:
-    """What is under way in both directions.
+    """The INFOs that are under way in both directions.
 
-    Attributes:
-        refused: the peer was sent a digit, and does not take digits so.
+    Args:
+        record: of the leg; it keeps what the peer is known not to take.
     """
 
-    def __init__(self) -> None:
-        self.refused = False
+    def __init__(self, record: LegRecord) -> None:
+        self._record = record
         self._ours: deque[_Info] = deque()  # the first one is under way
         self._theirs: dict[str, Request] = {}
+
+    @property
+    def refused(self) -> bool:
+        """True once the peer was sent a digit and did not take it so."""
+        return self._record.refuses_digits
+
+    def note_refused(self) -> None:
+        """The peer does not take digits in INFO."""
+        self._record.refuses_digits = True
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way."""
+        return not (self._ours or self._theirs)
 
     def inform(self, send: Send, content_type: str, body: bytes, done: Callable[[int], None]) -> None:
         """Send an INFO when those before it are answered: none may overtake another (RFC 3261 §12.2.2).

@@ -26,6 +26,7 @@ from splitter.calls.events import (
     Refreshed,
     RefreshFailed,
 )
+from splitter.calls.legs.challenged import is_idle
 from splitter.calls.legs.usage import INFO_BODIES, LegContext, Usage, ignore
 from splitter.calls.messages import (
     ALLOW,
@@ -42,10 +43,9 @@ from splitter.calls.messages import (
 )
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
-from splitter.calls.talk.terms import Terms
+from splitter.calls.talk.leg import LegRecord
 from splitter.calls.view import LegView
 from splitter.core.errors import PeerError
-from splitter.core.net import Flow
 from splitter.core.pauses import retry_after_s
 from splitter.sdp.align import aligned, lengthened, shortened
 from splitter.sdp.model import Session
@@ -77,23 +77,33 @@ class OwnOffer:
 
 
 class Leg(Usage):
-    """One dialog of a call.
+    """A dialog of a call, whoever sent its INVITE."""
 
-    Attributes:
-        terms: what was agreed on; see Terms.
-    """
-
-    def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
-        super().__init__(context, name, trunk, flow, sip_call_id)
-        self.terms = Terms()
+    def __init__(self, context: LegContext, trunk: Trunk, record: LegRecord) -> None:
+        super().__init__(context, trunk, record)
         self._own: OwnOffer | None = None
         self._offers: dict[str, Request] = {}  # the peer's, in INVITE or UPDATE, without a final response of ours
         self._unacknowledged: set[str] = set()
         self._receiver = reliable.ReliableReceiver()
-        self._too_small = 0  # how often in a row a refresh of ours got 422
+        self._refreshing = 0  # UPDATEs without an offer that are not answered yet
         self._bye_headers: Pairs | None = None  # a BYE that waits for the ACK
 
+    def resume(self, cseq_gap: int = 0) -> None:
+        """Hear of the requests in its dialog again, after it was made anew from its record.
+
+        Args:
+            cseq_gap: so many requests of ours may be missing in the record (gaps are legal: RFC 3261 §12.2.2).
+        """
+        if self._dialog is not None:
+            self._dialog.local_cseq += cseq_gap
+            self._driver.register(self._dialog.id, self.receive, self.neighbour)
+
     # ---- the session ----
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing of it is under way: its record is all that it needs."""
+        return self.settled and not self._refreshing and self.infos.idle and is_idle(self._driver)
 
     @property
     def settled(self) -> bool:
@@ -110,7 +120,7 @@ class Leg(Usage):
         return self._dialog is not None and self._dialog.id == dialog
 
     def view(self) -> LegView:
-        """As operators see it."""
+        """The leg as operators see it."""
         return LegView(
             name=self.name,
             trunk=self.trunk.name,
@@ -147,7 +157,7 @@ class Leg(Usage):
 
     def _on_offer_response(self, own: OwnOffer, event: sip.ResponseArrived) -> None:
         response = event.response
-        self.on_message(response)
+        self.learn(response)
         own.txn = event.txn
         if response.status < 200:
             if not own.in_update:
@@ -194,7 +204,7 @@ class Leg(Usage):
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
         if own.in_update and response.status in (405, 501):
-            self.allows -= {"UPDATE"}  # whatever its Allow said
+            self.record.allows -= {"UPDATE"}  # whatever its Allow said
         if self.timer.raised(response) and own.attempts < ATTEMPTS and self.terms.sent is not None:
             self._send("UPDATE" if own.in_update else "INVITE", self.terms.sent, own.attempts + 1)
         else:
@@ -322,29 +332,33 @@ class Leg(Usage):
         if self._dialog is None or "UPDATE" not in self.allows:
             return False
         request = self._dialog.request("UPDATE", headers=[*self._headers(), *self.timer.request_headers()])
+        self._refreshing += 1
         self._driver.request(request, self._way(), self._on_refresh)
         return True
 
     def _on_refresh(self, event: sip.SipEvent) -> None:
         match event:
             case sip.ResponseArrived(response=response) if 200 <= response.status < 300:
+                self._refreshing -= 1
                 with suppress(PeerError):
                     if self._dialog is not None:
                         self._dialog.refresh(response)
                 with suppress(PeerError):
                     self.timer.agreed(response)
-                self._too_small = 0
+                self.record.timer.too_small = 0
                 self._post(Refreshed(self.key))
             case sip.ResponseArrived(response=response) if response.status >= 300:
+                self._refreshing -= 1
                 status = response.status
                 if status in (405, 501):
-                    self.allows -= {"UPDATE"}  # whatever its Allow said
+                    self.record.allows -= {"UPDATE"}  # whatever its Allow said
                 elif status == 422:
-                    self._too_small += 1
-                    more = self.timer.raised(response) and self._too_small < ATTEMPTS
+                    self.record.timer.too_small += 1
+                    more = self.timer.raised(response) and self.record.timer.too_small < ATTEMPTS
                     status = 422 if more else 500  # a peer that never has enough is not asked for ever
                 self._post(RefreshFailed(self.key, status, response.reason))
             case sip.RequestFailed():
+                self._refreshing -= 1
                 self._post(RefreshFailed(self.key, event.status, event.reason))
             case _:
                 pass
@@ -392,7 +406,7 @@ class Leg(Usage):
             refuse_unknown_extensions(request, self._extensions())
             if FROM_CHANGE in self._extensions():
                 self._dialog_of(request).rename(request)
-            self.on_message(request)
+            self.learn(request)
             match request.method:
                 case "BYE":
                     self._reply(event, 200)
@@ -438,8 +452,8 @@ class Leg(Usage):
         self._context.post(event)
 
     def _confirm(self, dialog: Dialog, message: Message) -> None:
-        self.state = LegState.CONFIRMED
-        self._dialog = dialog
+        self.record.state = LegState.CONFIRMED
+        self.record.dialog = dialog
         self.note_abilities(message)
         self._driver.register(dialog.id, self.receive, self.neighbour)
 
@@ -450,7 +464,7 @@ class Leg(Usage):
         """
         if self.state is not LegState.CONFIRMED or self._dialog is None:
             return
-        self.state = LegState.ENDED
+        self.record.state = LegState.ENDED
         self.timer.end()
         self._decline_all()
         if self._unacknowledged:
@@ -489,7 +503,7 @@ class Leg(Usage):
         self._close()
 
     def _close(self) -> None:
-        self.state = LegState.ENDED
+        self.record.state = LegState.ENDED
         self.timer.end()
         self.withdraw_offer()  # the peer answers it 487 by itself (RFC 3261 §15.1.2); if not, it would be held for ever
         if self._dialog is not None:

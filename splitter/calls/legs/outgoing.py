@@ -14,8 +14,8 @@ from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import SDP, Pairs, has_session, session_of
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
-from splitter.core.errors import PeerError
-from splitter.core.net import Flow
+from splitter.calls.talk.leg import LegRecord
+from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.model import Connection, Origin, Session
 from splitter.sdp.video import refuse
 from splitter.sdp.write import write
@@ -24,6 +24,7 @@ from splitter.sip import reliable
 from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Request, Response
 
+_UNSENT = "unsent"
 _MOST_EARLY = 32  # branches of a fork; each costs the caller's leg a dialog too
 
 
@@ -39,34 +40,44 @@ class _Early:
 class OutgoingLeg(Leg):
     """The centre's leg: we are the client of its INVITE.
 
-    Args:
-        request: the INVITE, complete but for the Via and what the leg says about itself.
-        session: the offer that it carries; None where the centre is to make the offer.
+    A new one is told its INVITE by `dial`; one that is made from its record has none any more.
     """
 
-    def __init__(
-        self, context: LegContext, name: str, trunk: Trunk, flow: Flow, request: Request, session: Session | None
-    ) -> None:
-        super().__init__(context, name, trunk, flow, request.call_id)
-        if session is not None:
-            self.terms.local = session
-            self.terms.note_sent(session)
-        self.terms.local_is_offer = session is not None
-        self._offer = session
-        self._request = request
-        self._txn = ""
+    def __init__(self, context: LegContext, trunk: Trunk, record: LegRecord) -> None:
+        super().__init__(context, trunk, record)
+        self._offer: Session | None = None
+        self._invite: Request | None = None
+        self._txn = _UNSENT
         self._attempts = 0
         self._cancel_reason: str | None = None
         self._early: dict[str, _Early] = {}
         self._unanswered: tuple[str, Dialog] | None = None  # a 2xx with an offer, whose ACK must bring our answer
         self._their_offer: Session | None = None  # in that 2xx
 
-    def dial(self) -> None:
-        """Send the INVITE; ends in Answered or Refused."""
+    def dial(self, request: Request, session: Session | None) -> None:
+        """Send the INVITE; ends in Answered or Refused.
+
+        Args:
+            request: complete but for the Via and what the leg says about itself.
+            session: the offer that it carries; None where the centre is to make the offer.
+        """
+        self._invite, self._offer = request, session
+        if session is not None:
+            self.terms.local = session
+            self.terms.note_sent(session)
+        self.terms.local_is_offer = session is not None
+        for name, value in self._headers():
+            request.headers.add(name, value)
+        self._dial()
+
+    @property
+    def _request(self) -> Request:
+        if self._invite is None:
+            raise LocalError("the INVITE of a leg was asked for after it had been forgotten")
+        return self._invite
+
+    def _dial(self) -> None:
         self._attempts += 1
-        if self._attempts == 1:
-            for name, value in self._headers():
-                self._request.headers.add(name, value)
         for name in ("Session-Expires", "Min-SE"):
             self._request.headers.remove(name)
         for name, value in self.timer.request_headers():
@@ -83,7 +94,7 @@ class OutgoingLeg(Leg):
         """Give up an unanswered INVITE. A 2xx that crosses is acknowledged and followed by BYE; nothing is posted."""
         if self.state is LegState.EARLY:
             self._decline_all()
-            self.state = LegState.ENDED
+            self.record.state = LegState.ENDED
             self._cancel_reason = reason
             self._driver.cancel(self._txn, reason)
 
@@ -120,7 +131,7 @@ class OutgoingLeg(Leg):
     def _on_response(self, response: Response) -> None:
         if response.status == 100:
             return
-        self.on_message(response)
+        self.learn(response)
         if response.status < 200:
             if self.state is LegState.EARLY:
                 self._on_provisional(response)
@@ -154,7 +165,7 @@ class OutgoingLeg(Leg):
         self._fail(response.status, response.reason, response)
 
     def _fail(self, status: int, reason: str, response: Response | None = None) -> None:
-        self.state = LegState.ENDED
+        self.record.state = LegState.ENDED
         self._decline_all()
         self._post(Refused(self.key, status, reason, response))
 
@@ -230,7 +241,7 @@ class OutgoingLeg(Leg):
         """The same INVITE in a new transaction (RFC 4028 §7.4): one CSeq number on."""
         number, _ = self._request.cseq
         self._request.headers.set("CSeq", f"{number + 1} INVITE")
-        self.dial()
+        self._dial()
 
     def _refusal(self) -> bytes:
         """Every line of their offer with port 0 (RFC 3264 §6); nothing where it could not be read."""

@@ -5,15 +5,16 @@ No I/O of its own. What a leg does with its dialog stands in `leg`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeVar
 
 from splitter.calls.alarms import Alarm
+from splitter.calls.binding import ConnectedLine, LineMemory
 from splitter.calls.digits import DIGIT_TYPES
-from splitter.calls.events import LegEvent
+from splitter.calls.events import AgentNamed, LegEvent
 from splitter.calls.legs.challenged import with_credentials
 from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.timer import LegTimer
@@ -29,17 +30,19 @@ from splitter.calls.messages import (
     warning,
 )
 from splitter.calls.routing import Neighbour
+from splitter.calls.session_id import SessionId
 from splitter.calls.settings import MediaSources, Role, Trunk
 from splitter.calls.signalling import LegSignalling
 from splitter.calls.states import LegState
+from splitter.calls.talk.leg import LegRecord
+from splitter.calls.talk.terms import Terms
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
-from splitter.core.net import Address, Flow
+from splitter.core.net import Flow
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Message, Request, Response
-from splitter.sip.session_timer import TimerSettings
 from splitter.sip.uri import parse_uri
 
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
@@ -55,49 +58,83 @@ class LegContext:
     """What every leg of a call shares.
 
     Attributes:
+        session: the two halves of the call's Session-ID (RFC 7989).
         after, stop_timer: set and stop an alarm of the call; it comes back as TimeUp.
+        knows: True for the extension of an account, or of a desk that is online.
     """
 
     driver: LegSignalling
     ids: IdSource
-    post: Callable[[LegEvent], None]
+    post: Callable[[LegEvent | AgentNamed], None]
     server: str
-    timers: TimerSettings
+    session: SessionId
     after: Callable[[float, Alarm], None]
     stop_timer: Callable[[Alarm], None]
+    knows: Callable[[str], bool]
 
 
 class Usage:
     """The dialog of a leg, and our part in it.
 
     Attributes:
-        name: "caller", "centre" or "seat-1" …
-        key: unique in the call, where several routes are tried and each leg is the "centre".
-        state: "early", "confirmed" or "ended".
+        record: all that is known of the leg, as plain data.
         neighbour: who alone may send requests in its dialogs.
-        allows: methods of the peer's Allow; empty while unknown.
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
-        session_id: gives the value of Session-ID in what we send (RFC 7989).
-        on_message: told of each message of the peer that may bring its half of it.
     """
 
-    def __init__(self, context: LegContext, name: str, trunk: Trunk, flow: Flow, sip_call_id: str) -> None:
-        self.name = self.key = name
+    def __init__(self, context: LegContext, trunk: Trunk, record: LegRecord) -> None:
+        self.record = record
         self.trunk = trunk
-        self.flow = flow
-        self.neighbour = Neighbour(trunk, flow.remote.host)
-        self.sip_call_id = sip_call_id
-        self.state = LegState.EARLY
-        self.allows: frozenset[str] = frozenset()
-        self.session_id: Callable[[], str] = str
-        self.on_message: Callable[[Message], None] = ignore
-        self.timer = LegTimer(name, context.timers, context.after, context.stop_timer)
+        self.neighbour = Neighbour(trunk, record.host)
+        self.timer = LegTimer(record.timer, record.name, context.after, context.stop_timer)
+        self.infos = LegInfos(record)
         self._context = context
-        self._driver = with_credentials(context.driver, trunk, context.ids)
-        self._left: Address | None = None  # where a former connection of the peer came from
-        self.infos = LegInfos()
-        self._dialog: Dialog | None = None
+        self._driver = with_credentials(context.driver, trunk, context.ids, record)
+        self._line: ConnectedLine | None = None
+        if record.line is not None:
+            self._line = ConnectedLine(trunk, context.knows, record.line)
+
+    # ---- what is known of it ----
+
+    @property
+    def name(self) -> str:
+        """Its place in the call: "caller", "centre" or "seat-1" …"""
+        return self.record.name
+
+    @property
+    def key(self) -> str:
+        """Its name in events; unique in the call."""
+        return self.record.key
+
+    @property
+    def state(self) -> LegState:
+        """How far its dialog is."""
+        return self.record.state
+
+    @property
+    def flow(self) -> Flow:
+        """Where the peer's latest request came from."""
+        return self.record.flow
+
+    @property
+    def sip_call_id(self) -> str:
+        """The Call-ID of its dialog."""
+        return self.record.sip_call_id
+
+    @property
+    def allows(self) -> frozenset[str]:
+        """Methods of the peer's Allow; empty while unknown."""
+        return self.record.allows
+
+    @property
+    def terms(self) -> Terms:
+        """What was agreed on."""
+        return self.record.terms
+
+    @property
+    def _dialog(self) -> Dialog | None:
+        return self.record.dialog
 
     # ---- the peer ----
 
@@ -105,7 +142,25 @@ class Usage:
         """Remember the peer's Allow; one that cannot be read says nothing."""
         with suppress(PeerError):
             if methods := message.headers.values("allow"):
-                self.allows = frozenset(method.upper() for method in methods)
+                self.record.allows = frozenset(method.upper() for method in methods)
+
+    def ask_line(self, others: Collection[str]) -> None:
+        """From now on the messages of this leg say which agent the centre has given the call to.
+
+        Args:
+            others: numbers that are no agent's; see LineMemory.
+        """
+        self.record.line = LineMemory(frozenset(others))
+        self._line = ConnectedLine(self.trunk, self._context.knows, self.record.line)
+
+    def learn(self, message: Message) -> None:
+        """Take from a message of the peer what it says of the session and of its agent."""
+        if self.trunk.role is Role.ACCESS:
+            self._context.session.learn_caller(message)
+        elif self._line is not None:
+            self._context.session.learn_centre(message)
+            if (said := self._line.hear(message)) is not None:
+                self._context.post(AgentNamed(self.sip_call_id, said))
 
     def _dialog_of(self, request: Request) -> Dialog:
         """The dialog that a request of the peer belongs to; an unanswered leg has several."""
@@ -130,7 +185,7 @@ class Usage:
             way = self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
         except PeerError:
             return self.flow
-        return self.flow if way.reliable and way.remote == self._left else way
+        return self.flow if way.reliable and way.remote == self.record.left else way
 
     def _follow(self, flow: Flow) -> None:
         """The peer's latest request came this way: a NAT has moved it, or it has connected anew.
@@ -138,8 +193,8 @@ class Usage:
         A Contact that names the port of a connection which it has left leads nowhere any more.
         """
         if flow.reliable and flow.remote != self.flow.remote:
-            self._left = self.flow.remote
-        self.flow = flow
+            self.record.left = self.flow.remote
+        self.record.flow = flow
 
     def _is_hidden(self, target: str) -> bool:
         """True for a private address where the peer comes from another one, outside, or is said to be behind a NAT."""
@@ -219,13 +274,14 @@ class Usage:
         return (REPLACES, FROM_CHANGE) if "from" in self.trunk.bind_from else (REPLACES,)
 
     def _named(self, message: M) -> M:
-        """The message with the name of the session, which every one carries (RFC 7989 §7)."""
+        """The same message with the name of the session, which every one carries (RFC 7989 §7)."""
         for name, value in self._session_headers():
             message.headers.set(name, value)
         return message
 
     def _session_headers(self) -> list[tuple[str, str]]:
-        return [("Session-ID", value)] if (value := self.session_id()) else []
+        session = self._context.session
+        return [("Session-ID", session.towards_centre if self.trunk.role is Role.CENTRE else session.towards_caller)]
 
     def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
         return [] if status in (487, 491) else warning(self._context.server, reason)

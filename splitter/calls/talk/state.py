@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.calls.alarms import Due
 from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
+from splitter.calls.session_id import SessionId
 from splitter.calls.states import CallState
+from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.room import RoomState
-from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.voice import VoiceState
 from splitter.calls.view import LegView, StrangerView, VideoView
 from splitter.core.errors import LocalError
@@ -90,9 +92,12 @@ class Talk:
         route: the trunk of the centre that carries it.
         extension, bound_by: of the agent who has the call, and what told us.
         plan: which m-lines of the caller are used; None before its offer.
-        terms: of each leg that is in the call, by its name. past_legs: those that were, as operators see them.
+        session: the two halves of its Session-ID (RFC 7989).
+        legs: those that are in the call, by name. past_legs: those that were, as operators see them.
+        centres: how many legs of the centre there have been; each new one is named by its number.
         parties: who is in the room besides the caller, SIP seats included.
         strangers: whose media are not taken though nothing else comes, by leg and kind.
+        alarms: that are set, as of when it was written down; while it lives they stand in its inbox.
         admitted: extensions whose desks were let in by the agent who has the call.
     """
 
@@ -101,6 +106,7 @@ class Talk:
     identity: Identity
     facts: CallerFacts
     started_at: float
+    session: SessionId
     voice: VoiceState = field(default_factory=VoiceState)
     called_number: str = ""
     state: CallState = CallState.ROUTING
@@ -112,10 +118,12 @@ class Talk:
     extension: str = ""
     bound_by: str = ""
     plan: Plan | None = None
-    terms: dict[str, Terms] = field(default_factory=dict)
+    legs: dict[str, LegRecord] = field(default_factory=dict)
     past_legs: list[LegView] = field(default_factory=list)
+    centres: int = 1
     parties: Parties = field(default_factory=Parties)
     strangers: dict[tuple[str, str], StrangerView] = field(default_factory=dict)
+    alarms: list[Due] = field(default_factory=list)
     admitted: set[str] = field(default_factory=set)
     room: RoomState = field(default_factory=RoomState)
     video: CallerVideo = field(default_factory=CallerVideo)

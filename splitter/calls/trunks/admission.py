@@ -74,7 +74,11 @@ class Limits:
             if not bucket.permit(now):
                 reason = f"{trunk.name} may have {trunk.calls_per_s:g} new calls per second"
                 return Denied("trunk-rate", reason, ceil(bucket.wait_s(now)))
-        self._calls[trunk.name] = calls + 1
+        return self.take_again(trunk)
+
+    def take_again(self, trunk: Trunk) -> Permit:
+        """The place of a call that the trunk has already, whatever its limits are."""
+        self._calls[trunk.name] = self._calls.get(trunk.name, 0) + 1
         return Permit(self, trunk.name)
 
     def calls(self, trunk: str) -> int:

@@ -35,11 +35,15 @@ class Guard:
         self.refused: list[Request] = []
         self._peer = peer
         self._rng = random.Random(1)
-        secrets = {"gateway": {"SHA-256": secret_of("SHA-256", "gateway", "pbx", "hunter2")}}
-        self.authenticator = Authenticator("pbx", secrets, ["SHA-256"], Nonces(b"k" * 32), "decoy")
+        self.forget_nonces(b"k" * 32)
         driver: Any = peer.driver
         self._deliver = driver._deliver_request
         driver._deliver_request = self._arrived
+
+    def forget_nonces(self, secret: bytes = b"l" * 32) -> None:
+        """Call every nonce of before stale."""
+        secrets = {"gateway": {"SHA-256": secret_of("SHA-256", "gateway", "pbx", "hunter2")}}
+        self.authenticator = Authenticator("pbx", secrets, ["SHA-256"], Nonces(secret), "decoy")
 
     def _arrived(self, event: RequestArrived) -> None:
         request = event.request

@@ -92,7 +92,7 @@ class TestTextOfPeers:
             call.caller.terms.note_remote(replace(said, name=name))
             talk = read(written(call.talk))
             assert asdict(talk) == asdict(call.talk)
-            assert talk.terms["caller"].theirs.name == name
+            assert talk.legs["caller"].terms.theirs.name == name
             ended(world, caller, centre)
 
 

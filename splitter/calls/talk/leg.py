@@ -1,0 +1,100 @@
+"""A leg as plain data: all that another process needs to carry its dialog on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from splitter.calls.binding import LineMemory
+from splitter.calls.states import LegState
+from splitter.calls.talk.terms import Terms
+from splitter.core.net import Address, Flow
+from splitter.sip.authorizer import ChallengeMemory
+from splitter.sip.dialog import Dialog
+from splitter.sip.session_timer import SessionTimer, TimerSettings
+
+
+class Opener(StrEnum):
+    """Who sent the INVITE of a leg."""
+
+    US = "us"
+    PEER = "peer"
+
+
+@dataclass(slots=True)
+class TimerState:
+    """The session timer of a leg (RFC 4028); its deadline is an alarm of the call.
+
+    Attributes:
+        settings: what we ask for, with the Min-SE of the peer once it has named one.
+        current: what was agreed; None for a session without a timer.
+        too_small: how often in a row a refresh of ours got 422.
+        over: the session has ended; nothing runs any more.
+    """
+
+    settings: TimerSettings
+    current: SessionTimer | None = None
+    too_small: int = 0
+    over: bool = False
+
+
+@dataclass(slots=True)
+class CredentialState:
+    """Where a leg stands with a peer that asks for credentials; see `legs.challenged`.
+
+    Attributes:
+        extra: requests that were sent again with credentials: the leg has no CSeq numbers for them.
+        highest: the CSeq number of the latest request that was sent.
+        met: challenges that were answered.
+    """
+
+    extra: int = 0
+    highest: int = 0
+    met: ChallengeMemory = field(default_factory=ChallengeMemory)
+
+
+@dataclass(slots=True)
+class LegRecord:
+    """One leg.
+
+    Attributes:
+        name: "caller", "centre" or "seat-1" …
+        key: unique in the call, where several routes are tried and each leg is the "centre".
+        opener: who sent its INVITE.
+        trunk: the name of its trunk.
+        host: the address that its dialog began with; see `Neighbour`.
+        flow: where the peer's latest request came from. left: where a former connection of the peer came from.
+        state: early, confirmed or ended.
+        dialog: the confirmed one; an early one before that.
+        allows: methods of the peer's Allow; empty while unknown.
+        reserves: the peer's network reserves resources for each line (RFC 3312).
+        refuses_digits: the peer was sent a digit in INFO, and does not take digits so.
+        terms: what was agreed on.
+        line: what the centre has said of its agent; None for a leg that is not asked.
+        credentials: None for a peer that asks for none.
+    """
+
+    name: str
+    key: str
+    opener: Opener
+    trunk: str
+    host: str
+    flow: Flow
+    sip_call_id: str
+    timer: TimerState
+    left: Address | None = None
+    state: LegState = LegState.EARLY
+    dialog: Dialog | None = None
+    allows: frozenset[str] = frozenset()
+    reserves: bool = False
+    refuses_digits: bool = False
+    terms: Terms = field(default_factory=Terms)
+    line: LineMemory | None = None
+    credentials: CredentialState | None = None
+
+    @classmethod
+    def of(
+        cls, name: str, opener: Opener, trunk: str, flow: Flow, sip_call_id: str, timers: TimerSettings, key: str = ""
+    ) -> LegRecord:
+        """A leg that begins now; `key` is its name unless it is given."""
+        return cls(name, key or name, opener, trunk, flow.remote.host, flow, sip_call_id, TimerState(timers))
