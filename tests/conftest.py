@@ -31,9 +31,9 @@ def strict(loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) 
 
 
 @pytest.fixture
-def runner() -> Iterator[Runner]:
-    """The loop of this test."""
-    with strict() as runner:
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """The loop of this test; a parameter is what makes the loop."""
+    with strict(getattr(request, "param", None)) as runner:
         yield runner
 
 

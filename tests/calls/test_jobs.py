@@ -36,55 +36,43 @@ class Desk:
 
 
 class TestOrder:
-    def test_of_one_key_one_after_the_other_of_others_beside_them(self) -> None:
-        async def run() -> None:
-            desk = Desk()
-            desk.start("desk-1", "a", waits=True)
-            desk.start("desk-1", "b")
-            desk.start("desk-2", "c")
-            await desk.settle()
-            assert desk.done == ["c"]
-            desk.gate.set()
-            await desk.settle()
-            assert desk.done == ["c", "a", "b"] and len(desk.jobs) == 0
+    async def test_of_one_key_one_after_the_other_of_others_beside_them(self) -> None:
+        desk = Desk()
+        desk.start("desk-1", "a", waits=True)
+        desk.start("desk-1", "b")
+        desk.start("desk-2", "c")
+        await desk.settle()
+        assert desk.done == ["c"]
+        desk.gate.set()
+        await desk.settle()
+        assert desk.done == ["c", "a", "b"] and len(desk.jobs) == 0
 
-        asyncio.run(run())
-
-    def test_what_came_of_it_waits_for_the_inbox(self) -> None:
-        async def run() -> None:
-            desk = Desk()
-            desk.start("desk-1", "a")
-            await desk.settle()
-            assert desk.done == ["a"] and desk.inbox == [PlacesMade(("a",))]
-
-        asyncio.run(run())
+    async def test_what_came_of_it_waits_for_the_inbox(self) -> None:
+        desk = Desk()
+        desk.start("desk-1", "a")
+        await desk.settle()
+        assert desk.done == ["a"] and desk.inbox == [PlacesMade(("a",))]
 
 
 class TestFaults:
-    def test_one_that_fails_is_logged_and_the_next_one_runs(self) -> None:
-        async def run() -> None:
-            desk = Desk()
-            with capture_logs() as logs:
-                desk.start("desk-1", "a", fails=True)
-                desk.start("desk-1", "b")
-                await desk.settle()
-            assert desk.done == ["b"] and len(desk.inbox) == 1
-            assert [entry["event"] for entry in logs] == ["a job of a call failed"]
-
-        asyncio.run(run())
+    async def test_one_that_fails_is_logged_and_the_next_one_runs(self) -> None:
+        desk = Desk()
+        with capture_logs() as logs:
+            desk.start("desk-1", "a", fails=True)
+            desk.start("desk-1", "b")
+            await desk.settle()
+        assert desk.done == ["b"] and len(desk.inbox) == 1
+        assert [entry["event"] for entry in logs] == ["a job of a call failed"]
 
 
 class TestTheEnd:
-    def test_nothing_is_left(self) -> None:
-        async def run() -> None:
-            desk = Desk()
-            desk.start("desk-1", "a", waits=True)
-            desk.start("desk-1", "b")
-            await desk.settle()
-            await desk.jobs.close()
-            desk.start("desk-1", "c")
-            desk.gate.set()
-            await desk.settle()
-            assert desk.done == [] and desk.inbox == [] and len(desk.jobs) == 0
-
-        asyncio.run(run())
+    async def test_nothing_is_left(self) -> None:
+        desk = Desk()
+        desk.start("desk-1", "a", waits=True)
+        desk.start("desk-1", "b")
+        await desk.settle()
+        await desk.jobs.close()
+        desk.start("desk-1", "c")
+        desk.gate.set()
+        await desk.settle()
+        assert desk.done == [] and desk.inbox == [] and len(desk.jobs) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import weakref
 
@@ -79,15 +78,12 @@ class TestNoRing:
 
 
 class TestInbox:
-    def test_nothing_is_kept_after_the_end(self) -> None:
-        async def scenario() -> None:
-            inbox = Inbox()
-            inbox.post("first")  # type: ignore[arg-type]
-            assert inbox.close() == ("first",)
-            inbox.post("late")  # type: ignore[arg-type]
-            assert inbox.close() == ()
-
-        asyncio.run(scenario())
+    async def test_nothing_is_kept_after_the_end(self) -> None:
+        inbox = Inbox()
+        inbox.post("first")  # type: ignore[arg-type]
+        assert inbox.close() == ("first",)
+        inbox.post("late")  # type: ignore[arg-type]
+        assert inbox.close() == ()
 
     def test_a_call_that_is_over_can_still_be_told(self) -> None:
         """By a worker or a timer that has not heard of its end."""

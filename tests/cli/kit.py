@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -23,15 +24,12 @@ def splitter(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(main, list(arguments), env={"SPLITTER_CONFIG": str(MISSING), **environment})
 
 
-def run(directory: Path, story: Callable[[Gateway, Command], Awaitable[None]]) -> None:
-    """Serve a gateway, and hand the story a command that talks to it."""
+@asynccontextmanager
+async def served(directory: Path) -> AsyncIterator[tuple[Gateway, Command]]:
+    """Serve a gateway; gives it, and a command that talks to it."""
+    async with gateway(directory) as parts:
 
-    async def served() -> None:
-        async with gateway(directory) as parts:
+        async def command(*arguments: str) -> Result:
+            return await asyncio.to_thread(splitter, *arguments, SPLITTER_SOCKET=parts.socket)
 
-            async def command(*arguments: str) -> Result:
-                return await asyncio.to_thread(splitter, *arguments, SPLITTER_SOCKET=parts.socket)
-
-            await story(parts, command)
-
-    asyncio.run(served())
+        yield parts, command

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitter.calls.view import PartyView, StrangerView, VideoView
-from tests.cli.kit import Command, run, splitter
+from tests.cli.kit import Command, splitter
 from tests.web.kit import CALL, Gateway, ended
 
 AT_A_DESK = replace(
@@ -22,148 +22,106 @@ AT_A_DESK = replace(
 
 
 class TestCalls:
-    def test_a_table_of_those_alive(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(CALL)
-            result = await command("calls")
-            assert result.exit_code == 0
-            head, line = result.stdout.splitlines()
-            assert head.split()[:6] == ["ID", "CODE", "STATE", "FOR", "CALLER", "CALLED"]
-            assert line.split()[:3] == ["7kq2m0000000", "4711", "connected"]
-            assert "13800138000  110     pbx     -      off    slate" in line
-            assert line.endswith("caller, centre")
+    async def test_a_table_of_those_alive(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL)
+        result = await command("calls")
+        assert result.exit_code == 0
+        head, line = result.stdout.splitlines()
+        assert head.split()[:6] == ["ID", "CODE", "STATE", "FOR", "CALLER", "CALLED"]
+        assert line.split()[:3] == ["7kq2m0000000", "4711", "connected"]
+        assert "13800138000  110     pbx     -      off    slate" in line
+        assert line.endswith("caller, centre")
 
-        run(tmp_path, story)
+    async def test_whose_they_are_and_who_is_in_the_room(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(AT_A_DESK)
+        _, line = (await command("calls")).stdout.splitlines()
+        assert "pbx     8002   asking  seat-2" in line
+        assert line.endswith("caller, centre, seat-2"), "who left is not listed, nor is a SIP seat twice"
 
-    def test_whose_they_are_and_who_is_in_the_room(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(AT_A_DESK)
-            _, line = (await command("calls")).stdout.splitlines()
-            assert "pbx     8002   asking  seat-2" in line
-            assert line.endswith("caller, centre, seat-2"), "who left is not listed, nor is a SIP seat twice"
+    async def test_none_is_said(self, parts: Gateway, command: Command) -> None:
+        assert (await command("calls")).stdout == "no calls\n"
+        assert (await command("calls", "--ended")).stdout == "no call has ended yet\n"
+        assert json.loads((await command("calls", "--json")).stdout) == []
 
-        run(tmp_path, story)
+    async def test_json_is_a_list_of_views(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL)
+        (call,) = json.loads((await command("calls", "--json")).stdout)
+        assert (call["call_id"], call["legs"][1]["trunk"], call["ended_at"]) == (CALL.call_id, "pbx", None)
 
-    def test_none_is_said(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            assert (await command("calls")).stdout == "no calls\n"
-            assert (await command("calls", "--ended")).stdout == "no call has ended yet\n"
-            assert json.loads((await command("calls", "--json")).stdout) == []
-
-        run(tmp_path, story)
-
-    def test_json_is_a_list_of_views(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(CALL)
-            (call,) = json.loads((await command("calls", "--json")).stdout)
-            assert (call["call_id"], call["legs"][1]["trunk"], call["ended_at"]) == (CALL.call_id, "pbx", None)
-
-        run(tmp_path, story)
-
-    def test_ended_ones_tell_why(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.save(ended(CALL), ended(replace(CALL, call_id="refused", answered_at=None, started_at=999.0)))
-            _, first, second = (await command("calls", "--ended")).stdout.splitlines()
-            assert first.startswith("7kq2m0000000") and "1:00" in first and first.endswith("200     the caller hung up")
-            assert second.startswith("refused")
-            assert len((await command("calls", "--ended", "--limit", "1")).stdout.splitlines()) == 2
-
-        run(tmp_path, story)
+    async def test_ended_ones_tell_why(self, parts: Gateway, command: Command) -> None:
+        parts.save(ended(CALL), ended(replace(CALL, call_id="refused", answered_at=None, started_at=999.0)))
+        _, first, second = (await command("calls", "--ended")).stdout.splitlines()
+        assert first.startswith("7kq2m0000000") and "1:00" in first and first.endswith("200     the caller hung up")
+        assert second.startswith("refused")
+        assert len((await command("calls", "--ended", "--limit", "1")).stdout.splitlines()) == 2
 
 
 class TestCall:
-    def test_one_call_and_its_legs(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(CALL)
-            text = (await command("call", "4711")).stdout
-            assert "call        7kq2m0000000  (short code 4711)" in text
-            assert "caller sees slate" in text
-            assert "ended" not in text
-            legs = text.split("\n\n")[1].splitlines()
-            assert legs[1].split()[:4] == ["caller", "confirmed", "sbc", "10.0.0.1:5060"]
-            assert "H264 42c01f mode 1 sendrecv" in legs[1]
-            assert json.loads((await command("call", "7kq", "--json")).stdout)["short_code"] == "4711"
+    async def test_one_call_and_its_legs(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL)
+        text = (await command("call", "4711")).stdout
+        assert "call        7kq2m0000000  (short code 4711)" in text
+        assert "caller sees slate" in text
+        assert "ended" not in text
+        legs = text.split("\n\n")[1].splitlines()
+        assert legs[1].split()[:4] == ["caller", "confirmed", "sbc", "10.0.0.1:5060"]
+        assert "H264 42c01f mode 1 sendrecv" in legs[1]
+        assert json.loads((await command("call", "7kq", "--json")).stdout)["short_code"] == "4711"
 
-        run(tmp_path, story)
+    async def test_whose_it_is_and_who_is_in_the_room(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(AT_A_DESK)
+        text = (await command("call", "4711")).stdout
+        assert "agent       8002  (by centre p-asserted-identity)" in text
+        assert "video       asking; last asked: refused (the caller declined); the handset can" in text
+        titles, *room = text.split("\n\n")[2].splitlines()
+        assert titles.split()[:4] == ["IN", "THE", "ROOM", "KIND"]
+        assert room[1].split() == ["seat-2", "webrtc", "8002", "connected", "picture", "caller", "tab-1"]
 
-    def test_whose_it_is_and_who_is_in_the_room(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(AT_A_DESK)
-            text = (await command("call", "4711")).stdout
-            assert "agent       8002  (by centre p-asserted-identity)" in text
-            assert "video       asking; last asked: refused (the caller declined); the handset can" in text
-            titles, *room = text.split("\n\n")[2].splitlines()
-            assert titles.split()[:4] == ["IN", "THE", "ROOM", "KIND"]
-            assert room[1].split() == ["seat-2", "webrtc", "8002", "connected", "picture", "caller", "tab-1"]
+    async def test_whose_media_are_not_taken(self, parts: Gateway, command: Command) -> None:
+        stranger = StrangerView("caller", "audio", "203.0.113.9:4000", "10.0.0.1:40000", 101)
+        parts.calls.add(replace(CALL, strangers=(stranger,)))
+        text = (await command("call", "4711")).stdout
+        assert "not taken   voice of the caller from 203.0.113.9:4000: SDP names 10.0.0.1:40000" in text
 
-        run(tmp_path, story)
+    async def test_an_ended_one_tells_why(self, parts: Gateway, command: Command) -> None:
+        parts.save(ended(CALL))
+        assert "200: the caller hung up" in (await command("call", "7kq")).stdout
 
-    def test_whose_media_are_not_taken(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            stranger = StrangerView("caller", "audio", "203.0.113.9:4000", "10.0.0.1:40000", 101)
-            parts.calls.add(replace(CALL, strangers=(stranger,)))
-            text = (await command("call", "4711")).stdout
-            assert "not taken   voice of the caller from 203.0.113.9:4000: SDP names 10.0.0.1:40000" in text
-
-        run(tmp_path, story)
-
-    def test_an_ended_one_tells_why(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.save(ended(CALL))
-            assert "200: the caller hung up" in (await command("call", "7kq")).stdout
-
-        run(tmp_path, story)
-
-    def test_an_unknown_one_is_a_plain_refusal(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            result = await command("call", "nobody")
-            assert (result.exit_code, result.stderr) == (1, "there is no call nobody\n")
-
-        run(tmp_path, story)
+    async def test_an_unknown_one_is_a_plain_refusal(self, parts: Gateway, command: Command) -> None:
+        result = await command("call", "nobody")
+        assert (result.exit_code, result.stderr) == (1, "there is no call nobody\n")
 
 
 class TestHangup:
-    def test_ends_the_call_that_is_named(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(CALL)
-            result = await command("hangup", "4711")
-            assert (result.exit_code, result.stdout) == (0, f"hanging up {CALL.call_id}\n")
-            assert [call_id for call_id, _ in parts.calls.hung_up] == [CALL.call_id]
+    async def test_ends_the_call_that_is_named(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL)
+        result = await command("hangup", "4711")
+        assert (result.exit_code, result.stdout) == (0, f"hanging up {CALL.call_id}\n")
+        assert [call_id for call_id, _ in parts.calls.hung_up] == [CALL.call_id]
 
-        run(tmp_path, story)
-
-    def test_several_are_none(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(CALL, replace(CALL, call_id="7kq9", short_code="1"))
-            result = await command("hangup", "7kq")
-            assert result.exit_code == 1
-            assert "several calls" in result.stderr
-            assert parts.calls.hung_up == []
-
-        run(tmp_path, story)
+    async def test_several_are_none(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL, replace(CALL, call_id="7kq9", short_code="1"))
+        result = await command("hangup", "7kq")
+        assert result.exit_code == 1
+        assert "several calls" in result.stderr
+        assert parts.calls.hung_up == []
 
 
 class TestStatus:
-    def test_at_a_glance(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            result = await command("status")
-            assert result.exit_code == 0
-            assert result.stdout.startswith("splitter 0.1.0: running\n")
-            assert "workers       2 of 2 up" in result.stdout
-            assert "listens       access udp 10.0.0.9:5060" in result.stdout
+    async def test_at_a_glance(self, parts: Gateway, command: Command) -> None:
+        result = await command("status")
+        assert result.exit_code == 0
+        assert result.stdout.startswith("splitter 0.1.0: running\n")
+        assert "workers       2 of 2 up" in result.stdout
+        assert "listens       access udp 10.0.0.9:5060" in result.stdout
 
-        run(tmp_path, story)
-
-    def test_an_alarm_is_shown_and_is_the_exit_code(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.alarms = ("store full",)
-            result = await command("status")
-            assert result.exit_code == 1
-            assert "ALARM         store full" in result.stdout
-            result = await command("status", "--json")
-            assert (result.exit_code, json.loads(result.stdout)["alarms"]) == (1, ["store full"])
-
-        run(tmp_path, story)
+    async def test_an_alarm_is_shown_and_is_the_exit_code(self, parts: Gateway, command: Command) -> None:
+        parts.alarms = ("store full",)
+        result = await command("status")
+        assert result.exit_code == 1
+        assert "ALARM         store full" in result.stdout
+        result = await command("status", "--json")
+        assert (result.exit_code, json.loads(result.stdout)["alarms"]) == (1, ["store full"])
 
 
 class TestNotRunning:

@@ -11,7 +11,7 @@ import pytest
 from splitter.cli.text import plain, table
 from splitter.telemetry.ladder import Ladder
 from splitter.telemetry.trace import TraceEvent
-from tests.cli.kit import Command, run
+from tests.cli.kit import Command
 from tests.telemetry.kit import FLOW
 from tests.web.kit import CALL, Gateway, ended
 
@@ -41,54 +41,42 @@ class TestCommands:
     @pytest.mark.parametrize(
         "arguments", [("calls",), ("calls", "--json"), ("call", "4711"), ("call", "4711", "--json")]
     )
-    def test_calls_and_call(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    async def test_calls_and_call(self, arguments: tuple[str, ...], parts: Gateway, command: Command) -> None:
         odd = replace(CALL, caller=ESCAPES.replace("\ud800", ""), called="\x1b[2J", showing="\x9b2J")
 
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.calls.add(odd)
-            result = await command(*arguments)
-            assert result.exit_code == 0
-            assert not acts(result.stdout), result.stdout
-            if "--json" in arguments:
-                found = json.loads(result.stdout)
-                assert (found[0] if isinstance(found, list) else found)["caller"] == odd.caller, "without loss"
-            else:
-                assert r"\x1b]0;owned\x07\nroot" in result.stdout
+        parts.calls.add(odd)
+        result = await command(*arguments)
+        assert result.exit_code == 0
+        assert not acts(result.stdout), result.stdout
+        if "--json" in arguments:
+            found = json.loads(result.stdout)
+            assert (found[0] if isinstance(found, list) else found)["caller"] == odd.caller, "without loss"
+        else:
+            assert r"\x1b]0;owned\x07\nroot" in result.stdout
 
-        run(tmp_path, story)
-
-    def test_those_that_ended(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            parts.save(ended(replace(CALL, caller="\x1b[31m", end_reason="\x1b]0;x\x07")))
-            result = await command("calls", "--ended")
-            assert not acts(result.stdout) and r"\x1b[31m" in result.stdout
-
-        run(tmp_path, story)
+    async def test_those_that_ended(self, parts: Gateway, command: Command) -> None:
+        parts.save(ended(replace(CALL, caller="\x1b[31m", end_reason="\x1b]0;x\x07")))
+        result = await command("calls", "--ended")
+        assert not acts(result.stdout) and r"\x1b[31m" in result.stdout
 
     @pytest.mark.parametrize("arguments", [(), ("--raw",), ("--json",), ("--width", "80")])
-    def test_trace(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            from splitter.sip.parse import parse_message
+    async def test_trace(self, arguments: tuple[str, ...], parts: Gateway, command: Command) -> None:
+        from splitter.sip.parse import parse_message
 
-            parts.calls.add(CALL)
-            parts.begin()
-            message = parse_message(CASE)
-            parts.recorder.bind(message.call_id, CALL.call_id, "caller")
-            parts.recorder.message("in", FLOW, message, CASE)
-            parts.recorder.event(CALL.call_id, "caller", "note", "from \x1b[31m\x9b")
-            result = await command("trace", "4711", *arguments)
-            assert result.exit_code == 0
-            assert not acts(result.stdout), result.stdout
+        parts.calls.add(CALL)
+        parts.begin()
+        message = parse_message(CASE)
+        parts.recorder.bind(message.call_id, CALL.call_id, "caller")
+        parts.recorder.message("in", FLOW, message, CASE)
+        parts.recorder.event(CALL.call_id, "caller", "note", "from \x1b[31m\x9b")
+        result = await command("trace", "4711", *arguments)
+        assert result.exit_code == 0
+        assert not acts(result.stdout), result.stdout
 
-        run(tmp_path, story)
-
-    def test_an_error(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, command: Command) -> None:
-            result = await command("call", "\x1b[31mnobody")
-            assert result.exit_code == 1
-            assert not acts(result.stderr)
-
-        run(tmp_path, story)
+    async def test_an_error(self, parts: Gateway, command: Command) -> None:
+        result = await command("call", "\x1b[31mnobody")
+        assert result.exit_code == 1
+        assert not acts(result.stderr)
 
 
 class TestLadderInColour:

@@ -11,7 +11,7 @@ from splitter.calls.logins.access import Scope
 from splitter.config.load import parse
 from tests.cli.kit import splitter
 from tests.config.test_accounts import BASE
-from tests.web.kit import Gateway, Web, in_thread, web
+from tests.web.kit import in_thread, web
 
 
 @pytest.mark.parametrize("name", ["crm", "a.b@c d"])
@@ -28,14 +28,12 @@ def test_is_another_one_each_time() -> None:
     assert splitter("token", "crm").stdout != splitter("token", "crm").stdout
 
 
-def test_is_believed_no_more(tmp_path: Path) -> None:
-    async def story(parts: Gateway, outside: Web) -> None:
+async def test_is_believed_no_more(tmp_path: Path) -> None:
+    async with web(tmp_path) as (parts, outside):
         assert (await outside.ask("GET", "/v1/calls", "reader"))[0] == 200
         result = await in_thread(splitter, "--socket", parts.socket, "token", "--revoke", "reader")
         assert result.exit_code == 0 and "revoked until the next start" in result.stdout, "this one keeps no file"
         assert (await outside.ask("GET", "/v1/calls", "reader"))[0] == 401
-
-    web(tmp_path, story)
 
 
 def test_says_nothing_that_the_configuration_would_not_take() -> None:

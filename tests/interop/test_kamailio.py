@@ -160,10 +160,7 @@ class TestHandset:
     CALLER, SEAT, AGENT_HZ = 1, 7, 660.0
 
     @pytest.mark.parametrize("site", ["tls"], indirect=True, scope="class")
-    def test_tones_and_pictures(self, site: Site) -> None:
-        asyncio.run(self._call(site))
-
-    async def _call(self, site: Site) -> None:
+    async def test_tones_and_pictures(self, site: Site) -> None:
         desk = site.desk
         centre = LabProcess("splitter.lab.centre", "--listen", f"{desk.centre}:5060", "--plan", '{"queue_s": 0.3}')
         handset, seat = Handset(HandsetSettings(), desk.caller), Seat(SeatSettings(), desk.seat)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import io
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,116 +134,93 @@ def _listens(address: Address) -> bool:
         return one.connect_ex((address.host, address.port)) == 0
 
 
-Scenario = Callable[[Front], Coroutine[Any, Any, None]]
-
-
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scenario], None]:
-    def play(scenario: Scenario) -> None:
-        async def whole() -> None:
-            async with front(tmp_path) as here:
-                await scenario(here)
-
-        asyncio.run(whole())
-
-    return play
+async def here(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as here:
+        yield here
 
 
 class TestDesks:
-    def test_a_desk_logs_in_hears_events_joins_and_puts_up_a_large_picture(
-        self, play: Callable[[Scenario], None]
-    ) -> None:
-        async def scenario(here: Front) -> None:
-            desk = WebSeat(WebSeatSettings(sender=DESK), HOST, connector=connector())
-            handset = Handset(HandsetSettings(listen_hz=(AGENT_HZ,)), HOST)
-            await handset.start()
-            try:
-                await desk.start(here.url(DESKS), "open sesame")
-                outcome = await handset.dial(CALLED, here.gateway.access).answered(5.0)
-                assert outcome.accepted
-                await until(lambda: desk.place is not None)
-                place = desk.place
-                assert place is not None
-                await until(lambda: handset.video.sight.rising(DESK) >= 5 and place.sight.rising(CALLER) >= 5)
-                noise = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), np.uint8)
-                data = io.BytesIO()
-                Image.fromarray(noise).save(data, "PNG")
-                assert len(data.getvalue()) > 2_000_000
-                reply = await desk.ask(
-                    "POST",
-                    f"/v1/pictures?call={place.call_id}",
-                    data=data.getvalue(),
-                    headers={"Content-Type": "image/png"},
-                )
-                assert reply.status == 201, reply.in_words()
-                link = await desk.ask("POST", f"/v1/calls/{place.call_id}/invitations")
-                assert link.body["link"].startswith(f"https://{GUESTS}/guest/#")
-                guest = {"Authorization": f"Bearer {link.body['link'].partition('#')[2]}"}
-                assert await here.status(GUESTS, "/v1/me", headers=guest) == 200
-                party = f"/v1/calls/{place.call_id}/parties"
-                offer = {"data": b"v=0\r\n", "headers": {**guest, "Content-Type": "application/sdp"}}
-                assert await here.status(GUESTS, party, "POST", **offer) == 406  # the gateway's word on this SDP
-                assert await here.status(GUESTS, f"/v1/calls/{place.call_id}", headers=guest) == 404
-                await desk.ask("DELETE", f"/v1/calls/{place.call_id}")
-                await until(lambda: handset.call.state == "ended")
-                await until(lambda: desk.calls[place.call_id]["state"] == "ended")  # the event socket says so
-            finally:
-                await desk.stop()
-                await handset.stop()
-
-        play(scenario)
-
-    def test_whoever_guesses_passwords_waits_and_alone(self, play: Callable[[Scenario], None]) -> None:
-        async def scenario(here: Front) -> None:
-            wrong = [
-                await here.status(DESKS, "/v1/login", "POST", json={"user": f"u{number}", "password": "x"})
-                for number in range(25)
-            ]
-            assert set(wrong) == {401, 429}
-            assert wrong[:20] == [401] * 20 and 429 in wrong[20:]
-            # The gateway itself, which has counted what came through, lets others in.
-            desk = WebSeat(WebSeatSettings(), HOST)
-            await desk.start(f"http://{here.api}", "open sesame")
+    async def test_a_desk_logs_in_hears_events_joins_and_puts_up_a_large_picture(self, here: Front) -> None:
+        desk = WebSeat(WebSeatSettings(sender=DESK), HOST, connector=connector())
+        handset = Handset(HandsetSettings(listen_hz=(AGENT_HZ,)), HOST)
+        await handset.start()
+        try:
+            await desk.start(here.url(DESKS), "open sesame")
+            outcome = await handset.dial(CALLED, here.gateway.access).answered(5.0)
+            assert outcome.accepted
+            await until(lambda: desk.place is not None)
+            place = desk.place
+            assert place is not None
+            await until(lambda: handset.video.sight.rising(DESK) >= 5 and place.sight.rising(CALLER) >= 5)
+            noise = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), np.uint8)
+            data = io.BytesIO()
+            Image.fromarray(noise).save(data, "PNG")
+            assert len(data.getvalue()) > 2_000_000
+            reply = await desk.ask(
+                "POST",
+                f"/v1/pictures?call={place.call_id}",
+                data=data.getvalue(),
+                headers={"Content-Type": "image/png"},
+            )
+            assert reply.status == 201, reply.in_words()
+            link = await desk.ask("POST", f"/v1/calls/{place.call_id}/invitations")
+            assert link.body["link"].startswith(f"https://{GUESTS}/guest/#")
+            guest = {"Authorization": f"Bearer {link.body['link'].partition('#')[2]}"}
+            assert await here.status(GUESTS, "/v1/me", headers=guest) == 200
+            party = f"/v1/calls/{place.call_id}/parties"
+            offer = {"data": b"v=0\r\n", "headers": {**guest, "Content-Type": "application/sdp"}}
+            assert await here.status(GUESTS, party, "POST", **offer) == 406  # the gateway's word on this SDP
+            assert await here.status(GUESTS, f"/v1/calls/{place.call_id}", headers=guest) == 404
+            await desk.ask("DELETE", f"/v1/calls/{place.call_id}")
+            await until(lambda: handset.call.state == "ended")
+            await until(lambda: desk.calls[place.call_id]["state"] == "ended")  # the event socket says so
+        finally:
             await desk.stop()
+            await handset.stop()
 
-        play(scenario)
+    async def test_whoever_guesses_passwords_waits_and_alone(self, here: Front) -> None:
+        wrong = [
+            await here.status(DESKS, "/v1/login", "POST", json={"user": f"u{number}", "password": "x"})
+            for number in range(25)
+        ]
+        assert set(wrong) == {401, 429}
+        assert wrong[:20] == [401] * 20 and 429 in wrong[20:]
+        # The gateway itself, which has counted what came through, lets others in.
+        desk = WebSeat(WebSeatSettings(), HOST)
+        await desk.start(f"http://{here.api}", "open sesame")
+        await desk.stop()
 
-    def test_whoever_guesses_at_the_gateway_keeps_nobody_else_out(self, play: Callable[[Scenario], None]) -> None:
+    async def test_whoever_guesses_at_the_gateway_keeps_nobody_else_out(self, here: Front) -> None:
         """Behind nginx all would be one source, were it not for X-Forwarded-For."""
 
-        async def scenario(here: Front) -> None:
-            right, wrong = ({"user": "2001", "password": word} for word in ("open sesame", "x"))
-            for number in range(2, 6):
-                said = [
-                    await here.status(DESKS, "/v1/login", "POST", source=f"127.0.0.{number}", json=wrong)
-                    for _ in range(limits.USER_FAILURES + 1)
-                ]
-                assert said == [401] * limits.USER_FAILURES + [429]
-            assert await here.status(DESKS, "/v1/login", "POST", source="127.0.0.2", json=right) == 429
-            assert await here.status(DESKS, "/v1/login", "POST", json=right) == 200
-
-        play(scenario)
+        right, wrong = ({"user": "2001", "password": word} for word in ("open sesame", "x"))
+        for number in range(2, 6):
+            said = [
+                await here.status(DESKS, "/v1/login", "POST", source=f"127.0.0.{number}", json=wrong)
+                for _ in range(limits.USER_FAILURES + 1)
+            ]
+            assert said == [401] * limits.USER_FAILURES + [429]
+        assert await here.status(DESKS, "/v1/login", "POST", source="127.0.0.2", json=right) == 429
+        assert await here.status(DESKS, "/v1/login", "POST", json=right) == 200
 
 
 class TestSites:
-    def test_the_internet_sees_what_guests_need_alone(self, play: Callable[[Scenario], None]) -> None:
-        async def scenario(here: Front) -> None:
-            for path, status in {
-                "/guest/": 200,
-                "/guest/guest.js": 200,
-                "/sdk/splitter.js": 200,
-                "/v1/me": 401,
-                "/": 404,
-                "/console/": 404,
-                "/v1/login": 404,
-                "/v1/calls": 404,
-                "/v1/events": 404,
-                "/v1/openapi.json": 404,
-                "/v1/calls/x/video": 404,
-                "/guest/../console/": 404,
-            }.items():
-                assert await here.status(GUESTS, path) == status, path
-            for path, status in {"/": 302, "/console/": 200, "/v1/openapi.json": 200, "/v1/calls": 401}.items():
-                assert await here.status(DESKS, path) == status, path
-
-        play(scenario)
+    async def test_the_internet_sees_what_guests_need_alone(self, here: Front) -> None:
+        for path, status in {
+            "/guest/": 200,
+            "/guest/guest.js": 200,
+            "/sdk/splitter.js": 200,
+            "/v1/me": 401,
+            "/": 404,
+            "/console/": 404,
+            "/v1/login": 404,
+            "/v1/calls": 404,
+            "/v1/events": 404,
+            "/v1/openapi.json": 404,
+            "/v1/calls/x/video": 404,
+            "/guest/../console/": 404,
+        }.items():
+            assert await here.status(GUESTS, path) == status, path
+        for path, status in {"/": 302, "/console/": 200, "/v1/openapi.json": 200, "/v1/calls": 401}.items():
+            assert await here.status(DESKS, path) == status, path

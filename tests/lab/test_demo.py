@@ -79,8 +79,8 @@ class TestFailure:
         return stages
 
     @pytest.mark.interop
-    def test_a_row_says_so_and_nothing_is_left(self, broken: list[Stage]) -> None:
-        checks = asyncio.run(demo.run_once(lambda text: None))
+    async def test_a_row_says_so_and_nothing_is_left(self, broken: list[Stage]) -> None:
+        checks = await demo.run_once(lambda text: None)
         assert [(check.name, check.ok) for check in checks] == [
             ("the demo runs to its end", False),
             ("the gateway ends in order", False),

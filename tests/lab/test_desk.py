@@ -24,30 +24,23 @@ FIRST_SENDER = 2
 
 
 class TestKeys:
-    def test_lines_come_whole_however_they_arrive(self) -> None:
-        async def scenario() -> list[str | None]:
-            reading, writing = os.pipe()
-            with os.fdopen(reading) as stream, os.fdopen(writing, "wb", buffering=0) as typed:
-                keys = Keys(stream)
-                with keys.listening():
-                    typed.write(b"V\n\nre")
-                    lines = [await keys.next(2.0), await keys.next(2.0), await keys.next(0.02)]
-                    typed.write(b"fuse\n")
-                    lines.append(await keys.next(2.0))
-                    typed.close()
-                    lines.append(await keys.next(0.02))
-            return lines
+    async def test_lines_come_whole_however_they_arrive(self) -> None:
+        reading, writing = os.pipe()
+        with os.fdopen(reading) as stream, os.fdopen(writing, "wb", buffering=0) as typed:
+            keys = Keys(stream)
+            with keys.listening():
+                typed.write(b"V\n\nre")
+                assert [await keys.next(2.0), await keys.next(2.0), await keys.next(0.02)] == ["v", "", None]
+                typed.write(b"fuse\n")
+                assert await keys.next(2.0) == "refuse"
+                typed.close()
+                assert await keys.next(0.02) is None
 
-        assert asyncio.run(scenario()) == ["v", "", None, "refuse", None]
-
-    def test_without_anybody_there_nothing_is_typed(self) -> None:
-        async def scenario() -> str | None:
-            with open(os.devnull) as stream:  # noqa: PTH123, ASYNC230 — what a service has for standard input
-                keys = Keys(stream)
-                with keys.listening():
-                    return await keys.next(0.02)
-
-        assert asyncio.run(scenario()) is None
+    async def test_without_anybody_there_nothing_is_typed(self) -> None:
+        with open(os.devnull) as stream:  # noqa: PTH123, ASYNC230 — what a service has for standard input
+            keys = Keys(stream)
+            with keys.listening():
+                assert await keys.next(0.02) is None
 
     def test_each_kind_of_caller_has_its_key(self) -> None:
         said: list[str] = []
@@ -73,15 +66,12 @@ def test_what_a_caller_has_in_words(state: str, outcome: str, words: str) -> Non
     assert _in_words({"video": video, "showing": "desk-1"}) == words
 
 
-def test_a_port_that_somebody_has_is_left_alone() -> None:
-    async def scenario() -> tuple[int, int]:
-        server = await asyncio.start_server(lambda reader, writer: None, HOST, 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server:
-            taken = usual_port(HOST, port)
-        return taken, usual_port(HOST, port) - port
-
-    assert asyncio.run(scenario()) == (0, 0)
+async def test_a_port_that_somebody_has_is_left_alone() -> None:
+    server = await asyncio.start_server(lambda reader, writer: None, HOST, 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        assert usual_port(HOST, port) == 0
+    assert usual_port(HOST, port) == port
 
 
 class Demo:
@@ -122,36 +112,33 @@ async def demo() -> AsyncIterator[Demo]:
 
 @pytest.mark.interop
 class TestAgent:
-    def test_calls_come_once_somebody_is_there_and_callers_are_as_asked_for(self) -> None:
-        async def scenario() -> None:
-            async with demo() as running:
-                api = (await running.told(r"^  (http://\S+?)/$"))[1]
-                password = (await running.told(r"password\s+(\S+)$"))[1]
-                desk = WebSeat(WebSeatSettings(), HOST)
-                await desk.start(api, password)
-                await running.told("a video call$")  # by itself
-                await until(lambda: desk.place is not None)
-                assert desk.place is not None
-                place = desk.place
-                await until(lambda: place.sight.rising(FIRST_SENDER) >= 10)
-                await running.told("13800000001  sees desk-1")
-                await self._hangs_up(desk)
-                await running.told("13800000001  over: hung up by 2001")
-                await self._asks(running, desk, "a", "on", "accepted")
-                await self._hangs_up(desk)
-                await self._asks(running, desk, "n", "off", "unsupported")
-                await running.told("13800000003  has voice alone; asked for video: unsupported")
-                left = _children(running.process.pid)
-                assert left
-                running.process.send_signal(signal.SIGINT)
-                assert await asyncio.wait_for(running.process.wait(), PATIENCE_S) == 0
-                await running.told("all ended")
-                await desk.stop()
-                for pid in left:
-                    with pytest.raises(ProcessLookupError):
-                        os.kill(pid, 0)
-
-        asyncio.run(scenario())
+    async def test_calls_come_once_somebody_is_there_and_callers_are_as_asked_for(self) -> None:
+        async with demo() as running:
+            api = (await running.told(r"^  (http://\S+?)/$"))[1]
+            password = (await running.told(r"password\s+(\S+)$"))[1]
+            desk = WebSeat(WebSeatSettings(), HOST)
+            await desk.start(api, password)
+            await running.told("a video call$")  # by itself
+            await until(lambda: desk.place is not None)
+            assert desk.place is not None
+            place = desk.place
+            await until(lambda: place.sight.rising(FIRST_SENDER) >= 10)
+            await running.told("13800000001  sees desk-1")
+            await self._hangs_up(desk)
+            await running.told("13800000001  over: hung up by 2001")
+            await self._asks(running, desk, "a", "on", "accepted")
+            await self._hangs_up(desk)
+            await self._asks(running, desk, "n", "off", "unsupported")
+            await running.told("13800000003  has voice alone; asked for video: unsupported")
+            left = _children(running.process.pid)
+            assert left
+            running.process.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(running.process.wait(), PATIENCE_S) == 0
+            await running.told("all ended")
+            await desk.stop()
+            for pid in left:
+                with pytest.raises(ProcessLookupError):
+                    os.kill(pid, 0)
 
     async def _asks(self, running: Demo, desk: WebSeat, key: str, state: str, outcome: str) -> None:
         running.type(key)

@@ -150,7 +150,12 @@ def contact_host(message: object) -> str:
     return host
 
 
-async def play(caller: str, centre: str, desk: str) -> None:
+@pytest.mark.parametrize(
+    ("caller", "centre", "desk"),
+    [(V6, V4, V4), (V4, V6, V6), (V6, V6, V6)],
+    ids=["caller over IPv6", "centre and seat over IPv6", "all over IPv6"],
+)
+async def test_voice_and_pictures_cross_from_family_to_family(caller: str, centre: str, desk: str) -> None:
     async with scene(caller, centre, desk) as on:
         call = on.handset.dial(CALLED, on.gateway.access)
         assert (await call.answered()).accepted
@@ -173,12 +178,3 @@ async def play(caller: str, centre: str, desk: str) -> None:
         await on.handset.hang_up()
         assert await on.centre.calls[0][0].ended() == "the peer sent BYE"
         assert await on.seat.call.ended() == "the peer sent BYE"
-
-
-@pytest.mark.parametrize(
-    ("caller", "centre", "desk"),
-    [(V6, V4, V4), (V4, V6, V6), (V6, V6, V6)],
-    ids=["caller over IPv6", "centre and seat over IPv6", "all over IPv6"],
-)
-def test_voice_and_pictures_cross_from_family_to_family(caller: str, centre: str, desk: str) -> None:
-    asyncio.run(play(caller, centre, desk))

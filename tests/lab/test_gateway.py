@@ -1,6 +1,5 @@
 """The gateway under the demo, as far as it can be tested without one: its configuration, its ports in /proc."""
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -44,8 +43,8 @@ class TestUdpPorts:
 
 
 class TestStop:
-    def test_before_the_start_it_is_nothing(self, tmp_path: Path) -> None:
+    async def test_before_the_start_it_is_nothing(self, tmp_path: Path) -> None:
         gateway = GatewayProcess(tmp_path, Address("127.0.0.1", 5099), "12345")
-        assert asyncio.run(gateway.stop()) is None
+        assert await gateway.stop() is None
         assert gateway.last_words() == ""
         assert not gateway.alive

@@ -1,7 +1,7 @@
 """Calls through the real gateway between the lab's parties: what people hear and see while a call changes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -91,98 +91,76 @@ async def _at_rest(stage: Stage) -> None:
             await asyncio.sleep(0.05)
 
 
-def run(scene: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(scene())  # type: ignore[arg-type]
-
-
 class TestVariants:
     @pytest.mark.parametrize("picture", list(KINDS))
     @pytest.mark.parametrize(("seat_mode", "by"), [(1, "short_code"), (0, "caller")])
-    def test_every_handset_with_every_seat(self, picture: Picture, seat_mode: int, by: str) -> None:
-        async def scene() -> None:
-            dialect = Dialect(Voice.G711_G729, picture, preconditions=True)
-            async with conversation(dialect, seat_mode, by) as call:
-                remote = call.handset.party.remote
-                assert remote is not None
-                assert remote.media[1].proto == KINDS[picture]
-                for party in (call.handset, call.seat):
-                    assert (party.video.decoder.errors, party.video.counts.lost) == (0, 0)
-                assert len(call.handset.video.counts.sources) == 1
-
-        run(scene)
+    async def test_every_handset_with_every_seat(self, picture: Picture, seat_mode: int, by: str) -> None:
+        dialect = Dialect(Voice.G711_G729, picture, preconditions=True)
+        async with conversation(dialect, seat_mode, by) as call:
+            remote = call.handset.party.remote
+            assert remote is not None
+            assert remote.media[1].proto == KINDS[picture]
+            for party in (call.handset, call.seat):
+                assert (party.video.decoder.errors, party.video.counts.lost) == (0, 0)
+            assert len(call.handset.video.counts.sources) == 1
 
 
 class TestCallerChanges:
-    def test_hold_and_resume(self) -> None:
-        async def scene() -> None:
-            async with conversation() as call:
-                assert (await call.handset.hold()).accepted
-                assert call.directions() == ["recvonly", "recvonly"]
-                await call.stage.centre.wait_for("reinvite")
-                assert (await call.handset.resume()).accepted
-                assert call.directions() == ["sendrecv", "sendrecv"]
-                await call.seen_again()
-                await call.heard_again()
+    async def test_hold_and_resume(self) -> None:
+        async with conversation() as call:
+            assert (await call.handset.hold()).accepted
+            assert call.directions() == ["recvonly", "recvonly"]
+            await call.stage.centre.wait_for("reinvite")
+            assert (await call.handset.resume()).accepted
+            assert call.directions() == ["sendrecv", "sendrecv"]
+            await call.seen_again()
+            await call.heard_again()
 
-        run(scene)
-
-    def test_video_is_dropped_and_comes_back(self) -> None:
-        async def scene() -> None:
-            async with conversation() as call:
-                assert (await call.handset.drop_video()).accepted
-                assert call.lines() == [("audio", True), ("video", False)]
-                await until(lambda: call.seat.video.sight.now_showing == STILL)
-                await call.heard_again()
-                assert (await call.handset.add_video()).accepted
-                assert call.lines() == [("audio", True), ("video", True)]
-                await call.seen_again()
-                assert call.stage.centre.find("reinvite") is None  # the centre need not know
-
-        run(scene)
+    async def test_video_is_dropped_and_comes_back(self) -> None:
+        async with conversation() as call:
+            assert (await call.handset.drop_video()).accepted
+            assert call.lines() == [("audio", True), ("video", False)]
+            await until(lambda: call.seat.video.sight.now_showing == STILL)
+            await call.heard_again()
+            assert (await call.handset.add_video()).accepted
+            assert call.lines() == [("audio", True), ("video", True)]
+            await call.seen_again()
+            assert call.stage.centre.find("reinvite") is None  # the centre need not know
 
 
 class TestCentreChanges:
-    def test_its_hold_leaves_the_picture_alone(self) -> None:
-        async def scene() -> None:
-            async with conversation() as call:
-                offers = call.handset.call.offers_in
-                call.centre("hold")
-                await until(lambda: len(offers) == 1)
-                assert call.directions() == ["sendonly", "sendrecv"]
-                await call.seen_again()
-                call.centre("resume")
-                await until(lambda: len(offers) == 2)
-                assert call.directions() == ["sendrecv", "sendrecv"]
-                await call.heard_again()
+    async def test_its_hold_leaves_the_picture_alone(self) -> None:
+        async with conversation() as call:
+            offers = call.handset.call.offers_in
+            call.centre("hold")
+            await until(lambda: len(offers) == 1)
+            assert call.directions() == ["sendonly", "sendrecv"]
+            await call.seen_again()
+            call.centre("resume")
+            await until(lambda: len(offers) == 2)
+            assert call.directions() == ["sendrecv", "sendrecv"]
+            await call.heard_again()
 
-        run(scene)
-
-    def test_it_hangs_up(self) -> None:
-        async def scene() -> None:
-            async with conversation() as call:
-                call.centre("hangup")
-                assert await call.handset.call.ended() == "the peer sent BYE"
-
-        run(scene)
+    async def test_it_hangs_up(self) -> None:
+        async with conversation() as call:
+            call.centre("hangup")
+            assert await call.handset.call.ended() == "the peer sent BYE"
 
 
 class TestNoCall:
-    def test_cancel_busy_and_no_route(self) -> None:
-        async def scene() -> None:
-            async with Stage() as stage:
-                await stage.centre.ask("planned", do="plan", status=0)
-                first = await stage.handset(HandsetSettings())
-                call = first.dial(CALLED, stage.gateway.access)
-                await until(lambda: call.state == "early")
-                outcome = await first.hang_up()
-                assert outcome is not None
-                assert outcome.status == 487
-                await stage.centre.wait_for("ended")
-                await stage.centre.ask("planned", do="plan", status=486, ring_s=0, queue_s=0)
-                second = await stage.handset(HandsetSettings())
-                assert (await second.dial(CALLED, stage.gateway.access).answered()).status == 486
-                third = await stage.handset(HandsetSettings())
-                assert (await third.dial("999", stage.gateway.access).answered()).status == 404
-                await _at_rest(stage)
-
-        run(scene)
+    async def test_cancel_busy_and_no_route(self) -> None:
+        async with Stage() as stage:
+            await stage.centre.ask("planned", do="plan", status=0)
+            first = await stage.handset(HandsetSettings())
+            call = first.dial(CALLED, stage.gateway.access)
+            await until(lambda: call.state == "early")
+            outcome = await first.hang_up()
+            assert outcome is not None
+            assert outcome.status == 487
+            await stage.centre.wait_for("ended")
+            await stage.centre.ask("planned", do="plan", status=486, ring_s=0, queue_s=0)
+            second = await stage.handset(HandsetSettings())
+            assert (await second.dial(CALLED, stage.gateway.access).answered()).status == 486
+            third = await stage.handset(HandsetSettings())
+            assert (await third.dial("999", stage.gateway.access).answered()).status == 404
+            await _at_rest(stage)

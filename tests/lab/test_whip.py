@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -70,69 +69,53 @@ async def serving(api: Api) -> AsyncIterator[Api]:
 
 
 class TestLogin:
-    def test_a_refusal_says_why(self) -> None:
-        async def scenario() -> None:
-            desk = WebSeat(WebSeatSettings(), "127.0.0.1")
-            async with serving(Api()) as api:
-                with pytest.raises(DeskFailed, match="401 wrong-login: no such user"):
-                    await desk.start(api.address, "wrong")
-                await desk.stop()
-
-        asyncio.run(scenario())
+    async def test_a_refusal_says_why(self) -> None:
+        desk = WebSeat(WebSeatSettings(), "127.0.0.1")
+        async with serving(Api()) as api:
+            with pytest.raises(DeskFailed, match="401 wrong-login: no such user"):
+                await desk.start(api.address, "wrong")
+            await desk.stop()
 
 
 class TestJoining:
-    def test_own_calls_alone_once_each_and_a_refusal_is_kept(self) -> None:
-        async def scenario() -> None:
-            api = Api()
-            other = {**CALL, "call_id": "c2", "extension": "2002"}
-            ringing = {**CALL, "state": "ringing"}
-            api.events = [{"type": "call", "call": call} for call in (other, ringing, CALL, CALL)]
-            api.events.append({"type": "notice", "notice": {"code": "bound"}})
-            async with serving(api):
-                desk = WebSeat(WebSeatSettings(), "127.0.0.1")
-                await desk.start(api.address, "right")
-                await until(lambda: bool(desk.refusals) and bool(desk.notices))
-                await desk.stop()
-            assert api.protocols == ["splitter.v1", "bearer.T"]
-            assert [path for path, _ in api.offers] == ["/v1/calls/c1/parties?client=lab-desk"]
-            offered = [line.split()[1] for line in api.offers[0][1].splitlines() if line.startswith("a=rtpmap")]
-            assert "H264/90000" in offered and "VP8/90000" not in offered
-            assert desk.refusals == ["406 no-h264: no H.264 baseline"]
-            assert desk.place is None and desk.notices == ["bound"]
+    async def test_own_calls_alone_once_each_and_a_refusal_is_kept(self) -> None:
+        api = Api()
+        other = {**CALL, "call_id": "c2", "extension": "2002"}
+        ringing = {**CALL, "state": "ringing"}
+        api.events = [{"type": "call", "call": call} for call in (other, ringing, CALL, CALL)]
+        api.events.append({"type": "notice", "notice": {"code": "bound"}})
+        async with serving(api):
+            desk = WebSeat(WebSeatSettings(), "127.0.0.1")
+            await desk.start(api.address, "right")
+            await until(lambda: bool(desk.refusals) and bool(desk.notices))
+            await desk.stop()
+        assert api.protocols == ["splitter.v1", "bearer.T"]
+        assert [path for path, _ in api.offers] == ["/v1/calls/c1/parties?client=lab-desk"]
+        offered = [line.split()[1] for line in api.offers[0][1].splitlines() if line.startswith("a=rtpmap")]
+        assert "H264/90000" in offered and "VP8/90000" not in offered
+        assert desk.refusals == ["406 no-h264: no H.264 baseline"]
+        assert desk.place is None and desk.notices == ["bound"]
 
-        asyncio.run(scenario())
-
-    def test_it_is_reached_on_loopback_alone(self) -> None:
-        async def scenario() -> str:
-            peer = RTCPeerConnection()
-            line = peer.addTransceiver(Camera(8, VideoShape(), SystemClock()))
-            _stay_on("127.0.0.1", line.sender)
-            await peer.setLocalDescription(await peer.createOffer())
-            offer: str = peer.localDescription.sdp
-            await peer.close()
-            return offer
-
-        candidates = [line for line in asyncio.run(scenario()).splitlines() if line.startswith("a=candidate")]
+    async def test_it_is_reached_on_loopback_alone(self) -> None:
+        peer = RTCPeerConnection()
+        line = peer.addTransceiver(Camera(8, VideoShape(), SystemClock()))
+        _stay_on("127.0.0.1", line.sender)
+        await peer.setLocalDescription(await peer.createOffer())
+        offer: str = peer.localDescription.sdp
+        await peer.close()
+        candidates = [line for line in offer.splitlines() if line.startswith("a=candidate")]
         assert candidates and all(" 127.0.0.1 " in line for line in candidates)
 
 
 class TestCamera:
-    def test_draws_rising_counters_at_its_rate(self) -> None:
-        async def scenario() -> tuple[list[int], float]:
-            camera, clock = Camera(9, VideoShape(frames_per_s=50), SystemClock()), SystemClock()
-            started = clock.now()
-            counters = []
-            for _ in range(6):
-                frame = await camera.recv()
-                reading = read(luma_of(frame.to_ndarray(format="yuv420p")))  # type: ignore[arg-type]
-                assert reading is not None and reading.sender == 9
-                counters.append(reading.counter)
-            return counters, clock.now() - started
-
-        counters, took_s = asyncio.run(scenario())
-        assert counters == [0, 1, 2, 3, 4, 5]
-        assert took_s >= 5 / 50 * 0.9
+    async def test_draws_rising_counters_at_its_rate(self) -> None:
+        camera, clock = Camera(9, VideoShape(frames_per_s=50), SystemClock()), SystemClock()
+        started = clock.now()
+        for counter in range(6):
+            frame = await camera.recv()
+            reading = read(luma_of(frame.to_ndarray(format="yuv420p")))  # type: ignore[arg-type]
+            assert reading is not None and (reading.sender, reading.counter) == (9, counter)
+        assert clock.now() - started >= 5 / 50 * 0.9
 
 
 def test_a_reply_in_words() -> None:

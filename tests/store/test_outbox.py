@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from splitter.store import schema
@@ -20,21 +21,19 @@ def row(number: int, at: float = 0.0) -> Delivery:
     return Delivery(f"id-{number}", "crm", at, b'{"type":"call"}')
 
 
-def run(path: Path, story: Callable[[Store], Awaitable[None]], max_age_days: float = 36_500) -> None:
-    async def kept() -> None:
-        store = Store(StoreSettings(str(path), max_age_days=max_age_days), VirtualClock())
-        store.start()
-        try:
-            await story(store)
-        finally:
-            await store.stop()
-
-    asyncio.run(kept())
+@asynccontextmanager
+async def opened(path: Path, max_age_days: float = 36_500) -> AsyncIterator[Store]:
+    store = Store(StoreSettings(str(path), max_age_days=max_age_days), VirtualClock())
+    store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
 
 
 class TestOutbox:
-    def test_keeps_what_waits_in_order_and_forgets_what_was_taken(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
+    async def test_keeps_what_waits_in_order_and_forgets_what_was_taken(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
             for number in (3, 1, 2):
                 store.save_delivery(row(number))
             await store.flush()
@@ -45,25 +44,18 @@ class TestOutbox:
             await store.flush()
             assert await store.deliveries() == [row(3), row(2)]
 
-        run(tmp_path / "calls.db", story)
-
-    def test_survives_a_restart(self, tmp_path: Path) -> None:
-        async def before(store: Store) -> None:
+    async def test_survives_a_restart(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
             store.save_delivery(row(1))
-
-        async def after(store: Store) -> None:
+        async with opened(tmp_path / "calls.db") as store:
             await store.flush()
             assert await store.deliveries() == [row(1)]
 
-        run(tmp_path / "calls.db", before)
-        run(tmp_path / "calls.db", after)
-
-    def test_forgets_what_is_too_old(self, tmp_path: Path) -> None:
-        async def before(store: Store) -> None:
+    async def test_forgets_what_is_too_old(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
             store.save_delivery(row(1, at=VirtualClock().wall() - 3 * 86_400))
             store.save_delivery(row(2, at=VirtualClock().wall()))
-
-        async def after(store: Store) -> None:
+        async with opened(tmp_path / "calls.db", max_age_days=2) as store:
             await store.flush()
             async with asyncio.timeout(PATIENCE_S):
                 # It tidies on a thread of its own, soon after it opens.
@@ -71,12 +63,9 @@ class TestOutbox:
                     await asyncio.sleep(0.01)
             assert await store.deliveries() == [row(2, at=VirtualClock().wall())]
 
-        run(tmp_path / "calls.db", before)
-        run(tmp_path / "calls.db", after, max_age_days=2)
-
 
 class TestOlderFiles:
-    def test_get_the_table_and_keep_their_calls(self, tmp_path: Path) -> None:
+    async def test_get_the_table_and_keep_their_calls(self, tmp_path: Path) -> None:
         """Format 1 had calls and traces alone."""
         path = tmp_path / "calls.db"
         with sqlite3.connect(path) as db:
@@ -84,13 +73,11 @@ class TestOlderFiles:
             db.execute("INSERT INTO calls VALUES ('old', '4711', 0.5, 0.9, '110', '119', x'7B226F6C64223A317D')")
         db.close()
 
-        async def story(store: Store) -> None:
+        async with opened(path) as store:
             store.save_call(CallRow("one", 1.0, 2.0, "110", "119", b"{}"))
             store.save_delivery(row(1))
             await store.flush()
             assert await store.deliveries() == [row(1)] and await store.calls() == [b"{}", b'{"old":1}']
-
-        run(path, story)
         with sqlite3.connect(path) as db:
             assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
         db.close()

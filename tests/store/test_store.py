@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -42,10 +41,6 @@ class StoppedClock:
 def row(call_id: str, *, started: float = 1000.0, ended: float | None = 1010.0, **more: Any) -> CallRow:
     view = more.pop("view", f'{{"call_id":"{call_id}"}}'.encode())
     return CallRow(call_id, started, ended, more.pop("caller", "13800138000"), more.pop("called", "110"), view, **more)
-
-
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(story())  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -83,385 +78,313 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 class TestTrace:
-    def test_events_come_back_as_they_were_in_order(self, place: str) -> None:
-        async def story() -> None:
-            events = [
-                replace(EVENT, data=bytes([number]) * size, seq=number, at=EVENT.at + number / 7)
-                for number, size in enumerate([0, 1, schema.PACK_FROM_BYTES - 1, schema.PACK_FROM_BYTES, 60_000], 1)
-            ]
-            async with opened(place) as store:
-                for event in events:
-                    store.write(event)
-                store.write(replace(EVENT, call_id="call2"))
-                assert await store.flush()
-                assert await store.trace("call1") == events
-                assert await store.trace("none") == []
+    async def test_events_come_back_as_they_were_in_order(self, place: str) -> None:
+        events = [
+            replace(EVENT, data=bytes([number]) * size, seq=number, at=EVENT.at + number / 7)
+            for number, size in enumerate([0, 1, schema.PACK_FROM_BYTES - 1, schema.PACK_FROM_BYTES, 60_000], 1)
+        ]
+        async with opened(place) as store:
+            for event in events:
+                store.write(event)
+            store.write(replace(EVENT, call_id="call2"))
+            assert await store.flush()
+            assert await store.trace("call1") == events
+            assert await store.trace("none") == []
 
-        run(story)
+    async def test_long_messages_are_compressed(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(replace(EVENT, data=b"Via: SIP/2.0/UDP 10.0.0.1\r\n" * 40))
+            await store.flush()
+        with sqlite3.connect(tmp_path / "calls.db") as db:
+            packed, data = db.execute("SELECT packed, data FROM trace").fetchone()
+        assert (packed, len(data) < 100) == (1, True)
 
-    def test_long_messages_are_compressed(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                store.write(replace(EVENT, data=b"Via: SIP/2.0/UDP 10.0.0.1\r\n" * 40))
+    async def test_what_is_not_unicode_is_kept_spelled_out(self, place: str) -> None:
+        async with opened(place) as store:
+            store.write(EVENT)
+            store.write(replace(EVENT, text="INVITE \udcff", seq=2))
+            store.write(replace(EVENT, seq=3))
+            await store.flush()
+            assert [event.text for event in await store.trace("call1")] == ["INVITE", "INVITE \\udcff", "INVITE"]
+
+    async def test_one_row_that_cannot_be_kept_costs_only_itself(self, place: str) -> None:
+        async with opened(place) as store:
+            store.write(EVENT)
+            store.write(replace(EVENT, call_id="bad \udcff"))
+            store.write(replace(EVENT, text=None))  # type: ignore[arg-type]
+            store.write(replace(EVENT, seq=1 << 70))
+            store.write(replace(EVENT, seq=2))
+            with capture_logs() as logs:
                 await store.flush()
-            with sqlite3.connect(tmp_path / "calls.db") as db:
-                packed, data = db.execute("SELECT packed, data FROM trace").fetchone()
-            assert (packed, len(data) < 100) == (1, True)
-
-        run(story)
-
-    def test_what_is_not_unicode_is_kept_spelled_out(self, place: str) -> None:
-        async def story() -> None:
-            async with opened(place) as store:
-                store.write(EVENT)
-                store.write(replace(EVENT, text="INVITE \udcff", seq=2))
-                store.write(replace(EVENT, seq=3))
-                await store.flush()
-                assert [event.text for event in await store.trace("call1")] == ["INVITE", "INVITE \\udcff", "INVITE"]
-
-        run(story)
-
-    def test_one_row_that_cannot_be_kept_costs_only_itself(self, place: str) -> None:
-        async def story() -> None:
-            async with opened(place) as store:
-                store.write(EVENT)
-                store.write(replace(EVENT, call_id="bad \udcff"))
-                store.write(replace(EVENT, text=None))  # type: ignore[arg-type]
-                store.write(replace(EVENT, seq=1 << 70))
-                store.write(replace(EVENT, seq=2))
-                with capture_logs() as logs:
-                    await store.flush()
-                assert [event.seq for event in await store.trace("call1")] == [1, 2]
-            assert [entry["event"] for entry in logs].count("row cannot be kept") == 3
-
-        run(story)
+            assert [event.seq for event in await store.trace("call1")] == [1, 2]
+        assert [entry["event"] for entry in logs].count("row cannot be kept") == 3
 
 
 class TestCalls:
-    def test_a_call_is_found_by_id_by_its_beginning_and_by_short_code(self, place: str) -> None:
-        async def story() -> None:
-            async with opened(place) as store:
-                store.save_call(row("7kq2x", short_code="4711"))
-                store.save_call(row("7kq9z", started=2000.0, short_code="4712"))
-                store.save_call(row("8aaaa", started=3000.0, short_code="4711"))
-                await store.flush()
-                assert await store.find("7kq2x") == [b'{"call_id":"7kq2x"}']
-                assert await store.find("7kq") == [b'{"call_id":"7kq9z"}', b'{"call_id":"7kq2x"}']
-                assert await store.find("4711") == [b'{"call_id":"8aaaa"}'], "the latest one with that code"
-                assert await store.find("%") == []
+    async def test_a_call_is_found_by_id_by_its_beginning_and_by_short_code(self, place: str) -> None:
+        async with opened(place) as store:
+            store.save_call(row("7kq2x", short_code="4711"))
+            store.save_call(row("7kq9z", started=2000.0, short_code="4712"))
+            store.save_call(row("8aaaa", started=3000.0, short_code="4711"))
+            await store.flush()
+            assert await store.find("7kq2x") == [b'{"call_id":"7kq2x"}']
+            assert await store.find("7kq") == [b'{"call_id":"7kq9z"}', b'{"call_id":"7kq2x"}']
+            assert await store.find("4711") == [b'{"call_id":"8aaaa"}'], "the latest one with that code"
+            assert await store.find("%") == []
 
-        run(story)
+    async def test_saving_again_replaces(self, place: str) -> None:
+        async with opened(place) as store:
+            store.save_call(row("a", ended=None, view=b"1"))
+            await store.flush()
+            assert await store.calls() == []
+            store.save_call(row("a", view=b"2"))
+            await store.flush()
+            assert await store.calls() == [b"2"]
 
-    def test_saving_again_replaces(self, place: str) -> None:
-        async def story() -> None:
-            async with opened(place) as store:
-                store.save_call(row("a", ended=None, view=b"1"))
-                await store.flush()
-                assert await store.calls() == []
-                store.save_call(row("a", view=b"2"))
-                await store.flush()
-                assert await store.calls() == [b"2"]
+    async def test_ended_calls_come_newest_first_in_pages(self, place: str) -> None:
+        async with opened(place) as store:
+            for number in range(10):
+                store.save_call(row(f"c{number}", started=float(number), view=b"%d" % number))
+            await store.flush()
+            assert await store.calls(3) == [b"9", b"8", b"7"]
+            assert await store.calls(3, before=7.0) == [b"6", b"5", b"4"]
 
-        run(story)
-
-    def test_ended_calls_come_newest_first_in_pages(self, place: str) -> None:
-        async def story() -> None:
-            async with opened(place) as store:
-                for number in range(10):
-                    store.save_call(row(f"c{number}", started=float(number), view=b"%d" % number))
-                await store.flush()
-                assert await store.calls(3) == [b"9", b"8", b"7"]
-                assert await store.calls(3, before=7.0) == [b"6", b"5", b"4"]
-
-        run(story)
-
-    def test_a_number_is_searched_whole_and_else_by_its_end(self, place: str) -> None:
-        async def story() -> None:
-            async with opened(place) as store:
-                store.save_call(row("a", started=1.0, caller="8000", view=b"exact"))
-                store.save_call(row("b", started=2.0, caller="+868000", view=b"longer"))
-                store.save_call(row("c", started=3.0, called="8000", view=b"called"))
-                await store.flush()
-                assert await store.search("8000") == [b"called", b"exact"]
-                assert await store.search("68000") == [b"longer"]
-                assert await store.search("99") == []
-                assert await store.search("") == []
-
-        run(story)
+    async def test_a_number_is_searched_whole_and_else_by_its_end(self, place: str) -> None:
+        async with opened(place) as store:
+            store.save_call(row("a", started=1.0, caller="8000", view=b"exact"))
+            store.save_call(row("b", started=2.0, caller="+868000", view=b"longer"))
+            store.save_call(row("c", started=3.0, called="8000", view=b"called"))
+            await store.flush()
+            assert await store.search("8000") == [b"called", b"exact"]
+            assert await store.search("68000") == [b"longer"]
+            assert await store.search("99") == []
+            assert await store.search("") == []
 
 
 class TestOverARestart:
-    def test_everything_is_still_there(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                store.write(EVENT)
-                store.save_call(row("call1"))
-            async with opened(tmp_path / "calls.db") as store:
-                await store.flush()
-                assert await store.trace("call1") == [EVENT]
-                assert await store.find("call1") == [b'{"call_id":"call1"}']
+    async def test_everything_is_still_there(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(EVENT)
+            store.save_call(row("call1"))
+        async with opened(tmp_path / "calls.db") as store:
+            await store.flush()
+            assert await store.trace("call1") == [EVENT]
+            assert await store.find("call1") == [b'{"call_id":"call1"}']
 
-        run(story)
-
-    def test_after_a_crash_what_was_written_is_still_there(self, tmp_path: Path) -> None:
+    async def test_after_a_crash_what_was_written_is_still_there(self, tmp_path: Path) -> None:
         crashed = tmp_path / "crashed"
         crashed.mkdir()
 
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                store.write(EVENT)
-                await store.flush()
-                for name in ("calls.db", "calls.db-wal"):  # as a crash leaves them: the rows are in the log only
-                    shutil.copy(tmp_path / name, crashed / name)
-            async with opened(crashed / "calls.db") as store:
-                store.write(replace(EVENT, seq=2))
-                await store.flush()
-                assert [event.seq for event in await store.trace("call1")] == [1, 2]
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(EVENT)
+            await store.flush()
+            for name in ("calls.db", "calls.db-wal"):  # as a crash leaves them: the rows are in the log only
+                shutil.copy(tmp_path / name, crashed / name)
+        async with opened(crashed / "calls.db") as store:
+            store.write(replace(EVENT, seq=2))
+            await store.flush()
+            assert [event.seq for event in await store.trace("call1")] == [1, 2]
 
-        run(story)
+    async def test_stopping_writes_what_is_queued(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
+            for number in range(3 * writer.BATCH_ROWS):
+                store.write(replace(EVENT, seq=number))
+        with sqlite3.connect(tmp_path / "calls.db") as db:
+            assert db.execute("SELECT count(*) FROM trace").fetchone() == (3 * writer.BATCH_ROWS,)
 
-    def test_stopping_writes_what_is_queued(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                for number in range(3 * writer.BATCH_ROWS):
-                    store.write(replace(EVENT, seq=number))
-            with sqlite3.connect(tmp_path / "calls.db") as db:
-                assert db.execute("SELECT count(*) FROM trace").fetchone() == (3 * writer.BATCH_ROWS,)
+    async def test_the_file_is_nobody_elses_to_read(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(EVENT)
+            await store.flush()
+            modes = {stat.S_IMODE(file.stat().st_mode) for file in listed(tmp_path)}
+            assert modes == {0o600}
 
-        run(story)
-
-    def test_the_file_is_nobody_elses_to_read(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                store.write(EVENT)
-                await store.flush()
-                modes = {stat.S_IMODE(file.stat().st_mode) for file in listed(tmp_path)}
-                assert modes == {0o600}
-
-        run(story)
-
-    def test_a_file_of_a_newer_version_is_left_alone(self, tmp_path: Path) -> None:
+    async def test_a_file_of_a_newer_version_is_left_alone(self, tmp_path: Path) -> None:
         path = tmp_path / "calls.db"
         with sqlite3.connect(path) as db:
             db.execute("PRAGMA user_version = 99")
 
-        async def story() -> None:
-            with capture_logs() as logs:
-                async with opened(path) as store:
-                    store.write(EVENT)
-                    assert not await store.flush(0.05)
-            assert "format 99" in logs[0]["error"]
-            assert beside(tmp_path) == []
-
-        run(story)
+        with capture_logs() as logs:
+            async with opened(path) as store:
+                store.write(EVENT)
+                assert not await store.flush(0.05)
+        assert "format 99" in logs[0]["error"]
+        assert beside(tmp_path) == []
 
 
 class TestBounds:
-    def test_old_calls_and_their_traces_go(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            now = NOW
-            async with opened(tmp_path / "calls.db", max_age_days=2) as store:
-                for number in range(3 * schema.CALLS_PRUNED):
-                    store.save_call(row(f"old{number}", started=now - 3 * DAY_S))
-                    store.write(replace(EVENT, call_id=f"old{number}", at=now - 3 * DAY_S))
-                store.write(replace(EVENT, call_id="old and never saved", at=now - 3 * DAY_S))
-                store.save_call(row("new", started=now - DAY_S))
-                store.write(replace(EVENT, call_id="new", at=now - DAY_S))
-                await store.flush()
-            async with opened(tmp_path / "calls.db", max_age_days=2) as store:
-                store.write(replace(EVENT, call_id="new", at=now, seq=2))
-                assert await store.flush(5)
-                await until(lambda: store._writer._tidy_at > 0)
-                assert await store.find("") == [b'{"call_id":"new"}']
-            with sqlite3.connect(tmp_path / "calls.db") as db:
-                assert db.execute("SELECT DISTINCT call_id FROM trace").fetchall() == [("new",)]
+    async def test_old_calls_and_their_traces_go(self, tmp_path: Path) -> None:
+        now = NOW
+        async with opened(tmp_path / "calls.db", max_age_days=2) as store:
+            for number in range(3 * schema.CALLS_PRUNED):
+                store.save_call(row(f"old{number}", started=now - 3 * DAY_S))
+                store.write(replace(EVENT, call_id=f"old{number}", at=now - 3 * DAY_S))
+            store.write(replace(EVENT, call_id="old and never saved", at=now - 3 * DAY_S))
+            store.save_call(row("new", started=now - DAY_S))
+            store.write(replace(EVENT, call_id="new", at=now - DAY_S))
+            await store.flush()
+        async with opened(tmp_path / "calls.db", max_age_days=2) as store:
+            store.write(replace(EVENT, call_id="new", at=now, seq=2))
+            assert await store.flush(5)
+            await until(lambda: store._writer._tidy_at > 0)
+            assert await store.find("") == [b'{"call_id":"new"}']
+        with sqlite3.connect(tmp_path / "calls.db") as db:
+            assert db.execute("SELECT DISTINCT call_id FROM trace").fetchall() == [("new",)]
 
-        run(story)
+    async def test_past_the_size_the_oldest_calls_go(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db", max_size_mb=1) as store:
+            for number in range(1500):
+                store.write(replace(EVENT, call_id=f"c{number:04}", data=os.urandom(2000)))
+                store.save_call(row(f"c{number:04}", started=float(number)))
+                if number % 100 == 0:
+                    await store.flush(5)
+            assert await store.flush(5)
+        with sqlite3.connect(tmp_path / "calls.db") as db:
+            kept = [call_id for (call_id,) in db.execute("SELECT call_id FROM calls ORDER BY call_id")]
+            traced = {call_id for (call_id,) in db.execute("SELECT call_id FROM trace")}
+        assert kept[-1] == "c1499"
+        assert kept == [f"c{number:04}" for number in range(1500 - len(kept), 1500)], "the oldest went, in order"
+        assert traced == set(kept)
+        assert 100 < len(kept) < 500
+        assert (tmp_path / "calls.db").stat().st_size < 1_500_000
 
-    def test_past_the_size_the_oldest_calls_go(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db", max_size_mb=1) as store:
-                for number in range(1500):
-                    store.write(replace(EVENT, call_id=f"c{number:04}", data=os.urandom(2000)))
-                    store.save_call(row(f"c{number:04}", started=float(number)))
-                    if number % 100 == 0:
-                        await store.flush(5)
-                assert await store.flush(5)
-            with sqlite3.connect(tmp_path / "calls.db") as db:
-                kept = [call_id for (call_id,) in db.execute("SELECT call_id FROM calls ORDER BY call_id")]
-                traced = {call_id for (call_id,) in db.execute("SELECT call_id FROM trace")}
-            assert kept[-1] == "c1499"
-            assert kept == [f"c{number:04}" for number in range(1500 - len(kept), 1500)], "the oldest went, in order"
-            assert traced == set(kept)
-            assert 100 < len(kept) < 500
-            assert (tmp_path / "calls.db").stat().st_size < 1_500_000
-
-        run(story)
-
-    def test_traces_without_a_call_are_bounded_as_well(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db", max_size_mb=1) as store:
-                for number in range(4000):
-                    store.write(replace(EVENT, data=os.urandom(1000), seq=number))
-                    if number % 200 == 0:
-                        await store.flush(5)
-                await store.flush(5)
-                events = await store.trace("call1")
-            assert [event.seq for event in events] == list(range(4000 - len(events), 4000)), "the oldest went"
-            assert 500 < len(events) < 1500
-
-        run(story)
+    async def test_traces_without_a_call_are_bounded_as_well(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db", max_size_mb=1) as store:
+            for number in range(4000):
+                store.write(replace(EVENT, data=os.urandom(1000), seq=number))
+                if number % 200 == 0:
+                    await store.flush(5)
+            await store.flush(5)
+            events = await store.trace("call1")
+        assert [event.seq for event in events] == list(range(4000 - len(events), 4000)), "the oldest went"
+        assert 500 < len(events) < 1500
 
 
 class TestFaultsDoNotReachCalls:
-    def test_an_unwritable_place_is_an_alarm_and_heals(self, tmp_path: Path) -> None:
+    async def test_an_unwritable_place_is_an_alarm_and_heals(self, tmp_path: Path) -> None:
         blocked = tmp_path / "dir"
         blocked.write_text("a file where a directory should be")
 
-        async def story() -> None:
-            before = value(metrics.STORE_ALARMS, "unwritable")
-            with capture_logs() as logs:
-                async with opened(blocked / "calls.db") as store:
-                    store.write(EVENT)
-                    await until(lambda: value(metrics.STORE_ALARMS, "unwritable") > before + 3)
-                    assert value(metrics.STORE_UP) == 0
-                    assert "unwritable" in store.alarm
-                    with pytest.raises(StoreError):
-                        await store.trace("call1")
-                    blocked.unlink()
-                    assert await store.flush(5)
-                    await until(lambda: value(metrics.STORE_UP) == 1 and store.alarm == "")
-                    assert await store.trace("call1") == [EVENT]
-            assert [entry["log_level"] for entry in logs] == ["error", "info"], "one alarm, not one per try"
+        before = value(metrics.STORE_ALARMS, "unwritable")
+        with capture_logs() as logs:
+            async with opened(blocked / "calls.db") as store:
+                store.write(EVENT)
+                await until(lambda: value(metrics.STORE_ALARMS, "unwritable") > before + 3)
+                assert value(metrics.STORE_UP) == 0
+                assert "unwritable" in store.alarm
+                with pytest.raises(StoreError):
+                    await store.trace("call1")
+                blocked.unlink()
+                assert await store.flush(5)
+                await until(lambda: value(metrics.STORE_UP) == 1 and store.alarm == "")
+                assert await store.trace("call1") == [EVENT]
+        assert [entry["log_level"] for entry in logs] == ["error", "info"], "one alarm, not one per try"
 
-        run(story)
-
-    def test_a_full_disk_is_an_alarm_and_heals(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_full_disk_is_an_alarm_and_heals(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A limit on the pages of the file fails a write just as a full disk does: SQLITE_FULL."""
 
-        async def story() -> None:
-            before = value(metrics.STORE_ALARMS, "full")
-            async with opened(tmp_path / "calls.db") as store:
-                store.write(EVENT)
-                await store.flush()
-                pragma = "PRAGMA max_page_count = 20"
-                insert = schema.insert
-                monkeypatch.setattr(schema, "insert", lambda db, rows: (db.execute(pragma), insert(db, rows)))
-                for seq in range(2, 102):
-                    store.write(replace(EVENT, data=os.urandom(4000), seq=seq))
-                await until(lambda: value(metrics.STORE_ALARMS, "full") > before + 2)
-                assert "full" in store.alarm
-                assert await store.trace("call1") in ([EVENT], []), "what is there can still be read"
-                pragma = "PRAGMA max_page_count = 100000"
-                assert await store.flush(5)
-                assert [event.seq for event in await store.trace("call1")][-100:] == list(range(2, 102)), "none is lost"
+        before = value(metrics.STORE_ALARMS, "full")
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(EVENT)
+            await store.flush()
+            pragma = "PRAGMA max_page_count = 20"
+            insert = schema.insert
+            monkeypatch.setattr(schema, "insert", lambda db, rows: (db.execute(pragma), insert(db, rows)))
+            for seq in range(2, 102):
+                store.write(replace(EVENT, data=os.urandom(4000), seq=seq))
+            await until(lambda: value(metrics.STORE_ALARMS, "full") > before + 2)
+            assert "full" in store.alarm
+            assert await store.trace("call1") in ([EVENT], []), "what is there can still be read"
+            pragma = "PRAGMA max_page_count = 100000"
+            assert await store.flush(5)
+            assert [event.seq for event in await store.trace("call1")][-100:] == list(range(2, 102)), "none is lost"
 
-        run(story)
-
-    def test_room_is_made_when_the_file_reaches_its_own_limit(
+    async def test_room_is_made_when_the_file_reaches_its_own_limit(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                insert = schema.insert
-                pragma = "PRAGMA max_page_count = 60"
-                monkeypatch.setattr(schema, "insert", lambda db, rows: (db.execute(pragma), insert(db, rows)))
-                for number in range(100):
-                    store.save_call(row(f"c{number}", started=float(number), view=os.urandom(3000)))
-                    await store.flush(5)
-                assert [len(view) for view in await store.find("c99")] == [3000]
-                assert await store.find("c0") == []
-
-        run(story)
+        async with opened(tmp_path / "calls.db") as store:
+            insert = schema.insert
+            pragma = "PRAGMA max_page_count = 60"
+            monkeypatch.setattr(schema, "insert", lambda db, rows: (db.execute(pragma), insert(db, rows)))
+            for number in range(100):
+                store.save_call(row(f"c{number}", started=float(number), view=os.urandom(3000)))
+                await store.flush(5)
+            assert [len(view) for view in await store.find("c99")] == [3000]
+            assert await store.find("c0") == []
 
     @pytest.mark.parametrize(
         "damage", [b"this is not a database, it is a text file" * 200, b"SQLite format 3\0" + b"\xff" * 8000]
     )
-    def test_a_corrupt_file_is_moved_aside_and_a_new_one_begun(self, tmp_path: Path, damage: bytes) -> None:
+    async def test_a_corrupt_file_is_moved_aside_and_a_new_one_begun(self, tmp_path: Path, damage: bytes) -> None:
         path = tmp_path / "calls.db"
         path.write_bytes(damage)
 
-        async def story() -> None:
-            before = value(metrics.STORE_ALARMS, "corrupt")
-            with capture_logs() as logs:
-                async with opened(path) as store:
-                    store.write(EVENT)
-                    assert await store.flush(5)
-                    assert await store.trace("call1") == [EVENT]
-            assert value(metrics.STORE_ALARMS, "corrupt") == before + 1
-            (aside,) = beside(tmp_path)
-            assert aside.read_bytes() == damage
-            assert str(aside) in str(logs)
-
-        run(story)
-
-    def test_corruption_in_the_middle_of_the_work_is_survived(self, tmp_path: Path) -> None:
-        path = tmp_path / "calls.db"
-
-        async def story() -> None:
-            async with opened(path) as store:
-                for seq in range(2000):
-                    store.write(replace(EVENT, data=os.urandom(500), seq=seq))
-                await store.flush(5)
-            with path.open("r+b") as file:  # everything but the first page, which holds the tables' names
-                size = path.stat().st_size
-                file.seek(4096)
-                file.write(b"\xff" * (size - 4096))
-            async with opened(path) as store:
-                for seq in range(2000, 2100):
-                    store.write(replace(EVENT, seq=seq))
-                assert await store.flush(5)
-                assert [event.seq for event in await store.trace("call1")] == list(range(2000, 2100))
-            assert len(beside(tmp_path)) == 1
-
-        run(story)
-
-    def test_a_reader_that_meets_corruption_has_the_file_replaced(self, tmp_path: Path) -> None:
-        path = tmp_path / "calls.db"
-
-        async def story() -> None:
+        before = value(metrics.STORE_ALARMS, "corrupt")
+        with capture_logs() as logs:
             async with opened(path) as store:
                 store.write(EVENT)
-                await store.flush()
-                store._writer.report_corrupt()
-                store.write(replace(EVENT, seq=2))
                 assert await store.flush(5)
-                assert [event.seq for event in await store.trace("call1")] == [2]
+                assert await store.trace("call1") == [EVENT]
+        assert value(metrics.STORE_ALARMS, "corrupt") == before + 1
+        (aside,) = beside(tmp_path)
+        assert aside.read_bytes() == damage
+        assert str(aside) in str(logs)
 
-        run(story)
+    async def test_corruption_in_the_middle_of_the_work_is_survived(self, tmp_path: Path) -> None:
+        path = tmp_path / "calls.db"
 
-    def test_only_the_newest_corrupt_files_are_kept(self, tmp_path: Path) -> None:
+        async with opened(path) as store:
+            for seq in range(2000):
+                store.write(replace(EVENT, data=os.urandom(500), seq=seq))
+            await store.flush(5)
+        with path.open("r+b") as file:  # everything but the first page, which holds the tables' names
+            size = path.stat().st_size
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        async with opened(path) as store:
+            for seq in range(2000, 2100):
+                store.write(replace(EVENT, seq=seq))
+            assert await store.flush(5)
+            assert [event.seq for event in await store.trace("call1")] == list(range(2000, 2100))
+        assert len(beside(tmp_path)) == 1
+
+    async def test_a_reader_that_meets_corruption_has_the_file_replaced(self, tmp_path: Path) -> None:
+        path = tmp_path / "calls.db"
+
+        async with opened(path) as store:
+            store.write(EVENT)
+            await store.flush()
+            store._writer.report_corrupt()
+            store.write(replace(EVENT, seq=2))
+            assert await store.flush(5)
+            assert [event.seq for event in await store.trace("call1")] == [2]
+
+    async def test_only_the_newest_corrupt_files_are_kept(self, tmp_path: Path) -> None:
         for number in range(6):
             (tmp_path / f"calls.db.corrupt-2020010{number}T000000").write_text("old")
         (tmp_path / "calls.db").write_bytes(b"broken" * 1000)
 
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                store.write(EVENT)
-                assert await store.flush(5)
-            assert len(beside(tmp_path)) == writer.MOVED_ASIDE
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(EVENT)
+            assert await store.flush(5)
+        assert len(beside(tmp_path)) == writer.MOVED_ASIDE
 
-        run(story)
-
-    def test_a_file_deleted_under_us_is_begun_anew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_file_deleted_under_us_is_begun_anew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writer, "TIDY_EVERY_S", 0.0)
         path = tmp_path / "calls.db"
 
-        async def story() -> None:
-            async with opened(path) as store:
-                store.write(EVENT)
-                await store.flush()
-                path.unlink()
-                store.write(replace(EVENT, seq=2))
-                await store.flush()
-                await until(lambda: path.exists())
-                store.write(replace(EVENT, seq=3))
-                await store.flush()
-                assert [event.seq for event in await store.trace("call1")][-1] == 3
+        async with opened(path) as store:
+            store.write(EVENT)
+            await store.flush()
+            path.unlink()
+            store.write(replace(EVENT, seq=2))
+            await store.flush()
+            await until(lambda: path.exists())
+            store.write(replace(EVENT, seq=3))
+            await store.flush()
+            assert [event.seq for event in await store.trace("call1")][-1] == 3
 
-        run(story)
-
-    def test_a_full_queue_drops_events_counts_them_and_prefers_calls(
+    async def test_a_full_queue_drops_events_counts_them_and_prefers_calls(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer, "QUEUE_ROWS", 10)
@@ -475,43 +398,33 @@ class TestFaultsDoNotReachCalls:
         store.save_call(row("a"))
         assert value(metrics.TRACE_DROPPED) == before + 5
 
-        async def story() -> None:
-            store.start()
-            await store.flush(5)
-            assert [event.seq for event in await store.trace("call1")] == list(range(10))
-            assert len(await store.calls()) == 1
-            await store.stop()
+        store.start()
+        await store.flush(5)
+        assert [event.seq for event in await store.trace("call1")] == list(range(10))
+        assert len(await store.calls()) == 1
+        await store.stop()
 
-        run(story)
-
-    def test_the_queue_is_bounded_in_bytes_and_empties_its_account(
+    async def test_the_queue_is_bounded_in_bytes_and_empties_its_account(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer, "QUEUE_BYTES", 10_000)
+        async with opened(tmp_path / "calls.db") as store:
+            for _ in range(5):
+                assert store._writer.put(replace(EVENT, data=b"x" * 9_000))
+                assert await store.flush(5)
+            store._writer.put(replace(EVENT, data=b"x" * 10_001))
+            assert not store._writer.put(EVENT) or await store.flush(5)
 
-        async def story() -> None:
-            async with opened(tmp_path / "calls.db") as store:
-                for _ in range(5):
-                    assert store._writer.put(replace(EVENT, data=b"x" * 9_000))
-                    assert await store.flush(5)
-                store._writer.put(replace(EVENT, data=b"x" * 10_001))
-                assert not store._writer.put(EVENT) or await store.flush(5)
-
-        run(story)
-
-    def test_a_broken_store_does_not_hold_up_the_stop(self, tmp_path: Path) -> None:
+    async def test_a_broken_store_does_not_hold_up_the_stop(self, tmp_path: Path) -> None:
         (tmp_path / "dir").write_text("in the way")
 
-        async def story() -> None:
-            before = value(metrics.TRACE_DROPPED)
-            with capture_logs() as logs:
-                async with opened(tmp_path / "dir" / "calls.db") as store:
-                    store.write(EVENT)
-            assert value(metrics.TRACE_DROPPED) == before + 1, "and says what was lost"
-            assert logs[-1]["lost"] == 1
-            store.write(EVENT)  # after the stop: dropped, not an error
-
-        run(story)
+        before = value(metrics.TRACE_DROPPED)
+        with capture_logs() as logs:
+            async with opened(tmp_path / "dir" / "calls.db") as store:
+                store.write(EVENT)
+        assert value(metrics.TRACE_DROPPED) == before + 1, "and says what was lost"
+        assert logs[-1]["lost"] == 1
+        store.write(EVENT)  # after the stop: dropped, not an error
 
 
 class TestKinds:

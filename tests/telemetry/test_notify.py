@@ -46,23 +46,20 @@ class TestNotifications:
 
 
 class TestWatchdog:
-    def test_is_fed_while_the_loop_runs(self, manager: socket.socket) -> None:
+    async def test_is_fed_while_the_loop_runs(self, manager: socket.socket) -> None:
         notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "20000"})
         assert notifier.watchdog_interval_s == 0.01
 
-        async def story() -> None:
-            feeding = asyncio.create_task(notifier.keep_alive())
-            for _ in range(3):
-                assert await asyncio.to_thread(manager.recv, 100) == b"WATCHDOG=1"
-            feeding.cancel()
-
-        asyncio.run(story())
+        feeding = asyncio.create_task(notifier.keep_alive())
+        for _ in range(3):
+            assert await asyncio.to_thread(manager.recv, 100) == b"WATCHDOG=1"
+        feeding.cancel()
 
     @pytest.mark.parametrize(
         "environment",
         [{}, {"WATCHDOG_USEC": ""}, {"WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "x"}],
     )
-    def test_is_off_unless_meant_for_us(self, environment: dict[str, str]) -> None:
+    async def test_is_off_unless_meant_for_us(self, environment: dict[str, str]) -> None:
         notifier = Notifier(environment)
         assert notifier.watchdog_interval_s == 0
-        asyncio.run(asyncio.wait_for(notifier.keep_alive(), PATIENCE_S))
+        await notifier.keep_alive()

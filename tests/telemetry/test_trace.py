@@ -186,66 +186,51 @@ class TestNothingIsLeftBehind:
 
 
 class TestFollowing:
-    def run(self, story: object) -> None:
-        asyncio.run(story)  # type: ignore[arg-type]
-
-    def test_a_follower_sees_what_happens_from_now_on_and_the_end(self) -> None:
-        async def story() -> None:
-            scene = Scene()
-            scene.recorder.bind("a@x", "call1", "caller")
-            scene.recorder.event("call1", "", "state", "before")
-            with scene.recorder.subscribe("call1") as subscription:
-                scene.recorder.event("call1", "", "state", "ringing")
-                scene.recorder.event("call2", "", "state", "of another call")
-                assert (await taken(subscription)).text == "ringing"
-                waiting = asyncio.create_task(subscription.next())
-                await asyncio.sleep(0)
-                scene.recorder.unbind("call1")
-                assert await waiting is None
-                assert subscription.ended
-                scene.passes("out", "SIP/2.0 200 OK", cseq="2 BYE")
-                assert (await taken(subscription)).text == "200 OK"
-            assert len(scene.recorder._calls["call1"].subscriptions) == 0
-
-        self.run(story())
-
-    def test_nothing_for_a_while_is_none(self) -> None:
-        async def story() -> None:
-            scene = Scene()
-            scene.recorder.bind("a@x", "call1", "caller")
-            with scene.recorder.subscribe("call1") as subscription:
-                assert await subscription.next(0.001) is None
-                assert not subscription.ended
-
-        self.run(story())
-
-    def test_a_call_that_is_over_ends_at_once(self) -> None:
-        async def story() -> None:
-            scene = Scene()
-            with scene.recorder.subscribe("never") as subscription:
-                assert subscription.ended
-            scene.recorder.bind("a@x", "call1", "caller")
+    async def test_a_follower_sees_what_happens_from_now_on_and_the_end(self) -> None:
+        scene = Scene()
+        scene.recorder.bind("a@x", "call1", "caller")
+        scene.recorder.event("call1", "", "state", "before")
+        with scene.recorder.subscribe("call1") as subscription:
+            scene.recorder.event("call1", "", "state", "ringing")
+            scene.recorder.event("call2", "", "state", "of another call")
+            assert (await taken(subscription)).text == "ringing"
+            waiting = asyncio.create_task(subscription.next())
+            await asyncio.sleep(0)
             scene.recorder.unbind("call1")
-            with scene.recorder.subscribe("call1") as subscription:
-                assert subscription.ended
+            assert await waiting is None
+            assert subscription.ended
+            scene.passes("out", "SIP/2.0 200 OK", cseq="2 BYE")
+            assert (await taken(subscription)).text == "200 OK"
+        assert len(scene.recorder._calls["call1"].subscriptions) == 0
 
-        self.run(story())
+    async def test_nothing_for_a_while_is_none(self) -> None:
+        scene = Scene()
+        scene.recorder.bind("a@x", "call1", "caller")
+        with scene.recorder.subscribe("call1") as subscription:
+            assert await subscription.next(0.001) is None
+            assert not subscription.ended
 
-    def test_a_slow_follower_misses_events_and_is_told_how_many(self) -> None:
-        async def story() -> None:
-            scene = Scene()
-            scene.recorder.bind("a@x", "call1", "caller")
-            with scene.recorder.subscribe("call1") as subscription:
-                for number in range(trace.SUBSCRIPTION_EVENTS + 7):
-                    scene.recorder.event("call1", "", "note", str(number))
-                for number in range(trace.SUBSCRIPTION_EVENTS):
-                    assert (await taken(subscription)).text == str(number)
-                scene.recorder.event("call1", "", "note", "later")
-                assert "7 events are missing here" in (await taken(subscription)).text
-                assert (await taken(subscription)).text == "later"
-            assert len(scene.sink.events) == trace.SUBSCRIPTION_EVENTS + 8
+    async def test_a_call_that_is_over_ends_at_once(self) -> None:
+        scene = Scene()
+        with scene.recorder.subscribe("never") as subscription:
+            assert subscription.ended
+        scene.recorder.bind("a@x", "call1", "caller")
+        scene.recorder.unbind("call1")
+        with scene.recorder.subscribe("call1") as subscription:
+            assert subscription.ended
 
-        self.run(story())
+    async def test_a_slow_follower_misses_events_and_is_told_how_many(self) -> None:
+        scene = Scene()
+        scene.recorder.bind("a@x", "call1", "caller")
+        with scene.recorder.subscribe("call1") as subscription:
+            for number in range(trace.SUBSCRIPTION_EVENTS + 7):
+                scene.recorder.event("call1", "", "note", str(number))
+            for number in range(trace.SUBSCRIPTION_EVENTS):
+                assert (await taken(subscription)).text == str(number)
+            scene.recorder.event("call1", "", "note", "later")
+            assert "7 events are missing here" in (await taken(subscription)).text
+            assert (await taken(subscription)).text == "later"
+        assert len(scene.sink.events) == trace.SUBSCRIPTION_EVENTS + 8
 
 
 async def taken(subscription: Subscription) -> TraceEvent:

@@ -11,8 +11,8 @@ import uvloop
 from tests.conftest import Runner, strict
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """The loop of this test."""
-    with strict(uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop) as runner:
+    with strict(request.param) as runner:
         yield runner

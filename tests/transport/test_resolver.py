@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from splitter.core.errors import PeerError
 from splitter.core.net import Address
@@ -16,7 +17,7 @@ from splitter.transport.targets import AUTO, HostName, Located, Target, Wanted
 from tests.missing import MISSING
 from tests.transport.nameserver import NameServer, name_server
 
-ON_UVLOOP = pytest.mark.parametrize("runner", ["uvloop"], indirect=True)
+ON_UVLOOP = pytest.mark.parametrize("runner", [uvloop.new_event_loop], ids=["uvloop"], indirect=True)
 UDP, BOTH = (("udp", "A"),), (("udp", "A"), ("udp", "AAAA"), ("tcp", "A"))
 SERVFAIL, REFUSED = 2, 5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -199,25 +199,18 @@ class Web:
         return status, body["error"]["code"]
 
 
-def web(
-    directory: Path,
-    story: Callable[[Gateway, Web], Awaitable[None]],
-    settings: ApiSettings | None = None,
-    tls: ssl.SSLContext | None = None,
-    **ports: Any,
-) -> None:
-    """Serve a gateway to the network, and hand the story somebody who reaches it."""
-
-    async def served() -> None:
-        listening = replace(settings or ApiSettings(), listen=(Address("127.0.0.1", 0),))
-        async with gateway(directory, settings=listening, **ports) as parts:
-            scheme = "https" if tls else "http"
-            base = f"{scheme}://{parts.server.api.addresses[0]}"
-            connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True)
-            async with aiohttp.ClientSession(connector=connector) as session:
-                await story(parts, Web(session, base))
-
-    asyncio.run(served())
+@asynccontextmanager
+async def web(
+    directory: Path, settings: ApiSettings | None = None, tls: ssl.SSLContext | None = None, **ports: Any
+) -> AsyncIterator[tuple[Gateway, Web]]:
+    """Serve a gateway to the network; gives it, and somebody who reaches it."""
+    listening = replace(settings or ApiSettings(), listen=(Address("127.0.0.1", 0),))
+    async with gateway(directory, settings=listening, **ports) as parts:
+        scheme = "https" if tls else "http"
+        base = f"{scheme}://{parts.server.api.addresses[0]}"
+        connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            yield parts, Web(session, base)
 
 
 class PatientStore(Store):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from splitter.sdp.write import write
 from splitter.web import find
 from splitter.web.bearer import Bearer, mint
 from tests.calls.kit import browser_offer
-from tests.web.kit import CALL, SECRET, Gateway, Web, web
+from tests.web.kit import CALL, SECRET, Gateway, Web
 
 OTHERS = replace(CALL, extension="502", bound_by="centre p-asserted-identity")
 OWN = replace(CALL, extension="501", bound_by="centre p-asserted-identity")
@@ -44,37 +43,28 @@ class TestAnotherDesksCall:
             ("DELETE", "/admissions/503", {}),
         ],
     )
-    def test_is_closed_to_a_desk_that_has_its_code(
-        self, tmp_path: Path, method: str, path: str, more: dict[str, Any]
+    async def test_is_closed_to_a_desk_that_has_its_code(
+        self, method: str, path: str, more: dict[str, Any], parts: Gateway, outside: Web
     ) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            for reference in (CALL.short_code, CALL.call_id, CALL.caller):
-                refused = await outside.code(method, f"/v1/calls/{reference}{path}", "desk", **more)
-                assert refused == (403, "not-your-call")
-            assert not parts.calls.asked and not parts.calls.hung_up
+        parts.calls.add(OTHERS)
+        for reference in (CALL.short_code, CALL.call_id, CALL.caller):
+            refused = await outside.code(method, f"/v1/calls/{reference}{path}", "desk", **more)
+            assert refused == (403, "not-your-call")
+        assert not parts.calls.asked and not parts.calls.hung_up
 
-        web(tmp_path, story)
+    async def test_is_not_taken_either(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OTHERS)
+        assert await outside.code("PUT", "/v1/calls/4711/desk", "desk") == (409, "bound-already")
+        assert not parts.calls.asked
 
-    def test_is_not_taken_either(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            assert await outside.code("PUT", "/v1/calls/4711/desk", "desk") == (409, "bound-already")
-            assert not parts.calls.asked
-
-        web(tmp_path, story)
-
-    def test_tells_nothing_of_a_party_by_its_name(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            body = {"data": b"x", "headers": {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}}
-            refused = await outside.ask("PATCH", "/v1/calls/4711/parties/desk-1", "desk", **body)
-            assert refused[0] == 403 and CALL.call_id not in str(refused[1])
-
-        web(tmp_path, story)
+    async def test_tells_nothing_of_a_party_by_its_name(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OTHERS)
+        body = {"data": b"x", "headers": {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}}
+        refused = await outside.ask("PATCH", "/v1/calls/4711/parties/desk-1", "desk", **body)
+        assert refused[0] == 403 and CALL.call_id not in str(refused[1])
 
     @pytest.mark.parametrize("way", ["join", "take", "ask", "read"])
-    def test_codes_are_not_guessed(self, tmp_path: Path, way: str) -> None:
+    async def test_codes_are_not_guessed(self, way: str, parts: Gateway, outside: Web) -> None:
         """Whether there is such a call or not: each try counts, and the limit tells no hit from a miss."""
         asking = {
             "join": ("POST", "/parties", OFFER),
@@ -84,90 +74,69 @@ class TestAnotherDesksCall:
         }
         method, path, more = asking[way]
 
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            parts.calls.answers[Join] = NOT_ADMITTED
-            for number in range(find.GUESSES):
-                code = "4711" if number % 2 else f"{number:04}"
-                await outside.ask(method, f"/v1/calls/{code}{path}", "desk", **more)
-            for code in ("4711", "0001"):
-                assert (await outside.code(method, f"/v1/calls/{code}{path}", "desk", **more))[0] == 429
+        parts.calls.add(OTHERS)
+        parts.calls.answers[Join] = NOT_ADMITTED
+        for number in range(find.GUESSES):
+            code = "4711" if number % 2 else f"{number:04}"
+            await outside.ask(method, f"/v1/calls/{code}{path}", "desk", **more)
+        for code in ("4711", "0001"):
+            assert (await outside.code(method, f"/v1/calls/{code}{path}", "desk", **more))[0] == 429
 
-        web(tmp_path, story)
-
-    def test_guesses_do_not_cost_a_desk_its_own_call(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(replace(OWN, call_id="8mine", short_code="1234"))
-            for number in range(find.GUESSES + 5):
-                await outside.ask("GET", f"/v1/calls/{number:04}", "desk")
-            assert (await outside.ask("GET", "/v1/calls/1234", "desk"))[0] == 200
-            assert (await outside.ask("DELETE", "/v1/calls/1234", "desk"))[0] == 202
-
-        web(tmp_path, story)
+    async def test_guesses_do_not_cost_a_desk_its_own_call(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(replace(OWN, call_id="8mine", short_code="1234"))
+        for number in range(find.GUESSES + 5):
+            await outside.ask("GET", f"/v1/calls/{number:04}", "desk")
+        assert (await outside.ask("GET", "/v1/calls/1234", "desk"))[0] == 200
+        assert (await outside.ask("DELETE", "/v1/calls/1234", "desk"))[0] == 202
 
 
 class TestOnesOwnCall:
-    def test_is_ended_by_its_desk(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OWN)
-            assert (await outside.ask("DELETE", "/v1/calls/4711", "desk"))[0] == 202
+    async def test_is_ended_by_its_desk(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OWN)
+        assert (await outside.ask("DELETE", "/v1/calls/4711", "desk"))[0] == 202
 
-        web(tmp_path, story)
+    async def test_is_not_ended_by_who_was_let_in(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(INSIDE)
+        assert await outside.code("DELETE", "/v1/calls/4711", "desk") == (403, "not-your-call")
+        assert await outside.code("DELETE", "/v1/calls/4711/parties/desk-1", "desk") == (403, "not-your-party")
+        assert await outside.code("PUT", "/v1/calls/4711/admissions/503", "desk") == (403, "not-your-call")
+        assert await outside.code("POST", "/v1/calls/4711/invitations", "desk") == (403, "not-your-call")
+        assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200
+        assert (await outside.ask("DELETE", "/v1/calls/4711/parties/desk-2", "desk"))[0] == 204
 
-    def test_is_not_ended_by_who_was_let_in(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(INSIDE)
-            assert await outside.code("DELETE", "/v1/calls/4711", "desk") == (403, "not-your-call")
-            assert await outside.code("DELETE", "/v1/calls/4711/parties/desk-1", "desk") == (403, "not-your-party")
-            assert await outside.code("PUT", "/v1/calls/4711/admissions/503", "desk") == (403, "not-your-call")
-            assert await outside.code("POST", "/v1/calls/4711/invitations", "desk") == (403, "not-your-call")
-            assert (await outside.ask("GET", "/v1/calls/4711", "desk"))[0] == 200
-            assert (await outside.ask("DELETE", "/v1/calls/4711/parties/desk-2", "desk"))[0] == 204
-
-        web(tmp_path, story)
-
-    def test_is_ended_by_who_may_control_calls(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            assert (await outside.ask("DELETE", "/v1/calls/4711", "controller"))[0] == 202
-
-        web(tmp_path, story)
+    async def test_is_ended_by_who_may_control_calls(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OTHERS)
+        assert (await outside.ask("DELETE", "/v1/calls/4711", "controller"))[0] == 202
 
 
 class TestConsent:
-    def test_is_asked_for_and_given(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            assert await outside.ask("POST", "/v1/calls/4711/admissions", "desk") == (202, {"call_id": CALL.call_id})
-            owner = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), 2e9)
-            path = f"/v1/calls/{CALL.call_id}/admissions/501"
-            assert (await outside.ask("PUT", path, owner))[0] == 204
-            assert (await outside.ask("PUT", path, "controller"))[0] == 204, "a program may admit as well"
-            assert (await outside.ask("DELETE", path, owner))[0] == 204
-            assert (await outside.ask("DELETE", path, "desk"))[0] == 204, "who asked may take that back"
-            assert [ask for _, ask in parts.calls.asked] == [
-                AskIn("501"),
-                Admit("501", "8002 (502)"),
-                Admit("501", "controller"),
-                Dismiss("501", "8002 (502)"),
-                Dismiss("501", "desk (501)", own=True),
-            ]
+    async def test_is_asked_for_and_given(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OTHERS)
+        assert await outside.ask("POST", "/v1/calls/4711/admissions", "desk") == (202, {"call_id": CALL.call_id})
+        owner = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), 2e9)
+        path = f"/v1/calls/{CALL.call_id}/admissions/501"
+        assert (await outside.ask("PUT", path, owner))[0] == 204
+        assert (await outside.ask("PUT", path, "controller"))[0] == 204, "a program may admit as well"
+        assert (await outside.ask("DELETE", path, owner))[0] == 204
+        assert (await outside.ask("DELETE", path, "desk"))[0] == 204, "who asked may take that back"
+        assert [ask for _, ask in parts.calls.asked] == [
+            AskIn("501"),
+            Admit("501", "8002 (502)"),
+            Admit("501", "controller"),
+            Dismiss("501", "8002 (502)"),
+            Dismiss("501", "desk (501)", own=True),
+        ]
 
-        web(tmp_path, story)
-
-    def test_is_not_needed_by_rule(self, tmp_path: Path) -> None:
+    async def test_is_not_needed_by_rule(self, parts: Gateway, outside: Web) -> None:
         """[[account]] may = ["calls:join"]: a supervisor."""
 
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(OTHERS)
-            parts.calls.answers[Join] = Denial(409, "full", "so far it came")
-            for token, by_rule in ((supervisor(), True), ("desk", False)):
-                await outside.ask("POST", "/v1/calls/4711/parties", token, **OFFER)
-                (ask,) = (ask for _, ask in parts.calls.asked)
-                assert isinstance(ask, Join) and ask.by_rule is by_rule
-                parts.calls.asked.clear()
-
-        web(tmp_path, story)
+        parts.calls.add(OTHERS)
+        parts.calls.answers[Join] = Denial(409, "full", "so far it came")
+        for token, by_rule in ((supervisor(), True), ("desk", False)):
+            await outside.ask("POST", "/v1/calls/4711/parties", token, **OFFER)
+            (ask,) = (ask for _, ask in parts.calls.asked)
+            assert isinstance(ask, Join) and ask.by_rule is by_rule
+            parts.calls.asked.clear()
 
     def test_who_was_let_in_sees_the_call(self) -> None:
         desk = Bearer("8001", frozenset({Scope.DESK}), "501")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,17 @@ def lines_of(body: str) -> list[Any]:
     return [json.loads(line) for line in body.splitlines() if line]
 
 
-def run(tmp_path: Path, story: Callable[[Gateway, Client], Awaitable[None]]) -> None:
-    async def served() -> None:
-        async with (
-            gateway(tmp_path) as parts,
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(parts.socket)) as session,
-        ):
-            await story(parts, Client(session))
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway that is reached on its control socket alone."""
+    async with gateway(tmp_path) as parts:
+        yield parts
 
-    asyncio.run(served())
+
+@pytest.fixture
+async def client(parts: Gateway) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(parts.socket)) as session:
+        yield Client(session)
 
 
 def ids(body: Any) -> list[str]:
@@ -55,232 +57,170 @@ def ids(body: Any) -> list[str]:
 
 
 class TestCalls:
-    def test_live_calls_newest_first(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            assert await client.good("/v1/calls") == {"calls": []}
-            parts.calls.add(CALL, replace(CALL, call_id="8", started_at=2000.0))
-            body = await client.good("/v1/calls")
-            assert ids(body) == ["8", CALL.call_id]
-            assert body["calls"][1]["legs"][0]["video"] == "H264 42c01f mode 1 sendrecv"
-            assert ids(await client.good("/v1/calls?limit=1")) == ["8"]
+    async def test_live_calls_newest_first(self, parts: Gateway, client: Client) -> None:
+        assert await client.good("/v1/calls") == {"calls": []}
+        parts.calls.add(CALL, replace(CALL, call_id="8", started_at=2000.0))
+        body = await client.good("/v1/calls")
+        assert ids(body) == ["8", CALL.call_id]
+        assert body["calls"][1]["legs"][0]["video"] == "H264 42c01f mode 1 sendrecv"
+        assert ids(await client.good("/v1/calls?limit=1")) == ["8"]
 
-        run(tmp_path, story)
+    async def test_ended_calls_come_from_the_store_in_pages(self, parts: Gateway, client: Client) -> None:
+        parts.save(*(ended(replace(CALL, call_id=f"c{number}", started_at=float(number))) for number in range(5)))
+        assert ids(await client.good("/v1/calls?ended=1&limit=2")) == ["c4", "c3"]
+        assert ids(await client.good("/v1/calls?ended=1&limit=2&before=3")) == ["c2", "c1"]
 
-    def test_ended_calls_come_from_the_store_in_pages(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.save(*(ended(replace(CALL, call_id=f"c{number}", started_at=float(number))) for number in range(5)))
-            assert ids(await client.good("/v1/calls?ended=1&limit=2")) == ["c4", "c3"]
-            assert ids(await client.good("/v1/calls?ended=1&limit=2&before=3")) == ["c2", "c1"]
+    async def test_a_call_by_id_prefix_and_short_code(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        for reference in (CALL.call_id, "7kq", "4711"):
+            assert (await client.good(f"/v1/calls/{reference}"))["call_id"] == CALL.call_id
 
-        run(tmp_path, story)
+    async def test_an_ended_call_is_found_as_well_but_after_the_live_ones(self, parts: Gateway, client: Client) -> None:
+        parts.save(ended(CALL))
+        assert (await client.good("/v1/calls/4711"))["end_reason"] == "the caller hung up"
+        parts.calls.add(replace(CALL, call_id="8new"))
+        assert (await client.good("/v1/calls/4711"))["call_id"] == "8new"
 
-    def test_a_call_by_id_prefix_and_short_code(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            for reference in (CALL.call_id, "7kq", "4711"):
-                assert (await client.good(f"/v1/calls/{reference}"))["call_id"] == CALL.call_id
+    async def test_a_row_of_an_older_version_can_still_be_shown(self, parts: Gateway, client: Client) -> None:
+        from splitter.store.schema import CallRow
 
-        run(tmp_path, story)
+        parts.store.save_call(CallRow("old1", 1.0, 2.0, "138", "110", b'{"call_id":"old1","other":1}'))
+        assert await client.good("/v1/calls/old1") == {"call_id": "old1", "other": 1}
 
-    def test_an_ended_call_is_found_as_well_but_after_the_live_ones(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.save(ended(CALL))
-            assert (await client.good("/v1/calls/4711"))["end_reason"] == "the caller hung up"
-            parts.calls.add(replace(CALL, call_id="8new"))
-            assert (await client.good("/v1/calls/4711"))["call_id"] == "8new"
+    async def test_a_prefix_of_several_is_refused_and_names_them(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL, replace(CALL, call_id="7kq9", short_code="4712"))
+        status, body = await client.ask("/v1/calls/7kq")
+        assert (status, body["error"]["code"]) == (409, "several-calls")
+        assert "7kq9" in body["error"]["message"]
 
-        run(tmp_path, story)
-
-    def test_a_row_of_an_older_version_can_still_be_shown(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            from splitter.store.schema import CallRow
-
-            parts.store.save_call(CallRow("old1", 1.0, 2.0, "138", "110", b'{"call_id":"old1","other":1}'))
-            assert await client.good("/v1/calls/old1") == {"call_id": "old1", "other": 1}
-
-        run(tmp_path, story)
-
-    def test_a_prefix_of_several_is_refused_and_names_them(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL, replace(CALL, call_id="7kq9", short_code="4712"))
-            status, body = await client.ask("/v1/calls/7kq")
-            assert (status, body["error"]["code"]) == (409, "several-calls")
-            assert "7kq9" in body["error"]["message"]
-
-        run(tmp_path, story)
-
-    def test_too_short_a_prefix_is_nobody(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            assert (await client.ask("/v1/calls/7k"))[0] == 404
-
-        run(tmp_path, story)
+    async def test_too_short_a_prefix_is_nobody(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        assert (await client.ask("/v1/calls/7k"))[0] == 404
 
 
 class TestHangup:
-    def test_asks_the_registry_once(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            assert await client.ask("/v1/calls/4711", "DELETE") == (202, {"call_id": CALL.call_id})
-            assert parts.calls.hung_up == [(CALL.call_id, "hung up by the operator")]
+    async def test_asks_the_registry_once(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        assert await client.ask("/v1/calls/4711", "DELETE") == (202, {"call_id": CALL.call_id})
+        assert parts.calls.hung_up == [(CALL.call_id, "hung up by the operator")]
 
-        run(tmp_path, story)
-
-    def test_a_call_that_ended_cannot_be_hung_up(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.save(ended(CALL))
-            status, body = await client.ask(f"/v1/calls/{CALL.call_id}", "DELETE")
-            assert (status, body["error"]["code"]) == (409, "call-ended")
-
-        run(tmp_path, story)
+    async def test_a_call_that_ended_cannot_be_hung_up(self, parts: Gateway, client: Client) -> None:
+        parts.save(ended(CALL))
+        status, body = await client.ask(f"/v1/calls/{CALL.call_id}", "DELETE")
+        assert (status, body["error"]["code"]) == (409, "call-ended")
 
 
 class TestSearch:
-    def test_live_and_ended_without_telling_one_twice(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.save(CALL, ended(replace(CALL, call_id="before", started_at=500.0)))
-            assert ids(await client.good("/v1/search?number=13800138000")) == [CALL.call_id, "before"]
-            assert ids(await client.good("/v1/search?number=8000&limit=1")) == [CALL.call_id]
-            assert ids(await client.good("/v1/search?number=999")) == []
+    async def test_live_and_ended_without_telling_one_twice(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        parts.save(CALL, ended(replace(CALL, call_id="before", started_at=500.0)))
+        assert ids(await client.good("/v1/search?number=13800138000")) == [CALL.call_id, "before"]
+        assert ids(await client.good("/v1/search?number=8000&limit=1")) == [CALL.call_id]
+        assert ids(await client.good("/v1/search?number=999")) == []
 
-        run(tmp_path, story)
-
-    def test_a_whole_number_goes_before_the_end_of_another(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL, replace(CALL, call_id="exact", caller="8000", started_at=1.0))
-            assert ids(await client.good("/v1/search?number=8000")) == ["exact"]
-
-        run(tmp_path, story)
+    async def test_a_whole_number_goes_before_the_end_of_another(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL, replace(CALL, call_id="exact", caller="8000", started_at=1.0))
+        assert ids(await client.good("/v1/search?number=8000")) == ["exact"]
 
 
 class TestTrace:
-    def test_is_one_event_per_line_in_words(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            invite, state = await client.good(f"/v1/calls/{CALL.call_id}/trace")
-            assert invite["text"] == "INVITE 110; offer: audio AMR-WB/107 PCMA/8 dtmf/101 → 10.0.0.1:31018"
-            assert (invite["leg"], invite["direction"], invite["data"], invite["seq"]) == ("caller", "in", "", 1)
-            assert (state["kind"], state["text"]) == ("state", "routing to pbx")
+    async def test_is_one_event_per_line_in_words(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        parts.begin()
+        invite, state = await client.good(f"/v1/calls/{CALL.call_id}/trace")
+        assert invite["text"] == "INVITE 110; offer: audio AMR-WB/107 PCMA/8 dtmf/101 → 10.0.0.1:31018"
+        assert (invite["leg"], invite["direction"], invite["data"], invite["seq"]) == ("caller", "in", "", 1)
+        assert (state["kind"], state["text"]) == ("state", "routing to pbx")
 
-        run(tmp_path, story)
+    async def test_raw_has_the_bytes(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        parts.begin()
+        invite, _ = await client.good(f"/v1/calls/{CALL.call_id}/trace?raw=1")
+        assert base64.b64decode(invite["data"]).startswith(b"INVITE sip:110@10.0.0.9 SIP/2.0\r\n")
+        assert invite["text"] == "INVITE"
 
-    def test_raw_has_the_bytes(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            invite, _ = await client.good(f"/v1/calls/{CALL.call_id}/trace?raw=1")
-            assert base64.b64decode(invite["data"]).startswith(b"INVITE sip:110@10.0.0.9 SIP/2.0\r\n")
-            assert invite["text"] == "INVITE"
-
-        run(tmp_path, story)
-
-    def test_following_shows_what_was_and_what_comes_and_ends_with_the_call(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    async def test_following_shows_what_was_and_what_comes_and_ends_with_the_call(
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
     ) -> None:
         monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.05)
+        parts.calls.add(CALL)
+        parts.begin()
+        async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
+            seen = [json.loads(await response.content.readline()) for _ in range(2)]
+            parts.recorder.event(CALL.call_id, "caller", "media", "first packet")
+            seen.append(json.loads(await response.content.readline()))
+            parts.end()
+            seen += [json.loads(line) async for line in response.content if line.strip()]
+        assert [event["text"].split(";")[0] for event in seen] == [
+            "INVITE 110",
+            "routing to pbx",
+            "first packet",
+            "BYE",
+        ]
+        assert [event["seq"] for event in seen] == [1, 2, 3, 4], "each once"
+        assert parts.recorder._calls[CALL.call_id].subscriptions == []
 
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
-                seen = [json.loads(await response.content.readline()) for _ in range(2)]
-                parts.recorder.event(CALL.call_id, "caller", "media", "first packet")
-                seen.append(json.loads(await response.content.readline()))
-                parts.end()
-                seen += [json.loads(line) async for line in response.content if line.strip()]
-            assert [event["text"].split(";")[0] for event in seen] == [
-                "INVITE 110",
-                "routing to pbx",
-                "first packet",
-                "BYE",
-            ]
-            assert [event["seq"] for event in seen] == [1, 2, 3, 4], "each once"
-            assert parts.recorder._calls[CALL.call_id].subscriptions == []
-
-        run(tmp_path, story)
-
-    def test_what_happens_while_the_past_is_read_is_told_once(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    async def test_what_happens_while_the_past_is_read_is_told_once(
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
     ) -> None:
         monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.01)
+        parts.calls.add(CALL)
+        parts.begin()
+        flush = parts.store.flush
 
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            flush = parts.store.flush
+        async def flush_and_more(limit_s: float = 1.0) -> bool:
+            parts.recorder.event(CALL.call_id, "", "note", "in between")
+            parts.recorder.unbind(CALL.call_id)
+            return await flush(limit_s)
 
-            async def flush_and_more(limit_s: float = 1.0) -> bool:
-                parts.recorder.event(CALL.call_id, "", "note", "in between")
-                parts.recorder.unbind(CALL.call_id)
-                return await flush(limit_s)
+        monkeypatch.setattr(parts.store, "flush", flush_and_more)
+        events = await client.good(f"/v1/calls/{CALL.call_id}/trace?follow=1")
+        assert [event["seq"] for event in events] == [1, 2, 3]
 
-            monkeypatch.setattr(parts.store, "flush", flush_and_more)
-            events = await client.good(f"/v1/calls/{CALL.call_id}/trace?follow=1")
-            assert [event["seq"] for event in events] == [1, 2, 3]
-
-        run(tmp_path, story)
-
-    def test_a_follower_who_leaves_is_forgotten(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_follower_who_leaves_is_forgotten(
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
+    ) -> None:
         monkeypatch.setattr(traces, "HEARTBEAT_S", 0.01)
+        parts.calls.add(CALL)
+        parts.begin()
+        async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
+            await response.content.readline()
+            assert len(parts.recorder._calls[CALL.call_id].subscriptions) == 1
+            response.close()
+        while parts.recorder._calls[CALL.call_id].subscriptions:  # noqa: ASYNC110 - pytest's timeout is the limit
+            await asyncio.sleep(0.01)
 
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
-                await response.content.readline()
-                assert len(parts.recorder._calls[CALL.call_id].subscriptions) == 1
-                response.close()
-            while parts.recorder._calls[CALL.call_id].subscriptions:  # noqa: ASYNC110 - pytest's timeout is the limit
-                await asyncio.sleep(0.01)
-
-        run(tmp_path, story)
-
-    def test_following_goes_on_when_the_store_cannot_be_read(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    async def test_following_goes_on_when_the_store_cannot_be_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
     ) -> None:
         monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.01)
+        parts.calls.add(CALL)
+        parts.begin()
+        parts.store._path = str(tmp_path / "nowhere" / "calls.db")
+        async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
+            first = json.loads(await response.content.readline())
+            parts.end()
+            last = [json.loads(line) async for line in response.content if line.strip()][-1]
+        assert "what happened before is missing" in first["text"]
+        assert last["text"] == "BYE"
 
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            parts.store._path = str(tmp_path / "nowhere" / "calls.db")
-            async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
-                first = json.loads(await response.content.readline())
-                parts.end()
-                last = [json.loads(line) async for line in response.content if line.strip()][-1]
-            assert "what happened before is missing" in first["text"]
-            assert last["text"] == "BYE"
+    async def test_a_long_trace_comes_whole(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        parts.begin()
+        for number in range(500):
+            parts.recorder.event(CALL.call_id, "", "note", str(number))
+        events = await client.good(f"/v1/calls/{CALL.call_id}/trace")
+        assert [event["seq"] for event in events] == list(range(1, 503))
 
-        run(tmp_path, story)
-
-    def test_a_long_trace_comes_whole(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.begin()
-            for number in range(500):
-                parts.recorder.event(CALL.call_id, "", "note", str(number))
-            events = await client.good(f"/v1/calls/{CALL.call_id}/trace")
-            assert [event["seq"] for event in events] == list(range(1, 503))
-
-        run(tmp_path, story)
-
-    def test_a_call_without_events_has_an_empty_trace(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            assert await client.good(f"/v1/calls/{CALL.call_id}/trace") == []
-
-        run(tmp_path, story)
+    async def test_a_call_without_events_has_an_empty_trace(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        assert await client.good(f"/v1/calls/{CALL.call_id}/trace") == []
 
 
 class TestStatus:
-    def test_tells_how_it_is_doing(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            body = await client.good("/v1/status")
-            assert (body["state"], body["calls"], body["workers"]) == ("running", 0, [2, 2])
-
-        run(tmp_path, story)
+    async def test_tells_how_it_is_doing(self, parts: Gateway, client: Client) -> None:
+        body = await client.good("/v1/status")
+        assert (body["state"], body["calls"], body["workers"]) == ("running", 0, [2, 2])
 
 
 class TestErrorsHaveOneShape:
@@ -299,32 +239,25 @@ class TestErrorsHaveOneShape:
             ("/v1/search", "GET", 400, "bad-query"),
         ],
     )
-    def test_of_a_wrong_request(self, tmp_path: Path, path: str, method: str, status: int, code: str) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            answered, body = await client.ask(path, method)
-            assert (answered, body["error"]["status"], body["error"]["code"]) == (status, status, code)
-            assert body["error"]["message"]
+    async def test_of_a_wrong_request(
+        self, path: str, method: str, status: int, code: str, parts: Gateway, client: Client
+    ) -> None:
+        answered, body = await client.ask(path, method)
+        assert (answered, body["error"]["status"], body["error"]["code"]) == (status, status, code)
+        assert body["error"]["message"]
 
-        run(tmp_path, story)
+    async def test_of_a_store_that_is_down(self, tmp_path: Path, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        parts.store._path = str(tmp_path / "nowhere" / "calls.db")
+        for path in ("/v1/calls?ended=1", f"/v1/calls/{CALL.call_id}/trace"):
+            status, body = await client.ask(path)
+            assert (status, body["error"]["code"]) == (503, "unavailable")
+        for path in ("/v1/calls", "/v1/search?number=110"):
+            assert ids(await client.good(path)) == [CALL.call_id], "live calls need no store"
 
-    def test_of_a_store_that_is_down(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.add(CALL)
-            parts.store._path = str(tmp_path / "nowhere" / "calls.db")
-            for path in ("/v1/calls?ended=1", f"/v1/calls/{CALL.call_id}/trace"):
-                status, body = await client.ask(path)
-                assert (status, body["error"]["code"]) == (503, "unavailable")
-            for path in ("/v1/calls", "/v1/search?number=110"):
-                assert ids(await client.good(path)) == [CALL.call_id], "live calls need no store"
-
-        run(tmp_path, story)
-
-    def test_of_a_bug(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, client: Client) -> None:
-            parts.calls.list = lambda: 1 // 0  # type: ignore[method-assign,assignment,return-value]
-            with capture_logs() as logs:
-                status, body = await client.ask("/v1/calls")
-            assert (status, body["error"]["code"]) == (500, "internal")
-            assert logs[0]["event"] == "API request failed"
-
-        run(tmp_path, story)
+    async def test_of_a_bug(self, parts: Gateway, client: Client) -> None:
+        parts.calls.list = lambda: 1 // 0  # type: ignore[method-assign,assignment,return-value]
+        with capture_logs() as logs:
+            status, body = await client.ask("/v1/calls")
+        assert (status, body["error"]["code"]) == (500, "internal")
+        assert logs[0]["event"] == "API request failed"

@@ -63,22 +63,18 @@ class TestAlbum:
         kept.add("a", still(60))
         assert kept.get("a", kept.add("a", still(5000))) is not None
 
-    def test_forgets_a_call_a_while_after_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_forgets_a_call_a_while_after_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(album, "KEPT_S", 0.02)
-
-        async def story() -> None:
-            kept = Album()
-            kept.add("a", still())
-            kept.add("b", still())
-            kept.ended("a")
-            kept.ended("none")
-            assert kept.get("a", 1) is not None, "not at once"
-            while kept.get("a", 1) is not None:  # noqa: ASYNC110 - pytest's timeout is the limit
-                await asyncio.sleep(0.005)
-            assert kept.size_bytes == 10 and kept.get("b", 1) is not None
-            assert not kept._timers and set(kept._taken) == {"b"}
-            kept.ended("b")
-            kept.close()
-            assert not kept._timers
-
-        asyncio.run(story())
+        kept = Album()
+        kept.add("a", still())
+        kept.add("b", still())
+        kept.ended("a")
+        kept.ended("none")
+        assert kept.get("a", 1) is not None, "not at once"
+        while kept.get("a", 1) is not None:  # noqa: ASYNC110 - pytest's timeout is the limit
+            await asyncio.sleep(0.005)
+        assert kept.size_bytes == 10 and kept.get("b", 1) is not None
+        assert not kept._timers and set(kept._taken) == {"b"}
+        kept.ended("b")
+        kept.close()
+        assert not kept._timers

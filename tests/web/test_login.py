@@ -19,63 +19,51 @@ def say(**fields: Any) -> dict[str, Any]:
 
 class TestLogin:
     @pytest.mark.parametrize(("user", "password", "extension"), [("8001", "red", "501"), ("8002", "blue", "8002")])
-    def test_makes_a_desk_of_an_account(self, tmp_path: Path, user: str, password: str, extension: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            status, body = await outside.ask("POST", "/v1/login", **say(user=user, password=password))
-            assert status == 200
-            assert (body["user"], body["extension"], body["name"]) == (user, extension, user)
-            assert body["expires_at"] == int(parts.clock.wall()) + 43_200
-            _, me = await outside.ask("GET", "/v1/me", body["token"])
-            assert me == {
-                "name": user,
-                "extension": extension,
-                "scopes": ["desk"],
-                "expires_at": body["expires_at"],
-                "call_id": "",
-            }
+    async def test_makes_a_desk_of_an_account(
+        self, user: str, password: str, extension: str, parts: Gateway, outside: Web
+    ) -> None:
+        status, body = await outside.ask("POST", "/v1/login", **say(user=user, password=password))
+        assert status == 200
+        assert (body["user"], body["extension"], body["name"]) == (user, extension, user)
+        assert body["expires_at"] == int(parts.clock.wall()) + 43_200
+        _, me = await outside.ask("GET", "/v1/me", body["token"])
+        assert me == {
+            "name": user,
+            "extension": extension,
+            "scopes": ["desk"],
+            "expires_at": body["expires_at"],
+            "call_id": "",
+        }
 
-        web(tmp_path, story)
-
-    def test_lasts_as_long_as_the_operator_says(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+    async def test_lasts_as_long_as_the_operator_says(self, tmp_path: Path) -> None:
+        async with web(tmp_path, ApiSettings(token_lifetime_s=60)) as (parts, outside):
             _, body = await outside.ask("POST", "/v1/login", **say(user="8001", password="red"))
             parts.clock.time += 59
             assert (await outside.ask("GET", "/v1/me", body["token"]))[0] == 200
             parts.clock.time += 1
             assert (await outside.code("GET", "/v1/me", body["token"]))[1] == "expired-token"
 
-        web(tmp_path, story, ApiSettings(token_lifetime_s=60))
+    async def test_of_a_wrong_password_and_of_nobody_say_the_same(self, outside: Web) -> None:
+        wrong = await outside.ask("POST", "/v1/login", **say(user="8001", password="blue"))
+        nobody = await outside.ask("POST", "/v1/login", **say(user="9999", password="blue"))
+        assert wrong == nobody and wrong[0] == 401 and wrong[1]["error"]["code"] == "wrong-login"
 
-    def test_of_a_wrong_password_and_of_nobody_say_the_same(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            wrong = await outside.ask("POST", "/v1/login", **say(user="8001", password="blue"))
-            nobody = await outside.ask("POST", "/v1/login", **say(user="9999", password="blue"))
-            assert wrong == nobody and wrong[0] == 401 and wrong[1]["error"]["code"] == "wrong-login"
+    async def test_that_is_guessed_at_has_to_wait(self, parts: Gateway, outside: Web) -> None:
+        for _ in range(limits.USER_FAILURES):
+            assert (await outside.code("POST", "/v1/login", **say(user="8001", password="x")))[1] == "wrong-login"
+        async with outside.request("POST", "/v1/login", **say(user="8001", password="red")) as response:
+            assert response.status == 429 and response.headers["Retry-After"] == "60"
+        status, _ = await outside.ask("POST", "/v1/login", **say(user="8002", password="blue"))
+        assert status == 200, "others are not kept out"
+        parts.clock.time += 60
+        assert (await outside.ask("POST", "/v1/login", **say(user="8001", password="red")))[0] == 200
+        status, _ = await outside.ask("POST", "/v1/login", **say(user="8001", password="red"))
+        assert status == 200, "a good login forgives what was before"
 
-        web(tmp_path, story)
-
-    def test_that_is_guessed_at_has_to_wait(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for _ in range(limits.USER_FAILURES):
-                assert (await outside.code("POST", "/v1/login", **say(user="8001", password="x")))[1] == "wrong-login"
-            async with outside.request("POST", "/v1/login", **say(user="8001", password="red")) as response:
-                assert response.status == 429 and response.headers["Retry-After"] == "60"
-            status, _ = await outside.ask("POST", "/v1/login", **say(user="8002", password="blue"))
-            assert status == 200, "others are not kept out"
-            parts.clock.time += 60
-            assert (await outside.ask("POST", "/v1/login", **say(user="8001", password="red")))[0] == 200
-            status, _ = await outside.ask("POST", "/v1/login", **say(user="8001", password="red"))
-            assert status == 200, "a good login forgives what was before"
-
-        web(tmp_path, story)
-
-    def test_of_many_users_from_one_source_has_to_wait_too(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for number in range(limits.SOURCE_FAILURES):
-                await outside.code("POST", "/v1/login", **say(user=f"u{number}", password="x"))
-            assert (await outside.code("POST", "/v1/login", **say(user="new", password="x")))[0] == 429
-
-        web(tmp_path, story)
+    async def test_of_many_users_from_one_source_has_to_wait_too(self, outside: Web) -> None:
+        for number in range(limits.SOURCE_FAILURES):
+            await outside.code("POST", "/v1/login", **say(user=f"u{number}", password="x"))
+        assert (await outside.code("POST", "/v1/login", **say(user="new", password="x")))[0] == 429
 
     @pytest.mark.parametrize(
         "body",
@@ -94,44 +82,32 @@ class TestLogin:
             b"[" * 10_000,
         ],
     )
-    def test_that_is_none_is_refused(self, tmp_path: Path, body: bytes) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            more = {"data": body, "headers": {"Content-Type": "application/json"}}
-            status, code = await outside.code("POST", "/v1/login", **more)
-            assert status == 400 and code in ("bad-body", "no-body")
+    async def test_that_is_none_is_refused(self, body: bytes, outside: Web) -> None:
+        more = {"data": body, "headers": {"Content-Type": "application/json"}}
+        status, code = await outside.code("POST", "/v1/login", **more)
+        assert status == 400 and code in ("bad-body", "no-body")
 
-        web(tmp_path, story)
-
-    def test_by_form_is_none(self, tmp_path: Path) -> None:
+    async def test_by_form_is_none(self, outside: Web) -> None:
         """Else a page of another site could log somebody in by a form, without asking first."""
 
-        async def story(parts: Gateway, outside: Web) -> None:
-            refused = await outside.code("POST", "/v1/login", data={"user": "8001", "password": "red"})
-            assert refused == (415, "wrong-type")
-            text = {"data": '{"user":"8001","password":"red"}', "headers": {"Content-Type": "text/plain"}}
-            assert await outside.code("POST", "/v1/login", **text) == (415, "wrong-type")
-
-        web(tmp_path, story)
+        refused = await outside.code("POST", "/v1/login", data={"user": "8001", "password": "red"})
+        assert refused == (415, "wrong-type")
+        text = {"data": '{"user":"8001","password":"red"}', "headers": {"Content-Type": "text/plain"}}
+        assert await outside.code("POST", "/v1/login", **text) == (415, "wrong-type")
 
 
 class TestMaking:
-    def test_logs_a_desk_in_without_its_password(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            wish = say(extension="501", expires_in_s=600)
-            status, made = await outside.ask("POST", "/v1/tokens", "admin", **wish)
-            assert (status, made["expires_at"]) == (201, int(parts.clock.wall()) + 600)
-            _, me = await outside.ask("GET", "/v1/me", made["token"])
-            assert (me["extension"], me["scopes"], me["name"]) == ("501", ["desk"], "501")
+    async def test_logs_a_desk_in_without_its_password(self, parts: Gateway, outside: Web) -> None:
+        wish = say(extension="501", expires_in_s=600)
+        status, made = await outside.ask("POST", "/v1/tokens", "admin", **wish)
+        assert (status, made["expires_at"]) == (201, int(parts.clock.wall()) + 600)
+        _, me = await outside.ask("GET", "/v1/me", made["token"])
+        assert (me["extension"], me["scopes"], me["name"]) == ("501", ["desk"], "501")
 
-        web(tmp_path, story)
-
-    def test_lasts_no_longer_than_a_login(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            wish = say(scopes=["calls:read"], expires_in_s=2_000_000)
-            _, made = await outside.ask("POST", "/v1/tokens", "admin", **wish)
-            assert made["expires_at"] == int(parts.clock.wall()) + 43_200
-
-        web(tmp_path, story)
+    async def test_lasts_no_longer_than_a_login(self, parts: Gateway, outside: Web) -> None:
+        wish = say(scopes=["calls:read"], expires_in_s=2_000_000)
+        _, made = await outside.ask("POST", "/v1/tokens", "admin", **wish)
+        assert made["expires_at"] == int(parts.clock.wall()) + 43_200
 
     @pytest.mark.parametrize(
         ("wish", "refusal"),
@@ -145,17 +121,11 @@ class TestMaking:
             ({"scopes": ["desk"], "expires_in_s": 1e300}, (400, "bad-body")),
         ],
     )
-    def test_of_what_nobody_may_grant_is_refused(
-        self, tmp_path: Path, wish: dict[str, Any], refusal: tuple[int, str]
+    async def test_of_what_nobody_may_grant_is_refused(
+        self, wish: dict[str, Any], refusal: tuple[int, str], outside: Web
     ) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            assert await outside.code("POST", "/v1/tokens", "admin", **say(**wish)) == refusal
+        assert await outside.code("POST", "/v1/tokens", "admin", **say(**wish)) == refusal
 
-        web(tmp_path, story)
-
-    def test_of_tokens_is_for_administrators(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for token in ("reader", "cti", "desk", "painter"):
-                assert await outside.code("POST", "/v1/tokens", token, **say(extension="1")) == (403, "wrong-scope")
-
-        web(tmp_path, story)
+    async def test_of_tokens_is_for_administrators(self, outside: Web) -> None:
+        for token in ("reader", "cti", "desk", "painter"):
+            assert await outside.code("POST", "/v1/tokens", token, **say(extension="1")) == (403, "wrong-scope")

@@ -67,8 +67,8 @@ def plain(path: str) -> str:
 
 
 class TestTheDocument:
-    def test_has_every_route_and_no_other(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+    async def test_has_every_route_and_no_other(self, tmp_path: Path) -> None:
+        async with web(tmp_path, events=_nobody) as (parts, outside):
             document = await document_of(outside)
             served = {
                 (route.method, plain(route.resource.canonical))
@@ -77,26 +77,21 @@ class TestTheDocument:
             }
             assert set(operations(document)) == {(method, path) for method, path in served if path.startswith("/v1/")}
 
-        web(tmp_path, story, events=_nobody)
+    async def test_says_who_may_do_what(self, parts: Gateway, outside: Web) -> None:
+        found = operations(await document_of(outside))
+        for route in table(parts.ports):
+            if route.hidden:
+                continue
+            named = {requirement["bearer"][0] for requirement in _security(found, route) if "bearer" in requirement}
+            assert named == {str(scope) for scope in route.scopes}, route.path
+            assert ("401" in found[route.method, plain(route.path)]["responses"]) == bool(
+                route.scopes or route.path == "/v1/login"
+            )
 
-    def test_says_who_may_do_what(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            found = operations(await document_of(outside))
-            for route in table(parts.ports):
-                if route.hidden:
-                    continue
-                named = {requirement["bearer"][0] for requirement in _security(found, route) if "bearer" in requirement}
-                assert named == {str(scope) for scope in route.scopes}, route.path
-                assert ("401" in found[route.method, plain(route.path)]["responses"]) == bool(
-                    route.scopes or route.path == "/v1/login"
-                )
-
-        web(tmp_path, story)
-
-    def test_is_whole(self, tmp_path: Path) -> None:
+    async def test_is_whole(self, tmp_path: Path) -> None:
         """Every reference leads somewhere, every parameter is of its path, every name is there once."""
 
-        async def story(parts: Gateway, outside: Web) -> None:
+        async with web(tmp_path, events=_nobody) as (_, outside):
             document = await document_of(outside)
             assert document["openapi"] == "3.1.0"
             schemas = document["components"]["schemas"]
@@ -110,13 +105,8 @@ class TestTheDocument:
                 assert operation["summary"] and operation["responses"], (method, path)
                 assert all(response["description"] for response in operation["responses"].values())
 
-        web(tmp_path, story, events=_nobody)
-
-    def test_is_for_everybody(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            assert "webrtc" not in json.dumps((await document_of(outside))["info"])  # nothing of this gateway's state
-
-        web(tmp_path, story)
+    async def test_is_for_everybody(self, outside: Web) -> None:
+        assert "webrtc" not in json.dumps((await document_of(outside))["info"])  # nothing of this gateway's state
 
 
 EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -149,10 +139,11 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
 
 class TestAnswers:
     @pytest.mark.parametrize(("method", "path", "token", "more"), EXAMPLES)
-    def test_are_what_the_document_says(
+    async def test_are_what_the_document_says(
         self, tmp_path: Path, method: str, path: str, token: str, more: dict[str, Any]
     ) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+        settings = ApiSettings(guest_url="https://video.example/guest/")
+        async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK]) as (parts, outside):
             parts.calls.add(FULL)
             parts.save(replace(FULL, call_id="old", state="ended", ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]
@@ -162,42 +153,30 @@ class TestAnswers:
             msgspec.convert(body, answer.shape, strict=True)
             assert set(body) <= _fields(answer.shape), "nothing that the document does not tell"
 
-        settings = ApiSettings(guest_url="https://video.example/guest/")
-        web(tmp_path, story, settings, security=Banning(), desks=lambda: [DESK])
+    async def test_in_json_are_all_tried_above(self, parts: Gateway) -> None:
+        told = {
+            (route.method, route.path)
+            for route in table(parts.ports)
+            if any(answer.shape not in (None, dict) for answer in route.answers)
+        }
+        tried = {(method, _route(table(parts.ports), method, path).path) for method, path, _, _ in EXAMPLES}
+        assert tried == told
 
-    def test_in_json_are_all_tried_above(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            told = {
-                (route.method, route.path)
-                for route in table(parts.ports)
-                if any(answer.shape not in (None, dict) for answer in route.answers)
-            }
-            tried = {(method, _route(table(parts.ports), method, path).path) for method, path, _, _ in EXAMPLES}
-            assert tried == told
+    async def test_that_refuse_have_their_shape_too(self, outside: Web) -> None:
+        for method, path, token in [
+            ("GET", "/v1/calls/none", "reader"),
+            ("GET", "/v1/calls", ""),
+            ("POST", "/v1/login", ""),
+            ("GET", "/nowhere", ""),
+            ("PATCH", "/v1/calls", "reader"),
+        ]:
+            status, body = await outside.ask(method, path, token)
+            refusal = msgspec.convert(body, Refusal)
+            assert refusal.error.status == status and refusal.error.code and refusal.error.message
 
-        web(tmp_path, story)
-
-    def test_that_refuse_have_their_shape_too(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for method, path, token in [
-                ("GET", "/v1/calls/none", "reader"),
-                ("GET", "/v1/calls", ""),
-                ("POST", "/v1/login", ""),
-                ("GET", "/nowhere", ""),
-                ("PATCH", "/v1/calls", "reader"),
-            ]:
-                status, body = await outside.ask(method, path, token)
-                refusal = msgspec.convert(body, Refusal)
-                assert refusal.error.status == status and refusal.error.code and refusal.error.message
-
-        web(tmp_path, story)
-
-    def test_to_a_wrong_method_name_the_right_ones(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with outside.request("POST", "/v1/status", "reader") as response:
-                assert response.status == 405 and response.headers["Allow"] == "GET,HEAD"
-
-        web(tmp_path, story)
+    async def test_to_a_wrong_method_name_the_right_ones(self, outside: Web) -> None:
+        async with outside.request("POST", "/v1/status", "reader") as response:
+            assert response.status == 405 and response.headers["Allow"] == "GET,HEAD"
 
 
 async def _nobody(request: Any) -> Any:

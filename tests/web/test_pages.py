@@ -11,7 +11,7 @@ import pytest
 from splitter.calls.logins.access import ApiSettings
 from splitter.web import pages
 from splitter.web.pages import Pages
-from tests.web.kit import Gateway, Web, web
+from tests.web.kit import Web, web
 
 CRM = "https://crm.example"
 PACKAGE = pages.STATIC
@@ -37,42 +37,33 @@ def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class TestFiles:
-    def test_are_served_to_everybody_with_their_type(self, tmp_path: Path, static: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for path, kind, text in [
-                ("/console/", "text/html", "console"),
-                ("/console/index.html", "text/html", "console"),
-                ("/console/pictures/mute.svg", "image/svg+xml", "<svg/>"),
-                ("/sdk/splitter.js", "text/javascript", "export {}"),
-                ("/guest/", "text/html", "guest"),
-            ]:
-                async with outside.request("GET", path) as response:
-                    assert (response.status, response.content_type) == (200, kind), path
-                    assert text in await response.text()
-                    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    async def test_are_served_to_everybody_with_their_type(self, static: Path, outside: Web) -> None:
+        for path, kind, text in [
+            ("/console/", "text/html", "console"),
+            ("/console/index.html", "text/html", "console"),
+            ("/console/pictures/mute.svg", "image/svg+xml", "<svg/>"),
+            ("/sdk/splitter.js", "text/javascript", "export {}"),
+            ("/guest/", "text/html", "guest"),
+        ]:
+            async with outside.request("GET", path) as response:
+                assert (response.status, response.content_type) == (200, kind), path
+                assert text in await response.text()
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
 
-        web(tmp_path, story)
+    async def test_lead_from_the_root_to_the_console(self, static: Path, outside: Web) -> None:
+        for path, location in [("/", "/console/"), ("/console", "/console/"), ("/guest", "/guest/")]:
+            async with outside.request("GET", path) as response:
+                assert (response.status, response.headers["Location"]) == (302, location)
 
-    def test_lead_from_the_root_to_the_console(self, tmp_path: Path, static: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for path, location in [("/", "/console/"), ("/console", "/console/"), ("/guest", "/guest/")]:
-                async with outside.request("GET", path) as response:
-                    assert (response.status, response.headers["Location"]) == (302, location)
-
-        web(tmp_path, story)
-
-    def test_are_sent_once(self, tmp_path: Path, static: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with outside.request("GET", "/sdk/splitter.js") as response:
-                etag = response.headers["ETag"]
-                assert response.headers["Cache-Control"] == "no-cache"
-            async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": etag}) as response:
-                assert response.status == 304 and not await response.read()
-                assert response.headers["ETag"] == etag
-            async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": '"old"'}) as response:
-                assert response.status == 200
-
-        web(tmp_path, story)
+    async def test_are_sent_once(self, static: Path, outside: Web) -> None:
+        async with outside.request("GET", "/sdk/splitter.js") as response:
+            etag = response.headers["ETag"]
+            assert response.headers["Cache-Control"] == "no-cache"
+        async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": etag}) as response:
+            assert response.status == 304 and not await response.read()
+            assert response.headers["ETag"] == etag
+        async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": '"old"'}) as response:
+            assert response.status == 200
 
     @pytest.mark.parametrize(
         "path",
@@ -94,15 +85,12 @@ class TestFiles:
             "/console/" + "a" * 4000,
         ],
     )
-    def test_are_all_there_is(self, tmp_path: Path, static: Path, path: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            import yarl
+    async def test_are_all_there_is(self, static: Path, path: str, outside: Web) -> None:
+        import yarl
 
-            async with outside.session.get(yarl.URL(f"{outside.base}{path}", encoded=True)) as response:
-                assert response.status == 404
-                assert "secret" not in (text := await response.text()) and "not for the world" not in text
-
-        web(tmp_path, story)
+        async with outside.session.get(yarl.URL(f"{outside.base}{path}", encoded=True)) as response:
+            assert response.status == 404
+            assert "secret" not in (text := await response.text()) and "not for the world" not in text
 
     def test_of_the_package_are_complete(self) -> None:
         assert {"console/index.html", "sdk/splitter.js"} <= set(Pages()._files)
@@ -150,33 +138,30 @@ def imported(script: Path) -> set[Path]:
 
 
 class TestPolicy:
-    def test_lets_nothing_in_but_our_own(self, tmp_path: Path, static: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with outside.request("GET", "/console/") as response:
-                rules = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
-                assert rules["default-src"] == "'none'" and rules["script-src"] == "'self'"
-                host = outside.base.removeprefix("http://")
-                assert rules["connect-src"] == f"'self' ws://{host} wss://{host}"  # a proxy may do the TLS
-                assert rules["frame-ancestors"] == f"'self' {CRM}"
-                assert not any("unsafe" in rule or "*" in rule for rule in rules.values())
-                assert "camera=(self), display-capture=(self)" in response.headers["Permissions-Policy"]
-                assert response.headers["Referrer-Policy"] == "no-referrer"
+    async def test_lets_nothing_in_but_our_own(self, tmp_path: Path, static: Path) -> None:
+        async with (
+            web(tmp_path, ApiSettings(web_origins=(CRM,))) as (_, outside),
+            outside.request("GET", "/console/") as response,
+        ):
+            rules = dict(rule.split(" ", 1) for rule in response.headers["Content-Security-Policy"].split("; "))
+            assert rules["default-src"] == "'none'" and rules["script-src"] == "'self'"
+            host = outside.base.removeprefix("http://")
+            assert rules["connect-src"] == f"'self' ws://{host} wss://{host}"  # a proxy may do the TLS
+            assert rules["frame-ancestors"] == f"'self' {CRM}"
+            assert not any("unsafe" in rule or "*" in rule for rule in rules.values())
+            assert "camera=(self), display-capture=(self)" in response.headers["Permissions-Policy"]
+            assert response.headers["Referrer-Policy"] == "no-referrer"
 
-        web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
-
-    def test_is_not_written_by_who_asks(self, tmp_path: Path, static: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for host in ("a; script-src *", "evil.example *"):
-                async with outside.request("GET", "/console/", headers={"Host": host}) as response:
-                    if response.status == 200:
-                        assert "*" not in response.headers["Content-Security-Policy"]
-
-        web(tmp_path, story)
+    async def test_is_not_written_by_who_asks(self, static: Path, outside: Web) -> None:
+        for host in ("a; script-src *", "evil.example *"):
+            async with outside.request("GET", "/console/", headers={"Host": host}) as response:
+                if response.status == 200:
+                    assert "*" not in response.headers["Content-Security-Policy"]
 
 
 class TestOtherSites:
-    def test_that_are_named_may_use_the_api(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+    async def test_that_are_named_may_use_the_api(self, tmp_path: Path) -> None:
+        async with web(tmp_path, ApiSettings(web_origins=(CRM,))) as (_, outside):
             asks = {
                 "Origin": CRM,
                 "Access-Control-Request-Method": "PATCH",
@@ -194,25 +179,18 @@ class TestOtherSites:
                     assert "Location" in response.headers["Access-Control-Expose-Headers"]
                     assert response.headers["Vary"].startswith("Origin")
 
-        web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
-
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://crm.example.evil.example", ""])
-    def test_that_are_not_may_not(self, tmp_path: Path, origin: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+    async def test_that_are_not_may_not(self, tmp_path: Path, origin: str) -> None:
+        async with web(tmp_path, ApiSettings(web_origins=(CRM,))) as (_, outside):
             headers = {"Origin": origin, "Access-Control-Request-Method": "DELETE"}
             for method in ("OPTIONS", "GET"):
                 async with outside.request(method, "/v1/calls", "reader", headers=headers) as response:
                     assert not [name for name in response.headers if name.startswith("Access-Control-Allow")]
                     assert response.headers["Vary"].startswith("Origin")
 
-        web(tmp_path, story, ApiSettings(web_origins=(CRM,)))
 
-
-def test_what_the_api_tells_is_kept_by_no_cache(tmp_path: Path) -> None:
-    async def story(parts: Gateway, outside: Web) -> None:
-        async with outside.request("GET", "/v1/calls", "reader") as response:
-            assert response.headers["Cache-Control"] == "no-store"
-            assert response.headers["X-Content-Type-Options"] == "nosniff"
-            assert response.headers["Server"] == "splitter"
-
-    web(tmp_path, story)
+async def test_what_the_api_tells_is_kept_by_no_cache(outside: Web) -> None:
+    async with outside.request("GET", "/v1/calls", "reader") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Server"] == "splitter"

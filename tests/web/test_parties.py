@@ -14,7 +14,7 @@ from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal
 from splitter.web.bearer import Bearer, mint
-from tests.web.kit import CALL, SECRET, Gateway, Web, ended, web
+from tests.web.kit import CALL, SECRET, Gateway, Web, ended
 
 OFFER = (
     (Path(__file__).parents[1] / "sdp" / "webrtc" / "chromium.sdp")
@@ -62,33 +62,27 @@ async def join(outside: Web, token: str = "desk", path: str = PATH, **query: str
 class TestJoining:
     """RFC 9725 §4.2."""
 
-    def test_makes_a_party_of_an_offer(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            admit(parts)
-            status, headers, body = await join(outside, path="/v1/calls/4711/parties", client="tab-1")
-            assert status == 201 and headers["Content-Type"] == "application/sdp"
-            assert headers["Location"] == f"{PATH}/desk-1"
-            assert headers["Splitter-Limits"] == "width=640;height=480;frame-rate=30;bitrate-kbps=960"
-            assert headers["ETag"].startswith('"') and headers["Accept-Patch"] == FRAG["Content-Type"]
-            assert parse(body).media[1].get("ice-ufrag") == "ours"
-            [(call_id, ask)] = parts.calls.asked
-            assert call_id == CALL.call_id and isinstance(ask, Join)
-            assert ask.desk == Desk("tab-1", "501", "desk", "desk (501)")
-            assert ask.network == "core" and [media.kind for media in ask.offer.media][-1] == "video"
+    async def test_makes_a_party_of_an_offer(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        admit(parts)
+        status, headers, body = await join(outside, path="/v1/calls/4711/parties", client="tab-1")
+        assert status == 201 and headers["Content-Type"] == "application/sdp"
+        assert headers["Location"] == f"{PATH}/desk-1"
+        assert headers["Splitter-Limits"] == "width=640;height=480;frame-rate=30;bitrate-kbps=960"
+        assert headers["ETag"].startswith('"') and headers["Accept-Patch"] == FRAG["Content-Type"]
+        assert parse(body).media[1].get("ice-ufrag") == "ours"
+        [(call_id, ask)] = parts.calls.asked
+        assert call_id == CALL.call_id and isinstance(ask, Join)
+        assert ask.desk == Desk("tab-1", "501", "desk", "desk (501)")
+        assert ask.network == "core" and [media.kind for media in ask.offer.media][-1] == "video"
 
-        web(tmp_path, story)
-
-    def test_without_a_client_id_takes_no_old_place(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            admit(parts)
-            await join(outside)
-            await join(outside)
-            clients = {ask.desk.client for _, ask in parts.calls.asked if isinstance(ask, Join)}
-            assert len(clients) == 2
-
-        web(tmp_path, story)
+    async def test_without_a_client_id_takes_no_old_place(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        admit(parts)
+        await join(outside)
+        await join(outside)
+        clients = {ask.desk.client for _, ask in parts.calls.asked if isinstance(ask, Join)}
+        assert len(clients) == 2
 
     @pytest.mark.parametrize(
         ("data", "headers", "refusal"),
@@ -102,90 +96,71 @@ class TestJoining:
             (OFFER.encode(), {"Content-Type": "application/json"}, (415, "wrong-type")),
         ],
     )
-    def test_with_something_else_is_refused(
-        self, tmp_path: Path, data: bytes, headers: dict[str, str], refusal: tuple[int, str]
+    async def test_with_something_else_is_refused(
+        self, data: bytes, headers: dict[str, str], refusal: tuple[int, str], parts: Gateway, outside: Web
     ) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            assert await outside.code("POST", PATH, "desk", data=data, headers=headers) == refusal
-            assert not parts.calls.asked
-
-        web(tmp_path, story)
+        parts.calls.add(CALL)
+        assert await outside.code("POST", PATH, "desk", data=data, headers=headers) == refusal
+        assert not parts.calls.asked
 
     @pytest.mark.parametrize("client", ["a b", "x" * 65, "../..", "a\r\nb", "文"])
-    def test_as_a_client_of_no_good_name_is_refused(self, tmp_path: Path, client: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            assert (await join(outside, client=client))[0] == 400
+    async def test_as_a_client_of_no_good_name_is_refused(self, client: str, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        assert (await join(outside, client=client))[0] == 400
 
-        web(tmp_path, story)
+    async def test_without_a_picture_that_we_can_use_says_why(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        parts.calls.answers[Join] = Denial(406, "no-h264", "video has no H.264 baseline; it offers VP8")
+        status, body = await outside.ask("POST", PATH, "desk", data=OFFER, headers=SDP)
+        assert (status, body["error"]["code"]) == (406, "no-h264") and "VP8" in body["error"]["message"]
 
-    def test_without_a_picture_that_we_can_use_says_why(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            parts.calls.answers[Join] = Denial(406, "no-h264", "video has no H.264 baseline; it offers VP8")
-            status, body = await outside.ask("POST", PATH, "desk", data=OFFER, headers=SDP)
-            assert (status, body["error"]["code"]) == (406, "no-h264") and "VP8" in body["error"]["message"]
+    async def test_is_for_desks(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        for token in ("reader", "cti", "painter"):
+            assert (await join(outside, token))[0] == 403
 
-        web(tmp_path, story)
-
-    def test_is_for_desks(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            for token in ("reader", "cti", "painter"):
-                assert (await join(outside, token))[0] == 403
-
-        web(tmp_path, story)
-
-    def test_says_what_it_takes(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with outside.request("OPTIONS", PATH) as response:
-                assert response.status == 204 and response.headers["Accept-Post"] == "application/sdp"
-
-        web(tmp_path, story)
+    async def test_says_what_it_takes(self, outside: Web) -> None:
+        async with outside.request("OPTIONS", PATH) as response:
+            assert response.status == 204 and response.headers["Accept-Post"] == "application/sdp"
 
 
 class TestChanging:
     """RFC 9725 §4.3: If-Match says which generation of ICE is meant."""
 
-    def story(self, tmp_path: Path, story: Any, *parties: PartyView) -> None:
-        async def after_joining(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(CALL, *(parties or (party(),))))
-            admit(parts)
-            _, headers, _ = await join(outside)
-            parts.calls.asked.clear()
-            await story(parts, outside, headers["ETag"])
+    async def etag(self, parts: Gateway, outside: Web, *parties: PartyView) -> str:
+        """The generation of a transport that has just been made."""
+        parts.calls.add(joined(CALL, *(parties or (party(),))))
+        admit(parts)
+        _, headers, _ = await join(outside)
+        parts.calls.asked.clear()
+        return headers["ETag"]
 
-        web(tmp_path, after_joining)
+    async def test_more_candidates_are_for_the_generation_that_is_named(self, parts: Gateway, outside: Web) -> None:
+        etag = await self.etag(parts, outside)
+        parts.calls.answers[Restart] = None
+        more = {"data": FRAGMENT + CANDIDATE, "headers": {**FRAG, "If-Match": etag}}
+        status, body = await outside.ask("PATCH", f"{PATH}/desk-1", "desk", **more)
+        assert (status, body) == (204, b"")
+        [(_, ask)] = parts.calls.asked
+        assert isinstance(ask, Restart) and (ask.party, ask.ufrag) == ("desk-1", "abcd")
+        assert ask.candidates == (CANDIDATE.strip().removeprefix("a=candidate:"),)
 
-    def test_more_candidates_are_for_the_generation_that_is_named(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web, etag: str) -> None:
-            parts.calls.answers[Restart] = None
-            more = {"data": FRAGMENT + CANDIDATE, "headers": {**FRAG, "If-Match": etag}}
-            status, body = await outside.ask("PATCH", f"{PATH}/desk-1", "desk", **more)
-            assert (status, body) == (204, b"")
-            [(_, ask)] = parts.calls.asked
-            assert isinstance(ask, Restart) and (ask.party, ask.ufrag) == ("desk-1", "abcd")
-            assert ask.candidates == (CANDIDATE.strip().removeprefix("a=candidate:"),)
-
-        self.story(tmp_path, story)
-
-    def test_a_restart_is_answered_with_our_side_and_makes_a_new_generation(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web, etag: str) -> None:
-            parts.calls.answers[Restart] = OURS
-            path, more = f"{PATH}/desk-1", {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
-            async with outside.request("PATCH", path, "desk", **more) as response:
-                body = (await response.read()).decode()
-                assert response.status == 200 and response.headers["Content-Type"] == FRAG["Content-Type"]
-                assert "a=ice-ufrag:new1" in body and "a=mid:1" in body and OURS.candidates[0] in body
-                new = response.headers["ETag"]
-            assert new != etag
-            old = {"data": FRAGMENT + CANDIDATE, "headers": {**FRAG, "If-Match": etag}}
-            async with outside.request("PATCH", path, "desk", **old) as response:
-                assert response.status == 412 and response.headers["ETag"] == new
-            assert len(parts.calls.asked) == 1, "late candidates of the old generation go nowhere"
-
-        self.story(tmp_path, story)
+    async def test_a_restart_is_answered_with_our_side_and_makes_a_new_generation(
+        self, parts: Gateway, outside: Web
+    ) -> None:
+        etag = await self.etag(parts, outside)
+        parts.calls.answers[Restart] = OURS
+        path, more = f"{PATH}/desk-1", {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+        async with outside.request("PATCH", path, "desk", **more) as response:
+            body = (await response.read()).decode()
+            assert response.status == 200 and response.headers["Content-Type"] == FRAG["Content-Type"]
+            assert "a=ice-ufrag:new1" in body and "a=mid:1" in body and OURS.candidates[0] in body
+            new = response.headers["ETag"]
+        assert new != etag
+        old = {"data": FRAGMENT + CANDIDATE, "headers": {**FRAG, "If-Match": etag}}
+        async with outside.request("PATCH", path, "desk", **old) as response:
+            assert response.status == 412 and response.headers["ETag"] == new
+        assert len(parts.calls.asked) == 1, "late candidates of the old generation go nowhere"
 
     @pytest.mark.parametrize(
         ("data", "headers", "refusal"),
@@ -198,52 +173,39 @@ class TestChanging:
             (FRAGMENT + CANDIDATE * 2000, {"If-Match": "*"}, (413, "too-large")),
         ],
     )
-    def test_what_is_no_such_change_is_refused(
-        self, tmp_path: Path, data: str, headers: dict[str, str], refusal: tuple[int, str]
+    async def test_what_is_no_such_change_is_refused(
+        self, parts: Gateway, outside: Web, data: str, headers: dict[str, str], refusal: tuple[int, str]
     ) -> None:
-        async def story(parts: Gateway, outside: Web, etag: str) -> None:
-            more = {"data": data, "headers": {**FRAG, **headers}}
-            assert await outside.code("PATCH", f"{PATH}/desk-1", "desk", **more) == refusal
-            assert not parts.calls.asked
+        await self.etag(parts, outside)
+        more = {"data": data, "headers": {**FRAG, **headers}}
+        assert await outside.code("PATCH", f"{PATH}/desk-1", "desk", **more) == refusal
+        assert not parts.calls.asked
 
-        self.story(tmp_path, story)
-
-    def test_of_somebody_elses_transport_is_refused(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web, etag: str) -> None:
-            token = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), parts.clock.wall() + 60)
-            more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
-            assert await outside.code("PATCH", f"{PATH}/desk-1", token, **more) == (403, "not-your-party")
-            assert await outside.code("PATCH", f"{PATH}/desk-2", "desk", **more) == (404, "no-such-party")
-            assert await outside.code("PATCH", f"{PATH}/caller", "desk", **more) == (404, "no-such-party")
-            assert not parts.calls.asked
-
-        self.story(tmp_path, story, party(), party("desk-2", "502", "sip"))
+    async def test_of_somebody_elses_transport_is_refused(self, parts: Gateway, outside: Web) -> None:
+        await self.etag(parts, outside, party(), party("desk-2", "502", "sip"))
+        token = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), parts.clock.wall() + 60)
+        more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+        assert await outside.code("PATCH", f"{PATH}/desk-1", token, **more) == (403, "not-your-party")
+        assert await outside.code("PATCH", f"{PATH}/desk-2", "desk", **more) == (404, "no-such-party")
+        assert await outside.code("PATCH", f"{PATH}/caller", "desk", **more) == (404, "no-such-party")
+        assert not parts.calls.asked
 
 
 class TestLeaving:
-    def test_is_deleting(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(CALL, party()))
-            assert (await outside.ask("DELETE", f"{PATH}/desk-1", "desk"))[0] == 204
-            assert parts.calls.asked == [(CALL.call_id, Remove("desk-1", "desk (501)"))]
+    async def test_is_deleting(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party()))
+        assert (await outside.ask("DELETE", f"{PATH}/desk-1", "desk"))[0] == 204
+        assert parts.calls.asked == [(CALL.call_id, Remove("desk-1", "desk (501)"))]
 
-        web(tmp_path, story)
+    async def test_who_has_the_call_takes_others_out(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(replace(CALL, extension="501", parties=(party("desk-2", "502"),)))
+        assert (await outside.ask("DELETE", f"{PATH}/desk-2", "desk"))[0] == 204
+        assert (await outside.ask("DELETE", f"{PATH}/desk-2", "controller"))[0] == 204
 
-    def test_who_has_the_call_takes_others_out(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(replace(CALL, extension="501", parties=(party("desk-2", "502"),)))
-            assert (await outside.ask("DELETE", f"{PATH}/desk-2", "desk"))[0] == 204
-            assert (await outside.ask("DELETE", f"{PATH}/desk-2", "controller"))[0] == 204
-
-        web(tmp_path, story)
-
-    def test_strangers_take_nobody_out(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(CALL, party("desk-2", "502")))
-            assert await outside.code("DELETE", f"{PATH}/desk-2", "desk") == (403, "not-your-call")
-            assert not parts.calls.asked
-
-        web(tmp_path, story)
+    async def test_strangers_take_nobody_out(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party("desk-2", "502")))
+        assert await outside.code("DELETE", f"{PATH}/desk-2", "desk") == (403, "not-your-call")
+        assert not parts.calls.asked
 
 
 class TestGuests:
@@ -253,72 +215,57 @@ class TestGuests:
         bearer = Bearer("guest", frozenset({Scope.GUEST}), call_id=call_id)
         return mint(SECRET, bearer, parts.clock.wall() + 60)
 
-    def test_join_the_call_that_they_are_invited_to(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL, replace(CALL, call_id="8zz2m0000000", short_code="4712"))
-            admit(parts, "guest-1")
-            assert (await join(outside, self.guest(parts), client="phone"))[0] == 201
-            [(_, ask)] = parts.calls.asked
-            assert isinstance(ask, Join) and ask.desk == Desk("phone", "", "guest", "guest")
-            assert (await join(outside, self.guest(parts), path="/v1/calls/4712/parties"))[0] == 403
-
-        web(tmp_path, story)
+    async def test_join_the_call_that_they_are_invited_to(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL, replace(CALL, call_id="8zz2m0000000", short_code="4712"))
+        admit(parts, "guest-1")
+        assert (await join(outside, self.guest(parts), client="phone"))[0] == 201
+        [(_, ask)] = parts.calls.asked
+        assert isinstance(ask, Join) and ask.desk == Desk("phone", "", "guest", "guest")
+        assert (await join(outside, self.guest(parts), path="/v1/calls/4712/parties"))[0] == 403
 
     @pytest.mark.parametrize("reference", ["4711", "4712", "13800138000", "8zz", "0000", "9ended0000000", "9999"])
-    def test_learn_nothing_of_other_calls(self, tmp_path: Path, reference: str) -> None:
+    async def test_learn_nothing_of_other_calls(self, reference: str, parts: Gateway, outside: Web) -> None:
         """Whether somebody calls just now, or has called, is not for a stranger with a link to find out."""
 
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL, replace(CALL, call_id="8zz2m0000000", short_code="4712"))
-            parts.save(ended(replace(CALL, call_id="9ended0000000", short_code="9999")))
-            status, _, body = await join(outside, self.guest(parts), path=f"/v1/calls/{reference}/parties")
-            assert status == 403 and b"8zz2m" not in body and CALL.call_id.encode() not in body
-            assert not parts.calls.asked
+        parts.calls.add(CALL, replace(CALL, call_id="8zz2m0000000", short_code="4712"))
+        parts.save(ended(replace(CALL, call_id="9ended0000000", short_code="9999")))
+        status, _, body = await join(outside, self.guest(parts), path=f"/v1/calls/{reference}/parties")
+        assert status == 403 and b"8zz2m" not in body and CALL.call_id.encode() not in body
+        assert not parts.calls.asked
 
-        web(tmp_path, story)
-
-    def test_are_not_who_has_their_name(self, tmp_path: Path) -> None:
+    async def test_are_not_who_has_their_name(self, parts: Gateway, outside: Web) -> None:
         """A login may be called "guest" too."""
 
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(replace(joined(CALL, party("guest-1", "", "guest")), extension="501"))
-            admit(parts, "guest-1")
-            await join(outside, self.guest(parts))
-            desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "777"), parts.clock.wall() + 60)
-            more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
-            assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-call")
-            desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "501"), parts.clock.wall() + 60)
-            assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-party")
-            assert not [ask for _, ask in parts.calls.asked if isinstance(ask, Restart)]
+        parts.calls.add(replace(joined(CALL, party("guest-1", "", "guest")), extension="501"))
+        admit(parts, "guest-1")
+        await join(outside, self.guest(parts))
+        desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "777"), parts.clock.wall() + 60)
+        more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+        assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-call")
+        desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "501"), parts.clock.wall() + 60)
+        assert await outside.code("PATCH", f"{PATH}/guest-1", desk, **more) == (403, "not-your-party")
+        assert not [ask for _, ask in parts.calls.asked if isinstance(ask, Restart)]
 
-        web(tmp_path, story)
+    async def test_may_leave_and_take_nobody_with_them(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party(), party("guest-1", "", "guest")))
+        admit(parts, "guest-1")
+        token = self.guest(parts)
+        await join(outside, token)
+        assert await outside.code("DELETE", f"{PATH}/desk-1", token) == (403, "not-your-party")
+        assert (await outside.ask("DELETE", f"{PATH}/guest-1", token))[0] == 204
 
-    def test_may_leave_and_take_nobody_with_them(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(CALL, party(), party("guest-1", "", "guest")))
-            admit(parts, "guest-1")
-            token = self.guest(parts)
-            await join(outside, token)
-            assert await outside.code("DELETE", f"{PATH}/desk-1", token) == (403, "not-your-party")
-            assert (await outside.ask("DELETE", f"{PATH}/guest-1", token))[0] == 204
-
-        web(tmp_path, story)
-
-    def test_may_nothing_else(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(CALL)
-            token = self.guest(parts)
-            for method, path in [
-                ("GET", "/v1/calls"),
-                ("GET", f"/v1/calls/{CALL.call_id}"),
-                ("DELETE", f"/v1/calls/{CALL.call_id}"),
-                ("PUT", f"/v1/calls/{CALL.call_id}/desk"),
-                ("POST", f"/v1/calls/{CALL.call_id}/video"),
-                ("POST", f"/v1/calls/{CALL.call_id}/snapshots"),
-                ("POST", f"/v1/calls/{CALL.call_id}/invitations"),
-                ("GET", "/v1/pictures"),
-                ("GET", "/v1/desks"),
-            ]:
-                assert await outside.code(method, path, token) == (403, "wrong-scope"), (method, path)
-
-        web(tmp_path, story)
+    async def test_may_nothing_else(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(CALL)
+        token = self.guest(parts)
+        for method, path in [
+            ("GET", "/v1/calls"),
+            ("GET", f"/v1/calls/{CALL.call_id}"),
+            ("DELETE", f"/v1/calls/{CALL.call_id}"),
+            ("PUT", f"/v1/calls/{CALL.call_id}/desk"),
+            ("POST", f"/v1/calls/{CALL.call_id}/video"),
+            ("POST", f"/v1/calls/{CALL.call_id}/snapshots"),
+            ("POST", f"/v1/calls/{CALL.call_id}/invitations"),
+            ("GET", "/v1/pictures"),
+            ("GET", "/v1/desks"),
+        ]:
+            assert await outside.code(method, path, token) == (403, "wrong-scope"), (method, path)

@@ -10,13 +10,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from splitter.calls.logins.access import ApiSettings
 from splitter.core.net import Address
 from splitter.telemetry import metrics
 from splitter.web import precedence
 from splitter.web.documents import Document, takes_gzip
 from splitter.web.turnstile import Busy
-from tests.web.kit import Gateway, Web, gateway, web
+from tests.web.kit import Gateway, Web, gateway
 
 DOCUMENT = "/v1/openapi.json"
 
@@ -32,99 +31,81 @@ def waiting() -> float:
 
 class TestStrangers:
     @pytest.mark.parametrize("path", [DOCUMENT, "/console/", "/v1/me", "/nothing", "/v1/login"])
-    def test_wait_for_each_other_and_not_before_who_is_known(
-        self, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+    async def test_wait_for_each_other_and_not_before_who_is_known(
+        self, path: str, monkeypatch: pytest.MonkeyPatch, outside: Web
     ) -> None:
         monkeypatch.setattr(precedence, "STRANGERS", 0.001)
-
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with aiohttp.ClientSession() as known:
-                headers = {"Authorization": "Bearer reader"}
-                async with known.get(f"{outside.base}/v1/me", headers=headers) as first:
-                    assert first.status == 200  # its connection stays
-                flood = [asyncio.create_task(outside.ask("GET", path)) for _ in range(30)]
-                await until(lambda: waiting() > 20)
-                for _ in range(20):
-                    async with known.get(f"{outside.base}/v1/me", headers=headers) as answer:
-                        assert answer.status == 200
-                assert sum(task.done() for task in flood) < len(flood), "the flood still waits"
-                for task in flood:
-                    task.cancel()
-                await asyncio.gather(*flood, return_exceptions=True)
-
-        web(tmp_path, story)
-
-    def test_with_a_wrong_token_are_strangers(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(precedence, "STRANGERS", 0.001)
-
-        async def story(parts: Gateway, outside: Web) -> None:
-            flood = [asyncio.create_task(outside.ask("GET", "/v1/me", token="guess")) for _ in range(30)]
+        async with aiohttp.ClientSession() as known:
+            headers = {"Authorization": "Bearer reader"}
+            async with known.get(f"{outside.base}/v1/me", headers=headers) as first:
+                assert first.status == 200  # its connection stays
+            flood = [asyncio.create_task(outside.ask("GET", path)) for _ in range(30)]
             await until(lambda: waiting() > 20)
+            for _ in range(20):
+                async with known.get(f"{outside.base}/v1/me", headers=headers) as answer:
+                    assert answer.status == 200
+            assert sum(task.done() for task in flood) < len(flood), "the flood still waits"
             for task in flood:
                 task.cancel()
             await asyncio.gather(*flood, return_exceptions=True)
 
-        web(tmp_path, story)
+    async def test_with_a_wrong_token_are_strangers(self, monkeypatch: pytest.MonkeyPatch, outside: Web) -> None:
+        monkeypatch.setattr(precedence, "STRANGERS", 0.001)
+        flood = [asyncio.create_task(outside.ask("GET", "/v1/me", token="guess")) for _ in range(30)]
+        await until(lambda: waiting() > 20)
+        for task in flood:
+            task.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
 
-    def test_are_all_served_in_the_end(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            answers = await asyncio.gather(*(outside.ask("GET", DOCUMENT) for _ in range(60)))
-            assert {status for status, _ in answers} == {200}
-            assert waiting() == 0
+    async def test_are_all_served_in_the_end(self, outside: Web) -> None:
+        answers = await asyncio.gather(*(outside.ask("GET", DOCUMENT) for _ in range(60)))
+        assert {status for status, _ in answers} == {200}
+        assert waiting() == 0
 
-        web(tmp_path, story)
+    async def test_who_waits_too_long_is_told_to_come_again(
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, outside: Web
+    ) -> None:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{outside.base}{DOCUMENT}") as first:
+                await first.read()  # the connection is there
 
-    def test_who_waits_too_long_is_told_to_come_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"{outside.base}{DOCUMENT}") as first:
-                    await first.read()  # the connection is there
+            async def enter(source: str, price_s: float = 0.0) -> None:
+                raise Busy
 
-                async def enter(source: str, price_s: float = 0.0) -> None:
-                    raise Busy
-
-                monkeypatch.setattr(parts.server.precedence.strangers, "enter", enter)
-                async with session.get(f"{outside.base}{DOCUMENT}") as answer:
-                    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-                    assert (await answer.json())["error"]["code"] == "busy"
-
-        web(tmp_path, story)
+            monkeypatch.setattr(parts.server.precedence.strangers, "enter", enter)
+            async with session.get(f"{outside.base}{DOCUMENT}") as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+                assert (await answer.json())["error"]["code"] == "busy"
 
 
 class TestMetrics:
-    def test_whoever_scrapes_is_a_stranger_and_bounded_as_they_are(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with gateway(tmp_path, Address("127.0.0.1", 0)) as parts:
-                (address,) = parts.server.scraped.addresses
-                async with aiohttp.ClientSession() as session:
-                    for _ in range(2):
-                        async with session.get(f"http://{address}/metrics") as answer:
-                            assert b"splitter_api_waiting" in await answer.read()
-                    assert parts.server.scraped.connections == 1
-
-        asyncio.run(story())
+    async def test_whoever_scrapes_is_a_stranger_and_bounded_as_they_are(self, tmp_path: Path) -> None:
+        async with gateway(tmp_path, Address("127.0.0.1", 0)) as parts:
+            (address,) = parts.server.scraped.addresses
+            async with aiohttp.ClientSession() as session:
+                for _ in range(2):
+                    async with session.get(f"http://{address}/metrics") as answer:
+                        assert b"splitter_api_waiting" in await answer.read()
+                assert parts.server.scraped.connections == 1
 
 
 class TestDocuments:
-    def test_are_compressed_for_who_takes_that(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with aiohttp.ClientSession(auto_decompress=False) as session:
-                bodies = {}
-                for coding in ("gzip, br", "identity"):
-                    sent = {"Accept-Encoding": coding}
-                    async with session.get(f"{outside.base}{DOCUMENT}", headers=sent) as answer:
-                        bodies[coding] = await answer.read()
-                        tag = answer.headers["ETag"]
-                        assert answer.headers.get("Content-Encoding") == ("gzip" if coding != "identity" else None)
-                        assert "Accept-Encoding" in answer.headers["Vary"] and answer.headers["Content-Length"]
-                    sent["If-None-Match"] = tag
-                    async with session.get(f"{outside.base}{DOCUMENT}", headers=sent) as again:
-                        assert (again.status, again.headers["ETag"], await again.read()) == (304, tag, b"")
-                assert gzip.decompress(bodies["gzip, br"]) == bodies["identity"]
-                assert json.loads(bodies["identity"])["openapi"] == "3.1.0"
-                assert len(bodies["gzip, br"]) < len(bodies["identity"]) / 4
-
-        web(tmp_path, story, ApiSettings())
+    async def test_are_compressed_for_who_takes_that(self, outside: Web) -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            bodies = {}
+            for coding in ("gzip, br", "identity"):
+                sent = {"Accept-Encoding": coding}
+                async with session.get(f"{outside.base}{DOCUMENT}", headers=sent) as answer:
+                    bodies[coding] = await answer.read()
+                    tag = answer.headers["ETag"]
+                    assert answer.headers.get("Content-Encoding") == ("gzip" if coding != "identity" else None)
+                    assert "Accept-Encoding" in answer.headers["Vary"] and answer.headers["Content-Length"]
+                sent["If-None-Match"] = tag
+                async with session.get(f"{outside.base}{DOCUMENT}", headers=sent) as again:
+                    assert (again.status, again.headers["ETag"], await again.read()) == (304, tag, b"")
+            assert gzip.decompress(bodies["gzip, br"]) == bodies["identity"]
+            assert json.loads(bodies["identity"])["openapi"] == "3.1.0"
+            assert len(bodies["gzip, br"]) < len(bodies["identity"]) / 4
 
     @pytest.mark.parametrize(
         ("accepted", "taken"),
@@ -138,18 +119,14 @@ class TestDocuments:
 
 
 class TestBehindAProxy:
-    def test_its_connections_do_not_wait_behind_strangers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_its_connections_do_not_wait_behind_strangers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who of its visitors comes shows at the request; strangers among them wait there."""
         monkeypatch.setattr(precedence, "STRANGERS", 0.001)
-
-        async def story() -> None:
-            order = precedence.Precedence()
-            flood = [asyncio.create_task(order.connect(f"192.0.2.{number}", secure=True)) for number in range(30)]
-            await asyncio.sleep(0)
-            await order.connect("", secure=False)
-            assert sum(task.done() for task in flood) < len(flood)
-            for task in flood:
-                task.cancel()
-            await asyncio.gather(*flood, return_exceptions=True)
-
-        asyncio.run(story())
+        order = precedence.Precedence()
+        flood = [asyncio.create_task(order.connect(f"192.0.2.{number}", secure=True)) for number in range(30)]
+        await asyncio.sleep(0)
+        await order.connect("", secure=False)
+        assert sum(task.done() for task in flood) < len(flood)
+        for task in flood:
+            task.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)

@@ -51,10 +51,10 @@ class TestWhoAsks:
 
 
 class TestLogins:
-    def test_behind_a_proxy_others_guess_and_the_right_password_gets_in(self, tmp_path: Path) -> None:
+    async def test_behind_a_proxy_others_guess_and_the_right_password_gets_in(self, tmp_path: Path) -> None:
         """Three addresses kept all agents out when all of them were one source."""
 
-        async def story(parts: Gateway, outside: Web) -> None:
+        async with web(tmp_path, BEHIND) as (_, outside):
             for number in range(3):
                 for _ in range(limits.SOURCE_FAILURES + 5):
                     await outside.ask("POST", "/v1/login", **login("x", f"203.0.113.{number}"))
@@ -62,20 +62,16 @@ class TestLogins:
             assert status == 429, "who guesses has to wait, and learns nothing"
             assert (await outside.ask("POST", "/v1/login", **login("red", "198.51.100.7")))[0] == 200
 
-        web(tmp_path, story, BEHIND)
+    async def test_without_a_proxy_nobody_chooses_its_source(self, outside: Web) -> None:
+        for number in range(limits.USER_FAILURES):
+            assert (await outside.ask("POST", "/v1/login", **login("x", f"203.0.113.{number}")))[0] == 401
+        assert (await outside.ask("POST", "/v1/login", **login("x", "203.0.113.99")))[0] == 429
 
-    def test_without_a_proxy_nobody_chooses_its_source(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for number in range(limits.USER_FAILURES):
-                assert (await outside.ask("POST", "/v1/login", **login("x", f"203.0.113.{number}")))[0] == 401
-            assert (await outside.ask("POST", "/v1/login", **login("x", "203.0.113.99")))[0] == 429
-
-        web(tmp_path, story)
-
-    def test_connections_of_a_proxy_are_those_of_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_connections_of_a_proxy_are_those_of_many(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(listener, "PER_SOURCE", 2)
-
-        async def story(parts: Gateway, outside: Web) -> None:
+        async with web(tmp_path, BEHIND) as (parts, outside):
             host, port = parts.server.api.addresses[0]
             writers = [(await asyncio.open_connection(host, port))[1] for _ in range(5)]
             await until(lambda: parts.server.api.connections >= 5)
@@ -83,54 +79,41 @@ class TestLogins:
             for writer in writers:
                 writer.close()
 
-        web(tmp_path, story, BEHIND)
-
 
 class TestHeaders:
     PATHS = ("/", "/console/", "/sdk/splitter.js", "/v1/openapi.json", "/v1/calls", "/nothing", "/v1/login")
 
     @pytest.mark.parametrize("path", PATHS)
-    def test_protect_every_response(self, tmp_path: Path, path: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            async with outside.request("GET", path) as response:
-                assert response.headers[CORP] == "same-origin"
-                assert response.headers["X-Content-Type-Options"] == "nosniff"
-                assert response.headers["Referrer-Policy"] == "no-referrer"
-                assert response.headers["Server"] == "splitter"
-                assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-                assert "frame-ancestors" in response.headers["Content-Security-Policy"]
-                assert HSTS not in response.headers, "never over plain HTTP (RFC 6797 §7.2)"
+    async def test_protect_every_response(self, path: str, outside: Web) -> None:
+        async with outside.request("GET", path) as response:
+            assert response.headers[CORP] == "same-origin"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert response.headers["Server"] == "splitter"
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            assert "frame-ancestors" in response.headers["Content-Security-Policy"]
+            assert HSTS not in response.headers, "never over plain HTTP (RFC 6797 §7.2)"
 
-        web(tmp_path, story)
-
-    def test_say_to_come_by_tls_alone_where_a_proxy_speaks_it(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+    async def test_say_to_come_by_tls_alone_where_a_proxy_speaks_it(self, tmp_path: Path) -> None:
+        async with web(tmp_path, BEHIND) as (_, outside):
             said = {"headers": {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}}
             for path in self.PATHS:
                 async with outside.request("GET", path, **said) as response:
                     assert response.headers[HSTS] == "max-age=31536000", path
 
-        web(tmp_path, story, BEHIND)
+    async def test_of_no_http_say_nothing_of_versions(self, parts: Gateway) -> None:
+        reader, writer = await asyncio.open_connection(*parts.server.api.addresses[0])
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            answer = (await reader.read()).decode()
+        writer.close()
+        assert answer.startswith("HTTP/1.") and " 400 " in answer.partition("\r\n")[0]
+        assert "Server: splitter" in answer and CORP in answer and "aiohttp" not in answer
 
-    def test_of_no_http_say_nothing_of_versions(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            reader, writer = await asyncio.open_connection(*parts.server.api.addresses[0])
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n")
+    async def test_on_the_control_socket_do_no_harm(self, tmp_path: Path) -> None:
+        async with gateway(tmp_path, settings=ApiSettings(listen=(Address("127.0.0.1", 0),))) as parts:
+            reader, writer = await asyncio.open_unix_connection(parts.socket)
+            writer.write(b"GET /v1/calls HTTP/1.1\r\nHost: splitter\r\nConnection: close\r\n\r\n")
             async with asyncio.timeout(PATIENCE_S):
-                answer = (await reader.read()).decode()
+                assert b" 200 " in await reader.readline()
             writer.close()
-            assert answer.startswith("HTTP/1.") and " 400 " in answer.partition("\r\n")[0]
-            assert "Server: splitter" in answer and CORP in answer and "aiohttp" not in answer
-
-        web(tmp_path, story)
-
-    def test_on_the_control_socket_do_no_harm(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            async with gateway(tmp_path, settings=ApiSettings(listen=(Address("127.0.0.1", 0),))) as parts:
-                reader, writer = await asyncio.open_unix_connection(parts.socket)
-                writer.write(b"GET /v1/calls HTTP/1.1\r\nHost: splitter\r\nConnection: close\r\n\r\n")
-                async with asyncio.timeout(PATIENCE_S):
-                    assert b" 200 " in await reader.readline()
-                writer.close()
-
-        asyncio.run(story())

@@ -34,66 +34,54 @@ def revoke(what: str) -> dict[str, Any]:
 
 class TestAtOnce:
     @pytest.mark.parametrize("by", ["itself", "its id", "its name", "its extension"])
-    def test_a_login_holds_no_longer_and_a_new_one_does(self, tmp_path: Path, by: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            _, first = await outside.ask("POST", "/v1/login", **LOGIN)
-            token = first["token"]
-            what = {"itself": token, "its id": id_of(token), "its name": "8001", "its extension": "501"}[by]
-            assert (await outside.ask("POST", "/v1/revocations", "admin", **revoke(what)))[0] == 200
-            assert await outside.code("GET", "/v1/me", token) == (401, "wrong-token")
-            parts.clock.time += 1
-            _, again = await outside.ask("POST", "/v1/login", **LOGIN)
-            assert (await outside.ask("GET", "/v1/me", again["token"]))[0] == 200
-
-        web(tmp_path, story)
+    async def test_a_login_holds_no_longer_and_a_new_one_does(self, by: str, parts: Gateway, outside: Web) -> None:
+        _, first = await outside.ask("POST", "/v1/login", **LOGIN)
+        token = first["token"]
+        what = {"itself": token, "its id": id_of(token), "its name": "8001", "its extension": "501"}[by]
+        assert (await outside.ask("POST", "/v1/revocations", "admin", **revoke(what)))[0] == 200
+        assert await outside.code("GET", "/v1/me", token) == (401, "wrong-token")
+        parts.clock.time += 1
+        _, again = await outside.ask("POST", "/v1/login", **LOGIN)
+        assert (await outside.ask("GET", "/v1/me", again["token"]))[0] == 200
 
     @pytest.mark.parametrize("token", access().tokens[:1])
     @pytest.mark.parametrize("by_id", [True, False])
-    def test_a_token_of_the_configuration_for_ever(self, token: Token, by_id: bool) -> None:
-        async def story() -> None:
-            clock = VirtualClock()
-            revoked = Revocations(None, access().tokens, clock)
-            bearer = replace(Bearer(token.name, frozenset()), token_id=token.sha256[:ID_LETTERS])
-            await revoked.revoke(token.sha256[:ID_LETTERS] if by_id else token.name)
-            clock.time += 10 * KEPT_S
-            await revoked.revoke("somebody else")
-            assert revoked.holds(bearer)
+    async def test_a_token_of_the_configuration_for_ever(self, token: Token, by_id: bool) -> None:
+        clock = VirtualClock()
+        revoked = Revocations(None, access().tokens, clock)
+        bearer = replace(Bearer(token.name, frozenset()), token_id=token.sha256[:ID_LETTERS])
+        await revoked.revoke(token.sha256[:ID_LETTERS] if by_id else token.name)
+        clock.time += 10 * KEPT_S
+        await revoked.revoke("somebody else")
+        assert revoked.holds(bearer)
 
-        asyncio.run(story())
-
-    def test_no_secret_is_logged(self) -> None:
-        async def story() -> None:
-            revoked = Revocations(None, access().tokens, VirtualClock())
-            with capture_logs() as logs:
-                await revoked.revoke("s1." + "A" * 60)
-                await revoked.revoke("B" * 43)
-            assert not [entry for entry in logs if "AAAA" in str(entry) or "BBBB" in str(entry)]
-
-        asyncio.run(story())
+    async def test_no_secret_is_logged(self) -> None:
+        revoked = Revocations(None, access().tokens, VirtualClock())
+        with capture_logs() as logs:
+            await revoked.revoke("s1." + "A" * 60)
+            await revoked.revoke("B" * 43)
+        assert not [entry for entry in logs if "AAAA" in str(entry) or "BBBB" in str(entry)]
 
     @pytest.mark.parametrize("what", ["reader", id_of("reader")])
-    def test_a_token_of_the_configuration_too(self, tmp_path: Path, what: str) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
+    async def test_a_token_of_the_configuration_too(self, tmp_path: Path, what: str) -> None:
+        clock = VirtualClock()
+        async with web(tmp_path, clock=clock, revoked=Revocations(None, access().tokens, clock)) as (_, outside):
             await outside.ask("POST", "/v1/revocations", "admin", **revoke(what))
             assert await outside.code("GET", "/v1/calls", "reader") == (401, "wrong-token")
             assert (await outside.ask("GET", "/v1/calls", "cti"))[0] == 200
 
-        clock = VirtualClock()
-        web(tmp_path, story, clock=clock, revoked=Revocations(None, access().tokens, clock))
+    async def test_only_who_may_do_everything_may(self, outside: Web) -> None:
+        for token in set(TOKENS) - {"admin"}:
+            assert await outside.code("POST", "/v1/revocations", token, **revoke("8001")) == (403, "wrong-scope")
 
-    def test_only_who_may_do_everything_may(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            for token in set(TOKENS) - {"admin"}:
-                assert await outside.code("POST", "/v1/revocations", token, **revoke("8001")) == (403, "wrong-scope")
-
-        web(tmp_path, story)
-
-    def test_its_event_socket_is_closed_and_no_other(self, tmp_path: Path) -> None:
+    async def test_its_event_socket_is_closed_and_no_other(self, tmp_path: Path) -> None:
         clock = VirtualClock()
         hub, revoked = Hub(clock, "e1"), Revocations(None, (), clock)
         revoked.watch(lambda: hub.expire(revoked.holds))
-
-        async def story(parts: Gateway, outside: Web) -> None:
+        async with web(tmp_path, clock=clock, revoked=revoked, events=Events(hub, Desks(), clock).handle) as (
+            _,
+            outside,
+        ):
             _, first = await outside.ask("POST", "/v1/login", **LOGIN)
             url = f"{outside.base}/v1/events"
             async with (
@@ -108,43 +96,38 @@ class TestAtOnce:
                 assert one.close_code == EXPIRED
                 assert len(hub) == 1 and not other.closed
 
-        web(tmp_path, story, clock=clock, revoked=revoked, events=Events(hub, Desks(), clock).handle)
-
-    def test_its_place_in_a_call_is_taken_away(self, tmp_path: Path) -> None:
-        async def story(parts: Gateway, outside: Web) -> None:
-            parts.calls.add(joined(MINE, party("seat-1", "501")))
-            admit(parts, "seat-1")
-            _, first = await outside.ask("POST", "/v1/login", **LOGIN)
-            status, _, _ = await join(outside, first["token"])
-            assert status == 201
-            await outside.ask("POST", "/v1/revocations", "admin", **revoke("8001"))
-            await until(lambda: any(isinstance(ask, Remove) for _, ask in parts.calls.asked))
-            (gone,) = (ask for _, ask in parts.calls.asked if isinstance(ask, Remove))
-            assert (gone.party, gone.reason) == ("seat-1", "its login was revoked") and PATH
-
-        web(tmp_path, story)
+    async def test_its_place_in_a_call_is_taken_away(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(MINE, party("seat-1", "501")))
+        admit(parts, "seat-1")
+        _, first = await outside.ask("POST", "/v1/login", **LOGIN)
+        status, _, _ = await join(outside, first["token"])
+        assert status == 201
+        await outside.ask("POST", "/v1/revocations", "admin", **revoke("8001"))
+        await until(lambda: any(isinstance(ask, Remove) for _, ask in parts.calls.asked))
+        (gone,) = (ask for _, ask in parts.calls.asked if isinstance(ask, Remove))
+        assert (gone.party, gone.reason) == ("seat-1", "its login was revoked") and PATH
 
 
 class TestKept:
     def desk(self, made_at: float) -> Bearer:
         return read(SECRET, mint(SECRET, Bearer("8001", frozenset({Scope.DESK}), "501"), 9e9, made_at), 1e9)
 
-    def test_over_a_restart_in_a_file_of_our_own(self, tmp_path: Path) -> None:
+    async def test_over_a_restart_in_a_file_of_our_own(self, tmp_path: Path) -> None:
         clock, path = VirtualClock(), tmp_path / "revoked.json"
         bearer = self.desk(clock.wall() - 60)
         revoked = Revocations(path, (), clock)
-        assert asyncio.run(revoked.revoke("8001")) and revoked.holds(bearer)
+        assert await revoked.revoke("8001") and revoked.holds(bearer)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         again = Revocations(path, (), clock)
         assert again.holds(bearer) and not again.holds(self.desk(clock.wall() + 1))
 
-    def test_no_longer_than_any_token_lasts(self, tmp_path: Path) -> None:
+    async def test_no_longer_than_any_token_lasts(self, tmp_path: Path) -> None:
         clock, path = VirtualClock(), tmp_path / "revoked.json"
         revoked = Revocations(path, (Token("crm", frozenset(), "ab" * 32),), clock)
         for what in ("8001", "crm"):
-            asyncio.run(revoked.revoke(what))
+            await revoked.revoke(what)
         clock.time += KEPT_S + 1
-        asyncio.run(revoked.revoke("8002"))
+        await revoked.revoke("8002")
         kept = json.loads(path.read_bytes())
         assert set(kept["names"]) == {"8002"} and set(kept["configured"]) == {"ab" * 8}
 
@@ -155,12 +138,12 @@ class TestKept:
         revoked = Revocations(path, (), VirtualClock())
         assert "cannot be read" in revoked.alarm and not revoked.holds(self.desk(1.0))
 
-    def test_what_cannot_be_written_holds_until_the_restart(self, tmp_path: Path) -> None:
+    async def test_what_cannot_be_written_holds_until_the_restart(self, tmp_path: Path) -> None:
         revoked = Revocations(tmp_path / "not there" / "revoked.json", (), VirtualClock())
-        assert not asyncio.run(revoked.revoke("8001"))
+        assert not await revoked.revoke("8001")
         assert revoked.holds(self.desk(1.0)) and "after a restart" in revoked.alarm
 
-    def test_tokens_of_older_versions_are_of_before(self) -> None:
+    async def test_tokens_of_older_versions_are_of_before(self) -> None:
         revoked = Revocations(None, (), VirtualClock())
-        asyncio.run(revoked.revoke("8001"))
+        await revoked.revoke("8001")
         assert revoked.holds(self.desk(0.0))

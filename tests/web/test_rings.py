@@ -16,7 +16,7 @@ from splitter.web.hub import Hub
 from tests.garbage import no_rings
 from tests.patience import until
 from tests.telemetry.kit import VirtualClock
-from tests.web.kit import CALL, Gateway, Web, web
+from tests.web.kit import CALL, Gateway, web
 
 TOKEN = "Authorization: Bearer reader\r\n"
 REQUESTS = {
@@ -30,43 +30,38 @@ REQUESTS = {
 }
 
 
-def story_of(
-    act: Callable[[Address], Awaitable[None]], package: str = "splitter."
-) -> Callable[[Gateway, Web], Awaitable[None]]:
-    async def story(parts: Gateway, outside: Web) -> None:
-        parts.calls.add(CALL)
-        api = parts.server.api
-        await act(api.addresses[0])  # what is made once is made now
+async def leaves_none(parts: Gateway, act: Callable[[Address], Awaitable[None]], package: str = "splitter.") -> None:
+    parts.calls.add(CALL)
+    api = parts.server.api
+    await act(api.addresses[0])  # what is made once is made now
+    await until(lambda: not api.connections)
+    with no_rings(package):
+        await act(api.addresses[0])
         await until(lambda: not api.connections)
-        with no_rings(package):
-            await act(api.addresses[0])
-            await until(lambda: not api.connections)
-            await asyncio.sleep(0.01)
-
-    return story
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_of_a_request(tmp_path: Path, name: str) -> None:
+async def test_of_a_request(parts: Gateway, name: str) -> None:
     async def ask(address: Address) -> None:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(f"{REQUESTS[name]}Connection: close\r\n\r\nx".encode())
         assert (await reader.read()).startswith(b"HTTP/1.")
         writer.close()
 
-    web(tmp_path, story_of(ask))
+    await leaves_none(parts, ask)
 
 
-def test_of_a_connection_that_asks_nothing(tmp_path: Path) -> None:
+async def test_of_a_connection_that_asks_nothing(parts: Gateway) -> None:
     async def come_and_go(address: Address) -> None:
         _, writer = await asyncio.open_connection(*address)
         writer.close()
 
-    web(tmp_path, story_of(come_and_go))
+    await leaves_none(parts, come_and_go)
 
 
 @pytest.mark.parametrize("package", ["splitter.web.hub", "splitter.web.events", "splitter.web.bearer"])
-def test_of_an_event_socket(tmp_path: Path, package: str) -> None:
+async def test_of_an_event_socket(tmp_path: Path, package: str) -> None:
     """aiohttp's own objects make one, with our connection in it; what we keep for a listener is none of it."""
     hub, clock = Hub(VirtualClock(), "e"), VirtualClock()
 
@@ -77,4 +72,5 @@ def test_of_an_event_socket(tmp_path: Path, package: str) -> None:
         ):
             await opened.receive()
 
-    web(tmp_path, story_of(listen, package), events=Events(hub, Desks(), clock).handle)
+    async with web(tmp_path, events=Events(hub, Desks(), clock).handle) as (parts, _):
+        await leaves_none(parts, listen, package)

@@ -15,8 +15,9 @@ ENOUGH = 4_000_000  # bytes; more than sockets and buffers hold
 
 
 @pytest.mark.parametrize("follow", [0, 1])
-def test_a_reader_that_goes_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture, follow: int) -> None:
-    async def story() -> None:
+async def test_a_reader_that_goes_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture, follow: int) -> None:
+    caplog.set_level(logging.INFO)
+    with capture_logs() as logs:
         async with gateway(tmp_path) as parts:
             parts.calls.add(CALL)
             parts.begin()
@@ -31,9 +32,5 @@ def test_a_reader_that_goes_is_no_error(tmp_path: Path, caplog: pytest.LogCaptur
             while asyncio.all_tasks() - before:
                 parts.recorder.event(CALL.call_id, "", "note", "one more")
                 await asyncio.sleep(0.01)
-
-    caplog.set_level(logging.INFO)
-    with capture_logs() as logs:
-        asyncio.run(story())
     assert logs == []
     assert [record.getMessage() for record in caplog.records if record.name.startswith("aiohttp")] == []

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -119,19 +119,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "FIRST_PAUSE_S", 0.01)
 
 
-Story = Callable[[Store], Awaitable[None]]
-
-
-def run(tmp_path: Path, story: Story) -> None:
-    async def kept() -> None:
-        store = Store(StoreSettings(str(tmp_path / "calls.db"), max_age_days=36_500))
-        store.start()
-        try:
-            await story(store)
-        finally:
-            await store.stop()
-
-    asyncio.run(kept())
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(StoreSettings(str(tmp_path / "calls.db"), max_age_days=36_500))
+    store.start()
+    yield store
+    await store.stop()
 
 
 async def waiting(store: Store) -> list[Delivery]:
@@ -140,157 +133,126 @@ async def waiting(store: Store) -> list[Delivery]:
 
 
 class TestDelivery:
-    def test_is_signed_json(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver().open() as receiver, hooks(store, hook(receiver, "call")) as sender:
-                sender.call(CALL)
-                await until(lambda: receiver.taken)
-                [taken] = receiver.taken
-                assert taken.data["type"] == "call" and taken.data["call"]["call_id"] == CALL.call_id
-                assert taken.headers["Content-Type"] == "application/json"
-                assert taken.headers["Splitter-Event"] == "call" and len(taken.headers["Splitter-Delivery"]) == 20
-                assert taken.headers["User-Agent"].startswith("splitter/")
-                signature, now = taken.headers["Splitter-Signature"], SystemClock().wall()
-                assert verify(SECRET, taken.body, signature, now)
-                assert not verify("another", taken.body, signature, now)
-                assert not verify(SECRET, taken.body + b" ", signature, now)
-                assert not verify(SECRET, taken.body, signature, now + 301)
+    async def test_is_signed_json(self, store: Store) -> None:
+        async with Receiver().open() as receiver, hooks(store, hook(receiver, "call")) as sender:
+            sender.call(CALL)
+            await until(lambda: receiver.taken)
+            [taken] = receiver.taken
+            assert taken.data["type"] == "call" and taken.data["call"]["call_id"] == CALL.call_id
+            assert taken.headers["Content-Type"] == "application/json"
+            assert taken.headers["Splitter-Event"] == "call" and len(taken.headers["Splitter-Delivery"]) == 20
+            assert taken.headers["User-Agent"].startswith("splitter/")
+            signature, now = taken.headers["Splitter-Signature"], SystemClock().wall()
+            assert verify(SECRET, taken.body, signature, now)
+            assert not verify("another", taken.body, signature, now)
+            assert not verify(SECRET, taken.body + b" ", signature, now)
+            assert not verify(SECRET, taken.body, signature, now + 301)
 
-        run(tmp_path, story)
+    async def test_each_event_has_its_shape(self, store: Store) -> None:
+        every = ("call", "notice", "desk", "snapshot", "invitation")
+        async with Receiver().open() as receiver, hooks(store, hook(receiver, *every)) as sender:
+            sender.call(CALL)
+            sender.notice(notice("bound"))
+            sender.desk(DeskView("8001", "online"))
+            sender.snapshot(SnapshotTaken(CALL.call_id, 3, Snapshot(b"png", 480, 640, 1000.5)))
+            assert sender.invite(INVITED) == ""
+            await until(lambda: len(receiver.taken) == 5)
+            assert [taken.data["type"] for taken in receiver.taken] == list(every)
+            assert receiver.taken[3].data["snapshot"]["location"] == f"/v1/calls/{CALL.call_id}/snapshots/3"
+            assert receiver.taken[4].data["invitation"]["link"] == INVITED.link
 
-    def test_each_event_has_its_shape(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            every = ("call", "notice", "desk", "snapshot", "invitation")
-            async with Receiver().open() as receiver, hooks(store, hook(receiver, *every)) as sender:
-                sender.call(CALL)
-                sender.notice(notice("bound"))
-                sender.desk(DeskView("8001", "online"))
-                sender.snapshot(SnapshotTaken(CALL.call_id, 3, Snapshot(b"png", 480, 640, 1000.5)))
-                assert sender.invite(INVITED) == ""
-                await until(lambda: len(receiver.taken) == 5)
-                assert [taken.data["type"] for taken in receiver.taken] == list(every)
-                assert receiver.taken[3].data["snapshot"]["location"] == f"/v1/calls/{CALL.call_id}/snapshots/3"
-                assert receiver.taken[4].data["invitation"]["link"] == INVITED.link
+    async def test_gets_what_it_wants_and_no_more(self, store: Store) -> None:
+        async with Receiver().open() as receiver, hooks(store, hook(receiver, "notice")) as sender:
+            sender.call(CALL)
+            sender.desk(DeskView("8001", "online"))
+            assert "no webhook" in sender.invite(INVITED)
+            sender.notice(notice("bound"))
+            await until(lambda: receiver.taken)
+            assert receiver.codes == ["bound"]
 
-        run(tmp_path, story)
+    async def test_a_call_that_did_not_change_is_not_told_again(self, store: Store) -> None:
+        async with Receiver().open() as receiver, hooks(store, hook(receiver, "call")) as sender:
+            sender.call(CALL)
+            sender.call(CALL)
+            sender.call(ended(CALL))
+            await until(lambda: len(receiver.taken) == 2)
+            assert [taken.data["call"]["state"] for taken in receiver.taken] == ["connected", "ended"]
+            assert sender._calls == {}
 
-    def test_gets_what_it_wants_and_no_more(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver().open() as receiver, hooks(store, hook(receiver, "notice")) as sender:
-                sender.call(CALL)
-                sender.desk(DeskView("8001", "online"))
-                assert "no webhook" in sender.invite(INVITED)
-                sender.notice(notice("bound"))
-                await until(lambda: receiver.taken)
-                assert receiver.codes == ["bound"]
+    async def test_in_order(self, store: Store) -> None:
+        answers: list[Any] = [200, 500, 503, 200, 429, 500]
+        async with Receiver(answers).open() as receiver, hooks(store, hook(receiver)) as sender:
+            for number in range(20):
+                sender.notice(notice(str(number)))
+            await until(lambda: receiver.taken and receiver.codes[-1] == "19")
+            assert list(dict.fromkeys(receiver.codes)) == [str(number) for number in range(20)]
+            assert receiver.codes[:5] == ["0", "1", "1", "1", "2"]
 
-        run(tmp_path, story)
+    async def test_nothing_is_kept_of_what_was_delivered(self, store: Store) -> None:
+        async with Receiver().open() as receiver, hooks(store, hook(receiver)) as sender:
+            for number in range(50):
+                sender.notice(notice(str(number)))
+            await until(lambda: len(receiver.taken) == 50)
+            await until(lambda: metrics.REGISTRY.get_sample_value("splitter_webhook_waiting", {"hook": "crm"}) == 0)
+        assert await waiting(store) == []
 
-    def test_a_call_that_did_not_change_is_not_told_again(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver().open() as receiver, hooks(store, hook(receiver, "call")) as sender:
-                sender.call(CALL)
-                sender.call(CALL)
-                sender.call(ended(CALL))
-                await until(lambda: len(receiver.taken) == 2)
-                assert [taken.data["call"]["state"] for taken in receiver.taken] == ["connected", "ended"]
-                assert sender._calls == {}
-
-        run(tmp_path, story)
-
-    def test_in_order(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            answers: list[Any] = [200, 500, 503, 200, 429, 500]
-            async with Receiver(answers).open() as receiver, hooks(store, hook(receiver)) as sender:
-                for number in range(20):
+    async def test_two_receivers_do_not_wait_for_each_other(self, store: Store) -> None:
+        async with Receiver([10.0]).open() as slow, Receiver().open() as quick:
+            wanted = hook(slow, timeout_s=20.0), replace(hook(quick), name="cti")
+            async with hooks(store, *wanted) as sender:
+                for number in range(3):
                     sender.notice(notice(str(number)))
-                await until(lambda: receiver.taken and receiver.codes[-1] == "19")
-                assert list(dict.fromkeys(receiver.codes)) == [str(number) for number in range(20)]
-                assert receiver.codes[:5] == ["0", "1", "1", "1", "2"]
-
-        run(tmp_path, story)
-
-    def test_nothing_is_kept_of_what_was_delivered(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver().open() as receiver, hooks(store, hook(receiver)) as sender:
-                for number in range(50):
-                    sender.notice(notice(str(number)))
-                await until(lambda: len(receiver.taken) == 50)
-                await until(lambda: metrics.REGISTRY.get_sample_value("splitter_webhook_waiting", {"hook": "crm"}) == 0)
-            assert await waiting(store) == []
-
-        run(tmp_path, story)
-
-    def test_two_receivers_do_not_wait_for_each_other(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver([10.0]).open() as slow, Receiver().open() as quick:
-                wanted = hook(slow, timeout_s=20.0), replace(hook(quick), name="cti")
-                async with hooks(store, *wanted) as sender:
-                    for number in range(3):
-                        sender.notice(notice(str(number)))
-                    await until(lambda: len(quick.taken) == 3)
-                    assert len(slow.taken) == 1
-
-        run(tmp_path, story)
+                await until(lambda: len(quick.taken) == 3)
+                assert len(slow.taken) == 1
 
 
 class TestAgain:
     @pytest.mark.parametrize("answer", [500, 502, 503, 429, 408, 425, 3.0])
-    def test_after_what_may_pass(self, tmp_path: Path, answer: int | float) -> None:
-        async def story(store: Store) -> None:
-            answers: list[Any] = [answer, answer]
-            async with Receiver(answers).open() as receiver, hooks(store, hook(receiver, timeout_s=0.2)) as sender:
-                sender.notice(notice("bound"))
-                await until(lambda: len(receiver.taken) == 3)
-                ids = {taken.headers["Splitter-Delivery"] for taken in receiver.taken}
-                assert len(ids) == 1, "so that the receiver can tell"
-
-        run(tmp_path, story)
+    async def test_after_what_may_pass(self, answer: int | float, store: Store) -> None:
+        answers: list[Any] = [answer, answer]
+        async with Receiver(answers).open() as receiver, hooks(store, hook(receiver, timeout_s=0.2)) as sender:
+            sender.notice(notice("bound"))
+            await until(lambda: len(receiver.taken) == 3)
+            ids = {taken.headers["Splitter-Delivery"] for taken in receiver.taken}
+            assert len(ids) == 1, "so that the receiver can tell"
 
     @pytest.mark.parametrize("answer", [400, 401, 404, 410, 301])
-    def test_not_after_what_stays_as_it_is(self, tmp_path: Path, answer: int) -> None:
+    async def test_not_after_what_stays_as_it_is(self, answer: int, store: Store) -> None:
         before = count("refused")
 
-        async def story(store: Store) -> None:
-            redirect = web.Response(status=answer, headers={"Location": "/elsewhere"})
-            async with Receiver([redirect]).open() as receiver, hooks(store, hook(receiver)) as sender:
-                sender.notice(notice("one"))
-                sender.notice(notice("two"))
-                await until(lambda: len(receiver.taken) == 2)
-                assert receiver.codes == ["one", "two"]
+        redirect = web.Response(status=answer, headers={"Location": "/elsewhere"})
+        async with Receiver([redirect]).open() as receiver, hooks(store, hook(receiver)) as sender:
+            sender.notice(notice("one"))
+            sender.notice(notice("two"))
+            await until(lambda: len(receiver.taken) == 2)
+            assert receiver.codes == ["one", "two"]
 
-        run(tmp_path, story)
         assert count("refused") == before + 1
 
-    def test_while_the_receiver_is_away(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver().open() as gone:
-                pass
-            async with hooks(store, hook(gone, attempts=50)) as sender:
-                for number in range(5):
-                    sender.notice(notice(str(number)))
-                await asyncio.sleep(0.1)
-                back = Receiver()
-                async with back.open(int(gone.url.split(":")[2].split("/")[0])):
-                    await until(lambda: len(back.taken) == 5)
-                    assert back.codes == ["0", "1", "2", "3", "4"]
+    async def test_while_the_receiver_is_away(self, store: Store) -> None:
+        async with Receiver().open() as gone:
+            pass
+        async with hooks(store, hook(gone, attempts=50)) as sender:
+            for number in range(5):
+                sender.notice(notice(str(number)))
+            await asyncio.sleep(0.1)
+            back = Receiver()
+            async with back.open(int(gone.url.split(":")[2].split("/")[0])):
+                await until(lambda: len(back.taken) == 5)
+                assert back.codes == ["0", "1", "2", "3", "4"]
 
-        run(tmp_path, story)
-
-    def test_until_it_was_tried_often_enough(self, tmp_path: Path) -> None:
+    async def test_until_it_was_tried_often_enough(self, store: Store) -> None:
         before = count("given-up")
 
-        async def story(store: Store) -> None:
-            async with Receiver([500] * 3).open() as receiver, hooks(store, hook(receiver, attempts=3)) as sender:
-                sender.notice(notice("one"))
-                sender.notice(notice("two"))
-                await until(lambda: "two" in receiver.codes)
-                assert receiver.codes == ["one", "one", "one", "two"]
+        async with Receiver([500] * 3).open() as receiver, hooks(store, hook(receiver, attempts=3)) as sender:
+            sender.notice(notice("one"))
+            sender.notice(notice("two"))
+            await until(lambda: "two" in receiver.codes)
+            assert receiver.codes == ["one", "one", "one", "two"]
 
-        run(tmp_path, story)
         assert count("given-up") == before + 1
 
-    def test_is_signed_anew_each_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_is_signed_anew_each_time(self, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
         class Jumping(SystemClock):
             ahead = 0.0
 
@@ -298,57 +260,49 @@ class TestAgain:
                 self.ahead += 400.0
                 return super().wall() + self.ahead
 
-        async def story(store: Store) -> None:
-            async with Receiver([500]).open() as receiver:
-                sender = Webhooks([hook(receiver)], store, Jumping(), IdSource(random.Random(1)))
-                await sender.start()
-                sender.notice(notice("one"))
-                await until(lambda: len(receiver.taken) == 2)
-                await sender.stop()
-                times = [taken.headers["Splitter-Signature"].split(",")[0] for taken in receiver.taken]
-                assert times[0] != times[1]
-
-        run(tmp_path, story)
+        async with Receiver([500]).open() as receiver:
+            sender = Webhooks([hook(receiver)], store, Jumping(), IdSource(random.Random(1)))
+            await sender.start()
+            sender.notice(notice("one"))
+            await until(lambda: len(receiver.taken) == 2)
+            await sender.stop()
+            times = [taken.headers["Splitter-Signature"].split(",")[0] for taken in receiver.taken]
+            assert times[0] != times[1]
 
     @pytest.mark.parametrize("form", ["seconds", "date"])
-    def test_not_before_the_receiver_wants_it(self, tmp_path: Path, form: str) -> None:
+    async def test_not_before_the_receiver_wants_it(self, form: str, store: Store) -> None:
         """RFC 9110 §10.2.3."""
 
-        async def story(store: Store) -> None:
-            later = datetime.fromtimestamp(SystemClock().wall() + 2.0, UTC)
-            value = "1" if form == "seconds" else format_datetime(later, usegmt=True)
-            busy = web.Response(status=429, headers={"Retry-After": value})
-            async with Receiver([busy]).open() as receiver, hooks(store, hook(receiver)) as sender:
-                loop = asyncio.get_running_loop()
-                sender.notice(notice("one"))
-                await until(lambda: len(receiver.taken) == 1)
-                began = loop.time()
-                await until(lambda: len(receiver.taken) == 2)
-                assert loop.time() - began > 0.7
-
-        run(tmp_path, story)
+        later = datetime.fromtimestamp(SystemClock().wall() + 2.0, UTC)
+        value = "1" if form == "seconds" else format_datetime(later, usegmt=True)
+        busy = web.Response(status=429, headers={"Retry-After": value})
+        async with Receiver([busy]).open() as receiver, hooks(store, hook(receiver)) as sender:
+            loop = asyncio.get_running_loop()
+            sender.notice(notice("one"))
+            await until(lambda: len(receiver.taken) == 1)
+            began = loop.time()
+            await until(lambda: len(receiver.taken) == 2)
+            assert loop.time() - began > 0.7
 
 
 class TestBounds:
-    def test_the_oldest_give_way(self, tmp_path: Path) -> None:
+    async def test_the_oldest_give_way(self, store: Store) -> None:
         before = count("dropped")
 
-        async def story(store: Store) -> None:
-            async with Receiver([0.3]).open() as receiver, hooks(store, hook(receiver, queue=3)) as sender:
-                sender.notice(notice("first"))
-                await until(lambda: receiver.taken)
-                with capture_logs() as logs:
-                    for number in range(10):
-                        sender.notice(notice(str(number)))
-                assert [entry["event"] for entry in logs] == ["webhook event dropped"], "a flood is one line"
-                await until(lambda: receiver.codes[-1] == "9")
-                assert receiver.codes == ["first", "7", "8", "9"]
-            assert await waiting(store) == []
+        async with Receiver([0.3]).open() as receiver, hooks(store, hook(receiver, queue=3)) as sender:
+            sender.notice(notice("first"))
+            await until(lambda: receiver.taken)
+            with capture_logs() as logs:
+                for number in range(10):
+                    sender.notice(notice(str(number)))
+            assert [entry["event"] for entry in logs] == ["webhook event dropped"], "a flood is one line"
+            await until(lambda: receiver.codes[-1] == "9")
+            assert receiver.codes == ["first", "7", "8", "9"]
+        assert await waiting(store) == []
 
-        run(tmp_path, story)
         assert count("dropped") == before + 7
 
-    def test_an_answer_without_end_is_not_read(self, tmp_path: Path) -> None:
+    async def test_an_answer_without_end_is_not_read(self, store: Store) -> None:
         async def endless(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse()
             await response.prepare(request)
@@ -356,20 +310,17 @@ class TestBounds:
                 await response.write(b"x" * 100_000)
             return response
 
-        async def story(store: Store) -> None:
-            receiver = Receiver()
-            receiver.handle = endless  # type: ignore[method-assign]
-            before = count("delivered")
-            async with receiver.open(), hooks(store, hook(receiver)) as sender:
-                sender.notice(notice("one"))
-                await until(lambda: count("delivered") == before + 1, 2.0)
-
-        run(tmp_path, story)
+        receiver = Receiver()
+        receiver.handle = endless  # type: ignore[method-assign]
+        before = count("delivered")
+        async with receiver.open(), hooks(store, hook(receiver)) as sender:
+            sender.notice(notice("one"))
+            await until(lambda: count("delivered") == before + 1, 2.0)
 
     @pytest.mark.parametrize(
         "junk", [b"", b"HTTP/9.9 x\r\n\r\n", b"\0" * 1000, b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000]
     )
-    def test_what_is_no_http_is_a_failure(self, tmp_path: Path, junk: bytes) -> None:
+    async def test_what_is_no_http_is_a_failure(self, junk: bytes, store: Store) -> None:
         before = count("given-up")
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -377,38 +328,29 @@ class TestBounds:
             writer.write(junk)
             writer.close()
 
-        async def story(store: Store) -> None:
-            server = await asyncio.start_server(answer, "127.0.0.1", 0)
-            port = server.sockets[0].getsockname()[1]
-            receiver = Receiver(url=f"http://127.0.0.1:{port}/")
-            async with server, hooks(store, hook(receiver, attempts=2)) as sender:
-                sender.notice(notice("one"))
-                await until(lambda: count("given-up") == before + 1)
-
-        run(tmp_path, story)
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        receiver = Receiver(url=f"http://127.0.0.1:{port}/")
+        async with server, hooks(store, hook(receiver, attempts=2)) as sender:
+            sender.notice(notice("one"))
+            await until(lambda: count("given-up") == before + 1)
 
 
 class TestTls:
-    def test_a_certificate_of_nobody_is_refused(self, tmp_path: Path) -> None:
+    async def test_a_certificate_of_nobody_is_refused(self, store: Store) -> None:
         before = count("given-up")
 
-        async def story(store: Store) -> None:
-            async with Receiver().open(tls=server()) as receiver:
-                async with hooks(store, hook(receiver, attempts=1)) as sender:
-                    sender.notice(notice("secret"))
-                    await until(lambda: count("given-up") == before + 1)
-                assert receiver.taken == []
-
-        run(tmp_path, story)
-
-    def test_one_of_the_operators_own_authority_is_not(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            ours = str(authority().certificate)
-            async with Receiver().open(tls=server()) as receiver, hooks(store, hook(receiver, ca=ours)) as sender:
+        async with Receiver().open(tls=server()) as receiver:
+            async with hooks(store, hook(receiver, attempts=1)) as sender:
                 sender.notice(notice("secret"))
-                await until(lambda: receiver.taken)
+                await until(lambda: count("given-up") == before + 1)
+            assert receiver.taken == []
 
-        run(tmp_path, story)
+    async def test_one_of_the_operators_own_authority_is_not(self, store: Store) -> None:
+        ours = str(authority().certificate)
+        async with Receiver().open(tls=server()) as receiver, hooks(store, hook(receiver, ca=ours)) as sender:
+            sender.notice(notice("secret"))
+            await until(lambda: receiver.taken)
 
 
 def server() -> ssl.SSLContext:
@@ -419,60 +361,48 @@ def server() -> ssl.SSLContext:
 
 
 class TestRestart:
-    def test_what_waited_is_sent_first(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            async with Receiver().open() as gone:
-                pass
-            async with hooks(store, hook(gone, attempts=1000)) as sender:
-                for number in range(3):
-                    sender.notice(notice(str(number)))
-                await asyncio.sleep(0.05)
-            assert len(await waiting(store)) == 3
-            await store.stop()
-            again = Store(StoreSettings(str(tmp_path / "calls.db"), max_age_days=36_500))
-            again.start()
-            back = Receiver()
-            async with back.open(), hooks(again, replace(hook(gone), url=back.url)) as sender:
-                sender.notice(notice("new"))
-                await until(lambda: len(back.taken) == 4)
-                assert back.codes == ["0", "1", "2", "new"]
-            assert await waiting(again) == []
-            await again.stop()
+    async def test_what_waited_is_sent_first(self, tmp_path: Path, store: Store) -> None:
+        async with Receiver().open() as gone:
+            pass
+        async with hooks(store, hook(gone, attempts=1000)) as sender:
+            for number in range(3):
+                sender.notice(notice(str(number)))
+            await asyncio.sleep(0.05)
+        assert len(await waiting(store)) == 3
+        await store.stop()
+        again = Store(StoreSettings(str(tmp_path / "calls.db"), max_age_days=36_500))
+        again.start()
+        back = Receiver()
+        async with back.open(), hooks(again, replace(hook(gone), url=back.url)) as sender:
+            sender.notice(notice("new"))
+            await until(lambda: len(back.taken) == 4)
+            assert back.codes == ["0", "1", "2", "new"]
+        assert await waiting(again) == []
+        await again.stop()
 
-        run(tmp_path, story)
-
-    def test_what_a_former_webhook_did_not_get_is_forgotten(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            store.save_delivery(Delivery("x", "former", 1e9, b'{"type":"call"}'))
-            async with Receiver().open() as receiver, hooks(store, hook(receiver)):
-                assert await waiting(store) == []
-                assert receiver.taken == []
-
-        run(tmp_path, story)
-
-    def test_a_broken_row_of_the_outbox_holds_up_nobody(self, tmp_path: Path) -> None:
-        async def story(store: Store) -> None:
-            store.save_delivery(Delivery("broken", "crm", SystemClock().wall(), b"\0"))
-            async with Receiver().open() as receiver, hooks(store, hook(receiver)) as sender:
-                sender.notice(notice("one"))
-                await until(lambda: receiver.taken)
-                assert receiver.codes == ["one"]
+    async def test_what_a_former_webhook_did_not_get_is_forgotten(self, store: Store) -> None:
+        store.save_delivery(Delivery("x", "former", 1e9, b'{"type":"call"}'))
+        async with Receiver().open() as receiver, hooks(store, hook(receiver)):
             assert await waiting(store) == []
+            assert receiver.taken == []
 
-        run(tmp_path, story)
+    async def test_a_broken_row_of_the_outbox_holds_up_nobody(self, store: Store) -> None:
+        store.save_delivery(Delivery("broken", "crm", SystemClock().wall(), b"\0"))
+        async with Receiver().open() as receiver, hooks(store, hook(receiver)) as sender:
+            sender.notice(notice("one"))
+            await until(lambda: receiver.taken)
+            assert receiver.codes == ["one"]
+        assert await waiting(store) == []
 
-    def test_without_a_store_it_goes_on(self, tmp_path: Path) -> None:
-        async def story() -> None:
-            store = Store(StoreSettings(str(tmp_path)))  # a folder, no file
-            store.start()
-            async with Receiver().open() as receiver:
-                with capture_logs():
-                    async with hooks(store, hook(receiver)) as sender:
-                        sender.notice(notice("one"))
-                        await until(lambda: receiver.taken)
-            await store.stop(0.2)
-
-        asyncio.run(story())
+    async def test_without_a_store_it_goes_on(self, tmp_path: Path) -> None:
+        store = Store(StoreSettings(str(tmp_path)))  # a folder, no file
+        store.start()
+        async with Receiver().open() as receiver:
+            with capture_logs():
+                async with hooks(store, hook(receiver)) as sender:
+                    sender.notice(notice("one"))
+                    await until(lambda: receiver.taken)
+        await store.stop(0.2)
 
 
 class TestSignature:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_network
 from typing import Any
@@ -30,7 +30,7 @@ from splitter.transport.resolver import Resolver
 from splitter.transport.settings import Listener, Network
 from splitter.transport.targets import AUTO, HostName, Target
 from tests.missing import MISSING
-from tests.patience import PATIENCE_S, until
+from tests.patience import until
 from tests.transport.nameserver import name_server
 from tests.transport.scene import HOST, Scene, UdpPeer, scene
 from tests.world import Weather, World
@@ -204,77 +204,58 @@ async def centre() -> AsyncIterator[Centre]:
         peer.transport.close()
 
 
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), PATIENCE_S))  # type: ignore[arg-type]
-
-
 class TestOnRealSockets:
-    def test_the_request_is_a_proper_options(self) -> None:
-        async def story() -> None:
-            async with centre() as peer, stage(peer.address) as parts:
+    async def test_the_request_is_a_proper_options(self) -> None:
+        async with centre() as peer, stage(peer.address) as parts:
+            await parts.monitor.find()
+            parts.monitor.start()
+            await until(lambda: parts.state()[1] == "answers")
+            request = peer.requests[0]
+            assert (request.method, request.uri) == ("OPTIONS", f"sip:{peer.address}")
+            assert request.max_forwards == 70
+            assert request.headers.get("accept") == "application/sdp"
+            assert request.cseq == (1, "OPTIONS")
+            assert request.from_.uri == f"sip:splitter@{HOST}"
+            assert parts.trunks.timing("pbx") is not None
+
+    async def test_503_with_retry_after_is_left_alone_and_told_to_operators(self) -> None:
+        async with centre() as peer, stage(peer.address, options_interval_s=1.0) as parts:
+            peer.answer = (503, [("Retry-After", "300")])
+            with capture_logs() as logs:
                 await parts.monitor.find()
                 parts.monitor.start()
-                await until(lambda: parts.state()[1] == "answers")
-                request = peer.requests[0]
-                assert (request.method, request.uri) == ("OPTIONS", f"sip:{peer.address}")
-                assert request.max_forwards == 70
-                assert request.headers.get("accept") == "application/sdp"
-                assert request.cseq == (1, "OPTIONS")
-                assert request.from_.uri == f"sip:splitter@{HOST}"
-                assert parts.trunks.timing("pbx") is not None
+                await until(lambda: parts.state()[0] is State.DRAINING)
+            assert "left alone for 300 s" in parts.state()[1]
+            assert [(line["trunk"], line["state"]) for line in logs if line["event"] == "trunk changed"] == [
+                ("pbx", "draining")
+            ]
+            assert metrics.TRUNK_UP.labels("pbx")._value.get() == 0
+            assert parts.trunks.next_due() is not None
+            assert len(peer.requests) == 1
 
-        run(story)
+    async def test_a_port_that_nobody_listens_on_is_down_before_its_time(self) -> None:
+        async with centre() as peer:
+            nobody = peer.address
+        settings = MonitorSettings(answer_limit_s=15.0, failures_down=1)
+        async with stage(nobody, settings=settings) as parts:  # ICMP says so
+            await parts.monitor.find()
+            parts.monitor.start()
+            await until(lambda: parts.state()[0] is State.DOWN)
 
-    def test_503_with_retry_after_is_left_alone_and_told_to_operators(self) -> None:
-        async def story() -> None:
-            async with centre() as peer, stage(peer.address, options_interval_s=1.0) as parts:
-                peer.answer = (503, [("Retry-After", "300")])
-                with capture_logs() as logs:
-                    await parts.monitor.find()
-                    parts.monitor.start()
-                    await until(lambda: parts.state()[0] is State.DRAINING)
-                assert "left alone for 300 s" in parts.state()[1]
-                assert [(line["trunk"], line["state"]) for line in logs if line["event"] == "trunk changed"] == [
-                    ("pbx", "draining")
-                ]
-                assert metrics.TRUNK_UP.labels("pbx")._value.get() == 0
-                assert parts.trunks.next_due() is not None
-                assert len(peer.requests) == 1
+    async def test_it_stops_though_an_answer_is_missing(self) -> None:
+        async with centre() as peer, stage(peer.address) as parts:
+            peer.answer = None
+            await parts.monitor.find()
+            parts.monitor.start()
+            await until(lambda: bool(peer.requests))
+            await parts.monitor.stop()
+            await parts.monitor.stop()
 
-        run(story)
-
-    def test_a_port_that_nobody_listens_on_is_down_before_its_time(self) -> None:
-        async def story() -> None:
-            async with centre() as peer:
-                nobody = peer.address
-            settings = MonitorSettings(answer_limit_s=15.0, failures_down=1)
-            async with stage(nobody, settings=settings) as parts:  # ICMP says so
-                await parts.monitor.find()
-                parts.monitor.start()
-                await until(lambda: parts.state()[0] is State.DOWN)
-
-        run(story)
-
-    def test_it_stops_though_an_answer_is_missing(self) -> None:
-        async def story() -> None:
-            async with centre() as peer, stage(peer.address) as parts:
-                peer.answer = None
-                await parts.monitor.find()
-                parts.monitor.start()
-                await until(lambda: bool(peer.requests))
-                await parts.monitor.stop()
-                await parts.monitor.stop()
-
-        run(story)
-
-    def test_a_transport_that_we_do_not_listen_on_is_a_failure_not_a_fault(self) -> None:
-        async def story() -> None:
-            async with stage(Address(HOST, 5060), transport="tcp") as parts:
-                await parts.monitor.find()
-                parts.monitor.start()
-                await until(lambda: "no tcp listener" in parts.state()[1])
-
-        run(story)
+    async def test_a_transport_that_we_do_not_listen_on_is_a_failure_not_a_fault(self) -> None:
+        async with stage(Address(HOST, 5060), transport="tcp") as parts:
+            await parts.monitor.find()
+            parts.monitor.start()
+            await until(lambda: "no tcp listener" in parts.state()[1])
 
 
 class TestNamesOnRealSockets:
@@ -285,62 +266,52 @@ class TestNamesOnRealSockets:
         }
         return {("_sip._udp.pbx.example.com", "SRV"): records, **hosts}
 
-    def test_every_server_behind_a_name_is_found_asked_and_believed(self) -> None:
-        async def story() -> None:
-            async with (
-                centre() as one,
-                centre() as two,
-                name_server(self.zone(one.address, two.address)) as dns,
-                stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
-            ):
-                flow = Flow("access", "udp", Address(HOST, 1), one.address)
-                assert parts.routing.trunk_of(flow) is None
-                await parts.monitor.find()
-                parts.monitor.start()
-                assert parts.trunks.targets(parts.trunk, 0.0, lambda below: 0) == [
-                    Target("udp", one.address),
-                    Target("udp", two.address),
-                ]
-                assert parts.routing.trunk_of(flow) is parts.trunk
-                await until(lambda: bool(one.requests and two.requests))
-                assert one.requests[0].uri == "sip:pbx.example.com"
+    async def test_every_server_behind_a_name_is_found_asked_and_believed(self) -> None:
+        async with (
+            centre() as one,
+            centre() as two,
+            name_server(self.zone(one.address, two.address)) as dns,
+            stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
+        ):
+            flow = Flow("access", "udp", Address(HOST, 1), one.address)
+            assert parts.routing.trunk_of(flow) is None
+            await parts.monitor.find()
+            parts.monitor.start()
+            assert parts.trunks.targets(parts.trunk, 0.0, lambda below: 0) == [
+                Target("udp", one.address),
+                Target("udp", two.address),
+            ]
+            assert parts.routing.trunk_of(flow) is parts.trunk
+            await until(lambda: bool(one.requests and two.requests))
+            assert one.requests[0].uri == "sip:pbx.example.com"
 
-        run(story)
+    async def test_without_a_name_server_the_start_is_late_by_the_bound_and_the_trunk_is_down(self) -> None:
+        async with (
+            name_server() as dns,
+            stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
+        ):
+            dns.silent = {"*"}
+            await parts.monitor.find()
+            parts.monitor.start()
+            state, reason = parts.state()
+            assert state is State.DOWN
+            assert "pbx.example.com" in reason
 
-    def test_without_a_name_server_the_start_is_late_by_the_bound_and_the_trunk_is_down(self) -> None:
-        async def story() -> None:
-            async with (
-                name_server() as dns,
-                stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
-            ):
-                dns.silent = {"*"}
-                await parts.monitor.find()
-                parts.monitor.start()
-                state, reason = parts.state()
-                assert state is State.DOWN
-                assert "pbx.example.com" in reason
-
-        run(story)
-
-    def test_an_answer_that_comes_later_brings_it_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_an_answer_that_comes_later_brings_it_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("splitter.transport.resolver.pause", lambda failures, ttl_s: 0.05)
-
-        async def story() -> None:
-            async with (
-                centre() as peer,
-                name_server() as dns,
-                stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
-            ):
-                await parts.monitor.find()
-                parts.monitor.start()
-                assert parts.state()[0] is State.DOWN
-                dns.zone = self.zone(peer.address)
-                await until(lambda: parts.state() == (State.UP, "answers"))
-                dns.zone = {}
-                await until(lambda: "the last good answer is used" in parts.state()[1])
-                assert parts.trunks.targets(parts.trunk, 0.0, lambda below: 0) == [Target("udp", peer.address)]
-
-        run(story)
+        async with (
+            centre() as peer,
+            name_server() as dns,
+            stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
+        ):
+            await parts.monitor.find()
+            parts.monitor.start()
+            assert parts.state()[0] is State.DOWN
+            dns.zone = self.zone(peer.address)
+            await until(lambda: parts.state() == (State.UP, "answers"))
+            dns.zone = {}
+            await until(lambda: "the last good answer is used" in parts.state()[1])
+            assert parts.trunks.targets(parts.trunk, 0.0, lambda below: 0) == [Target("udp", peer.address)]
 
     def test_the_addresses_that_it_led_to_before_are_believed_for_a_while(self) -> None:
         trunk = Trunk("pbx", Role.CENTRE, "core", (), HostName("pbx.example.com"))
@@ -366,34 +337,30 @@ class TestReach:
 
 
 class TestMeter:
-    def test_it_tells_how_late_the_loop_is_and_how_much_it_works(self) -> None:
+    async def test_it_tells_how_late_the_loop_is_and_how_much_it_works(self) -> None:
         taken: list[tuple[float, float]] = []
         used = iter([0.0, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9])
 
-        async def story() -> None:
-            meter = Meter(lambda lag_s, cpu: taken.append((lag_s, cpu)), lambda: next(used))
-            meter.start()
-            await until(lambda: len(taken) >= 2)
-            meter.stop()
-            meter.stop()
+        meter = Meter(lambda lag_s, cpu: taken.append((lag_s, cpu)), lambda: next(used))
+        meter.start()
+        await until(lambda: len(taken) >= 2)
+        meter.stop()
+        meter.stop()
 
-        asyncio.run(story())
         for (lag_s, cpu), spent_s in zip(taken, (0.1, 0.8), strict=False):
             assert lag_s >= 0.0
             assert cpu == pytest.approx(spent_s / (INTERVAL_S + lag_s))
 
-    def test_a_loop_that_is_held_up_is_late(self) -> None:
+    async def test_a_loop_that_is_held_up_is_late(self) -> None:
         taken: list[float] = []
 
-        async def story() -> None:
-            loop = asyncio.get_running_loop()
-            meter = Meter(lambda lag_s, cpu: taken.append(lag_s))
-            meter.start()
-            end = loop.time() + INTERVAL_S + 0.15
-            while loop.time() < end:
-                pass
-            await until(lambda: bool(taken))
-            meter.stop()
+        loop = asyncio.get_running_loop()
+        meter = Meter(lambda lag_s, cpu: taken.append(lag_s))
+        meter.start()
+        end = loop.time() + INTERVAL_S + 0.15
+        while loop.time() < end:
+            pass
+        await until(lambda: bool(taken))
+        meter.stop()
 
-        asyncio.run(story())
         assert taken[0] >= 0.1

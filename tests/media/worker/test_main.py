@@ -78,7 +78,6 @@ class TestAStartingWorker:
             raise RuntimeError("no codec")
 
         monkeypatch.setattr(main, "_prepare_video", fail)
-
         worker, gateway = self.start()
         await until(lambda: 2 in gateway.answers)
         assert isinstance(gateway.answers[2], Failed)
