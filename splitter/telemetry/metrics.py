@@ -211,7 +211,7 @@ MEDIA_RELAYS = Gauge("splitter_media_relays", "Audio relays open now.", registry
 MEDIA_ROOMS = Gauge("splitter_media_rooms", "Video rooms open now.", registry=REGISTRY)
 MEDIA_LOST = Counter(
     "splitter_media_lost_total",
-    "Relays and rooms that died with their worker, by kind (relay, room).",
+    "Relays and rooms that died with their worker or rtpengine, by kind (relay, room).",
     ["kind"],
     registry=REGISTRY,
 )
@@ -225,6 +225,20 @@ MEDIA_REQUEST_FAILURES = Counter(
     "Requests to a media worker that failed, by reason (unavailable, timeout).",
     ["reason"],
     registry=REGISTRY,
+)
+RTPENGINE_UP = Gauge(
+    "splitter_rtpengine_up", "1 while an rtpengine answers, 0 while it does not.", ["name"], registry=REGISTRY
+)
+RTPENGINE_RELAYS = Gauge(
+    "splitter_rtpengine_relays", "Audio relays that an rtpengine carries now.", ["name"], registry=REGISTRY
+)
+RTPENGINE_PASSED_OVER = Counter(
+    "splitter_rtpengine_passed_over_total",
+    "Relays that media workers carry because no rtpengine could.",
+    registry=REGISTRY,
+)
+NG_MALFORMED = Counter(
+    "splitter_ng_malformed_total", "Replies of rtpengines that could not be read.", registry=REGISTRY
 )
 RTP_REJECTED = Counter(
     "splitter_rtp_rejected_total",

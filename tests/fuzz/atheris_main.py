@@ -25,6 +25,7 @@ WORDS = {
     "sdp": ["v=0", "m=audio ", "m=video ", "RTP/AVPF", "a=rtpmap:", "a=fmtp:", "c=IN IP6 ::1", "a=imageattr:", "H264/90000"],
     "fragment": ["a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "typ host", "a=mid:", "m=video "],
     "rtcp": ["REMB", "\\x80\\xc8", "\\x81\\xce", "\\x81\\xcd"],
+    "ng": ["d4:tags", "6:medias", "7:streams", "3:sdp", "lee", "i-1e"],
     "rtp": ["\\xbe\\xde", "\\x10\\x00", "\\x78\\x00", "\\x7c\\x85", "\\x67\\x42"],
 }  # fmt: skip
 

@@ -36,6 +36,7 @@ _WORDS = {
             b"a=group:BUNDLE 0 1", b"a=bundle-only", b"a=setup:active", b"a=fingerprint:sha-256 AB", b"UDP/TLS/RTP/SAVPF", b"a=mid:1"],
     "fragment": [b"a=ice-ufrag:", b"a=ice-pwd:", b"a=candidate:1 1 udp 1 ::1 9 typ host", b"a=mid:", b"m=video 9 RTP/AVP 0", b".local"],
     "rtcp": [b"\x80\xc8\x00\x06", b"\x81\xc9\x00\x07", b"\x81\xca\x00\x02", b"\x81\xcb\x00\x01", b"\x81\xce\x00\x02", b"\x8f\xce\x00\x05REMB"],
+    "ng": [b"d4:tags", b"6:medias", b"7:streams", b"le", b"de", b"i-1e", b"i0e", b"0:", b"99999:", b"l" * 40, b"d1:a" * 40, b"6:result2:ok"],
     "rtp": [b"\xbe\xde\x00\x01", b"\x10\x00\x00\x01", b"\x78\x00\x01", b"\x7c\x85", b"\x67\x42\xc0\x1e", b"\xff\xff"],
 }  # fmt: skip
 

@@ -27,6 +27,8 @@ def seeds(target: str) -> tuple[bytes, ...]:
             return _fragments()
         case "rtcp":
             return _reports()
+        case "ng":
+            return tuple(path.read_bytes() for path in sorted((_TESTS / "media" / "ng" / "replies").glob("*.bencode")))
         case "rtp":
             return _packets()
     raise KeyError(target)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from splitter.core.errors import PeerError
+from splitter.media.ng import messages
+from splitter.media.ng.bencode import decode, encode
 from splitter.rtp import h264, packet, rtcp
 from splitter.rtp.parameters import ParameterSets
 from splitter.rtp.sps import parse_sps
@@ -245,6 +248,21 @@ def media(data: bytes) -> None:
     ParameterSets(units)
 
 
+# ---- NG ----
+
+
+def ng(data: bytes) -> None:
+    """A reply of an rtpengine."""
+    if refused(lambda: decode(data)):
+        return
+    reply = decode(data)
+    assert decode(encode(reply)) == reply
+    if isinstance(reply, dict):
+        messages.refusal(reply)
+        for read in (messages.read_end, messages.read_counts, messages.read_ports, messages.read_remotes):
+            refused(partial(read, reply))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "sip": sip,
     "stream": stream,
@@ -252,5 +270,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "fragment": fragment,
     "rtcp": control,
     "rtp": media,
+    "ng": ng,
 }
 """By the name that `make fuzz` shows."""

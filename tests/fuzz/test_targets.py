@@ -57,6 +57,11 @@ class TestDented:
     def test_rtp(self, data: bytes) -> None:
         TARGETS["rtp"](data)
 
+    @given(dented("ng"))
+    @settings(CALM, max_examples=300)
+    def test_ng(self, data: bytes) -> None:
+        TARGETS["ng"](data)
+
 
 @pytest.mark.parametrize("name", NAMES)
 class TestNoise:
@@ -79,6 +84,7 @@ class TestTheTargetsThemselves:
             "fragment": f"{module}.write_fragment",
             "rtcp": f"{module}.rtcp.build",
             "rtp": f"{module}.packet.build",
+            "ng": f"{module}.encode",
         }
         reached = []
 

@@ -28,6 +28,24 @@ class WorkerStatus:
     restarts: int
 
 
+@dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """One rtpengine as the operator sees it.
+
+    Attributes:
+        address: where it is controlled.
+        state: "starting", "up" or "down".
+        weight: its share of new relays; 0 is none.
+        relays: that it carries for us.
+    """
+
+    name: str
+    address: str
+    state: str
+    weight: int
+    relays: int
+
+
 class EngineHealth(Protocol):
     """What an engine tells those who do not use it."""
 

@@ -6,9 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.media.contract.given import Given, fake, workers
+from tests.media.contract.given import Given, fake, rtpengine, workers
 
 ENGINES = ["fake", pytest.param("workers", marks=pytest.mark.slow)]
+VOICE_ALONE = [pytest.param("rtpengine", marks=pytest.mark.interop)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each engine is put to the test in what it is there for; what it cannot do beyond that is skipped."""
+    about_rooms = metafunc.module.__name__.endswith("test_rooms")
+    for name in {"given", "hasty"} & set(metafunc.fixturenames):
+        metafunc.parametrize(name, ENGINES if about_rooms else ENGINES + VOICE_ALONE, indirect=True)
 
 
 @pytest.fixture
@@ -26,18 +34,26 @@ def patient() -> Iterator[Given]:
         yield given
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(scope="module")
+def distant() -> Iterator[Given]:
+    """An rtpengine that is started once for the tests of a module."""
+    with rtpengine() as given:
+        yield given
+
+
+@pytest.fixture
 def given(request: pytest.FixtureRequest) -> Iterator[Given]:
     """The engine."""
-    if request.param == "workers":
-        yield request.getfixturevalue("patient")
-    else:
+    if request.param == "fake":
         with fake() as made:
             yield made
+    else:
+        yield request.getfixturevalue({"workers": "patient", "rtpengine": "distant"}[request.param])
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture
 def hasty(request: pytest.FixtureRequest) -> Iterator[Given]:
     """An engine that waits for no answer longer than two seconds."""
-    with fake() if request.param == "fake" else workers(request_limit_s=2) as made:
+    make = {"fake": fake, "workers": lambda: workers(request_limit_s=2), "rtpengine": lambda: rtpengine(2)}
+    with make[request.param]() as made:
         yield made

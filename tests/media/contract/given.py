@@ -9,12 +9,16 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
+import pytest
 import uvloop
 from PIL import Image
 
 from splitter.core.net import Address
+from splitter.media.ng.engine import NgEngine
+from splitter.media.ng.instance import NgTimers
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomEngine, RoomHandle
@@ -22,6 +26,7 @@ from splitter.media.ports.voice import RelayHandle, VoiceEngine
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureRemote
+from tests.media.ng.rtpengine import rtpengines
 from tests.media.worker.stand import FIRST_PORT, NETWORKS, Events, Peer, engine, rtp, sides
 from tests.patience import until
 from tests.world.loop import VirtualLoop
@@ -60,6 +65,7 @@ class Given:
         hang: while it lasts, no request is answered.
         speak: lets a side of a relay be heard, until that is counted.
         sizes: how many relays, rooms and ports are held for us.
+        rooms: whether it has the port of rooms, too.
     """
 
     engine: Engine
@@ -68,6 +74,7 @@ class Given:
     hang: Callable[[], AbstractContextManager[None]]
     speak: Callable[[RelayHandle, int], Awaitable[None]]
     sizes: Callable[[], dict[str, int]]
+    rooms: bool = True
 
     async def relay(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RelayHandle:
         """An open relay."""
@@ -75,6 +82,8 @@ class Given:
 
     async def room(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RoomHandle:
         """An open room."""
+        if not self.rooms:
+            pytest.skip("this engine has no rooms")
         return await self.engine.open_room(CALL, on_event)
 
     async def watcher(self, events: Events) -> tuple[RoomHandle, ParticipantHandle]:
@@ -99,6 +108,18 @@ def _scenarios(runner: asyncio.Runner) -> Callable[[Coroutine[Any, Any, None]], 
         assert not complaints
 
     return run
+
+
+async def _speak(engine: VoiceEngine, relay: RelayHandle, side: int) -> None:
+    """Send real packets from a side."""
+    peer = Peer("127.0.0.9")
+    await engine.point(relay, side, peer.remote)
+    address = NETWORKS[BOTH[side].network].media_address, relay.local[side].rtp_port
+    report = None
+    while report is None or not report.sides[side].packets_in:
+        peer.rtp.sendto(rtp(1), address)
+        report = await engine.report(relay)
+    peer.close()
 
 
 @contextmanager
@@ -158,15 +179,38 @@ def workers(request_limit_s: float = 50.0) -> Iterator[Given]:
             finally:
                 os.kill(pid(), signal.SIGCONT)
 
-        async def speak(relay: RelayHandle, side: int) -> None:
-            peer = Peer("127.0.0.9")
-            await made.point(relay, side, peer.remote)
-            address = NETWORKS[BOTH[side].network].media_address, relay.local[side].rtp_port
-            report = None
-            while report is None or not report.sides[side].packets_in:
-                peer.rtp.sendto(rtp(1), address)
-                report = await made.report(relay)
-            peer.close()
-
-        yield Given(made, _scenarios(runner), kill, hang, speak, made.sizes)
+        yield Given(made, _scenarios(runner), kill, hang, partial(_speak, made), made.sizes)
         runner.run(opening.__aexit__(None, None, None))
+
+
+@contextmanager
+def rtpengine(request_limit_s: float = 50.0) -> Iterator[Given]:
+    """NgEngine with one rtpengine, Debian's, in real time. It has no rooms."""
+    patience = NgTimers(answer_s=60) if request_limit_s < 50 else NgTimers()
+    with (
+        rtpengines("one", first_port=FIRST_PORT + 14_000) as [daemon],
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        made = NgEngine([daemon.settings], NETWORKS, request_limit_s=request_limit_s, timers=patience)
+        runner.run(made.start())
+
+        async def kill() -> None:
+            daemon.kill()
+            await until(lambda: made.status()[0].state == "down")
+            daemon.start()
+            await until(lambda: made.status()[0].state == "up")
+
+        @contextmanager
+        def hang() -> Iterator[None]:
+            daemon.kill(signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                daemon.kill(signal.SIGCONT)
+
+        def sizes() -> dict[str, int]:
+            return {"relays": made.relays, "calls": len(daemon.calls())}
+
+        scenarios = _scenarios(runner)
+        yield Given(cast(Engine, made), scenarios, kill, hang, partial(_speak, made), sizes, rooms=False)
+        runner.run(made.stop())

@@ -24,7 +24,7 @@ class TestOpening:
         relay = await given.relay()
         one, other = relay.local
         assert (one.host, other.host) == ("192.0.2.1", "127.0.0.2")  # as advertised, or as bound
-        assert len({one.rtp_port, one.rtcp_port, other.rtp_port, other.rtcp_port}) == 4
+        assert len({(end.host, port) for end in relay.local for port in (end.rtp_port, end.rtcp_port)}) == 4
         assert one.rtp_port % 2 == other.rtp_port % 2 == 0  # RFC 3550 §11
         assert (one.rtcp_port, other.rtcp_port) == (one.rtp_port + 1, other.rtp_port + 1)
         await given.engine.close(relay)
@@ -37,7 +37,7 @@ class TestOpening:
     async def test_gives_each_relay_ports_and_a_name_of_its_own(self, given: Given) -> None:
         one, other = await asyncio.gather(given.relay(), given.relay())
         assert one.relay_id != other.relay_id
-        assert len({end.rtp_port for end in (*one.local, *other.local)}) == 4
+        assert len({*one.local, *other.local}) == 4
         await given.engine.close(one)
         assert await given.engine.report(other) is not None
         await given.engine.close(other)
@@ -94,6 +94,11 @@ class TestPointing:
 
 
 class TestDigits:
+    @pytest.fixture(autouse=True)
+    def able(self, given: Given) -> None:
+        if Capability.DIGITS not in given.engine.can:
+            pytest.skip("this engine has no digits")
+
     async def test_are_taken_for_either_side(self, given: Given) -> None:
         relay = await given.relay()
         await given.engine.send_digit(relay, 0, DIGIT)

@@ -1,0 +1,176 @@
+"""The voice on rtpengines: who gets the next relay, and who has which. Does I/O (asyncio).
+
+NgEngine is a VoiceEngine (splitter.media.ports). It has neither digits nor more than two sides, and counts packets
+alone: see docs/decisions/0019.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+
+import structlog
+
+from splitter.core.errors import LocalError, MediaError, MediaUnavailable
+from splitter.core.ids import IdSource
+from splitter.core.net import Address
+from splitter.media.ng.client import Connect, connect_udp
+from splitter.media.ng.instance import HeldRelay, Instance, NgTimers, State
+from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.events import MediaListener
+from splitter.media.ports.health import InstanceStatus
+from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
+from splitter.media.worker.pool import MediaNetwork
+from splitter.rtp.telephone_event import Digit
+from splitter.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+
+class NgEngine:
+    """Relays on rtpengines.
+
+    Args:
+        networks: by name; rtpengine has interfaces of these names, and what it binds and advertises there is its own.
+        request_limit_s: the bound on one request, whatever number of rtpengines is tried.
+        connect: opens the socket to one.
+    """
+
+    can: frozenset[Capability] = frozenset()
+
+    def __init__(
+        self,
+        settings: Iterable[RtpengineSettings],
+        networks: Mapping[str, MediaNetwork],
+        *,
+        request_limit_s: float = 2.0,
+        timers: NgTimers | None = None,
+        ids: IdSource | None = None,
+        connect: Connect = connect_udp,
+    ) -> None:
+        self._networks = networks
+        self._limit_s = request_limit_s
+        self._ids = ids or IdSource()
+        timers = timers or NgTimers()
+        self._instances = [Instance(one, timers, f"{self._ids.tag()}-", connect) for one in settings]
+
+    async def start(self) -> None:
+        """Begin to watch the rtpengines, and wait until each has answered or counts as down."""
+        for instance in self._instances:
+            instance.start()
+        for instance in self._instances:
+            await instance.known.wait()
+
+    async def stop(self) -> None:
+        """Stop watching. What they hold stays there."""
+        await asyncio.gather(*(instance.stop() for instance in self._instances))
+
+    # ---- how it is -----------------------------------------------------------------------------------------------
+
+    def status(self) -> tuple[InstanceStatus, ...]:
+        """The rtpengines, in the order of the configuration."""
+        return tuple(instance.status() for instance in self._instances)
+
+    @property
+    def relays(self) -> int:
+        """How many are open."""
+        return sum(len(instance.held) for instance in self._instances)
+
+    def alarms(self) -> list[str]:
+        """Said of rtpengines that do not answer."""
+        down = [one for one in self.status() if one.state == State.DOWN]
+        return [f"rtpengine {one.name} at {one.address} does not answer" for one in down]
+
+    # ---- VoiceEngine ---------------------------------------------------------------------------------------------
+
+    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
+        if len(sides) != 2:
+            raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
+        names = sides[0].network, sides[1].network
+        six = self._six(names[0]), self._six(names[1])
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._limit_s
+        refusal: MediaError = MediaUnavailable("no rtpengine takes relays", retry_after_s=2)
+        candidates = self._by_load()
+        for left, instance in zip(range(len(candidates), 0, -1), candidates, strict=True):
+            # One that has died a moment ago must leave time for another.
+            limit_s = max(0.001, (deadline - clock()) / min(left, 2))
+            id = f"relay-{self._ids.call()}"
+            try:
+                handle = RelayHandle(id, call_id, await instance.open(id, names, six, limit_s))
+            except MediaError as error:
+                refusal = error
+                continue
+            instance.held[id] = HeldRelay(handle, on_event, six)
+            return handle
+        raise refusal
+
+    async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
+        instance, held = self._find(relay.relay_id)
+        _check_side(side)
+        if remote is not None:
+            for address in (remote.rtp, remote.rtcp):
+                _check_address(address, held.six[side])
+        await instance.point(held, side, remote, self._limit_s)
+
+    async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
+        self._find(relay.relay_id)
+        _check_side(side)
+        raise MediaUnavailable("an rtpengine sends no digits for us")
+
+    async def report(self, relay: RelayHandle) -> RelayReport | None:
+        found = self._holder(relay.relay_id)
+        return None if found is None else await found.report(relay.relay_id, self._limit_s)
+
+    async def close(self, relay: RelayHandle) -> RelayReport | None:
+        found = self._holder(relay.relay_id)
+        if found is None:
+            return None
+        del found.held[relay.relay_id]
+        try:
+            report = await found.delete(relay.relay_id, self._limit_s)
+        except MediaError as error:
+            log.warning("no report of a closed relay", call=relay.call_id, reason=str(error))
+            return None
+        metrics.RTP_REJECTED.inc(sum(side.rejected for side in report.sides))
+        return report
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _by_load(self) -> list[Instance]:
+        """Those that may get a relay, the one with the most room by its weight first."""
+        able = [one for one in self._instances if one.weight and one.state is State.UP]
+        return sorted(able, key=lambda one: (len(one.held) + 1) / one.weight)
+
+    def _six(self, name: str) -> bool:
+        """Whether our media in a network speak IPv6."""
+        network = self._networks.get(name)
+        if network is None:
+            raise LocalError(f"no network {name!r}")
+        return ":" in network.media_address
+
+    def _holder(self, relay_id: str) -> Instance | None:
+        return next((one for one in self._instances if relay_id in one.held), None)
+
+    def _find(self, relay_id: str) -> tuple[Instance, HeldRelay]:
+        instance = self._holder(relay_id)
+        if instance is None:
+            raise MediaUnavailable(f"{relay_id} is gone")
+        return instance, instance.held[relay_id]
+
+
+def _check_side(side: int) -> None:
+    if side not in (0, 1):
+        raise MediaUnavailable(f"no side {side}")
+
+
+def _check_address(address: Address, six: bool) -> None:
+    """Raises MediaUnavailable where nothing can be sent from a side."""
+    try:
+        fits = (ip_address(address.host).version == 6) is six and 0 < address.port < 65_536
+    except ValueError:
+        fits = False
+    if not fits:
+        raise MediaUnavailable(f"nothing can be sent to {address} from here")
