@@ -33,13 +33,13 @@ from splitter.core.net import Address
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
-from splitter.store.pictures import Pictures
+from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import beside
 from splitter.store.sqlite import Store
 from splitter.telemetry import log as logs
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
-from splitter.web.album import Album, SnapshotTaken
+from splitter.web.album import Album, ScreenshotTaken
 from splitter.web.defences import Defences
 from splitter.web.events import Events
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
@@ -78,7 +78,7 @@ class Gateway:
         settings = self._settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
-        self._pictures = Pictures(beside(settings.store.path, "pictures"), wall=self._clock.wall)
+        self._pictures = PictureLibrary(beside(settings.store.path, "pictures"), wall=self._clock.wall)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
         self._calls = Calls()  # the driver asks it who may speak to us
         self._driver = Driver(
@@ -192,7 +192,7 @@ class Gateway:
         tell("webhooks", DeskView, self._webhooks.desk)
         tell("hub", Notice, self._hub.notice)
         tell("webhooks", Notice, self._webhooks.notice)
-        tell("webhooks", SnapshotTaken, self._webhooks.snapshot)
+        tell("webhooks", ScreenshotTaken, self._webhooks.snapshot)
 
     def _include_alarms(self) -> None:
         """Name the parts that tell what is wrong, in the order in which operators read it."""

@@ -17,7 +17,7 @@ from splitter.config.load import load
 from splitter.media.ports.rooms import Snapshot
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
-from splitter.web.album import Album, SnapshotTaken
+from splitter.web.album import Album, ScreenshotTaken
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
 from splitter.web.webhooks import Webhooks
@@ -55,14 +55,14 @@ HANDLERS: dict[type, list[tuple[str, type, str]]] = {
     ],
     DeskView: [("hub", Hub, "desk"), ("webhooks", Webhooks, "desk")],
     Notice: [("hub", Hub, "notice"), ("webhooks", Webhooks, "notice")],
-    SnapshotTaken: [("webhooks", Webhooks, "snapshot")],
+    ScreenshotTaken: [("webhooks", Webhooks, "snapshot")],
 }
 HAPPENINGS: list[Any] = [
     CALL,
     ended(CALL),
     DeskView("8001", "online"),
     Notice(CALL.call_id, "bound", "bound to 8001"),
-    SnapshotTaken(CALL.call_id, 1, Snapshot(b"png", 4, 4, 1.0)),
+    ScreenshotTaken(CALL.call_id, 1, Snapshot(b"png", 4, 4, 1.0)),
 ]
 CASES = [(happening, name) for happening in HAPPENINGS for name, _, _ in HANDLERS[type(happening)]]
 
@@ -126,7 +126,7 @@ class TestSubscribers:
         gateway = built(tmp_path)
         gateway._desks.attach("key", "8001", "tab-1", "webrtc", 1.0)
         gateway._album.add(CALL.call_id, Snapshot(b"png", 4, 4, 1.0))
-        assert [type(one) for one in told] == [DeskView, SnapshotTaken]
+        assert [type(one) for one in told] == [DeskView, ScreenshotTaken]
 
 
 class TestStatus:

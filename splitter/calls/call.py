@@ -33,7 +33,7 @@ from splitter.calls.legs.outgoing import OutgoingLeg
 from splitter.calls.legs.usage import LegContext
 from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.parties import Party, limits_for
-from splitter.calls.pictures import NoPictures, Pictures
+from splitter.calls.pictures import NoPictures, PictureSource
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
@@ -44,7 +44,7 @@ from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import view_of
 from splitter.calls.talk.state import CallerVideo, Talk
 from splitter.calls.trunks.admission import Admission
-from splitter.calls.trunks.strangers import Strangers
+from splitter.calls.trunks.strangers import TrunkStrangers
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import CALLER, Video
 from splitter.calls.view import CallView, Notice, VideoView
@@ -82,9 +82,9 @@ class Services:
     bus: Bus  # is told each new CallView, and each Notice
     trunks: Trunks = field(default_factory=Trunks)
     admission: Admission = field(default_factory=Admission)
-    pictures: Pictures = field(default_factory=NoPictures)
+    pictures: PictureSource = field(default_factory=NoPictures)
     desks: Desks = field(default_factory=Desks)
-    strangers: Strangers = field(default_factory=Strangers)
+    strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
 
 
 class Call:

@@ -18,7 +18,7 @@ _SHORTEST_MS, _LONGEST_MS = 40, 4000  # RFC 4733 §2.3.5 has room for four secon
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PressedKey:
     """A key that was pressed: "0" to "9", "*", "#", "A" to "D"."""
 
     name: str
@@ -29,7 +29,7 @@ class Key:
         return Digit(KEYS.index(self.name), self.duration_ms, *format)
 
 
-def key_of(request: Request) -> Key:
+def key_of(request: Request) -> PressedKey:
     """The key that an INFO names.
 
     Raises:
@@ -40,7 +40,7 @@ def key_of(request: Request) -> Key:
     fields = {name.strip().lower(): value.strip() for name, equals, value in lines if equals}
     if request.content_type == "application/dtmf" and "signal" not in fields:
         fields["signal"] = text.strip()
-    return Key(_name(fields.get("signal", "")), _duration(fields.get("duration", "")))
+    return PressedKey(_name(fields.get("signal", "")), _duration(fields.get("duration", "")))
 
 
 def event_format(ours: Media, theirs: Media) -> tuple[int, int] | None:

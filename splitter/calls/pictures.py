@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Pictures(Protocol):
+class PictureSource(Protocol):
     """Where pictures are kept."""
 
     async def image(self, picture_id: str, call_id: str) -> bytes | None:

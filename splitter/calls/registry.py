@@ -37,7 +37,7 @@ from splitter.sip.events import RequestArrived
 from splitter.sip.replaces import replaces
 from splitter.sip.uri import user_of
 from splitter.telemetry import metrics
-from splitter.transport.dispatch import Party
+from splitter.transport.dispatch import OtherSide
 from splitter.transport.quiet import Quiet
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ class Calls:
         """True for a source that some trunk names; others get silence."""
         return self.services.routing.trunk_of(flow) is not None
 
-    def party_ok(self, flow: Flow, party: Party) -> bool:
+    def party_ok(self, flow: Flow, party: OtherSide) -> bool:
         """True for a source that may speak in a dialog with this party, which a leg has named."""
         return isinstance(party, Neighbour) and self.services.routing.is_of(flow, party)
 

@@ -12,14 +12,14 @@ from splitter.sip.dialog import DialogId
 from splitter.sip.events import TransactionId
 from splitter.sip.message import Request, Response
 from splitter.transport.bans import IpNetwork
-from splitter.transport.dispatch import Listener, Party
+from splitter.transport.dispatch import EventSink, OtherSide
 
 
 class LegSignalling(Protocol):
     """What a leg needs to send and hear the messages of its dialog. Nothing here waits."""
 
     def request(
-        self, request: Request, flow: Flow, listener: Listener, answer_limit_s: float | None = None
+        self, request: Request, flow: Flow, listener: EventSink, answer_limit_s: float | None = None
     ) -> TransactionId:
         """Send a request; its responses, or its failure, go to `listener`.
 
@@ -39,10 +39,10 @@ class LegSignalling(Protocol):
     def acknowledge(self, txn: TransactionId, ack: Request, flow: Flow) -> None:
         """Send the ACK of a 2xx to our INVITE `txn`, and again whenever that 2xx comes again."""
 
-    def adopt(self, txn: TransactionId, listener: Listener, party: Party = None) -> None:
+    def adopt(self, txn: TransactionId, listener: EventSink, party: OtherSide = None) -> None:
         """Let `listener` hear what becomes of a request that arrived outside a registered dialog."""
 
-    def register(self, dialog_id: DialogId, listener: Listener, party: Party = None) -> None:
+    def register(self, dialog_id: DialogId, listener: EventSink, party: OtherSide = None) -> None:
         """Let `listener` hear of the requests inside a dialog; `party` alone may send them."""
 
     def unregister(self, dialog_id: DialogId) -> None:
@@ -74,7 +74,7 @@ class Signalling(LegSignalling, Protocol):
 class Resuming(LegSignalling, Protocol):
     """What carries on where a former process has ended."""
 
-    def resume(self, invite: Request, flow: Flow, branch: str, listener: Listener) -> TransactionId:
+    def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
         """Go on with an INVITE that it sent; see `Endpoint.resume`."""
 
     def received(self, flow: Flow, data: bytes) -> None:

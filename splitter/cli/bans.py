@@ -5,23 +5,17 @@ from __future__ import annotations
 import click
 import msgspec
 
-from splitter.cli.door import Refused, open_door
+from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import fail, say, say_json, span, table
 
 
-class Ban(msgspec.Struct):
-    """One of the answer to /v1/bans."""
+class ListedBan(msgspec.Struct):
+    """A ban as /v1/bans lists it."""
 
     source: str
     reason: str
     offences: int
     expires_in_s: float
-
-
-class BanList(msgspec.Struct):
-    """The answer to /v1/bans."""
-
-    bans: list[Ban]
 
 
 @click.command()
@@ -36,8 +30,8 @@ def bans(ctx: click.Context, lift: str | None, as_json: bool) -> None:
             door.read("DELETE", "bans", lift)
             say(f"{lift} is not banned any more")
             return
-        found = door.get(BanList, "bans").bans
-    except Refused as error:
+        found = door.listed(ListedBan, "bans", "bans")
+    except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(found)
@@ -54,6 +48,6 @@ def reload(ctx: click.Context) -> None:
     """Read the certificates again: new connections use them, live ones stay. Other settings need a restart."""
     try:
         open_door(ctx).read("POST", "reload")
-    except Refused as error:
+    except RefusedByGateway as error:
         fail(str(error))
     say("certificates reloaded")

@@ -9,14 +9,8 @@ import msgspec
 
 from splitter.calls.states import VideoState
 from splitter.calls.view import CallView, LegView, PartyView, StrangerView, VideoView
-from splitter.cli.door import Refused, open_door
+from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
-
-
-class CallList(msgspec.Struct):
-    """The answer to /v1/calls and /v1/search."""
-
-    calls: list[CallView]
 
 
 @click.command()
@@ -27,8 +21,8 @@ class CallList(msgspec.Struct):
 def calls(ctx: click.Context, ended: bool, limit: int, as_json: bool) -> None:
     """List the calls that are alive, or those that ended."""
     try:
-        found = open_door(ctx).get(CallList, "calls", limit=limit, ended=int(ended)).calls
-    except Refused as error:
+        found = open_door(ctx).listed(CallView, "calls", "calls", limit=limit, ended=int(ended))
+    except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(found)
@@ -76,7 +70,7 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
     """Show one call and its legs. ID may be shortened, or be the short code."""
     try:
         view = open_door(ctx).get(CallView, "calls", reference)
-    except Refused as error:
+    except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(view)
@@ -153,6 +147,6 @@ def hangup(ctx: click.Context, reference: str) -> None:
     """End a call: BYE or a final response to all its legs."""
     try:
         answer = msgspec.json.decode(open_door(ctx).read("DELETE", "calls", reference), type=dict[str, str])
-    except Refused as error:
+    except RefusedByGateway as error:
         fail(str(error))
     say(f"hanging up {answer['call_id']}")

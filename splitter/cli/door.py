@@ -27,7 +27,7 @@ ANSWER_LIMIT_S = 10.0
 SILENCE_LIMIT_S = 45.0
 
 
-class Refused(Exception):
+class RefusedByGateway(Exception):
     """The gateway answered with an error.
 
     Attributes:
@@ -41,7 +41,7 @@ class Refused(Exception):
         self.code = code
 
 
-class _Connection(http.client.HTTPConnection):
+class _SocketConnection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("splitter", timeout=timeout)
         self._path = path
@@ -66,11 +66,16 @@ class Door:
         """GET /v1/PARTS and decode the answer as `kind`."""
         return msgspec.json.decode(self.read("GET", *parts, **query), type=kind)
 
+    def listed(self, kind: type[T], name: str, *parts: str, **query: str | int | None) -> list[T]:
+        """GET /v1/PARTS and decode the list called `name` in the answer."""
+        answer = msgspec.json.decode(self.read("GET", *parts, **query), type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(answer[name], type=list[kind])  # type: ignore[valid-type]
+
     def read(self, method: str, *parts: str, **query: str | int | None) -> bytes:
         """One request and the bytes of its answer; leaves the program where the gateway is not running.
 
         Raises:
-            Refused: the gateway answered with an error.
+            RefusedByGateway: the gateway answered with an error.
         """
         with closing(self._connect(ANSWER_LIMIT_S)) as connection:
             return self._send(connection, method, parts, query).read()
@@ -90,8 +95,8 @@ class Door:
 
     # ---- inner ---------------------------------------------------------------------------------------------------
 
-    def _connect(self, timeout: float) -> _Connection:
-        connection = _Connection(self.path, timeout)
+    def _connect(self, timeout: float) -> _SocketConnection:
+        connection = _SocketConnection(self.path, timeout)
         try:
             connection.connect()
         except PermissionError:
@@ -103,7 +108,7 @@ class Door:
 
     def _send(
         self,
-        connection: _Connection,
+        connection: _SocketConnection,
         method: str,
         parts: tuple[str, ...],
         query: dict[str, Any],
@@ -128,13 +133,15 @@ class Door:
             fail(f"the trace broke off: {error or type(error).__name__}", NOT_RUNNING)
 
 
-def _refusal(response: http.client.HTTPResponse) -> Refused:
+def _refusal(response: http.client.HTTPResponse) -> RefusedByGateway:
     body = response.read()
     try:
         error = json.loads(body)["error"]
-        return Refused(response.status, error["code"], error["message"])
+        return RefusedByGateway(response.status, error["code"], error["message"])
     except (ValueError, KeyError, TypeError):
-        return Refused(response.status, "error", f"HTTP {response.status}: {body[:200].decode(errors='replace')}")
+        return RefusedByGateway(
+            response.status, "error", f"HTTP {response.status}: {body[:200].decode(errors='replace')}"
+        )
 
 
 def open_door(ctx: click.Context) -> Door:

@@ -7,12 +7,12 @@ import time
 import click
 import msgspec
 
-from splitter.cli.door import Refused, open_door
+from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, say, say_json, span, table
 
 
-class Seat(msgspec.Struct):
-    """One way to a seat; see splitter.calls.logins.reception.SeatView."""
+class ListedSeat(msgspec.Struct):
+    """A registration as /v1/desks lists it; see splitter.calls.logins.reception.SeatView."""
 
     trunk: str
     user: str
@@ -25,20 +25,14 @@ class Seat(msgspec.Struct):
     instance: str
 
 
-class DeskList(msgspec.Struct):
-    """The answer to /v1/desks, as far as it is about SIP."""
-
-    registrations: list[Seat]
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
 @click.pass_context
 def seats(ctx: click.Context, as_json: bool) -> None:
     """List the SIP seats that are registered."""
     try:
-        found = open_door(ctx).get(DeskList, "desks").registrations
-    except Refused as error:
+        found = open_door(ctx).listed(ListedSeat, "registrations", "desks")
+    except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(found)
@@ -49,7 +43,7 @@ def seats(ctx: click.Context, as_json: bool) -> None:
         say(table(titles, [_row(seat) for seat in found]))
 
 
-def _row(seat: Seat) -> tuple[str, ...]:
+def _row(seat: ListedSeat) -> tuple[str, ...]:
     left = span(seat.expires_at - time.time())
     where = (seat.trunk, seat.peer, seat.contact)
     return (seat.user, seat.extension or "-", *where, clock(seat.registered_at), left, seat.user_agent or "-")

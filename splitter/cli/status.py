@@ -7,11 +7,11 @@ import time
 import click
 import msgspec
 
-from splitter.cli.door import Refused, open_door
+from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, counted, fail, say, say_json, span
 
 
-class Status(msgspec.Struct):
+class DaemonStatus(msgspec.Struct):
     """The answer to /v1/status; see splitter.web.ports.GatewayStatus."""
 
     name: str
@@ -38,8 +38,8 @@ class Status(msgspec.Struct):
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show how the gateway is doing. Exit code 1 while there is an alarm."""
     try:
-        found = open_door(ctx).get(Status, "status")
-    except Refused as error:
+        found = open_door(ctx).get(DaemonStatus, "status")
+    except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(found)
@@ -49,7 +49,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _print(found: Status) -> None:
+def _print(found: DaemonStatus) -> None:
     say(f"{found.name} {found.version}: {found.state}")
     say(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
     say(f"{'calls':<14}{found.calls} of {found.max_calls}")

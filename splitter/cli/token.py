@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from splitter.calls.logins.access import GRANTED, Scope
-from splitter.cli.door import Refused, open_door
+from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import fail, say
 
 
@@ -57,7 +57,7 @@ def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extensi
 def _revoke(ctx: click.Context, what: str) -> None:
     try:
         kept = msgspec.json.decode(open_door(ctx).send("POST", {"token": what}, "revocations"))["kept"]
-    except Refused as error:
+    except RefusedByGateway as error:
         fail(str(error))
     say("revoked" if kept else "revoked until the next start: it could not be written down; see the log")
 

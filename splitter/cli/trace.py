@@ -12,8 +12,8 @@ from typing import IO
 import click
 import msgspec
 
-from splitter.cli.calls import CallList
-from splitter.cli.door import Door, Refused, open_door
+from splitter.calls.view import CallView
+from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import counted, fail, plain, say_encoded
 from splitter.telemetry import golden
 from splitter.telemetry.ladder import Ladder, legs_of
@@ -65,7 +65,7 @@ def trace(
             _write_pcap(events, follow, pcap)
             return
         _echo(_raw(events) if raw else _ladder(events, follow, width))
-    except Refused as error:
+    except RefusedByGateway as error:
         fail(str(error))
     except KeyboardInterrupt:
         pass  # how --follow ends
@@ -76,10 +76,10 @@ def _resolve(door: Door, reference: str) -> str:
     try:
         found = msgspec.json.decode(door.read("GET", "calls", reference))
         return str(found["call_id"])
-    except Refused as error:
+    except RefusedByGateway as error:
         if error.code != "no-such-call":
             raise
-        calls = door.get(CallList, "search", number=reference, limit=1).calls
+        calls = door.listed(CallView, "calls", "search", number=reference, limit=1)
         if not calls:
             fail(f"there is no call {reference}, and none from or to this number")
         return calls[0].call_id

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from splitter.calls.view import TargetView, TrunkView
-from splitter.cli.door import Refused, open_door
+from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, say, say_json, table
-
-
-class TrunkList(msgspec.Struct):
-    """The answer to /v1/trunks."""
-
-    trunks: list[TrunkView]
 
 
 @click.command()
@@ -23,8 +16,8 @@ class TrunkList(msgspec.Struct):
 def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
     """Show the trunks: their state, since when and why, calls, limits, latency and jitter (ms), our registration."""
     try:
-        found = open_door(ctx).get(TrunkList, "trunks").trunks
-    except Refused as error:
+        found = open_door(ctx).listed(TrunkView, "trunks", "trunks")
+    except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(found)

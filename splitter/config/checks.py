@@ -15,7 +15,7 @@ from splitter.config.reader import Problems
 from splitter.config.webhooks import check_webhooks
 from splitter.core.keys import suggest
 from splitter.core.net import Address
-from splitter.transport.settings import Listener, Network
+from splitter.transport.settings import ListenPoint, Network
 from splitter.transport.targets import AUTO, HostName
 
 PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
@@ -160,7 +160,7 @@ def _check_listeners(settings: Settings, problems: Problems) -> None:
             )
     media, scraped = settings.media, settings.telemetry.metrics
     for name, index, listener in listeners:
-        if scraped is not None and _overlap(listener, Listener("tcp", scraped)):
+        if scraped is not None and _overlap(listener, ListenPoint("tcp", scraped)):
             what = f"{scraped} is taken by network.{name}.listen[{index + 1}] already"
             problems.add(("metrics", "listen"), what, "use another port")
         if listener.transport == "udp" and media.first_port <= listener.address.port <= media.last_port:
@@ -171,7 +171,7 @@ def _check_listeners(settings: Settings, problems: Problems) -> None:
             )
 
 
-def _overlap(one: Listener, other: Listener) -> bool:
+def _overlap(one: ListenPoint, other: ListenPoint) -> bool:
     if (one.transport == "udp") != (other.transport == "udp") or one.address.port != other.address.port:
         return False
     hosts = ipaddress.ip_address(one.address.host), ipaddress.ip_address(other.address.host)

@@ -1,6 +1,6 @@
 """A small SIP user agent on a port of its own: places and takes calls (RFC 3261). Does I/O.
 
-agent = Agent("13800000000", "127.0.0.1")
+agent = UserAgent("13800000000", "127.0.0.1")
 await agent.start()
 call = agent.place("sip:12345@127.0.0.1:5060", Address("127.0.0.1", 5060), party)
 outcome = await call.answered()
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
-from splitter.lab.agent_call import ALLOW, SDP, AgentCall, Party
+from splitter.lab.agent_call import ALLOW, SDP, AgentCall, CallMedia
 from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import RequestArrived
@@ -22,13 +22,13 @@ from splitter.sip.headers import Headers
 from splitter.sip.message import Message, Request
 from splitter.sip.timers import Timers
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.settings import ListenPoint, Network, TransportSettings
 
 _NETWORK = "lab"
 _REMEMBERED = 200
 
 
-class Agent:
+class UserAgent:
     """A user agent on a UDP port of its own.
 
     Attributes:
@@ -43,7 +43,7 @@ class Agent:
         self.address = Address(host, 0)
         self.messages: deque[tuple[str, Message]] = deque(maxlen=_REMEMBERED)
         self.on_call: Callable[[AgentCall, Request], None] | None = None
-        self.new_party: Callable[[], Party] | None = None
+        self.new_party: Callable[[], CallMedia] | None = None
         self._clock = clock or SystemClock()
         self._ids = ids or IdSource()
         self._driver: Driver | None = None
@@ -56,7 +56,7 @@ class Agent:
     async def start(self) -> None:
         """Bind a free port and listen."""
         host = self.address.host
-        network = Network(_NETWORK, (Listener("udp", Address(host, 0)),), host)
+        network = Network(_NETWORK, (ListenPoint("udp", Address(host, 0)),), host)
         endpoint = Endpoint(Timers(), self._ids, "lab")
         self._driver = Driver(
             endpoint,
@@ -80,7 +80,7 @@ class Agent:
         self,
         uri: str,
         to: Address,
-        party: Party,
+        party: CallMedia,
         *,
         headers: Iterable[tuple[str, str]] = (),
         with_offer: bool = True,

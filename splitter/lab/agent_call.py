@@ -1,6 +1,6 @@
 """One call of a lab agent: its INVITE and what follows in the dialog (RFC 3261, RFC 3264). Does I/O through the driver.
 
-It knows nothing of media: a `Party` writes and reads the session descriptions.
+It knows nothing of media: a `CallMedia` writes and reads the session descriptions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
 
 
-class Agent(Protocol):
+class CallOwner(Protocol):
     """The user agent that a call belongs to, as the call needs it."""
 
     @property
@@ -50,7 +50,7 @@ class Agent(Protocol):
         ...
 
 
-class Party(Protocol):
+class CallMedia(Protocol):
     """Who has the media of a call."""
 
     def offer(self) -> bytes:
@@ -78,7 +78,7 @@ class Party(Protocol):
         ...
 
 
-class Answer(StrEnum):
+class Reaction(StrEnum):
     """What the user of a phone says when it asks for video."""
 
     ACCEPT = "accept"
@@ -88,14 +88,14 @@ class Answer(StrEnum):
     IGNORE = "ignore"  # it is asked until the other side gives up
 
 
-_REFUSALS = {Answer.DECLINE: 603, Answer.CANNOT: 488}
+_REFUSALS = {Reaction.DECLINE: 603, Reaction.CANNOT: 488}
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
     """How a re-INVITE that adds video is answered. `after_s`: so long the user thinks, and 180 is sent meanwhile."""
 
-    answer: Answer = Answer.ACCEPT
+    answer: Reaction = Reaction.ACCEPT
     after_s: float = 0.0
 
 
@@ -124,7 +124,7 @@ class AgentCall:
         consent: given the offer of a re-INVITE, how its user answers; None where the user need not be asked.
     """
 
-    def __init__(self, agent: Agent, party: Party, flow: Flow) -> None:
+    def __init__(self, agent: CallOwner, party: CallMedia, flow: Flow) -> None:
         self.party = party
         self.state = "calling"
         self.end_reason = ""
@@ -373,10 +373,10 @@ class AgentCall:
             return
         self._pondered = txn, request
         self._agent.driver.respond(txn, request.respond(180, headers=self._agent.contact()))
-        if consent.answer is not Answer.IGNORE:
+        if consent.answer is not Reaction.IGNORE:
             asyncio.get_running_loop().call_later(consent.after_s, self._decide, txn, consent.answer)
 
-    def _decide(self, txn: TransactionId, answer: Answer) -> None:
+    def _decide(self, txn: TransactionId, answer: Reaction) -> None:
         """The user has made up its mind."""
         if self._pondered is None or self._pondered[0] != txn:
             return  # the question was taken back meanwhile
@@ -384,7 +384,7 @@ class AgentCall:
         if answer in _REFUSALS:
             self._agent.driver.respond(txn, request.respond(_REFUSALS[answer]))
         else:
-            self.party.consented(answer is Answer.ACCEPT)
+            self.party.consented(answer is Reaction.ACCEPT)
             self._respond_with_description(txn, request)
 
     def _give_up_pondering(self) -> None:

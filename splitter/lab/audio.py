@@ -10,7 +10,7 @@ from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.ports import PortPair
 from splitter.lab.tone import FRAME_S, FRAME_SAMPLES, PCMA, PCMU, Hearing, Tone, decode, encode
-from splitter.lab.wire import Packet, SenderReport, is_rtcp, newer, reports, sender_report, unpack
+from splitter.lab.wire import LabPacket, SenderClock, is_rtcp, newer, reports, sender_report, unpack
 
 _REPORT_INTERVAL_S = 1.0
 _STALL_S = 0.2
@@ -103,7 +103,7 @@ class AudioStream:
             now = self._clock.now()
             if self._remote and now - reported_at >= _REPORT_INTERVAL_S:
                 reported_at = now
-                report = SenderReport(
+                report = SenderClock(
                     self._ssrc, self._clock.wall(), self._timestamp, self.counts.packets_out, self._octets
                 )
                 self.ports.send_rtcp(sender_report(report, "lab-voice"), self._remote[1])
@@ -117,14 +117,14 @@ class AudioStream:
     def _send_frame(self, to: Address) -> None:
         payload = encode(self.tone.frame(), self._payload_type)
         marker = self.counts.packets_out == 0  # RFC 3551 §4.1: the first packet of a talkspurt
-        packet = Packet(self._payload_type, marker, self._sequence, self._timestamp, self._ssrc, payload)
+        packet = LabPacket(self._payload_type, marker, self._sequence, self._timestamp, self._ssrc, payload)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.counts.packets_out += 1
         self._octets += len(payload)
         self.ports.send_rtp(packet.pack(), to)
 
     def _on_rtcp(self, data: bytes, source: Address) -> None:
-        self.counts.reports_in += sum(isinstance(report, SenderReport) for report in reports(data))
+        self.counts.reports_in += sum(isinstance(report, SenderClock) for report in reports(data))
 
     def _on_rtp(self, data: bytes, source: Address) -> None:
         if is_rtcp(data):

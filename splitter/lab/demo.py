@@ -18,7 +18,7 @@ from typing import TextIO, TypeVar
 import aiohttp
 
 from splitter.core.clock import SystemClock
-from splitter.lab.desk import PLAN, PORT, Keys, let_callers_call
+from splitter.lab.desk import PLAN, PORT, Keyboard, let_callers_call
 from splitter.lab.gateway import GatewayFailed, usual_port
 from splitter.lab.play import play_once
 from splitter.lab.process import LabProcessEnded
@@ -88,7 +88,7 @@ async def run_on(say: Callable[[str], None]) -> None:
 async def run_desk(say: Callable[[str], None]) -> None:
     """Start everything and let callers call a person's desk; only a cancellation ends it."""
     async with Stage(usual_port(HOST, PORT), **PLAN) as stage:
-        await let_callers_call(stage, say, Keys(sys.stdin))
+        await let_callers_call(stage, say, Keyboard(sys.stdin))
 
 
 def table(checks: list[Check]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -18,16 +18,14 @@ from typing import Any, TextIO
 import aiohttp
 
 from splitter.core.clock import SystemClock
-from splitter.lab.agent_call import Answer, Consent
+from splitter.lab.agent_call import Consent, Reaction
 from splitter.lab.codec import VideoShape
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
 from splitter.lab.rows import AGENT_HZ, QUEUE_HZ
-from splitter.lab.stage import CALLED, EXTENSION, Stage, call_id_in, header_in
+from splitter.lab.stage import CALLED, EXTENSION, Say, Stage, call_id_in, header_in
 from splitter.lab.video import VideoSettings
-
-Say = Callable[[str], None]
 
 PORT = 8080
 PLAN: dict[str, object] = {"ring_s": 1.5, "queue_s": 2.0}
@@ -48,19 +46,19 @@ class Caller:
     key: str
     what: str
     video: bool = False
-    answer: Answer = Answer.ACCEPT
+    answer: Reaction = Reaction.ACCEPT
 
 
 CALLERS = (
     Caller("v", "a video call", video=True),
     Caller("a", "a voice call; asked for video, the caller accepts"),
-    Caller("r", "a voice call; asked for video, the caller refuses", answer=Answer.REFUSE),
-    Caller("n", "a voice call from a phone that has no video", answer=Answer.CANNOT),
-    Caller("i", "a voice call; asked for video, the caller does not react", answer=Answer.IGNORE),
+    Caller("r", "a voice call; asked for video, the caller refuses", answer=Reaction.REFUSE),
+    Caller("n", "a voice call from a phone that has no video", answer=Reaction.CANNOT),
+    Caller("i", "a voice call; asked for video, the caller does not react", answer=Reaction.IGNORE),
 )
 
 
-class Keys:
+class Keyboard:
     """What the person types, line by line.
 
     Args:
@@ -103,7 +101,7 @@ class Keys:
             self._lines.put_nowait(line.decode(errors="replace").strip().lower())
 
 
-async def let_callers_call(stage: Stage, say: Say, keys: Keys) -> None:
+async def let_callers_call(stage: Stage, say: Say, keys: Keyboard) -> None:
     """Go on until cancelled."""
     _introduce(stage, say)
     clock, turn, number = SystemClock(), cycle(CALLERS), 0
@@ -174,8 +172,8 @@ async def _one(stage: Stage, number: int, caller: Caller, say: Say) -> None:
             number=who,
             listen_hz=(QUEUE_HZ, AGENT_HZ),
             video=VideoSettings(sender=number % 100 + 1, shape=_SHAPE, orientation_id=7),
-            dialect=Dialect(picture=Picture.TALL),
-            consent=Consent(caller.answer, 0.0 if caller.answer is Answer.CANNOT else _THINKS_S),
+            dialect=Dialect(picture=VideoLine.TALL),
+            consent=Consent(caller.answer, 0.0 if caller.answer is Reaction.CANNOT else _THINKS_S),
         )
     )
     handset.party.with_video = caller.video

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.lab.agent import Agent
+from splitter.lab.agent import UserAgent
 from splitter.lab.agent_call import AgentCall, Consent, Outcome
 from splitter.lab.audio import AudioStream
 from splitter.lab.party import Dialect, MediaParty
@@ -46,7 +46,7 @@ class Handset:
     def __init__(self, settings: HandsetSettings, host: str, clock: Clock | None = None) -> None:
         self.settings = settings
         self.consent = settings.consent
-        self.agent = Agent(settings.number, host, clock)
+        self.agent = UserAgent(settings.number, host, clock)
         self._host = host
         self.clock = clock or SystemClock()
         self._ids = IdSource()

@@ -6,7 +6,7 @@ may have asked for it again; then the hole is given up.
 
 from __future__ import annotations
 
-from splitter.lab.wire import Packet, newer
+from splitter.lab.wire import LabPacket, newer
 
 WAIT_S = 0.2
 _MOST = 512
@@ -27,10 +27,10 @@ class JitterBuffer:
         self._wait_s = wait_s
         self._expected: int | None = None
         self._source = 0
-        self._waiting: dict[int, Packet] = {}
+        self._waiting: dict[int, LabPacket] = {}
         self._since = 0.0  # when the hole at the front was seen
 
-    def push(self, packet: Packet, now: float) -> list[Packet]:
+    def push(self, packet: LabPacket, now: float) -> list[LabPacket]:
         """Take a packet; returns those that are next, in order. What was given up is missing among them."""
         step = newer(packet.sequence, self._expected) if self._expected is not None else 0
         if self._expected is None or packet.ssrc != self._source or abs(step) > _RESTART:
@@ -54,7 +54,7 @@ class JitterBuffer:
             ready += self._ready(now)
         return ready
 
-    def _ready(self, now: float) -> list[Packet]:
+    def _ready(self, now: float) -> list[LabPacket]:
         """Those at the front; a hole behind them is seen now."""
         assert self._expected is not None
         ready = []

@@ -20,7 +20,7 @@ class Voice(StrEnum):
     EVS = "evs"  # EVS first; likewise
 
 
-class Picture(StrEnum):
+class VideoLine(StrEnum):
     """What the video line of a handset's offer holds."""
 
     VILTE = "vilte"  # H.265 and H.264 mode 1, feedback by capability negotiation (RFC 5939)
@@ -31,7 +31,7 @@ class Picture(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class LineNumbers:
     """The o= line's numbers and our ends; `video` None and `video_port_zero` say how a video line is left away.
 
     Attributes:
@@ -65,18 +65,19 @@ _VOICE = {
 _FEEDBACK = "a=rtcp-fb:* trr-int 5000|a=rtcp-fb:* nack|a=rtcp-fb:* nack pli|a=rtcp-fb:* ccm fir|a=rtcp-fb:* ccm tmmbr"
 _ORIENTATION = "a=extmap:7 urn:3gpp:video-orientation"
 # What a handset says of its screen and its camera in an answer as well (RFC 6236).
-SIZES = {Picture.TALL: "send [x=480,y=640] recv [x=480,y=640]"}
+SIZES = {VideoLine.TALL: "send [x=480,y=640] recv [x=480,y=640]"}
 _PICTURE = {
-    Picture.VILTE: "120 123|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1|a=rtpmap:120 H265/90000|a=fmtp:120 profile-id=1;level-id=93"
+    VideoLine.VILTE: "120 123|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1|a=rtpmap:120 H265/90000"
+    "|a=fmtp:120 profile-id=1;level-id=93"
     "|a=rtpmap:123 H264/90000|a=fmtp:123 profile-level-id=42C01F;packetization-mode=1"
     f"|a=imageattr:123 send [x=320,y=240] recv [x=320,y=240]|{_FEEDBACK}|{_ORIENTATION}",
-    Picture.BOTH_MODES: "123 124|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1"
+    VideoLine.BOTH_MODES: "123 124|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1"
     "|a=rtpmap:123 H264/90000|a=fmtp:123 profile-level-id=42C016;packetization-mode=1"
     f"|a=rtpmap:124 H264/90000|a=fmtp:124 profile-level-id=42C016;packetization-mode=0|{_FEEDBACK}|{_ORIENTATION}",
-    Picture.TALL: "123|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1|a=rtpmap:123 H264/90000"
+    VideoLine.TALL: "123|a=tcap:1 RTP/AVPF|a=pcfg:1 t=1|a=rtpmap:123 H264/90000"
     "|a=fmtp:123 profile-level-id=42C01F;packetization-mode=1"
-    f"|a=imageattr:123 {SIZES[Picture.TALL]}|{_FEEDBACK}|{_ORIENTATION}",
-    Picture.MODE_0: "99|a=rtpmap:99 H264/90000|a=fmtp:99 profile-level-id=42e00c;packetization-mode=0",
+    f"|a=imageattr:123 {SIZES[VideoLine.TALL]}|{_FEEDBACK}|{_ORIENTATION}",
+    VideoLine.MODE_0: "99|a=rtpmap:99 H264/90000|a=fmtp:99 profile-level-id=42e00c;packetization-mode=0",
 }
 _QOS = (
     "a=curr:qos local none",
@@ -86,7 +87,7 @@ _QOS = (
 )
 
 
-def handset_offer(description: Description, voice: Voice, picture: Picture, preconditions: bool = False) -> bytes:
+def handset_offer(description: LineNumbers, voice: Voice, picture: VideoLine, preconditions: bool = False) -> bytes:
     """An offer as an SBC passes it on for a ViLTE handset.
 
     Args:
@@ -100,7 +101,7 @@ def handset_offer(description: Description, voice: Voice, picture: Picture, prec
     qos = list(_QOS) if preconditions else []
     lines += [f"m=audio {description.audio.rtp_port} RTP/AVP {formats}", "b=AS:80", "b=RR:1537", "b=RS:512"]
     lines += [*attributes, "a=ptime:20", "a=maxptime:240", *qos, f"a={description.audio_direction}"]
-    if picture is not Picture.NONE:
+    if picture is not VideoLine.NONE:
         formats, *attributes = _PICTURE[picture].split("|")
         port = description.video.rtp_port if description.video else 0
         lines += [f"m=video {port} RTP/AVP {formats}", "b=AS:960", "b=RR:6000", "b=RS:8000"]
@@ -108,7 +109,7 @@ def handset_offer(description: Description, voice: Voice, picture: Picture, prec
     return _text(lines)
 
 
-def seat_offer(description: Description, payload_type: int = 99, mode: int = 1) -> bytes:
+def seat_offer(description: LineNumbers, payload_type: int = 99, mode: int = 1) -> bytes:
     """A video-only offer of a SIP client."""
     assert description.video is not None
     lines = _head(description, "b=AS:1200")
@@ -123,7 +124,7 @@ def seat_offer(description: Description, payload_type: int = 99, mode: int = 1) 
     return _text(lines)
 
 
-def _head(description: Description, *bandwidths: str) -> list[str]:
+def _head(description: LineNumbers, *bandwidths: str) -> list[str]:
     family = "IP6" if ":" in description.host else "IP4"
     return [
         "v=0",

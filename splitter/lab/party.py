@@ -11,7 +11,7 @@ from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.audio import AudioStream
-from splitter.lab.offers import SIZES, Description, Picture, Voice, handset_offer, seat_offer
+from splitter.lab.offers import SIZES, LineNumbers, VideoLine, Voice, handset_offer, seat_offer
 from splitter.lab.ports import PortPair
 from splitter.lab.tone import PCMA, PCMU
 from splitter.lab.video import VideoStream
@@ -30,7 +30,7 @@ class Dialect:
     """How a party writes its offers. `seat`: a video-only line of a SIP client with this payload type and mode."""
 
     voice: Voice = Voice.G711
-    picture: Picture = Picture.VILTE
+    picture: VideoLine = VideoLine.VILTE
     preconditions: bool = False
     seat: bool = False
     payload_type: int = 99
@@ -53,7 +53,7 @@ class MediaParty:
         self, host: str, dialect: Dialect, audio: AudioStream | None, video: VideoStream | None, ids: IdSource
     ) -> None:
         self.held = False
-        self.with_video = dialect.picture is not Picture.NONE
+        self.with_video = dialect.picture is not VideoLine.NONE
         self.consent = True
         self.descriptions_in: list[Session] = []
         self.video_format: VideoFormat | None = None
@@ -73,7 +73,7 @@ class MediaParty:
         direction = "sendonly" if self.held else "sendrecv"
         video = self._video if self.with_video else None
         self._version += 1
-        description = Description(
+        description = LineNumbers(
             self._host,
             self._session_id,
             self._version,
@@ -86,8 +86,8 @@ class MediaParty:
             body = seat_offer(description, self._dialect.payload_type, self._dialect.mode)
         else:
             picture = self._dialect.picture
-            if picture is Picture.NONE and self._local and any(line.kind == "video" for line in self._local.media):
-                picture = Picture.VILTE  # the peer has added a line, which stays (RFC 3264 §8)
+            if picture is VideoLine.NONE and self._local and any(line.kind == "video" for line in self._local.media):
+                picture = VideoLine.VILTE  # the peer has added a line, which stays (RFC 3264 §8)
             body = handset_offer(description, self._dialect.voice, picture, self._dialect.preconditions)
         self._local = parse(body)
         return body
@@ -107,7 +107,7 @@ class MediaParty:
             raise PeerError("none of the offered lines can be used", 488)
         local = self._local
         if local is None:
-            local = parse(handset_offer(self._empty_description(), Voice.G711, Picture.NONE))
+            local = parse(handset_offer(self._empty_description(), Voice.G711, VideoLine.NONE))
         self._local = replace(local, origin=replace(local.origin, version=self._version), media=lines)
         for index in range(len(remote.media)):
             self._follow(remote, index)
@@ -178,9 +178,9 @@ class MediaParty:
         line = Media("audio", port.rtp_port, media.proto, formats, connection=Connection.to(port.host), attributes=kept)
         return line.with_direction(direction)
 
-    def _empty_description(self) -> Description:
+    def _empty_description(self) -> LineNumbers:
         audio = _port(self._audio.ports) if self._audio else MediaPort(self._host, 0, 0)
-        return Description(self._host, self._session_id, self._version, audio, None)
+        return LineNumbers(self._host, self._session_id, self._version, audio, None)
 
     # ---- following ----
 

@@ -11,7 +11,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from splitter.lab.agent_call import Answer, Consent
+from splitter.lab.agent_call import Consent, Reaction
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.picture import Plane, difference, draw, luma_of, luma_of_rgb, read
 from splitter.lab.rows import (
@@ -63,7 +63,7 @@ async def raised_to_video(play: Play) -> None:
             number="13800000001",
             listen_hz=(AGENT_HZ,),
             video=VideoSettings(sender=SECOND_CALLER_ID, orientation_id=7),
-            consent=Consent(Answer.ACCEPT, after_s=_THINKS_S),
+            consent=Consent(Reaction.ACCEPT, after_s=_THINKS_S),
         )
     )
     handset.party.with_video = False

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-Event = dict[str, Any]
+ProcessEvent = dict[str, Any]
 
 _STOP_LIMIT_S = 20.0
 _LINE_LIMIT = 1 << 20
@@ -32,7 +32,7 @@ class LabProcess:
         self._changed = asyncio.Condition()
         self._ended = False
         self._stderr: list[str] = []
-        self.events: list[Event] = []
+        self.events: list[ProcessEvent] = []
 
     @property
     def pid(self) -> int:
@@ -56,13 +56,20 @@ class LabProcess:
         if self._process and self._process.stdin and not self._process.stdin.is_closing():
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
-    def find(self, name: str, match: Callable[[Event], bool] = lambda event: True, since: int = 0) -> Event | None:
+    def find(
+        self, name: str, match: Callable[[ProcessEvent], bool] = lambda event: True, since: int = 0
+    ) -> ProcessEvent | None:
         """The first event of that name, from index `since` on, that matches."""
         return next((e for e in self.events[since:] if e["event"] == name and match(e)), None)
 
     async def wait_for(
-        self, name: str, match: Callable[[Event], bool] = lambda event: True, *, since: int = 0, limit_s: float = 60.0
-    ) -> Event:
+        self,
+        name: str,
+        match: Callable[[ProcessEvent], bool] = lambda event: True,
+        *,
+        since: int = 0,
+        limit_s: float = 60.0,
+    ) -> ProcessEvent:
         """Wait until such an event is there.
 
         Raises:
@@ -78,7 +85,7 @@ class LabProcess:
                     raise LabProcessEnded(f"{self._command[2]} ended: {self.last_words()}")
                 await self._changed.wait()
 
-    async def ask(self, reply: str, *, limit_s: float = 60.0, **command: object) -> Event:
+    async def ask(self, reply: str, *, limit_s: float = 60.0, **command: object) -> ProcessEvent:
         """Send a command and wait for the next event named `reply`."""
         since = len(self.events)
         self.send(**command)

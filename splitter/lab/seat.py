@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.lab.agent import Agent
+from splitter.lab.agent import UserAgent
 from splitter.lab.agent_call import AgentCall, Outcome
 from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.video import VideoSettings, VideoStream
@@ -27,7 +27,7 @@ class Seat:
 
     def __init__(self, settings: SeatSettings, host: str, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.agent = Agent(settings.extension, host, clock)
+        self.agent = UserAgent(settings.extension, host, clock)
         self._host = host
         self.clock = clock or SystemClock()
         self._ids = IdSource()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from splitter.core.clock import SystemClock
@@ -13,10 +12,8 @@ from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.party import Dialect
 from splitter.lab.rows import AGENT_HZ, QUEUE_HZ
 from splitter.lab.seat import SeatSettings
-from splitter.lab.stage import CALLED, Stage, call_id_in, header_in
+from splitter.lab.stage import CALLED, Say, Stage, call_id_in, header_in
 from splitter.lab.video import VideoSettings
-
-Say = Callable[[str], None]
 
 _AT_A_TIME = 2  # the centre's process takes four; one core is to be enough
 _BETWEEN_S = 12.0

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,9 @@ from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.process import LabProcess
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.whip import WebSeat, WebSeatSettings
+
+Say = Callable[[str], None]
+"""Prints one line of the demo."""
 
 HOST = "127.0.0.1"
 CALLED = "12345"

@@ -23,9 +23,9 @@ from splitter.lab.ports import PortPair
 from splitter.lab.sight import Sight
 from splitter.lab.wire import (
     FullIntra,
-    Packet,
+    LabPacket,
     PictureLoss,
-    SenderReport,
+    SenderClock,
     full_intra,
     is_rtcp,
     newer,
@@ -210,7 +210,7 @@ class VideoStream:
         if last and orientation_id is not None:  # TS 26.114 §7.4.5: on the last packet of a picture
             extension = ((orientation_id, bytes((self.settings.orientation,))),)
         stamp = (timestamp + self._first_timestamp) & 0xFFFFFFFF
-        packet = Packet(self._payload_type, last, self._sequence, stamp, self._ssrc, payload, extension)
+        packet = LabPacket(self._payload_type, last, self._sequence, stamp, self._ssrc, payload, extension)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.counts.packets_out += 1
         self._octets += len(payload)
@@ -218,7 +218,7 @@ class VideoStream:
 
     def _send_report(self, to: Address) -> None:
         stamp = (int(self._clock.now() * CLOCK_RATE) + self._first_timestamp) & 0xFFFFFFFF
-        report = SenderReport(self._ssrc, self._clock.wall(), stamp, self.counts.packets_out, self._octets)
+        report = SenderClock(self._ssrc, self._clock.wall(), stamp, self.counts.packets_out, self._octets)
         self.ports.send_rtcp(sender_report(report, self._cname), to)
 
     # ---- receiving ----
@@ -233,7 +233,7 @@ class VideoStream:
                     self._fir_in = sequence
                     self.counts.fir_in += 1
                     self.request_arrived()
-                case SenderReport():
+                case SenderClock():
                     self.counts.reports_in += 1
 
     def _on_rtp(self, data: bytes, source: Address) -> None:
@@ -251,7 +251,7 @@ class VideoStream:
             self._play(one)
         self.counts.late, self.counts.mended = self._jitter.late, self._jitter.mended
 
-    def _play(self, packet: Packet) -> None:
+    def _play(self, packet: LabPacket) -> None:
         """The next packet of those that came."""
         self._follow(packet)
         if self._timestamp_in is not None and packet.timestamp != self._timestamp_in:
@@ -264,7 +264,7 @@ class VideoStream:
         if packet.marker:
             self._finish_picture()
 
-    def _follow(self, packet: Packet) -> None:
+    def _follow(self, packet: LabPacket) -> None:
         """Follow the sequence: what is missing now does not come any more."""
         step = newer(packet.sequence, self._expected) if self._expected is not None else 0
         if step > 0:

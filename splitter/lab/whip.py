@@ -49,7 +49,7 @@ class WebSeatSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiReply:
     """What the API answered; `body` is decoded where it is JSON."""
 
     status: int
@@ -160,13 +160,13 @@ class WebSeat:
                 pass  # the gateway is gone, and the place with it
             await place.peer.close()
 
-    async def ask(self, method: str, path: str, **more: Any) -> Reply:
+    async def ask(self, method: str, path: str, **more: Any) -> ApiReply:
         """Ask the API; `more` is aiohttp's: json, data, headers."""
         assert self._http is not None, "not started"
         headers = {**({"Authorization": f"Bearer {self._token}"} if self._token else {}), **more.pop("headers", {})}
         async with self._http.request(method, self._api + path, headers=headers, **more) as response:
             body = await response.json() if response.content_type == "application/json" else await response.read()
-            return Reply(response.status, body, dict(response.headers))
+            return ApiReply(response.status, body, dict(response.headers))
 
     # ---- events ----
 

@@ -17,7 +17,7 @@ _FMT_PLI, _FMT_FIR = 1, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Packet:
+class LabPacket:
     """One RTP packet. `extension`: RFC 8285 elements by id."""
 
     payload_type: int
@@ -38,7 +38,7 @@ class Packet:
         return header + _pack_extension(self.extension) + self.payload
 
 
-def unpack(data: bytes) -> Packet | None:
+def unpack(data: bytes) -> LabPacket | None:
     """Parse an RTP packet; None if it is none."""
     if len(data) < 12 or data[0] >> 6 != 2:
         return None
@@ -55,7 +55,7 @@ def unpack(data: bytes) -> Packet | None:
     end = len(data) - (data[-1] if first & 0x20 else 0)
     if at > end:
         return None
-    return Packet(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[at:end], extension)
+    return LabPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[at:end], extension)
 
 
 def is_rtcp(data: bytes) -> bool:
@@ -64,7 +64,7 @@ def is_rtcp(data: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class SenderReport:
+class SenderClock:
     """The sender's clock: `wall` seconds since 1970 belong to RTP `timestamp`."""
 
     ssrc: int
@@ -99,10 +99,10 @@ class OtherReport:
     fmt: int
 
 
-Report = SenderReport | PictureLoss | FullIntra | OtherReport
+LabReport = SenderClock | PictureLoss | FullIntra | OtherReport
 
 
-def reports(data: bytes) -> Iterator[Report]:
+def reports(data: bytes) -> Iterator[LabReport]:
     """The packets of one RTCP compound; ends early where it is malformed."""
     at = 0
     while at + 4 <= len(data):
@@ -114,7 +114,7 @@ def reports(data: bytes) -> Iterator[Report]:
         at += 4 + 4 * words
 
 
-def sender_report(report: SenderReport, cname: str) -> bytes:
+def sender_report(report: SenderClock, cname: str) -> bytes:
     """A compound of SR and SDES (RFC 3550 §6.1)."""
     seconds = int(report.wall)
     fraction = int((report.wall - seconds) * 2**32)
@@ -151,10 +151,10 @@ def newer(sequence: int, than: int) -> int:
     return ((sequence - than + 0x8000) & 0xFFFF) - 0x8000
 
 
-def _report(fmt: int, kind: int, body: bytes) -> Report:
+def _report(fmt: int, kind: int, body: bytes) -> LabReport:
     if kind == _SR and len(body) >= 24:
         ssrc, seconds, fraction, timestamp, packets, octets = struct.unpack_from("!IIIIII", body)
-        return SenderReport(ssrc, seconds - _NTP_EPOCH_S + fraction / 2**32, timestamp, packets, octets)
+        return SenderClock(ssrc, seconds - _NTP_EPOCH_S + fraction / 2**32, timestamp, packets, octets)
     if kind == _PSFB and fmt == _FMT_PLI and len(body) >= 8:
         return PictureLoss(*struct.unpack_from("!II", body))
     if kind == _PSFB and fmt == _FMT_FIR and len(body) >= 16:

@@ -21,7 +21,7 @@ class Means(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class KeyFrameRequest:
     """Ask now. `number` is FIR's: the same for repetitions of one request (RFC 5104 §4.3.1.2)."""
 
     means: Means
@@ -113,7 +113,7 @@ class KeyFrameBroker:
             return None
         return self._last + self._spacing()
 
-    def poll(self, now: float) -> Ask | None:
+    def poll(self, now: float) -> KeyFrameRequest | None:
         """What to send now, if anything."""
         due = self.next_timeout()
         if due is None or due > now:
@@ -122,7 +122,7 @@ class KeyFrameBroker:
         self._burst = max(0, self._burst - 1)
         self._last = now
         self.asked += 1
-        return Ask(self._means[self._index()], self._number)
+        return KeyFrameRequest(self._means[self._index()], self._number)
 
     def _spacing(self) -> float:
         if self._burst:

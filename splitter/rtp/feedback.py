@@ -79,10 +79,10 @@ class Remb:
     ssrcs: tuple[int, ...]
 
 
-Feedback = Nack | Pli | Fir | Tmmbr | Tmmbn | Remb
+FeedbackMessage = Nack | Pli | Fir | Tmmbr | Tmmbn | Remb
 
 
-def parse(kind: int, subtype: int, body: bytes) -> list[Feedback]:
+def parse(kind: int, subtype: int, body: bytes) -> list[FeedbackMessage]:
     """Read one feedback packet without its four bytes of header; a kind that is not known gives nothing.
 
     Raises:
@@ -127,7 +127,7 @@ def _parse_limits(rest: bytes) -> tuple[BitrateLimit, ...]:
     return tuple(limits)
 
 
-def _parse_remb(sender: int, rest: bytes) -> list[Feedback]:
+def _parse_remb(sender: int, rest: bytes) -> list[FeedbackMessage]:
     if len(rest) < 8 or len(rest) < 8 + 4 * rest[4]:
         raise PeerError("RTCP: REMB shorter than its SSRC count")
     word = int.from_bytes(rest[5:8])
@@ -135,7 +135,7 @@ def _parse_remb(sender: int, rest: bytes) -> list[Feedback]:
     return [Remb(sender, (word & 0x3_FFFF) << (word >> 18), ssrcs)]
 
 
-def build(message: Feedback) -> tuple[int, int, bytes]:
+def build(message: FeedbackMessage) -> tuple[int, int, bytes]:
     """One feedback message: (packet type, format, body)."""
     if isinstance(message, Nack):
         return RTPFB, _NACK, _PAIR.pack(message.sender, message.media) + _build_losses(message.lost)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 _HELD = 64  # packets
 
 
-class Held(NamedTuple):
+class OrderedPacket(NamedTuple):
     """A packet in order. `gap`: packets are missing right before it."""
 
     sequence: int
@@ -29,7 +29,7 @@ class Reorder:
     def __init__(self, wait_s: float = 0.15) -> None:
         self._wait_s = wait_s
         self._next: int | None = None
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, OrderedPacket] = {}
         self._since = 0.0
 
     def restart(self) -> None:
@@ -37,7 +37,7 @@ class Reorder:
         self._next = None
         self._held.clear()
 
-    def push(self, packet: Held, now: float) -> list[Held]:
+    def push(self, packet: OrderedPacket, now: float) -> list[OrderedPacket]:
         """Take a packet; returns those that are in order now. A packet that is too late is dropped."""
         if self._next is None or packet.sequence == self._next:
             self._next = packet.sequence + 1
@@ -56,7 +56,7 @@ class Reorder:
         self._since = now
         return ready
 
-    def _follow(self) -> list[Held]:
+    def _follow(self) -> list[OrderedPacket]:
         ready = []
         while self._next is not None and (packet := self._held.pop(self._next, None)) is not None:
             ready.append(packet)

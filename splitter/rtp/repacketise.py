@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from splitter.rtp.h264 import FU_A, IGNORED, Depacketiser
 from splitter.rtp.packet import Buffer
-from splitter.rtp.reorder import Held, Reorder
+from splitter.rtp.reorder import OrderedPacket, Reorder
 
 _QUIET = (FU_A, *IGNORED)  # payloads that may complete no unit, and yet nothing is missing
 
@@ -30,7 +30,7 @@ class SingleUnits:
         self._depacketiser = Depacketiser()
         self._gap = False
 
-    def push(self, packet: Held, now: float) -> list[Unit]:
+    def push(self, packet: OrderedPacket, now: float) -> list[Unit]:
         """Take one packet by its extended sequence number; returns the units that are whole and in order now."""
         units: list[Unit] = []
         for held in self._reorder.push(packet, now):

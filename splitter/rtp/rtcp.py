@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
 from splitter.rtp import feedback
-from splitter.rtp.feedback import Feedback
+from splitter.rtp.feedback import FeedbackMessage
 from splitter.rtp.packet import Buffer
 
 _SR, _RR, _SDES, _BYE = 200, 201, 202, 203
@@ -66,7 +66,7 @@ class ReceiverReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class SourceDescription:
     """One SDES chunk; of its items only CNAME is kept."""
 
     ssrc: int
@@ -81,8 +81,8 @@ class Bye:
     reason: str = ""
 
 
-Report = SenderReport | ReceiverReport | Description | Bye
-Message = Report | Feedback
+Report = SenderReport | ReceiverReport | SourceDescription | Bye
+RtcpPacket = Report | FeedbackMessage
 
 
 def ntp_time(unix_s: float) -> int:
@@ -90,7 +90,7 @@ def ntp_time(unix_s: float) -> int:
     return int((unix_s + _NTP_EPOCH) * 0x1_0000_0000) & 0xFFFF_FFFF_FFFF_FFFF
 
 
-def parse(data: Buffer) -> list[Message]:
+def parse(data: Buffer) -> list[RtcpPacket]:
     """Read one datagram: a compound packet, or a single one of reduced size.
 
     A packet that contradicts itself is passed over, and so is what follows one that ends beyond the datagram: a request
@@ -100,7 +100,7 @@ def parse(data: Buffer) -> list[Message]:
         PeerError: there was nothing that could be read.
     """
     raw = bytes(data)
-    messages: list[Message] = []
+    messages: list[RtcpPacket] = []
     broken: PeerError | None = None
     read = False
     at = 0
@@ -139,7 +139,7 @@ def _without_padding(body: bytes) -> bytes:
     return body[: len(body) - padding]
 
 
-def _parse_one(kind: int, count: int, body: bytes) -> Iterable[Message]:
+def _parse_one(kind: int, count: int, body: bytes) -> Iterable[RtcpPacket]:
     try:
         if kind == _SR:
             return [_parse_sr(count, body)]
@@ -171,7 +171,7 @@ def _parse_blocks(body: bytes, at: int, count: int) -> tuple[ReportBlock, ...]:
     return tuple(blocks)
 
 
-def _parse_sdes(count: int, body: bytes) -> list[Description]:
+def _parse_sdes(count: int, body: bytes) -> list[SourceDescription]:
     found = []
     at = 0
     for _ in range(count):
@@ -186,7 +186,7 @@ def _parse_sdes(count: int, body: bytes) -> list[Description]:
                 cname = body[at + 2 : at + 2 + length].decode("utf-8", "replace")
             at += 2 + length
         at += 4 - at % 4  # the chunk ends with one to four zero bytes
-        found.append(Description(ssrc, cname))
+        found.append(SourceDescription(ssrc, cname))
     return found
 
 
@@ -197,18 +197,18 @@ def _parse_bye(count: int, body: bytes) -> Bye:
     return Bye(ssrcs, reason)
 
 
-def build(messages: Iterable[Message]) -> bytes:
+def build(messages: Iterable[RtcpPacket]) -> bytes:
     """Messages as one datagram; the caller puts a report first, as RFC 3550 §6.1 wants it."""
     return b"".join(_build_one(message) for message in messages)
 
 
-def _build_one(message: Message) -> bytes:
+def _build_one(message: RtcpPacket) -> bytes:
     if isinstance(message, SenderReport):
         body = _WORD.pack(message.ssrc) + _SENDER.pack(message.ntp, message.rtp, message.packets, message.octets)
         return _frame(_SR, len(message.blocks), body + _build_blocks(message.blocks))
     if isinstance(message, ReceiverReport):
         return _frame(_RR, len(message.blocks), _WORD.pack(message.ssrc) + _build_blocks(message.blocks))
-    if isinstance(message, Description):
+    if isinstance(message, SourceDescription):
         name = message.cname.encode()[:255]
         items = _WORD.pack(message.ssrc) + bytes((_CNAME, len(name))) + name
         return _frame(_SDES, 1, items + bytes(4 - len(items) % 4))

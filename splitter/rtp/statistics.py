@@ -23,7 +23,7 @@ class Order(Enum):
     JUMP = "jump"  # so far away that the source must have restarted
 
 
-class Reception:
+class ReceivedStream:
     """Counters of one received SSRC. Extended sequence numbers begin at one cycle, so that none is ever negative.
 
     Attributes:

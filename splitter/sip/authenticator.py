@@ -1,7 +1,7 @@
 """The server's side of Digest (RFC 3261 §22, RFC 7616, RFC 8760): challenges, and judges what comes back. Pure.
 
 judgement = authenticator.judge(request, source, now)
-if judgement.verdict is not Verdict.GRANTED:
+if judgement.verdict is not LoginVerdict.GRANTED:
     answer 401 with authenticator.challenges(source, salt, now, stale=judgement.verdict.stale)
 """
 
@@ -17,7 +17,7 @@ from splitter.sip.message import Request
 from splitter.sip.nonce import Nonces
 
 
-class Verdict(StrEnum):
+class LoginVerdict(StrEnum):
     """What a request proves."""
 
     GRANTED = "granted"
@@ -30,19 +30,19 @@ class Verdict(StrEnum):
     @property
     def stale(self) -> bool:
         """Who knows the password need not be asked for it again (RFC 7616 §3.3)."""
-        return self in (Verdict.STALE, Verdict.REPLAYED)
+        return self in (LoginVerdict.STALE, LoginVerdict.REPLAYED)
 
     @property
     def hostile(self) -> bool:
         """Nobody who knows a password gets here, but for a mistyped one."""
-        return self in (Verdict.WRONG, Verdict.UNKNOWN, Verdict.REPLAYED)
+        return self in (LoginVerdict.WRONG, LoginVerdict.UNKNOWN, LoginVerdict.REPLAYED)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict, and the user name that was claimed; proved only where it is GRANTED."""
 
-    verdict: Verdict
+    verdict: LoginVerdict
     username: str = ""
 
 
@@ -94,16 +94,16 @@ class Authenticator:
         """
         proof = next((proof for proof in proofs_of(request) if proof.realm == self._realm), None)
         if proof is None:
-            return Judgement(Verdict.MISSING)
+            return Judgement(LoginVerdict.MISSING)
         if not self._right(proof, request):
             known = proof.username in self._secrets
-            return Judgement(Verdict.WRONG if known else Verdict.UNKNOWN, proof.username)
+            return Judgement(LoginVerdict.WRONG if known else LoginVerdict.UNKNOWN, proof.username)
         # The nonce comes last: stale is only for who knows the password, all others learn nothing from it.
         if not self._nonces.fresh(proof.nonce, self._binding(source), now):
-            return Judgement(Verdict.STALE, proof.username)
+            return Judgement(LoginVerdict.STALE, proof.username)
         if not self._nonces.take(proof.nonce, proof.count):
-            return Judgement(Verdict.REPLAYED, proof.username)
-        return Judgement(Verdict.GRANTED, proof.username)
+            return Judgement(LoginVerdict.REPLAYED, proof.username)
+        return Judgement(LoginVerdict.GRANTED, proof.username)
 
     def _right(self, proof: Proof, request: Request) -> bool:
         """The digest is that of the user's password; an unknown user costs the same time."""

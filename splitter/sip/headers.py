@@ -52,7 +52,7 @@ def canonical(name: str) -> str:
     return _COMPACT.get(plain, plain)
 
 
-Line = tuple[str, str, str]
+HeaderLine = tuple[str, str, str]
 """One header line: its key, its name as spelled, and all that follows the colon, folds and spaces included."""
 
 
@@ -69,7 +69,7 @@ class Headers:
     __slots__ = ("_first", "_lines", "_typed", "encoding")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._lines: list[Line] = []
+        self._lines: list[HeaderLine] = []
         self._first: dict[str, str] = {}
         self._typed: dict[str, object] = {}
         self.encoding = "utf-8"
@@ -77,7 +77,7 @@ class Headers:
             self.add(name, value)
 
     @classmethod
-    def of_lines(cls, lines: list[Line], encoding: str = "utf-8", first: dict[str, str] | None = None) -> Headers:
+    def of_lines(cls, lines: list[HeaderLine], encoding: str = "utf-8", first: dict[str, str] | None = None) -> Headers:
         """Headers of lines as they were read.
 
         Args:
@@ -188,7 +188,7 @@ class Headers:
         """The canonical keys of the headers that are there."""
         return self._first.keys()
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[HeaderLine]:
         """The lines as they were read. Not to be changed."""
         return self._lines
 
@@ -237,7 +237,7 @@ def _plain(raw: str) -> str:
     return raw.strip(BLANK)
 
 
-def _line(name: str, value: str) -> Line:
+def _line(name: str, value: str) -> HeaderLine:
     """A line of our own making. A line break inside it would let a value smuggle in further headers."""
     if "\n" in value or "\r" in value:
         raise LocalError(f"line break in the value of {name}: {shown(value)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import integer, shown, split_outside_quotes
-from splitter.sip.headers import Headers, Line
+from splitter.sip.headers import HeaderLine, Headers
 from splitter.sip.uri import NameAddr
 from splitter.sip.via import Via
 
@@ -220,7 +220,7 @@ class Request(_Common):
             echoed.set("Content-Type", content_type)
         return Response(status, REASONS.get(status, "Unknown") if reason is None else reason, echoed, body)
 
-    def _tagged(self, line: Line, tag: str) -> Line:
+    def _tagged(self, line: HeaderLine, tag: str) -> HeaderLine:
         """The To line with a tag, unless it has one or cannot be read (then it is echoed as it came)."""
         key, name, raw = line
         try:

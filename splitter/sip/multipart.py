@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import parse_params, shown, unquote
-from splitter.sip.headers import Headers, Line, canonical
+from splitter.sip.headers import HeaderLine, Headers, canonical
 from splitter.sip.message import Message
 
 MAX_PARTS = 32
@@ -151,7 +151,7 @@ def _part(content: bytes) -> Part:
         return Part(Headers(), content.partition(b"\n")[2])
     head, body = _cut(content)
     text = head.decode("utf-8", "replace").replace("\r\n", "\n")
-    found: list[Line] = []
+    found: list[HeaderLine] = []
     for line in text.replace("\n ", " ").replace("\n\t", " ").split("\n"):
         name, colon, raw = line.partition(":")
         if not colon:

@@ -10,7 +10,7 @@ import re
 
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import TOKEN, integer, quote, shown
-from splitter.sip.headers import Headers, Line, canonical
+from splitter.sip.headers import HeaderLine, Headers, canonical
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.uri import parse_uri
 
@@ -119,7 +119,7 @@ def _joined(lines: list[str]) -> list[str]:
 def _message(lines: list[str], encoding: str, body: bytes) -> Message:
     """The message, or PeerError for the first rule that is broken."""
     start = lines[0]
-    found: list[Line] = []
+    found: list[HeaderLine] = []
     first: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, raw = line.partition(":")
@@ -200,7 +200,7 @@ def _answerable(error: PeerError, lines: list[str], encoding: str) -> PeerError:
     method, _, rest = lines[0].partition(" ")
     if "SIP/" not in rest or method[:4].upper() == "SIP/" or not TOKEN.fullmatch(method):
         return PeerError(error.reason, error.status)
-    found: list[Line] = []
+    found: list[HeaderLine] = []
     seen = set()
     for line in lines[1:]:
         name, colon, raw = line.partition(":")

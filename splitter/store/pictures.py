@@ -75,7 +75,7 @@ class StoredPicture:
     added_at: float
 
 
-class Pictures:
+class PictureLibrary:
     """All uploaded pictures.
 
     Args:

@@ -111,7 +111,7 @@ comes, None for the latest leg of this Call-ID: messages that name no tag we kno
 
 
 @dataclass(slots=True)
-class _Call:
+class _TracedCall:
     """What the recorder remembers of one call."""
 
     seq: int = 0
@@ -180,7 +180,7 @@ class Recorder:
         self._digits = digits
         self._clock = clock
         self._legs: dict[_LegKey, tuple[str, str]] = {}  # → (call id, leg)
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, _TracedCall] = {}
         self._lingering: deque[tuple[float, str]] = deque()
         self._unbound = _Unbound()
 
@@ -191,7 +191,7 @@ class Recorder:
             tag: of whose INVITE it is: another call may use the Call-ID again, while this one's last messages pass.
         """
         self._expire()
-        call = self._calls.setdefault(call_id, _Call())
+        call = self._calls.setdefault(call_id, _TracedCall())
         call.expires_at = None
         for key in ((sip_call_id, tag), (sip_call_id, None)):
             if key not in call.legs:
@@ -229,7 +229,7 @@ class Recorder:
         """Something else happened: kind is "state", "media", "note" or "alarm"; text says what and why."""
         call = self._calls.get(call_id)
         if call is None:  # before the first bind, or long after the end: remembered only for a while
-            call = self._calls[call_id] = _Call()
+            call = self._calls[call_id] = _TracedCall()
             self._linger(call_id, call)
         self._emit(call, TraceEvent(call_id, self._clock.wall(), leg, kind, "", "", text, b"", call.next_seq()))
 
@@ -254,12 +254,12 @@ class Recorder:
         """Calls and waiting messages held in memory, for leak tests."""
         return len(self._calls) + len(self._unbound)
 
-    def _emit(self, call: _Call, event: TraceEvent) -> None:
+    def _emit(self, call: _TracedCall, event: TraceEvent) -> None:
         self._sink.write(event)
         for subscription in call.subscriptions:
             subscription.put(event)
 
-    def _linger(self, call_id: str, call: _Call) -> None:
+    def _linger(self, call_id: str, call: _TracedCall) -> None:
         call.expires_at = self._clock.now() + LINGER_S
         self._lingering.append((call.expires_at, call_id))
 

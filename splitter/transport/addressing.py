@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.uri import SipUri, parse_uri
-from splitter.transport.settings import WEB, Listener, Network
+from splitter.transport.settings import WEB, ListenPoint, Network
 
 _DEFAULT_PORT = 5060
 _TLS_PORT = 5061  # RFC 3261 §19.1.2
@@ -29,11 +29,13 @@ class Addressing:
     def __init__(self, networks: Mapping[str, Network], resolve_limit_s: float) -> None:
         self._networks = networks
         self._resolve_limit_s = resolve_limit_s
-        self._bound: dict[str, list[Listener]] = {name: list(network.listeners) for name, network in networks.items()}
+        self._bound: dict[str, list[ListenPoint]] = {
+            name: list(network.listeners) for name, network in networks.items()
+        }
 
     def bound(self, network: str, index: int, address: Address) -> None:
         """Listener `index` of `network` is really bound here (it may have asked for any port)."""
-        self._bound[network][index] = Listener(self._bound[network][index].transport, address)
+        self._bound[network][index] = ListenPoint(self._bound[network][index].transport, address)
 
     def local(self, network: str, transport: str, host: str | None = None) -> Address | None:
         """Our first listener of this transport, and of the address family of `host`; None where there is none."""

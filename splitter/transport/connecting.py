@@ -7,14 +7,14 @@ import socket
 
 from splitter.transport.acceptor import prepare
 from splitter.transport.settings import SECURE
-from splitter.transport.tcp import Connection
-from splitter.transport.tls import Credentials
+from splitter.transport.tcp import TcpConnection
+from splitter.transport.tls import TlsIdentities
 
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 _CLOSING_S = 5.0
 
 
-async def connect(stream: Connection, credentials: Credentials, limit_s: float) -> None:
+async def connect(stream: TcpConnection, credentials: TlsIdentities, limit_s: float) -> None:
     """Connect to the remote end of the stream's flow, from the listener's own address, so that the peer knows us.
 
     Args:

@@ -21,10 +21,10 @@ from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
 from splitter.transport.memory import Memory
 from splitter.transport.settings import SECURE, WEB, Network, TransportSettings
-from splitter.transport.stream import Stream
+from splitter.transport.stream import StreamConnection
 from splitter.transport.tasks import Tasks
-from splitter.transport.tcp import Connection
-from splitter.transport.tls import Credentials
+from splitter.transport.tcp import TcpConnection
+from splitter.transport.tls import TlsIdentities
 from splitter.transport.websocket import WebServer, WebSocket
 
 _WAITING = 1000
@@ -82,7 +82,7 @@ class Connections:
         clock: Clock,
         counters: TransportCounters,
         gate: Gate,
-        credentials: Credentials,
+        credentials: TlsIdentities,
         holds: Holds,
     ) -> None:
         self._user = user
@@ -94,12 +94,13 @@ class Connections:
         self._credentials = credentials
         self._holds = holds
         self._acceptors: list[Acceptor] = []
-        self._arriving: set[Stream] = set()
-        self._shaking: OrderedDict[Stream, socket.socket] = OrderedDict()  # those with a handshake, the oldest first
-        self._open: dict[_Key, Stream] = {}
-        self._silent: OrderedDict[Stream, None] = OrderedDict()  # inbound, without a message yet, the oldest first
-        self._aliases: dict[_Key, Stream] = {}
-        self._alias_of: dict[Stream, _Key] = {}
+        self._arriving: set[StreamConnection] = set()
+        # The oldest first: those whose handshake is under way; those that peers opened and that sent no message yet.
+        self._shaking: OrderedDict[StreamConnection, socket.socket] = OrderedDict()
+        self._silent: OrderedDict[StreamConnection, None] = OrderedDict()
+        self._open: dict[_Key, StreamConnection] = {}
+        self._aliases: dict[_Key, StreamConnection] = {}
+        self._alias_of: dict[StreamConnection, _Key] = {}
         self._waiting: dict[_Key, list[Transmit]] = {}
         self._per_network: Counter[str] = Counter()
         self._memory = Memory()
@@ -182,7 +183,7 @@ class Connections:
 
     # ---- what streams tell us ----
 
-    def opened(self, stream: Stream) -> None:
+    def opened(self, stream: StreamConnection) -> None:
         flow = stream.flow
         if stream.inbound:
             self._arrived(stream)
@@ -197,18 +198,18 @@ class Connections:
         self._open[_Key.of(flow)] = stream
         self._count(flow.network, 1)
 
-    def received(self, stream: Stream, data: bytes) -> None:
+    def received(self, stream: StreamConnection, data: bytes) -> None:
         self._silent.pop(stream, None)
         if self._gate.message(stream.flow):
             self._user.received(stream.flow, data)
 
-    def unframeable(self, stream: Stream, error: PeerError) -> None:
+    def unframeable(self, stream: StreamConnection, error: PeerError) -> None:
         self._user.unframeable(stream.flow, error)
 
-    def abused(self, stream: Stream, reason: str, detail: str) -> None:
+    def abused(self, stream: StreamConnection, reason: str, detail: str) -> None:
         self._gate.abuse(stream.flow, reason, detail)
 
-    def lost(self, stream: Stream, fault: str) -> None:
+    def lost(self, stream: StreamConnection, fault: str) -> None:
         flow = stream.flow
         if stream.inbound:
             self._arrived(stream)
@@ -238,15 +239,15 @@ class Connections:
         self._gate.closed(flow)
         reset(sock)
 
-    def _stream(self, flow: Flow) -> Stream:
+    def _stream(self, flow: Flow) -> StreamConnection:
         if flow.transport not in WEB:
-            return Connection(self, flow, self._clock, True, self._settings.message_limit_bytes)
+            return TcpConnection(self, flow, self._clock, True, self._settings.message_limit_bytes)
         origins = self._networks[flow.network].web_origins
         if self._web is None:
             self._web = WebServer()
         return WebSocket(self, flow, self._clock, self._settings, origins, self._web, self._tasks)
 
-    async def _welcome(self, stream: Stream, sock: socket.socket) -> None:
+    async def _welcome(self, stream: StreamConnection, sock: socket.socket) -> None:
         """Hand the socket to asyncio, and see the TLS handshake through."""
         flow = stream.flow
         secure = flow.transport in SECURE
@@ -265,13 +266,13 @@ class Connections:
             self._gate.closed(flow)
             self._gate.abuse(flow, "handshake", f"no TLS: {reason_of(error)}")
 
-    def _arrived(self, stream: Stream) -> None:
+    def _arrived(self, stream: StreamConnection) -> None:
         """Its handshakes came to an end, good or bad."""
         self._arriving.discard(stream)
         if self._shaking.pop(stream, None) is not None:
             self._gate.shaken(stream.flow)
 
-    def _begin_handshake(self, stream: Stream, sock: socket.socket) -> None:
+    def _begin_handshake(self, stream: StreamConnection, sock: socket.socket) -> None:
         """Where too many are in progress, the oldest gives way: half-open ones must not keep everybody out."""
         self._shaking[stream] = sock
         if len(self._shaking) > self._settings.handshakes:
@@ -310,7 +311,7 @@ class Connections:
     async def _connect(self, flow: Flow) -> None:
         """Open a connection; then send what waits for it."""
         key = _Key.of(flow)
-        stream = Connection(self, flow, self._clock, False, self._settings.message_limit_bytes)
+        stream = TcpConnection(self, flow, self._clock, False, self._settings.message_limit_bytes)
         reason = ""
         try:
             if len(self._open) >= self._settings.tcp_connections:
@@ -331,7 +332,7 @@ class Connections:
 
     # ---- all of them ----
 
-    def _find(self, key: _Key) -> Stream | None:
+    def _find(self, key: _Key) -> StreamConnection | None:
         """A usable connection; on one that is closing, what is written gets lost."""
         for streams in (self._open, self._aliases):
             stream = streams.get(key)
@@ -339,7 +340,7 @@ class Connections:
                 return stream
         return None
 
-    def _forget(self, stream: Stream) -> None:
+    def _forget(self, stream: StreamConnection) -> None:
         """It is no way to its peer any more; harmless where it is none already."""
         self._silent.pop(stream, None)
         self._drop_alias(stream)
@@ -350,7 +351,7 @@ class Connections:
             if self._emptied is not None and not self._open and not self._emptied.done():
                 self._emptied.set_result(None)
 
-    def _drop_alias(self, stream: Stream) -> None:
+    def _drop_alias(self, stream: StreamConnection) -> None:
         """A connection has one alias at most: its peer chooses the number, and there are many."""
         key = self._alias_of.pop(stream, None)
         if key is not None and self._aliases.get(key) is stream:
@@ -378,7 +379,7 @@ class Connections:
             for stream in list(self._open.values()):
                 self._look_after(stream, now)
 
-    def _look_after(self, stream: Stream, now: float) -> None:
+    def _look_after(self, stream: StreamConnection, now: float) -> None:
         """Keep alive what somebody needs, close what nobody uses, drop what is stuck."""
         settings = self._settings
         if stream.closing_at is not None:

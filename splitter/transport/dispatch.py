@@ -12,17 +12,17 @@ from splitter.sip.events import SipEvent, TransactionId
 from splitter.sip.message import Request
 from splitter.sip.transactions.matching import server_key
 
-Listener: TypeAlias = Callable[[SipEvent], None]
+EventSink: TypeAlias = Callable[[SipEvent], None]
 """Told of events, from the event loop; must return at once (an actor puts the event into its inbox)."""
 
-Party: TypeAlias = Hashable
+OtherSide: TypeAlias = Hashable
 """Who the other side of a dialog or transaction is; what it means is known to whoever names it."""
 
 _NOBODY: tuple[None, None] = None, None
 
 
 @dataclass(slots=True)
-class Ask:
+class SentRequest:
     """A request of ours that is under way.
 
     Attributes:
@@ -33,7 +33,7 @@ class Ask:
         bounced: an ICMP error came back for it.
     """
 
-    listener: Listener
+    listener: EventSink
     network: str
     fallback: Flow | None = None
     retried: bool = False
@@ -44,19 +44,19 @@ class Dispatch:
     """Listeners by transaction and by dialog."""
 
     def __init__(self) -> None:
-        self.asks: dict[TransactionId, Ask] = {}
-        self._owners: dict[TransactionId, tuple[Listener, Party]] = {}
-        self._dialogs: dict[DialogId, tuple[Listener, Party]] = {}
+        self.asks: dict[TransactionId, SentRequest] = {}
+        self._owners: dict[TransactionId, tuple[EventSink, OtherSide]] = {}
+        self._dialogs: dict[DialogId, tuple[EventSink, OtherSide]] = {}
 
-    def adopt(self, txn: TransactionId, listener: Listener, party: Party = None) -> None:
+    def adopt(self, txn: TransactionId, listener: EventSink, party: OtherSide = None) -> None:
         """Later events of this server transaction go to `listener`."""
         self._owners[txn] = listener, party
 
-    def owner(self, txn: TransactionId) -> Listener | None:
+    def owner(self, txn: TransactionId) -> EventSink | None:
         """Who adopted the server transaction."""
         return self._owners.get(txn, _NOBODY)[0]
 
-    def register(self, dialog: DialogId, listener: Listener, party: Party = None) -> None:
+    def register(self, dialog: DialogId, listener: EventSink, party: OtherSide = None) -> None:
         """Requests inside this dialog go to `listener`."""
         self._dialogs[dialog] = listener, party
 
@@ -68,11 +68,11 @@ class Dispatch:
         """True while somebody has this dialog."""
         return dialog in self._dialogs
 
-    def dialog(self, request: Request) -> Listener | None:
+    def dialog(self, request: Request) -> EventSink | None:
         """Who has the dialog that a request belongs to (RFC 3261 §12.2.2)."""
         return self._dialogs.get(_dialog_of(request), _NOBODY)[0]
 
-    def party(self, request: Request) -> Party:
+    def party(self, request: Request) -> OtherSide:
         """Who alone may send this request: the other side of its dialog, or of the INVITE that a CANCEL is for.
 
         None where nothing is known of either, or nobody was named.

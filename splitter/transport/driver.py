@@ -38,14 +38,14 @@ from splitter.sip.transactions.matching import client_key, reply_flow, stamp
 from splitter.transport.addressing import Addressing
 from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.counters import PrometheusCounters, TransportCounters
-from splitter.transport.dispatch import Ask, Dispatch, Listener, Party
+from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest
 from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.sockets import Sockets
 from splitter.transport.x509 import Validity
 
-__all__ = ["Driver", "Listener", "SipEvent", "Tap"]
+__all__ = ["Driver", "EventSink", "SipEvent", "Tap"]
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class Driver:
         tap: Tap | None = None,
         *,
         source_ok: Callable[[Flow], bool] = lambda flow: True,
-        party_ok: Callable[[Flow, Party], bool] = lambda flow, party: True,
+        party_ok: Callable[[Flow, OtherSide], bool] = lambda flow, party: True,
         counters: TransportCounters | None = None,
         spared: Iterable[IpNetwork] | None = None,
         sockets: Callable[..., Sockets] = Sockets,
@@ -153,7 +153,7 @@ class Driver:
     # ---- for the user ----
 
     def request(
-        self, request: Request, flow: Flow, listener: Listener, answer_limit_s: float | None = None
+        self, request: Request, flow: Flow, listener: EventSink, answer_limit_s: float | None = None
     ) -> TransactionId:
         """Send a request; its responses, or its failure, go to `listener`.
 
@@ -167,17 +167,17 @@ class Driver:
         now = self._clock.now()
         sent_by = self._sent_by(flow)
         txn, outputs = self._endpoint.request(request, flow, sent_by, now, answer_limit_s)
-        ask = self._dispatch.asks[txn] = Ask(listener, flow.network)
+        ask = self._dispatch.asks[txn] = SentRequest(listener, flow.network)
         if (stream := self._large.stream(outputs[0], flow, now)) is not None:
             ask.fallback = flow
             outputs = self._endpoint.reroute(txn, stream, self._sent_by(stream), now)
         self._carry_out(outputs)
         return txn
 
-    def resume(self, invite: Request, flow: Flow, branch: str, listener: Listener) -> TransactionId:
+    def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
         """Go on with an INVITE that a former process sent; see `Endpoint.resume`."""
         txn = self._endpoint.resume(invite, flow, self._sent_by(flow), branch)
-        self._dispatch.asks[txn] = Ask(listener, flow.network)
+        self._dispatch.asks[txn] = SentRequest(listener, flow.network)
         return txn
 
     def respond(self, txn: TransactionId, response: Response) -> None:
@@ -200,7 +200,7 @@ class Driver:
             outputs = self._endpoint.acknowledge(txn, ack, stream, now, self._sent_by(stream))
         self._carry_out(outputs)
 
-    def adopt(self, txn: TransactionId, listener: Listener, party: Party = None) -> None:
+    def adopt(self, txn: TransactionId, listener: EventSink, party: OtherSide = None) -> None:
         """Let `listener` hear of CancelArrived, AckArrived, AckTimedOut and PrackTimedOut of a request that arrived.
 
         A request inside a registered dialog is adopted by the dialog's listener without this.
@@ -210,7 +210,7 @@ class Driver:
         """
         self._dispatch.adopt(txn, listener, party)
 
-    def register(self, dialog_id: DialogId, listener: Listener, party: Party = None) -> None:
+    def register(self, dialog_id: DialogId, listener: EventSink, party: OtherSide = None) -> None:
         """Let `listener` hear of the requests inside a dialog, early or confirmed.
 
         Args:

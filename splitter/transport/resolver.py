@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from splitter.core.errors import PeerError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
-from splitter.transport.targets import Answer, Located, Question, Wanted, locate
+from splitter.transport.targets import DnsAnswer, DnsQuestion, Located, Wanted, locate
 from splitter.transport.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -122,18 +122,18 @@ def pause(failures: int, ttl_s: float) -> float:
     return min(max(ttl_s, REFRESH_LEAST_S), REFRESH_MOST_S)
 
 
-async def _ask(stub: Stub, question: Question, names: Mapping[str, Sequence[str]], local: bool) -> Answer:
+async def _ask(stub: Stub, question: DnsQuestion, names: Mapping[str, Sequence[str]], local: bool) -> DnsAnswer:
     """The hosts file goes before the DNS; what stands there (`local`) has no other records."""
     if question.kind in ("A", "AAAA"):
         if known := names.get(_key(question.name)):
-            return Answer(tuple(host for host in known if (":" in host) == (question.kind == "AAAA")))
+            return DnsAnswer(tuple(host for host in known if (":" in host) == (question.kind == "AAAA")))
     elif local:
-        return Answer()
+        return DnsAnswer()
     try:
         return await stub.ask(question)
     except PeerError:
         if question.kind == "NAPTR":
-            return Answer()  # some name servers fail on NAPTR; SRV tells the same in more questions
+            return DnsAnswer()  # some name servers fail on NAPTR; SRV tells the same in more questions
         raise
 
 

@@ -20,7 +20,7 @@ _PORTS = {"tls": 5061, "ws": 80, "wss": 443}  # RFC 3261 §19.1.2, RFC 7118 §5.
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ListenPoint:
     """One listening socket. `transport` is one of TRANSPORTS."""
 
     transport: str
@@ -32,7 +32,7 @@ def default_port(transport: str) -> int:
     return _PORTS.get(transport, 5060)
 
 
-def parse_listener(text: str) -> Listener:
+def parse_listener(text: str) -> ListenPoint:
     """ "udp:10.0.0.5:5060" """
     transport, _, address = text.partition(":")
     if transport not in TRANSPORTS or not address:
@@ -40,7 +40,7 @@ def parse_listener(text: str) -> Listener:
             f'"{text}" names no transport',
             'write "udp:ADDRESS:PORT", or tcp, tls, ws, wss instead of udp, such as "udp:10.0.0.5:5060"',
         )
-    return Listener(transport, parse_sip_address(address, default_port(transport)))
+    return ListenPoint(transport, parse_sip_address(address, default_port(transport)))
 
 
 def _parse_server(text: str) -> Address:
@@ -73,7 +73,7 @@ class Network:
 
     name: str
     listeners: Annotated[
-        tuple[Listener, ...],
+        tuple[ListenPoint, ...],
         Key(
             name="listen",
             parse=parse_listener,

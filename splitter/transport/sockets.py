@@ -18,7 +18,7 @@ from splitter.transport.descriptors import make_room
 from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
 from splitter.transport.settings import Network, TransportSettings
-from splitter.transport.tls import Credentials
+from splitter.transport.tls import TlsIdentities
 from splitter.transport.udp import UdpSocket
 
 
@@ -58,7 +58,7 @@ class Sockets:
         self._settings = settings
         bans = Bans(settings.ban_after, settings.ban_window_s, settings.ban_s, spared=EVERYBODY)
         self.gate = Gate(source_ok, bans, settings, clock, counters)
-        self.credentials = Credentials(networks)
+        self.credentials = TlsIdentities(networks)
         self.holds = Holds()
         self._udp: dict[tuple[str, Address], UdpSocket] = {}
         self._connections = Connections(

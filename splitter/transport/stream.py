@@ -24,28 +24,28 @@ _UNANSWERED = 128
 class StreamOwner(Protocol):
     """What a stream tells its pool."""
 
-    def opened(self, stream: Stream) -> None:
+    def opened(self, stream: StreamConnection) -> None:
         """Its handshakes are done."""
         ...
 
-    def received(self, stream: Stream, data: bytes) -> None:
+    def received(self, stream: StreamConnection, data: bytes) -> None:
         """One whole message."""
         ...
 
-    def unframeable(self, stream: Stream, error: PeerError) -> None:
+    def unframeable(self, stream: StreamConnection, error: PeerError) -> None:
         """What comes cannot be cut into messages; the connection is closing."""
         ...
 
-    def abused(self, stream: Stream, reason: str, detail: str) -> None:
+    def abused(self, stream: StreamConnection, reason: str, detail: str) -> None:
         """The peer misbehaved; `reason` is one of `splitter.transport.bans.POINTS`."""
         ...
 
-    def lost(self, stream: Stream, fault: str) -> None:
+    def lost(self, stream: StreamConnection, fault: str) -> None:
         """It is gone; `fault` is empty where it was closed in order."""
         ...
 
 
-class Stream(asyncio.Protocol):
+class StreamConnection(asyncio.Protocol):
     """One connection, opened by either side.
 
     Attributes:

@@ -18,7 +18,7 @@ from dns.resolver import NXDOMAIN, NoAnswer
 
 from splitter.core.errors import PeerError
 from splitter.core.net import Address
-from splitter.transport.targets import Answer, Naptr, Question, Srv
+from splitter.transport.targets import DnsAnswer, DnsQuestion, Naptr, Srv
 
 TRIES = 3  # of one question at one server, within its bound
 
@@ -43,7 +43,7 @@ class Stub:
         self._resolver.lifetime = limit_s
         self._resolver.timeout = limit_s / TRIES
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: DnsQuestion) -> DnsAnswer:
         """The records that answer a question; none where it says that there are none.
 
         Raises:
@@ -52,12 +52,12 @@ class Stub:
         try:
             found = await self._resolver.resolve(from_text(question.name), question.kind)
         except (NXDOMAIN, NoAnswer):
-            return Answer()
+            return DnsAnswer()
         except (DNSException, OSError, UnicodeError) as error:
             text = str(error).rstrip(".") or type(error).__name__
             raise PeerError(f"{question.kind} of {question.name}: {text}", 503) from error
         ttl_s = None if found.rrset is None else float(found.rrset.ttl)
-        return Answer(tuple(_record(record) for record in found), ttl_s)
+        return DnsAnswer(tuple(_record(record) for record in found), ttl_s)
 
 
 def _record(record: Rdata) -> Naptr | Srv | str:

@@ -99,7 +99,7 @@ class Wanted:
         return ours if self.transport == AUTO else tuple(one for one in ours if one == self.transport)
 
 
-class Question(NamedTuple):
+class DnsQuestion(NamedTuple):
     """`kind` is "NAPTR", "SRV", "A" or "AAAA"."""
 
     name: str
@@ -126,7 +126,7 @@ class Srv(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """Records of one question; none where there are none. `ttl_s` is None where nothing says how long they hold."""
 
     records: tuple[Naptr | Srv | str, ...] = ()
@@ -134,7 +134,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class LocatedServer:
     """One host behind the name.
 
     Attributes:
@@ -152,7 +152,7 @@ class Server:
 class Located:
     """Where a name leads, for as long as `ttl_s`."""
 
-    servers: tuple[Server, ...]
+    servers: tuple[LocatedServer, ...]
     ttl_s: float = float("inf")
 
     @property
@@ -172,10 +172,10 @@ class Located:
 
 def fixed(target: Target) -> Located:
     """The only place where a numeric address leads."""
-    return Located((Server((0, 0), 0, (target,)),))
+    return Located((LocatedServer((0, 0), 0, (target,)),))
 
 
-def locate(wanted: Wanted) -> Generator[list[Question], list[Answer], Located]:
+def locate(wanted: Wanted) -> Generator[list[DnsQuestion], list[DnsAnswer], Located]:
     """The procedure of RFC 3263 §4.1 and §4.2.
 
     Yields: questions, to be asked at the same time; it is sent their answers in the same order.
@@ -189,7 +189,7 @@ def locate(wanted: Wanted) -> Generator[list[Question], list[Answer], Located]:
         plain = [(_plain(wanted), (0, 0), Srv(0, 0, port, host))]
         return (yield from _addresses(wanted, plain, []))
     ways, ttls = yield from _services(wanted)
-    answers = yield [Question(name, "SRV") for name, _ in ways]
+    answers = yield [DnsQuestion(name, "SRV") for name, _ in ways]
     found = []
     for rank, ((_, transport), answer) in enumerate(zip(ways, answers, strict=True)):
         records = [record for record in answer.records if isinstance(record, Srv)]
@@ -205,13 +205,13 @@ def locate(wanted: Wanted) -> Generator[list[Question], list[Answer], Located]:
 
 def _services(
     wanted: Wanted,
-) -> Generator[list[Question], list[Answer], tuple[list[tuple[str, str]], list[float | None]]]:
+) -> Generator[list[DnsQuestion], list[DnsAnswer], tuple[list[tuple[str, str]], list[float | None]]]:
     """Names of SRV records and their transports, the preferred ones first; and how long that holds."""
     host, transports = wanted.host.name, wanted.transports
     guessed = [(f"{_PREFIXES[transport]}.{host}", transport) for transport in transports if transport in _PREFIXES]
     if wanted.transport != AUTO:
         return guessed, []
-    (answer,) = yield [Question(host, "NAPTR")]
+    (answer,) = yield [DnsQuestion(host, "NAPTR")]
     records = sorted(record for record in answer.records if isinstance(record, Naptr))
     named = []
     for record in records:
@@ -224,11 +224,14 @@ def _services(
 
 def _addresses(
     wanted: Wanted, found: Sequence[tuple[str, tuple[int, int], Srv]], ttls: Iterable[float | None]
-) -> Generator[list[Question], list[Answer], Located]:
+) -> Generator[list[DnsQuestion], list[DnsAnswer], Located]:
     """The addresses of the servers, in the families in which our listeners reach them."""
     found = sorted(found, key=lambda one: one[1])[:SERVERS_MOST]
     questions = [
-        Question(srv.name, family) for transport, _, srv in found for ours, family in wanted.reach if ours == transport
+        DnsQuestion(srv.name, family)
+        for transport, _, srv in found
+        for ours, family in wanted.reach
+        if ours == transport
     ]
     questions = list(dict.fromkeys(questions))
     answers = dict(zip(questions, (yield questions), strict=True)) if questions else {}
@@ -236,10 +239,10 @@ def _addresses(
     for transport, priority, srv in found:
         families = [family for ours, family in wanted.reach if ours == transport]
         # Name servers shuffle addresses; sorted, the only chance in their order is that of `Located.order`.
-        hosts = [host for family in dict.fromkeys(families) for host in _hosts(answers[Question(srv.name, family)])]
+        hosts = [host for family in dict.fromkeys(families) for host in _hosts(answers[DnsQuestion(srv.name, family)])]
         targets = [Target(transport, Address(host, srv.port)) for host in hosts[:ADDRESSES_MOST]]
         if targets:
-            servers.append(Server(priority, srv.weight, tuple(targets)))
+            servers.append(LocatedServer(priority, srv.weight, tuple(targets)))
     held = [*ttls, *(answer.ttl_s for answer in answers.values() if answer.records)]
     return Located(tuple(servers), min((FRESH_WITHOUT_TTL_S if ttl is None else ttl for ttl in held), default=0.0))
 
@@ -249,7 +252,7 @@ def _plain(wanted: Wanted) -> str:
     return "udp" if "udp" in wanted.transports else wanted.transports[0]
 
 
-def _drawn(servers: list[Server], pick: Pick) -> list[Server]:
+def _drawn(servers: list[LocatedServer], pick: Pick) -> list[LocatedServer]:
     """Servers of one priority, drawn one after the other by weight (RFC 2782, "Weight").
 
     Weight 0 has the very small chance that it is to have; where no server has a weight, all are equal.
@@ -263,6 +266,6 @@ def _drawn(servers: list[Server], pick: Pick) -> list[Server]:
     return drawn + left
 
 
-def _hosts(answer: Answer) -> list[str]:
+def _hosts(answer: DnsAnswer) -> list[str]:
     """The addresses of an answer in their canonical form."""
     return sorted(str(ip_address(str(record))) for record in answer.records)

@@ -8,13 +8,13 @@ from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sip.parse import StreamFramer
-from splitter.transport.stream import WRITE_LIMIT_BYTES, Stream, StreamOwner
+from splitter.transport.stream import WRITE_LIMIT_BYTES, StreamConnection, StreamOwner
 
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
 _HALF_A_PING = 4  # fewer bytes than this may be what is left of keep-alives, and no message
 
 
-class Connection(Stream):
+class TcpConnection(StreamConnection):
     """One TCP or TLS connection.
 
     Args:

@@ -20,7 +20,7 @@ from splitter.transport.x509 import Validity, validity
 _NOT_THE_KEY = "KEY_VALUES_MISMATCH"
 
 
-class Fault(NamedTuple):
+class TlsFault(NamedTuple):
     """What is wrong with one of the files: the key of the setting, what, and the remedy."""
 
     key: str
@@ -28,7 +28,7 @@ class Fault(NamedTuple):
     remedy: str
 
 
-class Identity(NamedTuple):
+class TlsIdentity(NamedTuple):
     """What a network needs to speak TLS."""
 
     server: ssl.SSLContext
@@ -36,7 +36,7 @@ class Identity(NamedTuple):
     validity: Validity
 
 
-class Credentials:
+class TlsIdentities:
     """The TLS identities of all networks.
 
     Args:
@@ -45,7 +45,7 @@ class Credentials:
 
     def __init__(self, networks: Mapping[str, Network]) -> None:
         self._settings = {name: network.tls for name, network in networks.items() if network.tls is not None}
-        self._identities: dict[str, Identity] = {}
+        self._identities: dict[str, TlsIdentity] = {}
         self._names: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def load(self) -> None:
@@ -93,14 +93,14 @@ class Credentials:
         shown = ", ".join(sorted(identities(certificate))) if certificate else "nobody"
         return f"its certificate is for {shown or 'nobody'}, not for {' or '.join(sorted(wanted))}"
 
-    def _identity(self, network: str) -> Identity:
+    def _identity(self, network: str) -> TlsIdentity:
         known = self._identities.get(network)
         if known is None:
             raise LocalError(f"network {network!r} has no certificate")
         return known
 
 
-def identity(tls: TlsSettings) -> Identity:
+def identity(tls: TlsSettings) -> TlsIdentity:
     """The contexts of one network.
 
     Raises:
@@ -114,7 +114,7 @@ def identity(tls: TlsSettings) -> Identity:
     client.check_hostname = False  # that knows the rules of the web; ours are in `identity`
     client.verify_mode = ssl.CERT_REQUIRED if tls.verify else ssl.CERT_NONE
     _trust(client, tls, ssl.Purpose.SERVER_AUTH)
-    return Identity(server, client, validity_of(tls))
+    return TlsIdentity(server, client, validity_of(tls))
 
 
 def validity_of(tls: TlsSettings) -> Validity:
@@ -126,15 +126,15 @@ def validity_of(tls: TlsSettings) -> Validity:
     return validity(Path(tls.certificate).read_text(encoding="latin-1"))
 
 
-def faults(tls: TlsSettings) -> list[Fault]:
+def faults(tls: TlsSettings) -> list[TlsFault]:
     """Everything that keeps the files from being used; an expired certificate is none, since calls may go on."""
-    found: list[Fault] = []
+    found: list[TlsFault] = []
     text = _read(tls.certificate, "certificate", found)
     if text is not None:
         try:
             validity(text)
         except ValueError as error:
-            found.append(Fault("certificate", f"{tls.certificate} {error}", "give a PEM file with our certificate"))
+            found.append(TlsFault("certificate", f"{tls.certificate} {error}", "give a PEM file with our certificate"))
     key = _read(tls.key or tls.certificate, "key", found) if tls.key or text is not None else None
     if key is not None:
         found += _faults_of_key(tls, key)
@@ -142,7 +142,9 @@ def faults(tls: TlsSettings) -> list[Fault]:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.ca)
         except (OSError, ValueError):
-            found.append(Fault("ca", f"{tls.ca} holds no certificate", "give a PEM file with those of the authorities"))
+            found.append(
+                TlsFault("ca", f"{tls.ca} holds no certificate", "give a PEM file with those of the authorities")
+            )
     if found:
         return found
     try:
@@ -150,27 +152,31 @@ def faults(tls: TlsSettings) -> list[Fault]:
     except ssl.SSLError as error:
         if error.reason == _NOT_THE_KEY:
             what = f"{tls.key or tls.certificate} is not the key of {tls.certificate}"
-            return [Fault("key", what, "give the two that were made together")]
-        return [Fault("certificate", f"cannot be used: {error.reason or error}", "give PEM files that belong together")]
+            return [TlsFault("key", what, "give the two that were made together")]
+        return [
+            TlsFault("certificate", f"cannot be used: {error.reason or error}", "give PEM files that belong together")
+        ]
     except (OSError, ValueError) as error:
-        return [Fault("certificate", f"cannot be used: {error}", "give PEM files that belong together")]
+        return [TlsFault("certificate", f"cannot be used: {error}", "give PEM files that belong together")]
     return []
 
 
-def _faults_of_key(tls: TlsSettings, text: str) -> list[Fault]:
+def _faults_of_key(tls: TlsSettings, text: str) -> list[TlsFault]:
     if "PRIVATE KEY-----" not in text:
-        return [Fault("key", f"{tls.key or tls.certificate} holds no private key", "give the PEM file that has it")]
+        return [TlsFault("key", f"{tls.key or tls.certificate} holds no private key", "give the PEM file that has it")]
     if "ENCRYPTED" in text:
-        return [Fault("key", f"{tls.key or tls.certificate} needs a passphrase", "remove it: nobody is there to type")]
+        return [
+            TlsFault("key", f"{tls.key or tls.certificate} needs a passphrase", "remove it: nobody is there to type")
+        ]
     return []
 
 
-def _read(path: str, key: str, found: list[Fault]) -> str | None:
+def _read(path: str, key: str, found: list[TlsFault]) -> str | None:
     try:
         return Path(path).read_text(encoding="latin-1")  # notes between the blocks may be in any encoding
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        found.append(Fault(key, f"{path} cannot be read: {reason}", "correct the path, or its permissions"))
+        found.append(TlsFault(key, f"{path} cannot be read: {reason}", "correct the path, or its permissions"))
         return None
 
 

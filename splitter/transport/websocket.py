@@ -18,7 +18,7 @@ from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.transport.settings import TransportSettings
-from splitter.transport.stream import WRITE_LIMIT_BYTES, Stream, StreamOwner
+from splitter.transport.stream import WRITE_LIMIT_BYTES, StreamConnection, StreamOwner
 from splitter.transport.tasks import Tasks
 
 _SUBPROTOCOL = "sip"
@@ -62,7 +62,7 @@ class WebServer:
         return await stream.serve(request)
 
 
-class WebSocket(Stream):
+class WebSocket(StreamConnection):
     """One WebSocket connection.
 
     Args:

@@ -15,7 +15,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
-from splitter.web.ports import Calls
+from splitter.web.ports import LiveCalls
 from splitter.web.shapes import CallId
 
 _LONGEST = 64
@@ -24,7 +24,7 @@ _LONGEST = 64
 class AdmissionRoutes:
     """Handlers of the three above."""
 
-    def __init__(self, calls: Calls, finder: Finder) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder) -> None:
         self._calls = calls
         self._find = finder
 

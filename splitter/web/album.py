@@ -16,7 +16,7 @@ BYTES = 64_000_000  # of all calls
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotTaken:
+class ScreenshotTaken:
     """A still of a call was taken; `number` tells those of one call apart."""
 
     call_id: str
@@ -35,7 +35,7 @@ class Album:
         self,
         per_call: int = PER_CALL,
         size_bytes: int = BYTES,
-        taken: Callable[[SnapshotTaken], None] = lambda taken: None,
+        taken: Callable[[ScreenshotTaken], None] = lambda taken: None,
     ) -> None:
         self._per_call = per_call
         self._tell = taken
@@ -53,7 +53,7 @@ class Album:
         self._drop(call_id, number - self._per_call)
         while self._held > self._most and len(self._kept) > 1:
             self._drop(*next(iter(self._kept)))
-        self._tell(SnapshotTaken(call_id, number, snapshot))
+        self._tell(ScreenshotTaken(call_id, number, snapshot))
         return number
 
     def get(self, call_id: str, number: int) -> Snapshot | None:

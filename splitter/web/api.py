@@ -33,7 +33,7 @@ from splitter.web.precedence import Precedence
 from splitter.web.protection import protect
 from splitter.web.proxies import Proxies
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
-from splitter.web.routes import JSON, PICTURE_BYTES, SDP, Answer, Query, Route
+from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
 from splitter.web.security import SecurityRoutes
 from splitter.web.snapshots import PNG, SnapshotRoutes
 from splitter.web.traces import NDJSON, TraceRoutes
@@ -80,7 +80,7 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
     return app
 
 
-def table(ports: Ports) -> tuple[Route, ...]:
+def table(ports: Ports) -> tuple[Operation, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
@@ -88,24 +88,25 @@ def table(ports: Ports) -> tuple[Route, ...]:
     return _document((*routes, *_gateway(ports), *_events(ports)))
 
 
-def _logins(ports: Ports) -> tuple[Route, ...]:
+def _logins(ports: Ports) -> tuple[Operation, ...]:
     access, settings = ports.access, ports.settings
     login = LoginRoutes(access.passwords, access.secret, settings.token_lifetime_s, ports.clock)
     wrong = ((401, "wrong-login"), (429, "too-many-logins"))
-    granted = Answer(200, "a token for this account's desk", shapes.LoggedIn)
-    minted = Answer(201, "the token", shapes.Minted)
+    granted = GoodAnswer(200, "a token for this account's desk", shapes.LoggedIn)
+    minted = GoodAnswer(201, "the token", shapes.Minted)
     return (
-        Route("POST", "/v1/login", _EVERYBODY, login.login, "Log in", (granted,), body=LOGIN_BODY, faults=wrong),
-        Route("POST", "/v1/tokens", _ADMIN, login.tokens, "Make a token", (minted,), body=TOKEN_BODY),
-        Route("GET", "/v1/me", _ANY, login.me, "Who asks", (Answer(200, "you", shapes.Me),)),
+        Operation("POST", "/v1/login", _EVERYBODY, login.login, "Log in", (granted,), body=LOGIN_BODY, faults=wrong),
+        Operation("POST", "/v1/tokens", _ADMIN, login.tokens, "Make a token", (minted,), body=TOKEN_BODY),
+        Operation("GET", "/v1/me", _ANY, login.me, "Who asks", (GoodAnswer(200, "you", shapes.Me),)),
     )
 
 
-def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
     traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked)
-    view, listed = Answer(200, "the call", CallView), Answer(200, "calls, the newest first", shapes.CallList)
-    accepted, bound = Answer(202, "it is on its way", shapes.CallId), ((409, "bound-already"), (422, "no-extension"))
+    view, listed = GoodAnswer(200, "the call", CallView), GoodAnswer(200, "calls, the newest first", shapes.CallList)
+    accepted = GoodAnswer(202, "it is on its way", shapes.CallId)
+    bound = ((409, "bound-already"), (422, "no-extension"))
     which = (
         Query("number", "of the caller, or the called one"),
         Query("extension", "of the desk that has it"),
@@ -117,39 +118,41 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Route, ...]:
         Query("raw", "1: with the bytes of messages (base64)", "integer"),
         Query("follow", "1: go on until the call is over", "integer"),
     )
-    lines = Answer(200, "an event per line", kind=NDJSON)
+    lines = GoodAnswer(200, "an event per line", kind=NDJSON)
     search = (Query("number", "a number, or its end"), _LIMIT)
     ended = ((409, "call-ended"),)
     return (
-        Route("GET", "/v1/calls", _SEE, calls.listed, "Calls", (listed,), which),
-        Route("GET", _CALL, _SEE, calls.one, "One call, alive or ended", (view,)),
-        Route("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
-        Route("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),
-        Route("PUT", f"{_CALL}/desk", _ACT, calls.bind, "Bind to a desk", (view,), body=DESK_BODY, faults=bound),
-        Route("DELETE", f"{_CALL}/desk", _ACT, calls.unbind, "Take the binding back", (view,)),
-        Route("GET", "/v1/search", _READ, calls.search, "Calls from or to a number", (listed,), search),
+        Operation("GET", "/v1/calls", _SEE, calls.listed, "Calls", (listed,), which),
+        Operation("GET", _CALL, _SEE, calls.one, "One call, alive or ended", (view,)),
+        Operation("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
+        Operation("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),
+        Operation("PUT", f"{_CALL}/desk", _ACT, calls.bind, "Bind to a desk", (view,), body=DESK_BODY, faults=bound),
+        Operation("DELETE", f"{_CALL}/desk", _ACT, calls.unbind, "Take the binding back", (view,)),
+        Operation("GET", "/v1/search", _READ, calls.search, "Calls from or to a number", (listed,), search),
     )
 
 
-def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
     parties = PartyRoutes(ports.calls, finder, ports.network, ports.revoked)
     display = DisplayRoutes(ports.calls, finder)
     settings, access = ports.settings, ports.access
     invite = InvitationRoutes(finder, settings.guest_url, access.secret, ports.inviter, ports.clock)
-    party, accepted = f"{_CALL}/parties/{{party}}", Answer(202, "it is on its way", shapes.CallId)
-    admitted = Answer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
+    party, accepted = f"{_CALL}/parties/{{party}}", GoodAnswer(202, "it is on its way", shapes.CallId)
+    admitted = GoodAnswer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
     patched = (
-        Answer(200, "ICE was restarted: our credentials and candidates", kind=FRAGMENT, headers=("ETag",)),
-        Answer(204, "the candidates are known", kind=_NO_BODY, headers=("ETag",)),
+        GoodAnswer(200, "ICE was restarted: our credentials and candidates", kind=FRAGMENT, headers=("ETag",)),
+        GoodAnswer(204, "the candidates are known", kind=_NO_BODY, headers=("ETag",)),
     )
-    old, gone = ((412, "old-etag"), (428, "no-etag")), Answer(204, "it is gone", kind=_NO_BODY)
-    asked, invited = ((409, "asking"), (409, "on"), (422, "unsupported")), Answer(201, "a link", shapes.Invitation)
+    old, gone = ((412, "old-etag"), (428, "no-etag")), GoodAnswer(204, "it is gone", kind=_NO_BODY)
+    asked, invited = ((409, "asking"), (409, "on"), (422, "unsupported")), GoodAnswer(201, "a link", shapes.Invitation)
     client = (Query("client", "the client's own id: the same one takes its old place again"),)
     return (
-        Route("POST", f"{_CALL}/video", _ACT, calls.raise_video, "Ask the caller for video", (accepted,), faults=asked),
-        Route("DELETE", f"{_CALL}/video", _ACT, calls.drop_video, "Back to voice", (accepted,)),
-        Route(
+        Operation(
+            "POST", f"{_CALL}/video", _ACT, calls.raise_video, "Ask the caller for video", (accepted,), faults=asked
+        ),
+        Operation("DELETE", f"{_CALL}/video", _ACT, calls.drop_video, "Back to voice", (accepted,)),
+        Operation(
             *("POST", f"{_CALL}/parties", _JOIN, parties.join, "Join with video (WHIP, RFC 9725)", (admitted,), client),
             body=OFFER_BODY,
             faults=(
@@ -161,17 +164,17 @@ def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
                 (503, "no-media"),
             ),
         ),
-        Route("OPTIONS", f"{_CALL}/parties", _EVERYBODY, parties.options, hidden=True),
-        Route(
+        Operation("OPTIONS", f"{_CALL}/parties", _EVERYBODY, parties.options, hidden=True),
+        Operation(
             "PATCH", party, _JOIN, parties.restart, "Trickle ICE, or restart", patched, body=FRAGMENT_BODY, faults=old
         ),
-        Route("DELETE", party, _LEAVE, parties.remove, "Leave, or take out a party", (gone,)),
-        Route(
+        Operation("DELETE", party, _LEAVE, parties.remove, "Leave, or take out a party", (gone,)),
+        Operation(
             *("PUT", f"{_CALL}/display", _ACT, display.show, "Choose what a viewer sees"),
-            (Answer(204, "it is on its way", kind=_NO_BODY),),
+            (GoodAnswer(204, "it is on its way", kind=_NO_BODY),),
             body=DISPLAY_BODY,
         ),
-        Route(
+        Operation(
             *("POST", f"{_CALL}/invitations", _ACT, invite.invite, "Invite the caller's browser", (invited,)),
             body=INVITATION_BODY,
             faults=((422, "no-guest-page"), (429, "too-many")),
@@ -179,96 +182,102 @@ def _video(ports: Ports, finder: Finder) -> tuple[Route, ...]:
     )
 
 
-def _admissions(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+def _admissions(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     admissions, one = AdmissionRoutes(ports.calls, finder), f"{_CALL}/admissions/{{extension}}"
-    asked = Answer(202, "the desk that has the call is asked", shapes.CallId)
-    done = Answer(204, "so it is", kind=_NO_BODY)
+    asked = GoodAnswer(202, "the desk that has the call is asked", shapes.CallId)
+    done = GoodAnswer(204, "so it is", kind=_NO_BODY)
     faults = ((409, "may-enter"), (422, "no-extension"), (429, "too-many"))
     return (
-        Route(
+        Operation(
             *("POST", f"{_CALL}/admissions", frozenset({Scope.DESK}), admissions.ask),
             about="Ask to be let into another desk's call",
             answers=(asked,),
             faults=faults,
         ),
-        Route("PUT", one, _ACT, admissions.admit, "Let a desk into one's call", (done,), faults=((409, "full"),)),
-        Route("DELETE", one, _ACT, admissions.dismiss, "Say no to a desk, or take it back", (done,)),
+        Operation("PUT", one, _ACT, admissions.admit, "Let a desk into one's call", (done,), faults=((409, "full"),)),
+        Operation("DELETE", one, _ACT, admissions.dismiss, "Say no to a desk, or take it back", (done,)),
     )
 
 
-def _stills(ports: Ports, finder: Finder) -> tuple[Route, ...]:
+def _stills(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     snapshots = SnapshotRoutes(ports.calls, finder, ports.album)
     pictures = PictureRoutes(ports.calls, finder, ports.pictures)
     shots, one = f"{_CALL}/snapshots", "/v1/pictures/{picture}"
-    taken = Answer(201, "a PNG file", kind=PNG, headers=("Location", "Splitter-Taken-At"))
-    again = Answer(200, "the same again", kind=PNG, headers=("Splitter-Taken-At",))
-    listed, image = Answer(200, "pictures, the newest first", shapes.PictureList), Answer(200, "it", kind=IMAGES[0])
-    added, gone = Answer(201, "the picture", PictureView, headers=("Location",)), Answer(204, "gone", kind=_NO_BODY)
+    taken = GoodAnswer(201, "a PNG file", kind=PNG, headers=("Location", "Splitter-Taken-At"))
+    again = GoodAnswer(200, "the same again", kind=PNG, headers=("Splitter-Taken-At",))
+    listed, image = (
+        GoodAnswer(200, "pictures, the newest first", shapes.PictureList),
+        GoodAnswer(200, "it", kind=IMAGES[0]),
+    )
+    added, gone = (
+        GoodAnswer(201, "the picture", PictureView, headers=("Location",)),
+        GoodAnswer(204, "gone", kind=_NO_BODY),
+    )
     of, call = Query("of", "the party whose picture it is; the caller"), Query("call", "for this call alone")
     full = ((507, "no-room"),)
     return (
-        Route("POST", shots, _ACT, snapshots.take, "Take a still", (taken,), (of,), faults=((429, "too-many"),)),
-        Route("GET", f"{shots}/{{number}}", _SEE, snapshots.get, "A still that was taken", (again,)),
-        Route(
+        Operation("POST", shots, _ACT, snapshots.take, "Take a still", (taken,), (of,), faults=((429, "too-many"),)),
+        Operation("GET", f"{shots}/{{number}}", _SEE, snapshots.get, "A still that was taken", (again,)),
+        Operation(
             *("POST", "/v1/pictures", _PICTURES, pictures.add, "Put up a picture", (added,)),
             query=(Query("name", "for people to choose by"), call),
             body=PICTURE_BODY,
             faults=full,
         ),
-        Route("GET", "/v1/pictures", _SEE_PICTURES, pictures.listed, "Pictures to show", (listed,), (call,)),
-        Route("GET", one, _SEE_PICTURES, pictures.get, "One picture", (image,)),
-        Route("DELETE", one, _PICTURES, pictures.delete, "Take down a picture", (gone,)),
+        Operation("GET", "/v1/pictures", _SEE_PICTURES, pictures.listed, "Pictures to show", (listed,), (call,)),
+        Operation("GET", one, _SEE_PICTURES, pictures.get, "One picture", (image,)),
+        Operation("DELETE", one, _PICTURES, pictures.delete, "Take down a picture", (gone,)),
     )
 
 
-def _gateway(ports: Ports) -> tuple[Route, ...]:
+def _gateway(ports: Ports) -> tuple[Operation, ...]:
     gateway, security = GatewayRoutes(ports), SecurityRoutes(ports.security)
-    status, trunks = Answer(200, "how it is", GatewayStatus), Answer(200, "the neighbours", shapes.TrunkList)
-    desks, bans = Answer(200, "every desk", shapes.DeskList), Answer(200, "who is banned", shapes.BanList)
-    lifted, reloaded = Answer(200, "it is", shapes.Lifted), Answer(200, "they are", shapes.Reloaded)
+    status, trunks = GoodAnswer(200, "how it is", GatewayStatus), GoodAnswer(200, "the neighbours", shapes.TrunkList)
+    desks, bans = GoodAnswer(200, "every desk", shapes.DeskList), GoodAnswer(200, "who is banned", shapes.BanList)
+    lifted, reloaded = GoodAnswer(200, "it is", shapes.Lifted), GoodAnswer(200, "they are", shapes.Reloaded)
     return (
-        Route("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
-        Route("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),
-        Route("GET", "/v1/desks", _READ, gateway.desks, "Desks and their video clients", (desks,)),
-        Route("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
-        Route("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
-        Route(
+        Operation("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
+        Operation("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),
+        Operation("GET", "/v1/desks", _READ, gateway.desks, "Desks and their video clients", (desks,)),
+        Operation("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
+        Operation("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
+        Operation(
             *("POST", "/v1/revocations", _ADMIN, RevocationRoutes(ports.revoked).revoke, "Believe a token no more"),
-            answers=(Answer(200, "it is so from now on", shapes.Revoked),),
+            answers=(GoodAnswer(200, "it is so from now on", shapes.Revoked),),
             body=REVOCATION_BODY,
         ),
-        Route("POST", "/v1/reload", _ADMIN, security.reload, "Read the certificates again", (reloaded,)),
+        Operation("POST", "/v1/reload", _ADMIN, security.reload, "Read the certificates again", (reloaded,)),
     )
 
 
-def _events(ports: Ports) -> tuple[Route, ...]:
+def _events(ports: Ports) -> tuple[Operation, ...]:
     if ports.events is None:
         return ()
-    switched = Answer(101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events", kind=_NO_BODY)
+    switched = GoodAnswer(101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events", kind=_NO_BODY)
     resume = (
         Query("client", "the client's own id"),
         Query("after", "the last number that was seen", "integer"),
         Query("epoch", "whose numbers they are"),
     )
     about = "Events; the token comes as the subprotocol bearer.TOKEN"
-    return (Route("GET", "/v1/events", _SEE, ports.events, about, (switched,), resume, from_protocol=True),)
+    return (Operation("GET", "/v1/events", _SEE, ports.events, about, (switched,), resume, from_protocol=True),)
 
 
-def _document(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+def _document(routes: tuple[Operation, ...]) -> tuple[Operation, ...]:
     """The document of these routes, and of itself."""
     shown: list[Document] = []
 
     async def serve(request: web.Request) -> web.Response:
         return shown[0].response(request, JSON, {"Cache-Control": "no-cache"})
 
-    answer = Answer(200, "this document", dict)
-    every = (*routes, Route("GET", "/v1/openapi.json", _EVERYBODY, serve, "This document", (answer,)))
+    answer = GoodAnswer(200, "this document", dict)
+    every = (*routes, Operation("GET", "/v1/openapi.json", _EVERYBODY, serve, "This document", (answer,)))
     shown.append(Document(msgspec.json.encode(document(every))))
     return every
 
 
-def pages(pages: Pages) -> tuple[Route, ...]:
+def pages(pages: Pages) -> tuple[Operation, ...]:
     """What people see in a browser."""
-    folders = [Route("GET", f"/{name}", _EVERYBODY, pages.folder, hidden=True) for name in FOLDERS]
-    files = [Route("GET", f"/{name}/{{file:.*}}", _EVERYBODY, pages.file, hidden=True) for name in FOLDERS]
-    return (Route("GET", "/", _EVERYBODY, pages.index, hidden=True), *folders, *files)
+    folders = [Operation("GET", f"/{name}", _EVERYBODY, pages.folder, hidden=True) for name in FOLDERS]
+    files = [Operation("GET", f"/{name}/{{file:.*}}", _EVERYBODY, pages.file, hidden=True) for name in FOLDERS]
+    return (Operation("GET", "/", _EVERYBODY, pages.index, hidden=True), *folders, *files)

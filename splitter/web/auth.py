@@ -19,7 +19,7 @@ from splitter.web.bearer import CONSOLE, ID_LETTERS, LONGEST_TOKEN, Bearer, Toke
 from splitter.web.errors import ApiError, Handler
 from splitter.web.proxies import remote_of
 from splitter.web.revocations import Revocations
-from splitter.web.routes import Route
+from splitter.web.routes import Operation
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +128,7 @@ class Strict:
         return bearer
 
 
-def guarded(route: Route, doorman: Doorman) -> Handler:
+def guarded(route: Operation, doorman: Doorman) -> Handler:
     """The route's handler behind its door."""
 
     async def handle(request: web.Request) -> web.StreamResponse:

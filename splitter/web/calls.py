@@ -14,7 +14,7 @@ from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder, decoded, kept
-from splitter.web.ports import Archive, Calls
+from splitter.web.ports import Archive, LiveCalls
 from splitter.web.privacy import for_desk, seen
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, DeskWish
@@ -28,7 +28,7 @@ _TRUE = ("1", "true", "yes")
 class CallRoutes:
     """Handlers of /v1/calls and /v1/search."""
 
-    def __init__(self, calls: Calls, archive: Archive, finder: Finder) -> None:
+    def __init__(self, calls: LiveCalls, archive: Archive, finder: Finder) -> None:
         self._calls = calls
         self._archive = archive
         self._find = finder

@@ -12,7 +12,7 @@ from splitter.core.errors import LocalError
 from splitter.telemetry import metrics
 from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
-from splitter.web.listener import Listener
+from splitter.web.listener import HttpListener
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +23,9 @@ class Defences:
     def __init__(self, driver: Driver, clock: Clock) -> None:
         self._driver = driver
         self._clock = clock
-        self._api: Listener | None = None
+        self._api: HttpListener | None = None
 
-    def cover(self, api: Listener) -> None:
+    def cover(self, api: HttpListener) -> None:
         """Look after the certificate of the API, too: its listener is made after us, since it serves us."""
         self._api = api
 

@@ -9,7 +9,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.bodies import read_json
 from splitter.web.calls import said_by
 from splitter.web.find import Finder
-from splitter.web.ports import Calls
+from splitter.web.ports import LiveCalls
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import DisplayWish
 
@@ -19,7 +19,7 @@ DISPLAY_BODY = Body((JSON,), JSON_BYTES, DisplayWish)
 class DisplayRoutes:
     """Handler of /v1/calls/{ref}/display."""
 
-    def __init__(self, calls: Calls, finder: Finder) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder) -> None:
         self._calls = calls
         self._find = finder
 

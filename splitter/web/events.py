@@ -37,7 +37,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
 from splitter.web.happenings import frame
-from splitter.web.hub import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, Hub, Listener
+from splitter.web.hub import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, EventListener, Hub
 
 PROTOCOL = "splitter.v1"
 PING_S = 15.0
@@ -77,7 +77,7 @@ class Events:
         self._hub = hub
         self._desks = desks
         self._clock = clock
-        self._clients: dict[tuple[str, ...], Listener] = {}
+        self._clients: dict[tuple[str, ...], EventListener] = {}
         self._of: Counter[str] = Counter()
         self._openings = KeyedBuckets(OPENINGS, OPENING_FADE_S)
 
@@ -118,7 +118,7 @@ class Events:
         self._openings.spend(who, now)
 
     @contextmanager
-    def _present(self, bearer: Bearer, client: str, listener: Listener) -> Iterator[None]:
+    def _present(self, bearer: Bearer, client: str, listener: EventListener) -> Iterator[None]:
         """The desk is online meanwhile, if this is one."""
         if not (client and bearer.extension and Scope.DESK in bearer.scopes) or bearer.call_id:
             yield
@@ -143,7 +143,7 @@ class _Session:
     socket: web.WebSocketResponse
     transport: asyncio.Transport | None
     hub: Hub
-    listener: Listener
+    listener: EventListener
 
     async def run(self, clock: Clock) -> None:
         """Until one side ends it."""

@@ -23,7 +23,7 @@ from splitter.transport.quiet import Quiet
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
-from splitter.web.ports import Archive, Calls
+from splitter.web.ports import Archive, LiveCalls
 from splitter.web.privacy import for_desk, seen
 
 LEAST_PREFIX = 3
@@ -46,7 +46,7 @@ class _Id(msgspec.Struct):
 class Finder:
     """Finds calls by what requests call them."""
 
-    def __init__(self, calls: Calls, archive: Archive, clock: Clock) -> None:
+    def __init__(self, calls: LiveCalls, archive: Archive, clock: Clock) -> None:
         self._calls = calls
         self._archive = archive
         self._clock = clock

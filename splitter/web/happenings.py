@@ -19,7 +19,7 @@ from splitter.web.privacy import for_desk, hears
 WIDE = ("", "")
 """The address of who hears everything."""
 
-Address = tuple[str, str]
+Audience = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class CallChanged:
     before: CallView | None
     _texts: dict[str, str] = field(default_factory=dict)
 
-    def addresses(self) -> set[Address]:
+    def addresses(self) -> set[Audience]:
         """Whom it may concern."""
         found = {WIDE, ("call", self.view.call_id)}
         for view in (self.view, self.before):
@@ -76,7 +76,7 @@ class Told:
     extension: str = ""
     _text: str = ""
 
-    def addresses(self) -> set[Address]:
+    def addresses(self) -> set[Audience]:
         """Whom it may concern."""
         view = self.view
         extensions = [self.extension]
@@ -103,7 +103,7 @@ class DeskChanged:
     view: DeskView
     _text: str = ""
 
-    def addresses(self) -> set[Address]:
+    def addresses(self) -> set[Audience]:
         """Whom it may concern."""
         return {WIDE}
 
@@ -128,7 +128,7 @@ def wide(bearer: Bearer) -> bool:
     return bearer.may(Scope.READ, Scope.CONTROL)
 
 
-def address_of(bearer: Bearer) -> Address:
+def address_of(bearer: Bearer) -> Audience:
     """Where it listens."""
     if wide(bearer):
         return WIDE

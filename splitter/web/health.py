@@ -18,7 +18,7 @@ from splitter.transport.driver import Driver
 
 log = structlog.get_logger(__name__)
 
-Alarms = Callable[[], Iterable[str]]
+AlarmTexts = Callable[[], Iterable[str]]
 """Asks a part what is wrong with it; empty texts say nothing."""
 
 
@@ -26,9 +26,9 @@ class Health:
     """Whom to ask, in the order in which operators read it."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[str, Alarms]] = []
+        self._parts: list[tuple[str, AlarmTexts]] = []
 
-    def include(self, name: str, alarms: Alarms) -> None:
+    def include(self, name: str, alarms: AlarmTexts) -> None:
         """Ask this part, too; what it says stands behind what the others say."""
         self._parts.append((name, alarms))
 

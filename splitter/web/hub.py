@@ -16,7 +16,7 @@ from splitter.calls.view import CallView, Notice
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
 from splitter.web.bearer import Bearer
-from splitter.web.happenings import WIDE, Address, CallChanged, DeskChanged, Happening, Told, address_of, frame
+from splitter.web.happenings import WIDE, Audience, CallChanged, DeskChanged, Happening, Told, address_of, frame
 from splitter.web.ring import Ring
 
 MOST_KEPT = 10_000
@@ -31,7 +31,7 @@ SLOW = 4008  # it does not take what it is sent; it may come back and resume
 REPLACED = 4009  # the same client opened another socket
 
 
-class Listener:
+class EventListener:
     """One who listens. `closing`: the code that its socket is to be closed with; 0 while it may go on."""
 
     def __init__(self, bearer: Bearer) -> None:
@@ -92,7 +92,7 @@ class Hub:
         self.epoch = epoch
         self._clock = clock
         self._ring: Ring[Happening] = Ring(MOST_KEPT, KEPT_S)
-        self._listeners: dict[Address, set[Listener]] = {}
+        self._listeners: dict[Audience, set[EventListener]] = {}
         self._count = 0
         self._left_at = float("-inf")  # when the last one went
         self._calls: dict[str, CallView] = {}
@@ -136,13 +136,13 @@ class Hub:
 
     # ---- who listens ---------------------------------------------------------------------------------------------
 
-    def attach(self, bearer: Bearer, after: int | None = None, epoch: str = "") -> Listener:
+    def attach(self, bearer: Bearer, after: int | None = None, epoch: str = "") -> EventListener:
         """Somebody listens from now on.
 
         Args:
             after, epoch: the last number that it saw, and whose; None and "" for who comes for the first time.
         """
-        listener, now = Listener(bearer), self._clock.now()
+        listener, now = EventListener(bearer), self._clock.now()
         missed = self._ring.since(after, now) if after is not None and epoch == self.epoch else None
         # Each frame says from where the listener may resume once it has seen that one; before a snapshot is whole: from
         # nowhere.
@@ -158,7 +158,7 @@ class Hub:
         metrics.EVENT_LISTENERS.set(self._count)
         return listener
 
-    def detach(self, listener: Listener) -> None:
+    def detach(self, listener: EventListener) -> None:
         """It is gone; harmless where it was already."""
         address = address_of(listener.bearer)
         there = self._listeners.get(address, set())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from splitter.calls.view import CallView
-from splitter.store.pictures import Pictures
+from splitter.store.pictures import PictureLibrary
 
 
 class Leftovers:
     """Clears away what calls leave behind; nobody waits for it but whoever stops it."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: PictureLibrary) -> None:
         self._pictures = pictures
         self._clearing: set[asyncio.Task[None]] = set()
 

@@ -38,7 +38,7 @@ _FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name in [
 log = structlog.get_logger(__name__)
 
 
-class Listener:
+class HttpListener:
     """An application on every address of [api], or on others.
 
     Each connection gets the certificate of its moment; one that is read again is for those that come later.
@@ -167,7 +167,7 @@ class Listener:
         try:
             await self._precedence.connect(source, secure=self._context is not None)
             await loop.connect_accepted_socket(
-                lambda: _Connection(server, loop, self._places, source),
+                lambda: _HttpConnection(server, loop, self._places, source),
                 sock,
                 ssl=self._context,
                 ssl_handshake_timeout=limit_s,
@@ -206,7 +206,7 @@ class _Places:
             del self.taken[source]
 
 
-class _Connection(RequestHandler):
+class _HttpConnection(RequestHandler):
     """One connection; gives its place back at its end."""
 
     __slots__ = ("_places", "_source")

@@ -9,8 +9,8 @@ from http import HTTPStatus
 import msgspec
 
 from splitter import __version__
-from splitter.web.routes import JSON, Answer, Query, Route
-from splitter.web.shapes import Refusal
+from splitter.web.routes import JSON, GoodAnswer, Operation, Query
+from splitter.web.shapes import ErrorBody
 
 Object = dict[str, object]
 
@@ -26,11 +26,11 @@ _ABOUT = {
 }
 
 
-def document(routes: Iterable[Route]) -> Object:
+def document(routes: Iterable[Operation]) -> Object:
     """The whole document."""
     shown = [route for route in routes if not route.hidden]
     kinds = {route.body.shape for route in shown if route.body and route.body.shape}
-    kinds |= {answer.shape for route in shown for answer in route.answers if answer.shape} | {Refusal}
+    kinds |= {answer.shape for route in shown for answer in route.answers if answer.shape} | {ErrorBody}
     ordered = sorted(kinds, key=lambda kind: str(kind.__name__))
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     references = dict(zip(ordered, schemas, strict=True))
@@ -57,7 +57,7 @@ def document(routes: Iterable[Route]) -> Object:
     }
 
 
-def _operation(route: Route, references: dict[object, Object]) -> Object:
+def _operation(route: Operation, references: dict[object, Object]) -> Object:
     names = _PARAMETER.findall(route.path)
     operation: Object = {
         "operationId": _identifier(route),
@@ -75,21 +75,21 @@ def _operation(route: Route, references: dict[object, Object]) -> Object:
     return operation
 
 
-def _security(route: Route) -> list[Object]:
+def _security(route: Operation) -> list[Object]:
     """OpenAPI 3.1 §4.8.30: names in schemes other than OAuth's are roles; one requirement for each that is enough."""
     scopes = sorted(scope.value for scope in route.scopes)
     return [{scheme: [scope]} for scheme in ("bearer", "certificate") for scope in scopes]
 
 
-def _responses(route: Route, references: dict[object, Object]) -> Object:
+def _responses(route: Operation, references: dict[object, Object]) -> Object:
     responses: Object = {str(answer.status): _answer(answer, references) for answer in route.answers}
     for status, codes in sorted(_refusals(route).items()):
         about = f"{HTTPStatus(status).phrase}: {', '.join(codes)}"
-        responses[str(status)] = {"description": about, "content": {JSON: {"schema": references[Refusal]}}}
+        responses[str(status)] = {"description": about, "content": {JSON: {"schema": references[ErrorBody]}}}
     return responses
 
 
-def _refusals(route: Route) -> dict[int, list[str]]:
+def _refusals(route: Operation) -> dict[int, list[str]]:
     """Status → codes: what every operation of its kind may be refused with, and what is its own."""
     found: dict[int, list[str]] = {}
     if route.scopes:
@@ -109,7 +109,7 @@ def _refusals(route: Route) -> dict[int, list[str]]:
     return found
 
 
-def _answer(answer: Answer, references: dict[object, Object]) -> Object:
+def _answer(answer: GoodAnswer, references: dict[object, Object]) -> Object:
     shown: Object = {"description": answer.about}
     if answer.headers:
         shown["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
@@ -126,7 +126,7 @@ def _query(query: Query) -> Object:
     return {"name": query.name, "in": "query", "description": query.about, "schema": {"type": query.kind}}
 
 
-def _identifier(route: Route) -> str:
+def _identifier(route: Operation) -> str:
     """Such as "postCallsParties": stable as long as the path is."""
     words = [word for word in _PARAMETER.sub("", route.path).removeprefix("/v1/").split("/") if word]
     single = "{" in route.path.rsplit("/", 1)[-1]

@@ -31,7 +31,7 @@ from splitter.web.bodies import read_body
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError
 from splitter.web.find import Finder
-from splitter.web.ports import Calls
+from splitter.web.ports import LiveCalls
 from splitter.web.revocations import Revocations
 from splitter.web.routes import SDP, SDP_BYTES, Body
 
@@ -65,7 +65,7 @@ class PartyRoutes:
         revoked: whose tokens hold no longer: they are taken out.
     """
 
-    def __init__(self, calls: Calls, finder: Finder, network: str, revoked: Revocations) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, network: str, revoked: Revocations) -> None:
         self._calls = calls
         self._find = finder
         self._network = network

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from splitter.calls.logins.access import Scope
 from splitter.core.errors import PeerError
-from splitter.store.pictures import LibraryFull, StoredPicture
+from splitter.store.pictures import LibraryFull, PictureLibrary, StoredPicture
 from splitter.telemetry import metrics
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_body
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
-from splitter.web.ports import Calls, Pictures, PictureView
+from splitter.web.ports import LiveCalls, PictureView
 from splitter.web.routes import PICTURE_BYTES, Body
 from splitter.web.shapes import PictureList
 from splitter.web.turns import Turns
@@ -26,7 +26,7 @@ _LONGEST_NAME = 100
 class PictureRoutes:
     """Handlers of /v1/pictures."""
 
-    def __init__(self, calls: Calls, finder: Finder, pictures: Pictures | None) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, pictures: PictureLibrary | None) -> None:
         self._calls = calls
         self._find = finder
         self._kept = pictures
@@ -70,7 +70,7 @@ class PictureRoutes:
     # ---- inner ---------------------------------------------------------------------------------------------------
 
     @property
-    def _pictures(self) -> Pictures:
+    def _pictures(self) -> PictureLibrary:
         if self._kept is None:
             raise ApiError(503, "unavailable", "this gateway keeps no pictures")
         return self._kept

@@ -15,7 +15,7 @@ from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, TrunkView
 from splitter.core.clock import Clock, SystemClock
-from splitter.store.pictures import StoredPicture
+from splitter.store.pictures import PictureLibrary
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.album import Album
 from splitter.web.errors import Handler
@@ -23,7 +23,7 @@ from splitter.web.revocations import Revocations
 from splitter.web.security import NoSecurity, Security
 
 
-class Calls(Protocol):
+class LiveCalls(Protocol):
     """The calls that are alive."""
 
     def list(self) -> list[CallView]: ...
@@ -104,28 +104,6 @@ class PictureView:
     call_id: str = ""
 
 
-class Pictures(Protocol):
-    """Stills that were put up; see `splitter.store.pictures`."""
-
-    def all(self, call_id: str = "") -> list[StoredPicture]:
-        """Those for every call, and those of this one."""
-        ...
-
-    def get(self, picture_id: str) -> StoredPicture | None: ...
-
-    async def add(self, data: bytes, name: str = "", call_id: str = "") -> StoredPicture:
-        """Keep one. Raises PeerError (413, 415) for what is no picture, LibraryFull, StoreError."""
-        ...
-
-    async def image(self, picture_id: str, call_id: str = "") -> bytes | None:
-        """Its file (PNG or JPEG), where this call may show it."""
-        ...
-
-    async def remove(self, picture_id: str) -> bool:
-        """False where there is none."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Invited:
     """A caller is to get this link. `by`: who asked for it."""
@@ -176,7 +154,7 @@ class Ports:
         network: where browsers' video comes in.
     """
 
-    calls: Calls
+    calls: LiveCalls
     archive: Archive
     live: Live
     status: Callable[[], GatewayStatus]
@@ -189,7 +167,7 @@ class Ports:
     network: str = ""
     clock: Clock = field(default_factory=SystemClock)
     album: Album = field(default_factory=Album)
-    pictures: Pictures | None = None
+    pictures: PictureLibrary | None = None
     events: Handler | None = None
     inviter: Inviter = nobody_sends
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from splitter.web.errors import Handler
 
-Network = IPv4Network | IPv6Network
+Subnet = IPv4Network | IPv6Network
 
 _REMOTE: web.RequestKey[str] = web.RequestKey("remote", str)
 _SECURE: web.RequestKey[bool] = web.RequestKey("secure", bool)
@@ -27,7 +27,7 @@ class Proxies:
         networks: their addresses; empty for none.
     """
 
-    def __init__(self, networks: Iterable[Network] = ()) -> None:
+    def __init__(self, networks: Iterable[Subnet] = ()) -> None:
         self._networks = tuple(networks)
 
     def holds(self, host: str) -> bool:

@@ -26,7 +26,7 @@ _LONGEST_NAME = 32  # of a login, an extension or a token of the configuration, 
 
 log = structlog.get_logger(__name__)
 
-Watcher = Callable[[], None]
+RevocationWatcher = Callable[[], None]
 
 
 class _Kept(msgspec.Struct):
@@ -54,7 +54,7 @@ class Revocations:
         self._path = path
         self._tokens = tuple(tokens)
         self._clock = clock
-        self._watchers: list[Watcher] = []
+        self._watchers: list[RevocationWatcher] = []
         self._writing = asyncio.Lock()
         self._lost = ""  # what was kept before cannot be read any more
         self._unkept = ""  # what is revoked now cannot be written
@@ -75,7 +75,7 @@ class Revocations:
         until = max(kept.names.get(bearer.name, -1.0), kept.names.get(bearer.extension or bearer.name, -1.0))
         return bearer.made_at <= until
 
-    def watch(self, watcher: Watcher) -> None:
+    def watch(self, watcher: RevocationWatcher) -> None:
         """Call this whenever something was revoked: who holds what must let go of it."""
         self._watchers.append(watcher)
 

@@ -35,7 +35,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GoodAnswer:
     """A good answer. `shape`: of its JSON; `kind`: its content type, empty for no body; `headers`: that it has."""
 
     status: int
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Operation:
     """One operation.
 
     Attributes:
@@ -64,7 +64,7 @@ class Route:
     scopes: frozenset[Scope]
     handler: Handler
     about: str = ""
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[GoodAnswer, ...] = ()
     query: tuple[Query, ...] = ()
     body: Body | None = None
     faults: tuple[tuple[int, str], ...] = ()

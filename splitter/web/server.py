@@ -15,7 +15,7 @@ from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
 from splitter.web.api import build
-from splitter.web.listener import Listener
+from splitter.web.listener import HttpListener
 from splitter.web.ports import Ports
 from splitter.web.precedence import Precedence
 
@@ -44,9 +44,9 @@ class Server:
         self._runner = web.AppRunner(build(ports), access_log=None, shutdown_timeout=CLOSING_S)
         precedence = self.precedence = Precedence()
         metrics.API_WAITING.set_function(lambda: precedence.waiting)
-        self.api = Listener(build(ports, precedence), ports.settings, precedence)
+        self.api = HttpListener(build(ports, precedence), ports.settings, precedence)
         addresses = ApiSettings((metrics_address,) if metrics_address else ())
-        self.scraped = Listener(_metrics_app(precedence), addresses, precedence, "/metrics")
+        self.scraped = HttpListener(_metrics_app(precedence), addresses, precedence, "/metrics")
         self._inode = 0
 
     async def start(self) -> None:

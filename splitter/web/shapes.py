@@ -24,7 +24,7 @@ class Fault(Struct):
     message: str
 
 
-class Refusal(Struct):
+class ErrorBody(Struct):
     """The one shape of an error."""
 
     error: Fault
@@ -144,7 +144,7 @@ class TrunkList(Struct):
     trunks: list[TrunkView]
 
 
-class Ban(Struct):
+class BanView(Struct):
     """A source that is banned, and for how long yet."""
 
     source: str
@@ -156,7 +156,7 @@ class Ban(Struct):
 class BanList(Struct):
     """Who is banned."""
 
-    bans: list[Ban]
+    bans: list[BanView]
 
 
 class Lifted(Struct):

@@ -10,7 +10,7 @@ from splitter.web.album import Album
 from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError
 from splitter.web.find import Finder
-from splitter.web.ports import Calls
+from splitter.web.ports import LiveCalls
 from splitter.web.turns import Turns
 
 PNG = "image/png"
@@ -19,7 +19,7 @@ PNG = "image/png"
 class SnapshotRoutes:
     """Handlers of /v1/calls/{ref}/snapshots."""
 
-    def __init__(self, calls: Calls, finder: Finder, album: Album) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, album: Album) -> None:
         self._calls = calls
         self._find = finder
         self._album = album

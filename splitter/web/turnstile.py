@@ -24,7 +24,7 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Queued:
     turn: asyncio.Future[None]
     price_s: float
     since: float
@@ -43,7 +43,7 @@ class Turnstile:
         self._rest = 1 / share - 1
         self._patience_s = patience_s
         self._now = now
-        self._queues: OrderedDict[str, deque[_Waiting]] = OrderedDict()
+        self._queues: OrderedDict[str, deque[_Queued]] = OrderedDict()
         self._busy = False
         self._since = 0.0
         self._price_s = 0.0
@@ -59,7 +59,7 @@ class Turnstile:
         if not self._busy:
             self._begin(price_s)
             return
-        waiting = _Waiting(asyncio.get_running_loop().create_future(), price_s, self._now())
+        waiting = _Queued(asyncio.get_running_loop().create_future(), price_s, self._now())
         self._queues.setdefault(source, deque()).append(waiting)
         await waiting.turn
 
@@ -93,7 +93,7 @@ class Turnstile:
             waiting.turn.set_result(None)
         self._begin(waiting.price_s)
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> _Queued | None:
         """Of the source whose turn it is; those who went away meanwhile are passed over."""
         while self._queues:
             source, queue = next(iter(self._queues.items()))

@@ -22,7 +22,7 @@ from splitter.store.outbox import Delivered, Delivery
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.transport.tasks import Tasks
-from splitter.web.album import SnapshotTaken
+from splitter.web.album import ScreenshotTaken
 from splitter.web.delivery import Concluded, DeliveryQueue, Effort, Outbox, Postponed
 from splitter.web.http_post import HttpPost
 from splitter.web.ports import Invited
@@ -93,7 +93,7 @@ class Webhooks:
         """A desk changed."""
         self._post("desk", desk=view)
 
-    def snapshot(self, taken: SnapshotTaken) -> None:
+    def snapshot(self, taken: ScreenshotTaken) -> None:
         """A still was taken; it is fetched from its location."""
         told = {
             "call_id": taken.call_id,

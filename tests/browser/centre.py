@@ -10,10 +10,10 @@ import asyncio
 from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.lab.agent import Agent
+from splitter.lab.agent import UserAgent
 from splitter.lab.agent_call import AgentCall
 from splitter.lab.audio import AudioStream
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.tone import Tone
 from splitter.sip.message import Request
@@ -72,7 +72,7 @@ class Centre:
 
     def _party(self) -> MediaParty:
         self.voices.append(self._ready.pop())
-        return MediaParty(self._host, Dialect(picture=Picture.NONE), self.voices[-1], None, self._ids)
+        return MediaParty(self._host, Dialect(picture=VideoLine.NONE), self.voices[-1], None, self._ids)
 
     def _take(self, call: AgentCall, invite: Request) -> None:
         self.calls.append(call)
@@ -88,7 +88,7 @@ class Centre:
             call.accept()
 
 
-class _Phones(Agent):
+class _Phones(UserAgent):
     """Says with each answer whose phone it is."""
 
     def __init__(self, centre: Centre, host: str) -> None:

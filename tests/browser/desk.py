@@ -15,7 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from splitter.lab.codec import VideoShape
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.video import VideoSettings
@@ -91,7 +91,7 @@ class Desk:
             tone_hz=CALLER_HZ,
             listen_hz=(AGENT_HZ,),
             video=VideoSettings(sender, SHAPE, orientation_id=7, orientation=orientation),
-            dialect=Dialect(picture=Picture.TALL),
+            dialect=Dialect(picture=VideoLine.TALL),
         )
         handset = Handset(settings, _HOST)
         self._stack.push_async_callback(handset.stop)

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page
 from splitter.core.net import Address
 from splitter.lab.codec import VideoShape
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
 from splitter.lab.sight import STILL
 from splitter.lab.video import VideoSettings
@@ -104,7 +104,7 @@ async def centre(browser: Browser, folder: Path) -> AsyncIterator[Centre]:
         asterisk = stack.enter_context(Asterisk(desk))
         asterisk.command("queue add member Local/8002@agents/n to support penalty 0 as A2 state_interface PJSIP/8002")
         video = VideoSettings(sender=CALLER, shape=VideoShape(480, 640, 15, 500), orientation_id=7)
-        settings = HandsetSettings(number="13800000001", video=video, dialect=Dialect(picture=Picture.TALL))
+        settings = HandsetSettings(number="13800000001", video=video, dialect=Dialect(picture=VideoLine.TALL))
         handset = Handset(settings, desk.caller)
         stack.push_async_callback(handset.stop)
         await handset.start()

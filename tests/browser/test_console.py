@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from playwright.async_api import Playwright, expect
 
-from splitter.lab.agent_call import Answer, Consent
+from splitter.lab.agent_call import Consent, Reaction
 from splitter.lab.handset import Handset
 from splitter.lab.picture import Plane, luma_of_rgb, read, same_still
 from splitter.lab.seat import SeatSettings
@@ -228,7 +228,7 @@ class TestAskingForVideo:
         async with make_desk() as desk:
             console = await Console.open(desk)
             handset, _ = await desk.call(video=False)
-            handset.consent = Consent(Answer.ACCEPT, 1.0)
+            handset.consent = Consent(Reaction.ACCEPT, 1.0)
             await console.says("Voice only")
             await console.looks("voice")
             await console.do("ask")
@@ -245,7 +245,7 @@ class TestAskingForVideo:
         async with make_desk() as desk:
             console = await Console.open(desk)
             handset, call_id = await desk.call(video=False)
-            handset.consent = Consent(Answer.REFUSE, 0.5)
+            handset.consent = Consent(Reaction.REFUSE, 0.5)
             await console.says("Voice only")
             await console.do("ask")
             await console.says("The caller refused video", "You may ask again, or send a link")

@@ -119,10 +119,10 @@ class TestJoining:
             ended(world, caller, centre)
 
     def test_a_call_without_video(self) -> None:
-        from splitter.lab.offers import Picture
+        from splitter.lab.offers import VideoLine
 
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             admitted = with_webrtc(world, caller)
             assert set(room_of(world, caller).members) == {"desk-1"}
             assert admitted.limits.bitrate_kbps == 960 and live(world, caller).view().video.limits is None
@@ -590,10 +590,10 @@ class TestDisplay:
             ended(world, caller, centre)
 
     def test_a_caller_without_video(self) -> None:
-        from splitter.lab.offers import Picture
+        from splitter.lab.offers import VideoLine
 
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             assert denied(world, caller, Show("slate", "x")) == (409, "no-video")
             ended(world, caller, centre)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.digits import Key, event_format, key_of
+from splitter.calls.digits import PressedKey, event_format, key_of
 from splitter.core.errors import PeerError
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Media
@@ -30,24 +30,24 @@ class TestInfo:
     @pytest.mark.parametrize(
         ("body", "key"),
         [
-            ("Signal=5\r\nDuration=250\r\n", Key("5", 250)),
-            ("Signal= 5\nDuration= 250", Key("5", 250)),
-            ("Signal=*", Key("*", 160)),
-            ("Signal=#\r\nDuration=\r\n", Key("#", 160)),
-            ("signal=d\r\nduration=100", Key("D", 100)),
-            ("Signal=10\r\nDuration=100", Key("*", 100)),
-            ("Signal=11;Duration=100", Key("#", 100)),
-            ("Signal=1\r\nDuration=1", Key("1", 40)),
-            ("Signal=1\r\nDuration=99999", Key("1", 4000)),
-            ("Signal=1\r\nDuration=-5", Key("1", 160)),
+            ("Signal=5\r\nDuration=250\r\n", PressedKey("5", 250)),
+            ("Signal= 5\nDuration= 250", PressedKey("5", 250)),
+            ("Signal=*", PressedKey("*", 160)),
+            ("Signal=#\r\nDuration=\r\n", PressedKey("#", 160)),
+            ("signal=d\r\nduration=100", PressedKey("D", 100)),
+            ("Signal=10\r\nDuration=100", PressedKey("*", 100)),
+            ("Signal=11;Duration=100", PressedKey("#", 100)),
+            ("Signal=1\r\nDuration=1", PressedKey("1", 40)),
+            ("Signal=1\r\nDuration=99999", PressedKey("1", 4000)),
+            ("Signal=1\r\nDuration=-5", PressedKey("1", 160)),
         ],
     )
-    def test_of_dtmf_relay(self, body: str, key: Key) -> None:
+    def test_of_dtmf_relay(self, body: str, key: PressedKey) -> None:
         assert key_of(info(body)) == key
 
     @pytest.mark.parametrize("body", ["7", "7\r\n", " 7 ", "Signal=7\r\n"])
     def test_of_dtmf(self, body: str) -> None:
-        assert key_of(info(body, "application/dtmf")) == Key("7", 160)
+        assert key_of(info(body, "application/dtmf")) == PressedKey("7", 160)
 
     @pytest.mark.parametrize("body", ["", "Signal=", "Signal=hf", "Signal=16", "Signal=55", "Signal=五", "Signal=²"])
     def test_that_names_no_digit(self, body: str) -> None:
@@ -71,4 +71,4 @@ class TestEventFormat:
         assert event_format(audio({107: "AMR-WB/16000", 102: "telephone-event/8000"}), audio(WIDE)) is None
 
     def test_a_key_as_an_event(self) -> None:
-        assert Key("#", 100).as_event((101, 16000)) == Digit(11, 100, 101, 16000)
+        assert PressedKey("#", 100).as_event((101, 16000)) == Digit(11, 100, 101, 16000)

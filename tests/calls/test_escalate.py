@@ -9,7 +9,7 @@ import pytest
 from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.calls.view import VideoView
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Media, Session
 from splitter.sip.message import Request
 from tests.calls.kit import connected, denied, drop_next, ended, header, joined, line, live, sdp, told
@@ -26,7 +26,7 @@ def silent(call: PeerCall) -> None:
 
 def voice_call(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
     """An answered call without video, whose caller waits for its script to answer re-INVITEs."""
-    caller, centre = connected(world, **{"picture": Picture.NONE, **offered})
+    caller, centre = connected(world, **{"picture": VideoLine.NONE, **offered})
     silent(caller)
     return caller, centre
 
@@ -102,7 +102,7 @@ class TestTheQuestion:
         """The phone's own line was of no use: 99 and 100 stand for H.265 there (RFC 3264 §8.3.2)."""
         video = "m=video 30000 RTP/AVP 99 100\r\na=rtpmap:99 H265/90000\r\na=rtpmap:100 H265/90000\r\na=fmtp:100 profile-id=2\r\n"
         with World() as world:
-            voice = world.sbc.terminal().first_offer(picture=Picture.NONE)
+            voice = world.sbc.terminal().first_offer(picture=VideoLine.NONE)
             from splitter.sdp.write import write
 
             caller, centre = connected(world, offer=write(voice) + video.encode())
@@ -472,7 +472,7 @@ class TestDenied:
 
     def test_before_the_answer(self) -> None:
         with World() as world:
-            caller = world.sbc.invite(picture=Picture.NONE)
+            caller = world.sbc.invite(picture=VideoLine.NONE)
             centre = world.pbx.take()
             centre.ring(180)
             caller.expect("180")
@@ -565,7 +565,7 @@ class TestDropped:
     def test_by_a_reinvite_where_it_does_not(self, allow: str) -> None:
         """Some say in Allow that they know it, and do not."""
         with World() as world:
-            caller = world.sbc.invite(picture=Picture.VILTE)
+            caller = world.sbc.invite(picture=VideoLine.VILTE)
             centre = world.pbx.take()
             centre.answer()
             caller.expect("200")
@@ -704,7 +704,7 @@ class TestFiveTimesOnAndOff:
     def test_nothing_leaks(self, who: str) -> None:
         """m-lines, ports, payload types and participants stay as few as they were after the first time."""
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             seen: set[tuple[object, ...]] = set()
             for turn in range(5):
                 told(world, caller, RAISE)

@@ -6,7 +6,7 @@ import pytest
 
 from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
 from tests.calls.kit import asking, connected, denied, ended, joined, live, sdp, told
 from tests.calls.test_escalate import asked, codes, picture, silent, stands, view, voice_call
@@ -96,7 +96,7 @@ class TestAHoldOfTheCentre:
     @pytest.mark.parametrize("after_ms", range(-20, 21, 2))
     def test_at_any_moment_both_come_about(self, after_ms: int) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             joined(world, caller)
             if after_ms < 0:
                 centre.reinvite(audio="sendonly")
@@ -125,7 +125,7 @@ class TestAHoldOfTheCentre:
 
     def test_a_resume_without_an_offer_reaches_the_caller(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             centre.reinvite(audio="sendonly")
             centre.expect("200 re-INVITE")
             caller.expect("INVITE")
@@ -331,7 +331,7 @@ class TestGlare:
 
     def test_the_callers_hold_meets_the_question(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             wanted(world, caller)
             caller.reinvite(audio="sendonly")
             world.run(3)

@@ -9,7 +9,7 @@ import pytest
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.events import Acknowledged, CallEvent, OfferAccepted, OfferRefused, Refreshed, RefreshFailed
 from splitter.core.errors import MediaUnavailable
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.parse import parse
 from tests.calls.kit import asking, connected, ended, joined, live, told
 from tests.world import World
@@ -65,7 +65,7 @@ class TestTheRoomThatCannotBeHad:
     def test_lets_each_wait_once(self) -> None:
         """A desk asks for video, and the caller offers some of its own, while no place for it can be had."""
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             world.engine.fault = lambda asked, _: MediaUnavailable("none") if asked == "open_room" else None
             task = asking(world, caller, RaiseVideo("agent 7001"))
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -81,7 +81,7 @@ class TestTheRoomThatCannotBeHad:
 class TestAnEarlyAnswerThatCannotBeUsed:
     def test_leaves_the_voice_as_it_was(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             told(world, caller, RaiseVideo("agent 7001"))
             caller.expect("INVITE")
             call = live(world, caller)

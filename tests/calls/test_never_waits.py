@@ -10,7 +10,7 @@ import pytest
 
 import splitter.calls.flows
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo, Show, TakeSnapshot
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from tests.calls.kit import asking, connected, joined, live, with_webrtc
 from tests.world import PeerCall, World
 
@@ -110,7 +110,7 @@ class TestABye:
 
     def test_crosses_at_once_while_the_room_for_a_question_is_stuck(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             world.engine.stuck = {"open_room"}
             ask_for(world, caller, RaiseVideo(BY))
             crosses(world, caller, centre, by_caller=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Attribute, Media, Origin, Session
 from splitter.sdp.write import write
 from splitter.sip.message import Request, Response
@@ -133,7 +133,7 @@ class TestUpgradeCrossesTheHold:
     def test_a_line_that_was_not_there_is_appended(self) -> None:
         """A voice call of a handset that has no m=video yet: the upgrade appends one (RFC 3264 §8.1)."""
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             voice = caller.terminal.ours
             assert voice is not None
             other = world.sbc.terminal().first_offer()

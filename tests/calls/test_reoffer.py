@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from splitter.calls.settings import CallSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from tests.calls.kit import connected, drop_next, ended, joined, line, relay_target, sdp
 from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
@@ -140,7 +140,7 @@ class TestDowngrade:
 
     def test_an_upgrade_of_a_voice_call_by_the_caller(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.VILTE, video_direction="inactive")
+            caller, centre = connected(world, picture=VideoLine.VILTE, video_direction="inactive")
             caller.reinvite(video="sendrecv")
             answer = sdp(caller.expect("200 re-INVITE"))
             assert line(answer, "video").direction == "sendrecv"

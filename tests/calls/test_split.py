@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.core.errors import MediaUnavailable
-from splitter.lab.offers import Picture, Voice
+from splitter.lab.offers import VideoLine, Voice
 from splitter.sip.message import Request
 from tests.calls.kit import connected, ended, line, relay_target, ringing, sdp
 from tests.world import World
@@ -107,7 +107,7 @@ class TestPlainCall:
 class TestWithoutVideo:
     def test_a_voice_call_opens_no_room(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             assert not world.engine.rooms
             ended(world, caller, centre)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.calls.asks import RaiseVideo
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.write import write
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request
@@ -130,7 +130,7 @@ class TestAHold:
 class TestTheQuestionForVideo:
     def test_may_be_asked_again(self, body: bytes) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             mumbles(caller, body)
             told(world, caller, RAISE)
             world.run(2)
@@ -144,7 +144,7 @@ class TestTheQuestionForVideo:
 
     def test_its_line_stays_in_every_offer_after_it(self, body: bytes) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             mumbles(caller, body)
             told(world, caller, RAISE)
             world.run(2)
@@ -158,7 +158,7 @@ class TestTheQuestionForVideo:
 
     def test_that_is_never_answered_readably(self, body: bytes) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             mumbles(caller, body, times=1000)
             caller.allow = "INVITE, ACK, CANCEL, BYE, INFO"
             for _ in range(2):
@@ -175,7 +175,7 @@ class TestAnEarlyAnswer:
     def test_may_be_said_better_in_the_final_response(self) -> None:
         """In a reliable 183 (RFC 3262 §5); the phone's user consents afterwards."""
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             caller.on_reinvite = lambda _: None
             told(world, caller, RAISE)
             caller.expect("INVITE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.media.ports.events import MediaEvent, PictureStopped
 from tests.calls.kit import connected, denied, ended, joined, line, live, sdp, told
 from tests.world import PeerCall, World
@@ -87,7 +87,7 @@ class TestAnEngineThatHangsWithThePicture:
 
     def test_when_the_caller_agrees_to_video_and_when_it_is_dropped(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             told(world, caller, RaiseVideo("agent 7001"))
             caller.expect("INVITE")
             world.engine.stuck = {"set_participant"}
@@ -150,12 +150,12 @@ class TestAFaultOfOurs:
     @pytest.mark.parametrize(
         ("ask", "picture", "where", "status"),
         [
-            (RaiseVideo("agent 7001"), Picture.NONE, "_prepare", 500),
-            (DropVideo("agent 7001"), Picture.VILTE, "_stop", None),  # it was answered before
+            (RaiseVideo("agent 7001"), VideoLine.NONE, "_prepare", 500),
+            (DropVideo("agent 7001"), VideoLine.VILTE, "_stop", None),  # it was answered before
         ],
     )
     def test_in_what_a_desk_asked(
-        self, ask: Ask, picture: Picture, where: str, status: int | None, monkeypatch: pytest.MonkeyPatch
+        self, ask: Ask, picture: VideoLine, where: str, status: int | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with World() as world:
             caller, centre = connected(world, picture=picture)
@@ -169,7 +169,7 @@ class TestAFaultOfOurs:
 
     def test_in_the_question_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             monkeypatch.setattr("splitter.calls.flows.escalate.line_to_offer", broken)
             told(world, caller, RaiseVideo("agent 7001"))
             world.run(0.1)

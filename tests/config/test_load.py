@@ -16,7 +16,7 @@ from splitter.core.net import Address
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
-from splitter.transport.settings import Listener, TransportSettings
+from splitter.transport.settings import ListenPoint, TransportSettings
 from splitter.transport.targets import HostName
 
 GOOD = """
@@ -65,8 +65,8 @@ class TestAGoodFile:
     def test_what_it_says_becomes_settings(self) -> None:
         settings = parse(GOOD)
         assert settings.networks["access"].listeners == (
-            Listener("udp", Address("127.0.0.1", 5060)),
-            Listener("tcp", Address("127.0.0.1", 5060)),
+            ListenPoint("udp", Address("127.0.0.1", 5060)),
+            ListenPoint("tcp", Address("127.0.0.1", 5060)),
         )
         assert settings.networks["core"].advertised_address == "10.0.0.9"
         pbx = settings.trunks["pbx"]

@@ -14,7 +14,7 @@ from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.errors import ConfigError
 from splitter.core.net import Address
-from splitter.transport.settings import Listener, TlsSettings
+from splitter.transport.settings import ListenPoint, TlsSettings
 from tests.transport.pki import authority, paper
 
 TEXT = """\
@@ -70,10 +70,10 @@ class TestKeys:
 
     def test_each_transport_has_its_port(self) -> None:
         assert settings().networks["access"].listeners == (
-            Listener("udp", Address("10.0.0.5", 5060)),
-            Listener("tls", Address("10.0.0.5", 5061)),
-            Listener("ws", Address("10.0.0.5", 80)),
-            Listener("wss", Address("10.0.0.5", 8443)),
+            ListenPoint("udp", Address("10.0.0.5", 5060)),
+            ListenPoint("tls", Address("10.0.0.5", 5061)),
+            ListenPoint("ws", Address("10.0.0.5", 80)),
+            ListenPoint("wss", Address("10.0.0.5", 8443)),
         )
         trunks = settings().trunks
         assert trunks["pbx"].address == Address("198.51.100.7", 5061)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Attribute, Session
 from splitter.sdp.write import write
 from splitter.sip.message import Request
@@ -108,7 +108,7 @@ class TestPicturesThatNobodyOffered:
 class TestDeclinedPictures:
     def test_are_not_offered_again_when_something_else_changes(self) -> None:
         with World() as world:
-            caller = world.sbc.invite(offer=b"", picture=Picture.NONE)
+            caller = world.sbc.invite(offer=b"", picture=VideoLine.NONE)
             answer = caller.terminal.answer
             caller.terminal.answer = lambda offer, **wanted: answer(offer, **{**wanted, "video": "off"})  # type: ignore[method-assign]
             centre = world.pbx.take()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from splitter.calls.asks import RaiseVideo
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
 from splitter.telemetry.summary import Summariser
@@ -126,7 +126,7 @@ class TestEveryDescription:
     def test_video_that_we_ask_for(self, name: str, spoil: Spoil) -> None:
         spoil(SPOILED[name])
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             told(world, caller, RaiseVideo("desk"))
             assert len(sdp(caller.expect("INVITE")).media) == 2
             world.run(1)
@@ -148,12 +148,12 @@ class TestLinesThatAreOff:
     def test_in_the_first_offer_and_answer(self, spoil: Spoil) -> None:
         spoil(lambda text: text + "m=video 0 RTP/AVP\r\n")
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             ended(world, caller, centre)
 
     def test_before_the_audio(self) -> None:
         with World() as world:
-            plain = write(world.sbc.terminal().first_offer(picture=Picture.NONE))
+            plain = write(world.sbc.terminal().first_offer(picture=VideoLine.NONE))
             caller = world.sbc.invite(offer=plain.replace(b"m=audio", b"m=video 0 RTP/AVP\r\nm=audio"))
             centre = world.pbx.take()
             assert centre.invite is not None
@@ -181,7 +181,7 @@ class TestLinesThatAreOff:
     def test_no_to_video_that_we_ask_for(self, spoil: Spoil) -> None:
         spoil(off_without_format)
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             caller.on_reinvite = lambda call: call.accept(video="off")
             told(world, caller, RaiseVideo("desk"))
             caller.expect("INVITE")
@@ -197,7 +197,7 @@ class TestLinesThatAreOff:
 
     def test_an_answer_with_one_more_than_was_offered(self, spoil: Spoil) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             spoil(lambda text: text + "m=video 0 RTP/AVP\r\n")
             caller.reinvite(caller.terminal.change(audio="sendonly"))
             centre.expect("INVITE")

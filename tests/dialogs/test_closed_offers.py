@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from splitter.calls.asks import RaiseVideo
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Connection, Session
 from splitter.sdp.write import write
 from tests.calls.kit import connected, ended, line, sdp, told
@@ -36,7 +36,7 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
 CLOSED = pytest.mark.parametrize("form", FORMS)
 
 
-def first_offer(world: World, form: str, picture: Picture = Picture.NONE) -> bytes:
+def first_offer(world: World, form: str, picture: VideoLine = VideoLine.NONE) -> bytes:
     """A handset's offer in this form."""
     body = write(world.sbc.terminal().first_offer(picture=picture))
     if b"a=sendrecv" not in body:
@@ -67,7 +67,7 @@ def both_open(world: World, caller: PeerCall, centre: PeerCall) -> None:
     ended(world, caller, centre)
 
 
-def answered(world: World, form: str, picture: Picture = Picture.NONE) -> tuple[PeerCall, PeerCall]:
+def answered(world: World, form: str, picture: VideoLine = VideoLine.NONE) -> tuple[PeerCall, PeerCall]:
     """An answered call whose first offer was closed."""
     caller = world.sbc.invite(offer=first_offer(world, form, picture))
     centre = world.pbx.take()
@@ -258,7 +258,7 @@ class TestWhoNeverSaidNo:
 class TestThePicture:
     def test_that_was_offered_closed_opens_without_an_offer(self) -> None:
         with World() as world:
-            caller = world.sbc.invite(picture=Picture.VILTE, audio_direction="inactive", video_direction="inactive")
+            caller = world.sbc.invite(picture=VideoLine.VILTE, audio_direction="inactive", video_direction="inactive")
             centre = world.pbx.take()
             centre.answer()
             caller.expect("200")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
 from splitter.transport.bans import POINTS
 from tests.dialogs.kit import connected, ended, notes
@@ -55,7 +55,7 @@ class TestAnotherTrunk:
     def test_may_not_replace_it(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            stranger = world.pbx2.invite("anything", headers=[naming(centre)], picture=Picture.NONE)
+            stranger = world.pbx2.invite("anything", headers=[naming(centre)], picture=VideoLine.NONE)
             stranger.expect("481")
             ended(world, caller, centre)
 

@@ -8,7 +8,7 @@ import pytest
 
 from splitter.calls.asks import RaiseVideo
 from splitter.core.net import Address
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Media, Session
 from tests.calls.kit import connected, ended, line, live, relay_target, sdp, told
 from tests.dialogs.kit import notes, response
@@ -61,7 +61,7 @@ class TestAnswersOfTheCaller:
 
     def test_video_that_is_left_out_is_declined(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             caller.on_reinvite = lambda call: call.accept(voice_alone(call.terminal.answer(_offer(call))))
             told(world, caller, RaiseVideo("agent 7001"))
             world.run(1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.lab.offers import Picture, Voice
+from splitter.lab.offers import VideoLine, Voice
 from tests.dialogs.kit import connected, ended, header, lose, notes, nothing_left, relay_target, said, sdp
 from tests.world import PeerCall, World
 
@@ -18,7 +18,7 @@ def naming(centre: PeerCall, flags: str = "", *, to_tag: str = "", from_tag: str
 
 def replacing(world: World, centre: PeerCall, flags: str = "", **more: object) -> PeerCall:
     """The centre's INVITE that takes the place of its call; G.711 and AMR as a PBX offers."""
-    more = {"picture": Picture.NONE, "voice": Voice.AMR, **more}
+    more = {"picture": VideoLine.NONE, "voice": Voice.AMR, **more}
     headers = [naming(centre, flags), *more.pop("headers", ())]  # type: ignore[misc]
     return centre.peer.invite("anything", headers=headers, **more)  # type: ignore[arg-type]
 
@@ -304,7 +304,7 @@ class TestRefused:
     def test_a_dialog_that_is_not_there(self, tags: dict[str, str]) -> None:
         with World() as world:
             caller, centre = connected(world)
-            world.pbx.invite("x", headers=[naming(centre, **tags)], picture=Picture.NONE).expect("481")
+            world.pbx.invite("x", headers=[naming(centre, **tags)], picture=VideoLine.NONE).expect("481")
             ended(world, caller, centre)
 
     def test_a_dialog_that_is_over(self) -> None:
@@ -312,7 +312,7 @@ class TestRefused:
             caller, centre = connected(world)
             name = naming(centre)
             ended(world, caller, centre)
-            world.pbx.invite("x", headers=[name], picture=Picture.NONE).expect("481")
+            world.pbx.invite("x", headers=[name], picture=VideoLine.NONE).expect("481")
             world.settle()
 
     def test_early_only_once_it_was_answered(self) -> None:
@@ -324,7 +324,7 @@ class TestRefused:
     def test_the_callers_dialog_is_not_the_centres_to_replace(self) -> None:
         with World() as world:
             caller, centre = connected(world)
-            world.pbx.invite("x", headers=[naming(caller)], picture=Picture.NONE).expect("481")
+            world.pbx.invite("x", headers=[naming(caller)], picture=VideoLine.NONE).expect("481")
             ended(world, caller, centre)
 
     @pytest.mark.parametrize(
@@ -332,12 +332,12 @@ class TestRefused:
     )
     def test_unreadable(self, value: str) -> None:
         with World() as world:
-            world.pbx.invite("x", headers=[("Replaces", value)], picture=Picture.NONE).expect("400")
+            world.pbx.invite("x", headers=[("Replaces", value)], picture=VideoLine.NONE).expect("400")
             world.settle()
 
     def test_an_ordinary_invite_of_the_centre_is_403_as_ever(self) -> None:
         with World() as world:
-            world.pbx.invite("110", picture=Picture.NONE).expect("403")
+            world.pbx.invite("110", picture=VideoLine.NONE).expect("403")
             world.settle()
 
     def test_two_at_once(self) -> None:

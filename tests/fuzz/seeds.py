@@ -57,10 +57,10 @@ def _fragments() -> tuple[bytes, ...]:
 
 def _reports() -> tuple[bytes, ...]:
     blocks = (rtcp.ReportBlock(2, 3, -4, 5, 6, 7, 8),)
-    messages: list[rtcp.Message] = [
+    messages: list[rtcp.RtcpPacket] = [
         rtcp.SenderReport(1, 2**63, 3, 4, 5, blocks),
         rtcp.ReceiverReport(1, blocks * 2),
-        rtcp.Description(1, "voice@192.0.2.1"),
+        rtcp.SourceDescription(1, "voice@192.0.2.1"),
         rtcp.Bye((1, 2), "done"),
         Pli(1, 2),
         Fir(1, ((2, 3),)),

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from splitter.core.ids import IdSource
-from splitter.lab.agent import Agent
-from splitter.lab.agent_call import AgentCall, Answer, Consent
+from splitter.lab.agent import UserAgent
+from splitter.lab.agent_call import AgentCall, Consent, Reaction
 from splitter.lab.audio import AudioStream
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture, Voice
+from splitter.lab.offers import VideoLine, Voice
 from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.tone import Tone
 from splitter.lab.video import VideoSettings, VideoStream
@@ -25,7 +25,7 @@ class Callee:
     """An agent that takes one call with a tone of 660 Hz and pictures of sender 9."""
 
     def __init__(self) -> None:
-        self.agent = Agent("9", HOST)
+        self.agent = UserAgent("9", HOST)
         self.calls: list[AgentCall] = []
         self.take: Callable[[AgentCall], None] = lambda call: call.accept()
 
@@ -61,8 +61,8 @@ async def pair(dialect: Dialect | None = None) -> AsyncIterator[tuple[Handset, C
 
 
 class TestCall:
-    @pytest.mark.parametrize("picture", [Picture.VILTE, Picture.BOTH_MODES, Picture.MODE_0])
-    async def test_both_hear_and_see_each_other_until_bye(self, picture: Picture) -> None:
+    @pytest.mark.parametrize("picture", [VideoLine.VILTE, VideoLine.BOTH_MODES, VideoLine.MODE_0])
+    async def test_both_hear_and_see_each_other_until_bye(self, picture: VideoLine) -> None:
         async with pair(Dialect(picture=picture)) as (handset, callee):
             call = handset.dial("9", callee.agent.address)
             assert (await call.answered()).accepted
@@ -70,14 +70,14 @@ class TestCall:
             await until(lambda: handset.audio.hearing.seconds(660) > 0.2 and callee.audio.hearing.seconds(1000) > 0.2)
             format_ = callee.party.video_format
             assert format_ is not None
-            assert format_.packetization_mode == (0 if picture is Picture.MODE_0 else 1)
+            assert format_.packetization_mode == (0 if picture is VideoLine.MODE_0 else 1)
             outcome = await handset.hang_up()
             assert outcome is not None
             assert outcome.status == 200
             assert await callee.calls[0].ended() == "the peer sent BYE"
 
     async def test_voice_alone(self) -> None:
-        async with pair(Dialect(picture=Picture.NONE)) as (handset, callee):
+        async with pair(Dialect(picture=VideoLine.NONE)) as (handset, callee):
             assert (await handset.dial("9", callee.agent.address).answered()).accepted
             remote = handset.party.remote
             assert remote is not None
@@ -169,14 +169,14 @@ class TestReoffer:
     @pytest.mark.parametrize(
         ("answer", "status", "video"),
         [
-            (Answer.ACCEPT, 200, True),
-            (Answer.REFUSE, 200, False),
-            (Answer.DECLINE, 603, False),
-            (Answer.CANNOT, 488, False),
+            (Reaction.ACCEPT, 200, True),
+            (Reaction.REFUSE, 200, False),
+            (Reaction.DECLINE, 603, False),
+            (Reaction.CANNOT, 488, False),
         ],
     )
-    async def test_its_user_is_asked_for_video(self, answer: Answer, status: int, video: bool) -> None:
-        async with pair(Dialect(picture=Picture.NONE)) as (handset, callee):
+    async def test_its_user_is_asked_for_video(self, answer: Reaction, status: int, video: bool) -> None:
+        async with pair(Dialect(picture=VideoLine.NONE)) as (handset, callee):
             await handset.dial("9", callee.agent.address).answered()
             handset.consent = Consent(answer, after_s=0.2)
             asked_at = asyncio.get_running_loop().time()
@@ -192,9 +192,9 @@ class TestReoffer:
             await handset.hang_up()
 
     async def test_a_question_that_its_user_ignores_ends_with_the_call(self) -> None:
-        async with pair(Dialect(picture=Picture.NONE)) as (handset, callee):
+        async with pair(Dialect(picture=VideoLine.NONE)) as (handset, callee):
             await handset.dial("9", callee.agent.address).answered()
-            handset.consent = Consent(Answer.IGNORE)
+            handset.consent = Consent(Reaction.IGNORE)
             asking = asyncio.create_task(callee.calls[0].reoffer())
             await until(lambda: len(handset.call.offers_in) == 1)
             await callee.calls[0].hang_up()

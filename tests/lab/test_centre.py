@@ -10,7 +10,7 @@ import pytest
 from splitter.core.net import Address
 from splitter.lab.centre.stacks import Stack
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
 from splitter.lab.process import LabProcess, LabProcessEnded
 from tests.lab.centres import STACKS, must_be_there
@@ -31,7 +31,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 async def called(stack: Stack, plan: dict[str, object]) -> AsyncIterator[tuple[Handset, LabProcess, Address]]:
     """A centre that runs and a handset for voice calls."""
     centre = LabProcess("splitter.lab.centre", "--stack", stack, "--listen", f"{HOST}:0", "--plan", json.dumps(plan))
-    handset = Handset(HandsetSettings(dialect=Dialect(picture=Picture.NONE)), HOST)
+    handset = Handset(HandsetSettings(dialect=Dialect(picture=VideoLine.NONE)), HOST)
     await centre.start()
     try:
         ready = await centre.wait_for("ready")

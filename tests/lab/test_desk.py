@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from splitter.lab.agent_call import Answer
-from splitter.lab.desk import CALLERS, Keys, _in_words, _wanted
+from splitter.lab.agent_call import Reaction
+from splitter.lab.desk import CALLERS, Keyboard, _in_words, _wanted
 from splitter.lab.gateway import _children, usual_port
 from splitter.lab.whip import WebSeat, WebSeatSettings
 from tests.patience import PATIENCE_S, until
@@ -27,7 +27,7 @@ class TestKeys:
     async def test_lines_come_whole_however_they_arrive(self) -> None:
         reading, writing = os.pipe()
         with os.fdopen(reading) as stream, os.fdopen(writing, "wb", buffering=0) as typed:
-            keys = Keys(stream)
+            keys = Keyboard(stream)
             with keys.listening():
                 typed.write(b"V\n\nre")
                 assert [await keys.next(2.0), await keys.next(2.0), await keys.next(0.02)] == ["v", "", None]
@@ -38,7 +38,7 @@ class TestKeys:
 
     async def test_without_anybody_there_nothing_is_typed(self) -> None:
         with open(os.devnull) as stream:  # noqa: PTH123, ASYNC230 — what a service has for standard input
-            keys = Keys(stream)
+            keys = Keyboard(stream)
             with keys.listening():
                 assert await keys.next(0.02) is None
 
@@ -48,7 +48,7 @@ class TestKeys:
         assert not said
         assert _wanted("x", said.append) is None
         assert "'x'" in said[0]
-        assert {caller.answer for caller in CALLERS if not caller.video} == set(Answer) - {Answer.DECLINE}
+        assert {caller.answer for caller in CALLERS if not caller.video} == set(Reaction) - {Reaction.DECLINE}
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import pytest
 
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.lab.agent import Agent
+from splitter.lab.agent import UserAgent
 from splitter.lab.agent_call import AgentCall
 from splitter.lab.audio import AudioStream
 from splitter.lab.gateway import GatewayProcess
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.tone import Tone
@@ -38,12 +38,12 @@ class Centre:
 
     def __init__(self, host: str) -> None:
         self._host = host
-        self.agent = Agent("centre", host)
+        self.agent = UserAgent("centre", host)
         self.calls: list[tuple[AgentCall, Request]] = []
 
     async def start(self) -> None:
         self.audio = await AudioStream.open(self._host, Tone(CENTRE_HZ), (CALLER_HZ,))
-        self.party = MediaParty(self._host, Dialect(picture=Picture.NONE), self.audio, None, IdSource())
+        self.party = MediaParty(self._host, Dialect(picture=VideoLine.NONE), self.audio, None, IdSource())
         self.agent.new_party = lambda: self.party
         self.agent.on_call = self._on_call
         await self.agent.start()

@@ -1,11 +1,11 @@
 """What a receiver makes of packets that come out of order, late, twice or not at all."""
 
 from splitter.lab.jitter import WAIT_S, JitterBuffer
-from splitter.lab.wire import Packet
+from splitter.lab.wire import LabPacket
 
 
-def packet(sequence: int, ssrc: int = 1) -> Packet:
-    return Packet(99, False, sequence & 0xFFFF, 0, ssrc, b"x")
+def packet(sequence: int, ssrc: int = 1) -> LabPacket:
+    return LabPacket(99, False, sequence & 0xFFFF, 0, ssrc, b"x")
 
 
 def played(buffer: JitterBuffer, *arrivals: tuple[int, float]) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from splitter.lab.handset import Handset, HandsetSettings
-from splitter.lab.offers import Picture, Voice
+from splitter.lab.offers import VideoLine, Voice
 from splitter.lab.party import Dialect
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.sight import STILL
@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_S, until
 pytestmark = pytest.mark.interop
 
 CALLER, SEAT, AGENT_HZ = 1, 7, 660.0
-KINDS = {Picture.VILTE: "RTP/AVPF", Picture.BOTH_MODES: "RTP/AVPF", Picture.MODE_0: "RTP/AVP"}
+KINDS = {VideoLine.VILTE: "RTP/AVPF", VideoLine.BOTH_MODES: "RTP/AVPF", VideoLine.MODE_0: "RTP/AVP"}
 
 
 @dataclass
@@ -94,7 +94,7 @@ async def _at_rest(stage: Stage) -> None:
 class TestVariants:
     @pytest.mark.parametrize("picture", list(KINDS))
     @pytest.mark.parametrize(("seat_mode", "by"), [(1, "short_code"), (0, "caller")])
-    async def test_every_handset_with_every_seat(self, picture: Picture, seat_mode: int, by: str) -> None:
+    async def test_every_handset_with_every_seat(self, picture: VideoLine, seat_mode: int, by: str) -> None:
         dialect = Dialect(Voice.G711_G729, picture, preconditions=True)
         async with conversation(dialect, seat_mode, by) as call:
             remote = call.handset.party.remote

@@ -14,7 +14,7 @@ from aiortc import RTCPeerConnection
 from splitter.core.clock import SystemClock
 from splitter.lab.codec import VideoShape
 from splitter.lab.picture import luma_of, read
-from splitter.lab.whip import Camera, DeskFailed, Reply, WebSeat, WebSeatSettings, _stay_on
+from splitter.lab.whip import ApiReply, Camera, DeskFailed, WebSeat, WebSeatSettings, _stay_on
 from tests.patience import until
 
 CALL = {"call_id": "c1", "state": "connected", "extension": "2001", "bound_by": "cti", "video": {"state": "off"}}
@@ -119,5 +119,5 @@ class TestCamera:
 
 
 def test_a_reply_in_words() -> None:
-    assert Reply(202, {"call_id": "c1"}, {}).in_words() == "202"
-    assert Reply(409, {"error": {"code": "asking", "message": "it is"}}, {}).in_words() == "409 asking: it is"
+    assert ApiReply(202, {"call_id": "c1"}, {}).in_words() == "202"
+    assert ApiReply(409, {"error": {"code": "asking", "message": "it is"}}, {}).in_words() == "409 asking: it is"

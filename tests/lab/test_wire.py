@@ -4,10 +4,10 @@ import pytest
 
 from splitter.lab.wire import (
     FullIntra,
+    LabPacket,
     OtherReport,
-    Packet,
     PictureLoss,
-    SenderReport,
+    SenderClock,
     full_intra,
     is_rtcp,
     newer,
@@ -20,7 +20,7 @@ from splitter.lab.wire import (
 
 class TestRfc3550Section5Header:
     def test_bytes(self) -> None:
-        packet = Packet(123, True, 0x1234, 0x01020304, 0xA0B0C0D0, b"xyz")
+        packet = LabPacket(123, True, 0x1234, 0x01020304, 0xA0B0C0D0, b"xyz")
         assert packet.pack() == bytes.fromhex("80fb1234 01020304 a0b0c0d0") + b"xyz"
         assert unpack(packet.pack()) == packet
 
@@ -47,7 +47,7 @@ class TestRfc3550Section5Header:
 
 class TestRfc8285OneByteExtension:
     def test_orientation(self) -> None:
-        packet = Packet(123, True, 1, 2, 3, b"p", ((7, b"\x03"),))
+        packet = LabPacket(123, True, 1, 2, 3, b"p", ((7, b"\x03"),))
         assert packet.pack()[12:] == bytes.fromhex("bede0001 70030000") + b"p"
         assert unpack(packet.pack()) == packet
 
@@ -72,9 +72,9 @@ class TestRtcp:
         assert list(reports(data))[-1] == FullIntra(1, 2, 9)
 
     def test_sender_report(self) -> None:
-        report = SenderReport(7, 1_700_000_000.25, 900, 10, 1000)
+        report = SenderClock(7, 1_700_000_000.25, 900, 10, 1000)
         first, second = reports(sender_report(report, "me"))
-        assert isinstance(first, SenderReport)
+        assert isinstance(first, SenderClock)
         assert first.wall == pytest.approx(report.wall, abs=1e-6)
         assert (first.ssrc, first.timestamp, first.packets, first.octets) == (7, 900, 10, 1000)
         assert second == OtherReport(202, 1)
@@ -85,7 +85,7 @@ class TestRtcp:
         assert list(reports(b"\x81\xce")) == []
 
     def test_rtp_is_no_rtcp(self) -> None:
-        assert not is_rtcp(Packet(8, False, 1, 2, 3, b"p").pack())
+        assert not is_rtcp(LabPacket(8, False, 1, 2, 3, b"p").pack())
 
 
 class TestSequence:

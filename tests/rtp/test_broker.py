@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from splitter.rtp.broker import Ask, KeyFrameBroker, Means, means_for
+from splitter.rtp.broker import KeyFrameBroker, KeyFrameRequest, Means, means_for
 
 
-def run(broker: KeyFrameBroker, start: float, seconds: float) -> list[tuple[float, Ask]]:
+def run(broker: KeyFrameBroker, start: float, seconds: float) -> list[tuple[float, KeyFrameRequest]]:
     """Poll every 10 ms, as any timer would do no better."""
     asks = []
     for step in range(round(seconds * 100)):

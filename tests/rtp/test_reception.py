@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.losses import Losses
-from splitter.rtp.reorder import Held, Reorder
+from splitter.rtp.reorder import OrderedPacket, Reorder
 from splitter.rtp.repacketise import SingleUnits
-from splitter.rtp.statistics import Order, Reception
+from splitter.rtp.statistics import Order, ReceivedStream
 
 
-def feed(reception: Reception, *sequences: int) -> None:
+def feed(reception: ReceivedStream, *sequences: int) -> None:
     for index, sequence in enumerate(sequences):
         _, extended = reception.order(sequence)
         reception.count(extended, 3000 * index, index / 30)
@@ -22,7 +22,7 @@ class TestReception:
     """RFC 3550 A.1, A.3, A.8."""
 
     def test_order(self) -> None:
-        reception = Reception(1)
+        reception = ReceivedStream(1)
         feed(reception, 65_534)
         expected = [
             (65_535, Order.NEXT),
@@ -34,14 +34,14 @@ class TestReception:
         assert [(number, reception.order(number)[0]) for number, _ in expected] == expected
 
     def test_extended_over_the_wrap(self) -> None:
-        reception = Reception(1)
+        reception = ReceivedStream(1)
         feed(reception, 65_534, 65_535, 0, 1)
         assert reception.block(1.0).highest == 0x1_0001
         assert reception.lost == 0 and reception.expected == 4
 
     @given(st.integers(0, 0xFFFF), st.lists(st.integers(-5, 5), max_size=60))
     def test_follow_is_order_and_count_in_one_for_the_expected_packet(self, first: int, steps: list[int]) -> None:
-        one, other = Reception(1), Reception(1)
+        one, other = ReceivedStream(1), ReceivedStream(1)
         feed(one, first)
         feed(other, first)
         sequence = first
@@ -58,10 +58,10 @@ class TestReception:
 
     def test_nothing_is_expected_before_the_first_packet(self) -> None:
         for sequence in (0, 1, 65_535):
-            assert Reception(1).follow(sequence, 0, 0.0) == 0
+            assert ReceivedStream(1).follow(sequence, 0, 0.0) == 0
 
     def test_fraction_lost_is_since_the_last_report(self) -> None:
-        reception = Reception(1)
+        reception = ReceivedStream(1)
         feed(reception, 1, 2, 3, 5)
         assert reception.block(1.0).fraction_lost == 256 // 5
         feed(reception, 6, 7)
@@ -69,12 +69,12 @@ class TestReception:
         assert block.fraction_lost == 0 and block.lost == 1
 
     def test_duplicates_make_the_loss_negative_on_the_wire_only(self) -> None:
-        reception = Reception(1)
+        reception = ReceivedStream(1)
         feed(reception, 1, 1, 1)
         assert reception.block(1.0).lost == -2 and reception.lost == 0
 
     def test_jitter_of_a_steady_stream_is_none(self) -> None:
-        reception = Reception(1)
+        reception = ReceivedStream(1)
         feed(reception, *range(100))
         assert reception.jitter < 0.01
         for index in range(100, 200):
@@ -83,7 +83,7 @@ class TestReception:
         assert 8 < reception.jitter_ms < 11
 
     def test_last_report_and_delay(self) -> None:
-        reception = Reception(1)
+        reception = ReceivedStream(1)
         feed(reception, 1)
         assert (reception.block(1.0).last_sr, reception.block(1.0).delay) == (0, 0)
         reception.sender_report(0x1111_2222_3333_4444, 1.0)
@@ -155,17 +155,17 @@ class TestReorder:
     @given(st.permutations(range(8)))
     def test_any_order_is_mended(self, order: list[int]) -> None:
         reorder = Reorder()
-        out = reorder.push(Held(99, 0, False, b"", False), 0.0)
+        out = reorder.push(OrderedPacket(99, 0, False, b"", False), 0.0)
         for number in order:
-            out += reorder.push(Held(100 + number, 0, False, b"", False), 0.01)
+            out += reorder.push(OrderedPacket(100 + number, 0, False, b"", False), 0.01)
         assert [held.sequence for held in out] == list(range(99, 108))
         assert not any(held.gap for held in out)
 
     def test_a_missing_one_is_waited_for_only_so_long(self) -> None:
         reorder = Reorder(wait_s=0.1)
-        out = reorder.push(Held(1, 0, False, b"", False), 0.0)
+        out = reorder.push(OrderedPacket(1, 0, False, b"", False), 0.0)
         for number, now in ((3, 0.0), (4, 0.05), (5, 0.12), (2, 0.13), (6, 0.14)):
-            out += reorder.push(Held(number, 0, False, b"", False), now)
+            out += reorder.push(OrderedPacket(number, 0, False, b"", False), now)
         assert [(held.sequence, held.gap) for held in out] == [
             (1, False),
             (3, True),
@@ -178,7 +178,7 @@ class TestReorder:
     def test_any_payloads_can_be_repacketised(self, packets: list[tuple[bytes, int, bool]]) -> None:
         units = SingleUnits()
         for index, (payload, number, marker) in enumerate(packets):
-            for unit in units.push(Held(number, 0, marker, payload, False), index / 10):
+            for unit in units.push(OrderedPacket(number, 0, marker, payload, False), index / 10):
                 assert len(unit.payload) > 0
 
 

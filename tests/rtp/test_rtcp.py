@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from splitter.core.errors import PeerError
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Remb, Tmmbn, Tmmbr
-from splitter.rtp.rtcp import Bye, Description, ReceiverReport, ReportBlock, SenderReport
+from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
 
 word = st.integers(0, 0xFFFF_FFFF)
 blocks = st.lists(
@@ -21,7 +21,7 @@ limits = st.lists(st.builds(BitrateLimit, word, rates, st.integers(0, 511)), max
 messages = st.one_of(
     st.builds(SenderReport, word, st.integers(0, 2**64 - 1), word, word, word, blocks),
     st.builds(ReceiverReport, word, blocks),
-    st.builds(Description, word, st.text(max_size=60)),
+    st.builds(SourceDescription, word, st.text(max_size=60)),
     st.builds(Bye, st.lists(word, max_size=3).map(tuple), st.text(max_size=40)),
     st.builds(Pli, word, word),
     st.builds(Fir, word, st.lists(st.tuples(word, st.integers(0, 255)), min_size=1, max_size=3).map(tuple)),
@@ -35,7 +35,7 @@ class TestCompound:
     """RFC 3550 §6.1, RFC 5506."""
 
     @given(st.lists(messages, max_size=5))
-    def test_what_is_built_is_parsed(self, sent: list[rtcp.Message]) -> None:
+    def test_what_is_built_is_parsed(self, sent: list[rtcp.RtcpPacket]) -> None:
         data = rtcp.build(sent)
         assert len(data) % 4 == 0
         assert rtcp.parse(data) == sent

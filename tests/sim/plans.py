@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from splitter.lab.offers import Picture, Voice
+from splitter.lab.offers import VideoLine, Voice
 from tests.sim.browsers import BrowserPlan, browsers
 
 CALM_S = 80.0
@@ -56,7 +56,7 @@ class CallerPlan:
 
     start_s: float
     voice: Voice
-    picture: Picture
+    picture: VideoLine
     offers: bool = True
     reliable: str = ""
     timer_s: int = 0
@@ -137,7 +137,7 @@ _MANNERS = ("accept", "accept", "accept", "resume", "later", "later", "488", "50
 def plain(rng: random.Random, spread_s: float) -> CallPlan:
     """A call that everybody wants: it rings, is answered, and somebody hangs up."""
     talk = TalkPlan(hang_up_s=rng.uniform(5, 60))
-    caller = CallerPlan(rng.uniform(0, spread_s), rng.choice(tuple(Voice)), rng.choice(tuple(Picture)), talk=talk)
+    caller = CallerPlan(rng.uniform(0, spread_s), rng.choice(tuple(Voice)), rng.choice(tuple(VideoLine)), talk=talk)
     return CallPlan(caller, (), True)
 
 
@@ -157,7 +157,7 @@ def mixed(rng: random.Random, spread_s: float) -> CallPlan:
     caller = CallerPlan(
         rng.uniform(0, spread_s),
         rng.choice(tuple(Voice)),
-        rng.choice(tuple(Picture)),
+        rng.choice(tuple(VideoLine)),
         rng.random() > 0.05,
         rng.choice(("", "", "supported", "supported", "require")),
         60 if rng.random() < 0.02 else rng.choice((0, 0, 90, 120, 1800)),

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from splitter.core.errors import PeerError
-from splitter.sip.authenticator import Authenticator, Verdict
+from splitter.sip.authenticator import Authenticator, LoginVerdict
 from splitter.sip.authorizer import TRIES, Authorizer
 from splitter.sip.digest import ALGORITHMS, Challenge, Credentials, Proof, digest_of, proofs_of, secret_of
 from splitter.sip.headers import Headers
@@ -45,24 +45,24 @@ def asked(server: Authenticator, now: float = 100.0, *, stale: bool = False, sou
 class TestLettingIn:
     def test_who_knows_the_password(self) -> None:
         server, client = authenticator(), authorizer()
-        assert server.judge(request(), SOURCE, 100.0).verdict is Verdict.MISSING
+        assert server.judge(request(), SOURCE, 100.0).verdict is LoginVerdict.MISSING
         answer = client.answer(request(), asked(server))
         judgement = server.judge(answer, SOURCE, 101.0)
-        assert (judgement.verdict, judgement.username) == (Verdict.GRANTED, "8001")
+        assert (judgement.verdict, judgement.username) == (LoginVerdict.GRANTED, "8001")
 
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     def test_by_each_algorithm(self, algorithm: str) -> None:
         server = authenticator([algorithm])
         answer = authorizer().answer(request(), asked(server))
         assert proofs_of(answer)[0].algorithm == algorithm
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.GRANTED
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.GRANTED
 
     def test_without_being_asked_again(self) -> None:
         server, client = authenticator(), authorizer()
         client.answer(request(), asked(server))
         prepared = [client.prepared(request()) for _ in range(3)]
         assert [proofs_of(each)[0].count for each in prepared] == [2, 3, 4]
-        assert [server.judge(each, SOURCE, 100.0).verdict for each in prepared] == [Verdict.GRANTED] * 3
+        assert [server.judge(each, SOURCE, 100.0).verdict for each in prepared] == [LoginVerdict.GRANTED] * 3
 
     def test_with_the_integrity_of_the_body(self) -> None:
         server = authenticator()
@@ -71,8 +71,8 @@ class TestLettingIn:
         answer = authorizer().answer(request("INVITE", b"v=0"), demanding)
         assert proofs_of(answer)[0].qop == "auth-int"
         forged = Request(answer.method, answer.uri, answer.headers, b"v=1")
-        assert server.judge(forged, SOURCE, 100.0).verdict is Verdict.WRONG
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.GRANTED
+        assert server.judge(forged, SOURCE, 100.0).verdict is LoginVerdict.WRONG
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.GRANTED
 
     def test_clients_of_rfc_2069_once_per_nonce(self) -> None:
         server = authenticator()
@@ -80,15 +80,15 @@ class TestLettingIn:
         old = challenged([("WWW-Authenticate", str(replace(challenge, qop=())))])
         answer = authorizer().answer(request(), old)
         assert proofs_of(answer)[0].qop is None
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.GRANTED
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.REPLAYED
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.GRANTED
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.REPLAYED
 
 
 class TestKeepingOut:
     def test_a_wrong_password(self) -> None:
         server = authenticator()
         answer = authorizer(password="blue").answer(request(), asked(server))
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.WRONG
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.WRONG
 
     def test_an_unknown_user_by_the_same_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither the answer nor the time may tell who exists: the hashes that are made are the same."""
@@ -100,7 +100,7 @@ class TestKeepingOut:
         for who in (authorizer("nobody"), authorizer(password="blue")):
             answer = who.answer(request(), asked(server))
             verdicts.append(server.judge(answer, SOURCE, 100.0).verdict)
-        assert verdicts == [Verdict.UNKNOWN, Verdict.WRONG]
+        assert verdicts == [LoginVerdict.UNKNOWN, LoginVerdict.WRONG]
         assert done == ["digest"] * 2
 
     def test_the_decoy_opens_nothing(self) -> None:
@@ -111,31 +111,31 @@ class TestKeepingOut:
         proof = replace(proof, response=digest_of(proof, "decoy", "REGISTER"))
         forged = request()
         forged.headers.add("Authorization", str(proof))
-        assert server.judge(forged, SOURCE, 100.0).verdict is Verdict.UNKNOWN
+        assert server.judge(forged, SOURCE, 100.0).verdict is LoginVerdict.UNKNOWN
 
     def test_a_replay(self) -> None:
         server = authenticator()
         answer = authorizer().answer(request(), asked(server))
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.GRANTED
-        assert server.judge(answer, SOURCE, 100.1).verdict is Verdict.REPLAYED
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.GRANTED
+        assert server.judge(answer, SOURCE, 100.1).verdict is LoginVerdict.REPLAYED
 
     def test_another_method_with_the_same_digest(self) -> None:
         server = authenticator()
         answer = authorizer().answer(request(), asked(server))
         turned = Request("INVITE", answer.uri, answer.headers)
-        assert server.judge(turned, SOURCE, 100.0).verdict is Verdict.WRONG
+        assert server.judge(turned, SOURCE, 100.0).verdict is LoginVerdict.WRONG
 
     def test_an_algorithm_that_is_not_offered(self) -> None:
         server = authenticator(["SHA-256"])
         challenge = Challenge.parse(asked(server).headers.get_all("www-authenticate")[0])
         weaker = challenged([("WWW-Authenticate", str(replace(challenge, algorithm="MD5")))])
         answer = authorizer().answer(request(), weaker)
-        assert server.judge(answer, SOURCE, 100.0).verdict is Verdict.WRONG
+        assert server.judge(answer, SOURCE, 100.0).verdict is LoginVerdict.WRONG
 
     def test_credentials_for_another_realm_are_none(self) -> None:
         other = Challenge("elsewhere", "n", "MD5", ("auth",))
         answer = authorizer().answer(request(), challenged([("WWW-Authenticate", str(other))]))
-        assert authenticator().judge(answer, SOURCE, 100.0).verdict is Verdict.MISSING
+        assert authenticator().judge(answer, SOURCE, 100.0).verdict is LoginVerdict.MISSING
 
     def test_a_header_that_cannot_be_read_gets_400(self) -> None:
         broken = request()
@@ -152,19 +152,19 @@ class TestStaleNonces:
         answer = authorizer().answer(request(), asked(server))
         source = "192.0.2.99" if case == "of another address" else SOURCE
         judge = authenticator(nonces=Nonces(b"new" * 16)) if case == "of before a restart" else server
-        assert judge.judge(answer, source, 1000.0 if case == "old" else 100.0).verdict is Verdict.STALE
+        assert judge.judge(answer, source, 1000.0 if case == "old" else 100.0).verdict is LoginVerdict.STALE
 
     def test_are_not_told_to_anybody_else(self) -> None:
         server = authenticator()
         answer = authorizer(password="blue").answer(request(), asked(server))
-        assert server.judge(answer, SOURCE, 1000.0).verdict is Verdict.WRONG
+        assert server.judge(answer, SOURCE, 1000.0).verdict is LoginVerdict.WRONG
 
     def test_are_replaced_without_asking_a_person(self) -> None:
         server, client = authenticator(), authorizer()
         answer = client.answer(request(), asked(server))
         again = client.answer(answer, asked(server, 1000.0, stale=True))
         assert again.cseq[0] == 9
-        assert server.judge(again, SOURCE, 1000.0).verdict is Verdict.GRANTED
+        assert server.judge(again, SOURCE, 1000.0).verdict is LoginVerdict.GRANTED
 
 
 class TestTheAnswerToAChallenge:

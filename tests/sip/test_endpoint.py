@@ -31,10 +31,10 @@ from splitter.sip.transactions.non_invite_client import NON_INVITE_CLIENT
 from splitter.sip.transactions.non_invite_server import NON_INVITE_SERVER
 from splitter.sip.transactions.schedule import Schedule
 from splitter.sip.transactions.side import waits
-from splitter.sip.transactions.table import RETRANSMISSIONS, Event, State, Step, Table
+from splitter.sip.transactions.table import RETRANSMISSIONS, Event, Step, TransactionState, Transitions
 from tests.sip.stand import TCP, UDP, US, Stand, ack_of, incoming, outgoing, timeline, what
 
-TABLES: Mapping[str, Table] = {
+TABLES: Mapping[str, Transitions] = {
     "INVITE client": INVITE_CLIENT,
     "non-INVITE client": NON_INVITE_CLIENT,
     "INVITE server": INVITE_SERVER,
@@ -47,35 +47,35 @@ def stand() -> Stand:
     return Stand()
 
 
-def steps(table: Table) -> list[tuple[State, Event, Step]]:
+def steps(table: Transitions) -> list[tuple[TransactionState, Event, Step]]:
     return [(state, event, step) for state, row in table.items() for event, step in row.items()]
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
 class TestTables:
-    def test_every_state_that_is_entered_has_a_row(self, table: Table) -> None:
-        assert {step.next for _, _, step in steps(table)} - {State.TERMINATED} <= set(table)
+    def test_every_state_that_is_entered_has_a_row(self, table: Transitions) -> None:
+        assert {step.next for _, _, step in steps(table)} - {TransactionState.TERMINATED} <= set(table)
 
-    def test_every_timer_that_is_started_or_kept_is_awaited(self, table: Table) -> None:
+    def test_every_timer_that_is_started_or_kept_is_awaited(self, table: Transitions) -> None:
         for _, _, step in steps(table):
             for timer in (*step.start, *step.keep):
                 assert timer in table[step.next]
 
-    def test_every_timer_has_a_length(self, table: Table) -> None:
+    def test_every_timer_has_a_length(self, table: Transitions) -> None:
         assert {timer for _, _, step in steps(table) for timer in step.start} <= set(waits(Timers()))
 
-    def test_at_most_one_retransmission_and_one_limit_start_at_a_time(self, table: Table) -> None:
+    def test_at_most_one_retransmission_and_one_limit_start_at_a_time(self, table: Transitions) -> None:
         for _, _, step in steps(table):
             assert len([timer for timer in step.start if timer in RETRANSMISSIONS]) <= 1
             assert len([timer for timer in step.start if timer not in RETRANSMISSIONS]) <= 1
 
-    def test_every_state_leads_to_its_end(self, table: Table) -> None:
-        ends: set[State] = {State.TERMINATED}
+    def test_every_state_leads_to_its_end(self, table: Transitions) -> None:
+        ends: set[TransactionState] = {TransactionState.TERMINATED}
         while more := {state for state, _, step in steps(table) if step.next in ends} - ends:
             ends |= more
         assert set(table) <= ends
 
-    def test_every_state_is_reached(self, table: Table) -> None:
+    def test_every_state_is_reached(self, table: Transitions) -> None:
         first = next(iter(table))
         reached = {first}
         while more := {step.next for state, _, step in steps(table) if state in reached} - reached:

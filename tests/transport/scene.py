@@ -22,7 +22,7 @@ from splitter.sip.message import Headers, Message, Request, Response
 from splitter.sip.parse import StreamFramer, parse_message
 from splitter.sip.timers import Timers
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TlsSettings, TransportSettings
+from splitter.transport.settings import ListenPoint, Network, TlsSettings, TransportSettings
 from tests.patience import PATIENCE_S
 
 HOST = "127.0.0.1"
@@ -101,7 +101,7 @@ async def scene(
     """A driver with one network, "access", on free ports. Nobody is banned unless `spared` says who is not."""
     network = Network(
         "access",
-        tuple(Listener(transport, Address(host, 0)) for transport in listeners),
+        tuple(ListenPoint(transport, Address(host, 0)) for transport in listeners),
         host,
         tls=tls,
         web_origins=web_origins,

@@ -11,12 +11,12 @@ import pytest
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address
 from splitter.transport.addressing import Addressing
-from splitter.transport.settings import Listener, Network
+from splitter.transport.settings import ListenPoint, Network
 
 
 def addressing(*listeners: tuple[str, str, int], **fields: Any) -> Addressing:
     network = Network(
-        "access", tuple(Listener(kind, Address(host, port)) for kind, host, port in listeners), "10.0.0.5", **fields
+        "access", tuple(ListenPoint(kind, Address(host, port)) for kind, host, port in listeners), "10.0.0.5", **fields
     )
     return Addressing({"access": network}, 0.2)
 

@@ -26,7 +26,7 @@ from splitter.sip.events import (
 from splitter.sip.message import Headers, Request
 from splitter.sip.timers import Timers
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.settings import ListenPoint, Network, TransportSettings
 from tests.patience import until
 from tests.transport.scene import HOST, LeapingClock, UdpPeer, ok, outgoing, scene, soon, wire
 
@@ -445,7 +445,7 @@ class TestLife:
             free.bind((HOST, 0))
             one, two = Address(*free.getsockname()), Address(*taken.getsockname())
             free.close()
-            network = Network("access", (Listener("udp", one), Listener("udp", two)), HOST)
+            network = Network("access", (ListenPoint("udp", one), ListenPoint("udp", two)), HOST)
             endpoint = Endpoint(Timers(), IdSource())
             driver = Driver(endpoint, {"access": network}, TransportSettings(), SystemClock(), lambda event: None)
             with pytest.raises(LocalError, match=f"udp:{two} of network access"):

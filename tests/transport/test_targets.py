@@ -10,12 +10,12 @@ import pytest
 from splitter.core.net import Address
 from splitter.transport.targets import (
     AUTO,
-    Answer,
+    DnsAnswer,
+    DnsQuestion,
     HostName,
     Located,
+    LocatedServer,
     Naptr,
-    Question,
-    Server,
     Srv,
     Target,
     Wanted,
@@ -27,9 +27,9 @@ BOTH = (("udp", "A"), ("tcp", "A"))
 Zone = dict[tuple[str, str], tuple[list[Naptr | Srv | str], float | None]]
 
 
-def found(wanted: Wanted, zone: Zone) -> tuple[Located, list[list[Question]]]:
+def found(wanted: Wanted, zone: Zone) -> tuple[Located, list[list[DnsQuestion]]]:
     """Run the procedure over a zone. Returns: what it found, and the questions by rounds."""
-    rounds: list[list[Question]] = []
+    rounds: list[list[DnsQuestion]] = []
     steps = locate(wanted)
     try:
         questions = next(steps)
@@ -38,7 +38,7 @@ def found(wanted: Wanted, zone: Zone) -> tuple[Located, list[list[Question]]]:
             answers = []
             for question in questions:
                 records, ttl_s = zone.get(tuple(question), ([], None))  # type: ignore[call-overload]
-                answers.append(Answer(tuple(records), ttl_s))
+                answers.append(DnsAnswer(tuple(records), ttl_s))
             questions = steps.send(answers)
     except StopIteration as end:
         return end.value, rounds
@@ -145,42 +145,44 @@ class TestSection4_2DeterminingPortAndAddress:
 
 class TestRfc2782Order:
     def test_lower_priority_values_go_first(self) -> None:
-        located = Located((Server((0, 20), 9, (udp("10.0.0.2"),)), Server((0, 10), 1, (udp("10.0.0.1"),))))
+        located = Located(
+            (LocatedServer((0, 20), 9, (udp("10.0.0.2"),)), LocatedServer((0, 10), 1, (udp("10.0.0.1"),)))
+        )
         assert located.order(lambda below: below - 1) == [udp("10.0.0.1"), udp("10.0.0.2")]
 
     @pytest.mark.parametrize(("weights", "share"), [((60, 20, 20), 0.6), ((1, 1, 1), 1 / 3), ((100, 1, 1), 0.98)])
     def test_equals_are_drawn_by_weight(self, weights: tuple[int, ...], share: float) -> None:
-        servers = tuple(Server((0, 0), weight, (udp(f"10.0.0.{n}"),)) for n, weight in enumerate(weights))
+        servers = tuple(LocatedServer((0, 0), weight, (udp(f"10.0.0.{n}"),)) for n, weight in enumerate(weights))
         rng = random.Random(7)
         firsts = Counter(Located(servers).order(rng.randrange)[0] for _ in range(4000))
         assert firsts[udp("10.0.0.0")] / 4000 == pytest.approx(share, abs=0.03)
 
     def test_weight_zero_has_a_very_small_chance_beside_others(self) -> None:
-        servers = (Server((0, 0), 0, (udp("10.0.0.1"),)), Server((0, 0), 9, (udp("10.0.0.2"),)))
+        servers = (LocatedServer((0, 0), 0, (udp("10.0.0.1"),)), LocatedServer((0, 0), 9, (udp("10.0.0.2"),)))
         marks = range(901)
         firsts = Counter(Located(servers).order(lambda below, mark=mark: mark)[0] for mark in marks)  # type: ignore[misc]
         assert firsts == {udp("10.0.0.1"): 1, udp("10.0.0.2"): 900}
 
     def test_where_no_server_has_a_weight_all_are_equal(self) -> None:
-        servers = tuple(Server((0, 0), 0, (udp(f"10.0.0.{n}"),)) for n in range(3))
+        servers = tuple(LocatedServer((0, 0), 0, (udp(f"10.0.0.{n}"),)) for n in range(3))
         firsts = Counter(Located(servers).order(lambda below, mark=mark: mark % below)[0] for mark in range(3))  # type: ignore[misc]
         assert len(firsts) == 3
 
     def test_every_server_is_in_every_order(self) -> None:
-        servers = tuple(Server((0, n % 2), n, (udp(f"10.0.0.{n}"), udp(f"10.0.1.{n}"))) for n in range(6))
+        servers = tuple(LocatedServer((0, n % 2), n, (udp(f"10.0.0.{n}"), udp(f"10.0.1.{n}"))) for n in range(6))
         rng = random.Random(7)
         for _ in range(50):
             assert sorted(Located(servers).order(rng.randrange)) == sorted(Located(servers).targets)
 
     def test_addresses_of_one_server_take_turns(self) -> None:
-        located = Located((Server((0, 0), 0, (udp("10.0.0.1"), udp("10.0.0.2"))),))
+        located = Located((LocatedServer((0, 0), 0, (udp("10.0.0.1"), udp("10.0.0.2"))),))
         assert {located.order(random.Random(seed).randrange)[0].address.host for seed in range(20)} == {
             "10.0.0.1",
             "10.0.0.2",
         }
 
     def test_the_same_seed_gives_the_same_order(self) -> None:
-        servers = tuple(Server((0, 0), 5, (udp(f"10.0.0.{n}"),)) for n in range(5))
+        servers = tuple(LocatedServer((0, 0), 5, (udp(f"10.0.0.{n}"),)) for n in range(5))
         assert Located(servers).order(random.Random(3).randrange) == Located(servers).order(random.Random(3).randrange)
 
     def test_a_numeric_address_leads_to_itself_without_a_draw(self) -> None:

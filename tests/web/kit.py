@@ -22,7 +22,7 @@ from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
 from splitter.sip.digest import secret_of
-from splitter.store.pictures import Pictures
+from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
@@ -232,7 +232,7 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     recorder = Recorder(store, clock)
     calls = FakeCalls()
     path = str(directory / "control.sock")
-    pictures = Pictures(directory / "pictures", wall=clock.wall)
+    pictures = PictureLibrary(directory / "pictures", wall=clock.wall)
     revoked = Revocations(None, access().tokens, clock)
     fields = {"access": access(), "clock": clock, "network": "core", "album": Album(), "pictures": pictures}
     fields |= {"revoked": revoked, **more}

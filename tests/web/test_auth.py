@@ -12,7 +12,7 @@ from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.telemetry import metrics
 from splitter.web.api import table
 from splitter.web.bearer import Bearer, mint
-from splitter.web.routes import Route
+from splitter.web.routes import Operation
 from tests.transport.pki import authority, client, paper
 from tests.web.kit import CALL, SECRET, TOKENS, Gateway, Web, web
 
@@ -23,7 +23,7 @@ def refused(reason: str) -> float:
     return metrics.REGISTRY.get_sample_value("splitter_api_refused_total", {"reason": reason}) or 0.0
 
 
-def path_of(route: Route) -> str:
+def path_of(route: Operation) -> str:
     """An address of it that leads to nothing."""
     return re.sub(r"\{(\w+)(?::[^}]*)?\}", "none", route.path)
 

@@ -16,7 +16,7 @@ from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView, Notice, PartyView
 from splitter.web.bearer import CONSOLE, Bearer
-from splitter.web.hub import KEPT_S, MOST_KEPT, MOST_WAITING, SLOW, Hub, Listener
+from splitter.web.hub import KEPT_S, MOST_KEPT, MOST_WAITING, SLOW, EventListener, Hub
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, ended
 
@@ -39,7 +39,7 @@ class Stand:
         return view
 
 
-def heard(listener: Listener) -> list[dict[str, Any]]:
+def heard(listener: EventListener) -> list[dict[str, Any]]:
     """Everything that it has not taken yet."""
 
     async def take() -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def heard(listener: Listener) -> list[dict[str, Any]]:
     return asyncio.run(take())
 
 
-def news(listener: Listener) -> list[dict[str, Any]]:
+def news(listener: EventListener) -> list[dict[str, Any]]:
     """The same without hello and ready."""
     return [frame for frame in heard(listener) if frame["type"] not in ("hello", "ready")]
 

@@ -19,9 +19,9 @@ from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
 from splitter.transport.bans import Ban
 from splitter.web.api import build, table
 from splitter.web.precedence import Precedence
-from splitter.web.routes import Answer, Route
+from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
-from splitter.web.shapes import Refusal
+from splitter.web.shapes import ErrorBody
 from tests.web.kit import CALL, SEAT, Gateway, Web, web
 from tests.web.test_stills import image
 
@@ -171,7 +171,7 @@ class TestAnswers:
             ("PATCH", "/v1/calls", "reader"),
         ]:
             status, body = await outside.ask(method, path, token)
-            refusal = msgspec.convert(body, Refusal)
+            refusal = msgspec.convert(body, ErrorBody)
             assert refusal.error.status == status and refusal.error.code and refusal.error.message
 
     async def test_to_a_wrong_method_name_the_right_ones(self, outside: Web) -> None:
@@ -183,12 +183,12 @@ async def _nobody(request: Any) -> Any:
     raise AssertionError("not asked here")
 
 
-def _security(found: dict[tuple[str, str], Document], route: Route) -> list[Document]:
+def _security(found: dict[tuple[str, str], Document], route: Operation) -> list[Document]:
     requirements: list[Document] = found[route.method, plain(route.path)]["security"]
     return requirements
 
 
-def _route(routes: tuple[Route, ...], method: str, path: str) -> Route:
+def _route(routes: tuple[Operation, ...], method: str, path: str) -> Operation:
     """The most particular one that fits."""
     fitting = [
         route
@@ -198,7 +198,7 @@ def _route(routes: tuple[Route, ...], method: str, path: str) -> Route:
     return max(fitting, key=lambda route: (-route.path.count("{"), len(route.path)))
 
 
-def _answer(routes: tuple[Route, ...], method: str, path: str, status: int) -> Answer:
+def _answer(routes: tuple[Operation, ...], method: str, path: str, status: int) -> GoodAnswer:
     found = {answer.status: answer for answer in _route(routes, method, path).answers}
     assert status in found, f"{status} is not in the document"
     return found[status]

@@ -29,7 +29,7 @@ from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.web import webhooks
-from splitter.web.album import SnapshotTaken
+from splitter.web.album import ScreenshotTaken
 from splitter.web.ports import Invited
 from splitter.web.signature import sign, verify
 from splitter.web.webhooks import Webhooks
@@ -154,7 +154,7 @@ class TestDelivery:
             sender.call(CALL)
             sender.notice(notice("bound"))
             sender.desk(DeskView("8001", "online"))
-            sender.snapshot(SnapshotTaken(CALL.call_id, 3, Snapshot(b"png", 480, 640, 1000.5)))
+            sender.snapshot(ScreenshotTaken(CALL.call_id, 3, Snapshot(b"png", 480, 640, 1000.5)))
             assert sender.invite(INVITED) == ""
             await until(lambda: len(receiver.taken) == 5)
             assert [taken.data["type"] for taken in receiver.taken] == list(every)

@@ -17,7 +17,7 @@ from splitter.sip import events as sip
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.settings import ListenPoint, Network, TransportSettings
 from tests.world.peer_call import PeerCall
 from tests.world.terminal import Terminal
 from tests.world.user_agent import Heard, Pairs, session_of
@@ -46,7 +46,7 @@ class Peer:
         self.arrived: deque[PeerCall] = deque()
         self.on_call: Callable[[PeerCall], None] = self.arrived.append
         self._ports = itertools.count(10_000, 40)
-        network = Network("net", (Listener("udp", address),), address.host)
+        network = Network("net", (ListenPoint("udp", address),), address.host)
         self.driver = Driver(
             Endpoint(Timers(), self.ids, name),
             {"net": network},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
 from splitter.sip import events as sip
@@ -144,7 +144,7 @@ class PeerCall(UserAgent):
         if session is None:
             if offer is None:
                 wanted.pop("codec", None)
-                session = self.terminal.first_offer(**{"picture": Picture.NONE, **wanted})
+                session = self.terminal.first_offer(**{"picture": VideoLine.NONE, **wanted})
             else:
                 session = self._early_answers.get(fork) or self.terminal.answer(offer, **wanted)
         self._respond_first(200, session, fork, headers)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from splitter.core.net import Address
-from splitter.lab.offers import Description, Picture, Voice, handset_offer, seat_offer
+from splitter.lab.offers import LineNumbers, VideoLine, Voice, handset_offer, seat_offer
 from splitter.sdp.model import Codec, Connection, Media, MediaPort, Origin, Session
 from splitter.sdp.parse import parse
 
@@ -48,15 +48,15 @@ class Terminal:
 
     # ---- descriptions ----
 
-    def first_offer(self, voice: Voice = Voice.AMR, picture: Picture = Picture.VILTE, **directions: str) -> Session:
+    def first_offer(self, voice: Voice = Voice.AMR, picture: VideoLine = VideoLine.VILTE, **directions: str) -> Session:
         """A handset's offer; `directions` are audio_direction, video_direction."""
-        video = None if picture is Picture.NONE else self._end(2)
-        description = Description(self.host, self._session_id, 1, self._end(0), video, **directions)
+        video = None if picture is VideoLine.NONE else self._end(2)
+        description = LineNumbers(self.host, self._session_id, 1, self._end(0), video, **directions)
         return self._note(parse(handset_offer(description, voice, picture)))
 
     def seat_offer(self, mode: int = 1) -> Session:
         """An agent's offer: video alone."""
-        description = Description(self.host, self._session_id, 1, None, self._end(2))
+        description = LineNumbers(self.host, self._session_id, 1, None, self._end(2))
         return self._note(parse(seat_offer(description, mode=mode)))
 
     def given(self, body: bytes) -> Session:

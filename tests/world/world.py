@@ -34,7 +34,7 @@ from splitter.sip.timers import Timers
 from splitter.telemetry.ladder import draw
 from splitter.telemetry.trace import Recorder, TraceEvent
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.settings import ListenPoint, Network, TransportSettings
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.world.media import FakeEngine
 from tests.world.monitor import Monitor
@@ -95,7 +95,9 @@ class World:
         self.peers = (self.sbc, self.pbx, self.pbx2, self.desk)
 
     def _build(self, settings: CallSettings, trunk: dict[str, Any], untrusted: Collection[str]) -> None:
-        networks = {name: Network(name, (Listener("udp", Address(host, 5060)),), host) for name, host in _HOSTS.items()}
+        networks = {
+            name: Network(name, (ListenPoint("udp", Address(host, 5060)),), host) for name, host in _HOSTS.items()
+        }
         self.monitor = Monitor(frozenset(Address(host, 5060) for host in _HOSTS.values()))
         self.wire.watchers.append(self.monitor.watch)
         self.engine = FakeEngine(networks)

@@ -24,7 +24,7 @@ from splitter.sip.authorizer import Authorizer
 from splitter.sip.dialog import DialogId
 from splitter.sip.digest import HEADERS, Credentials
 from splitter.sip.message import Request, Response
-from splitter.transport.dispatch import Listener, Party
+from splitter.transport.dispatch import EventSink, OtherSide
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class _Ask:
 
     request: Request
     flow: Flow
-    listener: Listener
+    listener: EventSink
     answer_limit_s: float | None
     name: str = ""
     txn: str = ""
@@ -85,7 +85,7 @@ class Challenged:
     # ---- requests ----
 
     def request(
-        self, request: Request, flow: Flow, listener: Listener, answer_limit_s: float | None = None
+        self, request: Request, flow: Flow, listener: EventSink, answer_limit_s: float | None = None
     ) -> sip.TransactionId:
         """As `LegSignalling.request`; a challenge is answered before `listener` hears of anything."""
         number = request.cseq[0] + self._state.extra
@@ -157,11 +157,11 @@ class Challenged:
         """As `LegSignalling.confirm_provisional`."""
         self._driver.confirm_provisional(txn)
 
-    def adopt(self, txn: sip.TransactionId, listener: Listener, party: Party = None) -> None:
+    def adopt(self, txn: sip.TransactionId, listener: EventSink, party: OtherSide = None) -> None:
         """As `LegSignalling.adopt`."""
         self._driver.adopt(txn, listener, party)
 
-    def register(self, dialog_id: DialogId, listener: Listener, party: Party = None) -> None:
+    def register(self, dialog_id: DialogId, listener: EventSink, party: OtherSide = None) -> None:
         """As `LegSignalling.register`."""
         self._driver.register(dialog_id, listener, party)
 

@@ -22,7 +22,7 @@ from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow, source_of
-from splitter.sip.authenticator import Authenticator, Judgement, Verdict
+from splitter.sip.authenticator import Authenticator, Judgement, LoginVerdict
 from splitter.sip.events import RequestArrived
 from splitter.sip.message import Request
 from splitter.sip.nonce import Nonces
@@ -131,7 +131,7 @@ class Reception:
             self._failed(verdict, request, flow, judgement.username)
         else:
             metrics.AUTHENTICATIONS.labels(verdict).inc()
-        if verdict is not Verdict.GRANTED:
+        if verdict is not LoginVerdict.GRANTED:
             salt = self._ids.number(2**64)
             lines = authenticator.challenges(flow.remote.host, salt, now, stale=verdict.stale)
             raise Refusal(401, "", lines)
@@ -222,7 +222,7 @@ class Reception:
     def _limit(self, judgement: Judgement, flow: Flow, now: float) -> None:
         """Raises Refusal where too many passwords were wrong; a right one is told the same, so none is found out."""
         user, source = judgement.username[:_LONGEST_USER], source_of(flow.remote.host)
-        if judgement.verdict is Verdict.MISSING:
+        if judgement.verdict is LoginVerdict.MISSING:
             return
         if (wait_s := self._limits.wait_s(user, source, now)) > 0:
             metrics.AUTHENTICATIONS.labels("limited").inc()
@@ -230,7 +230,7 @@ class Reception:
                 self._flows.on_abuse(flow, ABUSE)
             after = [("Retry-After", str(math.ceil(wait_s)))]
             raise Refusal(503, "too many wrong passwords; wait before the next one", after)
-        if judgement.verdict in (Verdict.WRONG, Verdict.UNKNOWN):
+        if judgement.verdict in (LoginVerdict.WRONG, LoginVerdict.UNKNOWN):
             self._limits.failed(user, source, now)
 
     def _check_name(self, account: Account, request: Request, flow: Flow) -> None:

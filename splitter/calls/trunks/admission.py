@@ -45,8 +45,8 @@ class Permit:
 
     __slots__ = ("_limits", "_trunk")
 
-    def __init__(self, limits: Limits, trunk: str) -> None:
-        self._limits: Limits | None = limits
+    def __init__(self, limits: TrunkLimits, trunk: str) -> None:
+        self._limits: TrunkLimits | None = limits
         self._trunk = trunk
 
     def release(self) -> None:
@@ -55,7 +55,7 @@ class Permit:
             limits.give_back(self._trunk)
 
 
-class Limits:
+class TrunkLimits:
     """How many calls each trunk has, in both directions, and whether it may have another one."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Limits:
         self._calls[trunk] -= 1
 
 
-class Level(IntEnum):
+class LoadLevel(IntEnum):
     """What load costs."""
 
     NONE = 0
@@ -110,7 +110,7 @@ class Overload:
         self._settings = settings or OverloadSettings()
         self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES)
         self._calm_since: float | None = None
-        self.level = Level.NONE
+        self.level = LoadLevel.NONE
         self.lag_s = 0.0
         self.cpu = 0.0
         self.reason = ""
@@ -125,12 +125,12 @@ class Overload:
         reached = self._reached()
         if reached > self.level:
             self._enter(reached)
-        elif self.level is Level.NONE or self._reached(LAG_CALM, CPU_CALM) >= self.level:
+        elif self.level is LoadLevel.NONE or self._reached(LAG_CALM, CPU_CALM) >= self.level:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now
         elif now - self._calm_since >= self._settings.recover_s:
-            self._enter(Level(self.level - 1))
+            self._enter(LoadLevel(self.level - 1))
         return self.level is not before
 
     def retry_after_s(self, pick: Pick) -> int:
@@ -138,16 +138,16 @@ class Overload:
         least = self._settings.retry_after_s
         return least + pick(least + 1)
 
-    def _reached(self, lag_part: float = 1.0, cpu_part: float = 1.0) -> Level:
+    def _reached(self, lag_part: float = 1.0, cpu_part: float = 1.0) -> LoadLevel:
         """The level whose thresholds, or these parts of them, are reached."""
         at = self._settings
         if self.lag_s >= at.refuse_lag_s * lag_part or self.cpu >= at.refuse_cpu * cpu_part:
-            return Level.REFUSE
+            return LoadLevel.REFUSE
         if self.lag_s >= at.video_lag_s * lag_part or self.cpu >= at.video_cpu * cpu_part:
-            return Level.NO_VIDEO
-        return Level.NONE
+            return LoadLevel.NO_VIDEO
+        return LoadLevel.NONE
 
-    def _enter(self, level: Level) -> None:
+    def _enter(self, level: LoadLevel) -> None:
         self.level = level
         self._calm_since = None
         self.reason = f"the event loop is {self.lag_s * 1000:.0f} ms late and uses {self.cpu:.0%} of a core"
@@ -161,18 +161,18 @@ class Admission:
     """
 
     def __init__(self, settings: OverloadSettings | None = None, pick: Pick = lambda below: 0) -> None:
-        self.limits = Limits()
+        self.limits = TrunkLimits()
         self.overload = Overload(settings)
         self._pick = pick
 
     def admit(self, trunk: Trunk, now: float) -> Permit | Denied:
         """A call comes from this trunk."""
-        if self.overload.level is Level.REFUSE:
+        if self.overload.level is LoadLevel.REFUSE:
             return Denied("overload", f"overload: {self.overload.reason}", self.overload.retry_after_s(self._pick))
         return self.limits.take(trunk, now)
 
     def video_fault(self) -> str:
         """Why a new call gets no video now; "" where it may have it."""
-        if self.overload.level is Level.NONE:
+        if self.overload.level is LoadLevel.NONE:
             return ""
         return f"video is refused under load: {self.overload.reason}"

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from splitter.calls.causes import tries_next_server
 from splitter.calls.settings import Choice, Trunk
-from splitter.calls.trunks.admission import Denied, Limits, Permit
-from splitter.calls.trunks.link import Alive, Failed, Held, State
+from splitter.calls.trunks.admission import Denied, Permit, TrunkLimits
+from splitter.calls.trunks.link import Alive, Faulty, HeldOff, TrunkState
 from splitter.calls.trunks.trunks import Trunks
 from splitter.telemetry import metrics
 from splitter.transport.targets import Pick, Target
@@ -43,7 +43,7 @@ class Hunt:
     def __init__(
         self,
         trunks: Trunks,
-        limits: Limits,
+        limits: TrunkLimits,
         destinations: Sequence[tuple[Trunk, str]],
         choice: Choice,
         pick: Pick,
@@ -61,7 +61,7 @@ class Hunt:
         self.denied = Denied("trunk-down", "no centre takes calls now", ceil(trunks.frees_in(destinations, now)))
         for trunk, _ in destinations:
             state, reason = trunks.state(trunk, now)
-            if state is not State.UP:
+            if state is not TrunkState.UP:
                 fate = "it is tried last" if any(trunk is kept for kept, _ in order) else "it is passed over"
                 note(f"{trunk.name} is {state}: {reason}; {fate}")
 
@@ -82,12 +82,12 @@ class Hunt:
             answered: there was a response, not only its absence.
         """
         if answered and status == 503 and retry_after_s:
-            self._trunks.hear(way.trunk, way.target, Held("INVITE: 503", retry_after_s), now)
+            self._trunks.hear(way.trunk, way.target, HeldOff("INVITE: 503", retry_after_s), now)
         elif answered:
             self._trunks.hear(way.trunk, way.target, Alive(), now)
         elif status in (408, 503):
             reason = "INVITE: no answer" if status == 408 else "INVITE: cannot be sent"
-            self._trunks.hear(way.trunk, way.target, Failed(reason), now)
+            self._trunks.hear(way.trunk, way.target, Faulty(reason), now)
         if not tries_next_server(status):
             self._servers.clear()
 

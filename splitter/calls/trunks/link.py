@@ -22,7 +22,7 @@ _LATENCY_GAIN, _JITTER_GAIN = 1 / 8, 1 / 4
 _ALIVE_5XX = frozenset({501, 505, 513, 555, 580})
 
 
-class State(StrEnum):
+class TrunkState(StrEnum):
     """Of a server, and of a trunk as a whole."""
 
     UP = "up"
@@ -38,29 +38,29 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Faulty:
     """It did not answer, or could not be reached, or says that it cannot work."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldOff:
     """It answered 503; `for_s` is its Retry-After."""
 
     reason: str
     for_s: float | None = None
 
 
-News = Alive | Failed | Held
+News = Alive | Faulty | HeldOff
 
 
 def judge(status: int, reason: str, headers: Headers, latency_s: float | None = None) -> News:
     """What a final response to OPTIONS says about the server (RFC 3261 §11.2): even a refusal is a sign of life."""
     if status == 503:
-        return Held(f"OPTIONS: 503 {reason}", retry_after_s(headers.get("retry-after")))
+        return HeldOff(f"OPTIONS: 503 {reason}", retry_after_s(headers.get("retry-after")))
     if status == 408 or (status >= 500 and status < 600 and status not in _ALIVE_5XX):
-        return Failed(f"OPTIONS: {status} {reason}")
+        return Faulty(f"OPTIONS: {status} {reason}")
     return Alive(latency_s)
 
 
@@ -79,7 +79,7 @@ class Link:
 
     def __init__(self, target: Target, rules: MonitorSettings, interval_s: float, now: float) -> None:
         self.target = target
-        self.state = State.UP
+        self.state = TrunkState.UP
         self.since = now
         self.reason = "not asked yet" if interval_s else "not watched"
         self.latency_s: float | None = None
@@ -113,16 +113,16 @@ class Link:
                 if latency_s is not None:
                     self._measure(latency_s)
                 self._answered(now)
-            case Failed(reason):
+            case Faulty(reason):
                 self._failed(reason, now)
-            case Held(reason, for_s):
+            case HeldOff(reason, for_s):
                 self._hold(reason, for_s, now)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
         if self._held_until is not None and now >= self._held_until:
             self._held_until = None
-            self._enter(State.UP, "the time that it asked for is over", now)
+            self._enter(TrunkState.UP, "the time that it asked for is over", now)
 
     def asked(self) -> None:
         """It is being asked."""
@@ -137,7 +137,7 @@ class Link:
         if self._held_until is not None:
             self.due = self._held_until
             return
-        doubt = self._failures if self.state is State.UP else self._successes
+        doubt = self._failures if self.state is TrunkState.UP else self._successes
         self.due = now + (min(self._interval_s, DOUBT_INTERVAL_S) if doubt else self._interval_s) * spread
 
     # ---- inside ----
@@ -146,12 +146,12 @@ class Link:
         self._failures = 0
         if self._held_until is not None:
             return  # it asked to be left alone; that one more request got an answer does not take that back
-        if self.state is State.DOWN:
+        if self.state is TrunkState.DOWN:
             self._successes += 1
             if self._successes < self._rules.successes_up:
                 return
-        if self.state is not State.UP:
-            self._enter(State.UP, "answers", now)
+        if self.state is not TrunkState.UP:
+            self._enter(TrunkState.UP, "answers", now)
         self.reason = "answers"
         self._successes = 0
 
@@ -160,17 +160,17 @@ class Link:
         if not self.watched or self._held_until is not None:
             return
         self._failures += 1
-        if self.state is State.DOWN:
+        if self.state is TrunkState.DOWN:
             self.reason = reason
         elif self._failures >= self._rules.failures_down:
-            self._enter(State.DOWN, reason, now)
+            self._enter(TrunkState.DOWN, reason, now)
 
     def _hold(self, reason: str, for_s: float | None, now: float) -> None:
         self._failures = self._successes = 0
         if for_s:
             self._held_until = now + min(for_s, HOLD_MOST_S)
             reason += f"; to be left alone for {min(for_s, HOLD_MOST_S):.0f} s"
-        self._enter(State.DRAINING, reason, now)
+        self._enter(TrunkState.DRAINING, reason, now)
 
     def _measure(self, latency_s: float) -> None:
         if self.latency_s is None or self.jitter_s is None:
@@ -179,7 +179,7 @@ class Link:
         self.jitter_s += (abs(latency_s - self.latency_s) - self.jitter_s) * _JITTER_GAIN
         self.latency_s += (latency_s - self.latency_s) * _LATENCY_GAIN
 
-    def _enter(self, state: State, reason: str, now: float) -> None:
+    def _enter(self, state: TrunkState, reason: str, now: float) -> None:
         if state is not self.state:
             self.state, self.since = state, now
         self.reason = reason

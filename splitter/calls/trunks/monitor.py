@@ -17,8 +17,8 @@ from splitter.calls.messages import SDP
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, Trunk
 from splitter.calls.signalling import Signalling
-from splitter.calls.trunks.link import Alive, Failed, Held, News, State, judge
-from splitter.calls.trunks.trunks import Change, Probe, Trunks
+from splitter.calls.trunks.link import Alive, Faulty, HeldOff, News, TrunkState, judge
+from splitter.calls.trunks.trunks import Probe, TrunkChange, Trunks
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
@@ -35,14 +35,14 @@ log = structlog.get_logger(__name__)
 Reach = Callable[[str], tuple[tuple[str, str], ...]]
 """Transport and address family of each listener of a network; see `targets.Wanted`."""
 
-_OUTCOMES = {Alive: "alive", Failed: "failed", Held: "held"}
+_OUTCOMES = {Alive: "alive", Faulty: "failed", HeldOff: "held"}
 
 
-def announce(change: Change) -> None:
+def announce(change: TrunkChange) -> None:
     """A trunk's state changed: to the log and the metrics."""
-    say = log.info if change.state is State.UP else log.warning
+    say = log.info if change.state is TrunkState.UP else log.warning
     say("trunk changed", trunk=change.trunk, state=str(change.state), reason=change.reason)
-    metrics.TRUNK_UP.labels(change.trunk).set(change.state is State.UP)
+    metrics.TRUNK_UP.labels(change.trunk).set(change.state is TrunkState.UP)
     metrics.TRUNK_CHANGES.labels(change.trunk, str(change.state)).inc()
 
 
@@ -87,7 +87,7 @@ class Monitor:
         """Look names up, and from now on; returns once each has led somewhere or failed to, which is bounded."""
         told = []
         for trunk in self._watched:
-            metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is State.UP)
+            metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
             if isinstance(trunk.address, HostName):
                 wanted = Wanted(trunk.address, trunk.transport, self._reach(trunk.network))
                 told.append(
@@ -148,7 +148,7 @@ class Monitor:
             listener = partial(self._on_event, probe, self._clock.now())
             self._driver.request(request, flow, listener, answer_limit_s=self._settings.answer_limit_s)
         except LocalError as error:
-            self._conclude(probe, Failed(f"OPTIONS: {error}"))
+            self._conclude(probe, Faulty(f"OPTIONS: {error}"))
 
     def _on_event(self, probe: Probe, asked_at: float, event: sip.SipEvent) -> None:
         match event:
@@ -156,9 +156,9 @@ class Monitor:
                 latency_s = self._clock.now() - asked_at
                 self._conclude(probe, judge(response.status, response.reason, response.headers, latency_s))
             case sip.RequestFailed(status=408):
-                self._conclude(probe, Failed(f"OPTIONS: no answer in {self._settings.answer_limit_s:g} s"))
+                self._conclude(probe, Faulty(f"OPTIONS: no answer in {self._settings.answer_limit_s:g} s"))
             case sip.RequestFailed(reason=reason):
-                self._conclude(probe, Failed(f"OPTIONS: {reason}"))
+                self._conclude(probe, Faulty(f"OPTIONS: {reason}"))
             case _:
                 pass
 

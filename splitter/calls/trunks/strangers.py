@@ -16,7 +16,7 @@ class _Heard:
     at: float
 
 
-class Strangers:
+class TrunkStrangers:
     """What was heard of late, by trunk."""
 
     def __init__(self) -> None:

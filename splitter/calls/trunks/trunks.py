@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from splitter.calls.settings import Choice, MonitorSettings, Role, Trunk
-from splitter.calls.trunks.link import Link, News, State
+from splitter.calls.trunks.link import Link, News, TrunkState
 from splitter.calls.view import TargetView, TrunkView
 from splitter.core.net import Address
 from splitter.transport.targets import AUTO, HostName, Located, Pick, Target, fixed
@@ -21,11 +21,11 @@ _PARTS = 2**32  # of the draw by weight
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TrunkChange:
     """A trunk came into another state."""
 
     trunk: str
-    state: State
+    state: TrunkState
     reason: str
 
 
@@ -37,7 +37,7 @@ class Probe:
     target: Target
 
 
-class _Known:
+class _WatchedTrunk:
     """One trunk and its servers."""
 
     __slots__ = ("fault", "links", "located", "reason", "since", "state", "trunk")
@@ -50,12 +50,12 @@ class _Known:
         self.since = now
         self.state, self.reason = self.judge()
 
-    def judge(self) -> tuple[State, str]:
+    def judge(self) -> tuple[TrunkState, str]:
         """The state of the whole, and why."""
         links = list(self.links.values())
         if not links:
-            return (State.DOWN, self.fault) if self.trunk.address else (State.UP, "has no address to watch")
-        for state in (State.UP, State.DRAINING, State.DOWN):
+            return (TrunkState.DOWN, self.fault) if self.trunk.address else (TrunkState.UP, "has no address to watch")
+        for state in (TrunkState.UP, TrunkState.DRAINING, TrunkState.DOWN):
             found = [link for link in links if link.state is state]
             if found:
                 break
@@ -64,7 +64,7 @@ class _Known:
 
     def nearest(self) -> Link | None:
         """The server that is up and answers quickest."""
-        measured = [link for link in self.links.values() if link.state is State.UP and link.latency_s is not None]
+        measured = [link for link in self.links.values() if link.state is TrunkState.UP and link.latency_s is not None]
         return min(measured, key=lambda link: link.latency_s or 0.0, default=None)
 
 
@@ -83,11 +83,11 @@ class Trunks:
         trunks: Iterable[Trunk] = (),
         settings: MonitorSettings | None = None,
         now: float = 0.0,
-        changed: Callable[[Change], None] = lambda change: None,
+        changed: Callable[[TrunkChange], None] = lambda change: None,
     ) -> None:
         self._settings = settings or MonitorSettings()
         self._changed = changed
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _WatchedTrunk] = {}
         for trunk in trunks:
             self._add(trunk, now, watched=True)
 
@@ -155,15 +155,19 @@ class Trunks:
         self, destinations: Sequence[tuple[Trunk, str]], choice: Choice, now: float, pick: Pick
     ) -> list[tuple[Trunk, str]]:
         """The trunks in the order in which a call tries them; those that are not up at the end."""
-        ranked: dict[State, list[tuple[Trunk, str]]] = {State.UP: [], State.DRAINING: [], State.DOWN: []}
+        ranked: dict[TrunkState, list[tuple[Trunk, str]]] = {
+            TrunkState.UP: [],
+            TrunkState.DRAINING: [],
+            TrunkState.DOWN: [],
+        }
         for destination in destinations:
             known = self._of(destination[0], now)
             if self._usable(known):
                 ranked[known.state].append(destination)
-        up = ranked[State.UP]
+        up = ranked[TrunkState.UP]
         if choice is Choice.WEIGHTED and len(up) > 1:
             up = self._drawn(up, now, pick)
-        return [*up, *ranked[State.DOWN], *ranked[State.DRAINING]]
+        return [*up, *ranked[TrunkState.DOWN], *ranked[TrunkState.DRAINING]]
 
     def targets(self, trunk: Trunk, now: float, pick: Pick) -> list[Target]:
         """A trunk's servers in the order in which a call tries them (RFC 3263 §4.3), those not up at the end."""
@@ -172,10 +176,10 @@ class Trunks:
             return [target for target, link in known.links.items() if not link.held]
         order = [known.links[target] for target in known.located.order(pick) if target in known.links]
         usable = [link for link in order if not link.held]
-        usable.sort(key=lambda link: link.state is not State.UP)
+        usable.sort(key=lambda link: link.state is not TrunkState.UP)
         return [link.target for link in usable]
 
-    def state(self, trunk: Trunk, now: float) -> tuple[State, str]:
+    def state(self, trunk: Trunk, now: float) -> tuple[TrunkState, str]:
         """A trunk's state, and why."""
         known = self._of(trunk, now)
         return known.state, known.reason
@@ -212,13 +216,13 @@ class Trunks:
         return tuple(
             f"trunk {known.trunk.name} is {known.state}: {known.reason}"
             for known in self._known.values()
-            if known.state is not State.UP and known.trunk.role is Role.CENTRE
+            if known.state is not TrunkState.UP and known.trunk.role is Role.CENTRE
         )
 
     # ---- inside ----
 
-    def _add(self, trunk: Trunk, now: float, watched: bool) -> _Known:
-        known = self._known[trunk.name] = _Known(trunk, now)
+    def _add(self, trunk: Trunk, now: float, watched: bool) -> _WatchedTrunk:
+        known = self._known[trunk.name] = _WatchedTrunk(trunk, now)
         if isinstance(trunk.address, Address):
             target = Target("udp" if trunk.transport == AUTO else trunk.transport, trunk.address)
             known.located = fixed(target)
@@ -227,7 +231,7 @@ class Trunks:
         known.state, known.reason = known.judge()
         return known
 
-    def _of(self, trunk: Trunk, now: float) -> _Known:
+    def _of(self, trunk: Trunk, now: float) -> _WatchedTrunk:
         known = self._known.get(trunk.name) or self._add(trunk, now, watched=False)
         if any(link.held for link in known.links.values()):
             for link in known.links.values():
@@ -235,13 +239,13 @@ class Trunks:
             self._settle(known, now)
         return known
 
-    def _settle(self, known: _Known, now: float) -> None:
+    def _settle(self, known: _WatchedTrunk, now: float) -> None:
         state, known.reason = known.judge()
         if state is not known.state:
             known.state, known.since = state, now
-            self._changed(Change(known.trunk.name, state, known.reason))
+            self._changed(TrunkChange(known.trunk.name, state, known.reason))
 
-    def _usable(self, known: _Known) -> bool:
+    def _usable(self, known: _WatchedTrunk) -> bool:
         return not known.links or not all(link.held for link in known.links.values())
 
     def _drawn(self, up: list[tuple[Trunk, str]], now: float, pick: Pick) -> list[tuple[Trunk, str]]:
@@ -255,7 +259,7 @@ class Trunks:
             drawn.append(left.pop(_draw(shares, pick)))
         return drawn
 
-    def _weight(self, known: _Known) -> float | None:
+    def _weight(self, known: _WatchedTrunk) -> float | None:
         nearest = known.nearest()
         return None if nearest is None else weight(nearest.latency_s, nearest.jitter_s, self._settings.jitter_factor)
 
@@ -275,7 +279,7 @@ def _draw(shares: Sequence[float], pick: Pick) -> int:
     return len(shares) - 1
 
 
-def _view(known: _Known, now: float, wall: float, calls: int) -> TrunkView:
+def _view(known: _WatchedTrunk, now: float, wall: float, calls: int) -> TrunkView:
     trunk, nearest = known.trunk, known.nearest()
     return TrunkView(
         name=trunk.name,

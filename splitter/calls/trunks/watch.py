@@ -11,10 +11,10 @@ import structlog
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Trunk
 from splitter.calls.signalling import Signalling
-from splitter.calls.trunks.admission import Admission, Level
+from splitter.calls.trunks.admission import Admission, LoadLevel
 from splitter.calls.trunks.meter import Meter
 from splitter.calls.trunks.monitor import Monitor, announce
-from splitter.calls.trunks.strangers import Strangers
+from splitter.calls.trunks.strangers import TrunkStrangers
 from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.view import TrunkView
 from splitter.core.clock import Clock
@@ -26,9 +26,9 @@ from splitter.transport.settings import DnsSettings, Network
 log = structlog.get_logger(__name__)
 
 _COSTS = {
-    Level.NONE: "new calls are taken as usual",
-    Level.NO_VIDEO: "new calls get no video",
-    Level.REFUSE: "new calls are refused",
+    LoadLevel.NONE: "new calls are taken as usual",
+    LoadLevel.NO_VIDEO: "new calls get no video",
+    LoadLevel.REFUSE: "new calls are refused",
 }
 
 
@@ -56,7 +56,7 @@ class Watch:
         self._names = tuple(trunks)
         self.trunks = Trunks(trunks.values(), monitor, clock.now(), announce)
         self.admission = Admission(overload, ids.number)
-        self.strangers = Strangers()
+        self.strangers = TrunkStrangers()
         self._monitor = Monitor(
             self.trunks,
             trunks.values(),
@@ -93,7 +93,7 @@ class Watch:
     def alarms(self) -> tuple[str, ...]:
         """What is wrong, in plain words."""
         overload = self.admission.overload
-        load = (f"{_COSTS[overload.level]}: {overload.reason}",) if overload.level is not Level.NONE else ()
+        load = (f"{_COSTS[overload.level]}: {overload.reason}",) if overload.level is not LoadLevel.NONE else ()
         return (*load, *self.trunks.alarms(), *self.strangers.alarms(self._clock.now()))
 
     # ---- inside ----
@@ -105,7 +105,7 @@ class Watch:
         metrics.LOOP_CPU_RATIO.set(overload.cpu)
         if changed:
             metrics.OVERLOAD_LEVEL.set(overload.level)
-            say = log.info if overload.level is Level.NONE else log.warning
+            say = log.info if overload.level is LoadLevel.NONE else log.warning
             say("load", means=_COSTS[overload.level], reason=overload.reason)
 
     def _publish(self) -> None:

@@ -9,7 +9,7 @@ import sys
 from typing import IO
 
 from splitter.lab.centre.front import Front, SipStack
-from splitter.lab.centre.plan import Plan
+from splitter.lab.centre.plan import CentrePlan
 from splitter.lab.centre.stacks import REMEDY, Stack, installed, usual
 
 
@@ -43,7 +43,7 @@ def main() -> None:
         sys.exit(REMEDY)
     host, _, port = arguments.listen.rpartition(":")
     out = _private_stdout()
-    front = Front(Plan.read(json.loads(arguments.plan)), out)
+    front = Front(CentrePlan.read(json.loads(arguments.plan)), out)
     library = _open(stack, host, int(port), front, arguments.log_level)
     try:
         front.serve(library, stack, sys.stdin.fileno())

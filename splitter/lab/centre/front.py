@@ -8,7 +8,7 @@ import select
 import time
 from typing import IO, Protocol
 
-from splitter.lab.centre.plan import Call, Plan, RefusedByStack, Treatment
+from splitter.lab.centre.plan import CentreCall, CentrePlan, RefusedByStack, Treatment
 
 
 class SipStack(Protocol):
@@ -30,27 +30,27 @@ class Front:
         plan: of the next call.
     """
 
-    def __init__(self, plan: Plan, out: IO[str]) -> None:
+    def __init__(self, plan: CentrePlan, out: IO[str]) -> None:
         self.plan = plan
         self._out = out
         self._calls: dict[int, Treatment] = {}
 
     # ---- what the stack tells ----
 
-    def invited(self, call: Call, raw: str) -> None:
+    def invited(self, call: CentreCall, raw: str) -> None:
         """A new call; it begins with the next turn."""
         self._calls[call.number] = Treatment(call, self.plan, time.monotonic())
         self._emit("invite", call=call.number, **_offer(raw))
 
-    def reinvited(self, call: Call, raw: str) -> None:
+    def reinvited(self, call: CentreCall, raw: str) -> None:
         """A later offer in a call."""
         self._emit("reinvite", call=call.number, **_offer(raw))
 
-    def changed(self, call: Call, state: str, status: int) -> None:
+    def changed(self, call: CentreCall, state: str, status: int) -> None:
         """A call has another state."""
         self._emit("state", call=call.number, state=state, status=status)
 
-    def ended(self, call: Call, status: int, reason: str) -> None:
+    def ended(self, call: CentreCall, status: int, reason: str) -> None:
         """A call is over."""
         self._emit("ended", call=call.number, status=status, reason=reason, heard=call.heard())
 
@@ -93,7 +93,7 @@ class Front:
             case "stop":
                 return False
             case "plan":
-                self.plan = Plan.read(command, self.plan)
+                self.plan = CentrePlan.read(command, self.plan)
                 self._emit("planned")
             case "report":
                 calls = [treatment.call for treatment in self._calls.values()]

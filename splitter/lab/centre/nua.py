@@ -16,7 +16,7 @@ from splitter.lab.centre.stacks import SOFIA_LIBRARY
 _CALLBACK = ctypes.CFUNCTYPE(None, c_int, c_int, c_char_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
 
 Tags = dict[str, "str | int | None"]
-Event = Callable[[str, int, str, int, "Told"], None]
+OnNuaEvent = Callable[[str, int, str, int, "NuaEvent"], None]
 
 
 class _Tag(ctypes.Structure):
@@ -65,7 +65,7 @@ class _Library:
         return [*flat, c_void_p(None), c_void_p(None)]
 
 
-class Told:
+class NuaEvent:
     """What comes with an event; to be read within its callback alone."""
 
     def __init__(self, library: _Library, nua: int, tags: int) -> None:
@@ -110,7 +110,7 @@ class Nua:
         on_event: gets an event's name without "nua_", status, phrase, the call's handle, and what comes with it.
     """
 
-    def __init__(self, url: str, on_event: Event, tags: Tags) -> None:
+    def __init__(self, url: str, on_event: OnNuaEvent, tags: Tags) -> None:
         self._library = _Library()
         self._on_event = on_event
         self._callback = _CALLBACK(self._told)  # the library keeps no reference
@@ -156,4 +156,6 @@ class Nua:
         self, event: int, status: int, phrase: bytes, nua: int, _a: int, handle: int, _b: int, _c: int, tags: int
     ) -> None:
         name = self._library.c.nua_event_name(event).decode().removeprefix("nua_")
-        self._on_event(name, status, (phrase or b"").decode(errors="replace"), handle, Told(self._library, nua, tags))
+        self._on_event(
+            name, status, (phrase or b"").decode(errors="replace"), handle, NuaEvent(self._library, nua, tags)
+        )

@@ -41,7 +41,7 @@ class _Ear(pj.AudioMediaPort):  # type: ignore[misc]
             self.hearing.samples(np.frombuffer(bytes(frame.buf), dtype=np.int16))
 
 
-class _Call(pj.Call):  # type: ignore[misc]
+class _PjsuaCall(pj.Call):  # type: ignore[misc]
     """One call from its INVITE to its end."""
 
     def __init__(self, account: _Account, call_id: int, front: Front) -> None:
@@ -123,11 +123,11 @@ class _Account(pj.Account):  # type: ignore[misc]
 
     def __init__(self, front: Front) -> None:
         super().__init__()
-        self.calls: dict[int, _Call] = {}
+        self.calls: dict[int, _PjsuaCall] = {}
         self._front = front
 
     def onIncomingCall(self, prm: Any) -> None:
-        call = self.calls[prm.callId] = _Call(self, prm.callId, self._front)
+        call = self.calls[prm.callId] = _PjsuaCall(self, prm.callId, self._front)
         self._front.invited(call, prm.rdata.wholeMsg)
 
 

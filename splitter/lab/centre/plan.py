@@ -11,7 +11,7 @@ REFUSAL = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CentrePlan:
     """What happens to a call.
 
     Attributes:
@@ -32,7 +32,7 @@ class Plan:
     listen_hz: tuple[float, ...] = (1000.0, 1200.0, 1400.0, 1600.0)
 
     @classmethod
-    def read(cls, fields: dict[str, object], before: Plan | None = None) -> Plan:
+    def read(cls, fields: dict[str, object], before: CentrePlan | None = None) -> CentrePlan:
         """A plan from JSON's fields; what they do not name is as `before`."""
         known: dict[str, object] = {name: getattr(before or cls(), name) for name in cls.__slots__}
         known.update(fields)
@@ -40,7 +40,7 @@ class Plan:
         return cls(**known)  # type: ignore[arg-type]
 
 
-class Call(Protocol):
+class CentreCall(Protocol):
     """A call as a stack has it. Each verb raises RefusedByStack where the stack cannot do it, e.g. once it is over."""
 
     number: int
@@ -76,8 +76,8 @@ class RefusedByStack(Exception):
 class Treatment:
     """One call on its way through its plan: ring, play the queue, answer, each at its time."""
 
-    call: Call
-    plan: Plan
+    call: CentreCall
+    plan: CentrePlan
     began: float
     _due: list[tuple[float, int]] = field(default_factory=list)
 

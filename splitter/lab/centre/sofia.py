@@ -13,7 +13,7 @@ import traceback
 from splitter.core.net import Address
 from splitter.lab.audio import AudioStream
 from splitter.lab.centre.front import Front
-from splitter.lab.centre.nua import Nua, Tags, Told
+from splitter.lab.centre.nua import Nua, NuaEvent, Tags
 from splitter.lab.centre.plan import RefusedByStack
 from splitter.lab.gateway import free_ports
 from splitter.lab.tone import PCMA, PCMU, Tone
@@ -26,7 +26,7 @@ _SENDS = 1  # a bit of soatag_active_audio
 _STATES = {"received": "INCOMING", "early": "EARLY", "completed": "CONNECTING", "ready": "CONFIRMED"}
 
 
-class _Call:
+class _SofiaCall:
     """One call from its INVITE to its end."""
 
     def __init__(self, number: int, handle: int, nua: Nua, audio: AudioStream) -> None:
@@ -68,7 +68,7 @@ class _Call:
     def resume(self) -> None:
         self._offer(None)
 
-    async def follow(self, told: Told) -> None:
+    async def follow(self, told: NuaEvent) -> None:
         """Do with the media what was agreed."""
         self._remote = told.text("soatag_remote_sdp_str") or self._remote
         self._local = told.text("soatag_local_sdp_str") or self._local
@@ -96,7 +96,7 @@ class Sofia:
         self._host = host
         self._front = front
         self._loop = asyncio.new_event_loop()
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, _SofiaCall] = {}
         self._count = 0
         self._shut_down = False
         self._nua = Nua(
@@ -128,14 +128,14 @@ class Sofia:
 
     # ---- what the library tells ----
 
-    def _on_event(self, name: str, status: int, phrase: str, handle: int, told: Told) -> None:
+    def _on_event(self, name: str, status: int, phrase: str, handle: int, told: NuaEvent) -> None:
         try:
             self._handle(name, status, phrase, handle, told)
         except Exception as error:  # an exception cannot cross the library
             traceback.print_exc()
             self._front.failed(f"{name}: {error!r}")
 
-    def _handle(self, name: str, status: int, phrase: str, handle: int, told: Told) -> None:
+    def _handle(self, name: str, status: int, phrase: str, handle: int, told: NuaEvent) -> None:
         call = self._calls.get(handle)
         match name:
             case "r_shutdown":
@@ -150,12 +150,12 @@ class Sofia:
     def _invited(self, handle: int, raw: str) -> None:
         plan = self._front.plan
         opening = AudioStream.open(self._host, Tone(plan.queue_hz), plan.listen_hz)
-        call = _Call(self._count, handle, self._nua, self._loop.run_until_complete(opening))
+        call = _SofiaCall(self._count, handle, self._nua, self._loop.run_until_complete(opening))
         self._count += 1
         self._calls[handle] = call
         self._front.invited(call, raw)
 
-    def _changed(self, call: _Call, status: int, phrase: str, told: Told) -> None:
+    def _changed(self, call: _SofiaCall, status: int, phrase: str, told: NuaEvent) -> None:
         state = told.call_state()
         if state == "terminated":
             call.over = True

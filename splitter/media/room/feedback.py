@@ -15,9 +15,9 @@ from splitter.media.room.view import View
 from splitter.media.wire.ends import Wire
 from splitter.rtp import rtcp
 from splitter.rtp.allowance import Allowance, Capacity
-from splitter.rtp.broker import Ask, Means
+from splitter.rtp.broker import KeyFrameRequest, Means
 from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Remb, Tmmbn, Tmmbr
-from splitter.rtp.rtcp import Bye, Description, Message, ReceiverReport, ReportBlock, SenderReport
+from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, RtcpPacket, SenderReport, SourceDescription
 from splitter.sdp.video import VideoFormat
 
 NEVER = float("inf")
@@ -120,7 +120,7 @@ class Feedback:
 
     # ---- what the peer says ---------------------------------------------------------------------------------------
 
-    def take(self, message: Message, now: float) -> None:
+    def take(self, message: RtcpPacket, now: float) -> None:
         """One message of the peer."""
         ours = self._view.out.switch.ssrc
         if isinstance(message, SenderReport | ReceiverReport):
@@ -210,7 +210,7 @@ class Feedback:
         lost, given_up = stream.losses.due(now)
         if given_up and stream.watchers:
             stream.broker.want()
-        messages: list[Message] = []
+        messages: list[RtcpPacket] = []
         if lost and stream.ssrc is not None:
             messages.append(Nack(self._view.out.switch.ssrc, stream.ssrc, tuple(lost)))
         stream.judge_key(now)
@@ -220,7 +220,7 @@ class Feedback:
         if messages:
             self._send(messages)
 
-    def _asking(self, ask: Ask) -> Iterable[Message]:
+    def _asking(self, ask: KeyFrameRequest) -> Iterable[RtcpPacket]:
         ours, theirs = self._view.out.switch.ssrc, self._stream.ssrc
         if ask.means is Means.INFO or theirs is None:
             self._around.emit(KeyFrameWanted(self._around.call_id, self._name))
@@ -245,7 +245,7 @@ class Feedback:
             if block is not None:
                 self.allowance.report(block.fraction_lost / 256, (self._stream.octets - octets_in) / (now - at) / 125)
 
-    def _limiting(self, now: float) -> Iterable[Message]:
+    def _limiting(self, now: float) -> Iterable[RtcpPacket]:
         """What the peer is told about its rate. TMMBR is confirmed and need not be said for ever; REMB has to be."""
         self._limit_at = NEVER
         kbps, theirs, negotiated = self.allowance.kbps, self._stream.ssrc, self._format
@@ -260,7 +260,7 @@ class Feedback:
             return ()
         return (Tmmbr(ours, (BitrateLimit(theirs, kbps * 1000, _OVERHEAD_BYTES),)),)
 
-    def _send(self, messages: list[Message], blocks: tuple[ReportBlock, ...] = ()) -> None:
+    def _send(self, messages: list[RtcpPacket], blocks: tuple[ReportBlock, ...] = ()) -> None:
         """Send a compound packet: a report and the CNAME come first (RFC 3550 §6.1)."""
         if self._format is None:
             return
@@ -271,5 +271,5 @@ class Feedback:
             self._reports[report.ntp >> 16 & 0xFFFF_FFFF] = now
             if len(self._reports) > _REPORTS_KEPT:
                 del self._reports[next(iter(self._reports))]
-        packet = [report or ReceiverReport(ssrc, blocks), Description(ssrc, self._around.cname), *messages]
+        packet = [report or ReceiverReport(ssrc, blocks), SourceDescription(ssrc, self._around.cname), *messages]
         self._wire.send_rtcp(rtcp.build(packet))

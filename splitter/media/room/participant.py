@@ -19,7 +19,7 @@ from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.view import View
 from splitter.media.wire.ends import Wire, WireEnd
 from splitter.rtp.packet import Buffer
-from splitter.rtp.rtcp import Message
+from splitter.rtp.rtcp import RtcpPacket
 from splitter.rtp.switch import Switch
 
 _HEEDED = 16  # messages of one RTCP datagram; an ordinary one has five
@@ -162,7 +162,7 @@ class Participant:
             stream.wake = False
             self._around.wake()
 
-    def on_rtcp(self, messages: list[Message], now: float) -> None:
+    def on_rtcp(self, messages: list[RtcpPacket], now: float) -> None:
         """What it reports and asks."""
         if self.media is None:
             return

@@ -11,7 +11,7 @@ from splitter.media.room.decode import Undecodable, upright_png
 from splitter.media.room.stream import Stream
 from splitter.media.wire.host import Loop, Timer
 from splitter.rtp import h264
-from splitter.rtp.reorder import Held
+from splitter.rtp.reorder import OrderedPacket
 from splitter.rtp.repacketise import SingleUnits, Unit
 
 Taken = Callable[[Snapshot | Exception], None]
@@ -48,7 +48,7 @@ class Shot:
             self._generation = stream.generation
             self._single = SingleUnits()
             self._timestamp, self._units = -1, []
-        held = Held(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
+        held = OrderedPacket(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
         for unit in self._single.push(held, now):
             if not self._decoding:
                 self._take(unit)

@@ -18,7 +18,7 @@ from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, extension,
 from splitter.rtp.parameters import FragmentedSets, ParameterSets, pps_of
 from splitter.rtp.rtcp import SenderReport
 from splitter.rtp.sps import Sps
-from splitter.rtp.statistics import Order, Reception
+from splitter.rtp.statistics import Order, ReceivedStream
 from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat, macroblocks_of
 
@@ -160,7 +160,7 @@ class Stream:
         self.watchers: tuple[Watcher, ...] = ()
         self.alive = False
         self.generation = 0
-        self.reception: Reception | None = None
+        self.reception: ReceivedStream | None = None
         self.parameters = ParameterSets()
         self.broker = KeyFrameBroker(means_for(()))
         self.losses = Losses(repair=False)
@@ -421,7 +421,7 @@ class Stream:
         self._measured = (self.pictures, now)
         self.frame_rate = (self.pictures - pictures) / (now - at) if self.alive and now > at > 0 else 0.0
 
-    def _disordered(self, order: Order, extended: int, reception: Reception, now: float) -> None:
+    def _disordered(self, order: Order, extended: int, reception: ReceivedStream, now: float) -> None:
         if order is Order.LATE:
             self.losses.arrived(extended, now)
         else:
@@ -487,7 +487,7 @@ class Stream:
         """A new reception; `first` was held back and comes before the packet at hand."""
         self._suspect = None
         self.lost_before = self.lost
-        self.reception = Reception(ssrc)
+        self.reception = ReceivedStream(ssrc)
         self.parameters.restart()
         self._markers = Markers()
         self._mending = False

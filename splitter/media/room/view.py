@@ -22,7 +22,7 @@ from splitter.media.slate.still import Still
 from splitter.rtp import h264
 from splitter.rtp.markers import END_OF_PICTURE
 from splitter.rtp.packet import timestamp_delta
-from splitter.rtp.reorder import Held
+from splitter.rtp.reorder import OrderedPacket
 from splitter.rtp.repacketise import SingleUnits, Unit
 from splitter.rtp.rtcp import ReportBlock, SenderReport, ntp_time
 from splitter.sdp.h264 import family_of
@@ -541,7 +541,7 @@ class View:
         assert self._units is not None
         if stream.orientation is not None:
             self._orientation_due = True
-        held = Held(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
+        held = OrderedPacket(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
         for unit in self._units.push(held, now):
             self._emit_unit(stream, unit, now)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from splitter.core.net import Address
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.rtp.packet import Buffer
-from splitter.rtp.rtcp import Message
+from splitter.rtp.rtcp import RtcpPacket
 
 NOWHERE = Address("", 0)
 
@@ -41,7 +41,7 @@ class WireEnd(Protocol):
         """A packet of the peer; the view is valid only during the call."""
         ...
 
-    def on_rtcp(self, messages: list[Message], now: float) -> None:
+    def on_rtcp(self, messages: list[RtcpPacket], now: float) -> None:
         """What the peer reports and asks."""
         ...
 

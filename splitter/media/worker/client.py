@@ -19,9 +19,9 @@ from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES
 from splitter.media.worker.protocol import (
     Framer,
-    Notice,
+    MediaNotice,
     ProtocolError,
-    Reply,
+    VerbReply,
     read_answer,
     read_event,
     read_message,
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 R = TypeVar("R", bound=Message)
 
 
-class Gone(MediaUnavailable):
+class GoneFromWorker(MediaUnavailable):
     """The worker does not know the relay, room or participant (any more)."""
 
 
@@ -80,7 +80,7 @@ class WorkerClient(asyncio.Protocol):
 
         Raises:
             MediaTimeout: no answer within `limit_s`. It may still be carried out later.
-            Gone: it names what the worker does not have.
+            GoneFromWorker: it names what the worker does not have.
             MediaUnavailable: refused, or the worker is gone.
         """
         if len(self._waiting) >= WAITING_LIMIT:
@@ -101,7 +101,7 @@ class WorkerClient(asyncio.Protocol):
             return cast(R, answer)
         if not isinstance(answer, Failed):
             raise MediaUnavailable(f"the media worker answered {type(answer).__name__}")
-        kind = Gone if answer.kind == "gone" else MediaUnavailable
+        kind = GoneFromWorker if answer.kind == "gone" else MediaUnavailable
         raise kind(answer.reason, answer.retry_after_s)
 
     def tell(self, verb: Verb[Any]) -> None:
@@ -164,14 +164,14 @@ class WorkerClient(asyncio.Protocol):
     def _take(self, body: bytes) -> None:
         try:
             message = read_message(body)
-            if isinstance(message, Notice):
+            if isinstance(message, MediaNotice):
                 self._on_event(message.owner, read_event(message))
             else:
                 self._settle(message)
         except ProtocolError as error:
             log.error("message of a media worker dropped", reason=str(error))
 
-    def _settle(self, reply: Reply) -> None:
+    def _settle(self, reply: VerbReply) -> None:
         waiting = self._waiting.get(reply.id)
         if waiting is not None and not waiting.future.done():
             waiting.future.set_result(read_answer(reply))

@@ -32,7 +32,7 @@ from splitter.media.worker.pool import Held, MediaNetwork, Opening, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
-from splitter.media.worker.verbs.join import Join
+from splitter.media.worker.verbs.join import JoinRoom
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
@@ -45,8 +45,8 @@ from splitter.media.worker.verbs.restart_ice import RestartIce
 from splitter.media.worker.verbs.send_digit import SendDigit
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
-from splitter.media.worker.verbs.show import Show
-from splitter.media.worker.verbs.take_snapshot import TakeSnapshot
+from splitter.media.worker.verbs.show import ShowSource
+from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Message, RoomVerb
 from splitter.rtp.telephone_event import Digit
 from splitter.telemetry import metrics
@@ -148,7 +148,7 @@ class WorkerEngine:
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host, public = self._host(network)
-        held, joined = await self._join(room, name, Join(room.room_id, name, host))
+        held, joined = await self._join(room, name, JoinRoom(room.room_id, name, host))
         held.bound(name, joined.ports[0])
         return ParticipantHandle(room, name, LocalEnd(public, *joined.ports))
 
@@ -171,7 +171,7 @@ class WorkerEngine:
         await self._pool.ask(self._pool.find(room_id), SetParticipant(room_id, participant.name, media))
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
-        await self._pool.ask(self._pool.find(room.room_id), Show(room.room_id, viewer, source))
+        await self._pool.ask(self._pool.find(room.room_id), ShowSource(room.room_id, viewer, source))
 
     async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
         if len(image) > PICTURE_LIMIT_BYTES:
@@ -179,7 +179,7 @@ class WorkerEngine:
         await self._pool.ask(self._pool.find(room.room_id), PutPicture(room.room_id, picture_id, image))
 
     async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
-        held, verb = self._pool.find(room.room_id), TakeSnapshot(room.room_id, participant)
+        held, verb = self._pool.find(room.room_id), TakeRoomSnapshot(room.room_id, participant)
         return (await self._pool.ask(held, verb, SNAPSHOT_LIMIT_S)).snapshot
 
     async def request_key_frame(self, participant: ParticipantHandle) -> None:

@@ -28,9 +28,9 @@ from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
-    Call,
     Framer,
     ProtocolError,
+    VerbCall,
     read_call,
     read_verb,
     write_event,
@@ -83,7 +83,7 @@ class Control(asyncio.Protocol):
             return
         self._worker.execute(call, verb, self)
 
-    def reply(self, call: Call, answer: Message) -> None:
+    def reply(self, call: VerbCall, answer: Message) -> None:
         self._write(write_reply(call.id, answer))
 
     def notify(self, owner: str, event: MediaEvent) -> None:
@@ -152,7 +152,7 @@ class Worker:
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
 
-    def execute(self, call: Call, verb: Verb[Any], control: Control) -> None:
+    def execute(self, call: VerbCall, verb: Verb[Any], control: Control) -> None:
         """Carry out a verb; rooms wait until the slate is there, in the order of their verbs.
 
         Whoever asks for video to be there waits longer: until nothing competes with the first rooms any more.
@@ -176,7 +176,7 @@ class Worker:
         awaited: asyncio.Future[Any] | None = self._warm if need is Need.ALL_STILLS else self._slate
         return None if awaited is None or awaited.done() else awaited
 
-    def _answer(self, call: Call, answer: Answer, control: Control) -> None:
+    def _answer(self, call: VerbCall, answer: Answer, control: Control) -> None:
         """Reply now, or when what was promised is there."""
         if not isinstance(answer, asyncio.Future):
             control.reply(call, answer)

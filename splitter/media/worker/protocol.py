@@ -1,8 +1,9 @@
 """What the gateway and its media workers say to each other.
 
-A frame is a length (4 bytes, big endian) and that many bytes of MessagePack. Towards the worker: Call(id, verb), see
-`verbs`. Back: Reply(id, answer), in any order, and Notice(owner, event) at any time. Verbs, answers and events are
-encoded inside their envelope, so that one that cannot be understood spoils nothing but itself and is still answered.
+A frame is a length (4 bytes, big endian) and that many bytes of MessagePack. Towards the worker: VerbCall(id, verb),
+see `verbs`. Back: VerbReply(id, answer), in any order, and MediaNotice(owner, event) at any time. Verbs, answers and
+events are encoded inside their envelope, so that one that cannot be understood spoils nothing but itself and is still
+answered.
 
 Ids of relays and rooms are chosen by the gateway. Verbs take effect in the order they are sent: whoever gives up
 waiting for an Open sends the Close after it, and nothing is left open.
@@ -26,17 +27,17 @@ _LENGTH_BYTES = 4
 # ---- envelopes and frames ----------------------------------------------------------------------------------------
 
 
-class Call(msgspec.Struct, frozen=True):
+class VerbCall(msgspec.Struct, frozen=True):
     id: int
     verb: msgspec.Raw
 
 
-class Reply(msgspec.Struct, frozen=True, tag=True):
+class VerbReply(msgspec.Struct, frozen=True, tag=True):
     id: int
     answer: msgspec.Raw
 
 
-class Notice(msgspec.Struct, frozen=True, tag=True):
+class MediaNotice(msgspec.Struct, frozen=True, tag=True):
     """An event of the relay or room with the id `owner`; `name` is the event's class."""
 
     owner: str
@@ -45,9 +46,9 @@ class Notice(msgspec.Struct, frozen=True, tag=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_calls = msgspec.msgpack.Decoder(Call)
+_calls = msgspec.msgpack.Decoder(VerbCall)
 _verbs: msgspec.msgpack.Decoder[Verb[Any]] = msgspec.msgpack.Decoder(Union[VERBS])  # noqa: UP007 — made of a tuple
-_messages: msgspec.msgpack.Decoder[Reply | Notice] = msgspec.msgpack.Decoder(Reply | Notice)
+_messages: msgspec.msgpack.Decoder[VerbReply | MediaNotice] = msgspec.msgpack.Decoder(VerbReply | MediaNotice)
 _answers: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Union[ANSWERS])  # noqa: UP007
 _events = {kind.__name__: msgspec.msgpack.Decoder(kind) for kind in get_args(MediaEvent)}
 
@@ -56,7 +57,7 @@ class ProtocolError(LocalError):
     """The other process sent what this version does not understand."""
 
 
-def _frame(envelope: Call | Reply | Notice) -> bytes:
+def _frame(envelope: VerbCall | VerbReply | MediaNotice) -> bytes:
     body = _encoder.encode(envelope)
     if len(body) > FRAME_LIMIT_BYTES:
         raise ProtocolError(f"a message of {len(body)} bytes is over the limit")
@@ -64,18 +65,18 @@ def _frame(envelope: Call | Reply | Notice) -> bytes:
 
 
 def write_call(id: int, verb: Verb[Any]) -> bytes:
-    return _frame(Call(id, msgspec.Raw(_encoder.encode(verb))))
+    return _frame(VerbCall(id, msgspec.Raw(_encoder.encode(verb))))
 
 
 def write_reply(id: int, answer: Message) -> bytes:
-    return _frame(Reply(id, msgspec.Raw(_encoder.encode(answer))))
+    return _frame(VerbReply(id, msgspec.Raw(_encoder.encode(answer))))
 
 
 def write_event(owner: str, event: MediaEvent) -> bytes:
-    return _frame(Notice(owner, type(event).__name__, msgspec.Raw(_encoder.encode(event))))
+    return _frame(MediaNotice(owner, type(event).__name__, msgspec.Raw(_encoder.encode(event))))
 
 
-def read_call(body: bytes) -> Call:
+def read_call(body: bytes) -> VerbCall:
     """The envelope alone. Raises ProtocolError."""
     try:
         return _calls.decode(body)
@@ -83,7 +84,7 @@ def read_call(body: bytes) -> Call:
         raise ProtocolError(f"not a call: {error}") from error
 
 
-def read_verb(call: Call) -> Verb[Any]:
+def read_verb(call: VerbCall) -> Verb[Any]:
     """Raises ProtocolError."""
     try:
         return _verbs.decode(call.verb)
@@ -91,7 +92,7 @@ def read_verb(call: Call) -> Verb[Any]:
         raise ProtocolError(f"not a verb: {error}") from error
 
 
-def read_message(body: bytes) -> Reply | Notice:
+def read_message(body: bytes) -> VerbReply | MediaNotice:
     """The envelope alone. Raises ProtocolError."""
     try:
         return _messages.decode(body)
@@ -99,7 +100,7 @@ def read_message(body: bytes) -> Reply | Notice:
         raise ProtocolError(f"not a message: {error}") from error
 
 
-def read_answer(reply: Reply) -> Message:
+def read_answer(reply: VerbReply) -> Message:
     """Raises ProtocolError."""
     try:
         return _answers.decode(reply.answer)
@@ -107,7 +108,7 @@ def read_answer(reply: Reply) -> Message:
         raise ProtocolError(f"not an answer: {error}") from error
 
 
-def read_event(notice: Notice) -> MediaEvent:
+def read_event(notice: MediaNotice) -> MediaEvent:
     """Raises ProtocolError."""
     try:
         event: MediaEvent = _events[notice.name].decode(notice.event)

@@ -6,21 +6,21 @@ from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
 from splitter.sip.events import Output, RequestFailed, ResponseArrived, TransactionId, Transmit
-from splitter.sip.headers import Headers, Line
+from splitter.sip.headers import HeaderLine, Headers
 from splitter.sip.message import Request, Response
 from splitter.sip.transactions.invite_client import IMPATIENT_INVITE_CLIENT, INVITE_CLIENT
 from splitter.sip.transactions.matching import client_key, response_key
 from splitter.sip.transactions.non_invite_client import NON_INVITE_CLIENT
 from splitter.sip.transactions.record import ClientTransaction
-from splitter.sip.transactions.side import Core, Occasion, Side
-from splitter.sip.transactions.table import Action, Event, State
+from splitter.sip.transactions.side import Core, Occasion, TransactionSide
+from splitter.sip.transactions.table import Action, Event, TransactionState
 
 _OFFSPRING = frozenset(("via", "max-forwards", "route", "from", "to", "call-id", "cseq", "session-id"))
 _MOST_FORKS = 32
 """2xx of more To tags than this are ignored: no proxy forks so widely, and memory is bounded."""
 
 
-class ClientSide(Side[ClientTransaction]):
+class ClientSide(TransactionSide[ClientTransaction]):
     """Starts client transactions, matches responses, cancels, acknowledges."""
 
     def __init__(self, core: Core, ids: IdSource) -> None:
@@ -61,7 +61,7 @@ class ClientSide(Side[ClientTransaction]):
     def resume(self, invite: Request, flow: Flow, sent_by: Address, branch: str) -> TransactionId:
         """Go on with an INVITE of a former process; see `Endpoint.resume`."""
         txn = self._add(_under_via(invite, flow, sent_by, branch), flow, sent_by, branch)
-        txn.state = State.PROCEEDING
+        txn.state = TransactionState.PROCEEDING
         return txn.id
 
     def receive(self, response: Response, flow: Flow, now: float, out: list[Output]) -> None:
@@ -97,7 +97,7 @@ class ClientSide(Side[ClientTransaction]):
 
     def reroute(self, txn: ClientTransaction, flow: Flow, sent_by: Address, now: float, out: list[Output]) -> None:
         """Send a request that got nowhere over another flow; its timers start anew."""
-        if txn.request is None or txn.state not in (State.CALLING, State.TRYING):
+        if txn.request is None or txn.state not in (TransactionState.CALLING, TransactionState.TRYING):
             return
         for alarm in (txn.resend, txn.limit):
             if alarm is not None:
@@ -109,7 +109,11 @@ class ClientSide(Side[ClientTransaction]):
         self.feed(txn, Event.START, now, out, wire)
 
     def _add(self, wire: Request, flow: Flow, sent_by: Address, branch: str, own: bool = False) -> ClientTransaction:
-        table, state = (INVITE_CLIENT, State.CALLING) if wire.method == "INVITE" else (NON_INVITE_CLIENT, State.TRYING)
+        table, state = (
+            (INVITE_CLIENT, TransactionState.CALLING)
+            if wire.method == "INVITE"
+            else (NON_INVITE_CLIENT, TransactionState.TRYING)
+        )
         txn = ClientTransaction(client_key(branch, wire.method), table, state, flow, wire, sent_by, branch, own)
         self._core.transactions[txn.id] = txn
         return txn
@@ -203,7 +207,7 @@ def _via_alone(response: Response) -> bool:
     return len(found) == 1 and ("," not in found[0] or len(response.vias) == 1)
 
 
-def _offspring(request: Request, method: str, to: Line | None = None) -> Request:
+def _offspring(request: Request, method: str, to: HeaderLine | None = None) -> Request:
     """The ACK to a refusal (§17.1.1.3) or the CANCEL (§9.1) of a request: its Via, Route, From, Call-ID, CSeq number,
     and Session-ID (RFC 7989 §7).
 

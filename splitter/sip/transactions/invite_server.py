@@ -9,45 +9,47 @@ from __future__ import annotations
 
 from typing import Final
 
-from splitter.sip.transactions.table import Action, Event, State, Step, Table
+from splitter.sip.transactions.table import Action, Event, Step, TransactionState, Transitions
 
-INVITE_SERVER: Final[Table] = {
-    State.PROCEEDING: {
-        Event.REQUEST: Step((Action.RESEND,), State.PROCEEDING),
-        Event.SEND_PROVISIONAL: Step((Action.SEND,), State.PROCEEDING),
-        Event.SEND_RELIABLE: Step((Action.SEND,), State.UNCONFIRMED, start=(Event.RESEND_1XX, Event.PRACK_LIMIT)),
-        Event.SEND_SUCCESS: Step((Action.SEND,), State.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
-        Event.SEND_REFUSAL: Step((Action.SEND,), State.COMPLETED, start=(Event.G, Event.H)),
+INVITE_SERVER: Final[Transitions] = {
+    TransactionState.PROCEEDING: {
+        Event.REQUEST: Step((Action.RESEND,), TransactionState.PROCEEDING),
+        Event.SEND_PROVISIONAL: Step((Action.SEND,), TransactionState.PROCEEDING),
+        Event.SEND_RELIABLE: Step(
+            (Action.SEND,), TransactionState.UNCONFIRMED, start=(Event.RESEND_1XX, Event.PRACK_LIMIT)
+        ),
+        Event.SEND_SUCCESS: Step((Action.SEND,), TransactionState.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
+        Event.SEND_REFUSAL: Step((Action.SEND,), TransactionState.COMPLETED, start=(Event.G, Event.H)),
     },
     # One at a time: the user sends the next reliable response after the PRACK of this one (RFC 3262 §3). An unreliable
     # one may go beside it; what is repeated stays the reliable one.
-    State.UNCONFIRMED: {
-        Event.REQUEST: Step((Action.RESEND,), State.UNCONFIRMED),
-        Event.SEND_PROVISIONAL: Step((Action.SEND_ONCE,), State.UNCONFIRMED),
-        Event.RESEND_1XX: Step((Action.RESEND, Action.BACK_OFF), State.UNCONFIRMED),
-        Event.PRACK: Step((), State.PROCEEDING),
-        Event.PRACK_LIMIT: Step((Action.REPORT_PRACK_MISSING,), State.PROCEEDING),
-        Event.SEND_SUCCESS: Step((Action.SEND,), State.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
-        Event.SEND_REFUSAL: Step((Action.SEND,), State.COMPLETED, start=(Event.G, Event.H)),
+    TransactionState.UNCONFIRMED: {
+        Event.REQUEST: Step((Action.RESEND,), TransactionState.UNCONFIRMED),
+        Event.SEND_PROVISIONAL: Step((Action.SEND_ONCE,), TransactionState.UNCONFIRMED),
+        Event.RESEND_1XX: Step((Action.RESEND, Action.BACK_OFF), TransactionState.UNCONFIRMED),
+        Event.PRACK: Step((), TransactionState.PROCEEDING),
+        Event.PRACK_LIMIT: Step((Action.REPORT_PRACK_MISSING,), TransactionState.PROCEEDING),
+        Event.SEND_SUCCESS: Step((Action.SEND,), TransactionState.ACCEPTED, start=(Event.RESEND_2XX, Event.L)),
+        Event.SEND_REFUSAL: Step((Action.SEND,), TransactionState.COMPLETED, start=(Event.G, Event.H)),
     },
     # RFC 6026: a retransmitted INVITE is absorbed; our 2xx is on its way again by its own timer.
-    State.ACCEPTED: {
-        Event.RESEND_2XX: Step((Action.RESEND, Action.BACK_OFF), State.ACCEPTED),
-        Event.ACK: Step((Action.REPORT_ACK,), State.ACKNOWLEDGED, keep=(Event.L,)),
-        Event.L: Step((Action.REPORT_ACK_MISSING,), State.TERMINATED),
+    TransactionState.ACCEPTED: {
+        Event.RESEND_2XX: Step((Action.RESEND, Action.BACK_OFF), TransactionState.ACCEPTED),
+        Event.ACK: Step((Action.REPORT_ACK,), TransactionState.ACKNOWLEDGED, keep=(Event.L,)),
+        Event.L: Step((Action.REPORT_ACK_MISSING,), TransactionState.TERMINATED),
     },
-    State.ACKNOWLEDGED: {
-        Event.L: Step((), State.TERMINATED),
+    TransactionState.ACKNOWLEDGED: {
+        Event.L: Step((), TransactionState.TERMINATED),
     },
-    State.COMPLETED: {
-        Event.REQUEST: Step((Action.RESEND,), State.COMPLETED),
-        Event.G: Step((Action.RESEND, Action.BACK_OFF), State.COMPLETED),
-        Event.ACK: Step((), State.CONFIRMED, start=(Event.I,)),
-        Event.H: Step((), State.TERMINATED),  # a refusal that is never acknowledged leaves nothing to undo
-        Event.TRANSPORT_ERROR: Step((), State.TERMINATED),
+    TransactionState.COMPLETED: {
+        Event.REQUEST: Step((Action.RESEND,), TransactionState.COMPLETED),
+        Event.G: Step((Action.RESEND, Action.BACK_OFF), TransactionState.COMPLETED),
+        Event.ACK: Step((), TransactionState.CONFIRMED, start=(Event.I,)),
+        Event.H: Step((), TransactionState.TERMINATED),  # a refusal that is never acknowledged leaves nothing to undo
+        Event.TRANSPORT_ERROR: Step((), TransactionState.TERMINATED),
     },
     # Absorbs retransmitted ACKs.
-    State.CONFIRMED: {
-        Event.I: Step((), State.TERMINATED),
+    TransactionState.CONFIRMED: {
+        Event.I: Step((), TransactionState.TERMINATED),
     },
 }

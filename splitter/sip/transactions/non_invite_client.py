@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
-from splitter.sip.transactions.table import Action, Event, State, Step, Table
+from splitter.sip.transactions.table import Action, Event, Step, TransactionState, Transitions
 
-_FINISH = Step((Action.DELIVER,), State.COMPLETED, start=(Event.K,))
-_TIME_OUT = Step((Action.REPORT_TIMEOUT,), State.TERMINATED)
-_FAIL = Step((Action.REPORT_TRANSPORT,), State.TERMINATED)
+_FINISH = Step((Action.DELIVER,), TransactionState.COMPLETED, start=(Event.K,))
+_TIME_OUT = Step((Action.REPORT_TIMEOUT,), TransactionState.TERMINATED)
+_FAIL = Step((Action.REPORT_TRANSPORT,), TransactionState.TERMINATED)
 
-NON_INVITE_CLIENT: Final[Table] = {
-    State.TRYING: {
-        Event.START: Step((Action.SEND,), State.TRYING, start=(Event.E, Event.F)),
-        Event.E: Step((Action.RESEND, Action.BACK_OFF), State.TRYING),
+NON_INVITE_CLIENT: Final[Transitions] = {
+    TransactionState.TRYING: {
+        Event.START: Step((Action.SEND,), TransactionState.TRYING, start=(Event.E, Event.F)),
+        Event.E: Step((Action.RESEND, Action.BACK_OFF), TransactionState.TRYING),
         Event.F: _TIME_OUT,
         Event.TRANSPORT_ERROR: _FAIL,
-        Event.PROVISIONAL: Step((Action.DELIVER,), State.PROCEEDING, keep=(Event.E, Event.F)),
+        Event.PROVISIONAL: Step((Action.DELIVER,), TransactionState.PROCEEDING, keep=(Event.E, Event.F)),
         Event.SUCCESS: _FINISH,
         Event.REFUSAL: _FINISH,
     },
-    State.PROCEEDING: {
-        Event.E: Step((Action.RESEND, Action.SLOW_DOWN), State.PROCEEDING),
+    TransactionState.PROCEEDING: {
+        Event.E: Step((Action.RESEND, Action.SLOW_DOWN), TransactionState.PROCEEDING),
         Event.F: _TIME_OUT,
         Event.TRANSPORT_ERROR: _FAIL,
-        Event.PROVISIONAL: Step((Action.DELIVER,), State.PROCEEDING),
+        Event.PROVISIONAL: Step((Action.DELIVER,), TransactionState.PROCEEDING),
         Event.SUCCESS: _FINISH,
         Event.REFUSAL: _FINISH,
     },
     # Absorbs retransmitted final responses.
-    State.COMPLETED: {
-        Event.K: Step((), State.TERMINATED),
+    TransactionState.COMPLETED: {
+        Event.K: Step((), TransactionState.TERMINATED),
     },
 }

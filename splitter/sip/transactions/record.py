@@ -7,10 +7,10 @@ from typing import TypeAlias
 from splitter.core.net import Address, Flow
 from splitter.sip.events import TransactionId, Transmit
 from splitter.sip.message import Request
-from splitter.sip.transactions.schedule import Alarm
-from splitter.sip.transactions.table import State, Table
+from splitter.sip.transactions.schedule import RunningTimer
+from splitter.sip.transactions.table import TransactionState, Transitions
 
-Identity: TypeAlias = tuple[str, str | None, tuple[int, str]]
+RequestIdentity: TypeAlias = tuple[str, str | None, tuple[int, str]]
 """Call-ID, From tag, CSeq of a request."""
 
 
@@ -29,7 +29,9 @@ class Transaction:
 
     __slots__ = ("flow", "gap_s", "id", "last", "limit", "own", "resend", "state", "table")
 
-    def __init__(self, id: TransactionId, table: Table, state: State, flow: Flow, own: bool = False) -> None:
+    def __init__(
+        self, id: TransactionId, table: Transitions, state: TransactionState, flow: Flow, own: bool = False
+    ) -> None:
         self.id = id
         self.table = table
         self.state = state
@@ -37,8 +39,8 @@ class Transaction:
         self.own = own
         self.last: Transmit | None = None
         self.gap_s = 0.0
-        self.resend: Alarm[Transaction] | None = None
-        self.limit: Alarm[Transaction] | None = None
+        self.resend: RunningTimer[Transaction] | None = None
+        self.limit: RunningTimer[Transaction] | None = None
 
 
 class ClientTransaction(Transaction):
@@ -68,8 +70,8 @@ class ClientTransaction(Transaction):
     def __init__(
         self,
         id: TransactionId,
-        table: Table,
-        state: State,
+        table: Transitions,
+        state: TransactionState,
         flow: Flow,
         request: Request,
         sent_by: Address,
@@ -101,7 +103,14 @@ class ServerTransaction(Transaction):
     __slots__ = ("accepted_tag", "cancelled", "identity", "initial", "tag")
 
     def __init__(
-        self, id: TransactionId, table: Table, state: State, flow: Flow, identity: Identity, initial: bool, own: bool
+        self,
+        id: TransactionId,
+        table: Transitions,
+        state: TransactionState,
+        flow: Flow,
+        identity: RequestIdentity,
+        initial: bool,
+        own: bool,
     ) -> None:
         super().__init__(id, table, state, flow, own)
         self.identity = identity

@@ -13,7 +13,7 @@ _SWEEP_AT = 512
 """Below this many cancelled alarms a sweep is not worth its while."""
 
 
-class Alarm(Generic[T]):
+class RunningTimer(Generic[T]):
     """One running timer. `owner` is None once it was cancelled or has fired."""
 
     __slots__ = ("event", "owner")
@@ -33,18 +33,18 @@ class Schedule(Generic[T]):
     __slots__ = ("_cancelled", "_heap", "_serial")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Alarm[T]]] = []
+        self._heap: list[tuple[float, int, RunningTimer[T]]] = []
         self._serial = 0  # alarms of the same instant fire in the order they were set
         self._cancelled = 0
 
-    def set(self, at: float, owner: T, event: Event) -> Alarm[T]:
+    def set(self, at: float, owner: T, event: Event) -> RunningTimer[T]:
         """Start a timer that fires at `at` seconds of the endpoint's clock."""
-        alarm = Alarm(owner, event)
+        alarm = RunningTimer(owner, event)
         self._serial += 1
         heapq.heappush(self._heap, (at, self._serial, alarm))
         return alarm
 
-    def cancel(self, alarm: Alarm[T]) -> None:
+    def cancel(self, alarm: RunningTimer[T]) -> None:
         """Stop a timer; harmless where it has fired."""
         if alarm.owner is None:
             return

@@ -21,9 +21,9 @@ from splitter.sip.message import Request, Response
 from splitter.sip.transactions.invite_server import INVITE_SERVER
 from splitter.sip.transactions.matching import reply_flow, server_key, stamp
 from splitter.sip.transactions.non_invite_server import NON_INVITE_SERVER
-from splitter.sip.transactions.record import Identity, ServerTransaction
-from splitter.sip.transactions.side import Core, Occasion, Side
-from splitter.sip.transactions.table import Action, Event, State
+from splitter.sip.transactions.record import RequestIdentity, ServerTransaction
+from splitter.sip.transactions.side import Core, Occasion, TransactionSide
+from splitter.sip.transactions.table import Action, Event, TransactionState
 
 AcceptedKey: TypeAlias = tuple[str, str | None, int, str | None]
 """Call-ID, From tag, CSeq number, To tag: the ACK of a 2xx has these and nothing of its INVITE's Via (§13.3.1.4)."""
@@ -31,7 +31,7 @@ AcceptedKey: TypeAlias = tuple[str, str | None, int, str | None]
 _RETRY_AFTER_S = 5
 
 
-class ServerSide(Side[ServerTransaction]):
+class ServerSide(TransactionSide[ServerTransaction]):
     """Makes server transactions, absorbs retransmissions, answers CANCEL, finds the ACK of a 2xx."""
 
     def __init__(self, core: Core, ids: IdSource, server: str, limit: int) -> None:
@@ -39,7 +39,7 @@ class ServerSide(Side[ServerTransaction]):
         self._ids = ids
         self._name = (("Server", server),) if server else ()
         self._limit = limit
-        self._initial: dict[Identity, ServerTransaction] = {}
+        self._initial: dict[RequestIdentity, ServerTransaction] = {}
         self._accepted: dict[AcceptedKey, ServerTransaction] = {}
         self._do |= {
             Action.SEND: self._send,
@@ -106,10 +106,18 @@ class ServerSide(Side[ServerTransaction]):
                 txn.last = replace(txn.last, flow=flow)
 
     def _add(
-        self, key: TransactionId, request: Request, reply: Flow, identity: Identity, initial: bool, own: bool = False
+        self,
+        key: TransactionId,
+        request: Request,
+        reply: Flow,
+        identity: RequestIdentity,
+        initial: bool,
+        own: bool = False,
     ) -> ServerTransaction:
         table, state = (
-            (INVITE_SERVER, State.PROCEEDING) if request.method == "INVITE" else (NON_INVITE_SERVER, State.TRYING)
+            (INVITE_SERVER, TransactionState.PROCEEDING)
+            if request.method == "INVITE"
+            else (NON_INVITE_SERVER, TransactionState.TRYING)
         )
         txn = ServerTransaction(key, table, state, reply, identity, initial, own)
         self._core.transactions[key] = txn
@@ -142,7 +150,7 @@ class ServerSide(Side[ServerTransaction]):
         self._follow(invite, txn.flow)
         txn.tag = self._tag_of(invite)
         self.respond(txn, self._answer(request, 200), now, out)
-        if invite.state in (State.PROCEEDING, State.UNCONFIRMED) and not invite.cancelled:
+        if invite.state in (TransactionState.PROCEEDING, TransactionState.UNCONFIRMED) and not invite.cancelled:
             invite.cancelled = True
             out.append(CancelArrived(invite.id, request))
         return None
@@ -174,7 +182,7 @@ class ServerSide(Side[ServerTransaction]):
     def _send(self, txn: ServerTransaction, occasion: Occasion) -> None:
         response = occasion.message
         assert isinstance(response, Response)
-        if txn.state is State.ACCEPTED:
+        if txn.state is TransactionState.ACCEPTED:
             call_id, from_tag, (number, _) = txn.identity
             txn.accepted_tag = response.to_tag
             self._accepted[call_id, from_tag, number, txn.accepted_tag] = txn

@@ -11,7 +11,7 @@ from splitter.sip.message import Message
 from splitter.sip.timers import Timers
 from splitter.sip.transactions.record import Transaction
 from splitter.sip.transactions.schedule import Schedule
-from splitter.sip.transactions.table import RETRANSMISSIONS, Action, Event, State
+from splitter.sip.transactions.table import RETRANSMISSIONS, Action, Event, TransactionState
 
 TxnT = TypeVar("TxnT", bound=Transaction)
 
@@ -81,7 +81,7 @@ class Core:
         self.schedule: Schedule[Transaction] = Schedule()
 
 
-class Side(Generic[TxnT]):
+class TransactionSide(Generic[TxnT]):
     """One side of the layer: feeds events to machines and carries out their actions.
 
     A subclass adds its own actions to `_do`, and what must be forgotten with a transaction in `_forget`.
@@ -123,7 +123,7 @@ class Side(Generic[TxnT]):
                 self._do[action](txn, occasion)
         for timer in step.start:
             self._start(txn, timer, now, out)
-        if step.next is State.TERMINATED:
+        if step.next is TransactionState.TERMINATED:
             self._end(txn, out)
 
     def _start(self, txn: TxnT, timer: Event, now: float, out: list[Output]) -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 from typing import TypeAlias
 
 
-class State(StrEnum):
+class TransactionState(StrEnum):
     """Where a transaction is; the names of the RFCs, and some of our own."""
 
     CALLING = auto()
@@ -105,9 +105,9 @@ class Step:
     """
 
     actions: tuple[Action, ...]
-    next: State
+    next: TransactionState
     start: tuple[Event, ...] = ()
     keep: tuple[Event, ...] = ()
 
 
-Table: TypeAlias = Mapping[State, Mapping[Event, Step]]
+Transitions: TypeAlias = Mapping[TransactionState, Mapping[Event, Step]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from splitter.sip.authenticator import Authenticator, Verdict
+from splitter.sip.authenticator import Authenticator, LoginVerdict
 from splitter.sip.digest import HEADERS, proofs_of, secret_of
 from splitter.sip.events import RequestArrived
 from splitter.sip.message import Request
@@ -56,7 +56,7 @@ class Guard:
             for value in judged.headers.get_all("Proxy-Authorization"):
                 judged.headers.add("Authorization", value)
         verdict = self.authenticator.judge(judged, "here", now).verdict
-        if verdict is Verdict.GRANTED:
+        if verdict is LoginVerdict.GRANTED:
             return self._deliver(event)
         self.refused.append(request)
         lines = self.authenticator.challenges("here", self._rng.getrandbits(64), now, stale=verdict.stale)

@@ -22,7 +22,7 @@ from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.counters import PlainCounters
-from splitter.sip.authenticator import Authenticator, Verdict
+from splitter.sip.authenticator import Authenticator, LoginVerdict
 from splitter.sip.digest import proofs_of, secret_of
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import RequestArrived
@@ -31,7 +31,7 @@ from splitter.sip.nonce import Nonces
 from splitter.sip.timers import Timers
 from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
-from splitter.transport.settings import Listener, Network, TransportSettings
+from splitter.transport.settings import ListenPoint, Network, TransportSettings
 from splitter.transport.targets import Target
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.world.wire import FAIR, Weather, Wire, WireSockets
@@ -74,7 +74,7 @@ class Centre:
     def judged(self, event: RequestArrived) -> tuple[int, list[tuple[str, str]]]:
         now = self.world.loop.time()
         verdict = self.authenticator.judge(event.request, "gateway", now).verdict
-        if verdict is not Verdict.GRANTED:
+        if verdict is not LoginVerdict.GRANTED:
             salt = self.world.rng.getrandbits(64)
             return 401, self.authenticator.challenges("gateway", salt, now, stale=verdict.stale)
         try:
@@ -103,7 +103,7 @@ class Scene:
         self.registration = Registration(trunk, self.ours, self.clock, ids, "splitter", lambda trunk: self.targets)
 
     def driver(self, address: Address, on_request: Callable[[RequestArrived], None]) -> Driver:
-        networks = {"core": Network("core", (Listener("udp", address),), address.host)}
+        networks = {"core": Network("core", (ListenPoint("udp", address),), address.host)}
         endpoint = Endpoint(Timers(), IdSource(random.Random(str(address))), "")
         sockets: Any = partial(WireSockets, self.wire)
         counters = PlainCounters()

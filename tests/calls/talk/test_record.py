@@ -8,7 +8,7 @@ import pytest
 
 from splitter.calls.asks import DropVideo, RaiseVideo, Show
 from splitter.calls.talk.record import read, written
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from tests.calls.kit import asking, connected, ended, joined, live, told, with_webrtc
 from tests.world import PeerCall, World
 
@@ -36,7 +36,7 @@ class TestACallAtRest:
 
     def test_goes_on_with_hold_moves_and_video(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             forget(world, caller)
             centre.reinvite(audio="sendonly")
             caller.expect("INVITE")

@@ -8,7 +8,7 @@ from splitter.calls.asks import RaiseVideo
 from splitter.calls.call import Call
 from splitter.calls.settings import CallSettings
 from splitter.core.errors import LocalError
-from splitter.lab.offers import Picture
+from splitter.lab.offers import VideoLine
 from tests.calls.kit import connected, ended, joined, live, told, with_webrtc
 from tests.calls.legs.test_challenged import OURS, Guard
 from tests.dialogs.test_replaces import replacing
@@ -178,7 +178,7 @@ class TestTheSessionTimer:
 class TestVideo:
     def test_the_caller_is_asked_for_it(self) -> None:
         with World() as world:
-            caller, centre = connected(world, picture=Picture.NONE)
+            caller, centre = connected(world, picture=VideoLine.NONE)
             carried_on(world, caller)
             told(world, caller, RaiseVideo("agent 7001"))
             caller.expect("INVITE")

@@ -10,10 +10,10 @@ from splitter.calls.settings import OverloadSettings, Role, Trunk
 from splitter.calls.trunks.admission import (
     Admission,
     Denied,
-    Level,
-    Limits,
+    LoadLevel,
     Overload,
     Permit,
+    TrunkLimits,
     retry_after_headers,
 )
 
@@ -24,7 +24,7 @@ def trunk(max_calls: int = 0, calls_per_s: float = 0.0, name: str = "pbx") -> Tr
 
 class TestLimits:
     def test_calls_at_a_time_in_both_directions_together(self) -> None:
-        limits, one = Limits(), trunk(max_calls=2)
+        limits, one = TrunkLimits(), trunk(max_calls=2)
         permits = [limits.take(one, 0.0), limits.take(one, 0.0)]
         denied = limits.take(one, 0.0)
         assert isinstance(denied, Denied)
@@ -35,7 +35,7 @@ class TestLimits:
         assert isinstance(limits.take(one, 0.0), Permit)
 
     def test_giving_back_twice_does_no_harm(self) -> None:
-        limits = Limits()
+        limits = TrunkLimits()
         permit = limits.take(trunk(), 0.0)
         assert isinstance(permit, Permit)
         limits.take(trunk(), 0.0)
@@ -44,7 +44,7 @@ class TestLimits:
         assert limits.calls("pbx") == 1
 
     def test_new_calls_per_second_with_the_time_to_wait(self) -> None:
-        limits, one = Limits(), trunk(calls_per_s=0.5)
+        limits, one = TrunkLimits(), trunk(calls_per_s=0.5)
         assert isinstance(limits.take(one, 0.0), Permit)
         denied = limits.take(one, 0.5)
         assert isinstance(denied, Denied)
@@ -52,7 +52,7 @@ class TestLimits:
         assert isinstance(limits.take(one, 2.0), Permit)
 
     def test_a_call_that_has_no_place_costs_no_token(self) -> None:
-        limits, one = Limits(), trunk(max_calls=1, calls_per_s=1)
+        limits, one = TrunkLimits(), trunk(max_calls=1, calls_per_s=1)
         permit = limits.take(one, 0.0)
         assert isinstance(permit, Permit)
         for at in (1.0, 2.0, 3.0):
@@ -61,7 +61,7 @@ class TestLimits:
         assert isinstance(limits.take(one, 3.0), Permit)
 
     def test_trunks_do_not_share_theirs(self) -> None:
-        limits = Limits()
+        limits = TrunkLimits()
         limits.take(trunk(max_calls=1, name="a"), 0.0)
         assert isinstance(limits.take(trunk(max_calls=1, name="b"), 0.0), Permit)
 
@@ -76,55 +76,55 @@ class TestOverload:
         return overload
 
     def test_idle_costs_nothing(self) -> None:
-        assert self.run(*[(0.001, 0.1)] * 50).level is Level.NONE
+        assert self.run(*[(0.001, 0.1)] * 50).level is LoadLevel.NONE
 
     def test_one_long_pause_is_no_load(self) -> None:
-        assert self.run(*[(0.0, 0.1)] * 5, (4.0, 1.0), (2.0, 1.0), *[(0.0, 0.1)] * 5).level is Level.NONE
+        assert self.run(*[(0.0, 0.1)] * 5, (4.0, 1.0), (2.0, 1.0), *[(0.0, 0.1)] * 5).level is LoadLevel.NONE
 
     @pytest.mark.parametrize(
         ("sample", "level"),
         [
-            ((0.09, 0.89), Level.NONE),
-            ((0.11, 0.1), Level.NO_VIDEO),
-            ((0.01, 0.91), Level.NO_VIDEO),
-            ((0.31, 0.1), Level.REFUSE),
-            ((0.01, 0.98), Level.REFUSE),
+            ((0.09, 0.89), LoadLevel.NONE),
+            ((0.11, 0.1), LoadLevel.NO_VIDEO),
+            ((0.01, 0.91), LoadLevel.NO_VIDEO),
+            ((0.31, 0.1), LoadLevel.REFUSE),
+            ((0.01, 0.98), LoadLevel.REFUSE),
         ],
     )
-    def test_what_lasts_costs_video_first_and_then_calls(self, sample: tuple[float, float], level: Level) -> None:
+    def test_what_lasts_costs_video_first_and_then_calls(self, sample: tuple[float, float], level: LoadLevel) -> None:
         assert self.run(*[sample] * 5).level is level
 
     def test_it_rises_at_once(self) -> None:
         overload = self.run(*[(0.0, 0.1)] * 5)
         changes = [overload.observe(0.5, 0.5, 1.0 + step * 0.2) for step in range(5)]
         assert changes == [False, False, True, False, False]  # the third of five makes the median
-        assert overload.level is Level.REFUSE
+        assert overload.level is LoadLevel.REFUSE
         assert "500 ms late" in overload.reason
 
     def test_it_recovers_step_by_step_and_only_well_below_the_thresholds(self) -> None:
         overload = self.run(*[(0.5, 0.5)] * 5)
         self.run(*[(0.2, 0.5)] * 100, start=1.0, overload=overload)
-        assert overload.level is Level.REFUSE  # below 0.3, but not below half of it
+        assert overload.level is LoadLevel.REFUSE  # below 0.3, but not below half of it
         self.run(*[(0.08, 0.5)] * 30, start=21.0, overload=overload)
-        assert overload.level is Level.NO_VIDEO  # below half of 0.3, not below half of 0.1
+        assert overload.level is LoadLevel.NO_VIDEO  # below half of 0.3, not below half of 0.1
         self.run(*[(0.01, 0.5)] * 30, start=27.0, overload=overload)
-        assert overload.level is Level.NONE
+        assert overload.level is LoadLevel.NONE
 
     def test_a_core_that_is_half_used_is_calm(self) -> None:
         overload = self.run(*[(0.01, 0.99)] * 5)
         self.run(*[(0.01, 0.6)] * 60, start=1.0, overload=overload)
-        assert overload.level is Level.NONE
+        assert overload.level is LoadLevel.NONE
 
     def test_a_peak_while_it_recovers_starts_the_time_again(self) -> None:
         overload = self.run(*[(0.5, 0.5)] * 5)
         self.run(*[(0.01, 0.1)] * 12, start=1.0, overload=overload)
         self.run(*[(0.5, 0.5)] * 4, start=3.4, overload=overload)
         self.run(*[(0.01, 0.1)] * 14, start=4.2, overload=overload)
-        assert overload.level is Level.REFUSE
+        assert overload.level is LoadLevel.REFUSE
 
     def test_it_never_leaps_from_refusing_to_nothing(self) -> None:
         rng = random.Random(3)
-        overload, before = Overload(self.SETTINGS), Level.NONE
+        overload, before = Overload(self.SETTINGS), LoadLevel.NONE
         for step in range(3000):
             loud = step // 200 % 2
             overload.observe(rng.choice((0.0, 0.15, 0.5)) * loud, 0.1, step * 0.2)

@@ -12,13 +12,13 @@ import pytest
 
 from splitter.calls.routing import Routing
 from splitter.calls.settings import Choice, MonitorSettings, OverloadSettings, Route, Trunk
-from splitter.calls.trunks.admission import Admission, Level
-from splitter.calls.trunks.link import Alive, Failed, Held, State
+from splitter.calls.trunks.admission import Admission, LoadLevel
+from splitter.calls.trunks.link import Alive, Faulty, HeldOff, TrunkState
 from splitter.calls.trunks.trunks import Trunks
 from splitter.sip.events import ResponseArrived, SipEvent
 from splitter.sip.message import Headers, Request, Response
 from splitter.telemetry import metrics
-from splitter.transport.targets import HostName, Located, Server, Target
+from splitter.transport.targets import HostName, Located, LocatedServer, Target
 from tests.calls.kit import connected, ended, line, sdp
 from tests.world import PeerCall, World
 from tests.world.world import PBX, PBX2
@@ -49,11 +49,11 @@ class Scene:
             replace(services, routing=Routing(made, routes), trunks=self.trunks, admission=self.admission)
         )
 
-    def tell(self, name: str, target: Target, *news: Alive | Failed | Held) -> None:
+    def tell(self, name: str, target: Target, *news: Alive | Faulty | HeldOff) -> None:
         for item in news:
             self.trunks.hear(self.made[name], target, item, self.world.clock.now())
 
-    def state(self, name: str) -> State:
+    def state(self, name: str) -> TrunkState:
         return self.trunks.state(self.made[name], self.world.clock.now())[0]
 
     def load(self, lag_s: float) -> None:
@@ -61,12 +61,12 @@ class Scene:
             self.admission.overload.observe(lag_s, 0.1, self.world.clock.now() + step * 0.2)
 
 
-NO = Failed("no answer")
+NO = Faulty("no answer")
 ONE_NAME = {"pbx": {"address": HostName("pbx.example.com"), "transport": "auto", "answer_limit_s": 2.0}}
 
 
 def located(*targets: Target) -> Located:
-    return Located(tuple(Server((0, rank), 0, (target,)) for rank, target in enumerate(targets)))
+    return Located(tuple(LocatedServer((0, rank), 0, (target,)) for rank, target in enumerate(targets)))
 
 
 def refused(caller: PeerCall, status: int) -> str | None:
@@ -161,7 +161,7 @@ class TestTrunksThatAreDown:
             scene.tell("pbx", FIRST, NO, NO)
             scene.tell("pbx2", SECOND, NO, NO)
             caller, centre = connected(world)
-            assert scene.state("pbx") is State.UP  # it answered a call: that is a sign of life too
+            assert scene.state("pbx") is TrunkState.UP  # it answered a call: that is a sign of life too
             ended(world, caller, centre)
 
     def test_invites_without_an_answer_take_one_down(self) -> None:
@@ -173,7 +173,7 @@ class TestTrunksThatAreDown:
                 centre = world.pbx2.take()
                 centre.refuse(486)
                 caller.expect("486")
-            assert scene.state("pbx") is State.DOWN
+            assert scene.state("pbx") is TrunkState.DOWN
             world.settle()
 
     def test_retry_after_of_an_invite_is_kept_to(self) -> None:
@@ -199,7 +199,7 @@ class TestTrunksThatAreDown:
                 world.sbc.invite("12345")
                 world.pbx.take().refuse(503)
                 world.run(1.0)
-            assert scene.state("pbx") is State.UP
+            assert scene.state("pbx") is TrunkState.UP
             world.settle()
 
     def test_nobody_who_rings_and_is_not_answered_is_taken_for_dead(self) -> None:
@@ -210,7 +210,7 @@ class TestTrunksThatAreDown:
                 world.pbx.take().ring(180)
                 caller.expect("180")
                 caller.expect("480", 20.0)
-            assert scene.state("pbx") is State.UP
+            assert scene.state("pbx") is TrunkState.UP
             world.settle()
 
 
@@ -327,7 +327,7 @@ class TestOverload:
             scene = Scene(world)
             caller, centre = connected(world)
             scene.load(0.5)
-            assert scene.admission.overload.level is Level.REFUSE
+            assert scene.admission.overload.level is LoadLevel.REFUSE
             assert refused(world.sbc.invite("110"), 503) == "5"
             assert world.voice_faults(caller) == []
             ended(world, caller, centre)

@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.calls.settings import MonitorSettings
-from splitter.calls.trunks.link import Alive, Failed, Held, Link, State, judge
+from splitter.calls.trunks.link import Alive, Faulty, HeldOff, Link, TrunkState, judge
 from splitter.core.net import Address
 from splitter.sip.headers import Headers
 from splitter.transport.targets import Target
 
 RULES = MonitorSettings(failures_down=3, successes_up=2)
 TARGET = Target("udp", Address("10.0.0.1", 5060))
-NO = Failed("no answer")
+NO = Faulty("no answer")
 
 
 def link(interval_s: float = 10.0) -> Link:
     return Link(TARGET, RULES, interval_s, 0.0)
 
 
-def heard(one: Link, *news: Alive | Failed | Held, start: float = 1.0) -> Link:
+def heard(one: Link, *news: Alive | Faulty | HeldOff, start: float = 1.0) -> Link:
     for step, item in enumerate(news):
         one.hear(item, start + step)
     return one
@@ -29,71 +29,71 @@ def heard(one: Link, *news: Alive | Failed | Held, start: float = 1.0) -> Link:
 
 class TestHysteresis:
     def test_it_is_used_before_anything_is_known(self) -> None:
-        assert link().state is State.UP
+        assert link().state is TrunkState.UP
 
     def test_failures_in_a_row_take_it_down_and_no_fewer(self) -> None:
         one = heard(link(), NO, NO)
-        assert one.state is State.UP
+        assert one.state is TrunkState.UP
         one.hear(NO, 3.0)
-        assert (one.state, one.since, one.reason) == (State.DOWN, 3.0, "no answer")
+        assert (one.state, one.since, one.reason) == (TrunkState.DOWN, 3.0, "no answer")
 
     def test_an_answer_between_starts_the_count_again(self) -> None:
-        assert heard(link(), NO, NO, Alive(), NO, NO).state is State.UP
+        assert heard(link(), NO, NO, Alive(), NO, NO).state is TrunkState.UP
 
     def test_answers_in_a_row_bring_it_up_and_no_fewer(self) -> None:
         one = heard(link(), NO, NO, NO, Alive())
-        assert one.state is State.DOWN
+        assert one.state is TrunkState.DOWN
         one.hear(Alive(), 5.0)
-        assert (one.state, one.since) == (State.UP, 5.0)
+        assert (one.state, one.since) == (TrunkState.UP, 5.0)
 
     def test_a_failure_between_starts_that_count_again_too(self) -> None:
         one = heard(link(), NO, NO, NO, Alive(), NO, Alive())
-        assert one.state is State.DOWN
-        assert heard(one, Alive(), start=9.0).state is State.UP
+        assert one.state is TrunkState.DOWN
+        assert heard(one, Alive(), start=9.0).state is TrunkState.UP
 
     def test_after_it_came_up_it_takes_as_many_failures_again(self) -> None:
         one = heard(link(), NO, NO, NO, Alive(), Alive(), NO, NO)
-        assert one.state is State.UP
+        assert one.state is TrunkState.UP
 
     def test_one_that_is_not_watched_is_never_held_to_be_down(self) -> None:
-        assert heard(link(0), *[NO] * 50).state is State.UP
+        assert heard(link(0), *[NO] * 50).state is TrunkState.UP
 
     @given(st.lists(st.sampled_from([Alive(), NO])))
-    def test_the_state_is_what_the_last_runs_say(self, news: list[Alive | Failed]) -> None:
-        state, run, last = State.UP, 0, None
+    def test_the_state_is_what_the_last_runs_say(self, news: list[Alive | Faulty]) -> None:
+        state, run, last = TrunkState.UP, 0, None
         for item in news:
             run, last = (run + 1, item) if item == last else (1, item)
             if item == NO and run >= 3:
-                state = State.DOWN
+                state = TrunkState.DOWN
             elif item == Alive() and run >= 2:
-                state = State.UP
+                state = TrunkState.UP
         assert heard(link(), *news).state is state
 
 
 class TestDraining:
     def test_retry_after_is_kept_to_whatever_else_is_heard(self) -> None:
-        one = heard(link(), Held("503", 30.0))
-        assert (one.state, one.held, one.ends_at) == (State.DRAINING, True, 31.0)
+        one = heard(link(), HeldOff("503", 30.0))
+        assert (one.state, one.held, one.ends_at) == (TrunkState.DRAINING, True, 31.0)
         heard(one, Alive(), NO, NO, NO, NO, start=5.0)
-        assert (one.state, one.held) == (State.DRAINING, True)
+        assert (one.state, one.held) == (TrunkState.DRAINING, True)
         one.tick(30.9)
         assert one.held
         one.tick(31.0)
-        assert (one.state, one.held, one.since) == (State.UP, False, 31.0)
+        assert (one.state, one.held, one.since) == (TrunkState.UP, False, 31.0)
 
     def test_without_retry_after_it_drains_until_it_answers_otherwise(self) -> None:
-        one = heard(link(), Held("503"))
-        assert (one.state, one.held, one.ends_at) == (State.DRAINING, False, None)
-        assert heard(one, Alive(), start=9.0).state is State.UP
+        one = heard(link(), HeldOff("503"))
+        assert (one.state, one.held, one.ends_at) == (TrunkState.DRAINING, False, None)
+        assert heard(one, Alive(), start=9.0).state is TrunkState.UP
 
     def test_one_that_drains_and_then_dies_is_down(self) -> None:
-        assert heard(link(), Held("503"), NO, NO, NO).state is State.DOWN
+        assert heard(link(), HeldOff("503"), NO, NO, NO).state is TrunkState.DOWN
 
     def test_a_day_is_not_believed(self) -> None:
-        assert heard(link(), Held("503", 86_400.0)).ends_at == 601.0
+        assert heard(link(), HeldOff("503", 86_400.0)).ends_at == 601.0
 
     def test_one_that_is_not_watched_is_left_alone_too(self) -> None:
-        assert heard(link(0), Held("503", 30.0)).held
+        assert heard(link(0), HeldOff("503", 30.0)).held
 
 
 class TestAsking:
@@ -117,7 +117,7 @@ class TestAsking:
         assert one.due == 17.0
 
     def test_not_before_the_time_that_it_named(self) -> None:
-        one = heard(link(), Held("503", 30.0))
+        one = heard(link(), HeldOff("503", 30.0))
         one.ask_again(1.0, 1.0)
         assert one.due == 31.0
 
@@ -147,8 +147,8 @@ class TestJudging:
 
     @pytest.mark.parametrize("status", [408, 500, 502, 504])
     def test_saying_that_it_cannot_work_is_not(self, status: int) -> None:
-        assert judge(status, "Oh", Headers()) == Failed(f"OPTIONS: {status} Oh")
+        assert judge(status, "Oh", Headers()) == Faulty(f"OPTIONS: {status} Oh")
 
     def test_503_holds_it(self) -> None:
-        assert judge(503, "Full", Headers([("Retry-After", "30")])) == Held("OPTIONS: 503 Full", 30.0)
-        assert judge(503, "Full", Headers()) == Held("OPTIONS: 503 Full", None)
+        assert judge(503, "Full", Headers([("Retry-After", "30")])) == HeldOff("OPTIONS: 503 Full", 30.0)
+        assert judge(503, "Full", Headers()) == HeldOff("OPTIONS: 503 Full", None)

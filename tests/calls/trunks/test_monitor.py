@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, Peer, Role, Route, Trunk
-from splitter.calls.trunks.link import State
+from splitter.calls.trunks.link import TrunkState
 from splitter.calls.trunks.meter import INTERVAL_S, Meter
 from splitter.calls.trunks.monitor import Monitor, announce
-from splitter.calls.trunks.trunks import Change, Trunks
+from splitter.calls.trunks.trunks import TrunkChange, Trunks
 from splitter.calls.trunks.watch import reach
 from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
@@ -27,7 +27,7 @@ from splitter.sip.message import Request
 from splitter.sip.parse import parse_message
 from splitter.telemetry import metrics
 from splitter.transport.resolver import Resolver
-from splitter.transport.settings import Listener, Network
+from splitter.transport.settings import ListenPoint, Network
 from splitter.transport.targets import AUTO, HostName, Target
 from tests.missing import MISSING
 from tests.patience import until
@@ -43,7 +43,7 @@ class Watched:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.changes: list[tuple[int, str, State]] = []
+        self.changes: list[tuple[int, str, TrunkState]] = []
         trunks = tuple(world.trunks.values())
         self.trunks = Trunks(trunks, RULES, 0.0, self._changed)
         self.monitor = Monitor(
@@ -59,10 +59,10 @@ class Watched:
             RULES,
         )
 
-    def state(self, name: str) -> State:
+    def state(self, name: str) -> TrunkState:
         return self.trunks.state(self.world.trunks[name], self.world.now)[0]
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: TrunkChange) -> None:
         self.changes.append((int(self.world.now), change.trunk, change.state))
 
 
@@ -93,12 +93,12 @@ class TestOptionsInVirtualTime:
             world.run(30.0)
             world.pbx.vanish()
             world.run(31.0)  # an interval, three answers missing, two short waits between
-            assert [change[1:] for change in scene.changes] == [("pbx", State.DOWN)]
-            assert scene.state("pbx2") is State.UP
+            assert [change[1:] for change in scene.changes] == [("pbx", TrunkState.DOWN)]
+            assert scene.state("pbx2") is TrunkState.UP
             world.run(60.0)
             world.pbx.come_back()
             world.run(20.0)
-            assert [change[1:] for change in scene.changes] == [("pbx", State.DOWN), ("pbx", State.UP)]
+            assert [change[1:] for change in scene.changes] == [("pbx", TrunkState.DOWN), ("pbx", TrunkState.UP)]
 
     def test_a_network_that_loses_a_fifth_takes_nobody_down(self) -> None:
         with watched(seed=5, weather=Weather(loss=0.2)) as scene:
@@ -150,7 +150,7 @@ class Stage:
         )
         self.trunk = trunks[0]
 
-    def state(self) -> tuple[State, str]:
+    def state(self) -> tuple[TrunkState, str]:
         return self.trunks.state(self.trunk, SystemClock().now())
 
 
@@ -224,7 +224,7 @@ class TestOnRealSockets:
             with capture_logs() as logs:
                 await parts.monitor.find()
                 parts.monitor.start()
-                await until(lambda: parts.state()[0] is State.DRAINING)
+                await until(lambda: parts.state()[0] is TrunkState.DRAINING)
             assert "left alone for 300 s" in parts.state()[1]
             assert [(line["trunk"], line["state"]) for line in logs if line["event"] == "trunk changed"] == [
                 ("pbx", "draining")
@@ -240,7 +240,7 @@ class TestOnRealSockets:
         async with stage(nobody, settings=settings) as parts:  # ICMP says so
             await parts.monitor.find()
             parts.monitor.start()
-            await until(lambda: parts.state()[0] is State.DOWN)
+            await until(lambda: parts.state()[0] is TrunkState.DOWN)
 
     async def test_it_stops_though_an_answer_is_missing(self) -> None:
         async with centre() as peer, stage(peer.address) as parts:
@@ -294,7 +294,7 @@ class TestNamesOnRealSockets:
             await parts.monitor.find()
             parts.monitor.start()
             state, reason = parts.state()
-            assert state is State.DOWN
+            assert state is TrunkState.DOWN
             assert "pbx.example.com" in reason
 
     async def test_an_answer_that_comes_later_brings_it_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,9 +306,9 @@ class TestNamesOnRealSockets:
         ):
             await parts.monitor.find()
             parts.monitor.start()
-            assert parts.state()[0] is State.DOWN
+            assert parts.state()[0] is TrunkState.DOWN
             dns.zone = self.zone(peer.address)
-            await until(lambda: parts.state() == (State.UP, "answers"))
+            await until(lambda: parts.state() == (TrunkState.UP, "answers"))
             dns.zone = {}
             await until(lambda: "the last good answer is used" in parts.state()[1])
             assert parts.trunks.targets(parts.trunk, 0.0, lambda below: 0) == [Target("udp", peer.address)]
@@ -331,8 +331,8 @@ class TestNamesOnRealSockets:
 
 class TestReach:
     def test_browsers_listeners_reach_no_trunk(self) -> None:
-        listeners = tuple(Listener(transport, Address("10.0.0.1", 5060)) for transport in ("udp", "ws", "tls"))
-        listeners += (Listener("udp", Address("2001:db8::1", 5060)),)
+        listeners = tuple(ListenPoint(transport, Address("10.0.0.1", 5060)) for transport in ("udp", "ws", "tls"))
+        listeners += (ListenPoint("udp", Address("2001:db8::1", 5060)),)
         assert reach(Network("core", listeners, "10.0.0.1")) == (("udp", "A"), ("tls", "A"), ("udp", "AAAA"))
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from splitter.calls.settings import Choice, MonitorSettings, Role, Trunk
-from splitter.calls.trunks.link import Alive, Failed, Held, State
-from splitter.calls.trunks.trunks import Change, Trunks, weight
+from splitter.calls.trunks.link import Alive, Faulty, HeldOff, TrunkState
+from splitter.calls.trunks.trunks import TrunkChange, Trunks, weight
 from splitter.core.net import Address
-from splitter.transport.targets import HostName, Located, Server, Target
+from splitter.transport.targets import HostName, Located, LocatedServer, Target
 
 RULES = MonitorSettings(failures_down=2, successes_up=1)
 
@@ -29,20 +29,20 @@ def trunk(n: int, address: Address | HostName | None = None, **settings: object)
 ONE, TWO, THREE = trunk(1), trunk(2), trunk(3)
 ALL = [(ONE, "110"), (TWO, "110"), (THREE, "9110")]
 NAMED = trunk(4, HostName("pbx.example.com"))
-TWO_SERVERS = Located((Server((0, 1), 0, (target(41),)), Server((0, 2), 0, (target(42),))), 60.0)
+TWO_SERVERS = Located((LocatedServer((0, 1), 0, (target(41),)), LocatedServer((0, 2), 0, (target(42),))), 60.0)
 
 
 def never(below: int) -> int:
     raise AssertionError("nothing is to be drawn")
 
 
-def watched(*trunks: Trunk, changed: Callable[[Change], None] = lambda change: None) -> Trunks:
+def watched(*trunks: Trunk, changed: Callable[[TrunkChange], None] = lambda change: None) -> Trunks:
     return Trunks(trunks or (ONE, TWO, THREE), RULES, 0.0, changed)
 
 
 def fail(trunks: Trunks, one: Trunk, which: Target, now: float = 1.0, times: int = 2) -> None:
     for _ in range(times):
-        trunks.hear(one, which, Failed("no answer"), now)
+        trunks.hear(one, which, Faulty("no answer"), now)
 
 
 def names(order: list[tuple[Trunk, str]]) -> list[str]:
@@ -66,13 +66,13 @@ class TestOrder:
 
     def test_draining_without_a_time_goes_behind_the_dead(self) -> None:
         trunks = watched()
-        trunks.hear(ONE, target(1), Held("503"), 1.0)
+        trunks.hear(ONE, target(1), HeldOff("503"), 1.0)
         fail(trunks, TWO, target(2))
         assert names(trunks.order(ALL, Choice.ORDER, 2.0, never)) == ["pbx3", "pbx2", "pbx1"]
 
     def test_retry_after_is_left_alone_until_then(self) -> None:
         trunks = watched()
-        trunks.hear(ONE, target(1), Held("503", 30.0), 1.0)
+        trunks.hear(ONE, target(1), HeldOff("503", 30.0), 1.0)
         assert names(trunks.order(ALL, Choice.ORDER, 30.0, never)) == ["pbx2", "pbx3"]
         assert trunks.frees_in(ALL, 11.0) == 20.0
         assert names(trunks.order(ALL, Choice.ORDER, 31.0, never)) == ["pbx1", "pbx2", "pbx3"]
@@ -139,13 +139,13 @@ class TestWeightedChoice:
 
 class TestNames:
     def test_down_until_it_leads_somewhere(self) -> None:
-        changes: list[Change] = []
+        changes: list[TrunkChange] = []
         trunks = watched(NAMED, changed=changes.append)
-        assert trunks.state(NAMED, 0.0) == (State.DOWN, "its name is not resolved yet")
+        assert trunks.state(NAMED, 0.0) == (TrunkState.DOWN, "its name is not resolved yet")
         assert trunks.targets(NAMED, 0.0, never) == []
         assert trunks.located("pbx4", TWO_SERVERS, 1.0) == TWO_SERVERS.targets
         assert trunks.targets(NAMED, 2.0, never) == [target(41), target(42)]
-        assert [(change.trunk, change.state) for change in changes] == [("pbx4", State.UP)]
+        assert [(change.trunk, change.state) for change in changes] == [("pbx4", TrunkState.UP)]
 
     def test_the_last_good_answer_stays_when_the_dns_fails(self) -> None:
         trunks = watched(NAMED)
@@ -153,7 +153,7 @@ class TestNames:
         trunks.unlocated("pbx4", "the DNS did not answer", 2.0)
         assert trunks.targets(NAMED, 1e6, never) == [target(41), target(42)]
         state, reason = trunks.state(NAMED, 1e6)
-        assert state is State.UP
+        assert state is TrunkState.UP
         assert "the last good answer is used" in reason
         trunks.located("pbx4", TWO_SERVERS, 3.0)
         assert "the last good answer" not in trunks.state(NAMED, 4.0)[1]
@@ -162,7 +162,7 @@ class TestNames:
         trunks = watched(NAMED)
         trunks.located("pbx4", TWO_SERVERS, 1.0)
         fail(trunks, NAMED, target(41))
-        moved = Located((Server((0, 1), 0, (target(41),)), Server((0, 2), 0, (target(43),))))
+        moved = Located((LocatedServer((0, 1), 0, (target(41),)), LocatedServer((0, 2), 0, (target(43),))))
         assert trunks.located("pbx4", moved, 2.0) == (target(43),)
         assert trunks.targets(NAMED, 3.0, never) == [target(43), target(41)]
         trunks.hear(NAMED, target(42), Alive(), 4.0)  # late news of one that is gone
@@ -173,20 +173,20 @@ class TestNames:
         trunks.located("pbx4", TWO_SERVERS, 1.0)
         fail(trunks, NAMED, target(41))
         assert trunks.targets(NAMED, 2.0, never) == [target(42), target(41)]
-        trunks.hear(NAMED, target(42), Held("503", 30.0), 2.0)
+        trunks.hear(NAMED, target(42), HeldOff("503", 30.0), 2.0)
         assert trunks.targets(NAMED, 3.0, never) == [target(41)]
         assert trunks.targets(NAMED, 33.0, never) == [target(42), target(41)]
 
     def test_a_trunk_is_as_good_as_its_best_server(self) -> None:
-        changes: list[Change] = []
+        changes: list[TrunkChange] = []
         trunks = watched(NAMED, changed=changes.append)
         trunks.located("pbx4", TWO_SERVERS, 1.0)
         fail(trunks, NAMED, target(41), 2.0)
-        assert trunks.state(NAMED, 2.0)[0] is State.UP
+        assert trunks.state(NAMED, 2.0)[0] is TrunkState.UP
         assert "1 of 2 servers" in trunks.state(NAMED, 2.0)[1]
         fail(trunks, NAMED, target(42), 3.0)
         trunks.hear(NAMED, target(42), Alive(), 4.0)
-        assert [change.state for change in changes] == [State.UP, State.DOWN, State.UP]
+        assert [change.state for change in changes] == [TrunkState.UP, TrunkState.DOWN, TrunkState.UP]
 
 
 class TestAsking:
@@ -208,12 +208,12 @@ class TestAsking:
         assert trunks.next_due() is None
 
     def test_the_end_of_a_pause_is_told_even_where_nobody_asks(self) -> None:
-        changes: list[Change] = []
+        changes: list[TrunkChange] = []
         trunks = watched(trunk(1, options_interval_s=0.0), changed=changes.append)
-        trunks.hear(ONE, target(1), Held("503", 30.0), 1.0)
+        trunks.hear(ONE, target(1), HeldOff("503", 30.0), 1.0)
         assert trunks.next_due() == 31.0
         trunks.due(31.0)
-        assert [change.state for change in changes] == [State.DRAINING, State.UP]
+        assert [change.state for change in changes] == [TrunkState.DRAINING, TrunkState.UP]
 
 
 class TestWhatOperatorsSee:

@@ -241,7 +241,7 @@ class Peer:
         self.pair.on_rtp(view, source or self.rtp, self.stage.loop.time)
         buffer[:] = b"\xee" * len(buffer)
 
-    def feed(self, *messages: rtcp.Message, source: Address | None = None) -> None:
+    def feed(self, *messages: rtcp.RtcpPacket, source: Address | None = None) -> None:
         """RTCP reaches our RTCP port."""
         data = rtcp.build([rtcp.ReceiverReport(self.ssrc), *messages])
         self.pair.on_rtcp(memoryview(data), source or self.media.remote.rtcp, self.stage.loop.time)
@@ -273,7 +273,7 @@ class Peer:
         """The packets it got, in the order of arrival."""
         return [packet.parse(data) for data, _, at in self.pair.rtp if at >= since]
 
-    def told(self, kind: type) -> list[rtcp.Message]:
+    def told(self, kind: type) -> list[rtcp.RtcpPacket]:
         """The RTCP messages of a kind that it got."""
         return [one for data, _, _ in self.pair.rtcp for one in rtcp.parse(data) if isinstance(one, kind)]
 

@@ -8,7 +8,7 @@ from splitter.media.ports.events import KeyFrameWanted
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import BitrateLimit, Fir, Pli, Tmmbn, Tmmbr
 from splitter.rtp.packet import timestamp_delta
-from splitter.rtp.rtcp import Bye, Description, ReceiverReport, SenderReport, ntp_time
+from splitter.rtp.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, ntp_time
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
 
 
@@ -127,7 +127,7 @@ class TestReports:
             for data, to, _ in peer.pair.rtcp:
                 messages = rtcp.parse(data)
                 assert isinstance(messages[0], SenderReport | ReceiverReport)
-                assert isinstance(messages[1], Description)
+                assert isinstance(messages[1], SourceDescription)
                 names.add(messages[1].cname)
                 assert to == peer.media.remote.rtcp
         assert len(names) == 1

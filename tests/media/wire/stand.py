@@ -30,7 +30,7 @@ from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.secure import SecureWire
 from splitter.media.worker.loop import PacketHost, RoomLoop
 from splitter.rtp import packet, rtcp
-from splitter.rtp.rtcp import Message
+from splitter.rtp.rtcp import RtcpPacket
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.media.room.kit import SLATE, Camera
@@ -102,7 +102,7 @@ class Browser:
     camera: Camera | None = None
     lossy: int = 0
     rtp: list[bytes] = field(default_factory=list)
-    rtcp: list[Message] = field(default_factory=list)
+    rtcp: list[RtcpPacket] = field(default_factory=list)
     ssrc: int = 0xB0B
     sequence: int = 65_500
     timestamp: int = 4_294_900_000
@@ -150,7 +150,7 @@ class Browser:
     async def send(self, data: bytes) -> None:
         await self.dtls._send_rtp(data)
 
-    async def report(self, *messages: Message) -> None:
+    async def report(self, *messages: RtcpPacket) -> None:
         await self.send(rtcp.build([rtcp.ReceiverReport(self.ssrc), *messages]))
 
     def packets(self, orientation: int | None = None) -> list[bytes]:
@@ -193,7 +193,7 @@ class Phone:
         self.camera = camera
         self.socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
         self.rtp: list[bytes] = []
-        self.rtcp: list[Message] = []
+        self.rtcp: list[RtcpPacket] = []
         self.sent: list[bytes] = []
         self.to: tuple[int, int] = (0, 0)
         self.sequence, self.timestamp = 100, 1000
@@ -228,7 +228,7 @@ class Phone:
         self.sent = sent
         return sent
 
-    def report(self, *messages: Message) -> None:
+    def report(self, *messages: RtcpPacket) -> None:
         self.socks[1].sendto(rtcp.build([rtcp.ReceiverReport(0xCA11), *messages]), (HOST, self.to[1]))
 
     def of(self, kind: type[Any]) -> list[Any]:

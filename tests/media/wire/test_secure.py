@@ -19,7 +19,7 @@ from splitter.media.wire.dtls import DATAGRAM_BYTES, datagrams
 from splitter.media.wire.secure import SecureTimes
 from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
-from splitter.rtp.rtcp import Bye, Description, ReceiverReport, ReportBlock, SenderReport
+from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
 from tests.media.room.kit import Camera
 from tests.media.wire.stand import BROWSER, HOST, Browser, Ice, Stand, stand
 from tests.patience import PATIENCE_S, until
@@ -86,7 +86,7 @@ class TestMedia:
             await both_show(s, browser)
             found = read(browser.rtp)
             assert {one.ssrc for one in found} == {local.ssrc}
-            assert {message.cname for message in browser.of(Description)} <= {local.cname}
+            assert {message.cname for message in browser.of(SourceDescription)} <= {local.cname}
             small = [one for one in found[:50] if len(one.payload) < 1000]
             assert small and all((4, b"video0") in one.extensions for one in small)
             await browser.close()

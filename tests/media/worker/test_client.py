@@ -12,12 +12,12 @@ import pytest
 
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.protocol import Call, Framer, Reply, read_call, write_reply
+from splitter.media.worker.protocol import Framer, VerbCall, VerbReply, read_call, write_reply
 from splitter.media.worker.verbs.process import Ping
-from splitter.media.worker.verbs.show import Show
+from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.verb import Done
 
-Behave = Callable[[Call, asyncio.StreamWriter], None]
+Behave = Callable[[VerbCall, asyncio.StreamWriter], None]
 
 
 class FakeWorker:
@@ -49,31 +49,31 @@ async def worker(tmp_path: Path, behave: Behave) -> AsyncIterator[tuple[FakeWork
         server.close()
 
 
-def well(call: Call, writer: asyncio.StreamWriter) -> None:
+def well(call: VerbCall, writer: asyncio.StreamWriter) -> None:
     writer.write(write_reply(call.id, Done()))
 
 
 class TestRequests:
     async def test_what_one_turn_asks_for_leaves_in_one_write(self, tmp_path: Path) -> None:
         async with worker(tmp_path, well) as (fake, client):
-            asks = [client.ask(Show("room", "caller", source), 5.0) for source in ("", "slate", "seat-1")]
+            asks = [client.ask(ShowSource("room", "caller", source), 5.0) for source in ("", "slate", "seat-1")]
             assert await asyncio.gather(*asks) == [Done(), Done(), Done()]
             assert fake.reads == [3]
 
     async def test_one_without_an_answer_is_given_up_and_delays_no_other(self, tmp_path: Path) -> None:
-        def deaf_to_ping(call: Call, writer: asyncio.StreamWriter) -> None:
+        def deaf_to_ping(call: VerbCall, writer: asyncio.StreamWriter) -> None:
             if msgspec.msgpack.decode(call.verb)["type"] != "Ping":
                 well(call, writer)
 
         async with worker(tmp_path, deaf_to_ping) as (_, client):
             slow = asyncio.ensure_future(client.ask(Ping(), 0.1))
-            assert await client.ask(Show("room", "caller", ""), 5.0) == Done()
+            assert await client.ask(ShowSource("room", "caller", ""), 5.0) == Done()
             with pytest.raises(MediaTimeout, match=r"Ping: no answer in 0\.1 s"):
                 await slow
 
     async def test_an_answer_that_cannot_be_understood_is_none(self, tmp_path: Path) -> None:
-        def babble(call: Call, writer: asyncio.StreamWriter) -> None:
-            body = msgspec.msgpack.encode(Reply(call.id, msgspec.Raw(msgspec.msgpack.encode({"type": "Nonsense"}))))
+        def babble(call: VerbCall, writer: asyncio.StreamWriter) -> None:
+            body = msgspec.msgpack.encode(VerbReply(call.id, msgspec.Raw(msgspec.msgpack.encode({"type": "Nonsense"}))))
             writer.write(len(body).to_bytes(4, "big") + body)
 
         async with worker(tmp_path, babble) as (_, client):
@@ -81,7 +81,7 @@ class TestRequests:
                 await client.ask(Ping(), 0.1)
 
     async def test_a_worker_that_dies_fails_what_waits(self, tmp_path: Path) -> None:
-        def die(call: Call, writer: asyncio.StreamWriter) -> None:
+        def die(call: VerbCall, writer: asyncio.StreamWriter) -> None:
             writer.transport.abort()
 
         async with worker(tmp_path, die) as (_, client):

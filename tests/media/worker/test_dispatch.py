@@ -24,7 +24,7 @@ from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
-from splitter.media.worker.verbs.join import Join, Joined
+from splitter.media.worker.verbs.join import Joined, JoinRoom
 from splitter.media.worker.verbs.leave import Leave, ParticipantCounts
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
 from splitter.media.worker.verbs.open_room import OpenRoom
@@ -32,8 +32,8 @@ from splitter.media.worker.verbs.report_relay import RelayCounts, ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom, RoomCounts
 from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
 from splitter.media.worker.verbs.set_remote import SetRemote
-from splitter.media.worker.verbs.show import Show
-from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeSnapshot
+from splitter.media.worker.verbs.show import ShowSource
+from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Done, Failed
 from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp
 from tests.patience import until
@@ -101,14 +101,14 @@ class TestABrokenRoom:
             relay = w.dispatcher.handle(OpenRelay("call", "relay", BOTH))
             assert isinstance(relay, RelayOpened)
             assert w.dispatcher.handle(OpenRoom("room", "call")) == Done()
-            joined = w.dispatcher.handle(Join("room", "late" if how == "timer" else "caller", HOST))
+            joined = w.dispatcher.handle(JoinRoom("room", "late" if how == "timer" else "caller", HOST))
             assert isinstance(joined, Joined)
             assert len(w.host.poller) == 6
             peer, centre = Peer(), Peer()
             if how == "packet":
                 peer.rtp.sendto(rtp(1), (HOST, joined.ports[0]))
             elif how == "verb":
-                failed = w.dispatcher.handle(Show("room", "caller", "slate"))
+                failed = w.dispatcher.handle(ShowSource("room", "caller", "slate"))
                 assert isinstance(failed, Failed)
                 assert failed.kind == "fault"
             await until(lambda: w.events)
@@ -130,7 +130,7 @@ class TestABrokenRoom:
         async with worker() as w:
             w.dispatcher.slate = object()  # type: ignore[assignment]
             w.dispatcher.handle(OpenRoom("room", "call"))
-            w.dispatcher.handle(Join("room", "caller", HOST))
+            w.dispatcher.handle(JoinRoom("room", "caller", HOST))
             assert isinstance(w.dispatcher.handle(CloseRoom("room")), Failed)
             assert len(w.host.poller) == 0
 
@@ -162,8 +162,8 @@ class TestUnknownIds:
             remote = RemoteEnd(Address(HOST, 5000), Address(HOST, 5001))
             for verb in (
                 SetRemote("none", 0, remote),
-                Join("none", "caller", HOST),
-                Show("none", "a", "b"),
+                JoinRoom("none", "caller", HOST),
+                ShowSource("none", "a", "b"),
                 RequestKeyFrame("none", "a"),
             ):
                 failed = w.dispatcher.handle(verb)
@@ -226,7 +226,7 @@ class TestAnswersThatTakeTheirTime:
 
     async def test_the_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with self._room(monkeypatch) as w:
-            promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            promised = w.dispatcher.handle(TakeRoomSnapshot("room", "caller"))
             assert isinstance(promised, asyncio.Future)
             assert isinstance(w.dispatcher.handle(ReportRoom("room")), RoomCounts)
             SlowRoom.waiting[0](STILL)
@@ -234,7 +234,7 @@ class TestAnswersThatTakeTheirTime:
 
     async def test_told_twice_counts_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with self._room(monkeypatch) as w:
-            promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            promised = w.dispatcher.handle(TakeRoomSnapshot("room", "caller"))
             assert isinstance(promised, asyncio.Future)
             SlowRoom.waiting[0](STILL)
             SlowRoom.waiting[0](MediaUnavailable("too late"))
@@ -242,9 +242,9 @@ class TestAnswersThatTakeTheirTime:
 
     async def test_a_refusal_at_once_or_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with self._room(monkeypatch) as w:
-            at_once = w.dispatcher.handle(TakeSnapshot("room", "nobody"))
+            at_once = w.dispatcher.handle(TakeRoomSnapshot("room", "nobody"))
             assert at_once == Failed("unavailable", "nobody sends no picture", 5)
-            later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            later = w.dispatcher.handle(TakeRoomSnapshot("room", "caller"))
             assert isinstance(later, asyncio.Future)
             SlowRoom.waiting[0](MediaUnavailable("no key frame", 3))
             assert await later == Failed("unavailable", "no key frame", 3)
@@ -254,7 +254,7 @@ class TestAnswersThatTakeTheirTime:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with self._room(monkeypatch) as w:
-            later = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            later = w.dispatcher.handle(TakeRoomSnapshot("room", "caller"))
             assert isinstance(later, asyncio.Future)
             SlowRoom.waiting[0](ZeroDivisionError("broken on purpose"))
             failed = await later
@@ -263,7 +263,7 @@ class TestAnswersThatTakeTheirTime:
 
     async def test_nobody_waits_when_the_worker_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with self._room(monkeypatch) as w:
-            promised = w.dispatcher.handle(TakeSnapshot("room", "caller"))
+            promised = w.dispatcher.handle(TakeRoomSnapshot("room", "caller"))
             assert isinstance(promised, asyncio.Future)
             w.dispatcher.close()
             with pytest.raises(asyncio.CancelledError):

@@ -12,7 +12,7 @@ import pytest
 from splitter.media.slate.slate import Slate
 from splitter.media.worker import main
 from splitter.media.worker.main import Worker
-from splitter.media.worker.protocol import Call
+from splitter.media.worker.protocol import VerbCall
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, Hello, Status
 from splitter.media.worker.verbs.verb import Done, Failed, Message, Verb
@@ -28,9 +28,9 @@ class Gateway:
         self.answers: dict[int, Message] = {}
 
     def ask(self, id: int, verb: Verb[Any]) -> None:
-        self._worker.execute(Call(id, msgspec.Raw(b"")), verb, self)  # type: ignore[arg-type]
+        self._worker.execute(VerbCall(id, msgspec.Raw(b"")), verb, self)  # type: ignore[arg-type]
 
-    def reply(self, call: Call, answer: Message) -> None:
+    def reply(self, call: VerbCall, answer: Message) -> None:
         self.answers[call.id] = answer
 
 

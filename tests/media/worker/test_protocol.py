@@ -24,11 +24,11 @@ from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES, ParticipantMedia, Pa
 from splitter.media.ports.voice import RelayReport
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
-    Call,
     Framer,
-    Notice,
+    MediaNotice,
     ProtocolError,
-    Reply,
+    VerbCall,
+    VerbReply,
     read_answer,
     read_call,
     read_event,
@@ -47,7 +47,7 @@ from splitter.media.worker.verbs.report_room import RoomCounts
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.table import ANSWERS, VERBS
-from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeSnapshot
+from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Done, Failed, Message, RelayVerb, RoomVerb, Verb
 from splitter.sdp.video import VideoFormat
 
@@ -87,7 +87,7 @@ class TestRoundTrip:
             SetParticipant("room", "seat-1", ParticipantMedia(REMOTE, FORMAT, FORMAT, receiving=False)),
             SetParticipant("room", "seat-1", None),
             PutPicture("room", "form", bytes(PICTURE_LIMIT_BYTES)),
-            TakeSnapshot("room", "caller"),
+            TakeRoomSnapshot("room", "caller"),
         ],
         ids=lambda verb: type(verb).__name__,
     )
@@ -111,7 +111,7 @@ class TestRoundTrip:
     )
     def test_of_answers(self, answer: Message) -> None:
         reply = read_message(only(write_reply(9, answer)))
-        assert isinstance(reply, Reply)
+        assert isinstance(reply, VerbReply)
         assert reply.id == 9
         assert read_answer(reply) == answer
 
@@ -130,7 +130,7 @@ class TestRoundTrip:
     )
     def test_of_events(self, event: MediaEvent) -> None:
         notice = read_message(only(write_event("owner", event)))
-        assert isinstance(notice, Notice)
+        assert isinstance(notice, MediaNotice)
         assert notice.owner == "owner"
         assert read_event(notice) == event
 
@@ -161,11 +161,11 @@ class TestNonsense:
 
     @pytest.mark.parametrize("verb", [{}, {"type": "Unheard"}, {"type": "SetRemote", "relay_id": 5}, 17])
     def test_in_an_envelope_is_no_verb_but_can_be_answered(self, verb: object) -> None:
-        call = read_call(msgspec.msgpack.encode(Call(3, msgspec.Raw(msgspec.msgpack.encode(verb)))))
+        call = read_call(msgspec.msgpack.encode(VerbCall(3, msgspec.Raw(msgspec.msgpack.encode(verb)))))
         assert call.id == 3
         with pytest.raises(ProtocolError):
             read_verb(call)
 
     def test_events_of_a_later_version_are_refused(self) -> None:
         with pytest.raises(ProtocolError, match="not an event"):
-            read_event(Notice("owner", "Unheard", msgspec.Raw(b"\x80")))
+            read_event(MediaNotice("owner", "Unheard", msgspec.Raw(b"\x80")))

@@ -16,7 +16,7 @@ class Joined(Message, frozen=True):
     ports: tuple[int, int]
 
 
-class Join(RoomVerb[Joined], frozen=True):
+class JoinRoom(RoomVerb[Joined], frozen=True):
     """Bind a participant's ports on `host`."""
 
     answer = Joined

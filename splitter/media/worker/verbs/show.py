@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from splitter.media.room.room import Room
 
 
-class Show(RoomVerb[Done], frozen=True):
+class ShowSource(RoomVerb[Done], frozen=True):
     """Show `source` to `viewer`; "" leaves the choice to the room."""
 
     answer = Done

@@ -6,7 +6,7 @@ from typing import Any
 
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
-from splitter.media.worker.verbs.join import Join
+from splitter.media.worker.verbs.join import JoinRoom
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
@@ -20,14 +20,14 @@ from splitter.media.worker.verbs.restart_ice import RestartIce
 from splitter.media.worker.verbs.send_digit import SendDigit
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
-from splitter.media.worker.verbs.show import Show
-from splitter.media.worker.verbs.take_snapshot import TakeSnapshot
+from splitter.media.worker.verbs.show import ShowSource
+from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Failed, Message, Verb
 
 VERBS: tuple[type[Verb[Any]], ...] = (
     CloseRelay,
     CloseRoom,
-    Join,
+    JoinRoom,
     JoinSecure,
     Leave,
     OpenRelay,
@@ -44,7 +44,7 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     SendDigit,
     SetParticipant,
     SetRemote,
-    Show,
-    TakeSnapshot,
+    ShowSource,
+    TakeRoomSnapshot,
 )
 ANSWERS: tuple[type[Message], ...] = (Failed, *dict.fromkeys(verb.answer for verb in VERBS))

@@ -19,7 +19,7 @@ class SnapshotTaken(Message, frozen=True):
     snapshot: Snapshot
 
 
-class TakeSnapshot(RoomVerb[SnapshotTaken], frozen=True):
+class TakeRoomSnapshot(RoomVerb[SnapshotTaken], frozen=True):
     """Answered when a key frame has come and is decoded, or too long has not."""
 
     answer = SnapshotTaken
