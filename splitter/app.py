@@ -235,7 +235,7 @@ class Gateway:
         log.info("ready", version=__version__, networks=list(self._settings.networks))
 
     async def drain(self) -> None:
-        """Take no more calls and let those that live end, for as long as the operator allows."""
+        """Refuse new calls and let those that live end, for as long as the operator allows."""
         self._board.enter(GatewayState.DRAINING)
         log.info("draining", calls=len(self._calls))
         await self._calls.drain(self._settings.calls.drain_limit_s)

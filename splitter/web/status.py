@@ -19,7 +19,7 @@ from splitter.web.ports import GatewayStatus
 
 
 class GatewayState(StrEnum):
-    """Where the gateway is in its life."""
+    """The stage of the gateway's life."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -58,7 +58,7 @@ class StatusBoard:
         metrics.READY.set(state is GatewayState.RUNNING)
 
     def read(self, api: Iterable[str]) -> GatewayStatus:
-        """What is so now; `api`: the URLs at which others reach the API."""
+        """Read the gateway's status; `api`: the URLs at which others reach the API."""
         sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
         return GatewayStatus(
             name=self._settings.name,

@@ -16,7 +16,7 @@ from splitter.core.errors import LocalError, MediaError, MediaUnavailable
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.media.ng.client import Connect, connect_udp
-from splitter.media.ng.instance import HeldRelay, Instance, NgTimers, State
+from splitter.media.ng.instance import HeldRelay, Instance, InstanceState, NgTimers
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaListener
@@ -80,7 +80,7 @@ class NgEngine:
 
     def alarms(self) -> list[str]:
         """Said of rtpengines that do not answer."""
-        down = [one for one in self.status() if one.state == State.DOWN]
+        down = [one for one in self.status() if one.state == InstanceState.DOWN]
         return [f"rtpengine {one.name} at {one.address} does not answer" for one in down]
 
     # ---- VoiceEngine ---------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class NgEngine:
 
     def _by_load(self) -> list[Instance]:
         """Those that may get a relay, the one with the most room by its weight first."""
-        able = [one for one in self._instances if one.weight and one.state is State.UP]
+        able = [one for one in self._instances if one.weight and one.state is InstanceState.UP]
         return sorted(able, key=lambda one: (len(one.held) + 1) / one.weight)
 
     def _six(self, name: str) -> bool:

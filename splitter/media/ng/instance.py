@@ -38,7 +38,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class State(StrEnum):
+class InstanceState(StrEnum):
     """Whether an rtpengine answers; `STARTING`: not known yet."""
 
     STARTING = "starting"
@@ -74,8 +74,8 @@ class HeldRelay:
     six: tuple[bool, bool]
 
 
-class Gone(MediaUnavailable):
-    """It does not have the relay (any more)."""
+class InstanceGone(MediaUnavailable):
+    """The rtpengine does not have the relay, or no longer."""
 
 
 class Instance:
@@ -92,7 +92,7 @@ class Instance:
     def __init__(self, settings: RtpengineSettings, timers: NgTimers, prefix: str, connect: Connect) -> None:
         self.name, self.weight = settings.name, settings.weight
         self.held: dict[str, HeldRelay] = {}
-        self.state = State.STARTING
+        self.state = InstanceState.STARTING
         self.known = asyncio.Event()
         self._address = settings.address
         self._timers = timers
@@ -139,7 +139,7 @@ class Instance:
         id = relay.handle.relay_id
         try:
             reply = await self.ask(messages.point(id, side, remote, relay.six[side]), limit_s)
-        except Gone:
+        except InstanceGone:
             self.lose(id, f"rtpengine {self.name} no longer has it")
             raise
         if self._read(messages.read_end, reply) != relay.handle.local[1 - side]:
@@ -166,12 +166,12 @@ class Instance:
         reply = await self.ask(messages.query(relay.relay_id), limit_s)
         ports = tuple((end.rtp_port, end.rtcp_port) for end in relay.local)
         if self._read(messages.read_ports, reply) != ports:
-            raise Gone(f"{relay.relay_id} has other ports at rtpengine {self.name}")
+            raise InstanceGone(f"{relay.relay_id} has other ports at rtpengine {self.name}")
         return self._read(messages.read_remotes, reply)
 
     async def ask(self, request: Message, limit_s: float) -> Reply:
         """Ask it for something. Raises MediaError, also where it refuses."""
-        if self.state is State.DOWN:
+        if self.state is InstanceState.DOWN:
             raise MediaUnavailable(f"rtpengine {self.name} does not answer")
         return self._carried_out(await self._client.ask(request, limit_s))
 
@@ -179,7 +179,7 @@ class Instance:
         reason = messages.refusal(reply)
         if not reason:
             return reply
-        raise (Gone if reason == messages.GONE else MediaUnavailable)(f"rtpengine {self.name}: {reason}")
+        raise (InstanceGone if reason == messages.GONE else MediaUnavailable)(f"rtpengine {self.name}: {reason}")
 
     def _read(self, read: Callable[[Reply], T], reply: Reply) -> T:
         try:
@@ -210,7 +210,7 @@ class Instance:
 
     def _doubt(self) -> None:
         """Nobody listens there, or did not a moment ago."""
-        if self.state is State.UP:
+        if self.state is InstanceState.UP:
             self._wake.set()
 
     async def _watch(self) -> None:
@@ -218,7 +218,7 @@ class Instance:
         while True:
             misses = 0 if await self._probe() else misses + 1
             if not misses:
-                self._enter(State.UP)
+                self._enter(InstanceState.UP)
                 await self._delete_orphans()
             elif misses >= timers.misses:
                 self._fall()
@@ -263,7 +263,7 @@ class Instance:
 
     def _fall(self) -> None:
         """It is gone, and everything it held."""
-        self._enter(State.DOWN)
+        self._enter(InstanceState.DOWN)
         reason = f"rtpengine {self.name} does not answer"
         self._client.abandon(reason)
         self._client.close()
@@ -271,11 +271,11 @@ class Instance:
             self.orphan(id)
             self.lose(id, reason)
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, state: InstanceState) -> None:
         if state is self.state:
             return
         self.state = state
         self.known.set()
-        metrics.RTPENGINE_UP.labels(self.name).set(state is State.UP)
-        say = log.warning if state is State.DOWN else log.info
+        metrics.RTPENGINE_UP.labels(self.name).set(state is InstanceState.UP)
+        say = log.warning if state is InstanceState.DOWN else log.info
         say(f"rtpengine {state}", name=self.name, address=str(self._address))

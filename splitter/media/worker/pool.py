@@ -27,7 +27,7 @@ from splitter.media.settings import MediaSettings
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.record import PortRecord
-from splitter.media.worker.supervisor import State, Supervisor, SupervisorTimers
+from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
 from splitter.media.worker.verbs.verb import Message, Need, Verb
 from splitter.telemetry import metrics
@@ -246,7 +246,7 @@ class Pool:
             video: for a room: a successor that still draws its slate comes after the others.
         """
         alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
-        ready = [supervisor for supervisor in alive if supervisor.state is State.READY]
+        ready = [supervisor for supervisor in alive if supervisor.state is WorkerState.READY]
         return sorted(ready or alive, key=lambda one: (video and not one.video, self._loads[one.index]))
 
     async def ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:

@@ -67,7 +67,7 @@ class SupervisorTimers:
     grace_s: float = 60.0
 
 
-class State(Enum):
+class WorkerState(Enum):
     """Of a worker, as the operator sees it."""
 
     STARTING = "starting"
@@ -123,7 +123,7 @@ class Supervisor:
         self._generation = 0
         self._stopping = False
         self.client: WorkerClient | None = None
-        self.state = State.DOWN
+        self.state = WorkerState.DOWN
         self.status: Status | None = None
         self.restarts = 0
         self.video = False
@@ -169,8 +169,8 @@ class Supervisor:
 
     def suspect(self) -> None:
         """It did not answer a request in time: choose others until it answers a ping."""
-        if self.state is State.READY:
-            self.state = State.STUCK
+        if self.state is WorkerState.READY:
+            self.state = WorkerState.STUCK
 
     # ---- the life of workers -------------------------------------------------------------------------------------
 
@@ -192,14 +192,14 @@ class Supervisor:
 
     async def _live(self) -> str:
         """One worker from birth to death. Returns: why it died."""
-        self.state = State.STARTING
+        self.state = WorkerState.STARTING
         greeted = False
         self._generation += 1
         path = self._socket_path(self._generation)
         try:
             process = self._process = await self._spawn(path)
             client = await self._greet(path, process)
-            self.client, self.state, greeted = client, State.READY, True
+            self.client, self.state, greeted = client, WorkerState.READY, True
             self._on_ready()
             reason = await self._watch(client, process.pid)
         except (MediaError, OSError) as error:
@@ -306,17 +306,17 @@ class Supervisor:
         """Whether a ping was answered; then the worker is as well as it says."""
         if not ping.done() or ping.exception() is not None:
             return False
-        self.status, self.state = ping.result(), State.READY
+        self.status, self.state = ping.result(), WorkerState.READY
         return True
 
     def _judge(self, pulse: Pulse) -> None:
-        if pulse.suspect and self.state is State.READY:
-            self.state = State.STUCK
+        if pulse.suspect and self.state is WorkerState.READY:
+            self.state = WorkerState.STUCK
             log.warning("media worker does not answer", index=self.index, pid=self.pid)
 
     async def _give_up(self) -> str:
         """Ask nothing of it any more, and see that it ends. Returns: how it ended, if by itself."""
-        client, self.client, self.state, self.video = self.client, None, State.DOWN, False
+        client, self.client, self.state, self.video = self.client, None, WorkerState.DOWN, False
         lost = client is not None and client.lost.is_set()
         if client is not None:
             client.close()

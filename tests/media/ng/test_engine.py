@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.ng.instance import ORPHANS_LIMIT, State
+from splitter.media.ng.instance import ORPHANS_LIMIT, InstanceState
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import RelayLost
 from splitter.media.ports.voice import RelayHandle
@@ -385,6 +385,6 @@ class TestTheWay:
 class TestTheStart:
     def test_waits_until_something_is_known_of_each(self) -> None:
         async def scenario(made: Farm) -> None:
-            assert State.STARTING not in states(made)
+            assert InstanceState.STARTING not in states(made)
 
         play(farm("one", "two", "three"), scenario)
