@@ -18,6 +18,8 @@ from splitter.media.ports.events import (
     TransportChanged,
 )
 from splitter.media.ports.rooms import (
+    CarriedParticipant,
+    CarriedRoom,
     ParticipantHandle,
     ParticipantMedia,
     ParticipantReport,
@@ -26,10 +28,15 @@ from splitter.media.ports.rooms import (
     RoomReport,
     Snapshot,
 )
-from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec, VoiceEngine
+from splitter.media.ports.survivors import Inventory, Survivors
+from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec, VoiceEngine
 
 __all__ = [
     "Capability",
+    "CarriedParticipant",
+    "CarriedRelay",
+    "CarriedRoom",
+    "Inventory",
     "KeyFrameWanted",
     "LocalEnd",
     "MediaEvent",
@@ -53,6 +60,7 @@ __all__ = [
     "SourceUnfit",
     "StrangerHeard",
     "StreamCount",
+    "Survivors",
     "TransportChanged",
     "VoiceEngine",
 ]

@@ -46,7 +46,7 @@ class TestFastUpdate:
             assert call is not None
             room = world.engine.room_of(call.talk.call_id)
             assert room is not None
-            world.engine.tell(room.listener, KeyFrameWanted(call.talk.call_id, "caller"))
+            world.engine.tell(room, KeyFrameWanted(call.talk.call_id, "caller"))
             world.run(1)
             infos = [heard.message for heard in caller.unread if heard.what == "INFO"]
             assert [one.content_type for one in infos if one] == ["application/media_control+xml"] * asked

@@ -17,7 +17,7 @@ def hear(world: World, caller: PeerCall, end: str, kind: str = "audio", packets:
     call = live(world, caller)
     held = world.engine.relay_of(call.talk.call_id) if kind == "audio" else world.engine.room_of(call.talk.call_id)
     assert held is not None
-    world.engine.tell(held.listener, StrangerHeard(call.talk.call_id, kind, end, SOURCE, packets))
+    world.engine.tell(held, StrangerHeard(call.talk.call_id, kind, end, SOURCE, packets))
     world.run(0.01)
 
 
@@ -64,7 +64,7 @@ class TestTheVoiceOfAStranger:
             call = live(world, caller)
             relay = world.engine.relay_of(call.talk.call_id)
             assert relay is not None
-            world.engine.tell(relay.listener, MediaStarted(call.talk.call_id, "audio", "caller", SOURCE))
+            world.engine.tell(relay, MediaStarted(call.talk.call_id, "audio", "caller", SOURCE))
             world.run(0.01)
             assert world.views[call.talk.call_id].strangers == ()
             quietly(world, caller)

@@ -200,7 +200,7 @@ def lives_on(world: World, caller: PeerCall, centre: PeerCall, logged: str) -> N
 
 
 def tell(world: World, caller: PeerCall, event: MediaEvent) -> None:
-    world.engine.tell(room_of(world, caller).listener, event)
+    world.engine.tell(room_of(world, caller), event)
 
 
 class TestThePicturesNews:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import splitter.media.engine
-from splitter.media.ports import ends, events, rooms, voice
+from splitter.media.ports import ends, events, rooms, survivors, voice
 
 
 class TestTheOneName:
     def test_has_what_the_ports_have(self) -> None:
         named = {
-            name for port in (ends, events, rooms, voice) for name, found in vars(port).items() if _own(found, port)
+            name
+            for port in (ends, events, rooms, survivors, voice)
+            for name, found in vars(port).items()
+            if _own(found, port)
         }
         assert named <= set(splitter.media.engine.__all__)
 

@@ -23,6 +23,8 @@ from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, Ro
 from splitter.media.ports.rooms import (
     PICTURE_LIMIT_BYTES,
     PICTURES_KEPT,
+    CarriedParticipant,
+    CarriedRoom,
     ParticipantHandle,
     ParticipantMedia,
     ParticipantReport,
@@ -30,7 +32,9 @@ from splitter.media.ports.rooms import (
     RoomReport,
     Snapshot,
 )
-from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
+from splitter.media.ports.survivors import Inventory
+from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
+from splitter.media.standing import Standing
 from splitter.media.worker.pool import MediaNetwork
 from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
@@ -50,12 +54,15 @@ Fault = Callable[[str, str], "Exception | None"]
 class Relay:
     """An open relay.
 
-    `remote`: where its sides point. `typed`: by side, when the digits that it has yet to hear will be over.
+    `listener`: None from the gateway's death until somebody takes the relay up. `remote`: where its sides point.
+    `typed`: by side, when the digits that it has yet to hear will be over.
     """
 
     handle: RelayHandle
+    names: tuple[str, ...]
     worker: int
-    listener: MediaListener
+    listener: MediaListener | None
+    standing: Standing = field(default_factory=Standing)
     remote: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
     packets: list[int] = field(default_factory=lambda: [0, 0])
     typed: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
@@ -71,7 +78,8 @@ class Room:
 
     handle: RoomHandle
     worker: int
-    listener: MediaListener
+    listener: MediaListener | None
+    standing: Standing = field(default_factory=Standing)
     members: dict[str, ParticipantMedia | None] = field(default_factory=dict)
     local: dict[str, LocalEnd] = field(default_factory=dict)
     secure: dict[str, SecureLocal] = field(default_factory=dict)
@@ -90,13 +98,28 @@ class Room:
             source.startswith("picture:") and source.removeprefix("picture:") in self.pictures
         )
 
+    def carried(self) -> CarriedRoom:
+        """As the port says."""
+        everybody = [
+            CarriedParticipant(
+                ParticipantHandle(self.handle, name, self.local[name], self.secure.get(name)),
+                self.members[name],
+                self.chosen.get(name, ""),
+            )
+            for name in self.local
+        ]
+        return CarriedRoom(self.handle, tuple(everybody), tuple(self.pictures))
+
     def report(self) -> RoomReport:
         """Who is in it."""
         return RoomReport(self.handle.room_id, tuple(_report(name) for name in self.local))
 
 
+M = TypeVar("M", Relay, Room)
+
+
 class FakeEngine:
-    """A VoiceEngine and a RoomEngine (splitter.media.ports).
+    """A VoiceEngine and a RoomEngine, and its own survivor (splitter.media.ports); see `abandon`.
 
     Attributes:
         relays, rooms: what is open, by id.
@@ -104,7 +127,7 @@ class FakeEngine:
         can: what it can do beyond relaying.
         delay: how long a request takes, in seconds.
         fault: asked before each request with (operation, call id): "open", "point", "close",
-            "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
+            "adopt", "adopt_room", "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`; those that close something
             do so all the same, and report nothing.
         silent: (call id, side) from which no voice comes: `report` counts nothing more there.
@@ -162,17 +185,22 @@ class FakeEngine:
         """One relay is gone, and its call is told."""
         handle = relay.handle
         del self.relays[handle.relay_id]
-        self.tell(relay.listener, RelayLost(handle.call_id, handle.relay_id, reason))
+        self.tell(relay, RelayLost(handle.call_id, handle.relay_id, reason))
 
     def lose_room(self, room: Room, reason: str = "killed") -> None:
         """One room is gone, and its call is told."""
         handle = room.handle
         del self.rooms[handle.room_id]
-        self.tell(room.listener, RoomLost(handle.call_id, handle.room_id, reason))
+        self.tell(room, RoomLost(handle.call_id, handle.room_id, reason))
 
-    def tell(self, listener: MediaListener, event: MediaEvent) -> None:
+    def tell(self, media: Relay | Room, event: MediaEvent) -> None:
         """Let a call hear of something."""
-        asyncio.get_running_loop().call_soon(_listen, listener, event)
+        asyncio.get_running_loop().call_soon(_listen, media, event)
+
+    def abandon(self) -> None:
+        """The gateway dies; what is open stays so, and waits for the next one."""
+        for media in (*self.relays.values(), *self.rooms.values()):
+            media.listener = None
 
     def transport(self, room: Room, name: str, state: str, reason: str = "", after_s: float = 0.0) -> None:
         """The WebRTC transport of a participant changes its state."""
@@ -189,8 +217,13 @@ class FakeEngine:
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
         ends = tuple(self._local(host) for host in hosts)
         handle = RelayHandle(f"relay-{next(self._ids)}", call_id, ends)
-        self.relays[handle.relay_id] = Relay(handle, worker, on_event)
+        self.relays[handle.relay_id] = Relay(handle, tuple(side.name for side in sides), worker, on_event)
         return handle
+
+    async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
+        await self._ask("adopt", relay.call_id)
+        found = self.relays.get(relay.relay_id)
+        return self._claim(found, relay, on_event, _carried)
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask("point", relay.call_id)
@@ -199,6 +232,7 @@ class FakeEngine:
             _check_address(relay.local[side], remote.rtp)
             _check_address(relay.local[side], remote.rtcp)
         found.remote[side] = remote
+        found.standing.pointed(found.names[side])
 
     async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
         await self._ask("send_digit", relay.call_id)
@@ -228,6 +262,11 @@ class FakeEngine:
         handle = RoomHandle(f"room-{next(self._ids)}", call_id)
         self.rooms[handle.room_id] = Room(handle, worker, on_event)
         return handle
+
+    async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
+        await self._ask("adopt_room", room.call_id)
+        found = self.rooms.get(room.room_id)
+        return self._claim(found, room, on_event, Room.carried)
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host = self._host(network)
@@ -262,6 +301,10 @@ class FakeEngine:
         if media is not None and media.secure is not None:
             self._connect(room, name, before.secure if before is not None else None, media.secure)
         room.members[name] = media
+        if media is None or not media.receiving:
+            room.standing.paused(name)
+        else:
+            room.standing.pointed(name)
         if name != "caller" and media is not None and media.receiving:
             event = SourceShown(room.handle.call_id, "caller", name, "its first key frame")
             asyncio.get_running_loop().call_later(0.05, self._show, room, event)
@@ -302,6 +345,8 @@ class FakeEngine:
             del room.local[name], room.members[name]
             room.secure.pop(name, None)
             room.restarting.discard(name)
+            room.standing.left(name)
+            room.chosen = {viewer: source for viewer, source in room.chosen.items() if name not in (viewer, source)}
             if name != "caller":
                 self._emit(room, SourceShown(room.handle.call_id, "caller", "slate", f"{name} left"))
         return await self._last("leave", participant.room.call_id, _report(name) if there else None)
@@ -315,7 +360,36 @@ class FakeEngine:
         found = self.rooms.get(room.room_id)
         return found.report() if found else None
 
+    # ---- Survivors ----
+
+    def inventory(self) -> Inventory:
+        relays = [relay for relay in self.relays.values() if relay.listener is None]
+        rooms = [room for room in self.rooms.values() if room.listener is None]
+        return Inventory(tuple(_carried(relay) for relay in relays), tuple(room.carried() for room in rooms))
+
+    async def release_unclaimed(self, grace_s: float = 0.0) -> int:
+        await asyncio.sleep(grace_s)
+        left = self.inventory()
+        for relay in left.relays:
+            del self.relays[relay.handle.relay_id]
+        for room in left.rooms:
+            del self.rooms[room.handle.room_id]
+        return len(left.relays) + len(left.rooms)
+
     # ---- inside ----
+
+    def _claim(
+        self, found: M | None, handle: RelayHandle | RoomHandle, on_event: MediaListener, carried: Callable[[M], T]
+    ) -> T:
+        """Let a call have what nobody listens to, and tell it how things stand."""
+        if found is None or found.handle != handle:
+            raise MediaUnavailable(f"{handle} is gone")
+        if found.listener is not None:
+            raise MediaUnavailable(f"{handle} was taken up already")
+        found.listener = on_event
+        for event in found.standing.events:
+            self.tell(found, event)
+        return carried(found)
 
     async def _last(self, operation: str, call_id: str, report: T | None) -> T | None:
         """What closes something: it has taken effect, and a worker that does not answer costs the report alone."""
@@ -398,17 +472,17 @@ class FakeEngine:
 
         def tell() -> None:
             if room.handle.room_id in self.rooms:
-                _listen(room.listener, event)
+                _listen(room, event)
 
         asyncio.get_running_loop().call_soon(tell)
 
     def _announce(self, room: Room, event: TransportChanged) -> None:
         if room.handle.room_id in self.rooms and event.participant in room.secure:
-            _listen(room.listener, event)
+            _listen(room, event)
 
     def _show(self, room: Room, event: SourceShown) -> None:
         if room.handle.room_id in self.rooms and event.source in room.members:
-            _listen(room.listener, event)
+            _listen(room, event)
 
     def _relay_report(self, relay: Relay) -> RelayReport:
         sides = []
@@ -424,9 +498,16 @@ def _report(name: str) -> ParticipantReport:
     return ParticipantReport(name, StreamCount(), "slate")
 
 
-def _listen(listener: MediaListener, event: MediaEvent) -> None:
+def _carried(relay: Relay) -> CarriedRelay:
+    return CarriedRelay(relay.handle, tuple(relay.remote))
+
+
+def _listen(media: Relay | Room, event: MediaEvent) -> None:
+    media.standing.note(event)
+    if media.listener is None:
+        return
     try:
-        listener(event)
+        media.listener(event)
     except Exception:
         log.exception("media listener failed", call=event.call_id)
 

@@ -21,7 +21,7 @@ from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import InstanceStatus
-from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
+from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
 from splitter.media.worker.pool import MediaNetwork
 from splitter.rtp.telephone_event import Digit
 from splitter.telemetry import metrics
@@ -106,6 +106,9 @@ class NgEngine:
             instance.held[id] = HeldRelay(handle, on_event, six)
             return handle
         raise refusal
+
+    async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
+        raise MediaUnavailable(f"{relay.relay_id} is {'taken up' if self._holder(relay.relay_id) else 'gone'}")
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         instance, held = self._find(relay.relay_id)

@@ -4,6 +4,7 @@
     voice     VoiceEngine: the voice of a call, between its sides
     rooms     RoomEngine: the video of a call, and who is in it
     events    what both tell
+    survivors what engines carry from before a restart of the gateway
     health    what an operator wants to know of them
 
 A *relay* carries one audio stream between its *sides*, which are numbered in the order in which they were named: 0

@@ -62,6 +62,29 @@ class ParticipantMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedParticipant:
+    """A participant as its engine has it.
+
+    Attributes:
+        media: what was last set; None while it is paused.
+        chosen: what it was last chosen to be shown; "" for the room's own choice.
+    """
+
+    handle: ParticipantHandle
+    media: ParticipantMedia | None = None
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedRoom:
+    """An open room as its engine has it. `pictures`: the IDs of those that can be shown, the oldest first."""
+
+    handle: RoomHandle
+    participants: tuple[CarriedParticipant, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantReport:
     """What a participant of a room sent and received."""
 
@@ -102,6 +125,14 @@ class RoomEngine(Protocol):
 
     async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
         """Open an empty room."""
+        ...
+
+    async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
+        """Take up a room that was opened by a gateway before this one; see `survivors`. No packet of it is lost.
+
+        Returns: who is in it, and what is in force. Whoever is there and should not be is to `leave`; the handles of
+        those who have stayed equal those that were given when they joined, or restarted ICE.
+        """
         ...
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:

@@ -48,6 +48,14 @@ class RelayHandle:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedRelay:
+    """An open relay as its engine has it. `remotes`: where each side was last pointed; None is nowhere."""
+
+    handle: RelayHandle
+    remotes: tuple[RemoteEnd | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RelayReport:
     """What a relay carried, side by side."""
 
@@ -67,6 +75,13 @@ class VoiceEngine(Protocol):
         """Bind a pair of ports, RTP and RTCP, for each side.
 
         Raises MediaUnavailable for any number of sides but two where the engine cannot MIX.
+        """
+        ...
+
+    async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
+        """Take up a relay that was opened by a gateway before this one; see `survivors`. No packet of it is lost.
+
+        Returns: what is in force; its handle equals the one given.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The engine that calls use: relays and rooms in supervised worker processes. Does I/O (asyncio).
 
-WorkerEngine is a VoiceEngine, a RoomEngine and an EngineHealth (splitter.media.ports): each request is a verb to the
-worker that holds the relay or room (`verbs`, `pool`).
+WorkerEngine is all that splitter.media.ports asks for: VoiceEngine, RoomEngine, Survivors and EngineHealth. Each
+request is a verb to the worker that holds the relay or room (`verbs`, `pool`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from splitter.media.ports.events import MediaListener, RelayLost, RoomLost
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import (
     PICTURE_LIMIT_BYTES,
+    CarriedRoom,
     ParticipantHandle,
     ParticipantMedia,
     ParticipantReport,
@@ -25,7 +26,8 @@ from splitter.media.ports.rooms import (
     RoomReport,
     Snapshot,
 )
-from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec
+from splitter.media.ports.survivors import Inventory
+from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
 from splitter.media.relay.latch import LatchRules
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.pool import Held, MediaNetwork, Opening, Pool
@@ -120,6 +122,11 @@ class WorkerEngine:
         local = (LocalEnd(public, *ports) for (_, public), ports in zip(hosts, opened.ports, strict=True))
         return RelayHandle(id, call_id, tuple(local))
 
+    async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
+        raise MediaUnavailable(
+            f"{relay.relay_id} is {'gone' if self._pool.get(relay.relay_id) is None else 'taken up'}"
+        )
+
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._pool.ask(self._pool.find(relay.relay_id), SetRemote(relay.relay_id, side, remote))
 
@@ -145,6 +152,9 @@ class WorkerEngine:
         wanted = Opening(id, call_id, on_event, ROOM_LOAD, partial(RoomLost, call_id, id))
         await self._pool.open(wanted, OpenRoom(id, call_id), CloseRoom(id))
         return RoomHandle(id, call_id)
+
+    async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
+        raise MediaUnavailable(f"{room.room_id} is {'gone' if self._pool.get(room.room_id) is None else 'taken up'}")
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host, public = self._host(network)
@@ -208,6 +218,14 @@ class WorkerEngine:
     async def report_room(self, room: RoomHandle) -> RoomReport | None:
         held = self._pool.get(room.room_id)
         return None if held is None else (await self._pool.ask(held, ReportRoom(room.room_id))).report
+
+    # ---- Survivors -----------------------------------------------------------------------------------------------
+
+    def inventory(self) -> Inventory:
+        return Inventory()
+
+    async def release_unclaimed(self, grace_s: float = 0.0) -> int:
+        return 0
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from splitter.media.ng.instance import NgTimers
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomEngine, RoomHandle
+from splitter.media.ports.survivors import Survivors
 from splitter.media.ports.voice import RelayHandle, VoiceEngine
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.sdp.video import VideoFormat
@@ -51,8 +52,12 @@ def _image() -> bytes:
 IMAGE = _image()
 
 
-class Engine(VoiceEngine, RoomEngine, Protocol):
-    """One that has both ports."""
+class Engine(VoiceEngine, RoomEngine, Survivors, Protocol):
+    """One that has all ports."""
+
+
+async def _unable() -> None:
+    raise NotImplementedError("its media do not outlive a gateway yet")
 
 
 @dataclass
@@ -66,6 +71,7 @@ class Given:
         speak: lets a side of a relay be heard, until that is counted.
         sizes: how many relays, rooms and ports are held for us.
         rooms: whether it has the port of rooms, too.
+        restart: the gateway dies, and another one begins with what is carried still: `engine` is its own.
     """
 
     engine: Engine
@@ -75,6 +81,7 @@ class Given:
     speak: Callable[[RelayHandle, int], Awaitable[None]]
     sizes: Callable[[], dict[str, int]]
     rooms: bool = True
+    restart: Callable[[], Awaitable[None]] = _unable
 
     async def relay(self, on_event: Callable[[MediaEvent], None] = lambda event: None) -> RelayHandle:
         """An open relay."""
@@ -141,11 +148,14 @@ def fake() -> Iterator[Given]:
     async def speak(relay: RelayHandle, side: int) -> None:
         await asyncio.sleep(1)  # whoever is pointed to is heard
 
+    async def restart() -> None:
+        made.abandon()
+
     def sizes() -> dict[str, int]:
         return {"relays": len(made.relays), "rooms": len(made.rooms), "ports": made.ports}
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        yield Given(made, _scenarios(runner), kill, hang, speak, sizes)
+        yield Given(made, _scenarios(runner), kill, hang, speak, sizes, restart=restart)
 
 
 @contextmanager

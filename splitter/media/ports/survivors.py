@@ -1,0 +1,36 @@
+"""What engines carry from before a restart of the gateway. Pure.
+
+Media go on without a gateway for some time. The next one finds them (`inventory`), and each call that it knows takes up
+its own: `VoiceEngine.adopt`, `RoomEngine.adopt_room`. These raise MediaUnavailable where the relay or room is gone,
+is not the one of the handle, or was taken up already. Whoever adopts is told at once how things stand, by the events
+of old: who was heard, what is shown, how the transports are; what passed in between is summed up in them. What nobody
+has taken up is closed (`release_unclaimed`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from splitter.media.ports.rooms import CarriedRoom
+from splitter.media.ports.voice import CarriedRelay
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What nobody has taken up."""
+
+    relays: tuple[CarriedRelay, ...] = ()
+    rooms: tuple[CarriedRoom, ...] = ()
+
+
+class Survivors(Protocol):
+    """What outlived the gateway before this one, once the engine has started."""
+
+    def inventory(self) -> Inventory:
+        """What nobody has taken up yet."""
+        ...
+
+    async def release_unclaimed(self, grace_s: float = 0.0) -> int:
+        """Close what nobody has taken up within so many seconds. Returns: how many relays and rooms that were."""
+        ...
