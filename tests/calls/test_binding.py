@@ -222,87 +222,77 @@ def names(world: World, caller: PeerCall) -> list[str]:
 
 
 class TestTheCall:
-    def test_is_bound_while_it_rings_and_the_desk_is_told_before_the_answer(self) -> None:
-        with World() as world:
-            world.desks.attach("k", "8001", "tab-1", "webrtc", 0.0)
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(180, headers=[pai("8001")])
-            caller.expect("180")
-            world.run(0.1)
-            assert shown(world, caller) == ("8001", "centre p-asserted-identity")
-            assert live(world, caller).talk.state == "ringing" and codes(world) == ["bound"]
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
+    def test_is_bound_while_it_rings_and_the_desk_is_told_before_the_answer(self, world: World) -> None:
+        world.desks.attach("k", "8001", "tab-1", "webrtc", 0.0)
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(180, headers=[pai("8001")])
+        caller.expect("180")
+        world.run(0.1)
+        assert shown(world, caller) == ("8001", "centre p-asserted-identity")
+        assert live(world, caller).talk.state == "ringing" and codes(world) == ["bound"]
+        centre.answer()
+        caller.expect("200")
+        ended(world, caller, centre)
 
-    def test_is_bound_before_it_is_shown_as_connected(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.answer(headers=[pai("8001")])
-            caller.expect("200")
-            world.run(0.1)
-            assert world.views[live(world, caller).talk.call_id].extension == "8001"
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_is_bound_before_it_is_shown_as_connected(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.answer(headers=[pai("8001")])
+        caller.expect("200")
+        world.run(0.1)
+        assert world.views[live(world, caller).talk.call_id].extension == "8001"
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("way", ["UPDATE", "re-INVITE"])
-    def test_is_bound_by_the_connected_line(self, way: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            if way == "UPDATE":
-                passes_on(world, centre, pai("8001"))
-            else:
-                centre.reinvite(headers=[pai("8001")])
-                centre.expect("200 re-INVITE")
-                world.run(0.2)
-            assert shown(world, caller) == ("8001", "centre p-asserted-identity")
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
-
-    def test_says_that_the_agent_has_no_video(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
+    def test_is_bound_by_the_connected_line(self, way: str, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        if way == "UPDATE":
             passes_on(world, centre, pai("8001"))
-            assert codes(world) == ["bound", "no-video-client"]
-            assert "8001" in world.notices[-1].text
-            ended(world, caller, centre)
+        else:
+            centre.reinvite(headers=[pai("8001")])
+            centre.expect("200 re-INVITE")
+            world.run(0.2)
+        assert shown(world, caller) == ("8001", "centre p-asserted-identity")
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_says_what_is_unclear_and_stays_as_it_was(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            passes_on(world, centre, pai("8001"))
-            passes_on(world, centre, *bound("8002", "8003"))
-            assert shown(world, caller)[0] == "8001"
-            assert codes(world)[-1] == "binding-unclear" and "8002" in world.notices[-1].text
-            ended(world, caller, centre)
+    def test_says_that_the_agent_has_no_video(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        passes_on(world, centre, pai("8001"))
+        assert codes(world) == ["bound", "no-video-client"]
+        assert "8001" in world.notices[-1].text
+        ended(world, caller, centre)
 
-    def test_cti_stands_against_what_the_centre_only_repeats(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            passes_on(world, centre, pai("8001"))
-            told(world, caller, Bind("8002", "cti"))
-            passes_on(world, centre, pai("8001"))
-            assert shown(world, caller) == ("8002", "cti")
-            ended(world, caller, centre)
+    def test_says_what_is_unclear_and_stays_as_it_was(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        passes_on(world, centre, pai("8001"))
+        passes_on(world, centre, *bound("8002", "8003"))
+        assert shown(world, caller)[0] == "8001"
+        assert codes(world)[-1] == "binding-unclear" and "8002" in world.notices[-1].text
+        ended(world, caller, centre)
 
-    def test_a_route_that_gave_up_has_nobody_any_more(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            first = world.pbx.take()
-            first.ring(180, headers=[pai("8001")])
-            caller.expect("180")
-            first.refuse(503)
-            second = world.pbx2.take()
-            world.run(0.1)
-            assert shown(world, caller) == ("", "")
-            second.answer(headers=[pai("9001")])
-            caller.expect("200")
-            world.run(0.1)
-            assert shown(world, caller)[0] == "9001"
-            second.expect("ACK")
-            ended(world, caller, second)
+    def test_cti_stands_against_what_the_centre_only_repeats(self, world: World) -> None:
+        caller, centre = connected(world)
+        passes_on(world, centre, pai("8001"))
+        told(world, caller, Bind("8002", "cti"))
+        passes_on(world, centre, pai("8001"))
+        assert shown(world, caller) == ("8002", "cti")
+        ended(world, caller, centre)
+
+    def test_a_route_that_gave_up_has_nobody_any_more(self, world: World) -> None:
+        caller = world.sbc.invite()
+        first = world.pbx.take()
+        first.ring(180, headers=[pai("8001")])
+        caller.expect("180")
+        first.refuse(503)
+        second = world.pbx2.take()
+        world.run(0.1)
+        assert shown(world, caller) == ("", "")
+        second.answer(headers=[pai("9001")])
+        caller.expect("200")
+        world.run(0.1)
+        assert shown(world, caller)[0] == "9001"
+        second.expect("ACK")
+        ended(world, caller, second)
 
     def test_with_a_delayed_offer(self) -> None:
         with World(trunk={"delayed_offer": True}) as world:
@@ -317,43 +307,38 @@ class TestTheCall:
             assert shown(world, caller)[0] == "8002"
             ended(world, caller, centre)
 
-    def test_a_newcomer_brings_its_agent(self) -> None:
+    def test_a_newcomer_brings_its_agent(self, world: World) -> None:
         """RFC 3891: the phone that takes the call over names itself in its INVITE."""
-        with World() as world:
-            caller, first = connected(world)
-            passes_on(world, first, pai("8001"))
-            second = replacing(world, first, headers=[pai("8002")])
-            second.expect("200")
-            first.expect("BYE")
-            world.run(0.2)
-            assert shown(world, caller)[0] == "8002"
-            second.update(bare=True, headers=[pai("8003")])
-            second.expect("200 UPDATE")
-            world.run(0.1)
-            assert shown(world, caller)[0] == "8003"
-            ended(world, caller, second)
+        caller, first = connected(world)
+        passes_on(world, first, pai("8001"))
+        second = replacing(world, first, headers=[pai("8002")])
+        second.expect("200")
+        first.expect("BYE")
+        world.run(0.2)
+        assert shown(world, caller)[0] == "8002"
+        second.update(bare=True, headers=[pai("8003")])
+        second.expect("200 UPDATE")
+        world.run(0.1)
+        assert shown(world, caller)[0] == "8003"
+        ended(world, caller, second)
 
-    def test_a_header_that_cannot_be_read_harms_nothing(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            passes_on(world, centre, ("P-Asserted-Identity", '"broken <sip:8001@pbx'), ("Remote-Party-ID", ";;;<"))
-            assert shown(world, caller) == ("", "") and world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_a_header_that_cannot_be_read_harms_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        passes_on(world, centre, ("P-Asserted-Identity", '"broken <sip:8001@pbx'), ("Remote-Party-ID", ";;;<"))
+        assert shown(world, caller) == ("", "") and world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
 
 class TestTransfer:
-    def test_the_former_agents_video_ends(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            passes_on(world, centre, pai("7001"))
-            with_webrtc(world, caller, "tab-1", "7001")
-            with_webrtc(world, caller, "tab-2", "7002")
-            passes_on(world, centre, pai("7002"))
-            assert names(world, caller) == ["desk-2"]
-            [removed] = [notice for notice in world.notices if notice.code == "party-removed"]
-            assert removed.party == "desk-1" and "7002" in removed.text
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_the_former_agents_video_ends(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        passes_on(world, centre, pai("7001"))
+        with_webrtc(world, caller, "tab-1", "7001")
+        with_webrtc(world, caller, "tab-2", "7002")
+        passes_on(world, centre, pai("7002"))
+        assert names(world, caller) == ["desk-2"]
+        [removed] = [notice for notice in world.notices if notice.code == "party-removed"]
+        assert removed.party == "desk-1" and "7002" in removed.text
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
     def test_unless_it_is_to_stay(self) -> None:
         with World(settings=CallSettings(leave_on_transfer=False)) as world:
@@ -364,18 +349,16 @@ class TestTransfer:
             assert names(world, caller) == ["desk-1"] and shown(world, caller)[0] == "7002"
             ended(world, caller, centre)
 
-    def test_a_sip_seat_is_hung_up(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            passes_on(world, centre, pai("7001"))
-            seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number="7001")
-            seat.expect("200")
-            world.run(0.2)
-            assert names(world, caller) == ["seat-1"]
-            passes_on(world, centre, pai("7002"))
-            seat.expect("BYE")
-            assert names(world, caller) == []
-            ended(world, caller, centre)
+    def test_a_sip_seat_is_hung_up(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        passes_on(world, centre, pai("7001"))
+        seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number="7001")
+        seat.expect("200")
+        world.run(0.2)
+        assert names(world, caller) == ["seat-1"]
+        passes_on(world, centre, pai("7002"))
+        seat.expect("BYE")
+        assert names(world, caller) == []
+        ended(world, caller, centre)
 
     def test_back_to_the_queue_takes_the_call_from_the_desk(self) -> None:
         with World(trunk={"extension_pattern": re.compile(r"7\d{3}")}) as world:

@@ -42,97 +42,87 @@ def codes(world: World) -> list[str]:
 
 
 class TestByHttp:
-    def test_a_stranger_does_not_enter(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
-            assert denied(world, caller, join("")) == (403, "not-admitted")
-            assert denied(world, caller, Bind(OTHER, "client")) == (409, "bound-already")
-            assert live(world, caller).talk.extension == OWNER
-            ended(world, caller, centre)
+    def test_a_stranger_does_not_enter(self, world: World) -> None:
+        caller, centre = owned(world)
+        assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
+        assert denied(world, caller, join("")) == (403, "not-admitted")
+        assert denied(world, caller, Bind(OTHER, "client")) == (409, "bound-already")
+        assert live(world, caller).talk.extension == OWNER
+        ended(world, caller, centre)
 
-    def test_who_is_admitted_does(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, AskIn(OTHER))
-            assert live(world, caller).view().asking == (OTHER,)
-            told(world, caller, Admit(OTHER, "7001"))
-            view = live(world, caller).view()
-            assert (view.asking, view.admitted) == ((), (OTHER,))
-            assert isinstance(told(world, caller, join(OTHER)), Admitted)
-            assert codes(world) == ["join-asked", "join-admitted"]
-            assert [notice.extension for notice in world.notices if notice.code == "join-admitted"] == [OTHER]
-            ended(world, caller, centre)
+    def test_who_is_admitted_does(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, AskIn(OTHER))
+        assert live(world, caller).view().asking == (OTHER,)
+        told(world, caller, Admit(OTHER, "7001"))
+        view = live(world, caller).view()
+        assert (view.asking, view.admitted) == ((), (OTHER,))
+        assert isinstance(told(world, caller, join(OTHER)), Admitted)
+        assert codes(world) == ["join-asked", "join-admitted"]
+        assert [notice.extension for notice in world.notices if notice.code == "join-admitted"] == [OTHER]
+        ended(world, caller, centre)
 
-    def test_who_is_denied_does_not(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, AskIn(OTHER))
-            told(world, caller, Dismiss(OTHER, "7001"))
-            assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
-            assert codes(world) == ["join-asked", "join-denied"]
-            assert denied(world, caller, Dismiss(OTHER, "7001")) == (404, "no-such-ask")
-            ended(world, caller, centre)
+    def test_who_is_denied_does_not(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, AskIn(OTHER))
+        told(world, caller, Dismiss(OTHER, "7001"))
+        assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
+        assert codes(world) == ["join-asked", "join-denied"]
+        assert denied(world, caller, Dismiss(OTHER, "7001")) == (404, "no-such-ask")
+        ended(world, caller, centre)
 
-    def test_a_question_that_nobody_answers_lapses(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, AskIn(OTHER))
-            told(world, caller, AskIn(OTHER))
-            world.run(ASK_LIMIT_S + 1)
-            assert live(world, caller).view().asking == ()
-            assert codes(world) == ["join-asked", "join-unanswered"], "asked twice is one question"
-            ended(world, caller, centre)
+    def test_a_question_that_nobody_answers_lapses(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, AskIn(OTHER))
+        told(world, caller, AskIn(OTHER))
+        world.run(ASK_LIMIT_S + 1)
+        assert live(world, caller).view().asking == ()
+        assert codes(world) == ["join-asked", "join-unanswered"], "asked twice is one question"
+        ended(world, caller, centre)
 
-    def test_while_it_rings_too(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
-            told(world, caller, Bind(OWNER, "cti"))
-            told(world, caller, AskIn(OTHER))
-            world.run(ASK_LIMIT_S + 1)
-            assert codes(world) == ["join-asked", "join-unanswered"]
-            caller.cancel()
-            world.run(1)
-            caller.unread.clear()
-            world.settle()
+    def test_while_it_rings_too(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(180)
+        caller.expect("180")
+        told(world, caller, Bind(OWNER, "cti"))
+        told(world, caller, AskIn(OTHER))
+        world.run(ASK_LIMIT_S + 1)
+        assert codes(world) == ["join-asked", "join-unanswered"]
+        caller.cancel()
+        world.run(1)
+        caller.unread.clear()
+        world.settle()
 
-    def test_a_rule_needs_no_consent(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            assert isinstance(told(world, caller, join(OTHER, by_rule=True)), Admitted)
-            ended(world, caller, centre)
+    def test_a_rule_needs_no_consent(self, world: World) -> None:
+        caller, centre = owned(world)
+        assert isinstance(told(world, caller, join(OTHER, by_rule=True)), Admitted)
+        ended(world, caller, centre)
 
-    def test_nobodys_call_is_open_and_then_its_own(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert denied(world, caller, AskIn(OTHER)) == (409, "may-enter")
-            told(world, caller, join(OTHER))
-            assert live(world, caller).talk.extension == OTHER
-            assert denied(world, caller, join(THIRD)) == (403, "not-admitted")
-            ended(world, caller, centre)
+    def test_nobodys_call_is_open_and_then_its_own(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        assert denied(world, caller, AskIn(OTHER)) == (409, "may-enter")
+        told(world, caller, join(OTHER))
+        assert live(world, caller).talk.extension == OTHER
+        assert denied(world, caller, join(THIRD)) == (403, "not-admitted")
+        ended(world, caller, centre)
 
-    def test_who_is_taken_out_asks_again(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, Admit(OTHER, "7001"))
-            admitted = told(world, caller, join(OTHER))
-            assert isinstance(admitted, Admitted)
-            told(world, caller, Remove(admitted.name, "7001"))
-            assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
-            ended(world, caller, centre)
+    def test_who_is_taken_out_asks_again(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, Admit(OTHER, "7001"))
+        admitted = told(world, caller, join(OTHER))
+        assert isinstance(admitted, Admitted)
+        told(world, caller, Remove(admitted.name, "7001"))
+        assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
+        ended(world, caller, centre)
 
-    def test_who_leaves_by_itself_may_come_back(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, Admit(OTHER, "7001"))
-            admitted = told(world, caller, join(OTHER))
-            assert isinstance(admitted, Admitted)
-            told(world, caller, Remove(admitted.name, OTHER))
-            assert isinstance(told(world, caller, join(OTHER)), Admitted)
-            ended(world, caller, centre)
+    def test_who_leaves_by_itself_may_come_back(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, Admit(OTHER, "7001"))
+        admitted = told(world, caller, join(OTHER))
+        assert isinstance(admitted, Admitted)
+        told(world, caller, Remove(admitted.name, OTHER))
+        assert isinstance(told(world, caller, join(OTHER)), Admitted)
+        ended(world, caller, centre)
 
 
 def aside(world: World, caller: PeerCall) -> set[str]:
@@ -143,155 +133,142 @@ def aside(world: World, caller: PeerCall) -> set[str]:
 
 
 class TestWhoIsLetIn:
-    def test_looks_on_until_somebody_chooses(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, Admit(OTHER, "7001"))
-            told(world, caller, join(OTHER))
-            assert aside(world, caller) == {"desk-2"}
-            told(world, caller, Show("desk-2", OTHER))
-            told(world, caller, join(OTHER))
-            assert aside(world, caller) == {"desk-2"}, "after a cut as well"
-            ended(world, caller, centre)
+    def test_looks_on_until_somebody_chooses(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, Admit(OTHER, "7001"))
+        told(world, caller, join(OTHER))
+        assert aside(world, caller) == {"desk-2"}
+        told(world, caller, Show("desk-2", OTHER))
+        told(world, caller, join(OTHER))
+        assert aside(world, caller) == {"desk-2"}, "after a cut as well"
+        ended(world, caller, centre)
 
-    def test_supervisors_too(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, join(THIRD, by_rule=True))
-            assert aside(world, caller) == {"desk-2"}
-            ended(world, caller, centre)
+    def test_supervisors_too(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, join(THIRD, by_rule=True))
+        assert aside(world, caller) == {"desk-2"}
+        ended(world, caller, centre)
 
-    def test_by_sip_too_and_in_a_new_room(self) -> None:
-        with World() as world:
-            with_logins(world)
-            caller, centre = connected(world)
-            told(world, caller, Bind(OWNER, "cti"))
-            told(world, caller, Admit(OTHER, "7001"))
-            seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number=OTHER)
-            seat.expect("200")
-            world.run(0.2)
-            assert aside(world, caller) == {"seat-1"}
-            assert live(world, caller).talk.room.aside == {"seat-1"}, "a new room is told again"
-            ended(world, caller, centre)
+    def test_by_sip_too_and_in_a_new_room(self, world: World) -> None:
+        with_logins(world)
+        caller, centre = connected(world)
+        told(world, caller, Bind(OWNER, "cti"))
+        told(world, caller, Admit(OTHER, "7001"))
+        seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number=OTHER)
+        seat.expect("200")
+        world.run(0.2)
+        assert aside(world, caller) == {"seat-1"}
+        assert live(world, caller).talk.room.aside == {"seat-1"}, "a new room is told again"
+        ended(world, caller, centre)
 
-    def test_is_shown_as_others_once_the_call_is_its_own(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, Admit(OTHER, "7001"))
-            told(world, caller, join(OTHER))
-            told(world, caller, Bind(OTHER, "cti"))
-            world.run(0.1)
-            assert aside(world, caller) == set()
-            ended(world, caller, centre)
+    def test_is_shown_as_others_once_the_call_is_its_own(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, Admit(OTHER, "7001"))
+        told(world, caller, join(OTHER))
+        told(world, caller, Bind(OTHER, "cti"))
+        world.run(0.1)
+        assert aside(world, caller) == set()
+        ended(world, caller, centre)
 
-    def test_whose_call_it_is_and_guests_are_no_lookers_on(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            guest = Join(Desk("phone", kind="guest"), browser_offer(), "desks")
-            told(world, caller, guest)
-            assert aside(world, caller) == set()
-            ended(world, caller, centre)
+    def test_whose_call_it_is_and_guests_are_no_lookers_on(self, world: World) -> None:
+        caller, centre = owned(world)
+        guest = Join(Desk("phone", kind="guest"), browser_offer(), "desks")
+        told(world, caller, guest)
+        assert aside(world, caller) == set()
+        ended(world, caller, centre)
 
 
 class TestTransfer:
-    def test_the_next_desk_decides_anew(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, Admit(OTHER, "7001"))
-            told(world, caller, Bind(THIRD, "cti"))
-            assert live(world, caller).view().admitted == ()
-            assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
-            assert denied(world, caller, join(OWNER)) == (403, "not-admitted"), "nor may the former one come back"
-            assert isinstance(told(world, caller, join(THIRD)), Admitted)
-            ended(world, caller, centre)
+    def test_the_next_desk_decides_anew(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, Admit(OTHER, "7001"))
+        told(world, caller, Bind(THIRD, "cti"))
+        assert live(world, caller).view().admitted == ()
+        assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
+        assert denied(world, caller, join(OWNER)) == (403, "not-admitted"), "nor may the former one come back"
+        assert isinstance(told(world, caller, join(THIRD)), Admitted)
+        ended(world, caller, centre)
 
-    def test_who_is_in_stays_in(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, Admit(OTHER, "7001"))
-            told(world, caller, join(OTHER))
-            told(world, caller, Bind(THIRD, "cti"))
-            names = {party.extension for party in live(world, caller).view().parties if party.state != "left"}
-            assert names == {OTHER}
-            assert isinstance(told(world, caller, join(OTHER)), Admitted), "and comes back after a cut"
-            ended(world, caller, centre)
+    def test_who_is_in_stays_in(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, Admit(OTHER, "7001"))
+        told(world, caller, join(OTHER))
+        told(world, caller, Bind(THIRD, "cti"))
+        names = {party.extension for party in live(world, caller).view().parties if party.state != "left"}
+        assert names == {OTHER}
+        assert isinstance(told(world, caller, join(OTHER)), Admitted), "and comes back after a cut"
+        ended(world, caller, centre)
 
-    def test_an_open_question_is_put_to_the_next_desk(self) -> None:
-        with World() as world:
-            caller, centre = owned(world)
-            told(world, caller, AskIn(OTHER))
-            told(world, caller, Bind(THIRD, "cti"))
-            assert live(world, caller).view().asking == (OTHER,)
-            ended(world, caller, centre)
+    def test_an_open_question_is_put_to_the_next_desk(self, world: World) -> None:
+        caller, centre = owned(world)
+        told(world, caller, AskIn(OTHER))
+        told(world, caller, Bind(THIRD, "cti"))
+        assert live(world, caller).view().asking == (OTHER,)
+        ended(world, caller, centre)
 
 
 class TestBySip:
-    def test_its_own_call_opens_at_once_whichever_of_its_names_it_says(self) -> None:
-        with World() as world:
-            with_logins(world)
-            caller, centre = connected(world)
-            told(world, caller, Bind(OWNER, "cti"))
-            for name in (OWNER, "agent"):
-                seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=name)
-                seat.expect("200")
-            assert {party.extension for party in live(world, caller).view().parties} == {OWNER}
-            ended(world, caller, centre)
-
-    def test_another_ones_rings_until_it_is_let_in(self) -> None:
-        with World() as world:
-            with_logins(world)
-            caller, centre = owned(world)
-            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
-            seat.expect("180")
-            assert live(world, caller).view().asking == (OTHER,)
-            told(world, caller, Admit(OTHER, "7001"))
+    def test_its_own_call_opens_at_once_whichever_of_its_names_it_says(self, world: World) -> None:
+        with_logins(world)
+        caller, centre = connected(world)
+        told(world, caller, Bind(OWNER, "cti"))
+        for name in (OWNER, "agent"):
+            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=name)
             seat.expect("200")
-            world.run(0.2)
-            ended(world, caller, centre)
+        assert {party.extension for party in live(world, caller).view().parties} == {OWNER}
+        ended(world, caller, centre)
+
+    def test_another_ones_rings_until_it_is_let_in(self, world: World) -> None:
+        with_logins(world)
+        caller, centre = owned(world)
+        seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
+        seat.expect("180")
+        assert live(world, caller).view().asking == (OTHER,)
+        told(world, caller, Admit(OTHER, "7001"))
+        seat.expect("200")
+        world.run(0.2)
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize(("how", "status"), [("no", "603"), ("nobody", "480"), ("over", "480")])
-    def test_or_is_not(self, how: str, status: str) -> None:
-        with World() as world:
-            with_logins(world)
-            caller, centre = owned(world)
-            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
-            seat.expect("180")
-            if how == "no":
-                told(world, caller, Dismiss(OTHER, "7001"))
-            elif how == "nobody":
-                world.run(ASK_LIMIT_S + 1)
-            else:
-                centre.bye()
-                caller.expect("BYE")
-            seat.expect(status)
-            if how != "over":
-                ended(world, caller, centre)
-            world.run(1)
-
-    def test_and_may_hang_up_meanwhile(self) -> None:
-        with World() as world:
-            with_logins(world)
-            caller, centre = owned(world)
-            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
-            seat.expect("180")
-            seat.cancel()
-            world.run(1)
-            assert live(world, caller).view().asking == () and codes(world) == ["join-asked", "join-withdrawn"]
+    def test_or_is_not(self, how: str, status: str, world: World) -> None:
+        with_logins(world)
+        caller, centre = owned(world)
+        seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
+        seat.expect("180")
+        if how == "no":
+            told(world, caller, Dismiss(OTHER, "7001"))
+        elif how == "nobody":
+            world.run(ASK_LIMIT_S + 1)
+        else:
+            centre.bye()
+            caller.expect("BYE")
+        seat.expect(status)
+        if how != "over":
             ended(world, caller, centre)
+        world.run(1)
 
-    def test_codes_are_not_guessed(self) -> None:
-        with World() as world:
-            with_logins(world)
-            caller, centre = owned(world)
-            for number in range(entrance.GUESSES):
-                world.desk.invite(f"{number:04}x", seat=True, number=f"{number}").expect("404")
-            for name in ("none", live(world, caller).talk.short_code):  # neither a miss nor a hit is told apart
-                answer = world.desk.invite(name, seat=True, number="7009").expect("480").message
-                assert int(answer.headers.get("retry-after") or 0) > 0
-            own = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OWNER)
-            own.expect("200")
-            world.run(0.2)
-            own.bye()
-            world.run(entrance.GUESS_FADE_S)
-            world.desk.invite("none", seat=True, number="7009").expect("404")
-            ended(world, caller, centre)
+    def test_and_may_hang_up_meanwhile(self, world: World) -> None:
+        with_logins(world)
+        caller, centre = owned(world)
+        seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
+        seat.expect("180")
+        seat.cancel()
+        world.run(1)
+        assert live(world, caller).view().asking == () and codes(world) == ["join-asked", "join-withdrawn"]
+        ended(world, caller, centre)
+
+    def test_codes_are_not_guessed(self, world: World) -> None:
+        with_logins(world)
+        caller, centre = owned(world)
+        for number in range(entrance.GUESSES):
+            world.desk.invite(f"{number:04}x", seat=True, number=f"{number}").expect("404")
+        for name in ("none", live(world, caller).talk.short_code):  # neither a miss nor a hit is told apart
+            answer = world.desk.invite(name, seat=True, number="7009").expect("480").message
+            assert int(answer.headers.get("retry-after") or 0) > 0
+        own = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OWNER)
+        own.expect("200")
+        world.run(0.2)
+        own.bye()
+        world.run(entrance.GUESS_FADE_S)
+        world.desk.invite("none", seat=True, number="7009").expect("404")
+        ended(world, caller, centre)

@@ -16,56 +16,52 @@ def offered(world: World) -> tuple[PeerCall, PeerCall]:
 
 
 class TestCallerWithoutOffer:
-    def test_gets_the_centres_audio_and_our_video(self) -> None:
-        with World() as world:
-            caller, centre = offered(world)
-            offer = sdp(caller.expect("200"))
-            assert [media.kind for media in offer.media] == ["audio", "video"]
-            centre.expect("ACK")
-            world.run(0.2)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_gets_the_centres_audio_and_our_video(self, world: World) -> None:
+        caller, centre = offered(world)
+        offer = sdp(caller.expect("200"))
+        assert [media.kind for media in offer.media] == ["audio", "video"]
+        centre.expect("ACK")
+        world.run(0.2)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_hangs_up_before_the_answer(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(offer=b"")
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
-            caller.cancel()
-            caller.expect("487")
-            centre.expect("CANCEL")
-            world.settle()
+    def test_hangs_up_before_the_answer(self, world: World) -> None:
+        caller = world.sbc.invite(offer=b"")
+        centre = world.pbx.take()
+        centre.ring(180)
+        caller.expect("180")
+        caller.cancel()
+        caller.expect("487")
+        centre.expect("CANCEL")
+        world.settle()
 
-    def test_never_acknowledges(self) -> None:
-        with World() as world:
-            world.wire.drop = lambda sent: sent.source == world.sbc.address and sent.data[:3] == b"ACK"
-            caller, centre = offered(world)
-            caller.expect("200")
-            caller.expect("BYE", 60)
-            world.run(1)
-            assert centre.state == "ended"
-            world.settle()
+    def test_never_acknowledges(self, world: World) -> None:
+        world.wire.drop = lambda sent: sent.source == world.sbc.address and sent.data[:3] == b"ACK"
+        caller, centre = offered(world)
+        caller.expect("200")
+        caller.expect("BYE", 60)
+        world.run(1)
+        assert centre.state == "ended"
+        world.settle()
 
-    def test_the_voice_moves_while_its_ack_is_awaited(self) -> None:
-        with World() as world:
-            lost = world.wire.drop = lambda sent: sent.source == world.sbc.address and sent.data[:3] == b"ACK"
-            assert lost is not None
-            caller, centre = offered(world)
-            caller.expect("200")
-            call = world.call_of(caller)
-            assert call is not None
-            relay = world.engine.relay_of(call.talk.call_id)
-            assert relay is not None
-            world.engine.lose_relay(relay)
-            world.run(0.1)
-            world.wire.drop = lambda sent: False
-            centre.expect("ACK")
-            world.run(3)
-            assert world.voice_faults(caller) == []
-            caller.bye()
-            world.run(1)
-            world.settle()
+    def test_the_voice_moves_while_its_ack_is_awaited(self, world: World) -> None:
+        lost = world.wire.drop = lambda sent: sent.source == world.sbc.address and sent.data[:3] == b"ACK"
+        assert lost is not None
+        caller, centre = offered(world)
+        caller.expect("200")
+        call = world.call_of(caller)
+        assert call is not None
+        relay = world.engine.relay_of(call.talk.call_id)
+        assert relay is not None
+        world.engine.lose_relay(relay)
+        world.run(0.1)
+        world.wire.drop = lambda sent: False
+        centre.expect("ACK")
+        world.run(3)
+        assert world.voice_faults(caller) == []
+        caller.bye()
+        world.run(1)
+        world.settle()
 
 
 class TestCentreThatMustOffer:

@@ -77,26 +77,25 @@ def with_line(**changed: tuple[str, ...]) -> Session:
 
 
 class TestJoining:
-    def test_answers_with_the_rooms_transport_and_leaves_the_voice_alone(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            admitted = with_webrtc(world, caller)
-            room = room_of(world, caller)
-            video = line(admitted.answer, "video")
-            assert admitted.name == "desk-1"
-            assert video.get("ice-ufrag") == room.secure["desk-1"].ufrag
-            assert video.port == room.local["desk-1"].rtp_port
-            media = room.members["desk-1"]
-            assert media is not None and media.remote is None and media.secure is not None
-            assert media.secure.setup == "actpass" and media.send_format.payload_type == 108
-            (view,) = live(world, caller).view().parties
-            assert (view.kind, view.state, view.extension, view.client) == ("webrtc", "connected", "7001", "tab-1")
-            assert live(world, caller).talk.video.showing == "desk-1"
-            assert view.sends and codes(world) == ["bound", "party-joined"]
-            caller.hears_nothing(1)
-            centre.hears_nothing(1)
-            ended(world, caller, centre)
-            assert world.views[live_id(world)].parties[0].state == "left"
+    def test_answers_with_the_rooms_transport_and_leaves_the_voice_alone(self, world: World) -> None:
+        caller, centre = connected(world)
+        admitted = with_webrtc(world, caller)
+        room = room_of(world, caller)
+        video = line(admitted.answer, "video")
+        assert admitted.name == "desk-1"
+        assert video.get("ice-ufrag") == room.secure["desk-1"].ufrag
+        assert video.port == room.local["desk-1"].rtp_port
+        media = room.members["desk-1"]
+        assert media is not None and media.remote is None and media.secure is not None
+        assert media.secure.setup == "actpass" and media.send_format.payload_type == 108
+        (view,) = live(world, caller).view().parties
+        assert (view.kind, view.state, view.extension, view.client) == ("webrtc", "connected", "7001", "tab-1")
+        assert live(world, caller).talk.video.showing == "desk-1"
+        assert view.sends and codes(world) == ["bound", "party-joined"]
+        caller.hears_nothing(1)
+        centre.hears_nothing(1)
+        ended(world, caller, centre)
+        assert world.views[live_id(world)].parties[0].state == "left"
 
     def test_is_told_what_the_caller_can_take(self) -> None:
         with World(settings=CallSettings(bitrate_kbps=700)) as world:
@@ -108,47 +107,43 @@ class TestJoining:
             assert line(admitted.answer, "video").bandwidth("AS") == 700
             ended(world, caller, centre)
 
-    def test_before_the_answer(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            with_webrtc(world, caller)
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            assert world.voice_faults(caller) == [] and party(world, caller) == "connected"
-            ended(world, caller, centre)
+    def test_before_the_answer(self, world: World) -> None:
+        caller, centre = ringing(world)
+        with_webrtc(world, caller)
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        assert world.voice_faults(caller) == [] and party(world, caller) == "connected"
+        ended(world, caller, centre)
 
-    def test_a_call_without_video(self) -> None:
+    def test_a_call_without_video(self, world: World) -> None:
         from splitter.lab.offers import VideoLine
 
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            admitted = with_webrtc(world, caller)
-            assert set(room_of(world, caller).members) == {"desk-1"}
-            assert admitted.limits.bitrate_kbps == 960 and live(world, caller).view().video.limits is None
-            ended(world, caller, centre)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        admitted = with_webrtc(world, caller)
+        assert set(room_of(world, caller).members) == {"desk-1"}
+        assert admitted.limits.bitrate_kbps == 960 and live(world, caller).view().video.limits is None
+        ended(world, caller, centre)
 
-    def test_seats_by_sip_and_guests_are_numbered_beside_it(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            joined(world, caller)
-            assert with_webrtc(world, caller).name == "desk-1"
-            guest = told(world, caller, join("phone", "", kind="guest"))
-            assert isinstance(guest, Admitted) and guest.name == "guest-1"
-            kinds = [(one.name, one.kind) for one in live(world, caller).view().parties]
-            assert kinds == [("seat-1", "sip"), ("desk-1", "webrtc"), ("guest-1", "guest")]
-            ended(world, caller, centre)
+    def test_seats_by_sip_and_guests_are_numbered_beside_it(self, world: World) -> None:
+        caller, centre = connected(world)
+        joined(world, caller)
+        assert with_webrtc(world, caller).name == "desk-1"
+        guest = told(world, caller, join("phone", "", kind="guest"))
+        assert isinstance(guest, Admitted) and guest.name == "guest-1"
+        kinds = [(one.name, one.kind) for one in live(world, caller).view().parties]
+        assert kinds == [("seat-1", "sip"), ("desk-1", "webrtc"), ("guest-1", "guest")]
+        ended(world, caller, centre)
 
-    def test_they_are_counted(self) -> None:
-        with World() as world:
-            before = metrics.SEATS_JOINED._value.get()
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            with_webrtc(world, caller)
-            joined(world, caller)
-            assert metrics.SEATS_JOINED._value.get() - before == 2
-            ended(world, caller, centre)
-            assert metrics.SEATS_JOINED._value.get() == before
+    def test_they_are_counted(self, world: World) -> None:
+        before = metrics.SEATS_JOINED._value.get()
+        caller, centre = connected(world)
+        with_webrtc(world, caller)
+        with_webrtc(world, caller)
+        joined(world, caller)
+        assert metrics.SEATS_JOINED._value.get() - before == 2
+        ended(world, caller, centre)
+        assert metrics.SEATS_JOINED._value.get() == before
 
 
 class TestAFailedJoinLeavesNothing:
@@ -162,207 +157,180 @@ class TestAFailedJoinLeavesNothing:
             (with_line(rtcp_mux=()), (422, "bad-offer")),
         ],
     )
-    def test_offers_of_no_use(self, offer: Session, expected: tuple[int, str]) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert denied(world, caller, join(offer=offer)) == expected
-            assert set(room_of(world, caller).members) == {"caller"} and not live(world, caller).view().parties
-            ended(world, caller, centre)
+    def test_offers_of_no_use(self, offer: Session, expected: tuple[int, str], world: World) -> None:
+        caller, centre = connected(world)
+        assert denied(world, caller, join(offer=offer)) == expected
+        assert set(room_of(world, caller).members) == {"caller"} and not live(world, caller).view().parties
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("operation", ["join_secure", "set_participant"])
-    def test_no_media(self, operation: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.fault = lambda what, call: MediaUnavailable("full") if what == operation else None
-            assert denied(world, caller, join()) == (503, "no-media")
-            world.engine.fault = lambda what, call: None
-            world.run(0.5)
-            assert set(room_of(world, caller).members) == {"caller"} and party(world, caller) == "left"
-            assert with_webrtc(world, caller).name == "desk-2"
-            ended(world, caller, centre)
+    def test_no_media(self, operation: str, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.fault = lambda what, call: MediaUnavailable("full") if what == operation else None
+        assert denied(world, caller, join()) == (503, "no-media")
+        world.engine.fault = lambda what, call: None
+        world.run(0.5)
+        assert set(room_of(world, caller).members) == {"caller"} and party(world, caller) == "left"
+        assert with_webrtc(world, caller).name == "desk-2"
+        ended(world, caller, centre)
 
-    def test_an_unknown_call(self) -> None:
-        with World() as world:
-            task = world.loop.create_task(world.calls.ask("nobody", join()))
-            world.run_until(task.done)
-            error = task.exception()
-            assert (error.status, error.code) == (404, "no-such-call")  # type: ignore[union-attr]
+    def test_an_unknown_call(self, world: World) -> None:
+        task = world.loop.create_task(world.calls.ask("nobody", join()))
+        world.run_until(task.done)
+        error = task.exception()
+        assert (error.status, error.code) == (404, "no-such-call")  # type: ignore[union-attr]
 
-    def test_more_than_a_call_can_have(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            for number in range(MAX_PARTIES):
-                with_webrtc(world, caller, f"tab-{number}")
-            assert denied(world, caller, join("one-more")) == (409, "full")
-            seat = world.desk.invite(live_id(world), seat=True)
-            seat.expect("486")
-            ended(world, caller, centre)
+    def test_more_than_a_call_can_have(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        for number in range(MAX_PARTIES):
+            with_webrtc(world, caller, f"tab-{number}")
+        assert denied(world, caller, join("one-more")) == (409, "full")
+        seat = world.desk.invite(live_id(world), seat=True)
+        seat.expect("486")
+        ended(world, caller, centre)
 
-    def test_guests_leave_room_for_agents(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            for number in range(MAX_GUESTS):
-                told(world, caller, join(f"phone-{number}", "", kind="guest"))
-            assert denied(world, caller, join("one-more", "", kind="guest")) == (409, "full")
-            assert with_webrtc(world, caller).name == "desk-1"
-            ended(world, caller, centre)
+    def test_guests_leave_room_for_agents(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        for number in range(MAX_GUESTS):
+            told(world, caller, join(f"phone-{number}", "", kind="guest"))
+        assert denied(world, caller, join("one-more", "", kind="guest")) == (409, "full")
+        assert with_webrtc(world, caller).name == "desk-1"
+        ended(world, caller, centre)
 
-    def test_who_joins_and_leaves_all_the_time_does_not_take_the_ports_of_the_voice(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            opened = 0
-            for _ in range(300):
-                try:
-                    admitted = told(world, caller, join("phone", "", kind="guest"))
-                except Denial as denial:
-                    assert (denial.status, denial.code) == (429, "too-many")
-                    world.run(0.1)
-                else:
-                    opened += 1
-                    assert isinstance(admitted, Admitted)
-                    told(world, caller, Remove(admitted.name, "guest"))
-            assert opened < 30
-            assert with_webrtc(world, caller).name == "desk-1", "agents are not kept out by that"
-            world.run(20.0)
-            told(world, caller, join("phone", "", kind="guest"))
-            ended(world, caller, centre)
+    def test_who_joins_and_leaves_all_the_time_does_not_take_the_ports_of_the_voice(self, world: World) -> None:
+        caller, centre = connected(world)
+        opened = 0
+        for _ in range(300):
+            try:
+                admitted = told(world, caller, join("phone", "", kind="guest"))
+            except Denial as denial:
+                assert (denial.status, denial.code) == (429, "too-many")
+                world.run(0.1)
+            else:
+                opened += 1
+                assert isinstance(admitted, Admitted)
+                told(world, caller, Remove(admitted.name, "guest"))
+        assert opened < 30
+        assert with_webrtc(world, caller).name == "desk-1", "agents are not kept out by that"
+        world.run(20.0)
+        told(world, caller, join("phone", "", kind="guest"))
+        ended(world, caller, centre)
 
-    def test_nobody_waits_for_it_any_more(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.05
-            task = asking(world, caller, join())
-            world.run(0.07)
-            task.cancel()
-            world.run(1)
-            assert set(room_of(world, caller).members) == {"caller"} and party(world, caller) == "left"
-            ended(world, caller, centre)
+    def test_nobody_waits_for_it_any_more(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.05
+        task = asking(world, caller, join())
+        world.run(0.07)
+        task.cancel()
+        world.run(1)
+        assert set(room_of(world, caller).members) == {"caller"} and party(world, caller) == "left"
+        ended(world, caller, centre)
 
-    def test_a_worker_that_never_answers(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = {"join_secure"}
-            world.engine.limit_s = 30.0
-            assert denied(world, caller, join()) == (504, "timeout")
-            caller.bye()
-            centre.expect("BYE")
-            world.settle()
+    def test_a_worker_that_never_answers(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.stuck = {"join_secure"}
+        world.engine.limit_s = 30.0
+        assert denied(world, caller, join()) == (504, "timeout")
+        caller.bye()
+        centre.expect("BYE")
+        world.settle()
 
 
 class TestVoiceFirst:
-    def test_a_slow_worker_holds_up_nothing_of_the_voice(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.limit_s = 5.0
-            world.engine.stuck = {"join_secure", "snapshot", "show", "restart_ice", "join"}
-            tasks = [asking(world, caller, ask) for ask in (join(), TakeSnapshot(), Show("slate", "x"))]
-            world.desk.invite(live(world, caller).talk.call_id, seat=True)
-            world.run(0.1)
-            before = world.now
-            caller.reinvite(audio="sendonly")
-            caller.expect("200 re-INVITE")
-            assert world.now - before < 0.2
-            world.run_until(lambda: all(task.done() for task in tasks))
-            assert all(isinstance(task.exception(), Exception) for task in tasks)
-            world.run(1)
-            if centre.unread:
-                centre.unread.clear()
-            caller.bye()
-            caller.expect("200 BYE")
-            world.settle()
+    def test_a_slow_worker_holds_up_nothing_of_the_voice(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.engine.limit_s = 5.0
+        world.engine.stuck = {"join_secure", "snapshot", "show", "restart_ice", "join"}
+        tasks = [asking(world, caller, ask) for ask in (join(), TakeSnapshot(), Show("slate", "x"))]
+        world.desk.invite(live(world, caller).talk.call_id, seat=True)
+        world.run(0.1)
+        before = world.now
+        caller.reinvite(audio="sendonly")
+        caller.expect("200 re-INVITE")
+        assert world.now - before < 0.2
+        world.run_until(lambda: all(task.done() for task in tasks))
+        assert all(isinstance(task.exception(), Exception) for task in tasks)
+        world.run(1)
+        if centre.unread:
+            centre.unread.clear()
+        caller.bye()
+        caller.expect("200 BYE")
+        world.settle()
 
-    def test_hang_up_in_the_middle_answers_everybody(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = {"join_secure", "snapshot"}
-            world.engine.limit_s = 5.0
-            tasks = [asking(world, caller, ask) for ask in (join(), TakeSnapshot())]
-            world.run(0.2)
-            before = world.now
-            caller.bye()
-            centre.expect("BYE")
-            world.run_until(lambda: all(task.done() for task in tasks))
-            assert world.now - before < 1
-            assert [task.exception().code for task in tasks] == ["call-ended"] * 2  # type: ignore[union-attr]
-            world.settle()
+    def test_hang_up_in_the_middle_answers_everybody(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.stuck = {"join_secure", "snapshot"}
+        world.engine.limit_s = 5.0
+        tasks = [asking(world, caller, ask) for ask in (join(), TakeSnapshot())]
+        world.run(0.2)
+        before = world.now
+        caller.bye()
+        centre.expect("BYE")
+        world.run_until(lambda: all(task.done() for task in tasks))
+        assert world.now - before < 1
+        assert [task.exception().code for task in tasks] == ["call-ended"] * 2  # type: ignore[union-attr]
+        world.settle()
 
-    def test_a_fault_in_an_ask_does_not_end_the_call(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            broken = Join(Desk("tab-1"), None, "desks")  # type: ignore[arg-type]
-            task = asking(world, caller, broken)
-            world.run_until(task.done)
-            assert task.exception().status == 500  # type: ignore[union-attr]
-            assert live(world, caller).talk.state == "connected"
-            assert [entry["event"] for entry in world.logs if entry["log_level"] == "error"] == ["an ask failed"]
-            world.logs.clear()
-            ended(world, caller, centre)
+    def test_a_fault_in_an_ask_does_not_end_the_call(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        broken = Join(Desk("tab-1"), None, "desks")  # type: ignore[arg-type]
+        task = asking(world, caller, broken)
+        world.run_until(task.done)
+        assert task.exception().status == 500  # type: ignore[union-attr]
+        assert live(world, caller).talk.state == "connected"
+        assert [entry["event"] for entry in world.logs if entry["log_level"] == "error"] == ["an ask failed"]
+        world.logs.clear()
+        ended(world, caller, centre)
 
-    def test_more_asks_than_a_call_takes(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = {"join_secure"}
-            tasks = [asking(world, caller, join(f"tab-{number}")) for number in range(40)]
-            world.run(0.1)
-            busy = [task for task in tasks if task.done() and task.exception().code == "busy"]  # type: ignore[union-attr]
-            assert len(busy) == 8
-            world.run(15)
-            ended(world, caller, centre)
-            assert all(task.exception() is not None for task in tasks)
+    def test_more_asks_than_a_call_takes(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.stuck = {"join_secure"}
+        tasks = [asking(world, caller, join(f"tab-{number}")) for number in range(40)]
+        world.run(0.1)
+        busy = [task for task in tasks if task.done() and task.exception().code == "busy"]  # type: ignore[union-attr]
+        assert len(busy) == 8
+        world.run(15)
+        ended(world, caller, centre)
+        assert all(task.exception() is not None for task in tasks)
 
 
 class TestComingBack:
-    def test_the_same_client_takes_its_old_place_at_once(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            first = with_webrtc(world, caller)
-            before = room_of(world, caller).local["desk-1"]
-            second = with_webrtc(world, caller)
-            assert first.name == second.name == "desk-1"
-            assert room_of(world, caller).local["desk-1"] != before
-            assert party(world, caller) == "connected" and len(live(world, caller).view().parties) == 1
-            assert world.notices[-1].text == "desk-1 is back"
-            world.run(100)
-            assert party(world, caller) == "connected"
-            ended(world, caller, centre)
+    def test_the_same_client_takes_its_old_place_at_once(self, world: World) -> None:
+        caller, centre = connected(world)
+        first = with_webrtc(world, caller)
+        before = room_of(world, caller).local["desk-1"]
+        second = with_webrtc(world, caller)
+        assert first.name == second.name == "desk-1"
+        assert room_of(world, caller).local["desk-1"] != before
+        assert party(world, caller) == "connected" and len(live(world, caller).view().parties) == 1
+        assert world.notices[-1].text == "desk-1 is back"
+        world.run(100)
+        assert party(world, caller) == "connected"
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("other", [join("tab-2"), join("tab-1", "7002"), join("tab-1", kind="guest")])
-    def test_another_one_is_another_party(self, other: Join) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            admitted = told(world, caller, other)
-            assert isinstance(admitted, Admitted) and admitted.name != "desk-1"
-            ended(world, caller, centre)
+    def test_another_one_is_another_party(self, other: Join, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        admitted = told(world, caller, other)
+        assert isinstance(admitted, Admitted) and admitted.name != "desk-1"
+        ended(world, caller, centre)
 
-    def test_twice_at_the_same_time(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            tasks = [asking(world, caller, join()) for _ in range(3)]
-            world.run_until(lambda: all(task.done() for task in tasks))
-            results = [task.exception() or task.result() for task in tasks]
-            assert [getattr(result, "code", "") for result in results] == ["replaced", "replaced", ""]
-            world.run(0.5)
-            room = room_of(world, caller)
-            last = results[-1]
-            assert isinstance(last, Admitted) and last.name == "desk-1"
-            assert line(last.answer, "video").port == room.local["desk-1"].rtp_port
-            assert set(room.members) == {"caller", "desk-1"}
-            ended(world, caller, centre)
+    def test_twice_at_the_same_time(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        tasks = [asking(world, caller, join()) for _ in range(3)]
+        world.run_until(lambda: all(task.done() for task in tasks))
+        results = [task.exception() or task.result() for task in tasks]
+        assert [getattr(result, "code", "") for result in results] == ["replaced", "replaced", ""]
+        world.run(0.5)
+        room = room_of(world, caller)
+        last = results[-1]
+        assert isinstance(last, Admitted) and last.name == "desk-1"
+        assert line(last.answer, "video").port == room.local["desk-1"].rtp_port
+        assert set(room.members) == {"caller", "desk-1"}
+        ended(world, caller, centre)
 
-    def test_interrupted_and_back_by_itself(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            room = room_of(world, caller)
-            world.engine.transport(room, "desk-1", "interrupted", "nothing came for 5 s")
-            world.run(10)
-            assert party(world, caller) == "interrupted"
-            world.engine.transport(room, "desk-1", "connected", "the browser is back")
-            world.run(100)
-            assert party(world, caller) == "connected"
-            assert codes(world) == ["bound", "party-joined", "party-interrupted", "party-joined"]
-            ended(world, caller, centre)
+    def test_interrupted_and_back_by_itself(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        room = room_of(world, caller)
+        world.engine.transport(room, "desk-1", "interrupted", "nothing came for 5 s")
+        world.run(10)
+        assert party(world, caller) == "interrupted"
+        world.engine.transport(room, "desk-1", "connected", "the browser is back")
+        world.run(100)
+        assert party(world, caller) == "connected"
+        assert codes(world) == ["bound", "party-joined", "party-interrupted", "party-joined"]
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("states", [["interrupted"], ["failed"], ["interrupted", "failed"]])
     def test_it_has_its_time_and_no_more(self, states: list[str]) -> None:
@@ -380,63 +348,56 @@ class TestComingBack:
             assert live(world, caller).talk.state == "connected"
             ended(world, caller, centre)
 
-    def test_one_that_never_connects_is_taken_out(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.transport = lambda *event: None  # type: ignore[method-assign]
-            with_webrtc(world, caller)
-            assert party(world, caller) == "joining"
-            world.run(61)
-            assert party(world, caller) == "left"
-            assert world.notices[-1].text == "desk-1 never connected within 60 s"
-            ended(world, caller, centre)
+    def test_one_that_never_connects_is_taken_out(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.transport = lambda *event: None  # type: ignore[method-assign]
+        with_webrtc(world, caller)
+        assert party(world, caller) == "joining"
+        world.run(61)
+        assert party(world, caller) == "left"
+        assert world.notices[-1].text == "desk-1 never connected within 60 s"
+        ended(world, caller, centre)
 
-    def test_what_is_late_of_the_old_transport_is_not_of_the_new_one(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            world.engine.delay = lambda: 0.05
-            task = asking(world, caller, join())
-            world.run(0.01)
-            world.engine.transport(room_of(world, caller), "desk-1", "failed", "closed")
-            world.run_until(task.done)
-            world.run(0.5)
-            assert party(world, caller) == "connected" and "party-interrupted" not in codes(world)
-            ended(world, caller, centre)
+    def test_what_is_late_of_the_old_transport_is_not_of_the_new_one(self, world: World) -> None:
+        caller, centre = connected(world)
+        with_webrtc(world, caller)
+        world.engine.delay = lambda: 0.05
+        task = asking(world, caller, join())
+        world.run(0.01)
+        world.engine.transport(room_of(world, caller), "desk-1", "failed", "closed")
+        world.run_until(task.done)
+        world.run(0.5)
+        assert party(world, caller) == "connected" and "party-interrupted" not in codes(world)
+        ended(world, caller, centre)
 
 
 class TestIce:
-    def test_more_candidates(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            remote = line(browser_offer(), "video")
-            ufrag, password = remote.get("ice-ufrag") or "", remote.get("ice-pwd") or ""
-            for number in range(60):
-                candidate = HOST.replace("36250", str(36250 + number))
-                assert told(world, caller, Restart("desk-1", ufrag, password, (candidate, "junk"))) is None
-            media = room_of(world, caller).members["desk-1"]
-            assert media is not None and media.secure is not None
-            assert len(media.secure.candidates) == 32 and media.secure.candidates[0] == HOST
-            assert "restart_ice" not in world.engine.asked
-            ended(world, caller, centre)
+    def test_more_candidates(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        remote = line(browser_offer(), "video")
+        ufrag, password = remote.get("ice-ufrag") or "", remote.get("ice-pwd") or ""
+        for number in range(60):
+            candidate = HOST.replace("36250", str(36250 + number))
+            assert told(world, caller, Restart("desk-1", ufrag, password, (candidate, "junk"))) is None
+        media = room_of(world, caller).members["desk-1"]
+        assert media is not None and media.secure is not None
+        assert len(media.secure.candidates) == 32 and media.secure.candidates[0] == HOST
+        assert "restart_ice" not in world.engine.asked
+        ended(world, caller, centre)
 
-    def test_a_restart(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            before = room_of(world, caller).secure["desk-1"]
-            local = told(world, caller, Restart("desk-1", "anew", "p" * 22, (HOST,)))
-            assert isinstance(local, SecureLocal) and local.ufrag != before.ufrag
-            media = room_of(world, caller).members["desk-1"]
-            assert media is not None and media.secure is not None
-            assert (media.secure.ufrag, media.secure.candidates) == ("anew", (HOST,))
-            assert media.secure.fingerprints == tuple(line(browser_offer(), "video").get_all("fingerprint"))
-            late = line(browser_offer(), "video").get("ice-ufrag") or ""
-            assert told(world, caller, Restart("desk-1", late, "q" * 22, (HOST,))) is None
-            assert world.engine.asked["restart_ice"] == 1
-            assert party(world, caller) == "connected"
-            ended(world, caller, centre)
+    def test_a_restart(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        before = room_of(world, caller).secure["desk-1"]
+        local = told(world, caller, Restart("desk-1", "anew", "p" * 22, (HOST,)))
+        assert isinstance(local, SecureLocal) and local.ufrag != before.ufrag
+        media = room_of(world, caller).members["desk-1"]
+        assert media is not None and media.secure is not None
+        assert (media.secure.ufrag, media.secure.candidates) == ("anew", (HOST,))
+        assert media.secure.fingerprints == tuple(line(browser_offer(), "video").get_all("fingerprint"))
+        late = line(browser_offer(), "video").get("ice-ufrag") or ""
+        assert told(world, caller, Restart("desk-1", late, "q" * 22, (HOST,))) is None
+        assert world.engine.asked["restart_ice"] == 1
+        assert party(world, caller) == "connected"
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize(
         ("ask", "expected"),
@@ -448,83 +409,69 @@ class TestIce:
             (Restart("desk-2", "anew", "p" * 22), (404, "no-such-party")),  # it speaks plain RTP
         ],
     )
-    def test_what_cannot_be_restarted(self, ask: Restart, expected: tuple[int, str]) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            joined(world, caller)
-            assert denied(world, caller, ask) == expected
-            ended(world, caller, centre)
+    def test_what_cannot_be_restarted(self, ask: Restart, expected: tuple[int, str], world: World) -> None:
+        caller, centre = connected(world)
+        with_webrtc(world, caller)
+        joined(world, caller)
+        assert denied(world, caller, ask) == expected
+        ended(world, caller, centre)
 
-    def test_restarts_without_end(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            denials = 0
-            for number in range(60):
-                try:
-                    told(world, caller, Restart("desk-1", f"anew{number:04}", "p" * 22, (HOST,)))
-                except Denial as denial:
-                    assert (denial.status, denial.code) == (429, "too-many")
-                    denials += 1
-            assert denials > 20 and world.engine.asked["restart_ice"] < 40
-            assert party(world, caller) == "connected"
-            ended(world, caller, centre)
+    def test_restarts_without_end(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        denials = 0
+        for number in range(60):
+            try:
+                told(world, caller, Restart("desk-1", f"anew{number:04}", "p" * 22, (HOST,)))
+            except Denial as denial:
+                assert (denial.status, denial.code) == (429, "too-many")
+                denials += 1
+        assert denials > 20 and world.engine.asked["restart_ice"] < 40
+        assert party(world, caller) == "connected"
+        ended(world, caller, centre)
 
-    def test_a_transport_that_has_failed(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            world.engine.transport(room_of(world, caller), "desk-1", "failed", "ICE")
-            world.run(0.1)
-            assert denied(world, caller, Restart("desk-1", "anew", "p" * 22)) == (409, "media-lost")
-            assert with_webrtc(world, caller).name == "desk-1"
-            ended(world, caller, centre)
+    def test_a_transport_that_has_failed(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        world.engine.transport(room_of(world, caller), "desk-1", "failed", "ICE")
+        world.run(0.1)
+        assert denied(world, caller, Restart("desk-1", "anew", "p" * 22)) == (409, "media-lost")
+        assert with_webrtc(world, caller).name == "desk-1"
+        ended(world, caller, centre)
 
 
 class TestLeaving:
     @pytest.mark.parametrize(("by", "code"), [("agent 7001", "party-left"), ("supervisor", "party-removed")])
-    def test_by_itself_or_by_another(self, by: str, code: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            assert told(world, caller, Remove("desk-1", by)) is None
-            world.run(0.1)
-            assert codes(world)[-1] == code and party(world, caller) == "left"
-            assert (
-                set(room_of(world, caller).members) == {"caller"} and live(world, caller).talk.video.showing == "slate"
-            )
-            assert denied(world, caller, Remove("desk-1", by)) == (404, "no-such-party")
-            ended(world, caller, centre)
+    def test_by_itself_or_by_another(self, by: str, code: str, world: World) -> None:
+        caller, centre = connected(world)
+        with_webrtc(world, caller)
+        assert told(world, caller, Remove("desk-1", by)) is None
+        world.run(0.1)
+        assert codes(world)[-1] == code and party(world, caller) == "left"
+        assert set(room_of(world, caller).members) == {"caller"} and live(world, caller).talk.video.showing == "slate"
+        assert denied(world, caller, Remove("desk-1", by)) == (404, "no-such-party")
+        ended(world, caller, centre)
 
-    def test_a_seat_by_sip_gets_bye(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat = joined(world, caller)
-            told(world, caller, Remove("seat-1", "supervisor"))
-            seat.expect("BYE")
-            world.run(0.1)
-            assert not live(world, caller).seats and set(room_of(world, caller).members) == {"caller"}
-            assert codes(world)[-1] == "party-removed"
-            ended(world, caller, centre)
+    def test_a_seat_by_sip_gets_bye(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat = joined(world, caller)
+        told(world, caller, Remove("seat-1", "supervisor"))
+        seat.expect("BYE")
+        world.run(0.1)
+        assert not live(world, caller).seats and set(room_of(world, caller).members) == {"caller"}
+        assert codes(world)[-1] == "party-removed"
+        ended(world, caller, centre)
 
-    def test_while_it_joins(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.05
-            task = asking(world, caller, join())
-            world.run(0.07)
-            told(world, caller, Remove("desk-1", "supervisor"))
-            world.run(1)
-            assert task.exception().code == "replaced"  # type: ignore[union-attr]
-            assert set(room_of(world, caller).members) == {"caller"}
-            ended(world, caller, centre)
+    def test_while_it_joins(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.05
+        task = asking(world, caller, join())
+        world.run(0.07)
+        told(world, caller, Remove("desk-1", "supervisor"))
+        world.run(1)
+        assert task.exception().code == "replaced"  # type: ignore[union-attr]
+        assert set(room_of(world, caller).members) == {"caller"}
+        ended(world, caller, centre)
 
-    def test_the_caller_is_no_party(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert denied(world, caller, Remove("caller", "x")) == (404, "no-such-party")
-            ended(world, caller, centre)
+    def test_the_caller_is_no_party(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        assert denied(world, caller, Remove("caller", "x")) == (404, "no-such-party")
+        ended(world, caller, centre)
 
 
 class _Album:
@@ -546,31 +493,27 @@ def album(monkeypatch: pytest.MonkeyPatch) -> _Album:
 
 
 class TestDisplay:
-    def test_a_picture_and_back(self, album: _Album) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            told(world, caller, Show("picture:menu", "agent"))
-            world.run(0.1)
-            room = room_of(world, caller)
-            assert room.pictures == {"menu": b"\x89PNG"} and live(world, caller).talk.video.showing == "picture:menu"
-            told(world, caller, Show("picture:menu", "agent"))
-            assert world.engine.asked["put_picture"] == 1
-            told(world, caller, Show("", "agent"))
-            assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
-            ended(world, caller, centre)
+    def test_a_picture_and_back(self, album: _Album, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        told(world, caller, Show("picture:menu", "agent"))
+        world.run(0.1)
+        room = room_of(world, caller)
+        assert room.pictures == {"menu": b"\x89PNG"} and live(world, caller).talk.video.showing == "picture:menu"
+        told(world, caller, Show("picture:menu", "agent"))
+        assert world.engine.asked["put_picture"] == 1
+        told(world, caller, Show("", "agent"))
+        assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+        ended(world, caller, centre)
 
-    def test_a_party_of_its_choice(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            joined(world, caller)
-            told(world, caller, Show("desk-1", "agent"))
-            told(world, caller, Show("slate", "agent", viewer="desk-1"))
-            world.run(0.1)
-            assert room_of(world, caller).chosen == {"caller": "desk-1", "desk-1": "slate"}
-            assert live(world, caller).view().parties[0].showing == "slate"
-            ended(world, caller, centre)
+    def test_a_party_of_its_choice(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        joined(world, caller)
+        told(world, caller, Show("desk-1", "agent"))
+        told(world, caller, Show("slate", "agent", viewer="desk-1"))
+        world.run(0.1)
+        assert room_of(world, caller).chosen == {"caller": "desk-1", "desk-1": "slate"}
+        assert live(world, caller).view().parties[0].showing == "slate"
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize(
         ("ask", "expected"),
@@ -582,221 +525,187 @@ class TestDisplay:
             (Show("picture:none", "x"), (404, "no-such-picture")),
         ],
     )
-    def test_what_is_not_there(self, ask: Show, expected: tuple[int, str], album: _Album) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert denied(world, caller, ask) == expected
-            assert not live(world, caller).talk.room.choices
-            ended(world, caller, centre)
+    def test_what_is_not_there(self, ask: Show, expected: tuple[int, str], album: _Album, world: World) -> None:
+        caller, centre = connected(world)
+        assert denied(world, caller, ask) == expected
+        assert not live(world, caller).talk.room.choices
+        ended(world, caller, centre)
 
-    def test_a_caller_without_video(self) -> None:
+    def test_a_caller_without_video(self, world: World) -> None:
         from splitter.lab.offers import VideoLine
 
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            assert denied(world, caller, Show("slate", "x")) == (409, "no-video")
-            ended(world, caller, centre)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        assert denied(world, caller, Show("slate", "x")) == (409, "no-video")
+        ended(world, caller, centre)
 
-    def test_the_choice_goes_with_the_party(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            told(world, caller, Show("desk-1", "agent"))
-            told(world, caller, Remove("desk-1", "agent"))
-            assert not live(world, caller).talk.room.choices
-            ended(world, caller, centre)
+    def test_the_choice_goes_with_the_party(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        told(world, caller, Show("desk-1", "agent"))
+        told(world, caller, Remove("desk-1", "agent"))
+        assert not live(world, caller).talk.room.choices
+        ended(world, caller, centre)
 
-    def test_the_choice_stands_when_it_comes_back(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            told(world, caller, Show("desk-1", "agent"))
-            room = room_of(world, caller)
-            room.chosen.clear()
-            with_webrtc(world, caller)
-            assert room.chosen == {"caller": "desk-1"}
-            ended(world, caller, centre)
+    def test_the_choice_stands_when_it_comes_back(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        told(world, caller, Show("desk-1", "agent"))
+        room = room_of(world, caller)
+        room.chosen.clear()
+        with_webrtc(world, caller)
+        assert room.chosen == {"caller": "desk-1"}
+        ended(world, caller, centre)
 
 
 class TestTheSlateOfADesk:
     """Its page covers a camera that is off; a page that is killed takes nothing back."""
 
-    def test_goes_when_it_did_not_come_back(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            told(world, caller, Show("slate", "agent 7001"))
-            room = room_of(world, caller)
-            world.engine.transport(room, "desk-1", "failed", "killed")
-            world.run(61)
-            assert not live(world, caller).view().parties[0].sends
-            assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
-            ended(world, caller, centre)
+    def test_goes_when_it_did_not_come_back(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        told(world, caller, Show("slate", "agent 7001"))
+        room = room_of(world, caller)
+        world.engine.transport(room, "desk-1", "failed", "killed")
+        world.run(61)
+        assert not live(world, caller).view().parties[0].sends
+        assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+        ended(world, caller, centre)
 
-    def test_goes_when_it_comes_anew(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            told(world, caller, Show("slate", "agent 7001"))
-            with_webrtc(world, caller)
-            room = room_of(world, caller)
-            assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
-            ended(world, caller, centre)
+    def test_goes_when_it_comes_anew(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        told(world, caller, Show("slate", "agent 7001"))
+        with_webrtc(world, caller)
+        room = room_of(world, caller)
+        assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+        ended(world, caller, centre)
 
-    def test_stays_where_somebody_else_chose_it_or_chose_anew(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            told(world, caller, Show("slate", "crm"))
-            with_webrtc(world, caller)
-            assert live(world, caller).talk.room.choices == {"caller": "slate"}
-            told(world, caller, Show("slate", "agent 7001"))
-            told(world, caller, Show("slate", "crm"))
-            told(world, caller, Remove("desk-1", "crm"))
-            world.run(0.1)
-            assert room_of(world, caller).chosen["caller"] == "slate"
-            ended(world, caller, centre)
+    def test_stays_where_somebody_else_chose_it_or_chose_anew(self, world: World) -> None:
+        caller, centre = connected(world)
+        with_webrtc(world, caller)
+        told(world, caller, Show("slate", "crm"))
+        with_webrtc(world, caller)
+        assert live(world, caller).talk.room.choices == {"caller": "slate"}
+        told(world, caller, Show("slate", "agent 7001"))
+        told(world, caller, Show("slate", "crm"))
+        told(world, caller, Remove("desk-1", "crm"))
+        world.run(0.1)
+        assert room_of(world, caller).chosen["caller"] == "slate"
+        ended(world, caller, centre)
 
 
 class TestSnapshots:
-    def test_of_the_caller(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            still = told(world, caller, TakeSnapshot())
-            assert isinstance(still, Snapshot) and still.png == b"\x89PNG" and codes(world) == ["snapshot"]
-            ended(world, caller, centre)
+    def test_of_the_caller(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        still = told(world, caller, TakeSnapshot())
+        assert isinstance(still, Snapshot) and still.png == b"\x89PNG" and codes(world) == ["snapshot"]
+        ended(world, caller, centre)
 
-    def test_several_at_once_are_one(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.1
-            tasks = [asking(world, caller, TakeSnapshot()) for _ in range(5)]
-            world.run_until(lambda: all(task.done() for task in tasks))
-            assert len({id(task.result()) for task in tasks}) == 1
-            assert world.engine.asked["snapshot"] == 1 and codes(world) == ["snapshot"]
-            ended(world, caller, centre)
+    def test_several_at_once_are_one(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.1
+        tasks = [asking(world, caller, TakeSnapshot()) for _ in range(5)]
+        world.run_until(lambda: all(task.done() for task in tasks))
+        assert len({id(task.result()) for task in tasks}) == 1
+        assert world.engine.asked["snapshot"] == 1 and codes(world) == ["snapshot"]
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize(("of", "expected"), [("desk-9", (404, "no-such-party")), ("", (404, "no-such-party"))])
-    def test_of_nobody(self, of: str, expected: tuple[int, str]) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert denied(world, caller, TakeSnapshot(of)) == expected
-            ended(world, caller, centre)
+    def test_of_nobody(self, of: str, expected: tuple[int, str], world: World) -> None:
+        caller, centre = connected(world)
+        assert denied(world, caller, TakeSnapshot(of)) == expected
+        ended(world, caller, centre)
 
-    def test_where_nothing_is_sent(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.reinvite(video="recvonly")
-            caller.expect("200 re-INVITE")
-            world.run(0.1)
-            assert denied(world, caller, TakeSnapshot()) == (409, "no-picture")
-            ended(world, caller, centre)
+    def test_where_nothing_is_sent(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        caller.reinvite(video="recvonly")
+        caller.expect("200 re-INVITE")
+        world.run(0.1)
+        assert denied(world, caller, TakeSnapshot()) == (409, "no-picture")
+        ended(world, caller, centre)
 
-    def test_no_picture_in_time(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = {"snapshot"}
-            assert denied(world, caller, TakeSnapshot()) == (504, "timeout")
-            world.engine.stuck = set()
-            assert isinstance(told(world, caller, TakeSnapshot()), Snapshot)
-            ended(world, caller, centre)
+    def test_no_picture_in_time(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.stuck = {"snapshot"}
+        assert denied(world, caller, TakeSnapshot()) == (504, "timeout")
+        world.engine.stuck = set()
+        assert isinstance(told(world, caller, TakeSnapshot()), Snapshot)
+        ended(world, caller, centre)
 
 
 class TestBinding:
-    def test_a_client_binds_a_call_that_nobody_has(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            view = live(world, caller).view()
-            assert (view.extension, view.bound_by) == ("7001", "client")
-            with_webrtc(world, caller, "tab-2", "7002")
-            assert live(world, caller).talk.extension == "7001"
-            ended(world, caller, centre)
+    def test_a_client_binds_a_call_that_nobody_has(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        view = live(world, caller).view()
+        assert (view.extension, view.bound_by) == ("7001", "client")
+        with_webrtc(world, caller, "tab-2", "7002")
+        assert live(world, caller).talk.extension == "7001"
+        ended(world, caller, centre)
 
-    def test_cti_binds_and_takes_back(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            told(world, caller, Bind("7005", "cti"))
-            with_webrtc(world, caller)
-            view = live(world, caller).view()
-            assert (view.extension, view.bound_by) == ("7005", "cti")
-            told(world, caller, Bind("", "cti"))
-            view = live(world, caller).view()
-            assert (view.extension, view.bound_by) == ("", "")
-            assert codes(world).count("bound") == 2
-            ended(world, caller, centre)
+    def test_cti_binds_and_takes_back(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        told(world, caller, Bind("7005", "cti"))
+        with_webrtc(world, caller)
+        view = live(world, caller).view()
+        assert (view.extension, view.bound_by) == ("7005", "cti")
+        told(world, caller, Bind("", "cti"))
+        view = live(world, caller).view()
+        assert (view.extension, view.bound_by) == ("", "")
+        assert codes(world).count("bound") == 2
+        ended(world, caller, centre)
 
-    def test_a_guest_binds_nothing(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            told(world, caller, join("phone", "13900000001", kind="guest"))
-            assert live(world, caller).talk.extension == ""
-            ended(world, caller, centre)
+    def test_a_guest_binds_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        told(world, caller, join("phone", "13900000001", kind="guest"))
+        assert live(world, caller).talk.extension == ""
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("extension", ["x" * 65, "70\n01", "\x00"])
-    def test_what_is_no_extension(self, extension: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert denied(world, caller, Bind(extension, "cti")) == (422, "bad-extension")
-            ended(world, caller, centre)
+    def test_what_is_no_extension(self, extension: str, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        assert denied(world, caller, Bind(extension, "cti")) == (422, "bad-extension")
+        ended(world, caller, centre)
 
 
 class TestBeforeTheAnswer:
     @pytest.mark.parametrize("ask", [RaiseVideo("agent"), DropVideo("agent")])
-    def test_nobody_can_be_asked_for_video(self, ask: Ask) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            assert denied(world, caller, ask) == (409, "not-connected")
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
+    def test_nobody_can_be_asked_for_video(self, ask: Ask, world: World) -> None:
+        caller, centre = ringing(world)
+        assert denied(world, caller, ask) == (409, "not-connected")
+        centre.answer()
+        caller.expect("200")
+        ended(world, caller, centre)
 
 
 class TestLostWorker:
-    def test_browsers_are_told_to_join_again_and_pictures_are_put_again(self, album: _Album) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            seat = joined(world, caller)
-            told(world, caller, Show("picture:menu", "agent"))
-            world.engine.lose_room(room_of(world, caller))
-            caller.expect("INVITE")
-            seat.expect("INVITE")
-            world.run(1)
-            room = room_of(world, caller)
-            assert set(room.members) == {"caller", "seat-1"}
-            assert room.pictures == {"menu": b"\x89PNG"} and room.chosen == {"caller": "picture:menu"}
-            assert party(world, caller) == "interrupted" and party(world, caller, "seat-1") == "connected"
-            assert [n.party for n in world.notices if n.code == "media-lost"] == ["desk-1"]
-            assert denied(world, caller, Restart("desk-1", "anew", "p" * 22)) == (409, "media-lost")
-            assert with_webrtc(world, caller).name == "desk-1"
-            assert party(world, caller) == "connected"
-            ended(world, caller, centre)
+    def test_browsers_are_told_to_join_again_and_pictures_are_put_again(self, album: _Album, world: World) -> None:
+        caller, centre = connected(world)
+        with_webrtc(world, caller)
+        seat = joined(world, caller)
+        told(world, caller, Show("picture:menu", "agent"))
+        world.engine.lose_room(room_of(world, caller))
+        caller.expect("INVITE")
+        seat.expect("INVITE")
+        world.run(1)
+        room = room_of(world, caller)
+        assert set(room.members) == {"caller", "seat-1"}
+        assert room.pictures == {"menu": b"\x89PNG"} and room.chosen == {"caller": "picture:menu"}
+        assert party(world, caller) == "interrupted" and party(world, caller, "seat-1") == "connected"
+        assert [n.party for n in world.notices if n.code == "media-lost"] == ["desk-1"]
+        assert denied(world, caller, Restart("desk-1", "anew", "p" * 22)) == (409, "media-lost")
+        assert with_webrtc(world, caller).name == "desk-1"
+        assert party(world, caller) == "connected"
+        ended(world, caller, centre)
 
-    def test_who_does_not_come_is_taken_out(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with_webrtc(world, caller)
-            world.engine.lose_room(room_of(world, caller))
-            caller.expect("INVITE")
-            world.run(61)
-            assert party(world, caller) == "left" and codes(world)[-1] == "party-removed"
-            ended(world, caller, centre)
+    def test_who_does_not_come_is_taken_out(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with_webrtc(world, caller)
+        world.engine.lose_room(room_of(world, caller))
+        caller.expect("INVITE")
+        world.run(61)
+        assert party(world, caller) == "left" and codes(world)[-1] == "party-removed"
+        ended(world, caller, centre)
 
-    def test_in_the_middle_of_a_join(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.05
-            task = asking(world, caller, join())
-            world.run(0.03)
-            world.engine.lose_room(room_of(world, caller))
-            world.run_until(task.done)
-            assert task.exception().code == "no-media"  # type: ignore[union-attr]
-            world.run(2)
-            caller.unread.clear()
-            assert set(room_of(world, caller).members) == {"caller"}
-            assert with_webrtc(world, caller).name == "desk-2"
-            ended(world, caller, centre)
+    def test_in_the_middle_of_a_join(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.05
+        task = asking(world, caller, join())
+        world.run(0.03)
+        world.engine.lose_room(room_of(world, caller))
+        world.run_until(task.done)
+        assert task.exception().code == "no-media"  # type: ignore[union-attr]
+        world.run(2)
+        caller.unread.clear()
+        assert set(room_of(world, caller).members) == {"caller"}
+        assert with_webrtc(world, caller).name == "desk-2"
+        ended(world, caller, centre)
 
 
 def live_id(world: World) -> str:
@@ -806,13 +715,12 @@ def live_id(world: World) -> str:
 
 class TestRace:
     @pytest.mark.parametrize("after_ms", range(0, 60, 6))
-    def test_hang_up_at_any_moment_of_a_join(self, after_ms: int) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.01
-            task: asyncio.Task[object] = asking(world, caller, join())
-            world.run(after_ms / 1000)
-            caller.bye()
-            centre.expect("BYE")
-            world.run_until(task.done)
-            world.settle()
+    def test_hang_up_at_any_moment_of_a_join(self, after_ms: int, world: World) -> None:
+        caller, centre = connected(world)
+        world.engine.delay = lambda: 0.01
+        task: asyncio.Task[object] = asking(world, caller, join())
+        world.run(after_ms / 1000)
+        caller.bye()
+        centre.expect("BYE")
+        world.run_until(task.done)
+        world.settle()

@@ -30,48 +30,45 @@ class TestEarlyMedia:
             assert heard_by_caller(world, caller)
 
     @pytest.mark.parametrize("word", ["inactive", "recvonly", "Inactive, sendrecv", "gated, inactive"])
-    def test_one_that_forbids_it_gates_it(self, word: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[self.ASKS])
-            centre = world.pbx.take()
-            centre.ring(183, media=True, headers=[("P-Early-Media", word)])
-            ringing = caller.expect("183")
-            assert header(ringing, "p-early-media") == ["recvonly" if word == "recvonly" else "inactive"]
-            assert ringing.session is not None, "offer and answer go on"
-            world.run(0.1)
-            assert not heard_by_caller(world, caller)
-            centre.answer()
-            caller.expect("200")
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_one_that_forbids_it_gates_it(self, word: str, world: World) -> None:
+        caller = world.sbc.invite(headers=[self.ASKS])
+        centre = world.pbx.take()
+        centre.ring(183, media=True, headers=[("P-Early-Media", word)])
+        ringing = caller.expect("183")
+        assert header(ringing, "p-early-media") == ["recvonly" if word == "recvonly" else "inactive"]
+        assert ringing.session is not None, "offer and answer go on"
+        world.run(0.1)
+        assert not heard_by_caller(world, caller)
+        centre.answer()
+        caller.expect("200")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_the_gate_opens_and_shuts(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[self.ASKS])
-            centre = world.pbx.take()
-            centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
-            caller.expect("183")
-            for word, open_ in (("sendrecv", True), ("inactive", False), ("sendonly", True)):
-                centre.ring(180, headers=[("P-Early-Media", word)])
-                assert header(caller.expect("180"), "p-early-media") == [word]
-                world.run(0.1)
-                assert heard_by_caller(world, caller) is open_
-            centre.ring(180)  # nothing said: nothing changes
-            caller.expect("180")
+    def test_the_gate_opens_and_shuts(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[self.ASKS])
+        centre = world.pbx.take()
+        centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
+        caller.expect("183")
+        for word, open_ in (("sendrecv", True), ("inactive", False), ("sendonly", True)):
+            centre.ring(180, headers=[("P-Early-Media", word)])
+            assert header(caller.expect("180"), "p-early-media") == [word]
             world.run(0.1)
-            assert heard_by_caller(world, caller)
+            assert heard_by_caller(world, caller) is open_
+        centre.ring(180)  # nothing said: nothing changes
+        caller.expect("180")
+        world.run(0.1)
+        assert heard_by_caller(world, caller)
 
-    def test_of_the_fork_that_is_heard(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True, fork="a", headers=[("P-Early-Media", "inactive")])
-            caller.expect("183")
-            centre.ring(183, media=True, fork="b")
-            caller.expect("183")
-            world.run(0.1)
-            assert heard_by_caller(world, caller)
+    def test_of_the_fork_that_is_heard(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True, fork="a", headers=[("P-Early-Media", "inactive")])
+        caller.expect("183")
+        centre.ring(183, media=True, fork="b")
+        caller.expect("183")
+        world.run(0.1)
+        assert heard_by_caller(world, caller)
 
     def test_an_untrusted_centre_has_no_say(self) -> None:
         with World(untrusted=["pbx"]) as world:
@@ -81,17 +78,16 @@ class TestEarlyMedia:
             assert header(caller.expect("183"), "p-early-media") == ["sendrecv"]
             assert heard_by_caller(world, caller)
 
-    def test_the_next_route_begins_anew(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
-            caller.expect("183")
-            centre.refuse(503)
-            world.pbx2.take().ring(183, media=True)
-            caller.expect("183")
-            world.run(0.1)
-            assert heard_by_caller(world, caller)
+    def test_the_next_route_begins_anew(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
+        caller.expect("183")
+        centre.refuse(503)
+        world.pbx2.take().ring(183, media=True)
+        caller.expect("183")
+        world.run(0.1)
+        assert heard_by_caller(world, caller)
 
 
 # ---- steps ----

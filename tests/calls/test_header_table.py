@@ -38,46 +38,41 @@ class TestSessionId:
                 lines = [header(message, "session-id") for message in told(world, call) if not is_status(message, 100)]
                 assert all(len(line) == 1 and self.CALLER in line[0] for line in lines), call
 
-    def test_the_halves_change_sides(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Session-ID", f"{self.CALLER};remote={self.NONE}")])
-            centre = world.pbx.take()
-            centre.extra = [("Session-ID", f"{self.CENTRE};remote={self.CALLER}")]
-            centre.answer()
-            assert header(caller.expect("200"), "session-id") == [f"{self.CENTRE};remote={self.CALLER}"]
-            assert header(centre.expect("ACK"), "session-id") == [f"{self.CALLER};remote={self.CENTRE}"]
-            ended(world, caller, centre)
+    def test_the_halves_change_sides(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Session-ID", f"{self.CALLER};remote={self.NONE}")])
+        centre = world.pbx.take()
+        centre.extra = [("Session-ID", f"{self.CENTRE};remote={self.CALLER}")]
+        centre.answer()
+        assert header(caller.expect("200"), "session-id") == [f"{self.CENTRE};remote={self.CALLER}"]
+        assert header(centre.expect("ACK"), "session-id") == [f"{self.CALLER};remote={self.CENTRE}"]
+        ended(world, caller, centre)
 
-    def test_one_is_made_for_a_caller_without(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            (made,) = header(centre.invite, "session-id")
-            half = made.partition(";")[0]
-            assert len(half) == 32 and half != self.NONE
-            assert header(caller_200(world, caller), "session-id") == [f"{self.NONE};remote={half}"]
-            ended(world, caller, centre)
+    def test_one_is_made_for_a_caller_without(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        (made,) = header(centre.invite, "session-id")
+        half = made.partition(";")[0]
+        assert len(half) == 32 and half != self.NONE
+        assert header(caller_200(world, caller), "session-id") == [f"{self.NONE};remote={half}"]
+        ended(world, caller, centre)
 
-    def test_a_half_that_changes_on_the_way_is_the_one_that_counts(self) -> None:
+    def test_a_half_that_changes_on_the_way_is_the_one_that_counts(self, world: World) -> None:
         """A centre passes the call on inside, and says so in a re-INVITE of the new branch."""
-        with World() as world:
-            caller, centre = connected(world)
-            centre.extra = [("Session-ID", self.CENTRE)]
-            centre.reinvite(audio="sendonly")
-            centre.expect("200 re-INVITE")
-            (line,) = header(caller.expect("INVITE"), "session-id")
-            assert line.startswith(self.CENTRE)
-            ended(world, caller, centre)
+        caller, centre = connected(world)
+        centre.extra = [("Session-ID", self.CENTRE)]
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        (line,) = header(caller.expect("INVITE"), "session-id")
+        assert line.startswith(self.CENTRE)
+        ended(world, caller, centre)
 
-    def test_cancel_and_the_acks_of_refusals_have_that_of_the_invite(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            caller.cancel()
-            centre.expect("CANCEL")
-            caller.expect("487")
-            world.settle()
-            ours = [message for message in told(world, centre) if isinstance(message, Request)]
-            assert {message.method for message in ours} == {"INVITE", "CANCEL", "ACK"}
-            assert len({tuple(header(message, "session-id")) for message in ours}) == 1
+    def test_cancel_and_the_acks_of_refusals_have_that_of_the_invite(self, world: World) -> None:
+        caller, centre = ringing(world)
+        caller.cancel()
+        centre.expect("CANCEL")
+        caller.expect("487")
+        world.settle()
+        ours = [message for message in told(world, centre) if isinstance(message, Request)]
+        assert {message.method for message in ours} == {"INVITE", "CANCEL", "ACK"}
+        assert len({tuple(header(message, "session-id")) for message in ours}) == 1
 
 
 class TestAssertedIdentityAndPrivacy:
@@ -137,20 +132,16 @@ class TestAssertedIdentityAndPrivacy:
                 caller.expect("200")
                 ended(world, caller, centre)
 
-    def test_a_number_that_is_shown_is_kept(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(number="13800000000", headers=[ASSERTED])
-            world.pbx.take()
-            assert view(world, caller).caller == "13800000000"
+    def test_a_number_that_is_shown_is_kept(self, world: World) -> None:
+        caller = world.sbc.invite(number="13800000000", headers=[ASSERTED])
+        world.pbx.take()
+        assert view(world, caller).caller == "13800000000"
 
     @pytest.mark.parametrize("line", ["", '"Wang <sip:1@h', "<sip:@>", "nonsense"])
-    def test_one_that_cannot_be_read_is_no_reason_to_lose_the_call(self, line: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(
-                sender="<sip:anonymous@anonymous.invalid>", headers=[("P-Asserted-Identity", line)]
-            )
-            world.pbx.take().answer()
-            caller.expect("200")
+    def test_one_that_cannot_be_read_is_no_reason_to_lose_the_call(self, line: str, world: World) -> None:
+        caller = world.sbc.invite(sender="<sip:anonymous@anonymous.invalid>", headers=[("P-Asserted-Identity", line)])
+        world.pbx.take().answer()
+        caller.expect("200")
 
 
 class TestAccessNetworkInfo:
@@ -206,13 +197,12 @@ class TestLocation:
             ('"broken <cid:', 1.0),
         ],
     )
-    def test_it_is_the_one_that_is_pointed_to(self, geolocation: str, latitude: float) -> None:
-        with World() as world:
-            parts = [self.pidf("a@h", "1.0 10.0"), self.pidf("b@h", "2.0 20.0")]
-            caller = world.sbc.invite(headers=[("Geolocation", geolocation)], parts=parts)
-            world.pbx.take().answer()
-            assert facts(world, caller).latitude == latitude
-            caller.expect("200")
+    def test_it_is_the_one_that_is_pointed_to(self, geolocation: str, latitude: float, world: World) -> None:
+        parts = [self.pidf("a@h", "1.0 10.0"), self.pidf("b@h", "2.0 20.0")]
+        caller = world.sbc.invite(headers=[("Geolocation", geolocation)], parts=parts)
+        world.pbx.take().answer()
+        assert facts(world, caller).latitude == latitude
+        caller.expect("200")
 
     @pytest.mark.parametrize(("untrusted", "uri"), [((), "https://lis.example/x?y=1"), (("sbc",), "")])
     def test_by_reference_the_reference_is_kept(self, untrusted: tuple[str, ...], uri: str) -> None:
@@ -223,16 +213,15 @@ class TestLocation:
             assert not header(centre.invite, "geolocation")
 
     @pytest.mark.parametrize("position", ["", "north pole", "91 181", "1"])
-    def test_a_bad_one_is_answered_like_any_call(self, position: str) -> None:
-        with World() as world:
-            lines = [("Geolocation", "<cid:a@h>")]
-            caller = world.sbc.invite(headers=lines, parts=[self.pidf("a@h", position)])
-            centre = world.pbx.take()
-            assert facts(world, caller).latitude is None
-            centre.answer()
-            caller.expect("200")  # and no 424
-            ended(world, caller, centre)
-            assert not any(header(message, "geolocation-error") for message in told(world, caller))
+    def test_a_bad_one_is_answered_like_any_call(self, position: str, world: World) -> None:
+        lines = [("Geolocation", "<cid:a@h>")]
+        caller = world.sbc.invite(headers=lines, parts=[self.pidf("a@h", position)])
+        centre = world.pbx.take()
+        assert facts(world, caller).latitude is None
+        centre.answer()
+        caller.expect("200")  # and no 424
+        ended(world, caller, centre)
+        assert not any(header(message, "geolocation-error") for message in told(world, caller))
 
 
 class TestChargingVector:
@@ -271,20 +260,19 @@ class TestFeatures:
                 assert not header(message, "accept-contact")
                 assert not any(";video" in line or "g.3gpp" in line for line in header(message, "contact"))
 
-    def test_of_ours_are_in_every_contact_towards_the_sbc(self) -> None:
-        with World() as world:
-            with whole_call(world) as (caller, centre, seat):
-                centre.expect("ACK")
-                centre.reinvite(audio="sendonly")
-                caller.expect("INVITE")
-                caller.reinvite(video="off")
-                world.run(1)
-                caller.unread.clear()
-                centre.unread.clear()
-            contacts = [line for message in told(world, caller) for line in header(message, "contact")]
-            assert len(contacts) >= 4
-            assert all(line.endswith(self.OURS) for line in contacts)
-            assert not any("video" in line for message in told(world, seat) for line in header(message, "contact"))
+    def test_of_ours_are_in_every_contact_towards_the_sbc(self, world: World) -> None:
+        with whole_call(world) as (caller, centre, seat):
+            centre.expect("ACK")
+            centre.reinvite(audio="sendonly")
+            caller.expect("INVITE")
+            caller.reinvite(video="off")
+            world.run(1)
+            caller.unread.clear()
+            centre.unread.clear()
+        contacts = [line for message in told(world, caller) for line in header(message, "contact")]
+        assert len(contacts) >= 4
+        assert all(line.endswith(self.OURS) for line in contacts)
+        assert not any("video" in line for message in told(world, seat) for line in header(message, "contact"))
 
 
 class TestHistoryAndDiversion:
@@ -302,13 +290,10 @@ class TestHistoryAndDiversion:
             for name, value in self.LINES:
                 assert header(invite, name) == ([value] if shown[name.lower()] else [])
 
-    def test_are_none_of_a_seats_business(self) -> None:
-        with World() as world:
-            with whole_call(world, *self.LINES) as (_, _, seat):
-                pass
-            assert not any(
-                header(message, name) for message in told(world, seat) for name in ("history-info", "diversion")
-            )
+    def test_are_none_of_a_seats_business(self, world: World) -> None:
+        with whole_call(world, *self.LINES) as (_, _, seat):
+            pass
+        assert not any(header(message, name) for message in told(world, seat) for name in ("history-info", "diversion"))
 
 
 class TestUserToUser:
@@ -370,33 +355,30 @@ class TestReason:
             assert header(other.expect("BYE"), "reason") == [self.WHY, "SIP;cause=200"]
             world.settle()
 
-    def test_on_cancel(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            caller.cancel('SIP;cause=200;text="Call completed elsewhere"')
-            assert header(centre.expect("CANCEL"), "reason") == ['SIP;cause=200;text="Call completed elsewhere"']
-            caller.expect("487")
-            world.settle()
+    def test_on_cancel(self, world: World) -> None:
+        caller, centre = ringing(world)
+        caller.cancel('SIP;cause=200;text="Call completed elsewhere"')
+        assert header(centre.expect("CANCEL"), "reason") == ['SIP;cause=200;text="Call completed elsewhere"']
+        caller.expect("487")
+        world.settle()
 
-    def test_on_cancel_that_the_answer_crosses(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            caller.cancel(self.WHY)
-            world.run(0.006)
-            centre.answer()
-            caller.expect("487")
-            assert header(centre.expect("ACK"), "reason") == []
-            assert header(centre.expect("BYE"), "reason") == [self.WHY]
-            world.settle()
+    def test_on_cancel_that_the_answer_crosses(self, world: World) -> None:
+        caller, centre = ringing(world)
+        caller.cancel(self.WHY)
+        world.run(0.006)
+        centre.answer()
+        caller.expect("487")
+        assert header(centre.expect("ACK"), "reason") == []
+        assert header(centre.expect("BYE"), "reason") == [self.WHY]
+        world.settle()
 
     @pytest.mark.parametrize(("status", "passes"), [(486, True), (503, False), (500, False), (488, False)])
-    def test_of_a_refusal(self, status: int, passes: bool) -> None:
-        with World() as world:
-            caller = world.sbc.invite("12345")
-            world.pbx.take().refuse(status, headers=[("Reason", "Q.850;cause=17")])
-            refusal = caller.expect("486" if passes else "480")
-            assert header(refusal, "reason") == (["Q.850;cause=17"] if passes else [])
-            world.settle()
+    def test_of_a_refusal(self, status: int, passes: bool, world: World) -> None:
+        caller = world.sbc.invite("12345")
+        world.pbx.take().refuse(status, headers=[("Reason", "Q.850;cause=17")])
+        refusal = caller.expect("486" if passes else "480")
+        assert header(refusal, "reason") == (["Q.850;cause=17"] if passes else [])
+        world.settle()
 
 
 # ---- steps ----

@@ -6,9 +6,9 @@ import pytest
 
 from splitter.calls.settings import CallSettings
 from splitter.sip.message import Request, Response
-from tests.calls.kit import connected, ended
+from tests.calls.kit import ended
 from tests.calls.table import header, view
-from tests.world import World
+from tests.world import PeerCall, World
 
 
 class TestRetryAfterAnd503:
@@ -25,14 +25,12 @@ class TestRetryAfterAnd503:
             assert header(refusal, "retry-after") == []
             world.settle()
 
-    def test_in_a_call(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            centre.on_reinvite = lambda call: call.decline(503, [("Retry-After", "1800")])
-            caller.reinvite(audio="sendonly")
-            assert header(caller.expect("500 re-INVITE"), "retry-after") == ["3"]
-            centre.unread.clear()
-            ended(world, caller, centre)
+    def test_in_a_call(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        centre.on_reinvite = lambda call: call.decline(503, [("Retry-After", "1800")])
+        caller.reinvite(audio="sendonly")
+        assert header(caller.expect("500 re-INVITE"), "retry-after") == ["3"]
+        centre.unread.clear()
+        ended(world, caller, centre)
 
 
 class TestAllowSupportedRequire:
@@ -57,45 +55,40 @@ class TestAllowSupportedRequire:
             ended(world, caller, centre)
 
     @pytest.mark.parametrize("name", ["path", "sec-agree", "100rel, gruu"])
-    def test_what_is_not_known_and_required_gets_420(self, name: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Require", name)])
-            assert header(caller.expect("420"), "unsupported") == [name.rpartition(" ")[2]]
-            world.settle()
+    def test_what_is_not_known_and_required_gets_420(self, name: str, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Require", name)])
+        assert header(caller.expect("420"), "unsupported") == [name.rpartition(" ")[2]]
+        world.settle()
 
-    def test_nor_in_the_call(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.request("INFO", [("Require", "gruu")])
-            assert header(caller.expect("420 INFO"), "unsupported") == ["gruu"]
-            ended(world, caller, centre)
+    def test_nor_in_the_call(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        caller.request("INFO", [("Require", "gruu")])
+        assert header(caller.expect("420 INFO"), "unsupported") == ["gruu"]
+        ended(world, caller, centre)
 
-    def test_what_is_known_is_not_required_of_the_centre(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="require")
-            centre = world.pbx.take()
-            assert not header(centre.invite, "require")
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
+    def test_what_is_known_is_not_required_of_the_centre(self, world: World) -> None:
+        caller = world.sbc.invite(reliable="require")
+        centre = world.pbx.take()
+        assert not header(centre.invite, "require")
+        centre.answer()
+        caller.expect("200")
+        ended(world, caller, centre)
 
 
 class TestReliabilityAndTimers:
     """RFC 3262, RFC 4028: counted and agreed on each leg for itself."""
 
-    def test_rseq_and_rack_are_the_legs_own(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            centre = world.pbx.take()
-            centre.ring(183, media=True, reliable=True)
-            heard = caller.expect("183")
-            prack = centre.expect("PRACK")
-            assert header(prack, "rack") == [f"1 {centre.invite.cseq[0]} INVITE"]
-            (number,) = header(heard, "rseq")
-            assert number != "1" and header(heard, "require") == ["100rel"]
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
+    def test_rseq_and_rack_are_the_legs_own(self, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        centre = world.pbx.take()
+        centre.ring(183, media=True, reliable=True)
+        heard = caller.expect("183")
+        prack = centre.expect("PRACK")
+        assert header(prack, "rack") == [f"1 {centre.invite.cseq[0]} INVITE"]
+        (number,) = header(heard, "rseq")
+        assert number != "1" and header(heard, "require") == ["100rel"]
+        centre.answer()
+        caller.expect("200")
+        ended(world, caller, centre)
 
     def test_intervals_are_the_legs_own(self) -> None:
         with World(settings=CallSettings(session_expires_s=1200)) as world:
@@ -108,35 +101,30 @@ class TestReliabilityAndTimers:
             ended(world, caller, centre)
 
     @pytest.mark.parametrize("interval", [1, 89])
-    def test_too_short_an_interval_gets_422_with_ours(self, interval: int) -> None:
-        with World() as world:
-            caller = world.sbc.invite(timer_s=interval)
-            assert header(caller.expect("422"), "min-se") == ["90"]
-            world.settle()
+    def test_too_short_an_interval_gets_422_with_ours(self, interval: int, world: World) -> None:
+        caller = world.sbc.invite(timer_s=interval)
+        assert header(caller.expect("422"), "min-se") == ["90"]
+        world.settle()
 
 
 class TestMaxForwards:
     """RFC 3261 §16.3, §20.22: one hop less, and none left is 483."""
 
     @pytest.mark.parametrize(("received", "sent"), [(["70"], "69"), (["1"], "0"), ([], "69"), (["255"], "254")])
-    def test_is_one_less(self, received: list[str], sent: str) -> None:
-        with World() as world:
-            world.sbc.invite(headers=[("Max-Forwards", value) for value in received])
-            assert header(world.pbx.take().invite, "max-forwards") == [sent]
+    def test_is_one_less(self, received: list[str], sent: str, world: World) -> None:
+        world.sbc.invite(headers=[("Max-Forwards", value) for value in received])
+        assert header(world.pbx.take().invite, "max-forwards") == [sent]
 
-    def test_used_up(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Max-Forwards", "0")])
-            caller.expect("483")
-            assert not world.pbx.calls
-            world.settle()
+    def test_used_up(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Max-Forwards", "0")])
+        caller.expect("483")
+        assert not world.pbx.calls
+        world.settle()
 
-    def test_of_our_own_requests_in_the_call_is_fresh(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.bye()
-            assert header(centre.expect("BYE"), "max-forwards") == ["70"]
-            world.settle()
+    def test_of_our_own_requests_in_the_call_is_fresh(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        caller.bye()
+        assert header(centre.expect("BYE"), "max-forwards") == ["70"]
+        world.settle()
 
 
 class TestRecordRoute:
@@ -144,25 +132,24 @@ class TestRecordRoute:
 
     PROXIES = ("<sip:10.1.0.5:5060;lr>", "<sip:edge.example;lr;x=1>")
 
-    def test_the_route_set_is_frozen(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Record-Route", ", ".join(self.PROXIES))])
-            centre = world.pbx.take()
-            assert not header(centre.invite, "record-route") and not header(centre.invite, "route")
-            centre.answer(headers=[("Record-Route", "<sip:10.2.0.5:5060;lr>")])
-            answer = caller.expect("200")
-            assert [value for line in header(answer, "record-route") for value in line.split(", ")] == [*self.PROXIES]
-            ack = centre.expect("ACK")
-            assert header(ack, "route") == ["<sip:10.2.0.5:5060;lr>"]
-            caller.extra = [("Record-Route", "<sip:10.1.0.77;lr>")]
-            caller.reinvite()
-            caller.expect("200 re-INVITE")
-            centre.bye()
-            bye = caller.expect("BYE")
-            assert isinstance(bye.message, Request)
-            assert [value for line in header(bye, "route") for value in line.split(", ")] == [*self.PROXIES]
-            assert bye.message.uri == f"sip:sbc@{world.sbc.address}"
-            world.settle()
+    def test_the_route_set_is_frozen(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Record-Route", ", ".join(self.PROXIES))])
+        centre = world.pbx.take()
+        assert not header(centre.invite, "record-route") and not header(centre.invite, "route")
+        centre.answer(headers=[("Record-Route", "<sip:10.2.0.5:5060;lr>")])
+        answer = caller.expect("200")
+        assert [value for line in header(answer, "record-route") for value in line.split(", ")] == [*self.PROXIES]
+        ack = centre.expect("ACK")
+        assert header(ack, "route") == ["<sip:10.2.0.5:5060;lr>"]
+        caller.extra = [("Record-Route", "<sip:10.1.0.77;lr>")]
+        caller.reinvite()
+        caller.expect("200 re-INVITE")
+        centre.bye()
+        bye = caller.expect("BYE")
+        assert isinstance(bye.message, Request)
+        assert [value for line in header(bye, "route") for value in line.split(", ")] == [*self.PROXIES]
+        assert bye.message.uri == f"sip:sbc@{world.sbc.address}"
+        world.settle()
 
 
 class TestBodies:
@@ -171,29 +158,26 @@ class TestBodies:
     UNKNOWN = b"Content-Type: application/x-unknown\r\nContent-Disposition: %b\r\n\r\nwhatever"
 
     @pytest.mark.parametrize("disposition", [b"render;handling=optional", b"signal; Handling = OPTIONAL", b"render"])
-    def test_an_unknown_part_that_is_not_required_is_ignored(self, disposition: bytes) -> None:
-        with World() as world:
-            caller = world.sbc.invite(parts=[self.UNKNOWN % disposition])
-            centre = world.pbx.take()
-            assert centre.invite.content_type == "application/sdp"
-            assert b"unknown" not in centre.invite.serialize()
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
+    def test_an_unknown_part_that_is_not_required_is_ignored(self, disposition: bytes, world: World) -> None:
+        caller = world.sbc.invite(parts=[self.UNKNOWN % disposition])
+        centre = world.pbx.take()
+        assert centre.invite.content_type == "application/sdp"
+        assert b"unknown" not in centre.invite.serialize()
+        centre.answer()
+        caller.expect("200")
+        ended(world, caller, centre)
 
-    def test_one_that_is_required_gets_415_with_accept(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(parts=[self.UNKNOWN % b"signal;handling=required"])
-            assert header(caller.expect("415"), "accept") == ["application/sdp"]
-            assert not world.pbx.calls
-            world.settle()
+    def test_one_that_is_required_gets_415_with_accept(self, world: World) -> None:
+        caller = world.sbc.invite(parts=[self.UNKNOWN % b"signal;handling=required"])
+        assert header(caller.expect("415"), "accept") == ["application/sdp"]
+        assert not world.pbx.calls
+        world.settle()
 
-    def test_a_known_one_may_be_required(self) -> None:
-        with World() as world:
-            pidf = b"Content-Type: application/pidf+xml\r\nContent-Disposition: render;handling=required\r\n\r\n<presence/>"
-            caller = world.sbc.invite(parts=[pidf])
-            world.pbx.take().answer()
-            caller.expect("200")
+    def test_a_known_one_may_be_required(self, world: World) -> None:
+        pidf = b"Content-Type: application/pidf+xml\r\nContent-Disposition: render;handling=required\r\n\r\n<presence/>"
+        caller = world.sbc.invite(parts=[pidf])
+        world.pbx.take().answer()
+        caller.expect("200")
 
 
 class TestCalled:
@@ -212,16 +196,15 @@ class TestCalled:
             ("URN:Service:SOS.Fire", "urn:service:sos.fire", "sos.fire"),
         ],
     )
-    def test_is_routed(self, uri: str, called: str, shown: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(uri=uri)
-            centre = world.pbx.take()
-            assert view(world, caller).called == called
-            assert centre.invite.uri == f"sip:{shown}@10.2.0.5:5060"
-            centre.answer()
-            answer = caller.expect("200")
-            assert isinstance(answer.message, Response)
-            ended(world, caller, centre)
+    def test_is_routed(self, uri: str, called: str, shown: str, world: World) -> None:
+        caller = world.sbc.invite(uri=uri)
+        centre = world.pbx.take()
+        assert view(world, caller).called == called
+        assert centre.invite.uri == f"sip:{shown}@10.2.0.5:5060"
+        centre.answer()
+        answer = caller.expect("200")
+        assert isinstance(answer.message, Response)
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize(
         ("uri", "status"),
@@ -234,7 +217,6 @@ class TestCalled:
             ("mailto:110@10.1.0.1", "416"),
         ],
     )
-    def test_or_refused(self, uri: str, status: str) -> None:
-        with World() as world:
-            world.sbc.invite(uri=uri).expect(status)
-            world.settle()
+    def test_or_refused(self, uri: str, status: str, world: World) -> None:
+        world.sbc.invite(uri=uri).expect(status)
+        world.settle()

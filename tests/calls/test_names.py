@@ -20,16 +20,15 @@ from tests.world import World
         ("%3cscript%3e", "<script>"),  # pages set text, never HTML
     ],
 )
-def test_a_caller_of_any_name_is_harmless(name: str, shown: str) -> None:
-    with World() as world:
-        caller, centre = connected(world, sender=f"<sip:{name}@ims.example>")
-        call = world.call_of(caller)
-        assert call is not None and call.view().caller == shown
-        call.notice("party-joined", "\x1b]0;owned\x07 joined")
-        assert world.notices[-1].text == "\\x1b]0;owned\\x07 joined"
-        for view in (*world.views.values(), *world.notices):
-            assert all(letter.isprintable() for letter in msgspec.json.encode(view).decode())
-        ended(world, caller, centre)
+def test_a_caller_of_any_name_is_harmless(name: str, shown: str, world: World) -> None:
+    caller, centre = connected(world, sender=f"<sip:{name}@ims.example>")
+    call = world.call_of(caller)
+    assert call is not None and call.view().caller == shown
+    call.notice("party-joined", "\x1b]0;owned\x07 joined")
+    assert world.notices[-1].text == "\\x1b]0;owned\\x07 joined"
+    for view in (*world.views.values(), *world.notices):
+        assert all(letter.isprintable() for letter in msgspec.json.encode(view).decode())
+    ended(world, caller, centre)
 
 
 def test_ordinary_text_of_any_language_stays_as_it_is() -> None:

@@ -88,45 +88,41 @@ class TestABye:
     @pytest.mark.parametrize(("stuck", "happens"), STUCK)
     @pytest.mark.parametrize("by_caller", [True, False])
     def test_crosses_at_once_while_a_request_is_stuck(
-        self, stuck: set[str], happens: Callable[[World, PeerCall, PeerCall], None], by_caller: bool
+        self, stuck: set[str], happens: Callable[[World, PeerCall, PeerCall], None], by_caller: bool, world: World
     ) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = stuck | {"report", "report_room", "leave", "request_key_frame"}
-            happens(world, caller, centre)
-            crosses(world, caller, centre, by_caller)
+        caller, centre = connected(world)
+        world.engine.stuck = stuck | {"report", "report_room", "leave", "request_key_frame"}
+        happens(world, caller, centre)
+        crosses(world, caller, centre, by_caller)
 
     @pytest.mark.parametrize("by_caller", [True, False])
-    def test_crosses_at_once_when_all_workers_are_dead_and_nothing_answers(self, by_caller: bool) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            joined(world, caller)
-            with_webrtc(world, caller)
-            world.engine.stuck = {"open", "open_room", "join", "join_secure", "point", "set_participant"}
-            for worker in range(world.engine.workers):
-                world.engine.kill(worker)
-            world.run(1.3)
-            crosses(world, caller, centre, by_caller)
+    def test_crosses_at_once_when_all_workers_are_dead_and_nothing_answers(self, by_caller: bool, world: World) -> None:
+        caller, centre = connected(world)
+        joined(world, caller)
+        with_webrtc(world, caller)
+        world.engine.stuck = {"open", "open_room", "join", "join_secure", "point", "set_participant"}
+        for worker in range(world.engine.workers):
+            world.engine.kill(worker)
+        world.run(1.3)
+        crosses(world, caller, centre, by_caller)
 
-    def test_crosses_at_once_while_the_room_for_a_question_is_stuck(self) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            world.engine.stuck = {"open_room"}
-            ask_for(world, caller, RaiseVideo(BY))
-            crosses(world, caller, centre, by_caller=True)
+    def test_crosses_at_once_while_the_room_for_a_question_is_stuck(self, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        world.engine.stuck = {"open_room"}
+        ask_for(world, caller, RaiseVideo(BY))
+        crosses(world, caller, centre, by_caller=True)
 
-    def test_crosses_at_once_while_voice_is_looked_for(self) -> None:
+    def test_crosses_at_once_while_voice_is_looked_for(self, world: World) -> None:
         """Nobody acknowledged our 200, and the engine does not say whether voice comes."""
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            caller.acks = False
-            centre.answer()
-            caller.expect("200")
-            world.engine.stuck = {"report"}
-            world.run(32.1)
-            assert world.engine.asked.get("report")
-            crosses(world, caller, centre, by_caller=False)
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        caller.acks = False
+        centre.answer()
+        caller.expect("200")
+        world.engine.stuck = {"report"}
+        world.run(32.1)
+        assert world.engine.asked.get("report")
+        crosses(world, caller, centre, by_caller=False)
 
 
 def crosses(world: World, caller: PeerCall, centre: PeerCall, by_caller: bool) -> None:
@@ -141,29 +137,25 @@ def crosses(world: World, caller: PeerCall, centre: PeerCall, by_caller: bool) -
 
 
 class TestTheVoiceThatCannotFollow:
-    def test_is_asked_for_again_until_it_does(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            world.engine.stuck = {"point"}
+    def test_is_asked_for_again_until_it_does(self, world: World, caller: PeerCall) -> None:
+        world.engine.stuck = {"point"}
+        caller.reinvite(move=True)
+        caller.expect("200 re-INVITE")
+        world.run(1.5)
+        world.engine.stuck = set()
+        world.run(2)
+        assert world.voice_faults(caller) == []
+        assert "the voice could not follow" in world.ladder(caller)
+
+    def test_follows_the_newest_wish_alone(self, world: World, caller: PeerCall) -> None:
+        world.engine.delay = lambda: 0.5
+        before = world.engine.asked["point"]
+        for _ in range(4):
             caller.reinvite(move=True)
             caller.expect("200 re-INVITE")
-            world.run(1.5)
-            world.engine.stuck = set()
-            world.run(2)
-            assert world.voice_faults(caller) == []
-            assert "the voice could not follow" in world.ladder(caller)
-
-    def test_follows_the_newest_wish_alone(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            world.engine.delay = lambda: 0.5
-            before = world.engine.asked["point"]
-            for _ in range(4):
-                caller.reinvite(move=True)
-                caller.expect("200 re-INVITE")
-            world.run(3)
-            assert world.engine.asked["point"] - before == 2
-            assert world.voice_faults(caller) == []
+        world.run(3)
+        assert world.engine.asked["point"] - before == 2
+        assert world.voice_faults(caller) == []
 
 
 class TestTheRule:

@@ -60,91 +60,86 @@ class TestUpdateInsideAPendingReinvite:
     """The handset answers our re-INVITE in a reliable 183, asks its user, and changes its mind in an UPDATE (RFC 6141)."""
 
     @pytest.mark.parametrize("change", [{"video": "off"}, {"move": True}, {"audio": "inactive"}, {}])
-    def test_is_200_once_ours_was_answered(self, change: dict[str, object]) -> None:
-        with World() as world:
-            caller, centre = held_by_centre(world)
-            caller.progress()
-            caller.expect("PRACK")
-            centre.expect("200 re-INVITE")
-            caller.update(**change)
+    def test_is_200_once_ours_was_answered(self, change: dict[str, object], world: World) -> None:
+        caller, centre = held_by_centre(world)
+        caller.progress()
+        caller.expect("PRACK")
+        centre.expect("200 re-INVITE")
+        caller.update(**change)
+        caller.expect("200 UPDATE")
+        caller.accept()
+        in_order(world, caller, centre)
+        assert "491 UPDATE" not in caller.heard
+
+    def test_takes_the_picture_away_and_brings_it_back(self, world: World) -> None:
+        caller, centre = held_by_centre(world)
+        caller.progress()
+        caller.expect("PRACK")
+        for video, shown in (("off", False), ("on", True)):
+            caller.update(video=video)
             caller.expect("200 UPDATE")
-            caller.accept()
-            in_order(world, caller, centre)
-            assert "491 UPDATE" not in caller.heard
-
-    def test_takes_the_picture_away_and_brings_it_back(self) -> None:
-        with World() as world:
-            caller, centre = held_by_centre(world)
-            caller.progress()
-            caller.expect("PRACK")
-            for video, shown in (("off", False), ("on", True)):
-                caller.update(video=video)
-                caller.expect("200 UPDATE")
-                world.run(0.1)
-                assert picture(world, caller) is shown
-            caller.accept()
             world.run(0.1)
-            assert flows(caller) == ["hears", "both"]
-            in_order(world, caller, centre)
+            assert picture(world, caller) is shown
+        caller.accept()
+        world.run(0.1)
+        assert flows(caller) == ["hears", "both"]
+        in_order(world, caller, centre)
 
-    def test_is_491_before(self) -> None:
-        with World() as world:
-            caller, centre = held_by_centre(world)
-            caller.update(video="off")
-            caller.expect("491 UPDATE")
-            caller.accept()
-            in_order(world, caller, centre)
+    def test_is_491_before(self, world: World) -> None:
+        caller, centre = held_by_centre(world)
+        caller.update(video="off")
+        caller.expect("491 UPDATE")
+        caller.accept()
+        in_order(world, caller, centre)
 
 
 class TestUpgradeCrossesTheHold:
     """The handset takes its video up while the centre puts the call on hold: both must come about."""
 
     @pytest.mark.parametrize("after_ms", range(-24, 25, 3))
-    def test_at_any_moment(self, after_ms: int) -> None:
-        with World() as world:
-            caller, centre = connected(world, video_direction="inactive")
-            assert not picture(world, caller)
-            seat = joined(world, caller)
-            if after_ms < 0:
-                centre.reinvite(audio="sendonly")
-            else:
-                caller.reinvite(video="sendrecv")
-            world.run(abs(after_ms) / 1000)
-            if after_ms < 0:
-                caller.reinvite(video="sendrecv")
-            else:
-                centre.reinvite(audio="sendonly")
-            world.run(2)
-            for call, change in ((caller, {"video": "sendrecv"}), (centre, {"audio": "sendonly"})):
-                if call.heard.count("491 re-INVITE"):  # who met glare tries again (RFC 3261 §14.1)
-                    call.reinvite(**change)
-                    world.run(2)
-            assert flows(caller) == ["hears", "both"]
-            assert flows(centre) == ["sends", "off"]
-            assert picture(world, caller)
-            assert seat.state == "confirmed"
-            centre.unread.clear()
-            centre.reinvite(audio="sendrecv")
-            centre.expect("200 re-INVITE")
-            world.run(0.2)
-            assert flows(caller) == ["both", "both"]
-            in_order(world, caller, centre)
+    def test_at_any_moment(self, after_ms: int, world: World) -> None:
+        caller, centre = connected(world, video_direction="inactive")
+        assert not picture(world, caller)
+        seat = joined(world, caller)
+        if after_ms < 0:
+            centre.reinvite(audio="sendonly")
+        else:
+            caller.reinvite(video="sendrecv")
+        world.run(abs(after_ms) / 1000)
+        if after_ms < 0:
+            caller.reinvite(video="sendrecv")
+        else:
+            centre.reinvite(audio="sendonly")
+        world.run(2)
+        for call, change in ((caller, {"video": "sendrecv"}), (centre, {"audio": "sendonly"})):
+            if call.heard.count("491 re-INVITE"):  # who met glare tries again (RFC 3261 §14.1)
+                call.reinvite(**change)
+                world.run(2)
+        assert flows(caller) == ["hears", "both"]
+        assert flows(centre) == ["sends", "off"]
+        assert picture(world, caller)
+        assert seat.state == "confirmed"
+        centre.unread.clear()
+        centre.reinvite(audio="sendrecv")
+        centre.expect("200 re-INVITE")
+        world.run(0.2)
+        assert flows(caller) == ["both", "both"]
+        in_order(world, caller, centre)
 
-    def test_a_line_that_was_not_there_is_appended(self) -> None:
+    def test_a_line_that_was_not_there_is_appended(self, world: World) -> None:
         """A voice call of a handset that has no m=video yet: the upgrade appends one (RFC 3264 §8.1)."""
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            voice = caller.terminal.ours
-            assert voice is not None
-            other = world.sbc.terminal().first_offer()
-            upgraded = replace(voice, media=(*voice.media, line(other, "video")), attributes=other.attributes)
-            caller.reinvite(caller.terminal._note(upgraded))
-            answer = sdp(caller.expect("200 re-INVITE"))
-            assert [(media.kind, bool(media.port)) for media in answer.media] == [("audio", True), ("video", True)]
-            world.run(0.2)
-            assert picture(world, caller)
-            centre.hears_nothing(1)
-            in_order(world, caller, centre)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        voice = caller.terminal.ours
+        assert voice is not None
+        other = world.sbc.terminal().first_offer()
+        upgraded = replace(voice, media=(*voice.media, line(other, "video")), attributes=other.attributes)
+        caller.reinvite(caller.terminal._note(upgraded))
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert [(media.kind, bool(media.port)) for media in answer.media] == [("audio", True), ("video", True)]
+        world.run(0.2)
+        assert picture(world, caller)
+        centre.hears_nothing(1)
+        in_order(world, caller, centre)
 
 
 class TestSrvcc:
@@ -163,166 +158,150 @@ class TestSrvcc:
         return replace(ours, media=tuple(media), origin=ours.origin.next())
 
     @pytest.mark.parametrize("with_seat", [True, False])
-    def test_options_then_a_reinvite_to_a_circuit_codec(self, with_seat: bool) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat = joined(world, caller) if with_seat else None
-            caller.request("OPTIONS")
-            options = caller.expect("200 OPTIONS")
-            assert header(options, "accept") == ["application/sdp"]
-            assert "UPDATE" in header(options, "allow")[0]
-            caller.reinvite(caller.terminal.given(write(self.to_circuit(caller))))
-            offer = sdp(centre.expect("INVITE"))
-            assert [(media.kind, [codec.name for codec in media.codecs]) for media in offer.media] == [
-                ("audio", ["PCMA"])
-            ]
-            answer = sdp(caller.expect("200 re-INVITE"))
-            assert [bool(media.port) for media in answer.media] == [True, False]
-            assert [codec.name for codec in answer.media[0].codecs] == ["PCMA"]
-            world.run(0.2)
-            assert relay_target(world, caller, 0) == caller.terminal.local("audio")
-            assert not picture(world, caller)
-            if seat is not None:
-                assert seat.state == "confirmed", "the agent stays, with the slate towards nobody"
-            in_order(world, caller, centre)
+    def test_options_then_a_reinvite_to_a_circuit_codec(self, with_seat: bool, world: World) -> None:
+        caller, centre = connected(world)
+        seat = joined(world, caller) if with_seat else None
+        caller.request("OPTIONS")
+        options = caller.expect("200 OPTIONS")
+        assert header(options, "accept") == ["application/sdp"]
+        assert "UPDATE" in header(options, "allow")[0]
+        caller.reinvite(caller.terminal.given(write(self.to_circuit(caller))))
+        offer = sdp(centre.expect("INVITE"))
+        assert [(media.kind, [codec.name for codec in media.codecs]) for media in offer.media] == [("audio", ["PCMA"])]
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert [bool(media.port) for media in answer.media] == [True, False]
+        assert [codec.name for codec in answer.media[0].codecs] == ["PCMA"]
+        world.run(0.2)
+        assert relay_target(world, caller, 0) == caller.terminal.local("audio")
+        assert not picture(world, caller)
+        if seat is not None:
+            assert seat.state == "confirmed", "the agent stays, with the slate towards nobody"
+        in_order(world, caller, centre)
 
-    def test_under_the_gateways_own_origin(self) -> None:
+    def test_under_the_gateways_own_origin(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         """Its o= line is another one: the peer has changed, and the dialog has not."""
-        with World() as world:
-            caller, centre = connected(world)
-            circuit = replace(self.to_circuit(caller), origin=Origin.of("198.51.100.99", 4711))
-            caller.terminal.sent = circuit
-            caller.reinvite(circuit)
-            answer = sdp(caller.expect("200 re-INVITE"))
-            assert [bool(media.port) for media in answer.media] == [True, False]
-            in_order(world, caller, centre)
+        circuit = replace(self.to_circuit(caller), origin=Origin.of("198.51.100.99", 4711))
+        caller.terminal.sent = circuit
+        caller.reinvite(circuit)
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert [bool(media.port) for media in answer.media] == [True, False]
+        in_order(world, caller, centre)
 
-    def test_a_centre_that_lacks_the_codec_leaves_the_call_as_it_was(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            centre.on_reinvite = lambda call: call.decline(488)
-            before = caller.terminal.ours
-            caller.reinvite(self.to_circuit(caller))
-            caller.expect("488 re-INVITE")
-            assert caller.terminal.ours == before
-            world.run(0.2)
-            assert picture(world, caller)
-            in_order(world, caller, centre)
+    def test_a_centre_that_lacks_the_codec_leaves_the_call_as_it_was(self, world: World) -> None:
+        caller, centre = connected(world)
+        centre.on_reinvite = lambda call: call.decline(488)
+        before = caller.terminal.ours
+        caller.reinvite(self.to_circuit(caller))
+        caller.expect("488 re-INVITE")
+        assert caller.terminal.ours == before
+        world.run(0.2)
+        assert picture(world, caller)
+        in_order(world, caller, centre)
 
-    def test_and_back_again(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            packet = caller.terminal.ours
-            assert packet is not None
-            caller.reinvite(caller.terminal.given(write(self.to_circuit(caller))))
-            caller.expect("200 re-INVITE")
-            back = caller.terminal._note(packet)
-            caller.reinvite(back)
-            answer = sdp(caller.expect("200 re-INVITE"))
-            assert [bool(media.port) for media in answer.media] == [True, True]
-            assert answer.media[0].codecs[0].name == "AMR-WB"
-            world.run(0.2)
-            assert picture(world, caller)
-            in_order(world, caller, centre)
+    def test_and_back_again(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        packet = caller.terminal.ours
+        assert packet is not None
+        caller.reinvite(caller.terminal.given(write(self.to_circuit(caller))))
+        caller.expect("200 re-INVITE")
+        back = caller.terminal._note(packet)
+        caller.reinvite(back)
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert [bool(media.port) for media in answer.media] == [True, True]
+        assert answer.media[0].codecs[0].name == "AMR-WB"
+        world.run(0.2)
+        assert picture(world, caller)
+        in_order(world, caller, centre)
 
 
 class TestNewContact:
     """A handset that has moved its signalling alone: the same description under the same o= version (RFC 3261 §12.2)."""
 
     @pytest.mark.parametrize("method", ["re-INVITE", "UPDATE", "bare UPDATE"])
-    def test_is_where_everything_goes_from_then_on(self, method: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            asked = dict(world.engine.asked)
-            version = caller.terminal.sent and caller.terminal.sent.origin
-            caller.peer.name = "moved"  # its Contact
-            if method == "re-INVITE":
-                caller.reinvite()
-            else:
-                caller.update(bare=method == "bare UPDATE")
-            heard = caller.expect(f"200 {method.split()[-1]}")
-            assert caller.terminal.sent is not None and caller.terminal.sent.origin == version
-            if heard.session is not None:
-                assert heard.session == _first_answer(world, caller)
-            touched = {name for name, count in world.engine.asked.items() if count != asked[name]}
-            assert touched <= {"point", "set_participant"}, "its ports may be learned anew, the rest is untouched"
-            centre.hears_nothing(1)
-            centre.reinvite(audio="sendonly")
-            assert _target(caller.expect("INVITE")) == "sip:moved@10.1.0.5:5060"
-            centre.expect("200 re-INVITE")
-            world.run(0.1)
-            centre.bye()
-            assert _target(caller.expect("BYE")) == "sip:moved@10.1.0.5:5060"
-            world.settle()
+    def test_is_where_everything_goes_from_then_on(self, method: str, world: World) -> None:
+        caller, centre = connected(world)
+        asked = dict(world.engine.asked)
+        version = caller.terminal.sent and caller.terminal.sent.origin
+        caller.peer.name = "moved"  # its Contact
+        if method == "re-INVITE":
+            caller.reinvite()
+        else:
+            caller.update(bare=method == "bare UPDATE")
+        heard = caller.expect(f"200 {method.split()[-1]}")
+        assert caller.terminal.sent is not None and caller.terminal.sent.origin == version
+        if heard.session is not None:
+            assert heard.session == _first_answer(world, caller)
+        touched = {name for name, count in world.engine.asked.items() if count != asked[name]}
+        assert touched <= {"point", "set_participant"}, "its ports may be learned anew, the rest is untouched"
+        centre.hears_nothing(1)
+        centre.reinvite(audio="sendonly")
+        assert _target(caller.expect("INVITE")) == "sip:moved@10.1.0.5:5060"
+        centre.expect("200 re-INVITE")
+        world.run(0.1)
+        centre.bye()
+        assert _target(caller.expect("BYE")) == "sip:moved@10.1.0.5:5060"
+        world.settle()
 
-    def test_in_what_it_answers(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.peer.name = "moved"
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            centre.expect("200 re-INVITE")
-            world.run(0.1)
-            centre.bye()
-            assert _target(caller.expect("BYE")) == "sip:moved@10.1.0.5:5060"
-            world.settle()
+    def test_in_what_it_answers(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        caller.peer.name = "moved"
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        centre.expect("200 re-INVITE")
+        world.run(0.1)
+        centre.bye()
+        assert _target(caller.expect("BYE")) == "sip:moved@10.1.0.5:5060"
+        world.settle()
 
 
 class Test491OnOneLegOnly:
     """Glare between us and one side is no affair of the other, unless the other asked for the change."""
 
-    def test_of_our_own_offer_the_other_side_hears_nothing(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.on_reinvite = lambda call: call.decline(491)
-            call = world.call_of(caller)
-            assert call is not None
-            relay = world.engine.relay_of(call.talk.call_id)
-            assert relay is not None
-            world.engine.lose_relay(relay)
-            world.run(0.5)
-            assert caller.declined == 1
-            assert world.centre_of(caller) is centre and centre.settled
-            caller.on_reinvite = PeerCall.accept
-            world.run(5)
-            assert centre.heard.count("INVITE") == 2, "it was told its new port once"
-            assert "491 re-INVITE" not in centre.heard
-            in_order(world, caller, centre)
+    def test_of_our_own_offer_the_other_side_hears_nothing(self, world: World) -> None:
+        caller, centre = connected(world)
+        caller.on_reinvite = lambda call: call.decline(491)
+        call = world.call_of(caller)
+        assert call is not None
+        relay = world.engine.relay_of(call.talk.call_id)
+        assert relay is not None
+        world.engine.lose_relay(relay)
+        world.run(0.5)
+        assert caller.declined == 1
+        assert world.centre_of(caller) is centre and centre.settled
+        caller.on_reinvite = PeerCall.accept
+        world.run(5)
+        assert centre.heard.count("INVITE") == 2, "it was told its new port once"
+        assert "491 re-INVITE" not in centre.heard
+        in_order(world, caller, centre)
 
-    def test_of_a_relayed_offer_who_asked_tries_again(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.on_reinvite = lambda call: call.decline(491)
-            centre.reinvite(audio="sendonly")
-            centre.expect("491 re-INVITE")
-            world.run(0.1)
-            assert flows(caller) == ["both", "both"] and flows(centre) == ["both", "off"]
-            centre.terminal.wish = "sendrecv"
-            assert world.voice_faults(caller) == []
-            caller.on_reinvite = PeerCall.accept
-            world.run(2.5)
-            centre.reinvite(audio="sendonly")
-            world.run(1)
-            assert flows(caller) == ["hears", "both"] and flows(centre) == ["sends", "off"]
-            in_order(world, caller, centre)
+    def test_of_a_relayed_offer_who_asked_tries_again(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        caller.on_reinvite = lambda call: call.decline(491)
+        centre.reinvite(audio="sendonly")
+        centre.expect("491 re-INVITE")
+        world.run(0.1)
+        assert flows(caller) == ["both", "both"] and flows(centre) == ["both", "off"]
+        centre.terminal.wish = "sendrecv"
+        assert world.voice_faults(caller) == []
+        caller.on_reinvite = PeerCall.accept
+        world.run(2.5)
+        centre.reinvite(audio="sendonly")
+        world.run(1)
+        assert flows(caller) == ["hears", "both"] and flows(centre) == ["sends", "off"]
+        in_order(world, caller, centre)
 
-    def test_of_a_seat_nobody_hears(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat = joined(world, caller)
-            seat.on_reinvite = lambda call: call.decline(491)
-            call = world.call_of(caller)
-            assert call is not None
-            room = world.engine.room_of(call.talk.call_id)
-            assert room is not None
-            world.engine.lose_room(room)
-            world.run(3)
-            assert seat.declined
-            assert centre.heard.count("INVITE") == 1
-            seat.on_reinvite = PeerCall.accept
-            world.run(5)
-            assert seat.settled and picture(world, caller)
-            in_order(world, caller, centre)
+    def test_of_a_seat_nobody_hears(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat = joined(world, caller)
+        seat.on_reinvite = lambda call: call.decline(491)
+        call = world.call_of(caller)
+        assert call is not None
+        room = world.engine.room_of(call.talk.call_id)
+        assert room is not None
+        world.engine.lose_room(room)
+        world.run(3)
+        assert seat.declined
+        assert centre.heard.count("INVITE") == 1
+        seat.on_reinvite = PeerCall.accept
+        world.run(5)
+        assert seat.settled and picture(world, caller)
+        in_order(world, caller, centre)
 
 
 # ---- looks ----

@@ -8,17 +8,16 @@ from tests.world import World
 
 
 class TestTheLog:
-    def test_says_of_each_source_how_often(self) -> None:
-        with World() as world:
-            for _ in range(50):
-                world.pbx.invite(called="110").expect("403")
-            lines = [line for line in world.logs if line["event"] == "request refused"]
-            assert 1 <= len(lines) <= 2
-            world.run(11)
+    def test_says_of_each_source_how_often(self, world: World) -> None:
+        for _ in range(50):
             world.pbx.invite(called="110").expect("403")
-            last = [line for line in world.logs if line["event"] == "request refused"][-1]
-            assert last["status"] == 403
-            assert 1 <= last["similar"] < 50
+        lines = [line for line in world.logs if line["event"] == "request refused"]
+        assert 1 <= len(lines) <= 2
+        world.run(11)
+        world.pbx.invite(called="110").expect("403")
+        last = [line for line in world.logs if line["event"] == "request refused"][-1]
+        assert last["status"] == 403
+        assert 1 <= last["similar"] < 50
 
 
 class TestRefusedBeforeItBegan:
@@ -31,8 +30,7 @@ class TestRefusedBeforeItBegan:
             (("Session-Expires", "30"), 422),
         ],
     )
-    def test_nothing_is_left_of_it(self, line: tuple[str, str], status: int) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[line, ("Supported", "timer")])
-            caller.expect(str(status))
-            world.settle()
+    def test_nothing_is_left_of_it(self, line: tuple[str, str], status: int, world: World) -> None:
+        caller = world.sbc.invite(headers=[line, ("Supported", "timer")])
+        caller.expect(str(status))
+        world.settle()

@@ -9,7 +9,7 @@ from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia
 from splitter.media.ports.voice import RelayHandle
 from tests.calls.kit import connected, ended
-from tests.world import World
+from tests.world import PeerCall, World
 
 CALLER, CENTRE, PICTURE = "caller", "centre", "picture"
 
@@ -36,126 +36,115 @@ def named(world: World) -> Iterator[list[str]]:
 
 
 class TestAtTheAnswer:
-    def test_after_early_media_all_are(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            caller.expect("183")
-            world.run(7)
-            with named(world) as told:
-                centre.answer()
-                caller.expect("200")
-                world.run(0.1)
-                assert sorted(told) == [CALLER, CENTRE, PICTURE]
-            centre.expect("ACK")
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
-
-    def test_what_rings_again_is_no_answer(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            caller.expect("183")
-            with named(world) as told:
-                centre.ring(180, media=True)
-                caller.expect("180")
-                world.run(1)
-                assert told == []
+    def test_after_early_media_all_are(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        caller.expect("183")
+        world.run(7)
+        with named(world) as told:
             centre.answer()
             caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+            world.run(0.1)
+            assert sorted(told) == [CALLER, CENTRE, PICTURE]
+        centre.expect("ACK")
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_without_early_media_once(self) -> None:
-        with World() as world:
-            with named(world) as told:
-                caller, centre = connected(world)
-                world.run(0.1)
-                assert sorted(told) == [CALLER, CENTRE, PICTURE]
-            ended(world, caller, centre)
+    def test_what_rings_again_is_no_answer(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        caller.expect("183")
+        with named(world) as told:
+            centre.ring(180, media=True)
+            caller.expect("180")
+            world.run(1)
+            assert told == []
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_an_update_before_it(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            caller.expect("183")
-            world.run(7)
-            with named(world) as told:
-                caller.update(caller.terminal.sent)
-                caller.expect("200 UPDATE")
-                world.run(0.1)
-                assert sorted(told) == [CALLER, PICTURE]
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_without_early_media_once(self, world: World) -> None:
+        with named(world) as told:
+            caller, centre = connected(world)
+            world.run(0.1)
+            assert sorted(told) == [CALLER, CENTRE, PICTURE]
+        ended(world, caller, centre)
+
+    def test_an_update_before_it(self, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        caller.expect("183")
+        world.run(7)
+        with named(world) as told:
+            caller.update(caller.terminal.sent)
+            caller.expect("200 UPDATE")
+            world.run(0.1)
+            assert sorted(told) == [CALLER, PICTURE]
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
 
 class TestInTheCall:
-    def test_a_reinvite_of_the_caller_and_one_of_the_centre(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with named(world) as told:
-                caller.reinvite()
-                caller.expect("200 re-INVITE")
-                world.run(0.1)
-                assert sorted(told) == [CALLER, PICTURE]
-                told.clear()
-                centre.reinvite()
-                centre.expect("200 re-INVITE")
-                world.run(0.1)
-                assert told == [CENTRE]
-            ended(world, caller, centre)
-
-    def test_hold_and_resume_of_either_side(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            for side in (caller, centre):
-                for direction in ("sendonly", "sendrecv"):
-                    with named(world) as told:
-                        side.reinvite(audio=direction)
-                        side.expect("200 re-INVITE")
-                        world.run(0.1)
-                        assert sorted(told) == [CALLER, CENTRE, PICTURE]
-                    caller.unread.clear()
-                    centre.unread.clear()
-            ended(world, caller, centre)
-
-    def test_an_answer_in_ack(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with named(world) as told:
-                centre.reinvite(offerless=True)
-                centre.expect("200 re-INVITE")
-                world.run(0.1)
-                assert told == [CENTRE]
-            ended(world, caller, centre)
-
-    def test_a_refresh_without_a_description_touches_nothing(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            with named(world) as told:
-                caller.update(bare=True)
-                caller.expect("200 UPDATE")
-                world.run(0.1)
-                assert told == []
-            ended(world, caller, centre)
-
-    def test_a_worker_that_does_not_take_it_costs_nothing(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck |= {"point", "set_participant"}
-            caller.reinvite(audio="sendonly")
-            centre.expect("INVITE")
-            caller.expect("200 re-INVITE")
-            world.engine.stuck.clear()
-            world.run(3)
-            caller.reinvite(audio="sendrecv")
-            centre.expect("INVITE")
+    def test_a_reinvite_of_the_caller_and_one_of_the_centre(self, world: World) -> None:
+        caller, centre = connected(world)
+        with named(world) as told:
+            caller.reinvite()
             caller.expect("200 re-INVITE")
             world.run(0.1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+            assert sorted(told) == [CALLER, PICTURE]
+            told.clear()
+            centre.reinvite()
+            centre.expect("200 re-INVITE")
+            world.run(0.1)
+            assert told == [CENTRE]
+        ended(world, caller, centre)
+
+    def test_hold_and_resume_of_either_side(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        for side in (caller, centre):
+            for direction in ("sendonly", "sendrecv"):
+                with named(world) as told:
+                    side.reinvite(audio=direction)
+                    side.expect("200 re-INVITE")
+                    world.run(0.1)
+                    assert sorted(told) == [CALLER, CENTRE, PICTURE]
+                caller.unread.clear()
+                centre.unread.clear()
+        ended(world, caller, centre)
+
+    def test_an_answer_in_ack(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        with named(world) as told:
+            centre.reinvite(offerless=True)
+            centre.expect("200 re-INVITE")
+            world.run(0.1)
+            assert told == [CENTRE]
+        ended(world, caller, centre)
+
+    def test_a_refresh_without_a_description_touches_nothing(self, world: World) -> None:
+        caller, centre = connected(world)
+        with named(world) as told:
+            caller.update(bare=True)
+            caller.expect("200 UPDATE")
+            world.run(0.1)
+            assert told == []
+        ended(world, caller, centre)
+
+    def test_a_worker_that_does_not_take_it_costs_nothing(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.engine.stuck |= {"point", "set_participant"}
+        caller.reinvite(audio="sendonly")
+        centre.expect("INVITE")
+        caller.expect("200 re-INVITE")
+        world.engine.stuck.clear()
+        world.run(3)
+        caller.reinvite(audio="sendrecv")
+        centre.expect("INVITE")
+        caller.expect("200 re-INVITE")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)

@@ -13,7 +13,7 @@ from splitter.calls.inbox import Inbox
 from tests.calls.kit import asking, connected, ended, joined, live, ringing, with_webrtc
 from tests.garbage import no_rings
 from tests.sim.run import Run, Setting
-from tests.world import World
+from tests.world import PeerCall, World
 
 
 class TestNoRing:
@@ -85,11 +85,9 @@ class TestInbox:
         inbox.post("late")  # type: ignore[arg-type]
         assert inbox.close() == ()
 
-    def test_a_call_that_is_over_can_still_be_told(self) -> None:
+    def test_a_call_that_is_over_can_still_be_told(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         """By a worker or a timer that has not heard of its end."""
-        with World() as world:
-            caller, centre = connected(world)
-            call: Call = live(world, caller)
-            ended(world, caller, centre)
-            call.hang_up("late")
-            assert call._inbox.close() == ()
+        call: Call = live(world, caller)
+        ended(world, caller, centre)
+        call.hang_up("late")
+        assert call._inbox.close() == ()

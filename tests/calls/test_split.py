@@ -12,86 +12,81 @@ from tests.world import World
 
 
 class TestPlainCall:
-    def test_the_centre_gets_a_voice_call(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("P-Asserted-Identity", "<tel:+86139>"), ("Max-Forwards", "40")])
-            centre = world.pbx.take()
-            invite, offer = centre.invite, centre.terminal
-            assert b"m=video" not in invite.body and b"H264" not in invite.body
-            assert invite.headers.get("p-asserted-identity") == "<tel:+86139>"
-            assert invite.from_.user == caller.number and invite.max_forwards == 39
-            call = world.call_of(caller)
-            assert call is not None and invite.headers.get("x-splitter-call") == call.talk.call_id
-            assert invite.contact is not None and invite.contact.sip.host == "10.2.0.1"
-            assert offer is centre.terminal
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_the_centre_gets_a_voice_call(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("P-Asserted-Identity", "<tel:+86139>"), ("Max-Forwards", "40")])
+        centre = world.pbx.take()
+        invite, offer = centre.invite, centre.terminal
+        assert b"m=video" not in invite.body and b"H264" not in invite.body
+        assert invite.headers.get("p-asserted-identity") == "<tel:+86139>"
+        assert invite.from_.user == caller.number and invite.max_forwards == 39
+        call = world.call_of(caller)
+        assert call is not None and invite.headers.get("x-splitter-call") == call.talk.call_id
+        assert invite.contact is not None and invite.contact.sip.host == "10.2.0.1"
+        assert offer is centre.terminal
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_the_audio_goes_through_unchanged_but_for_the_address(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(voice=Voice.AMR)
-            centre = world.pbx.take()
-            body = centre.invite.body.decode()
-            for wanted in ("a=fmtp:106 octet-align=1;mode-change-capability=2;max-red=0", "a=maxptime:240"):
-                assert wanted in body
-            assert "10.1.0" not in body
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            assert line(answer, "audio").formats == ("107", "101")
-            ended(world, caller, centre)
+    def test_the_audio_goes_through_unchanged_but_for_the_address(self, world: World) -> None:
+        caller = world.sbc.invite(voice=Voice.AMR)
+        centre = world.pbx.take()
+        body = centre.invite.body.decode()
+        for wanted in ("a=fmtp:106 octet-align=1;mode-change-capability=2;max-red=0", "a=maxptime:240"):
+            assert wanted in body
+        assert "10.1.0" not in body
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert line(answer, "audio").formats == ("107", "101")
+        ended(world, caller, centre)
 
-    def test_the_caller_gets_the_centres_audio_and_our_video(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            assert [media.kind for media in answer.media] == ["audio", "video"]
-            call = world.call_of(caller)
-            assert call is not None
-            room = world.engine.room_of(call.talk.call_id)
-            assert room is not None and answer.address_of(1).rtp_port == room.local["caller"].rtp_port
-            assert line(answer, "video").formats == ("123",)
-            world.run(0.1)
-            media = room.members["caller"]
-            assert media is not None and media.remote.rtp == caller.terminal.local("video")
-            assert relay_target(world, caller, 0) == caller.terminal.local("audio")
-            assert relay_target(world, caller, 1) == centre.terminal.local("audio")
-            ended(world, caller, centre)
+    def test_the_caller_gets_the_centres_audio_and_our_video(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert [media.kind for media in answer.media] == ["audio", "video"]
+        call = world.call_of(caller)
+        assert call is not None
+        room = world.engine.room_of(call.talk.call_id)
+        assert room is not None and answer.address_of(1).rtp_port == room.local["caller"].rtp_port
+        assert line(answer, "video").formats == ("123",)
+        world.run(0.1)
+        media = room.members["caller"]
+        assert media is not None and media.remote.rtp == caller.terminal.local("video")
+        assert relay_target(world, caller, 0) == caller.terminal.local("audio")
+        assert relay_target(world, caller, 1) == centre.terminal.local("audio")
+        ended(world, caller, centre)
 
-    def test_other_lines_keep_their_index_with_port_0(self) -> None:
-        with World() as world:
-            offer = (
-                b"v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\n"
-                b"m=application 5000 UDP/DTLS/SCTP webrtc-datachannel\r\n"
-                b"m=video 5002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 profile-level-id=42e01f\r\n"
-                b"m=text 5004 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\n"
-                b"m=audio 5006 RTP/AVP 8\r\n"
-            )
-            caller = world.sbc.invite(offer=offer)
-            centre = world.pbx.take()
-            assert centre.invite.body.count(b"m=") == 1
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            assert [(media.kind, media.port > 0) for media in answer.media] == [
-                ("application", False),
-                ("video", True),
-                ("text", False),
-                ("audio", True),
-            ]
-            ended(world, caller, centre)
+    def test_other_lines_keep_their_index_with_port_0(self, world: World) -> None:
+        offer = (
+            b"v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\n"
+            b"m=application 5000 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+            b"m=video 5002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 profile-level-id=42e01f\r\n"
+            b"m=text 5004 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\n"
+            b"m=audio 5006 RTP/AVP 8\r\n"
+        )
+        caller = world.sbc.invite(offer=offer)
+        centre = world.pbx.take()
+        assert centre.invite.body.count(b"m=") == 1
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert [(media.kind, media.port > 0) for media in answer.media] == [
+            ("application", False),
+            ("video", True),
+            ("text", False),
+            ("audio", True),
+        ]
+        ended(world, caller, centre)
 
-    def test_contact_towards_the_sbc_says_video_and_towards_the_centre_nothing(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            said = centre.invite.headers.get("contact") or ""
-            assert "video" not in said and "g.3gpp" not in said
-            centre.answer()
-            contact = caller.expect("200").message
-            assert contact is not None and ";video;+g.3gpp.icsi-ref=" in (contact.headers.get("contact") or "")
-            ended(world, caller, centre)
+    def test_contact_towards_the_sbc_says_video_and_towards_the_centre_nothing(self, world: World) -> None:
+        caller, centre = ringing(world)
+        said = centre.invite.headers.get("contact") or ""
+        assert "video" not in said and "g.3gpp" not in said
+        centre.answer()
+        contact = caller.expect("200").message
+        assert contact is not None and ";video;+g.3gpp.icsi-ref=" in (contact.headers.get("contact") or "")
+        ended(world, caller, centre)
 
     def test_who_answered_is_told_within_trust_alone(self) -> None:
         for trusted, told in ((True, "<sip:1001@pbx>"), (False, None)):
@@ -105,209 +100,193 @@ class TestPlainCall:
 
 
 class TestWithoutVideo:
-    def test_a_voice_call_opens_no_room(self) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            assert not world.engine.rooms
-            ended(world, caller, centre)
+    def test_a_voice_call_opens_no_room(self, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        assert not world.engine.rooms
+        ended(world, caller, centre)
 
-    def test_video_that_cannot_be_used_is_refused_and_the_voice_answered(self) -> None:
-        with World() as world:
-            offer = (
-                b"v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\nm=audio 5006 RTP/AVP 8\r\n"
-                b"m=video 5002 RTP/SAVPF 99\r\na=rtpmap:99 H264/90000\r\n"
-            )
-            caller = world.sbc.invite(offer=offer)
-            centre = world.pbx.take()
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            assert [media.port > 0 for media in answer.media] == [True, False]
-            ended(world, caller, centre)
+    def test_video_that_cannot_be_used_is_refused_and_the_voice_answered(self, world: World) -> None:
+        offer = (
+            b"v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\nm=audio 5006 RTP/AVP 8\r\n"
+            b"m=video 5002 RTP/SAVPF 99\r\na=rtpmap:99 H264/90000\r\n"
+        )
+        caller = world.sbc.invite(offer=offer)
+        centre = world.pbx.take()
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert [media.port > 0 for media in answer.media] == [True, False]
+        ended(world, caller, centre)
 
 
 class TestEarlyMedia:
-    def test_183_and_then_200_with_the_same_description(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            early = caller.expect("183")
-            assert relay_target(world, caller, 0) == caller.terminal.sent.address_of(0)[:2]  # type: ignore[union-attr]
-            centre.answer()
-            final = caller.expect("200")
-            assert sdp(early) == sdp(final)
-            assert early.message is not None and final.message is not None
-            assert early.message.to_tag == final.message.to_tag
-            centre.expect("ACK")
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_183_and_then_200_with_the_same_description(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        early = caller.expect("183")
+        assert relay_target(world, caller, 0) == caller.terminal.sent.address_of(0)[:2]  # type: ignore[union-attr]
+        centre.answer()
+        final = caller.expect("200")
+        assert sdp(early) == sdp(final)
+        assert early.message is not None and final.message is not None
+        assert early.message.to_tag == final.message.to_tag
+        centre.expect("ACK")
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_200_with_another_description_than_the_183(self) -> None:
+    def test_200_with_another_description_than_the_183(self, world: World) -> None:
         """It comes too late to be the answer (RFC 3261 §13.2.1), but there are centres that mean it: offered again."""
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            early = sdp(caller.expect("183"))
-            centre.answer(centre.terminal.answer(centre._theirs(), codec=2))
-            assert sdp(caller.expect("200")) == early
-            offer = sdp(caller.expect("INVITE"))
-            assert line(offer, "audio").formats == ("105", "102")
-            world.run(0.2)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        early = sdp(caller.expect("183"))
+        centre.answer(centre.terminal.answer(centre._theirs(), codec=2))
+        assert sdp(caller.expect("200")) == early
+        offer = sdp(caller.expect("INVITE"))
+        assert line(offer, "audio").formats == ("105", "102")
+        world.run(0.2)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_200_without_a_description_after_a_183_that_had_one(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            early = sdp(caller.expect("183"))
-            ours = centre.terminal.sent
-            offer = centre._theirs()
-            centre._respond_first(200, None, "", ())
-            assert sdp(caller.expect("200")) == early
-            centre.expect("ACK")
-            assert ours is not None
-            centre.terminal.agree(ours, offer)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_200_without_a_description_after_a_183_that_had_one(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        early = sdp(caller.expect("183"))
+        ours = centre.terminal.sent
+        offer = centre._theirs()
+        centre._respond_first(200, None, "", ())
+        assert sdp(caller.expect("200")) == early
+        centre.expect("ACK")
+        assert ours is not None
+        centre.terminal.agree(ours, offer)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_180_without_and_200_with_a_description(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            centre.answer()
-            assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, True]
-            ended(world, caller, centre)
+    def test_180_without_and_200_with_a_description(self, world: World) -> None:
+        caller, centre = ringing(world)
+        centre.answer()
+        assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, True]
+        ended(world, caller, centre)
 
-    def test_forks_ring_in_dialogs_of_their_own_on_one_port(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            heard = []
-            for fork in ("a", "b"):
-                centre.ring(183, fork=fork, media=True)
-                heard.append(caller.expect("183"))
-            tags = {early.message.to_tag for early in heard if early.message}
-            ports = {line(sdp(early), "audio").port for early in heard}
-            assert len(tags) == 2 and len(ports) == 1
-            centre.answer(fork="a")
-            final = caller.expect("200")
-            assert final.message is not None and heard[0].message is not None
-            assert final.message.to_tag == heard[0].message.to_tag
-            assert sdp(final) == sdp(heard[0])
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_forks_ring_in_dialogs_of_their_own_on_one_port(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        heard = []
+        for fork in ("a", "b"):
+            centre.ring(183, fork=fork, media=True)
+            heard.append(caller.expect("183"))
+        tags = {early.message.to_tag for early in heard if early.message}
+        ports = {line(sdp(early), "audio").port for early in heard}
+        assert len(tags) == 2 and len(ports) == 1
+        centre.answer(fork="a")
+        final = caller.expect("200")
+        assert final.message is not None and heard[0].message is not None
+        assert final.message.to_tag == heard[0].message.to_tag
+        assert sdp(final) == sdp(heard[0])
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_a_fork_without_end_is_bounded_and_may_answer_all_the_same(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            for number in range(40):
-                centre.ring(180, fork=str(number))
-                world.run(0.05)
-            assert caller.heard.count("180") == 32
-            caller.unread.clear()
-            centre.answer(fork="39")
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_a_fork_without_end_is_bounded_and_may_answer_all_the_same(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        for number in range(40):
+            centre.ring(180, fork=str(number))
+            world.run(0.05)
+        assert caller.heard.count("180") == 32
+        caller.unread.clear()
+        centre.answer(fork="39")
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_199_of_a_fork_is_not_passed_on(self) -> None:
-        with World() as world:
-            caller, centre = ringing(world)
-            centre.ring(199, fork="gone")
-            caller.hears_nothing(1)
-            centre.answer()
-            caller.expect("200")
-            ended(world, caller, centre)
+    def test_199_of_a_fork_is_not_passed_on(self, world: World) -> None:
+        caller, centre = ringing(world)
+        centre.ring(199, fork="gone")
+        caller.hears_nothing(1)
+        centre.answer()
+        caller.expect("200")
+        ended(world, caller, centre)
 
-    def test_early_media_that_cannot_be_used_rings_all_the_same(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            answer = centre.terminal.answer(centre._theirs(), audio="off")
-            centre.ring(183, answer)
-            assert caller.expect("183").session is None
-            centre._early_answers.clear()
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_early_media_that_cannot_be_used_rings_all_the_same(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        answer = centre.terminal.answer(centre._theirs(), audio="off")
+        centre.ring(183, answer)
+        assert caller.expect("183").session is None
+        centre._early_answers.clear()
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
 
 class TestFailover:
     @pytest.mark.parametrize("status", [500, 503, 504])
-    def test_a_centre_out_of_order(self, status: int) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            world.pbx.take().refuse(status)
-            second = world.pbx2.take()
-            second.answer()
-            caller.expect("200")
-            second.expect("ACK")
-            assert world.voice_faults(caller) == []
-            ended(world, caller, second)
+    def test_a_centre_out_of_order(self, status: int, world: World) -> None:
+        caller = world.sbc.invite()
+        world.pbx.take().refuse(status)
+        second = world.pbx2.take()
+        second.answer()
+        caller.expect("200")
+        second.expect("ACK")
+        assert world.voice_faults(caller) == []
+        ended(world, caller, second)
 
-    def test_a_centre_that_does_not_answer_at_all(self) -> None:
-        with World() as world:
-            world.pbx.vanish()
-            caller = world.sbc.invite()
-            second = world.pbx2.take(10)
-            assert world.now < 6
-            second.answer()
-            caller.expect("200")
-            ended(world, caller, second)
+    def test_a_centre_that_does_not_answer_at_all(self, world: World) -> None:
+        world.pbx.vanish()
+        caller = world.sbc.invite()
+        second = world.pbx2.take(10)
+        assert world.now < 6
+        second.answer()
+        caller.expect("200")
+        ended(world, caller, second)
 
-    def test_a_centre_that_cannot_be_reached(self) -> None:
+    def test_a_centre_that_cannot_be_reached(self, world: World) -> None:
         """The transport says so at once; no timer is waited for."""
-        with World() as world:
-            world.pbx.vanish()
-            caller = world.sbc.invite()
-            world.run(0.007)
-            call = world.call_of(caller)
-            assert call is not None and call.centre is not None
-            for transmit in world.driver._endpoint.transport_failed(call.centre._txn, world.now, "port unreachable"):
-                world.driver._deliver(transmit)  # type: ignore[arg-type]
-            second = world.pbx2.take()
-            assert world.now < 0.1
-            second.answer()
-            caller.expect("200")
-            world.run(0.2)
-            ended(world, caller, second)
+        world.pbx.vanish()
+        caller = world.sbc.invite()
+        world.run(0.007)
+        call = world.call_of(caller)
+        assert call is not None and call.centre is not None
+        for transmit in world.driver._endpoint.transport_failed(call.centre._txn, world.now, "port unreachable"):
+            world.driver._deliver(transmit)  # type: ignore[arg-type]
+        second = world.pbx2.take()
+        assert world.now < 0.1
+        second.answer()
+        caller.expect("200")
+        world.run(0.2)
+        ended(world, caller, second)
 
-    def test_no_route_is_left(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            world.pbx.take().refuse(503)
-            world.pbx2.take().refuse(503)
-            refusal = caller.expect("480").message
-            assert refusal is not None and "503" in (refusal.headers.get("warning") or "")
-            world.settle()
+    def test_no_route_is_left(self, world: World) -> None:
+        caller = world.sbc.invite()
+        world.pbx.take().refuse(503)
+        world.pbx2.take().refuse(503)
+        refusal = caller.expect("480").message
+        assert refusal is not None and "503" in (refusal.headers.get("warning") or "")
+        world.settle()
 
-    def test_busy_is_passed_on_and_no_other_route_is_tried(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            world.pbx.take().refuse(486)
-            caller.expect("486")
-            world.settle()
-            assert not world.pbx2.calls
+    def test_busy_is_passed_on_and_no_other_route_is_tried(self, world: World) -> None:
+        caller = world.sbc.invite()
+        world.pbx.take().refuse(486)
+        caller.expect("486")
+        world.settle()
+        assert not world.pbx2.calls
 
-    def test_early_media_of_a_route_that_failed_leaves_no_trace(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            first = world.pbx.take()
-            first.ring(183, media=True)
-            caller.expect("183")
-            first.refuse(503)
-            second = world.pbx2.take()
-            second.answer()
-            caller.expect("200")
-            second.expect("ACK")
-            assert world.voice_faults(caller) == []
-            ended(world, caller, second)
+    def test_early_media_of_a_route_that_failed_leaves_no_trace(self, world: World) -> None:
+        caller = world.sbc.invite()
+        first = world.pbx.take()
+        first.ring(183, media=True)
+        caller.expect("183")
+        first.refuse(503)
+        second = world.pbx2.take()
+        second.answer()
+        caller.expect("200")
+        second.expect("ACK")
+        assert world.voice_faults(caller) == []
+        ended(world, caller, second)
 
     def test_ringing_too_long(self) -> None:
         with World(trunk={"ring_limit_s": 20.0}) as world:
@@ -318,25 +297,23 @@ class TestFailover:
 
 
 class TestAnswersThatCannotBeUsed:
-    def test_audio_refused_in_the_200(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.answer(audio="off")
-            caller.expect("480")
-            world.run(0.1)
-            assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
-            world.settle()
+    def test_audio_refused_in_the_200(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.answer(audio="off")
+        caller.expect("480")
+        world.run(0.1)
+        assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
+        world.settle()
 
-    def test_no_description_in_the_200(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre._respond_first(200, None, "", ())
-            caller.expect("480")
-            world.run(0.1)
-            assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
-            world.settle()
+    def test_no_description_in_the_200(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre._respond_first(200, None, "", ())
+        caller.expect("480")
+        world.run(0.1)
+        assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
+        world.settle()
 
     @pytest.mark.parametrize(
         "lines",
@@ -350,54 +327,50 @@ class TestAnswersThatCannotBeUsed:
             [("Allow", '"INVITE')],
         ],
     )
-    def test_headers_of_the_200_that_cannot_be_read_or_used(self, lines: list[tuple[str, str]]) -> None:
+    def test_headers_of_the_200_that_cannot_be_read_or_used(self, lines: list[tuple[str, str]], world: World) -> None:
         """The call lives, and can be ended."""
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            contact = [pair for pair in centre._headers() if pair[0] not in dict(lines)]
-            centre._headers = lambda: [*contact, *lines]  # type: ignore[method-assign]
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        contact = [pair for pair in centre._headers() if pair[0] not in dict(lines)]
+        centre._headers = lambda: [*contact, *lines]  # type: ignore[method-assign]
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
 
 class TestRoomTrouble:
-    def test_a_room_that_fails_costs_the_picture_alone(self) -> None:
-        with World() as world:
-            world.engine.fault = lambda what, call: MediaUnavailable("full") if what == "open_room" else None
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.answer()
-            assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, False]
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_a_room_that_fails_costs_the_picture_alone(self, world: World) -> None:
+        world.engine.fault = lambda what, call: MediaUnavailable("full") if what == "open_room" else None
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.answer()
+        assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, False]
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("stuck", ["open_room", "join", "set_participant"])
-    def test_a_room_that_hangs_does_not_delay_the_voice(self, stuck: str) -> None:
-        with World() as world:
-            world.engine.stuck = {stuck}
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            before = world.now
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            assert world.now - before < 0.3
-            assert line(answer, "audio").port
-            assert bool(line(answer, "video").port) == (stuck == "set_participant")
-            assert world.voice_faults(caller) == []
-            world.run(3)
-            ended(world, caller, centre)
+    def test_a_room_that_hangs_does_not_delay_the_voice(self, stuck: str, world: World) -> None:
+        world.engine.stuck = {stuck}
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        before = world.now
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert world.now - before < 0.3
+        assert line(answer, "audio").port
+        assert bool(line(answer, "video").port) == (stuck == "set_participant")
+        assert world.voice_faults(caller) == []
+        world.run(3)
+        ended(world, caller, centre)
 
-    def test_no_ports_for_the_voice(self) -> None:
-        with World() as world:
-            world.engine.down = {0, 1}
-            refusal = world.sbc.invite().expect("503").message
-            assert refusal is not None and refusal.headers.get("retry-after") == "2"
-            world.settle()
+    def test_no_ports_for_the_voice(self, world: World) -> None:
+        world.engine.down = {0, 1}
+        refusal = world.sbc.invite().expect("503").message
+        assert refusal is not None and refusal.headers.get("retry-after") == "2"
+        world.settle()
 
 
 class TestWhatIsTurnedAway:
@@ -408,10 +381,9 @@ class TestWhatIsTurnedAway:
         assert heard.message is not None
         return heard.message  # type: ignore[return-value]
 
-    def test_an_unknown_extension(self) -> None:
-        with World() as world:
-            message = self.refused(world, "420", headers=[("Require", "quantum-leap")])
-            assert message.headers.get("unsupported") == "quantum-leap"
+    def test_an_unknown_extension(self, world: World) -> None:
+        message = self.refused(world, "420", headers=[("Require", "quantum-leap")])
+        assert message.headers.get("unsupported") == "quantum-leap"
 
     @pytest.mark.parametrize(
         "lines",
@@ -422,16 +394,13 @@ class TestWhatIsTurnedAway:
             b"m=audio 5006 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n",
         ],
     )
-    def test_no_usable_audio(self, lines: bytes) -> None:
+    def test_no_usable_audio(self, lines: bytes, world: World) -> None:
         head = b"v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\n"
-        with World() as world:
-            message = self.refused(world, "488", offer=head + lines)
-            assert (message.headers.get("warning") or "").startswith("399 splitter ")
+        message = self.refused(world, "488", offer=head + lines)
+        assert (message.headers.get("warning") or "").startswith("399 splitter ")
 
-    def test_max_forwards_used_up(self) -> None:
-        with World() as world:
-            self.refused(world, "483", headers=[("Max-Forwards", "0")])
+    def test_max_forwards_used_up(self, world: World) -> None:
+        self.refused(world, "483", headers=[("Max-Forwards", "0")])
 
-    def test_a_number_without_a_route(self) -> None:
-        with World() as world:
-            self.refused(world, "404", called="999")
+    def test_a_number_without_a_route(self, world: World) -> None:
+        self.refused(world, "404", called="999")

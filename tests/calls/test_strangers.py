@@ -29,81 +29,68 @@ def quietly(world: World, caller: PeerCall) -> None:
 
 class TestTheVoiceOfAStranger:
     @pytest.mark.parametrize(("end", "trunk"), [("caller", "sbc"), ("centre", "pbx")])
-    def test_is_told_to_trace_desks_and_operators(self, end: str, trunk: str) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            hear(world, caller, end)
-            call = live(world, caller)
-            [notice] = [notice for notice in world.notices if notice.code == "media-from-stranger"]
-            assert (notice.call_id, notice.party) == (call.talk.call_id, end)
-            assert "SDP" in notice.text and str(SOURCE) not in notice.text, "addresses are no business of desks"
-            ladder = " ".join(world.ladder(caller).split())
-            for word in (str(SOURCE), "101 packets", trunk, "media_sources", '"signalled"'):
-                assert word in ladder
-            [shown] = world.views[call.talk.call_id].strangers
-            assert (shown.leg, shown.kind, shown.source, shown.packets) == (end, "audio", str(SOURCE), 101)
-            assert ":" in shown.named
-            [alarm] = call.services.strangers.alarms(world.clock.now())
-            assert f"trunk {trunk}" in alarm
-            assert str(SOURCE) in alarm
-            quietly(world, caller)
+    def test_is_told_to_trace_desks_and_operators(self, end: str, trunk: str, world: World, caller: PeerCall) -> None:
+        hear(world, caller, end)
+        call = live(world, caller)
+        [notice] = [notice for notice in world.notices if notice.code == "media-from-stranger"]
+        assert (notice.call_id, notice.party) == (call.talk.call_id, end)
+        assert "SDP" in notice.text and str(SOURCE) not in notice.text, "addresses are no business of desks"
+        ladder = " ".join(world.ladder(caller).split())
+        for word in (str(SOURCE), "101 packets", trunk, "media_sources", '"signalled"'):
+            assert word in ladder
+        [shown] = world.views[call.talk.call_id].strangers
+        assert (shown.leg, shown.kind, shown.source, shown.packets) == (end, "audio", str(SOURCE), 101)
+        assert ":" in shown.named
+        [alarm] = call.services.strangers.alarms(world.clock.now())
+        assert f"trunk {trunk}" in alarm
+        assert str(SOURCE) in alarm
+        quietly(world, caller)
 
-    def test_is_told_while_it_rings(self) -> None:
-        with World() as world:
-            caller, _ = ringing(world)
-            hear(world, caller, "caller")
-            assert live(world, caller).view().strangers
-            caller.cancel()
-            world.run(1)
-            world.settle()
+    def test_is_told_while_it_rings(self, world: World) -> None:
+        caller, _ = ringing(world)
+        hear(world, caller, "caller")
+        assert live(world, caller).view().strangers
+        caller.cancel()
+        world.run(1)
+        world.settle()
 
-    def test_is_forgotten_when_the_peer_is_heard(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            hear(world, caller, "caller")
-            call = live(world, caller)
-            relay = world.engine.relay_of(call.talk.call_id)
-            assert relay is not None
-            world.engine.tell(relay, MediaStarted(call.talk.call_id, "audio", "caller", SOURCE))
-            world.run(0.01)
-            assert world.views[call.talk.call_id].strangers == ()
-            quietly(world, caller)
+    def test_is_forgotten_when_the_peer_is_heard(self, world: World, caller: PeerCall) -> None:
+        hear(world, caller, "caller")
+        call = live(world, caller)
+        relay = world.engine.relay_of(call.talk.call_id)
+        assert relay is not None
+        world.engine.tell(relay, MediaStarted(call.talk.call_id, "audio", "caller", SOURCE))
+        world.run(0.01)
+        assert world.views[call.talk.call_id].strangers == ()
+        quietly(world, caller)
 
-    def test_stands_in_the_record_of_the_ended_call(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            call_id = live(world, caller).talk.call_id
-            hear(world, caller, "caller")
-            quietly(world, caller)
-            assert len(world.views[call_id].strangers) == 1
+    def test_stands_in_the_record_of_the_ended_call(self, world: World, caller: PeerCall) -> None:
+        call_id = live(world, caller).talk.call_id
+        hear(world, caller, "caller")
+        quietly(world, caller)
+        assert len(world.views[call_id].strangers) == 1
 
 
 class TestThePictureOfAStranger:
-    def test_of_the_caller_is_told(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            hear(world, caller, "caller", "video")
-            [shown] = live(world, caller).view().strangers
-            assert (shown.leg, shown.kind) == ("caller", "video")
-            assert "picture of the caller" in world.notices[-1].text
-            quietly(world, caller)
+    def test_of_the_caller_is_told(self, world: World, caller: PeerCall) -> None:
+        hear(world, caller, "caller", "video")
+        [shown] = live(world, caller).view().strangers
+        assert (shown.leg, shown.kind) == ("caller", "video")
+        assert "picture of the caller" in world.notices[-1].text
+        quietly(world, caller)
 
-    def test_of_a_seat_is_told_of_its_trunk(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            joined(world, caller)
-            hear(world, caller, "seat-1", "video")
-            call = live(world, caller)
-            assert [shown.leg for shown in call.view().strangers] == ["seat-1"]
-            assert "trunk desk" in call.services.strangers.alarms(world.clock.now())[0]
-            quietly(world, caller)
+    def test_of_a_seat_is_told_of_its_trunk(self, world: World, caller: PeerCall) -> None:
+        joined(world, caller)
+        hear(world, caller, "seat-1", "video")
+        call = live(world, caller)
+        assert [shown.leg for shown in call.view().strangers] == ["seat-1"]
+        assert "trunk desk" in call.services.strangers.alarms(world.clock.now())[0]
+        quietly(world, caller)
 
-    def test_of_one_who_has_left_is_nothing(self) -> None:
-        with World() as world:
-            caller, _ = connected(world)
-            hear(world, caller, "seat-7", "video")
-            assert live(world, caller).view().strangers == ()
-            quietly(world, caller)
+    def test_of_one_who_has_left_is_nothing(self, world: World, caller: PeerCall) -> None:
+        hear(world, caller, "seat-7", "video")
+        assert live(world, caller).view().strangers == ()
+        quietly(world, caller)
 
 
 class TestTheTrunksKey:

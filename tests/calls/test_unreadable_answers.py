@@ -65,162 +65,150 @@ def lines_of(world: World, call: PeerCall) -> list[int]:
 
 @UNREADABLE
 class TestAHold:
-    def test_of_the_caller_leaves_the_centre_as_it_was(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            mumbles(centre, body)
-            caller.terminal.wish = "sendrecv"
-            caller.reinvite(caller.terminal.given(write(caller.terminal.change(audio="sendonly"))))
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
-            assert caller.expect("488 re-INVITE")
-            caller.terminal.wish = "sendrecv"
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv", "it does not stay on hold"
-            world.run(1)
-            assert flows(centre)[0] == flows(caller)[0] == "both"
-            centre.unread.clear()
-            ended(world, caller, centre)
+    def test_of_the_caller_leaves_the_centre_as_it_was(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world)
+        mumbles(centre, body)
+        caller.terminal.wish = "sendrecv"
+        caller.reinvite(caller.terminal.given(write(caller.terminal.change(audio="sendonly"))))
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
+        assert caller.expect("488 re-INVITE")
+        caller.terminal.wish = "sendrecv"
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv", "it does not stay on hold"
+        world.run(1)
+        assert flows(centre)[0] == flows(caller)[0] == "both"
+        centre.unread.clear()
+        ended(world, caller, centre)
 
-    def test_of_the_centre_leaves_the_caller_as_it_was(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            mumbles(caller, body)
-            centre.reinvite(audio="sendonly")
-            assert sdp(caller.expect("INVITE")).direction_of(0) == "sendonly"
-            assert centre.expect("488 re-INVITE")
-            centre.terminal.wish = "sendrecv"
-            assert sdp(caller.expect("INVITE")).direction_of(0) == "sendrecv"
-            world.run(1)
-            assert flows(caller) == ["both", "both"] and flows(centre)[0] == "both"
-            caller.unread.clear()
-            ended(world, caller, centre)
+    def test_of_the_centre_leaves_the_caller_as_it_was(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world)
+        mumbles(caller, body)
+        centre.reinvite(audio="sendonly")
+        assert sdp(caller.expect("INVITE")).direction_of(0) == "sendonly"
+        assert centre.expect("488 re-INVITE")
+        centre.terminal.wish = "sendrecv"
+        assert sdp(caller.expect("INVITE")).direction_of(0) == "sendrecv"
+        world.run(1)
+        assert flows(caller) == ["both", "both"] and flows(centre)[0] == "both"
+        caller.unread.clear()
+        ended(world, caller, centre)
 
-    def test_that_is_never_answered_readably_is_undone_all_the_same(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            mumbles(centre, body, times=1000)
-            caller.reinvite(audio="sendonly")
-            assert caller.expect("488 re-INVITE")
-            world.run(300)
-            assert flows(centre)[0] == "both", "it took the offer that ends the hold"
-            offers = [heard for heard in centre.heard if heard == "INVITE"]
-            assert len(offers) <= 6, "and is not asked for ever"
-            caller.terminal.wish = "sendrecv"
-            centre.unread.clear()
-            caller.unread.clear()
-            ended(world, caller, centre)
+    def test_that_is_never_answered_readably_is_undone_all_the_same(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world)
+        mumbles(centre, body, times=1000)
+        caller.reinvite(audio="sendonly")
+        assert caller.expect("488 re-INVITE")
+        world.run(300)
+        assert flows(centre)[0] == "both", "it took the offer that ends the hold"
+        offers = [heard for heard in centre.heard if heard == "INVITE"]
+        assert len(offers) <= 6, "and is not asked for ever"
+        caller.terminal.wish = "sendrecv"
+        centre.unread.clear()
+        caller.unread.clear()
+        ended(world, caller, centre)
 
-    def test_the_next_one_succeeds(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            mumbles(centre, body)
-            caller.reinvite(audio="sendonly")
-            assert caller.expect("488 re-INVITE")
-            world.run(1)
-            centre.unread.clear()
-            caller.reinvite(audio="sendonly")
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "recvonly"
-            world.run(1)
-            assert flows(caller)[0] == "sends" and flows(centre)[0] == "hears"
-            assert not centre.unread
-            ended(world, caller, centre)
+    def test_the_next_one_succeeds(self, body: bytes, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        mumbles(centre, body)
+        caller.reinvite(audio="sendonly")
+        assert caller.expect("488 re-INVITE")
+        world.run(1)
+        centre.unread.clear()
+        caller.reinvite(audio="sendonly")
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "recvonly"
+        world.run(1)
+        assert flows(caller)[0] == "sends" and flows(centre)[0] == "hears"
+        assert not centre.unread
+        ended(world, caller, centre)
 
 
 @UNREADABLE
 class TestTheQuestionForVideo:
-    def test_may_be_asked_again(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            mumbles(caller, body)
-            told(world, caller, RAISE)
-            world.run(2)
-            state = live(world, caller).talk.video.view
-            assert (state.state, state.outcome) == ("off", "failed") and state.supported is not False
-            told(world, caller, RAISE)
-            world.run(2)
-            assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
-            caller.unread.clear()
-            ended(world, caller, centre)
+    def test_may_be_asked_again(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        mumbles(caller, body)
+        told(world, caller, RAISE)
+        world.run(2)
+        state = live(world, caller).talk.video.view
+        assert (state.state, state.outcome) == ("off", "failed") and state.supported is not False
+        told(world, caller, RAISE)
+        world.run(2)
+        assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
+        caller.unread.clear()
+        ended(world, caller, centre)
 
-    def test_its_line_stays_in_every_offer_after_it(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            mumbles(caller, body)
-            told(world, caller, RAISE)
-            world.run(2)
-            centre.reinvite(audio="sendonly")
-            centre.expect("200 re-INVITE")
-            world.run(1)
-            counts = lines_of(world, caller)
-            assert counts == sorted(counts) and counts[-1] == 2, "RFC 3264 §8: none is ever removed"
-            caller.unread.clear()
-            ended(world, caller, centre)
+    def test_its_line_stays_in_every_offer_after_it(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        mumbles(caller, body)
+        told(world, caller, RAISE)
+        world.run(2)
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        world.run(1)
+        counts = lines_of(world, caller)
+        assert counts == sorted(counts) and counts[-1] == 2, "RFC 3264 §8: none is ever removed"
+        caller.unread.clear()
+        ended(world, caller, centre)
 
-    def test_that_is_never_answered_readably(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            mumbles(caller, body, times=1000)
-            caller.allow = "INVITE, ACK, CANCEL, BYE, INFO"
-            for _ in range(2):
-                asking(world, caller, RAISE)
-                world.run(60)
-                assert live(world, caller).talk.video.view.state == "off"
-            counts = lines_of(world, caller)
-            assert counts == sorted(counts) and len(counts) <= 10
-            caller.unread.clear()
-            ended(world, caller, centre)
+    def test_that_is_never_answered_readably(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        mumbles(caller, body, times=1000)
+        caller.allow = "INVITE, ACK, CANCEL, BYE, INFO"
+        for _ in range(2):
+            asking(world, caller, RAISE)
+            world.run(60)
+            assert live(world, caller).talk.video.view.state == "off"
+        counts = lines_of(world, caller)
+        assert counts == sorted(counts) and len(counts) <= 10
+        caller.unread.clear()
+        ended(world, caller, centre)
 
 
 class TestAnEarlyAnswer:
-    def test_may_be_said_better_in_the_final_response(self) -> None:
+    def test_may_be_said_better_in_the_final_response(self, world: World) -> None:
         """In a reliable 183 (RFC 3262 §5); the phone's user consents afterwards."""
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            caller.on_reinvite = lambda _: None
-            told(world, caller, RAISE)
-            caller.expect("INVITE")
-            assert caller.pending is not None
-            txn, request = caller.pending
-            lines = [("Require", "100rel"), ("RSeq", "1"), *caller._headers()]
-            caller.peer.driver.respond(txn, request.respond(183, headers=lines, body=b"garbage", content_type=SDP))
-            world.run(1)
-            assert live(world, caller).talk.video.view.state == "asking"
-            caller.accept()
-            world.run(1)
-            assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
-            caller.unread.clear()
-            ended(world, caller, centre)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        caller.on_reinvite = lambda _: None
+        told(world, caller, RAISE)
+        caller.expect("INVITE")
+        assert caller.pending is not None
+        txn, request = caller.pending
+        lines = [("Require", "100rel"), ("RSeq", "1"), *caller._headers()]
+        caller.peer.driver.respond(txn, request.respond(183, headers=lines, body=b"garbage", content_type=SDP))
+        world.run(1)
+        assert live(world, caller).talk.video.view.state == "asking"
+        caller.accept()
+        world.run(1)
+        assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
+        caller.unread.clear()
+        ended(world, caller, centre)
 
 
 class TestOffersOfOurOwn:
     @UNREADABLE
-    def test_after_a_lost_worker_are_repeated_and_not_for_ever(self, body: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            mumbles(centre, body, times=1000)
-            relay = world.engine.relay_of(live(world, caller).talk.call_id)
-            assert relay is not None
-            world.engine.lose_relay(relay)
-            world.run(200)
-            assert 2 <= centre.heard.count("INVITE") - 1 <= 4
-            centre.unread.clear()
-            caller.unread.clear()
-            assert world.voice_faults(caller) == [], "it sends where it was told"
-            ended(world, caller, centre)
+    def test_after_a_lost_worker_are_repeated_and_not_for_ever(self, body: bytes, world: World) -> None:
+        caller, centre = connected(world)
+        mumbles(centre, body, times=1000)
+        relay = world.engine.relay_of(live(world, caller).talk.call_id)
+        assert relay is not None
+        world.engine.lose_relay(relay)
+        world.run(200)
+        assert 2 <= centre.heard.count("INVITE") - 1 <= 4
+        centre.unread.clear()
+        caller.unread.clear()
+        assert world.voice_faults(caller) == [], "it sends where it was told"
+        ended(world, caller, centre)
 
-    def test_to_a_seat(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat = joined(world, caller)
-            mumbles(seat, b"garbage", times=1000)
-            room = world.engine.room_of(live(world, caller).talk.call_id)
-            assert room is not None
-            world.engine.lose_room(room)
-            world.run(200)
-            assert seat.state == "confirmed" and 1 <= seat.heard.count("INVITE") <= 4
-            for call in (caller, centre, seat):
-                call.unread.clear()
-            ended(world, caller, centre)
+    def test_to_a_seat(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat = joined(world, caller)
+        mumbles(seat, b"garbage", times=1000)
+        room = world.engine.room_of(live(world, caller).talk.call_id)
+        assert room is not None
+        world.engine.lose_room(room)
+        world.run(200)
+        assert seat.state == "confirmed" and 1 <= seat.heard.count("INVITE") <= 4
+        for call in (caller, centre, seat):
+            call.unread.clear()
+        ended(world, caller, centre)
 
 
 class _Mumbling:
@@ -239,16 +227,14 @@ class _Mumbling:
 
 class TestAnAnswerInAck:
     @pytest.mark.parametrize("body", [b"garbage", BODIES["no port"], BODIES["too few lines"]])
-    def test_is_asked_for_once_more(self, body: bytes) -> None:
+    def test_is_asked_for_once_more(self, body: bytes, world: World, caller: PeerCall, centre: PeerCall) -> None:
         """Nobody can be told that it cannot be used: both sides say once more what stands."""
-        with World() as world:
-            caller, centre = connected(world)
-            whole, caller.dialog = caller.dialog, _Mumbling(caller.dialog, body)  # type: ignore[assignment]
-            caller.reinvite(offerless=True)
-            offer = sdp(caller.expect("200 re-INVITE"))
-            caller.dialog = whole
-            again = sdp(caller.expect("INVITE"))
-            assert [media.kind for media in again.media] == [media.kind for media in offer.media]
-            caller.hears_nothing(60)
-            assert flows(caller) == ["both", "both"]
-            ended(world, caller, centre)
+        whole, caller.dialog = caller.dialog, _Mumbling(caller.dialog, body)  # type: ignore[assignment]
+        caller.reinvite(offerless=True)
+        offer = sdp(caller.expect("200 re-INVITE"))
+        caller.dialog = whole
+        again = sdp(caller.expect("INVITE"))
+        assert [media.kind for media in again.media] == [media.kind for media in offer.media]
+        caller.hears_nothing(60)
+        assert flows(caller) == ["both", "both"]
+        ended(world, caller, centre)

@@ -55,43 +55,38 @@ def renewed(seat: PeerCall, ufrag: str = "anew", fingerprint: str = "") -> Sessi
 
 
 class TestJoining:
-    def test_video_is_answered_and_audio_is_idle_in_the_same_bundle(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            _, answer = answered(world, caller)
-            room = room_of(world, caller)
-            assert {media.port for media in answer.media} == {room.local["seat-1"].rtp_port}
-            assert [media.direction for media in answer.media] == ["inactive", "sendrecv"]
-            assert answer.get("group") == "BUNDLE 0 1"
-            assert answer.media[1].get("ice-pwd") == room.secure["seat-1"].password
-            media = room.members["seat-1"]
-            assert media is not None and media.secure is not None and media.send_format.orientation_id == 13
-            view = live(world, caller).view()
-            (party,) = view.parties
-            assert (party.kind, party.state, party.extension) == ("sip", "connected", "7001")
-            assert [leg.name for leg in view.legs] == ["caller", "centre", "seat-1"] and view.extension == "7001"
-            caller.hears_nothing(1)
-            centre.hears_nothing(1)
-            ended(world, caller, centre)
+    def test_video_is_answered_and_audio_is_idle_in_the_same_bundle(self, world: World) -> None:
+        caller, centre = connected(world)
+        _, answer = answered(world, caller)
+        room = room_of(world, caller)
+        assert {media.port for media in answer.media} == {room.local["seat-1"].rtp_port}
+        assert [media.direction for media in answer.media] == ["inactive", "sendrecv"]
+        assert answer.get("group") == "BUNDLE 0 1"
+        assert answer.media[1].get("ice-pwd") == room.secure["seat-1"].password
+        media = room.members["seat-1"]
+        assert media is not None and media.secure is not None and media.send_format.orientation_id == 13
+        view = live(world, caller).view()
+        (party,) = view.parties
+        assert (party.kind, party.state, party.extension) == ("sip", "connected", "7001")
+        assert [leg.name for leg in view.legs] == ["caller", "centre", "seat-1"] and view.extension == "7001"
+        caller.hears_nothing(1)
+        centre.hears_nothing(1)
+        ended(world, caller, centre)
 
-    def test_beside_a_browser_that_joined_over_http(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            answered(world, caller)
-            told(world, caller, Join(Desk("tab", "7002"), browser_offer(), "desks", by_rule=True))
-            assert set(room_of(world, caller).secure) == {"seat-1", "desk-1"}
-            ended(world, caller, centre)
+    def test_beside_a_browser_that_joined_over_http(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        answered(world, caller)
+        told(world, caller, Join(Desk("tab", "7002"), browser_offer(), "desks", by_rule=True))
+        assert set(room_of(world, caller).secure) == {"seat-1", "desk-1"}
+        ended(world, caller, centre)
 
-    def test_an_offer_of_both_kinds_gets_plain_rtp(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            plain = world.desk.terminal().seat_offer()
-            offer = replace(OFFER, media=(*OFFER.media, *plain.media), connection=plain.connection)
-            answer = sdp(dialled(world, caller, offer).expect("200"))
-            assert [bool(media.port) for media in answer.media] == [False, False, True]
-            world.run(0.2)
-            assert not room_of(world, caller).secure
-            ended(world, caller, centre)
+    def test_an_offer_of_both_kinds_gets_plain_rtp(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        plain = world.desk.terminal().seat_offer()
+        offer = replace(OFFER, media=(*OFFER.media, *plain.media), connection=plain.connection)
+        answer = sdp(dialled(world, caller, offer).expect("200"))
+        assert [bool(media.port) for media in answer.media] == [False, False, True]
+        world.run(0.2)
+        assert not room_of(world, caller).secure
+        ended(world, caller, centre)
 
 
 class TestTurnedAway:
@@ -106,129 +101,109 @@ class TestTurnedAway:
             ("setup", ("holdconn",), "a=setup is holdconn"),
         ],
     )
-    def test_with_the_reason(self, name: str, values: tuple[str, ...], words: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            video = replace_attributes(OFFER.media[1], name, *values)
-            seat = dialled(world, caller, replace(OFFER, media=(OFFER.media[0], video)))
-            message = seat.expect("488").message
-            assert message is not None and words in (message.headers.get("warning") or "")
-            assert not live(world, caller).view().parties and "join_secure" not in world.engine.asked
-            ended(world, caller, centre)
+    def test_with_the_reason(self, name: str, values: tuple[str, ...], words: str, world: World) -> None:
+        caller, centre = connected(world)
+        video = replace_attributes(OFFER.media[1], name, *values)
+        seat = dialled(world, caller, replace(OFFER, media=(OFFER.media[0], video)))
+        message = seat.expect("488").message
+        assert message is not None and words in (message.headers.get("warning") or "")
+        assert not live(world, caller).view().parties and "join_secure" not in world.engine.asked
+        ended(world, caller, centre)
 
-    def test_no_ports(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.fault = lambda what, call: MediaUnavailable("full") if what == "join_secure" else None
-            dialled(world, caller).expect("503")
-            ended(world, caller, centre)
+    def test_no_ports(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.fault = lambda what, call: MediaUnavailable("full") if what == "join_secure" else None
+        dialled(world, caller).expect("503")
+        ended(world, caller, centre)
 
 
 class TestReinvite:
-    def test_a_refresh_changes_nothing(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, answer = answered(world, caller)
-            seat.reinvite()
-            again = sdp(seat.expect("200 re-INVITE"))
-            world.run(0.1)
-            assert again.media == answer.media and "restart_ice" not in world.engine.asked
-            ended(world, caller, centre)
+    def test_a_refresh_changes_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, answer = answered(world, caller)
+        seat.reinvite()
+        again = sdp(seat.expect("200 re-INVITE"))
+        world.run(0.1)
+        assert again.media == answer.media and "restart_ice" not in world.engine.asked
+        ended(world, caller, centre)
 
-    def test_an_ice_restart(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, answer = answered(world, caller)
-            seat.reinvite(renewed(seat))
-            again = sdp(seat.expect("200 re-INVITE"))
-            world.run(0.1)
-            room = room_of(world, caller)
-            assert again.media[1].get("ice-ufrag") == room.secure["seat-1"].ufrag != answer.media[1].get("ice-ufrag")
-            assert again.media[1].get("fingerprint") == answer.media[1].get("fingerprint")
-            media = room.members["seat-1"]
-            assert media is not None and media.secure is not None and media.secure.ufrag == "anew"
-            assert world.engine.asked["restart_ice"] == 1
-            ended(world, caller, centre)
+    def test_an_ice_restart(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, answer = answered(world, caller)
+        seat.reinvite(renewed(seat))
+        again = sdp(seat.expect("200 re-INVITE"))
+        world.run(0.1)
+        room = room_of(world, caller)
+        assert again.media[1].get("ice-ufrag") == room.secure["seat-1"].ufrag != answer.media[1].get("ice-ufrag")
+        assert again.media[1].get("fingerprint") == answer.media[1].get("fingerprint")
+        media = room.members["seat-1"]
+        assert media is not None and media.secure is not None and media.secure.ufrag == "anew"
+        assert world.engine.asked["restart_ice"] == 1
+        ended(world, caller, centre)
 
-    def test_another_certificate_needs_another_call(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, _ = answered(world, caller)
-            seat.reinvite(renewed(seat, fingerprint="sha-256 " + ":".join(["CD"] * 32)))
-            seat.expect("488 re-INVITE")
-            media = room_of(world, caller).members["seat-1"]
-            assert media is not None and media.secure is not None and media.secure.ufrag != "anew"
-            ended(world, caller, centre)
+    def test_another_certificate_needs_another_call(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, _ = answered(world, caller)
+        seat.reinvite(renewed(seat, fingerprint="sha-256 " + ":".join(["CD"] * 32)))
+        seat.expect("488 re-INVITE")
+        media = room_of(world, caller).members["seat-1"]
+        assert media is not None and media.secure is not None and media.secure.ufrag != "anew"
+        ended(world, caller, centre)
 
-    def test_a_restart_that_no_worker_takes(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, _ = answered(world, caller)
-            world.engine.fault = lambda what, call: MediaUnavailable("gone") if what == "restart_ice" else None
-            seat.reinvite(renewed(seat))
-            seat.expect("500 re-INVITE")
-            world.engine.fault = lambda what, call: None
-            seat.reinvite(renewed(seat, "more"))
-            seat.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_a_restart_that_no_worker_takes(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, _ = answered(world, caller)
+        world.engine.fault = lambda what, call: MediaUnavailable("gone") if what == "restart_ice" else None
+        seat.reinvite(renewed(seat))
+        seat.expect("500 re-INVITE")
+        world.engine.fault = lambda what, call: None
+        seat.reinvite(renewed(seat, "more"))
+        seat.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
-    def test_a_pause_of_its_picture(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, _ = answered(world, caller)
-            seat.reinvite(video="recvonly")
-            assert sdp(seat.expect("200 re-INVITE")).media[1].direction == "sendonly"
-            world.run(0.1)
-            media = room_of(world, caller).members["seat-1"]
-            assert media is not None and media.sending and not media.receiving
-            ended(world, caller, centre)
+    def test_a_pause_of_its_picture(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, _ = answered(world, caller)
+        seat.reinvite(video="recvonly")
+        assert sdp(seat.expect("200 re-INVITE")).media[1].direction == "sendonly"
+        world.run(0.1)
+        media = room_of(world, caller).members["seat-1"]
+        assert media is not None and media.sending and not media.receiving
+        ended(world, caller, centre)
 
-    def test_without_an_offer(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, answer = answered(world, caller)
-            seat.reinvite(offerless=True)
-            offer = sdp(seat.expect("200 re-INVITE"))
-            assert offer.media[1].get("ice-ufrag") == answer.media[1].get("ice-ufrag")
-            ended(world, caller, centre)
+    def test_without_an_offer(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, answer = answered(world, caller)
+        seat.reinvite(offerless=True)
+        offer = sdp(seat.expect("200 re-INVITE"))
+        assert offer.media[1].get("ice-ufrag") == answer.media[1].get("ice-ufrag")
+        ended(world, caller, centre)
 
 
 class TestEnds:
-    def test_bye_leaves(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, _ = answered(world, caller)
-            seat.bye()
-            seat.expect("200 BYE")
-            world.run(0.1)
-            assert set(room_of(world, caller).members) == {"caller"}
-            assert live(world, caller).talk.state == "connected"
-            ended(world, caller, centre)
+    def test_bye_leaves(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, _ = answered(world, caller)
+        seat.bye()
+        seat.expect("200 BYE")
+        world.run(0.1)
+        assert set(room_of(world, caller).members) == {"caller"}
+        assert live(world, caller).talk.state == "connected"
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("after_ms", range(0, 40, 4))  # answered after some 20
-    def test_cancel_at_any_moment(self, after_ms: int) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.005
-            seat = dialled(world, caller)
-            world.run(after_ms / 1000)
-            seat.cancel()
-            world.run(1)
-            assert ("seat-1" in room_of(world, caller).members) == (seat.state == "confirmed") == (after_ms >= 20)
-            assert not live(world, caller).pending.arriving
-            ended(world, caller, centre)
+    def test_cancel_at_any_moment(self, after_ms: int, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.005
+        seat = dialled(world, caller)
+        world.run(after_ms / 1000)
+        seat.cancel()
+        world.run(1)
+        assert ("seat-1" in room_of(world, caller).members) == (seat.state == "confirmed") == (after_ms >= 20)
+        assert not live(world, caller).pending.arriving
+        ended(world, caller, centre)
 
-    def test_cancel_is_answered_though_no_worker_answers(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = {"join_secure"}
-            seat = dialled(world, caller)
-            world.run(0.1)
-            before = world.now
-            seat.cancel()
-            seat.expect("487")
-            assert world.now - before < 0.5
-            ended(world, caller, centre)
+    def test_cancel_is_answered_though_no_worker_answers(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.engine.stuck = {"join_secure"}
+        seat = dialled(world, caller)
+        world.run(0.1)
+        before = world.now
+        seat.cancel()
+        seat.expect("487")
+        assert world.now - before < 0.5
+        ended(world, caller, centre)
 
     def test_a_transport_that_stays_away_ends_it(self) -> None:
         with World(settings=CallSettings(rejoin_window_s=20)) as world:
@@ -242,38 +217,33 @@ class TestEnds:
             assert set(room_of(world, caller).members) == {"caller"}
             ended(world, caller, centre)
 
-    def test_a_dead_worker_ends_it_so_that_it_calls_again(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, _ = answered(world, caller)
-            world.engine.lose_room(room_of(world, caller))
-            message = seat.expect("BYE").message
-            assert message is not None and "media lost" in (message.headers.get("reason") or "")
-            caller.expect("INVITE")
-            world.run(1)
-            assert answered(world, caller)[1].media[1].port
-            ended(world, caller, centre)
+    def test_a_dead_worker_ends_it_so_that_it_calls_again(self, world: World) -> None:
+        caller, centre = connected(world)
+        seat, _ = answered(world, caller)
+        world.engine.lose_room(room_of(world, caller))
+        message = seat.expect("BYE").message
+        assert message is not None and "media lost" in (message.headers.get("reason") or "")
+        caller.expect("INVITE")
+        world.run(1)
+        assert answered(world, caller)[1].media[1].port
+        ended(world, caller, centre)
 
-    def test_the_call_ends_while_it_arrives(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.stuck = {"join_secure"}
-            seat = dialled(world, caller)
-            world.run(0.1)
-            caller.bye()
-            centre.expect("BYE")
-            seat.expect("480")
-            caller.expect("200 BYE")
-            world.settle()
+    def test_the_call_ends_while_it_arrives(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.stuck = {"join_secure"}
+        seat = dialled(world, caller)
+        world.run(0.1)
+        caller.bye()
+        centre.expect("BYE")
+        seat.expect("480")
+        caller.expect("200 BYE")
+        world.settle()
 
 
 class TestSessionTimer:
-    def test_its_refresh_by_update(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            seat, _ = answered(world, caller)
-            seat.update(bare=True)
-            seat.expect("200 UPDATE")
-            world.run(0.1)
-            assert room_of(world, caller).members["seat-1"] is not None
-            ended(world, caller, centre)
+    def test_its_refresh_by_update(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        seat, _ = answered(world, caller)
+        seat.update(bare=True)
+        seat.expect("200 UPDATE")
+        world.run(0.1)
+        assert room_of(world, caller).members["seat-1"] is not None
+        ended(world, caller, centre)

@@ -42,12 +42,10 @@ def send_bare(call: PeerCall, body: bytes, *headers: tuple[str, str]) -> None:
 
 
 class TestWithoutContentType:
-    def test_a_description_is_one_all_the_same(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            send_bare(caller, write(caller.terminal.change(move=True)))
-            assert line(sdp(caller.expect("200 re-INVITE")), "video").port
-            ended(world, caller, centre)
+    def test_a_description_is_one_all_the_same(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        send_bare(caller, write(caller.terminal.change(move=True)))
+        assert line(sdp(caller.expect("200 re-INVITE")), "video").port
+        ended(world, caller, centre)
 
 
 class TestOfAnotherKind:
@@ -62,61 +60,57 @@ class TestOfAnotherKind:
         ],
     )
     def test_a_reinvite_gets_415_and_the_call_goes_on(
-        self, headers: tuple[tuple[str, str], ...], wants: tuple[str, str]
+        self, headers: tuple[tuple[str, str], ...], wants: tuple[str, str], world: World
     ) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            send_bare(caller, b"\x1f\x8b\x08", *headers)
-            heard = caller.expect("415 re-INVITE")
-            assert header(heard, wants[0]) == wants[1]
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+        caller, centre = connected(world)
+        send_bare(caller, b"\x1f\x8b\x08", *headers)
+        heard = caller.expect("415 re-INVITE")
+        assert header(heard, wants[0]) == wants[1]
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
 
 class TestPicturesThatNobodyOffered:
     """RFC 3264 §6.1 leaves nothing to show; the voice must not pay for it."""
 
-    def test_the_centre_may_hold_and_the_caller_hears_that_its_picture_is_off(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.on_reinvite = answers_in_h265
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            assert line(sdp(centre.expect("200 re-INVITE")), "audio").direction == "recvonly"
-            told = sdp(caller.expect("INVITE"))
-            assert (line(told, "video").port, line(told, "audio").direction) == (0, "sendonly")
-            world.run(0.5)
-            assert live(world, caller).talk.video.view.state == "off"
-            assert "a format that was not offered" in notes(world, caller)
-            ended(world, caller, centre)
+    def test_the_centre_may_hold_and_the_caller_hears_that_its_picture_is_off(self, world: World) -> None:
+        caller, centre = connected(world)
+        caller.on_reinvite = answers_in_h265
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        assert line(sdp(centre.expect("200 re-INVITE")), "audio").direction == "recvonly"
+        told = sdp(caller.expect("INVITE"))
+        assert (line(told, "video").port, line(told, "audio").direction) == (0, "sendonly")
+        world.run(0.5)
+        assert live(world, caller).talk.video.view.state == "off"
+        assert "a format that was not offered" in notes(world, caller)
+        ended(world, caller, centre)
 
-    def test_nor_does_the_answer_to_a_delayed_offer(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(offer=b"")
-            answer = caller.terminal.answer
-            caller.terminal.answer = lambda offer, **wanted: in_h265(answer(offer, **wanted))  # type: ignore[method-assign]
-            centre = world.pbx.take()
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            assert line(sdp(caller.expect("INVITE")), "video").port == 0
-            world.run(0.5)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_nor_does_the_answer_to_a_delayed_offer(self, world: World) -> None:
+        caller = world.sbc.invite(offer=b"")
+        answer = caller.terminal.answer
+        caller.terminal.answer = lambda offer, **wanted: in_h265(answer(offer, **wanted))  # type: ignore[method-assign]
+        centre = world.pbx.take()
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        assert line(sdp(caller.expect("INVITE")), "video").port == 0
+        world.run(0.5)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
 
 class TestDeclinedPictures:
-    def test_are_not_offered_again_when_something_else_changes(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(offer=b"", picture=VideoLine.NONE)
-            answer = caller.terminal.answer
-            caller.terminal.answer = lambda offer, **wanted: answer(offer, **{**wanted, "video": "off"})  # type: ignore[method-assign]
-            centre = world.pbx.take()
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(0.2)
-            centre.reinvite(audio="sendonly")
-            assert line(sdp(caller.expect("INVITE")), "video").port == 0
-            centre.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_are_not_offered_again_when_something_else_changes(self, world: World) -> None:
+        caller = world.sbc.invite(offer=b"", picture=VideoLine.NONE)
+        answer = caller.terminal.answer
+        caller.terminal.answer = lambda offer, **wanted: answer(offer, **{**wanted, "video": "off"})  # type: ignore[method-assign]
+        centre = world.pbx.take()
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(0.2)
+        centre.reinvite(audio="sendonly")
+        assert line(sdp(caller.expect("INVITE")), "video").port == 0
+        centre.expect("200 re-INVITE")
+        ended(world, caller, centre)

@@ -77,63 +77,60 @@ SILENT = {"bare CR", "bare LF", "no line end at the end", "no s=", "no t=", "lin
 
 @pytest.mark.parametrize("name", SPOILED)
 class TestEveryDescription:
-    def test_a_call_with_hold_and_update(self, name: str, spoil: Spoil) -> None:
+    def test_a_call_with_hold_and_update(self, name: str, spoil: Spoil, world: World) -> None:
         spoil(SPOILED[name])
-        with World() as world:
-            caller, centre = connected(world)
-            joined(world, caller)
-            assert flows(caller) == ["both", "both"]
-            for method in (PeerCall.reinvite, PeerCall.update):
-                for audio, there in (("sendonly", "hears"), ("sendrecv", "both")):
-                    method(caller, audio=audio)
-                    assert caller.expect("200 re-INVITE" if method is PeerCall.reinvite else "200 UPDATE")
-                    world.run(1)
-                    centre.unread.clear()
-                    assert flows(centre)[0] == there, world.ladder(caller)
-            centre.reinvite(audio="sendonly")
-            centre.expect("200 re-INVITE")
-            world.run(1)
-            caller.unread.clear()
-            assert flows(caller)[0] == "hears"
-            centre.reinvite(audio="sendrecv")
-            centre.expect("200 re-INVITE")
-            world.run(1)
-            caller.unread.clear()
-            assert world.voice_faults(caller) == []
-            assert bool(overlooked(world, caller)) == (name not in SILENT), overlooked(world, caller)
-            caller.bye()
-            world.run(1)
-            world.settle()
+        caller, centre = connected(world)
+        joined(world, caller)
+        assert flows(caller) == ["both", "both"]
+        for method in (PeerCall.reinvite, PeerCall.update):
+            for audio, there in (("sendonly", "hears"), ("sendrecv", "both")):
+                method(caller, audio=audio)
+                assert caller.expect("200 re-INVITE" if method is PeerCall.reinvite else "200 UPDATE")
+                world.run(1)
+                centre.unread.clear()
+                assert flows(centre)[0] == there, world.ladder(caller)
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        world.run(1)
+        caller.unread.clear()
+        assert flows(caller)[0] == "hears"
+        centre.reinvite(audio="sendrecv")
+        centre.expect("200 re-INVITE")
+        world.run(1)
+        caller.unread.clear()
+        assert world.voice_faults(caller) == []
+        assert bool(overlooked(world, caller)) == (name not in SILENT), overlooked(world, caller)
+        caller.bye()
+        world.run(1)
+        world.settle()
 
-    def test_early_media_prack_and_update(self, name: str, spoil: Spoil) -> None:
+    def test_early_media_prack_and_update(self, name: str, spoil: Spoil, world: World) -> None:
         spoil(SPOILED[name])
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            centre = world.pbx.take()
-            centre.ring(183, media=True, reliable=True)
-            caller.expect("183")
-            centre.expect("PRACK")
-            world.run(0.1)
-            caller.update(caller.terminal.given(write(narrowed(caller))))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            world.run(1)
-            caller.bye()
-            world.run(1)
-            world.settle()
+        caller = world.sbc.invite(reliable="supported")
+        centre = world.pbx.take()
+        centre.ring(183, media=True, reliable=True)
+        caller.expect("183")
+        centre.expect("PRACK")
+        world.run(0.1)
+        caller.update(caller.terminal.given(write(narrowed(caller))))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        world.run(1)
+        caller.bye()
+        world.run(1)
+        world.settle()
 
-    def test_video_that_we_ask_for(self, name: str, spoil: Spoil) -> None:
+    def test_video_that_we_ask_for(self, name: str, spoil: Spoil, world: World) -> None:
         spoil(SPOILED[name])
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            told(world, caller, RaiseVideo("desk"))
-            assert len(sdp(caller.expect("INVITE")).media) == 2
-            world.run(1)
-            assert flows(caller) == ["both", "both"]
-            caller.reinvite(video="inactive")
-            caller.expect("200 re-INVITE")
-            ended(world, caller, centre)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        told(world, caller, RaiseVideo("desk"))
+        assert len(sdp(caller.expect("INVITE")).media) == 2
+        world.run(1)
+        assert flows(caller) == ["both", "both"]
+        caller.reinvite(video="inactive")
+        caller.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
 
 def off_without_format(text: str) -> str:
@@ -145,64 +142,58 @@ def off_without_format(text: str) -> str:
 class TestLinesThatAreOff:
     """`m=video 0 RTP/AVP`: who is off needs no format, and RFC 8866 §9 wants one all the same."""
 
-    def test_in_the_first_offer_and_answer(self, spoil: Spoil) -> None:
+    def test_in_the_first_offer_and_answer(self, spoil: Spoil, world: World) -> None:
         spoil(lambda text: text + "m=video 0 RTP/AVP\r\n")
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            ended(world, caller, centre)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        ended(world, caller, centre)
 
-    def test_before_the_audio(self) -> None:
-        with World() as world:
-            plain = write(world.sbc.terminal().first_offer(picture=VideoLine.NONE))
-            caller = world.sbc.invite(offer=plain.replace(b"m=audio", b"m=video 0 RTP/AVP\r\nm=audio"))
-            centre = world.pbx.take()
-            assert centre.invite is not None
-            offer = session_of(centre.invite)
-            assert offer is not None and [media.kind for media in offer.media] == ["audio"]
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            assert [(media.port > 0, bool(media.formats)) for media in answer.media] == [(False, True), (True, True)]
-            centre.expect("ACK")
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_before_the_audio(self, world: World) -> None:
+        plain = write(world.sbc.terminal().first_offer(picture=VideoLine.NONE))
+        caller = world.sbc.invite(offer=plain.replace(b"m=audio", b"m=video 0 RTP/AVP\r\nm=audio"))
+        centre = world.pbx.take()
+        assert centre.invite is not None
+        offer = session_of(centre.invite)
+        assert offer is not None and [media.kind for media in offer.media] == ["audio"]
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert [(media.port > 0, bool(media.formats)) for media in answer.media] == [(False, True), (True, True)]
+        centre.expect("ACK")
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_a_downgrade_by_the_caller(self, spoil: Spoil) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            joined(world, caller)
-            spoil(off_without_format)
-            caller.reinvite(video="off")
-            answer = sdp(caller.expect("200 re-INVITE"))
-            assert (line(answer, "video").port, bool(line(answer, "video").formats)) == (0, True)
-            world.run(1)
-            assert flows(caller) == ["both", "off"] and world.voice_faults(caller) == []
-            ended(world, caller, centre)
-
-    def test_no_to_video_that_we_ask_for(self, spoil: Spoil) -> None:
+    def test_a_downgrade_by_the_caller(self, spoil: Spoil, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        joined(world, caller)
         spoil(off_without_format)
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            caller.on_reinvite = lambda call: call.accept(video="off")
-            told(world, caller, RaiseVideo("desk"))
-            caller.expect("INVITE")
-            world.run(1)
-            call = world.call_of(caller)
-            assert call is not None and call.talk.video.view.outcome == "refused"
-            assert flows(caller) == ["both", "off"]
-            centre.reinvite(audio="sendonly")
-            centre.expect("200 re-INVITE")
-            assert len(sdp(caller.expect("INVITE")).media) == 2, "RFC 3264 §8: no line is removed"
-            caller.unread.clear()
-            ended(world, caller, centre)
+        caller.reinvite(video="off")
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert (line(answer, "video").port, bool(line(answer, "video").formats)) == (0, True)
+        world.run(1)
+        assert flows(caller) == ["both", "off"] and world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_an_answer_with_one_more_than_was_offered(self, spoil: Spoil) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            spoil(lambda text: text + "m=video 0 RTP/AVP\r\n")
-            caller.reinvite(caller.terminal.change(audio="sendonly"))
-            centre.expect("INVITE")
-            caller.expect("200 re-INVITE")
-            world.run(1)
-            assert flows(centre)[0] == "hears"
-            centre.unread.clear()
-            ended(world, caller, centre)
+    def test_no_to_video_that_we_ask_for(self, spoil: Spoil, world: World) -> None:
+        spoil(off_without_format)
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        caller.on_reinvite = lambda call: call.accept(video="off")
+        told(world, caller, RaiseVideo("desk"))
+        caller.expect("INVITE")
+        world.run(1)
+        call = world.call_of(caller)
+        assert call is not None and call.talk.video.view.outcome == "refused"
+        assert flows(caller) == ["both", "off"]
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        assert len(sdp(caller.expect("INVITE")).media) == 2, "RFC 3264 §8: no line is removed"
+        caller.unread.clear()
+        ended(world, caller, centre)
+
+    def test_an_answer_with_one_more_than_was_offered(self, spoil: Spoil, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        spoil(lambda text: text + "m=video 0 RTP/AVP\r\n")
+        caller.reinvite(caller.terminal.change(audio="sendonly"))
+        centre.expect("INVITE")
+        caller.expect("200 re-INVITE")
+        world.run(1)
+        assert flows(centre)[0] == "hears"
+        centre.unread.clear()
+        ended(world, caller, centre)

@@ -47,46 +47,44 @@ def heard(world: World, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ALL)
 class TestByteForByte:
-    def test_the_call_reaches_the_centre_and_is_answered(self, name: str) -> None:
-        with World() as world:
-            sent(world, name)
-            if name.startswith("w10"):  # nobody has this number
-                world.run(1)
-                assert "404 INVITE" in heard(world, name)
-                return
-            centre = world.pbx.take()
-            offer = offer_of(centre)
-            assert [media.kind for media in offer.media] == ["audio"]
-            assert offer.direction_of(0) == ("sendonly" if name == HELD else "sendrecv")
-            centre.answer()
+    def test_the_call_reaches_the_centre_and_is_answered(self, name: str, world: World) -> None:
+        sent(world, name)
+        if name.startswith("w10"):  # nobody has this number
             world.run(1)
-            assert "200 INVITE" in heard(world, name)
+            assert "404 INVITE" in heard(world, name)
+            return
+        centre = world.pbx.take()
+        offer = offer_of(centre)
+        assert [media.kind for media in offer.media] == ["audio"]
+        assert offer.direction_of(0) == ("sendonly" if name == HELD else "sendrecv")
+        centre.answer()
+        world.run(1)
+        assert "200 INVITE" in heard(world, name)
 
-    def test_what_we_send_in_its_dialog_is_legal(self, name: str) -> None:
+    def test_what_we_send_in_its_dialog_is_legal(self, name: str, world: World) -> None:
         if name.startswith("w10"):
             return
-        with World() as world:
-            sent(world, name)
-            centre = world.pbx.take()
-            centre.answer()
-            world.run(1)
-            ok = next(one.message for one in world.wire.sent[call_id(name)] if label(one.message) == "200 INVITE")
-            data = (
-                f"ACK sip:x@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.5:5060;branch=z9hG4bKack\r\n"
-                f"From: {ok.headers.get('from')}\r\nTo: {ok.headers.get('to')}\r\nCall-ID: {ok.call_id}\r\n"
-                "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
-            )
-            world.driver.received(world.driver.flow_to("access", "udp", SBC), data.encode())
-            centre.bye()
-            world.run(1)
-            bye = next(one.message for one in world.wire.sent[call_id(name)] if label(one.message) == "BYE")
-            assert isinstance(bye, Request)
-            assert bye.uri == "sip:sbc@127.0.20.10", "RFC 3261 §19.1.1: a Request-URI has no headers"
-            routes = bye.headers.values("route")
-            if name.startswith("w09"):
-                assert routes == ["<sip:127.0.20.10;lr>", "<sip:scscf.ims.example;lr>"]
-            else:
-                assert routes == []
+        sent(world, name)
+        centre = world.pbx.take()
+        centre.answer()
+        world.run(1)
+        ok = next(one.message for one in world.wire.sent[call_id(name)] if label(one.message) == "200 INVITE")
+        data = (
+            f"ACK sip:x@10.1.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.5:5060;branch=z9hG4bKack\r\n"
+            f"From: {ok.headers.get('from')}\r\nTo: {ok.headers.get('to')}\r\nCall-ID: {ok.call_id}\r\n"
+            "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
+        )
+        world.driver.received(world.driver.flow_to("access", "udp", SBC), data.encode())
+        centre.bye()
+        world.run(1)
+        bye = next(one.message for one in world.wire.sent[call_id(name)] if label(one.message) == "BYE")
+        assert isinstance(bye, Request)
+        assert bye.uri == "sip:sbc@127.0.20.10", "RFC 3261 §19.1.1: a Request-URI has no headers"
+        routes = bye.headers.values("route")
+        if name.startswith("w09"):
+            assert routes == ["<sip:127.0.20.10;lr>", "<sip:scscf.ims.example;lr>"]
+        else:
+            assert routes == []
 
 
 def multipart(*parts: tuple[str, bytes]) -> bytes:
@@ -98,24 +96,23 @@ def multipart(*parts: tuple[str, bytes]) -> bytes:
 class TestEarlySession:
     """RFC 3959: a description of another session lies beside that of the session."""
 
-    def test_the_answer_is_that_of_the_session(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_answer_is_that_of_the_session(self, monkeypatch: pytest.MonkeyPatch, world: World) -> None:
         def with_early(session: Session) -> bytes:
             return multipart(
                 ("Content-Disposition: early-session\r\n", EARLY), ("Content-Disposition: session\r\n", write(session))
             )
 
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            monkeypatch.setattr("tests.world.user_agent.write", with_early)
-            monkeypatch.setattr("tests.world.user_agent.SDP", "multipart/mixed;boundary=b")
-            centre.answer()
-            monkeypatch.undo()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(0.1)
-            target = relay_target(world, caller, CENTRE)
-            assert target is not None and target.port != 39990
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        monkeypatch.setattr("tests.world.user_agent.write", with_early)
+        monkeypatch.setattr("tests.world.user_agent.SDP", "multipart/mixed;boundary=b")
+        centre.answer()
+        monkeypatch.undo()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(0.1)
+        target = relay_target(world, caller, CENTRE)
+        assert target is not None and target.port != 39990
 
 
 class TestOptions:
@@ -153,6 +150,5 @@ class TestOptions:
             ("nobodyKnowsThisScheme:totallyopaquecontent", "Require: nothing", "416", ""),
         ],
     )
-    def test_is_judged(self, uri: str, require: str, status: str, unsupported: str) -> None:
-        with World() as world:
-            assert self.options(world, uri, *([require] if require else [])) == [f"{status} OPTIONS", unsupported]
+    def test_is_judged(self, uri: str, require: str, status: str, unsupported: str, world: World) -> None:
+        assert self.options(world, uri, *([require] if require else [])) == [f"{status} OPTIONS", unsupported]

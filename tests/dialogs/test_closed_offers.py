@@ -93,218 +93,205 @@ def early(world: World, form: str, headers: str = "supported") -> tuple[PeerCall
 
 @CLOSED
 class TestOpenedBeforeTheAnswer:
-    def test_by_update(self, form: str) -> None:
-        with World() as world:
-            caller, centre = early(world, form)
-            caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv", "it never said no"
-            both_open(world, caller, centre)
+    def test_by_update(self, form: str, world: World) -> None:
+        caller, centre = early(world, form)
+        caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv", "it never said no"
+        both_open(world, caller, centre)
 
-    def test_by_the_offer_in_prack(self, form: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(offer=first_offer(world, form), reliable="supported")
-            caller.pracks = False
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            progress = caller.expect("183")
-            caller.prack(response(progress), caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 PRACK")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+    def test_by_the_offer_in_prack(self, form: str, world: World) -> None:
+        caller = world.sbc.invite(offer=first_offer(world, form), reliable="supported")
+        caller.pracks = False
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        progress = caller.expect("183")
+        caller.prack(response(progress), caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 PRACK")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)
 
-    def test_by_update_and_once_more(self, form: str) -> None:
-        with World() as world:
-            caller, centre = early(world, form)
-            caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 UPDATE")
-            caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 UPDATE")
-            world.run(30)
-            centre.answer()
-            caller.expect("200")
-            both_open(world, caller, centre)
+    def test_by_update_and_once_more(self, form: str, world: World) -> None:
+        caller, centre = early(world, form)
+        caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 UPDATE")
+        caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 UPDATE")
+        world.run(30)
+        centre.answer()
+        caller.expect("200")
+        both_open(world, caller, centre)
 
 
 @CLOSED
 class TestOpenedInTheCall:
-    def test_by_a_reinvite(self, form: str) -> None:
-        with World() as world:
-            caller, centre = answered(world, form)
-            assert caller.terminal.ours is not None
-            caller.reinvite(caller.terminal.given(write(opened(caller.terminal.ours))))
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+    def test_by_a_reinvite(self, form: str, world: World) -> None:
+        caller, centre = answered(world, form)
+        assert caller.terminal.ours is not None
+        caller.reinvite(caller.terminal.given(write(opened(caller.terminal.ours))))
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)
 
-    def test_by_a_reinvite_without_an_offer(self, form: str) -> None:
+    def test_by_a_reinvite_without_an_offer(self, form: str, world: World) -> None:
         """A third party that sets up the call opens it so (RFC 3725)."""
-        with World() as world:
-            caller, centre = answered(world, form)
-            assert caller.terminal.ours is not None
-            caller.terminal.ours = opened(caller.terminal.ours)
-            caller.reinvite(offerless=True)
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+        caller, centre = answered(world, form)
+        assert caller.terminal.ours is not None
+        caller.terminal.ours = opened(caller.terminal.ours)
+        caller.reinvite(offerless=True)
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)
 
-    def test_by_the_centre(self, form: str) -> None:
+    def test_by_the_centre(self, form: str, world: World) -> None:
         """It may offer what it likes; the caller opens in its answer."""
-        with World() as world:
-            caller, centre = answered(world, form)
-            assert caller.terminal.ours is not None
-            centre.reinvite(audio="sendrecv")
-            if "recvonly" not in form and flows(centre)[0] != "both":
-                centre.expect("200 re-INVITE")
-            both_open(world, caller, centre)
+        caller, centre = answered(world, form)
+        assert caller.terminal.ours is not None
+        centre.reinvite(audio="sendrecv")
+        if "recvonly" not in form and flows(centre)[0] != "both":
+            centre.expect("200 re-INVITE")
+        both_open(world, caller, centre)
 
 
 class TestWhoNeverSaidNo:
-    def test_a_refresh_after_an_update_is_answered_openly(self) -> None:
-        with World() as world:
-            caller, centre = early(world, "inactive")
-            caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            world.run(1)
-            caller.unread.clear()
-            caller.reinvite()
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+    def test_a_refresh_after_an_update_is_answered_openly(self, world: World) -> None:
+        caller, centre = early(world, "inactive")
+        caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        world.run(1)
+        caller.unread.clear()
+        caller.reinvite()
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)
 
-    def test_a_centre_that_does_say_no_is_asked_once(self) -> None:
+    def test_a_centre_that_does_say_no_is_asked_once(self, world: World) -> None:
         """Its answer to an open offer is what it wants; the caller is told nothing that is not so."""
-        with World() as world:
-            caller, centre = early(world, "inactive")
-            centre.terminal.wish = "inactive"
-            caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            centre.expect("INVITE")
-            caller.hears_nothing(5)
-            centre.hears_nothing(5)
-            centre.reinvite(audio="sendrecv")
-            caller.expect("INVITE")
-            both_open(world, caller, centre)
+        caller, centre = early(world, "inactive")
+        centre.terminal.wish = "inactive"
+        caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        centre.expect("INVITE")
+        caller.hears_nothing(5)
+        centre.hears_nothing(5)
+        centre.reinvite(audio="sendrecv")
+        caller.expect("INVITE")
+        both_open(world, caller, centre)
 
-    def test_a_centre_that_refuses_to_be_asked_is_asked_again_and_not_at_once(self) -> None:
-        with World() as world:
-            caller, centre = early(world, "inactive")
-            centre.on_reinvite = lambda call: call.decline(488)
-            caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            world.run(20)
-            assert 2 <= centre.declined <= 5
-            centre.on_reinvite = PeerCall.accept
-            world.run(40)
-            both_open(world, caller, centre)
+    def test_a_centre_that_refuses_to_be_asked_is_asked_again_and_not_at_once(self, world: World) -> None:
+        caller, centre = early(world, "inactive")
+        centre.on_reinvite = lambda call: call.decline(488)
+        caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        world.run(20)
+        assert 2 <= centre.declined <= 5
+        centre.on_reinvite = PeerCall.accept
+        world.run(40)
+        both_open(world, caller, centre)
 
     @pytest.mark.parametrize("wanted", ["sendonly", "inactive"])
-    def test_a_hold_of_both_sides(self, wanted: str) -> None:
+    def test_a_hold_of_both_sides(self, wanted: str, world: World) -> None:
         """The centre holds in its answer to a held offer; each side opens for itself."""
-        with World() as world:
-            caller = world.sbc.invite(offer=first_offer(world, "sendonly"))
-            centre = world.pbx.take()
-            centre.terminal.wish = wanted
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            assert caller.terminal.ours is not None
-            caller.reinvite(caller.terminal.given(write(opened(caller.terminal.ours))))
-            centre.expect("INVITE")
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == {"sendonly": "sendonly"}.get(wanted, wanted)
-            world.run(0.1)
-            centre.terminal.wish = "sendrecv"
-            centre.reinvite(offerless=True)
-            assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+        caller = world.sbc.invite(offer=first_offer(world, "sendonly"))
+        centre = world.pbx.take()
+        centre.terminal.wish = wanted
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        assert caller.terminal.ours is not None
+        caller.reinvite(caller.terminal.given(write(opened(caller.terminal.ours))))
+        centre.expect("INVITE")
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == {"sendonly": "sendonly"}.get(wanted, wanted)
+        world.run(0.1)
+        centre.terminal.wish = "sendrecv"
+        centre.reinvite(offerless=True)
+        assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)
 
-    def test_a_caller_without_an_offer_whose_centre_offers_a_closed_one(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(offer=b"")
-            centre = world.pbx.take()
-            centre.answer(audio_direction="inactive")
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(0.2)
-            assert flows(caller)[0] == "nothing"
-            centre.reinvite(offerless=True)
-            assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "sendrecv", "the caller never said no"
-            both_open(world, caller, centre)
+    def test_a_caller_without_an_offer_whose_centre_offers_a_closed_one(self, world: World) -> None:
+        caller = world.sbc.invite(offer=b"")
+        centre = world.pbx.take()
+        centre.answer(audio_direction="inactive")
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(0.2)
+        assert flows(caller)[0] == "nothing"
+        centre.reinvite(offerless=True)
+        assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "sendrecv", "the caller never said no"
+        both_open(world, caller, centre)
 
-    def test_early_media_of_a_closed_offer(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(offer=first_offer(world, "inactive"))
-            centre = world.pbx.take()
-            centre.ring(183, media=True)
-            assert sdp(caller.expect("183")).direction_of(0) == "inactive"
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            caller.reinvite(offerless=True)
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+    def test_early_media_of_a_closed_offer(self, world: World) -> None:
+        caller = world.sbc.invite(offer=first_offer(world, "inactive"))
+        centre = world.pbx.take()
+        centre.ring(183, media=True)
+        assert sdp(caller.expect("183")).direction_of(0) == "inactive"
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        caller.reinvite(offerless=True)
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)
 
 
 class TestThePicture:
-    def test_that_was_offered_closed_opens_without_an_offer(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(picture=VideoLine.VILTE, audio_direction="inactive", video_direction="inactive")
-            centre = world.pbx.take()
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            caller.reinvite(offerless=True)
-            offer = sdp(caller.expect("200 re-INVITE"))
-            assert [media.direction for media in offer.media] == ["sendrecv", "sendrecv"]
-            world.run(1)
-            assert flows(caller) == ["both", "both"]
-            call = world.call_of(caller)
-            assert call is not None
-            room = world.engine.room_of(call.talk.call_id)
-            media = room.members["caller"] if room else None
-            assert media is not None and media.sending and media.receiving
-            both_open(world, caller, centre)
+    def test_that_was_offered_closed_opens_without_an_offer(self, world: World) -> None:
+        caller = world.sbc.invite(picture=VideoLine.VILTE, audio_direction="inactive", video_direction="inactive")
+        centre = world.pbx.take()
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        caller.reinvite(offerless=True)
+        offer = sdp(caller.expect("200 re-INVITE"))
+        assert [media.direction for media in offer.media] == ["sendrecv", "sendrecv"]
+        world.run(1)
+        assert flows(caller) == ["both", "both"]
+        call = world.call_of(caller)
+        assert call is not None
+        room = world.engine.room_of(call.talk.call_id)
+        media = room.members["caller"] if room else None
+        assert media is not None and media.sending and media.receiving
+        both_open(world, caller, centre)
 
     @pytest.mark.parametrize(("wanted", "ways"), [("recvonly", (True, False)), ("sendonly", (False, True))])
-    def test_what_the_caller_answers_to_our_offer_counts(self, wanted: str, ways: tuple[bool, bool]) -> None:
+    def test_what_the_caller_answers_to_our_offer_counts(
+        self, wanted: str, ways: tuple[bool, bool], world: World
+    ) -> None:
         """We offered both directions; the room follows what came of it."""
-        with World() as world:
-            caller, centre = connected(world)
-            caller.on_reinvite = lambda call: call.accept(video=wanted)
-            centre.reinvite(audio="sendonly")
-            centre.expect("200 re-INVITE")
-            world.run(0.2)
-            call = world.call_of(caller)
-            assert call is not None
-            room = world.engine.room_of(call.talk.call_id)
-            media = room.members["caller"] if room else None
-            assert media is not None and (media.sending, media.receiving) == ways
-            caller.unread.clear()
-            ended(world, caller, centre)
+        caller, centre = connected(world)
+        caller.on_reinvite = lambda call: call.accept(video=wanted)
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        world.run(0.2)
+        call = world.call_of(caller)
+        assert call is not None
+        room = world.engine.room_of(call.talk.call_id)
+        media = room.members["caller"] if room else None
+        assert media is not None and (media.sending, media.receiving) == ways
+        caller.unread.clear()
+        ended(world, caller, centre)
 
-    def test_is_asked_for_while_the_voice_is_held(self) -> None:
+    def test_is_asked_for_while_the_voice_is_held(self, world: World) -> None:
         """The offer of video ends no hold, and the caller can end it afterwards."""
-        with World() as world:
-            caller, centre = answered(world, "sendonly")
-            caller.terminal.wish = "sendonly"
-            told(world, caller, RaiseVideo("agent 7001"))
-            offer = sdp(caller.expect("INVITE"))
-            assert [media.kind for media in offer.media] == ["audio", "video"]
-            assert offer.media[0].direction == "recvonly"
-            world.run(1)
-            assert line(offer, "video").port and caller.terminal.way("video") is not None
-            caller.unread.clear()
-            caller.reinvite(audio="sendrecv")
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
-            both_open(world, caller, centre)
+        caller, centre = answered(world, "sendonly")
+        caller.terminal.wish = "sendonly"
+        told(world, caller, RaiseVideo("agent 7001"))
+        offer = sdp(caller.expect("INVITE"))
+        assert [media.kind for media in offer.media] == ["audio", "video"]
+        assert offer.media[0].direction == "recvonly"
+        world.run(1)
+        assert line(offer, "video").port and caller.terminal.way("video") is not None
+        caller.unread.clear()
+        caller.reinvite(audio="sendrecv")
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        both_open(world, caller, centre)

@@ -34,58 +34,53 @@ def request_of(call: PeerCall, method: str) -> Request:
 
 class TestAnotherTrunk:
     @pytest.mark.parametrize("method", ["BYE", "INVITE", "UPDATE", "INFO", "OPTIONS"])
-    def test_has_no_say_in_the_dialog(self, method: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            assert forged(world, world.pbx2, request_of(centre, method)) == [481]
-            caller.hears_nothing(1)
-            centre.hears_nothing(1)
-            call = world.call_of(caller)
-            assert call is not None and call.talk.state == "connected" and world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_has_no_say_in_the_dialog(self, method: str, world: World) -> None:
+        caller, centre = connected(world)
+        assert forged(world, world.pbx2, request_of(centre, method)) == [481]
+        caller.hears_nothing(1)
+        centre.hears_nothing(1)
+        call = world.call_of(caller)
+        assert call is not None and call.talk.state == "connected" and world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_is_counted_and_stands_in_the_log(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            forged(world, world.pbx2, request_of(centre, "BYE"))
-            assert [line["source"] for line in world.logs if line.get("reason") == "foreign-dialog"]
-            assert "foreign-dialog" in POINTS
-            ended(world, caller, centre)
+    def test_is_counted_and_stands_in_the_log(self, world: World) -> None:
+        caller, centre = connected(world)
+        forged(world, world.pbx2, request_of(centre, "BYE"))
+        assert [line["source"] for line in world.logs if line.get("reason") == "foreign-dialog"]
+        assert "foreign-dialog" in POINTS
+        ended(world, caller, centre)
 
-    def test_may_not_replace_it(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            stranger = world.pbx2.invite("anything", headers=[naming(centre)], picture=VideoLine.NONE)
-            stranger.expect("481")
-            ended(world, caller, centre)
+    def test_may_not_replace_it(self, world: World) -> None:
+        caller, centre = connected(world)
+        stranger = world.pbx2.invite("anything", headers=[naming(centre)], picture=VideoLine.NONE)
+        stranger.expect("481")
+        ended(world, caller, centre)
 
-    def test_may_not_take_back_its_offer(self) -> None:
+    def test_may_not_take_back_its_offer(self, world: World) -> None:
         """A CANCEL has the branch of its INVITE; whoever has seen that is not its sender yet (§9.2)."""
-        with World() as world:
-            caller, centre = connected(world)
-            centre.reinvite(audio="sendonly")
-            world.run(0.1)
-            sent = [one for one in world.wire.sent[centre.sip_call_id] if one.source == centre.peer.address][-1]
-            cancel = sent.data.replace(b"INVITE sip:", b"CANCEL sip:", 1).replace(b" INVITE\r\n", b" CANCEL\r\n")
-            head = cancel.partition(b"\r\n\r\n")[0]
-            lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"content-", b"l:", b"c:"))]
-            data = b"\r\n".join([*lines, b"Content-Length: 0", b"", b""])
-            world.wire._arrive(world.pbx2.address, world.pbx2.gateway.remote, data)
-            world.run(0.2)
-            assert not [one for one in world.wire.sent[centre.sip_call_id] if b"487" in one.data[:20]]
-            caller.accept()
-            centre.expect("200 re-INVITE")
-            world.run(0.5)
-            caller.unread.clear()
-            centre.unread.clear()
-            ended(world, caller, centre)
+        caller, centre = connected(world)
+        centre.reinvite(audio="sendonly")
+        world.run(0.1)
+        sent = [one for one in world.wire.sent[centre.sip_call_id] if one.source == centre.peer.address][-1]
+        cancel = sent.data.replace(b"INVITE sip:", b"CANCEL sip:", 1).replace(b" INVITE\r\n", b" CANCEL\r\n")
+        head = cancel.partition(b"\r\n\r\n")[0]
+        lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"content-", b"l:", b"c:"))]
+        data = b"\r\n".join([*lines, b"Content-Length: 0", b"", b""])
+        world.wire._arrive(world.pbx2.address, world.pbx2.gateway.remote, data)
+        world.run(0.2)
+        assert not [one for one in world.wire.sent[centre.sip_call_id] if b"487" in one.data[:20]]
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(0.5)
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
 
-    def test_its_try_is_in_the_trace(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            forged(world, world.pbx2, request_of(centre, "BYE"))
-            call = world.call_of(caller)
-            assert call is not None and notes(world, caller) is not None
-            tries = [event for event in world.traces[call.talk.call_id] if str(world.pbx2.address) in event.peer]
-            assert [(event.direction, event.text[:3]) for event in tries] == [("in", "BYE"), ("out", "481")]
-            ended(world, caller, centre)
+    def test_its_try_is_in_the_trace(self, world: World) -> None:
+        caller, centre = connected(world)
+        forged(world, world.pbx2, request_of(centre, "BYE"))
+        call = world.call_of(caller)
+        assert call is not None and notes(world, caller) is not None
+        tries = [event for event in world.traces[call.talk.call_id] if str(world.pbx2.address) in event.peer]
+        assert [(event.direction, event.text[:3]) for event in tries] == [("in", "BYE"), ("out", "481")]
+        ended(world, caller, centre)

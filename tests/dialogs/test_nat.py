@@ -70,13 +70,12 @@ class TestConnectedAnew:
 
 
 class TestNotBehindNats:
-    def test_another_private_address_is_where_the_peer_wants_it(self) -> None:
+    def test_another_private_address_is_where_the_peer_wants_it(self, world: World) -> None:
         """A neighbour in the same private network may well take requests elsewhere than it sends from."""
-        with World() as world:
-            caller, centre = connected(world)
-            world.desk.address = INSIDE
-            seat = joined(world, caller)
-            caller.bye()
-            centre.expect("BYE")
-            world.run(0.1)
-            assert ways(world, seat, "BYE") == {INSIDE}
+        caller, centre = connected(world)
+        world.desk.address = INSIDE
+        seat = joined(world, caller)
+        caller.bye()
+        centre.expect("BYE")
+        world.run(0.1)
+        assert ways(world, seat, "BYE") == {INSIDE}

@@ -53,99 +53,93 @@ def ready(caller: PeerCall, words: str) -> Session:
 
 @SAID
 class TestResourcesAreThere:
-    def test_by_update(self, words: str) -> None:
-        with World() as world:
-            caller = invite_with_qos(world)
-            centre, _ = rings(world, caller)
-            world.run(0.1)
-            centre.ring(180)
-            caller.update(ready(caller, words))
-            answer = sdp(caller.expect("200 UPDATE"))
-            assert "mode-set=0,1,2" in " ".join(answer.media[0].get_all("fmtp"))
-            caller.expect("180")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(1)
-            assert world.voice_faults(caller) == [] and not centre.unread and not caller.unread
-            ended(world, caller, centre)
+    def test_by_update(self, words: str, world: World) -> None:
+        caller = invite_with_qos(world)
+        centre, _ = rings(world, caller)
+        world.run(0.1)
+        centre.ring(180)
+        caller.update(ready(caller, words))
+        answer = sdp(caller.expect("200 UPDATE"))
+        assert "mode-set=0,1,2" in " ".join(answer.media[0].get_all("fmtp"))
+        caller.expect("180")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(1)
+        assert world.voice_faults(caller) == [] and not centre.unread and not caller.unread
+        ended(world, caller, centre)
 
-    def test_by_prack(self, words: str) -> None:
-        with World() as world:
-            caller = invite_with_qos(world)
-            caller.pracks = False
-            centre, progress = rings(world, caller)
-            centre.ring(180)
-            caller.prack(progress, ready(caller, words))
-            assert sdp(caller.expect("200 PRACK")).media[0].port
-            caller.expect("180")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(1)
-            assert not centre.unread and not caller.unread
-            ended(world, caller, centre)
+    def test_by_prack(self, words: str, world: World) -> None:
+        caller = invite_with_qos(world)
+        caller.pracks = False
+        centre, progress = rings(world, caller)
+        centre.ring(180)
+        caller.prack(progress, ready(caller, words))
+        assert sdp(caller.expect("200 PRACK")).media[0].port
+        caller.expect("180")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(1)
+        assert not centre.unread and not caller.unread
+        ended(world, caller, centre)
 
-    def test_while_the_200_waits_for_them(self, words: str) -> None:
-        with World() as world:
-            caller = invite_with_qos(world)
-            centre, _ = rings(world, caller)
-            centre.answer()
-            centre.expect("ACK")
-            caller.hears_nothing(1)
-            caller.update(ready(caller, words))
-            caller.expect("200 UPDATE")
-            caller.expect("200")
-            world.run(1)
-            assert not centre.unread and not caller.unread, "the centre is not asked"
-            ended(world, caller, centre)
+    def test_while_the_200_waits_for_them(self, words: str, world: World) -> None:
+        caller = invite_with_qos(world)
+        centre, _ = rings(world, caller)
+        centre.answer()
+        centre.expect("ACK")
+        caller.hears_nothing(1)
+        caller.update(ready(caller, words))
+        caller.expect("200 UPDATE")
+        caller.expect("200")
+        world.run(1)
+        assert not centre.unread and not caller.unread, "the centre is not asked"
+        ended(world, caller, centre)
 
-    def test_a_refresh_in_the_call(self, words: str) -> None:
+    def test_a_refresh_in_the_call(self, words: str, world: World) -> None:
         """Other words are no other codec, whoever reads them later."""
-        with World() as world:
-            caller = invite_with_qos(world)
-            centre, _ = rings(world, caller)
-            world.run(0.1)
-            caller.update(ready(caller, ANSWER))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            assert caller.terminal.ours is not None
-            if words in (ANSWER, *list(WORDS.values())[2:4], *list(WORDS.values())[5:8]):
-                caller.reinvite(caller.terminal.given(write(spoken(caller.terminal.ours, words))))
-                caller.expect("200 re-INVITE")
-                centre.hears_nothing(1)
-            ended(world, caller, centre)
+        caller = invite_with_qos(world)
+        centre, _ = rings(world, caller)
+        world.run(0.1)
+        caller.update(ready(caller, ANSWER))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        assert caller.terminal.ours is not None
+        if words in (ANSWER, *list(WORDS.values())[2:4], *list(WORDS.values())[5:8]):
+            caller.reinvite(caller.terminal.given(write(spoken(caller.terminal.ours, words))))
+            caller.expect("200 re-INVITE")
+            centre.hears_nothing(1)
+        ended(world, caller, centre)
 
 
 class TestTheCentresUpdate:
     @pytest.mark.parametrize("words", [ANSWER, "max-red=0; mode-set=0,1,2; mode-change-period=2"])
-    def test_in_other_words(self, words: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            centre, _ = rings(world, caller, reliable=True)
-            centre.expect("PRACK")
-            assert centre.terminal.ours is not None
-            centre.update(centre.terminal.given(write(spoken(centre.terminal.ours, words))))
-            centre.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_in_other_words(self, words: str, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        centre, _ = rings(world, caller, reliable=True)
+        centre.expect("PRACK")
+        assert centre.terminal.ours is not None
+        centre.update(centre.terminal.given(write(spoken(centre.terminal.ours, words))))
+        centre.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
 
 class TestAnotherFormat:
-    def test_by_update_waits_for_the_answer(self) -> None:
-        with World() as world:
-            caller = invite_with_qos(world)
-            _, _ = rings(world, caller)
-            world.run(0.1)
-            caller.update(ready(caller, "octet-align=1"))
-            assert header(caller.expect("500 UPDATE").message, "retry-after")
-            caller.cancel()
-            caller.expect("487")
-            world.settle()
+    def test_by_update_waits_for_the_answer(self, world: World) -> None:
+        caller = invite_with_qos(world)
+        _, _ = rings(world, caller)
+        world.run(0.1)
+        caller.update(ready(caller, "octet-align=1"))
+        assert header(caller.expect("500 UPDATE").message, "retry-after")
+        caller.cancel()
+        caller.expect("487")
+        world.settle()
 
 
 OTHER: dict[str, Callable[[PeerCall], bytes]] = {
@@ -170,52 +164,49 @@ class TestAPrackThatMatches:
     """RFC 3262 §3: it gets a 2xx, whatever it offers."""
 
     @pytest.mark.parametrize("kind", OTHER)
-    def test_gets_one(self, kind: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            caller.pracks = False
-            centre, progress = rings(world, caller)
-            body = OTHER[kind](caller)
-            dialog = caller._early[progress.to_tag or ""]
-            number, method = progress.cseq
-            headers = [("RAck", f"{progress.headers.get('rseq')} {number} {method}")]
-            caller.peer.driver.request(
-                dialog.request("PRACK", headers=headers, body=body, content_type="application/sdp"),
-                caller._way(dialog),
-                lambda event: caller._hear(f"{event.response.status} PRACK", event.response),  # type: ignore[union-attr]
-            )
-            caller.expect("200 PRACK")
-            centre.answer()
-            caller.expect("200")
-            world.run(5)
-            assert caller.state == centre.state == "confirmed", notes(world, caller)
-            caller.bye()
-            world.run(1)
-            nothing_left(world, caller, centre)
+    def test_gets_one(self, kind: str, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        caller.pracks = False
+        centre, progress = rings(world, caller)
+        body = OTHER[kind](caller)
+        dialog = caller._early[progress.to_tag or ""]
+        number, method = progress.cseq
+        headers = [("RAck", f"{progress.headers.get('rseq')} {number} {method}")]
+        caller.peer.driver.request(
+            dialog.request("PRACK", headers=headers, body=body, content_type="application/sdp"),
+            caller._way(dialog),
+            lambda event: caller._hear(f"{event.response.status} PRACK", event.response),  # type: ignore[union-attr]
+        )
+        caller.expect("200 PRACK")
+        centre.answer()
+        caller.expect("200")
+        world.run(5)
+        assert caller.state == centre.state == "confirmed", notes(world, caller)
+        caller.bye()
+        world.run(1)
+        nothing_left(world, caller, centre)
 
-    def test_gets_one_when_the_call_is_over(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            caller.pracks = False
-            centre, progress = rings(world, caller)
-            caller.cancel()
-            caller.prack(progress, caller.terminal.given(write(narrowed(caller))))
-            heard = {caller.expect(what).what for what in ("487",)}
-            world.run(1)
-            heard |= {one.what for one in caller.unread}
-            assert heard <= {"487", "200 PRACK", "481 PRACK"}
-            nothing_left(world, caller, centre)
+    def test_gets_one_when_the_call_is_over(self, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        caller.pracks = False
+        centre, progress = rings(world, caller)
+        caller.cancel()
+        caller.prack(progress, caller.terminal.given(write(narrowed(caller))))
+        heard = {caller.expect(what).what for what in ("487",)}
+        world.run(1)
+        heard |= {one.what for one in caller.unread}
+        assert heard <= {"487", "200 PRACK", "481 PRACK"}
+        nothing_left(world, caller, centre)
 
-    def test_but_one_that_does_not_match_gets_481(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            caller.pracks = False
-            centre, progress = rings(world, caller)
-            caller.prack(progress, caller.terminal.given(write(narrowed(caller))), rack="77 1 INVITE")
-            caller.expect("481 PRACK")
-            caller.prack(progress)
-            caller.expect("200 PRACK")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_but_one_that_does_not_match_gets_481(self, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        caller.pracks = False
+        centre, progress = rings(world, caller)
+        caller.prack(progress, caller.terminal.given(write(narrowed(caller))), rack="77 1 INVITE")
+        caller.expect("481 PRACK")
+        caller.prack(progress)
+        caller.expect("200 PRACK")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)

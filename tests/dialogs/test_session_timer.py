@@ -73,26 +73,24 @@ class TestSection7UacTowardsTheCentre:
             caller.expect("480")
             world.settle()
 
-    def test_422_for_ever_is_given_up(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite("12345")
-            for minimum in (2000, 3000, 4000):
-                world.pbx.take().refuse(422, headers=[("Min-SE", str(minimum))])
-            caller.expect("480")
-            assert not world.pbx.arrived
-            world.settle()
+    def test_422_for_ever_is_given_up(self, world: World) -> None:
+        caller = world.sbc.invite("12345")
+        for minimum in (2000, 3000, 4000):
+            world.pbx.take().refuse(422, headers=[("Min-SE", str(minimum))])
+        caller.expect("480")
+        assert not world.pbx.arrived
+        world.settle()
 
 
 class TestSection9UasTowardsTheCaller:
-    def test_it_is_granted_and_the_caller_refreshes(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, caller_s=100)
-            granted = said(world, caller, "200 INVITE")[0]
-            assert header(granted, "session-expires") == "100;refresher=uac" and "timer" in header(granted, "require")
-            world.run(1000)
-            assert caller.heard.count("200 UPDATE") >= 18 and caller.state == "confirmed"
-            assert "UPDATE" not in caller.heard
-            hang_up(world, caller, centre)
+    def test_it_is_granted_and_the_caller_refreshes(self, world: World) -> None:
+        caller, centre = talking(world, caller_s=100)
+        granted = said(world, caller, "200 INVITE")[0]
+        assert header(granted, "session-expires") == "100;refresher=uac" and "timer" in header(granted, "require")
+        world.run(1000)
+        assert caller.heard.count("200 UPDATE") >= 18 and caller.state == "confirmed"
+        assert "UPDATE" not in caller.heard
+        hang_up(world, caller, centre)
 
     def test_too_small_is_422_and_no_call(self) -> None:
         with World(settings=CallSettings(min_session_expires_s=180)) as world:
@@ -102,312 +100,287 @@ class TestSection9UasTowardsTheCaller:
             assert not world.pbx.arrived
             world.settle()
 
-    def test_too_small_of_a_caller_that_does_not_know_timers_is_raised(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Session-Expires", "30")])
-            centre = world.pbx.take()
-            centre.answer()
-            assert header(caller.expect("200"), "session-expires") == "90;refresher=uas"
-            centre.expect("ACK")
-            hang_up(world, caller, centre)
+    def test_too_small_of_a_caller_that_does_not_know_timers_is_raised(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Session-Expires", "30")])
+        centre = world.pbx.take()
+        centre.answer()
+        assert header(caller.expect("200"), "session-expires") == "90;refresher=uas"
+        centre.expect("ACK")
+        hang_up(world, caller, centre)
 
     @pytest.mark.parametrize("name", ["Session-Expires", "Min-SE"])
-    def test_what_cannot_be_read_counts_as_missing(self, name: str) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[(name, "soon"), ("Supported", "timer")])
-            centre = world.pbx.take()
-            centre.answer()
-            assert header(caller.expect("200"), "session-expires") == "1800;refresher=uac"
-            centre.expect("ACK")
-            hang_up(world, caller, centre)
+    def test_what_cannot_be_read_counts_as_missing(self, name: str, world: World) -> None:
+        caller = world.sbc.invite(headers=[(name, "soon"), ("Supported", "timer")])
+        centre = world.pbx.take()
+        centre.answer()
+        assert header(caller.expect("200"), "session-expires") == "1800;refresher=uac"
+        centre.expect("ACK")
+        hang_up(world, caller, centre)
 
-    def test_a_refresh_that_asks_for_too_little_is_422_and_the_old_one_stands(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, caller_s=200)
-            caller.request("UPDATE", [*caller._headers(), ("Supported", "timer"), ("Session-Expires", "60")])
-            assert header(caller.expect("422 UPDATE"), "min-se") == "90"
-            caller.extra = [("Supported", "timer"), ("Session-Expires", "60")]
-            caller.reinvite()
-            assert header(caller.expect("422 re-INVITE"), "min-se") == "90"
-            caller.extra = []
-            world.run(400)
-            assert caller.state == "confirmed" and "200 UPDATE" in caller.heard
-            hang_up(world, caller, centre)
+    def test_a_refresh_that_asks_for_too_little_is_422_and_the_old_one_stands(self, world: World) -> None:
+        caller, centre = talking(world, caller_s=200)
+        caller.request("UPDATE", [*caller._headers(), ("Supported", "timer"), ("Session-Expires", "60")])
+        assert header(caller.expect("422 UPDATE"), "min-se") == "90"
+        caller.extra = [("Supported", "timer"), ("Session-Expires", "60")]
+        caller.reinvite()
+        assert header(caller.expect("422 re-INVITE"), "min-se") == "90"
+        caller.extra = []
+        world.run(400)
+        assert caller.state == "confirmed" and "200 UPDATE" in caller.heard
+        hang_up(world, caller, centre)
 
 
 class TestWeRefresh:
-    def test_by_update_without_sdp(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            target = relay_target(world, caller, 1)
-            centre.extra = [*timer(120, "uac")]
-            world.run(61)
-            refresh = request(centre.expect("UPDATE"))
-            assert not refresh.body and header(refresh, "session-expires") == "120;refresher=uac"
-            assert refresh.contact is not None and "timer" in header(refresh, "supported")
-            world.run(600)
-            assert 9 <= centre.heard.count("UPDATE") <= 12
-            assert relay_target(world, caller, 1) == target and not caller.unread
-            hang_up(world, caller, centre)
+    def test_by_update_without_sdp(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        target = relay_target(world, caller, 1)
+        centre.extra = [*timer(120, "uac")]
+        world.run(61)
+        refresh = request(centre.expect("UPDATE"))
+        assert not refresh.body and header(refresh, "session-expires") == "120;refresher=uac"
+        assert refresh.contact is not None and "timer" in header(refresh, "supported")
+        world.run(600)
+        assert 9 <= centre.heard.count("UPDATE") <= 12
+        assert relay_target(world, caller, 1) == target and not caller.unread
+        hang_up(world, caller, centre)
 
     @pytest.mark.parametrize("allow", ["INVITE, ACK, CANCEL, BYE", "none said"])
-    def test_by_a_reinvite_where_the_peer_has_no_update(self, allow: str) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"), allow=allow)
-            centre.extra = [*timer(120, "uac")]
-            before = session_of(centre.invite)
-            world.run(61)
-            refresh = centre.expect("INVITE")
-            assert sdp(refresh) == before, "the same description, under the same version"
-            world.run(600)
-            assert centre.heard.count("INVITE") >= 9 and "UPDATE" not in centre.heard
-            assert world.voice_faults(caller) == [] and not caller.unread
-            hang_up(world, caller, centre)
+    def test_by_a_reinvite_where_the_peer_has_no_update(self, allow: str, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"), allow=allow)
+        centre.extra = [*timer(120, "uac")]
+        before = session_of(centre.invite)
+        world.run(61)
+        refresh = centre.expect("INVITE")
+        assert sdp(refresh) == before, "the same description, under the same version"
+        world.run(600)
+        assert centre.heard.count("INVITE") >= 9 and "UPDATE" not in centre.heard
+        assert world.voice_faults(caller) == [] and not caller.unread
+        hang_up(world, caller, centre)
 
-    def test_the_caller_by_a_reinvite_that_changes_nothing(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
-            centre = world.pbx.take()
-            centre.answer()
-            answer = sdp(caller.expect("200"))
-            centre.expect("ACK")
-            call = world.call_of(caller)
-            assert call is not None
-            call.caller.record.allows = frozenset({"INVITE"})
-            world.run(51)
-            refresh = caller.expect("INVITE")
-            offer = sdp(refresh)
-            assert [(m.kind, m.port, m.formats) for m in offer.media] == [
-                (m.kind, m.port, m.formats) for m in answer.media
-            ]
-            assert world.voice_faults(caller) == [] and not centre.unread
-            hang_up(world, caller, centre)
+    def test_the_caller_by_a_reinvite_that_changes_nothing(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
+        centre = world.pbx.take()
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        centre.expect("ACK")
+        call = world.call_of(caller)
+        assert call is not None
+        call.caller.record.allows = frozenset({"INVITE"})
+        world.run(51)
+        refresh = caller.expect("INVITE")
+        offer = sdp(refresh)
+        assert [(m.kind, m.port, m.formats) for m in offer.media] == [(m.kind, m.port, m.formats) for m in answer.media]
+        assert world.voice_faults(caller) == [] and not centre.unread
+        hang_up(world, caller, centre)
 
-    def test_it_does_not_bring_video_back(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
-            centre = world.pbx.take()
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            caller.reinvite(video="off")
-            caller.expect("200 re-INVITE")
-            call = world.call_of(caller)
-            assert call is not None
-            call.caller.record.allows = frozenset({"INVITE"})
-            world.run(60)
-            offer = sdp(caller.expect("INVITE", 60))
-            assert [media.port > 0 for media in offer.media] == [True, False]
-            hang_up(world, caller, centre)
+    def test_it_does_not_bring_video_back(self, world: World) -> None:
+        caller = world.sbc.invite(headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
+        centre = world.pbx.take()
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        caller.reinvite(video="off")
+        caller.expect("200 re-INVITE")
+        call = world.call_of(caller)
+        assert call is not None
+        call.caller.record.allows = frozenset({"INVITE"})
+        world.run(60)
+        offer = sdp(caller.expect("INVITE", 60))
+        assert [media.port > 0 for media in offer.media] == [True, False]
+        hang_up(world, caller, centre)
 
-    def test_a_hold_stays(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"), allow="INVITE")
-            centre.extra = [*timer(120, "uac")]
-            caller.reinvite(audio="sendonly")
-            caller.expect("200 re-INVITE")
-            centre.expect("INVITE")
-            world.run(61)
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
-            assert not caller.unread
-            hang_up(world, caller, centre)
+    def test_a_hold_stays(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"), allow="INVITE")
+        centre.extra = [*timer(120, "uac")]
+        caller.reinvite(audio="sendonly")
+        caller.expect("200 re-INVITE")
+        centre.expect("INVITE")
+        world.run(61)
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
+        assert not caller.unread
+        hang_up(world, caller, centre)
 
     @pytest.mark.parametrize("status", [405, 501])
-    def test_update_that_was_allowed_and_is_refused_is_a_reinvite_then(self, status: int) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            centre.answers = {"UPDATE": (status, ())}
-            world.run(61)
-            centre.expect("UPDATE")
-            centre.expect("INVITE")
-            assert centre.state == "confirmed"
-            hang_up(world, caller, centre)
+    def test_update_that_was_allowed_and_is_refused_is_a_reinvite_then(self, status: int, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.answers = {"UPDATE": (status, ())}
+        world.run(61)
+        centre.expect("UPDATE")
+        centre.expect("INVITE")
+        assert centre.state == "confirmed"
+        hang_up(world, caller, centre)
 
-    def test_422_to_the_refresh(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            centre.answers = {"UPDATE": (422, [("Min-SE", "400")])}
-            world.run_until(lambda: "UPDATE" in centre.heard, 70)
-            centre.answers = {}
-            centre.extra = [*timer(400, "uac")]
-            world.run(1)
-            asked = [request(heard) for heard in centre.unread if heard.what == "UPDATE"]
-            assert [header(one, "session-expires").partition(";")[0] for one in asked] == ["120", "400"]
-            world.run(190)
-            assert centre.heard.count("UPDATE") == 2
-            hang_up(world, caller, centre)
+    def test_422_to_the_refresh(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.answers = {"UPDATE": (422, [("Min-SE", "400")])}
+        world.run_until(lambda: "UPDATE" in centre.heard, 70)
+        centre.answers = {}
+        centre.extra = [*timer(400, "uac")]
+        world.run(1)
+        asked = [request(heard) for heard in centre.unread if heard.what == "UPDATE"]
+        assert [header(one, "session-expires").partition(";")[0] for one in asked] == ["120", "400"]
+        world.run(190)
+        assert centre.heard.count("UPDATE") == 2
+        hang_up(world, caller, centre)
 
     @pytest.mark.parametrize("minimum", ["", "90"])
-    def test_422_for_ever_does_not_loop(self, minimum: str) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            centre.answers = {"UPDATE": (422, [("Min-SE", minimum)] if minimum else [])}
-            world.run(120)
-            assert 1 <= centre.heard.count("UPDATE") < 8
-            assert caller.state == centre.state == "confirmed"
-            hang_up(world, caller, centre)
+    def test_422_for_ever_does_not_loop(self, minimum: str, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.answers = {"UPDATE": (422, [("Min-SE", minimum)] if minimum else [])}
+        world.run(120)
+        assert 1 <= centre.heard.count("UPDATE") < 8
+        assert caller.state == centre.state == "confirmed"
+        hang_up(world, caller, centre)
 
-    def test_422_that_wants_ever_more_does_not_loop(self) -> None:
+    def test_422_that_wants_ever_more_does_not_loop(self, world: World) -> None:
         class More(dict[str, tuple[int, Iterable[tuple[str, str]]]]):
             def __getitem__(self, method: str) -> tuple[int, Iterable[tuple[str, str]]]:
                 return 422, [("Min-SE", str(200 + 10 * centre.heard.count("UPDATE")))]
 
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            centre.answers = More(UPDATE=(422, ()))
-            world.run(62)
-            assert centre.heard.count("UPDATE") == 3
-            hang_up(world, caller, centre)
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.answers = More(UPDATE=(422, ()))
+        world.run(62)
+        assert centre.heard.count("UPDATE") == 3
+        hang_up(world, caller, centre)
 
-    def test_422_to_the_reinvite(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"), allow="INVITE")
-            centre.on_reinvite = lambda call: call.decline(422, [("Min-SE", "400")])
-            world.run_until(lambda: "INVITE" in centre.heard[1:], 70)
-            centre.on_reinvite = PeerCall.accept
-            centre.extra = [*timer(400, "uac")]
-            world.run(2)
-            asked = [header(heard, "session-expires") for heard in centre.unread if heard.what == "INVITE"]
-            assert asked == ["120;refresher=uac", "400;refresher=uac"]
-            assert world.voice_faults(caller) == []
-            hang_up(world, caller, centre)
+    def test_422_to_the_reinvite(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"), allow="INVITE")
+        centre.on_reinvite = lambda call: call.decline(422, [("Min-SE", "400")])
+        world.run_until(lambda: "INVITE" in centre.heard[1:], 70)
+        centre.on_reinvite = PeerCall.accept
+        centre.extra = [*timer(400, "uac")]
+        world.run(2)
+        asked = [header(heard, "session-expires") for heard in centre.unread if heard.what == "INVITE"]
+        assert asked == ["120;refresher=uac", "400;refresher=uac"]
+        assert world.voice_faults(caller) == []
+        hang_up(world, caller, centre)
 
-    def test_422_to_a_relayed_hold_is_between_us_and_the_centre(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            first = [True]
+    def test_422_to_a_relayed_hold_is_between_us_and_the_centre(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        first = [True]
 
-            def judge(call: PeerCall) -> None:
-                if first.pop() if first else False:
-                    call.decline(422, [("Min-SE", "500")])
-                else:
-                    call.accept()
+        def judge(call: PeerCall) -> None:
+            if first.pop() if first else False:
+                call.decline(422, [("Min-SE", "500")])
+            else:
+                call.accept()
 
-            centre.on_reinvite = judge
-            caller.reinvite(audio="sendonly")
-            assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "recvonly"
-            hang_up(world, caller, centre)
+        centre.on_reinvite = judge
+        caller.reinvite(audio="sendonly")
+        assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "recvonly"
+        hang_up(world, caller, centre)
 
-    def test_481_ends_the_call(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            centre.answers = {"UPDATE": (481, ())}
-            caller.expect("BYE", 70)
-            assert "no longer answers: 481" in notes(world, caller)
-            centre.expect("UPDATE")
-            nothing_left(world, caller, centre)
+    def test_481_ends_the_call(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.answers = {"UPDATE": (481, ())}
+        caller.expect("BYE", 70)
+        assert "no longer answers: 481" in notes(world, caller)
+        centre.expect("UPDATE")
+        nothing_left(world, caller, centre)
 
     @pytest.mark.parametrize("voice", [True, False])
-    def test_no_answer(self, voice: bool) -> None:
+    def test_no_answer(self, voice: bool, world: World) -> None:
         """With voice the call goes on, and the refresh is tried again."""
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            call = world.call_of(caller)
-            assert call is not None
-            if not voice:
-                world.engine.silent.add((call.talk.call_id, 1))
-            lose(world, "UPDATE")
-            world.run(62 + 33 + 40 + 33)
-            if voice:
-                assert caller.state == "confirmed"
-                lose(world)
-                centre.extra = [*timer(120, "uac")]
-                world.run(60)
-                assert centre.heard.count("UPDATE") >= 1
-                hang_up(world, caller, centre)
-            else:
-                assert caller.state == "ended"
-                world.settle()
-
-    def test_while_a_reinvite_is_open_it_waits(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        call = world.call_of(caller)
+        assert call is not None
+        if not voice:
+            world.engine.silent.add((call.talk.call_id, 1))
+        lose(world, "UPDATE")
+        world.run(62 + 33 + 40 + 33)
+        if voice:
+            assert caller.state == "confirmed"
+            lose(world)
             centre.extra = [*timer(120, "uac")]
-            world.run(59)
-            centre.on_reinvite = lambda call: None
-            caller.reinvite(audio="sendonly")
-            centre.expect("INVITE")
-            centre.hears_nothing(4)
-            centre.accept()
-            caller.expect("200 re-INVITE")
-            world.run(70)
-            assert centre.state == "confirmed" and "UPDATE" in centre.heard
+            world.run(60)
+            assert centre.heard.count("UPDATE") >= 1
             hang_up(world, caller, centre)
+        else:
+            assert caller.state == "ended"
+            world.settle()
+
+    def test_while_a_reinvite_is_open_it_waits(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.extra = [*timer(120, "uac")]
+        world.run(59)
+        centre.on_reinvite = lambda call: None
+        caller.reinvite(audio="sendonly")
+        centre.expect("INVITE")
+        centre.hears_nothing(4)
+        centre.accept()
+        caller.expect("200 re-INVITE")
+        world.run(70)
+        assert centre.state == "confirmed" and "UPDATE" in centre.heard
+        hang_up(world, caller, centre)
 
 
 class TestThePeerRefreshes:
-    def test_by_update(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uas"))
-            target = relay_target(world, caller, 1)
-            for _ in range(5):
-                world.run(60)
-                centre.request(
-                    "UPDATE", [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
-                )
-                granted = centre.expect("200 UPDATE")
-                assert header(granted, "session-expires") == "120;refresher=uac" and granted.session is None
-            assert "UPDATE" not in centre.heard and relay_target(world, caller, 1) == target
-            assert not caller.unread
-            hang_up(world, caller, centre)
+    def test_by_update(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uas"))
+        target = relay_target(world, caller, 1)
+        for _ in range(5):
+            world.run(60)
+            centre.request(
+                "UPDATE", [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
+            )
+            granted = centre.expect("200 UPDATE")
+            assert header(granted, "session-expires") == "120;refresher=uac" and granted.session is None
+        assert "UPDATE" not in centre.heard and relay_target(world, caller, 1) == target
+        assert not caller.unread
+        hang_up(world, caller, centre)
 
-    def test_by_a_reinvite_with_the_same_description(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uas"))
-            centre.extra = [("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
-            versions = set()
-            for _ in range(5):
-                world.run(60)
-                centre.reinvite()
-                granted = centre.expect("200 re-INVITE")
-                versions.add(sdp(granted).origin.version)
-                assert header(granted, "session-expires") == "120;refresher=uac"
-            assert len(versions) == 1 and not caller.unread
-            centre.extra = []
-            hang_up(world, caller, centre)
+    def test_by_a_reinvite_with_the_same_description(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uas"))
+        centre.extra = [("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
+        versions = set()
+        for _ in range(5):
+            world.run(60)
+            centre.reinvite()
+            granted = centre.expect("200 re-INVITE")
+            versions.add(sdp(granted).origin.version)
+            assert header(granted, "session-expires") == "120;refresher=uac"
+        assert len(versions) == 1 and not caller.unread
+        centre.extra = []
+        hang_up(world, caller, centre)
 
-    def test_the_roles_stay_where_it_leaves_them_open(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            centre.request("UPDATE", [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120")])
-            assert header(centre.expect("200 UPDATE"), "session-expires") == "120;refresher=uas", "still us"
-            centre.extra = [*timer(120, "uac")]
-            world.run(61)
-            assert header(centre.expect("UPDATE"), "session-expires") == "120;refresher=uac"
-            hang_up(world, caller, centre)
+    def test_the_roles_stay_where_it_leaves_them_open(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        centre.request("UPDATE", [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120")])
+        assert header(centre.expect("200 UPDATE"), "session-expires") == "120;refresher=uas", "still us"
+        centre.extra = [*timer(120, "uac")]
+        world.run(61)
+        assert header(centre.expect("UPDATE"), "session-expires") == "120;refresher=uac"
+        hang_up(world, caller, centre)
 
-    def test_it_takes_over(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            lines = [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
-            for _ in range(4):
-                world.run(40)
-                centre.request("UPDATE", lines)
-                centre.expect("200 UPDATE")
-            assert "UPDATE" not in centre.heard
-            hang_up(world, caller, centre)
+    def test_it_takes_over(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        lines = [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
+        for _ in range(4):
+            world.run(40)
+            centre.request("UPDATE", lines)
+            centre.expect("200 UPDATE")
+        assert "UPDATE" not in centre.heard
+        hang_up(world, caller, centre)
 
-    def test_missed_with_voice(self) -> None:
+    def test_missed_with_voice(self, world: World) -> None:
         """We ask ourselves, with an alarm; a peer that answers stays."""
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uas"))
-            centre.extra = [*timer(120, "uas")]
-            asked = request(centre.expect("UPDATE", 100))
-            assert header(asked, "session-expires") == "120;refresher=uas"
-            assert "no session refresh in time" in notes(world, caller)
-            world.run(300)
-            assert centre.state == "confirmed"
-            hang_up(world, caller, centre)
+        caller, centre = talking(world, centre=timer(120, "uas"))
+        centre.extra = [*timer(120, "uas")]
+        asked = request(centre.expect("UPDATE", 100))
+        assert header(asked, "session-expires") == "120;refresher=uas"
+        assert "no session refresh in time" in notes(world, caller)
+        world.run(300)
+        assert centre.state == "confirmed"
+        hang_up(world, caller, centre)
 
-    def test_missed_without_voice_and_without_an_answer(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uas"))
-            call = world.call_of(caller)
-            assert call is not None
-            world.engine.silent.add((call.talk.call_id, 1))
-            centre.vanish()
-            caller.expect("BYE", 140)
-            world.settle()
+    def test_missed_without_voice_and_without_an_answer(self, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uas"))
+        call = world.call_of(caller)
+        assert call is not None
+        world.engine.silent.add((call.talk.call_id, 1))
+        centre.vanish()
+        caller.expect("BYE", 140)
+        world.settle()
 
     def test_missed_where_the_operator_wants_it_ended(self) -> None:
         with World(settings=CallSettings(end_on_missed_refresh=True)) as world:
@@ -416,15 +389,14 @@ class TestThePeerRefreshes:
             caller.expect("BYE")
             nothing_left(world, caller, centre)
 
-    def test_missed_by_the_caller_with_voice(self) -> None:
-        with World() as world:
-            caller, centre = talking(world, caller_s=100)
-            assert caller._refresh is not None
-            caller._refresh.cancel()
-            caller.expect("UPDATE", 80)
-            world.run(20)
-            assert caller.state == "confirmed"
-            hang_up(world, caller, centre)
+    def test_missed_by_the_caller_with_voice(self, world: World) -> None:
+        caller, centre = talking(world, caller_s=100)
+        assert caller._refresh is not None
+        caller._refresh.cancel()
+        caller.expect("UPDATE", 80)
+        world.run(20)
+        assert caller.state == "confirmed"
+        hang_up(world, caller, centre)
 
 
 class TestBothLegs:
@@ -459,10 +431,9 @@ class TestBothLegs:
             hang_up(world, caller, centre)
 
     @pytest.mark.parametrize("who", ["caller", "centre"])
-    def test_bye_crosses_the_refresh(self, who: str) -> None:
-        with World() as world:
-            caller, centre = talking(world, centre=timer(120, "uac"))
-            world.run(59.897)
-            (caller if who == "caller" else centre).bye()
-            world.run(2)
-            nothing_left(world, caller, centre)
+    def test_bye_crosses_the_refresh(self, who: str, world: World) -> None:
+        caller, centre = talking(world, centre=timer(120, "uac"))
+        world.run(59.897)
+        (caller if who == "caller" else centre).bye()
+        world.run(2)
+        nothing_left(world, caller, centre)

@@ -40,315 +40,290 @@ def hears(world: World, call: PeerCall, what: str) -> Heard:
 class TestBeforeTheAnswer:
     """RFC 3311 §5.1, §5.2: once a first offer was answered reliably."""
 
-    def test_of_the_caller_is_absorbed(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            caller.update(caller.terminal.given(write(narrowed(caller))))
-            answer = sdp(caller.expect("200 UPDATE"))
-            assert line(answer, "video").port and line(answer, "audio").formats == ("107", "101")
-            centre.hears_nothing(0.5)
-            centre.answer()
-            assert caller.expect("200").session is None
-            centre.expect("ACK")
-            world.run(0.1)
-            assert world.voice_faults(caller) == [] and not caller.unread
-            ended(world, caller, centre)
+    def test_of_the_caller_is_absorbed(self, world: World) -> None:
+        caller, centre = early(world)
+        caller.update(caller.terminal.given(write(narrowed(caller))))
+        answer = sdp(caller.expect("200 UPDATE"))
+        assert line(answer, "video").port and line(answer, "audio").formats == ("107", "101")
+        centre.hears_nothing(0.5)
+        centre.answer()
+        assert caller.expect("200").session is None
+        centre.expect("ACK")
+        world.run(0.1)
+        assert world.voice_faults(caller) == [] and not caller.unread
+        ended(world, caller, centre)
 
-    def test_of_the_caller_may_put_video_off(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            offer = narrowed(caller)
-            media = (offer.media[0], offer.media[1].with_(port=0))
-            caller.update(caller.terminal.given(write(replace(offer, media=media))))
-            assert not line(sdp(caller.expect("200 UPDATE")), "video").port
-            call = world.call_of(caller)
-            assert call is not None
-            room = world.engine.room_of(call.talk.call_id)
-            assert room is None or room.members["caller"] is None
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(1.0)
-            assert not caller.unread, "and it is not offered again"
-            ended(world, caller, centre)
+    def test_of_the_caller_may_put_video_off(self, world: World) -> None:
+        caller, centre = early(world)
+        offer = narrowed(caller)
+        media = (offer.media[0], offer.media[1].with_(port=0))
+        caller.update(caller.terminal.given(write(replace(offer, media=media))))
+        assert not line(sdp(caller.expect("200 UPDATE")), "video").port
+        call = world.call_of(caller)
+        assert call is not None
+        room = world.engine.room_of(call.talk.call_id)
+        assert room is None or room.members["caller"] is None
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(1.0)
+        assert not caller.unread, "and it is not offered again"
+        ended(world, caller, centre)
 
-    def test_a_hold_of_the_caller_is_told_to_the_centre_when_it_has_answered(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            offer = narrowed(caller)
-            media = (offer.media[0].with_direction("sendonly"), offer.media[1])
-            caller.update(caller.terminal.given(write(replace(offer, media=media))))
-            assert sdp(caller.expect("200 UPDATE")).direction_of(0) == "recvonly"
-            centre.answer()
-            caller.expect("200")
-            assert sdp(hears(world, centre, "INVITE")).direction_of(0) == "sendonly"
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_a_hold_of_the_caller_is_told_to_the_centre_when_it_has_answered(self, world: World) -> None:
+        caller, centre = early(world)
+        offer = narrowed(caller)
+        media = (offer.media[0].with_direction("sendonly"), offer.media[1])
+        caller.update(caller.terminal.given(write(replace(offer, media=media))))
+        assert sdp(caller.expect("200 UPDATE")).direction_of(0) == "recvonly"
+        centre.answer()
+        caller.expect("200")
+        assert sdp(hears(world, centre, "INVITE")).direction_of(0) == "sendonly"
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_another_codec_has_to_wait_for_the_answer(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            offer = narrowed(caller)
-            assert caller._offer is not None
-            other = caller._offer.media[0].with_(formats=("105", "102"))
-            caller.update(caller.terminal.given(write(replace(offer, media=(other, offer.media[1])))))
-            assert header(caller.expect("500 UPDATE"), "retry-after")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_another_codec_has_to_wait_for_the_answer(self, world: World) -> None:
+        caller, centre = early(world)
+        offer = narrowed(caller)
+        assert caller._offer is not None
+        other = caller._offer.media[0].with_(formats=("105", "102"))
+        caller.update(caller.terminal.given(write(replace(offer, media=(other, offer.media[1])))))
+        assert header(caller.expect("500 UPDATE"), "retry-after")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_without_sdp(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            caller.update(bare=True)
-            assert caller.expect("200 UPDATE").session is None
-            centre.request("UPDATE", centre._headers())
-            assert centre.expect("200 UPDATE").session is None
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_without_sdp(self, world: World) -> None:
+        caller, centre = early(world)
+        caller.update(bare=True)
+        assert caller.expect("200 UPDATE").session is None
+        centre.request("UPDATE", centre._headers())
+        assert centre.expect("200 UPDATE").session is None
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_its_contact_counts_from_then_on(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            centre.request("UPDATE", [("Contact", "<sip:moved@10.2.0.5:5060>")])
-            centre.expect("200 UPDATE")
-            caller.cancel()
-            caller.expect("487")
-            centre.expect("CANCEL")
-            nothing_left(world, caller, centre)
+    def test_its_contact_counts_from_then_on(self, world: World) -> None:
+        caller, centre = early(world)
+        centre.request("UPDATE", [("Contact", "<sip:moved@10.2.0.5:5060>")])
+        centre.expect("200 UPDATE")
+        caller.cancel()
+        caller.expect("487")
+        centre.expect("CANCEL")
+        nothing_left(world, caller, centre)
 
-    def test_before_the_offer_is_answered_the_caller_gets_500(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite(reliable="supported")
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
-            assert caller.terminal.sent is not None
-            caller.update(caller.terminal.sent)
-            assert header(caller.expect("500 UPDATE"), "retry-after")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_before_the_offer_is_answered_the_caller_gets_500(self, world: World) -> None:
+        caller = world.sbc.invite(reliable="supported")
+        centre = world.pbx.take()
+        centre.ring(180)
+        caller.expect("180")
+        assert caller.terminal.sent is not None
+        caller.update(caller.terminal.sent)
+        assert header(caller.expect("500 UPDATE"), "retry-after")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
     @pytest.mark.parametrize("media", [True, False])
-    def test_before_it_has_answered_ours_reliably_the_centre_gets_491(self, media: bool) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(180, media=media)
-            caller.expect("180")
-            world.run(0.1)
-            centre.update(centre.terminal.answer(centre._theirs()))
-            centre.expect("491 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_before_it_has_answered_ours_reliably_the_centre_gets_491(self, media: bool, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(180, media=media)
+        caller.expect("180")
+        world.run(0.1)
+        centre.update(centre.terminal.answer(centre._theirs()))
+        centre.expect("491 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_the_centre_moves_before_it_answers(self) -> None:
+    def test_the_centre_moves_before_it_answers(self, world: World) -> None:
         """Its 200 has no description, or repeats the first one: what counts is the UPDATE."""
-        with World() as world:
-            caller, centre = early(world)
-            centre.update(move=True)
-            assert sdp(centre.expect("200 UPDATE")).media[0].port
-            world.run(0.1)
-            assert relay_target(world, caller, 1) == centre.terminal.local("audio")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            world.run(0.1)
-            assert relay_target(world, caller, 1) == centre.terminal.local("audio")
-            assert world.voice_faults(caller) == [] and not caller.unread
-            ended(world, caller, centre)
+        caller, centre = early(world)
+        centre.update(move=True)
+        assert sdp(centre.expect("200 UPDATE")).media[0].port
+        world.run(0.1)
+        assert relay_target(world, caller, 1) == centre.terminal.local("audio")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        world.run(0.1)
+        assert relay_target(world, caller, 1) == centre.terminal.local("audio")
+        assert world.voice_faults(caller) == [] and not caller.unread
+        ended(world, caller, centre)
 
-    def test_a_200_that_repeats_the_first_answer_does_not_move_it_back(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            first = centre._early_answers[""]
-            centre.update(move=True)
-            centre.expect("200 UPDATE")
-            centre._respond_first(200, first, "", ())
-            caller.expect("200")
-            world.run(0.2)
-            assert relay_target(world, caller, 1) == centre.terminal.local("audio")
-            caller.bye()
-            world.run(1.0)
-            nothing_left(world, caller, centre)
+    def test_a_200_that_repeats_the_first_answer_does_not_move_it_back(self, world: World) -> None:
+        caller, centre = early(world)
+        first = centre._early_answers[""]
+        centre.update(move=True)
+        centre.expect("200 UPDATE")
+        centre._respond_first(200, first, "", ())
+        caller.expect("200")
+        world.run(0.2)
+        assert relay_target(world, caller, 1) == centre.terminal.local("audio")
+        caller.bye()
+        world.run(1.0)
+        nothing_left(world, caller, centre)
 
-    def test_the_centre_changes_its_codec_has_to_wait(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            assert centre.terminal.ours is not None
-            other = centre.terminal.answer(centre._theirs(), codec=2)
-            centre.update(other)
-            assert header(centre.expect("500 UPDATE"), "retry-after")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_the_centre_changes_its_codec_has_to_wait(self, world: World) -> None:
+        caller, centre = early(world)
+        assert centre.terminal.ours is not None
+        other = centre.terminal.answer(centre._theirs(), codec=2)
+        centre.update(other)
+        assert header(centre.expect("500 UPDATE"), "retry-after")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_a_second_one_while_the_first_is_open_is_impossible_as_each_is_answered_at_once(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            offer = narrowed(caller)
-            caller.update(caller.terminal.given(write(offer)))
-            caller.expect("200 UPDATE")
-            caller.update(caller.terminal.given(write(offer)))
-            caller.expect("200 UPDATE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_a_second_one_while_the_first_is_open_is_impossible_as_each_is_answered_at_once(self, world: World) -> None:
+        caller, centre = early(world)
+        offer = narrowed(caller)
+        caller.update(caller.terminal.given(write(offer)))
+        caller.expect("200 UPDATE")
+        caller.update(caller.terminal.given(write(offer)))
+        caller.expect("200 UPDATE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_a_reinvite_of_the_caller_is_too_early(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            caller.request("INVITE", caller._headers())
-            assert header(hears(world, caller, "500 INVITE"), "retry-after")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_a_reinvite_of_the_caller_is_too_early(self, world: World) -> None:
+        caller, centre = early(world)
+        caller.request("INVITE", caller._headers())
+        assert header(hears(world, caller, "500 INVITE"), "retry-after")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_an_invite_of_the_centre_in_its_early_dialog_is_glare(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            centre.request("INVITE", centre._headers())
-            hears(world, centre, "491 INVITE")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
-            ended(world, caller, centre)
+    def test_an_invite_of_the_centre_in_its_early_dialog_is_glare(self, world: World) -> None:
+        caller, centre = early(world)
+        centre.request("INVITE", centre._headers())
+        hears(world, centre, "491 INVITE")
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        ended(world, caller, centre)
 
-    def test_cancel_crosses_it(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            caller.update(caller.terminal.given(write(narrowed(caller))))
-            caller.cancel()
-            world.run(1.0)
-            nothing_left(world, caller, centre)
+    def test_cancel_crosses_it(self, world: World) -> None:
+        caller, centre = early(world)
+        caller.update(caller.terminal.given(write(narrowed(caller))))
+        caller.cancel()
+        world.run(1.0)
+        nothing_left(world, caller, centre)
 
-    def test_the_worker_dies_around_it(self) -> None:
-        with World() as world:
-            caller, centre = early(world)
-            caller.update(caller.terminal.given(write(narrowed(caller))))
-            world.engine.kill(0)
-            world.engine.kill(1)
-            world.run(2.0)
-            centre.answer()
-            world.run(4.0)
-            assert caller.state == "confirmed" and world.voice_faults(caller) == []
-            caller.unread.clear()
-            centre.unread.clear()
-            ended(world, caller, centre)
+    def test_the_worker_dies_around_it(self, world: World) -> None:
+        caller, centre = early(world)
+        caller.update(caller.terminal.given(write(narrowed(caller))))
+        world.engine.kill(0)
+        world.engine.kill(1)
+        world.run(2.0)
+        centre.answer()
+        world.run(4.0)
+        assert caller.state == "confirmed" and world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
 
 
 class TestInTheCall:
     @pytest.mark.parametrize(("wanted", "answered"), [("sendonly", "recvonly"), ("inactive", "inactive")])
-    def test_a_hold_by_update_is_relayed(self, wanted: str, answered: str) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.update(audio=wanted)
-            assert sdp(centre.expect("INVITE")).direction_of(0) == wanted
-            assert sdp(caller.expect("200 UPDATE")).direction_of(0) == answered
-            caller.update(audio="sendrecv")
-            centre.expect("INVITE")
-            caller.expect("200 UPDATE")
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_a_hold_by_update_is_relayed(self, wanted: str, answered: str, world: World) -> None:
+        caller, centre = connected(world)
+        caller.update(audio=wanted)
+        assert sdp(centre.expect("INVITE")).direction_of(0) == wanted
+        assert sdp(caller.expect("200 UPDATE")).direction_of(0) == answered
+        caller.update(audio="sendrecv")
+        centre.expect("INVITE")
+        caller.expect("200 UPDATE")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_a_hold_by_update_of_the_centre(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            centre.update(audio="sendonly")
-            assert sdp(caller.expect("INVITE")).direction_of(0) == "sendonly"
-            assert sdp(centre.expect("200 UPDATE")).direction_of(0) == "recvonly"
-            ended(world, caller, centre)
+    def test_a_hold_by_update_of_the_centre(self, world: World) -> None:
+        caller, centre = connected(world)
+        centre.update(audio="sendonly")
+        assert sdp(caller.expect("INVITE")).direction_of(0) == "sendonly"
+        assert sdp(centre.expect("200 UPDATE")).direction_of(0) == "recvonly"
+        ended(world, caller, centre)
 
-    def test_a_move_is_absorbed(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.update(move=True)
-            caller.expect("200 UPDATE")
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            centre.hears_nothing(1)
-            ended(world, caller, centre)
+    def test_a_move_is_absorbed(self, world: World) -> None:
+        caller, centre = connected(world)
+        caller.update(move=True)
+        caller.expect("200 UPDATE")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        centre.hears_nothing(1)
+        ended(world, caller, centre)
 
-    def test_video_off_and_on(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            for change, port in (("off", False), ("on", True)):
-                caller.update(video=change)
-                assert bool(line(sdp(caller.expect("200 UPDATE")), "video").port) is port
-            centre.hears_nothing(1)
-            ended(world, caller, centre)
+    def test_video_off_and_on(self, world: World) -> None:
+        caller, centre = connected(world)
+        for change, port in (("off", False), ("on", True)):
+            caller.update(video=change)
+            assert bool(line(sdp(caller.expect("200 UPDATE")), "video").port) is port
+        centre.hears_nothing(1)
+        ended(world, caller, centre)
 
-    def test_while_the_first_offer_of_the_same_side_is_open(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(centre)
-            caller.reinvite(audio="sendonly")
-            centre.expect("INVITE")
-            caller.update(audio="inactive")
-            assert header(caller.expect("500 UPDATE"), "retry-after")
-            centre.accept()
-            caller.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_while_the_first_offer_of_the_same_side_is_open(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(centre)
+        caller.reinvite(audio="sendonly")
+        centre.expect("INVITE")
+        caller.update(audio="inactive")
+        assert header(caller.expect("500 UPDATE"), "retry-after")
+        centre.accept()
+        caller.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
-    def test_while_ours_is_open(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(caller)
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            caller.update(video="off")
-            caller.expect("491 UPDATE")
-            caller.accept()
-            assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "recvonly"
-            ended(world, caller, centre)
+    def test_while_ours_is_open(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(caller)
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        caller.update(video="off")
+        caller.expect("491 UPDATE")
+        caller.accept()
+        assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "recvonly"
+        ended(world, caller, centre)
 
-    def test_without_sdp_while_ours_is_open(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(caller)
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            caller.update(bare=True)
-            assert caller.expect("200 UPDATE").session is None
-            caller.accept()
-            centre.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_without_sdp_while_ours_is_open(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(caller)
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        caller.update(bare=True)
+        assert caller.expect("200 UPDATE").session is None
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
-    def test_bye_while_it_is_asked(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(centre)
-            caller.update(audio="sendonly")
-            centre.expect("INVITE")
-            caller.bye()
-            world.run(1.0)
-            nothing_left(world, caller, centre)
+    def test_bye_while_it_is_asked(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(centre)
+        caller.update(audio="sendonly")
+        centre.expect("INVITE")
+        caller.bye()
+        world.run(1.0)
+        nothing_left(world, caller, centre)
 
-    def test_both_sides_at_once(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            caller.update(audio="sendonly")
-            centre.update(audio="sendonly")
-            world.run(10.0)
-            answers = {heard for call in (caller, centre) for heard in call.heard if heard.endswith("UPDATE")}
-            assert answers <= {"200 UPDATE", "491 UPDATE", "500 UPDATE"} and caller.state == "confirmed"
-            caller.bye()
-            world.run(1.0)
-            nothing_left(world, caller, centre)
+    def test_both_sides_at_once(self, world: World) -> None:
+        caller, centre = connected(world)
+        caller.update(audio="sendonly")
+        centre.update(audio="sendonly")
+        world.run(10.0)
+        answers = {heard for call in (caller, centre) for heard in call.heard if heard.endswith("UPDATE")}
+        assert answers <= {"200 UPDATE", "491 UPDATE", "500 UPDATE"} and caller.state == "confirmed"
+        caller.bye()
+        world.run(1.0)
+        nothing_left(world, caller, centre)
 
 
 class TestReinviteAnsweredInSteps:
@@ -363,99 +338,91 @@ class TestReinviteAnsweredInSteps:
         caller.expect("PRACK")
         return caller, centre
 
-    def test_the_answer_counts_at_once(self) -> None:
-        with World() as world:
-            caller, centre = self.stepping(world)
-            assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "recvonly"
-            caller.accept()
-            world.run(1.0)
-            assert world.voice_faults(caller) == [] and not caller.unacknowledged
-            ended(world, caller, centre)
+    def test_the_answer_counts_at_once(self, world: World) -> None:
+        caller, centre = self.stepping(world)
+        assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "recvonly"
+        caller.accept()
+        world.run(1.0)
+        assert world.voice_faults(caller) == [] and not caller.unacknowledged
+        ended(world, caller, centre)
 
-    def test_an_offer_in_an_update_meanwhile_is_200(self) -> None:
-        with World() as world:
-            caller, centre = self.stepping(world)
-            centre.expect("200 re-INVITE")
-            caller.update(video="off", audio="recvonly")
-            answer = sdp(caller.expect("200 UPDATE"))
-            assert not line(answer, "video").port and not centre.unread
-            caller.accept()
-            world.run(0.5)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_an_offer_in_an_update_meanwhile_is_200(self, world: World) -> None:
+        caller, centre = self.stepping(world)
+        centre.expect("200 re-INVITE")
+        caller.update(video="off", audio="recvonly")
+        answer = sdp(caller.expect("200 UPDATE"))
+        assert not line(answer, "video").port and not centre.unread
+        caller.accept()
+        world.run(0.5)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_an_update_that_the_centre_has_to_be_asked_about(self) -> None:
-        with World() as world:
-            caller, centre = self.stepping(world)
-            centre.expect("200 re-INVITE")
-            caller.update(audio="inactive")
-            assert sdp(centre.expect("INVITE")).direction_of(0) == "inactive"
-            assert sdp(caller.expect("200 UPDATE")).direction_of(0) == "inactive"
-            caller.accept()
-            world.run(0.5)
-            assert world.voice_faults(caller) == []
-            ended(world, caller, centre)
+    def test_an_update_that_the_centre_has_to_be_asked_about(self, world: World) -> None:
+        caller, centre = self.stepping(world)
+        centre.expect("200 re-INVITE")
+        caller.update(audio="inactive")
+        assert sdp(centre.expect("INVITE")).direction_of(0) == "inactive"
+        assert sdp(caller.expect("200 UPDATE")).direction_of(0) == "inactive"
+        caller.accept()
+        world.run(0.5)
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
 
-    def test_another_reinvite_of_it_meanwhile_is_491(self) -> None:
-        with World() as world:
-            caller, centre = self.stepping(world)
-            centre.expect("200 re-INVITE")
-            caller.request("INVITE", caller._headers())
-            hears(world, caller, "491 INVITE")
-            caller.accept()
-            world.run(0.5)
-            ended(world, caller, centre)
+    def test_another_reinvite_of_it_meanwhile_is_491(self, world: World) -> None:
+        caller, centre = self.stepping(world)
+        centre.expect("200 re-INVITE")
+        caller.request("INVITE", caller._headers())
+        hears(world, caller, "491 INVITE")
+        caller.accept()
+        world.run(0.5)
+        ended(world, caller, centre)
 
-    def test_a_refusal_after_the_answer_is_put_right_by_another_offer(self) -> None:
+    def test_a_refusal_after_the_answer_is_put_right_by_another_offer(self, world: World) -> None:
         """RFC 6141 §3.4: what both sides then hold is in doubt; a re-INVITE says it."""
-        with World() as world:
-            caller, centre = self.stepping(world)
-            centre.expect("200 re-INVITE")
-            caller.on_reinvite = PeerCall.accept
-            caller.decline(603)
-            offer = sdp(caller.expect("INVITE", 10))
-            assert offer.direction_of(0) == "sendonly"
-            world.run(0.5)
-            assert world.voice_faults(caller) == [] and caller.state == "confirmed"
-            ended(world, caller, centre)
+        caller, centre = self.stepping(world)
+        centre.expect("200 re-INVITE")
+        caller.on_reinvite = PeerCall.accept
+        caller.decline(603)
+        offer = sdp(caller.expect("INVITE", 10))
+        assert offer.direction_of(0) == "sendonly"
+        world.run(0.5)
+        assert world.voice_faults(caller) == [] and caller.state == "confirmed"
+        ended(world, caller, centre)
 
-    def test_a_lost_prack_and_a_lost_200(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(caller)
-            lose(world, "PRACK", "200 INVITE", times=3)
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            caller.progress()
-            caller.expect("PRACK", 20)
-            caller.accept()
-            world.run(10.0)
-            assert centre.heard.count("200 re-INVITE") == 1 and not caller.unacknowledged
-            assert world.voice_faults(caller) == []
-            centre.unread.clear()
-            ended(world, caller, centre)
+    def test_a_lost_prack_and_a_lost_200(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(caller)
+        lose(world, "PRACK", "200 INVITE", times=3)
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        caller.progress()
+        caller.expect("PRACK", 20)
+        caller.accept()
+        world.run(10.0)
+        assert centre.heard.count("200 re-INVITE") == 1 and not caller.unacknowledged
+        assert world.voice_faults(caller) == []
+        centre.unread.clear()
+        ended(world, caller, centre)
 
-    def test_the_caller_hangs_up_in_the_middle(self) -> None:
-        with World() as world:
-            caller, centre = self.stepping(world)
-            caller.decline(487)
-            caller.bye()
-            world.run(1.0)
-            nothing_left(world, caller, centre)
+    def test_the_caller_hangs_up_in_the_middle(self, world: World) -> None:
+        caller, centre = self.stepping(world)
+        caller.decline(487)
+        caller.bye()
+        world.run(1.0)
+        nothing_left(world, caller, centre)
 
-    def test_a_reliable_response_without_a_number(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(caller)
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            assert caller.pending is not None
-            txn, request = caller.pending
-            caller.peer.driver.respond(txn, request.respond(183, headers=[("Require", "100rel")]))
-            world.run(0.5)
-            caller.accept()
-            centre.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_a_reliable_response_without_a_number(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(caller)
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        assert caller.pending is not None
+        txn, request = caller.pending
+        caller.peer.driver.respond(txn, request.respond(183, headers=[("Require", "100rel")]))
+        world.run(0.5)
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
 
 class TestGlare:
@@ -496,103 +463,95 @@ class TestGlare:
             with World(seed) as world:
                 assert self.again_after(world, "caller", 491) <= 2.1
 
-    def test_500_with_retry_after_is_kept(self) -> None:
-        with World() as world:
-            assert 7.0 <= self.again_after(world, "caller", 500, (("Retry-After", "7"),)) <= 7.1
+    def test_500_with_retry_after_is_kept(self, world: World) -> None:
+        assert 7.0 <= self.again_after(world, "caller", 500, (("Retry-After", "7"),)) <= 7.1
 
-    def test_491_to_a_relayed_offer_is_the_askers_to_repeat(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(centre)
-            caller.reinvite(audio="sendonly")
-            centre.expect("INVITE")
-            centre.decline(491)
-            caller.expect("491 re-INVITE")
-            caller.reinvite(audio="sendonly")
-            centre.expect("INVITE")
-            centre.accept()
-            caller.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_491_to_a_relayed_offer_is_the_askers_to_repeat(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(centre)
+        caller.reinvite(audio="sendonly")
+        centre.expect("INVITE")
+        centre.decline(491)
+        caller.expect("491 re-INVITE")
+        caller.reinvite(audio="sendonly")
+        centre.expect("INVITE")
+        centre.accept()
+        caller.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
-    def test_the_centre_holds_while_the_caller_downgrades(self) -> None:
+    def test_the_centre_holds_while_the_caller_downgrades(self, world: World) -> None:
         """Nothing of a downgrade concerns the centre: both succeed, whatever crosses."""
-        with World() as world:
-            caller, centre = connected(world)
+        caller, centre = connected(world)
+        caller.reinvite(video="off")
+        centre.reinvite(audio="sendonly")
+        world.run(8.0)
+        if "491 re-INVITE" in caller.heard:
             caller.reinvite(video="off")
+            world.run(2.0)
+        assert "200 re-INVITE" in caller.heard
+        if "200 re-INVITE" not in centre.heard:
             centre.reinvite(audio="sendonly")
-            world.run(8.0)
-            if "491 re-INVITE" in caller.heard:
-                caller.reinvite(video="off")
-                world.run(2.0)
-            assert "200 re-INVITE" in caller.heard
-            if "200 re-INVITE" not in centre.heard:
-                centre.reinvite(audio="sendonly")
-                world.run(2.0)
-            assert "200 re-INVITE" in centre.heard and world.voice_faults(caller) == []
-            for call in (caller, centre):
-                call.unread.clear()
-            ended(world, caller, centre)
+            world.run(2.0)
+        assert "200 re-INVITE" in centre.heard and world.voice_faults(caller) == []
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
 
 
 class TestCapabilities:
     """tcap, pcfg and acfg in later offers (RFC 5939)."""
 
-    def test_the_configuration_in_use_may_be_offered_as_potential_again(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            first = said(world, caller, "200 INVITE")[0]
-            assert b"m=video" in first.body and b"RTP/AVPF" in first.body and b"a=acfg:1 t=1" in first.body
-            caller.reinvite()
-            answer = line(sdp(caller.expect("200 re-INVITE")), "video")
-            assert answer.proto == "RTP/AVPF" and answer.get("acfg") == "1 t=1"
-            ended(world, caller, centre)
+    def test_the_configuration_in_use_may_be_offered_as_potential_again(self, world: World) -> None:
+        caller, centre = connected(world)
+        first = said(world, caller, "200 INVITE")[0]
+        assert b"m=video" in first.body and b"RTP/AVPF" in first.body and b"a=acfg:1 t=1" in first.body
+        caller.reinvite()
+        answer = line(sdp(caller.expect("200 re-INVITE")), "video")
+        assert answer.proto == "RTP/AVPF" and answer.get("acfg") == "1 t=1"
+        ended(world, caller, centre)
 
-    def test_or_as_what_it_is(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            offer = caller.terminal.change()
-            video = offer.media[1].without(("tcap", "pcfg")).with_(proto="RTP/AVPF")
-            caller.reinvite(caller.terminal.given(write(replace(offer, media=(offer.media[0], video)))))
-            answer = line(sdp(caller.expect("200 re-INVITE")), "video")
-            assert answer.proto == "RTP/AVPF" and answer.get("acfg") is None
-            ended(world, caller, centre)
+    def test_or_as_what_it_is(self, world: World) -> None:
+        caller, centre = connected(world)
+        offer = caller.terminal.change()
+        video = offer.media[1].without(("tcap", "pcfg")).with_(proto="RTP/AVPF")
+        caller.reinvite(caller.terminal.given(write(replace(offer, media=(offer.media[0], video)))))
+        answer = line(sdp(caller.expect("200 re-INVITE")), "video")
+        assert answer.proto == "RTP/AVPF" and answer.get("acfg") is None
+        ended(world, caller, centre)
 
-    def test_a_caller_that_takes_feedback_back(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            offer = caller.terminal.change()
-            video = offer.media[1].without(("tcap", "pcfg", "rtcp-fb"))
-            caller.reinvite(caller.terminal.given(write(replace(offer, media=(offer.media[0], video)))))
-            answer = line(sdp(caller.expect("200 re-INVITE")), "video")
-            assert answer.proto == "RTP/AVP" and answer.get("acfg") is None
-            ended(world, caller, centre)
+    def test_a_caller_that_takes_feedback_back(self, world: World) -> None:
+        caller, centre = connected(world)
+        offer = caller.terminal.change()
+        video = offer.media[1].without(("tcap", "pcfg", "rtcp-fb"))
+        caller.reinvite(caller.terminal.given(write(replace(offer, media=(offer.media[0], video)))))
+        answer = line(sdp(caller.expect("200 re-INVITE")), "video")
+        assert answer.proto == "RTP/AVP" and answer.get("acfg") is None
+        ended(world, caller, centre)
 
-    def test_an_offer_of_ours_names_the_configuration_in_use_and_no_outcome(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            centre.reinvite(audio="sendonly")
-            video = line(sdp(caller.expect("INVITE")), "video")
-            assert video.proto == "RTP/AVPF" and video.get("acfg") is None and video.get("tcap") is None
-            centre.expect("200 re-INVITE")
-            ended(world, caller, centre)
+    def test_an_offer_of_ours_names_the_configuration_in_use_and_no_outcome(self, world: World) -> None:
+        caller, centre = connected(world)
+        centre.reinvite(audio="sendonly")
+        video = line(sdp(caller.expect("INVITE")), "video")
+        assert video.proto == "RTP/AVPF" and video.get("acfg") is None and video.get("tcap") is None
+        centre.expect("200 re-INVITE")
+        ended(world, caller, centre)
 
 
 class TestOutcomes:
     """RFC 6141, RFC 3261 §14.1: after a refusal the session stands as it was, on both legs."""
 
     @pytest.mark.parametrize("status", [400, 403, 415, 480, 486, 488, 500, 503, 603, 606])
-    def test_a_refused_hold_leaves_both_as_they_were(self, status: int) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(centre)
-            caller.reinvite(audio="sendonly")
-            centre.expect("INVITE")
-            centre.decline(status)
-            world.run(0.1)
-            assert caller.unread.popleft().what in (f"{status} re-INVITE", "500 re-INVITE", "488 re-INVITE")
-            world.run(1.0)
-            assert world.voice_faults(caller) == [] and caller.state == centre.state == "confirmed"
-            ended(world, caller, centre)
+    def test_a_refused_hold_leaves_both_as_they_were(self, status: int, world: World) -> None:
+        caller, centre = connected(world)
+        silent(centre)
+        caller.reinvite(audio="sendonly")
+        centre.expect("INVITE")
+        centre.decline(status)
+        world.run(0.1)
+        assert caller.unread.popleft().what in (f"{status} re-INVITE", "500 re-INVITE", "488 re-INVITE")
+        world.run(1.0)
+        assert world.voice_faults(caller) == [] and caller.state == centre.state == "confirmed"
+        ended(world, caller, centre)
 
     def test_a_200_without_a_description_is_put_right(self) -> None:
         with World(settings=CallSettings(consult_limit_s=5)) as world:
@@ -611,20 +570,19 @@ class TestOutcomes:
                 call.unread.clear()
             ended(world, caller, centre)
 
-    def test_of_two_transactions_each_has_its_own_version(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            silent(centre)
-            versions = []
-            for status in (488, 488, 200):
-                caller.reinvite(audio="sendonly")
-                versions.append(sdp(centre.expect("INVITE")).origin.version)
-                if status == 200:
-                    centre.accept()
-                else:
-                    centre.decline(status)
-                caller.expect(f"{status} re-INVITE")
-            assert versions == sorted(versions)
-            requests = [m for m in said(world, centre, "INVITE") if isinstance(m, Request)]
-            assert len({m.cseq[0] for m in requests}) == len({m.via.branch for m in requests}) == 4
-            ended(world, caller, centre)
+    def test_of_two_transactions_each_has_its_own_version(self, world: World) -> None:
+        caller, centre = connected(world)
+        silent(centre)
+        versions = []
+        for status in (488, 488, 200):
+            caller.reinvite(audio="sendonly")
+            versions.append(sdp(centre.expect("INVITE")).origin.version)
+            if status == 200:
+                centre.accept()
+            else:
+                centre.decline(status)
+            caller.expect(f"{status} re-INVITE")
+        assert versions == sorted(versions)
+        requests = [m for m in said(world, centre, "INVITE") if isinstance(m, Request)]
+        assert len({m.cseq[0] for m in requests}) == len({m.via.branch for m in requests}) == 4
+        ended(world, caller, centre)

@@ -119,12 +119,11 @@ class TestTheInvite:
             assert "hunter" not in repr(world.logs) and "wrong for realm" in repr(world.logs)
             world.settle()
 
-    def test_without_credentials_is_refused_as_before(self) -> None:
-        with World() as world:
-            guard = Guard(world.pbx)
-            world.sbc.invite("12345").expect("480")
-            assert len(guard.refused) == 1
-            world.settle()
+    def test_without_credentials_is_refused_as_before(self, world: World) -> None:
+        guard = Guard(world.pbx)
+        world.sbc.invite("12345").expect("480")
+        assert len(guard.refused) == 1
+        world.settle()
 
 
 class TestInTheCall:

@@ -23,125 +23,112 @@ def forget(world: World, caller: PeerCall) -> None:
 
 
 class TestACallAtRest:
-    def test_is_what_was_written(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            joined(world, caller)
-            with_webrtc(world, caller)
-            told(world, caller, Show("slate", "agent 7001"))
-            world.run(0.1)
-            forget(world, caller)
-            assert live(world, caller).talk.room.choices == {"caller": "slate"}
-            ended(world, caller, centre)
+    def test_is_what_was_written(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        joined(world, caller)
+        with_webrtc(world, caller)
+        told(world, caller, Show("slate", "agent 7001"))
+        world.run(0.1)
+        forget(world, caller)
+        assert live(world, caller).talk.room.choices == {"caller": "slate"}
+        ended(world, caller, centre)
 
-    def test_goes_on_with_hold_moves_and_video(self) -> None:
-        with World() as world:
-            caller, centre = connected(world, picture=VideoLine.NONE)
-            forget(world, caller)
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            caller.accept()
-            centre.expect("200 re-INVITE")
-            world.run(0.1)
-            forget(world, caller)
-            centre.reinvite(audio="sendrecv", move=True)
-            caller.expect("INVITE")
-            caller.accept()
-            centre.expect("200 re-INVITE")
-            world.run(0.1)
-            assert world.voice_faults(caller) == []
-            forget(world, caller)
-            told(world, caller, RaiseVideo("agent 7001"))
-            caller.expect("INVITE")
-            caller.accept()
-            world.run(0.1)
-            assert live(world, caller).talk.video.view.state == "on"
-            forget(world, caller)
-            told(world, caller, DropVideo("agent 7001"))
-            caller.expect("UPDATE")
-            world.run(0.1)
-            assert live(world, caller).talk.video.view.state == "off"
-            forget(world, caller)
-            caller.unread.clear()
-            ended(world, caller, centre)
+    def test_goes_on_with_hold_moves_and_video(self, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        forget(world, caller)
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(0.1)
+        forget(world, caller)
+        centre.reinvite(audio="sendrecv", move=True)
+        caller.expect("INVITE")
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(0.1)
+        assert world.voice_faults(caller) == []
+        forget(world, caller)
+        told(world, caller, RaiseVideo("agent 7001"))
+        caller.expect("INVITE")
+        caller.accept()
+        world.run(0.1)
+        assert live(world, caller).talk.video.view.state == "on"
+        forget(world, caller)
+        told(world, caller, DropVideo("agent 7001"))
+        caller.expect("UPDATE")
+        world.run(0.1)
+        assert live(world, caller).talk.video.view.state == "off"
+        forget(world, caller)
+        caller.unread.clear()
+        ended(world, caller, centre)
 
-    def test_moves_its_media_when_a_worker_dies(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            forget(world, caller)
-            for worker in range(world.engine.workers):
-                world.engine.kill(worker)
-            for peer in (caller, centre):
-                peer.expect("INVITE", 10)
-                peer.accept()
-            world.run(5)
-            assert world.voice_faults(caller) == []
-            for peer in (caller, centre):
-                peer.unread.clear()
-            ended(world, caller, centre)
+    def test_moves_its_media_when_a_worker_dies(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        forget(world, caller)
+        for worker in range(world.engine.workers):
+            world.engine.kill(worker)
+        for peer in (caller, centre):
+            peer.expect("INVITE", 10)
+            peer.accept()
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        for peer in (caller, centre):
+            peer.unread.clear()
+        ended(world, caller, centre)
 
 
 class TestTextOfPeers:
     @pytest.mark.parametrize("text", [b"\xff\xfe", "Wang 王".encode(), b"caf\xe9", b"\x80" * 40])
-    def test_survives_whatever_bytes_it_is_of(self, text: bytes) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            call = live(world, caller)
-            said = call.caller.terms.theirs
-            name = text.decode("utf-8", "surrogateescape")
-            call.caller.terms.note_remote(replace(said, name=name))
-            talk = read(written(call.talk))
-            assert asdict(talk) == asdict(call.talk)
-            assert talk.legs["caller"].terms.theirs.name == name
-            ended(world, caller, centre)
+    def test_survives_whatever_bytes_it_is_of(self, text: bytes, world: World) -> None:
+        caller, centre = connected(world)
+        call = live(world, caller)
+        said = call.caller.terms.theirs
+        name = text.decode("utf-8", "surrogateescape")
+        call.caller.terms.note_remote(replace(said, name=name))
+        talk = read(written(call.talk))
+        assert asdict(talk) == asdict(call.talk)
+        assert talk.legs["caller"].terms.theirs.name == name
+        ended(world, caller, centre)
 
 
 class TestACallThatIsNotAtRest:
-    def test_while_it_rings(self) -> None:
-        with World() as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
-            assert not live(world, caller).at_rest
-            caller.cancel()
-            world.run(1)
+    def test_while_it_rings(self, world: World) -> None:
+        caller = world.sbc.invite()
+        centre = world.pbx.take()
+        centre.ring(180)
+        caller.expect("180")
+        assert not live(world, caller).at_rest
+        caller.cancel()
+        world.run(1)
 
-    def test_while_an_offer_is_open(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            centre.reinvite(audio="sendonly")
-            caller.expect("INVITE")
-            assert not live(world, caller).at_rest
-            caller.accept()
-            centre.expect("200 re-INVITE")
-            world.run(0.1)
-            assert live(world, caller).at_rest
-            ended(world, caller, centre)
+    def test_while_an_offer_is_open(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        assert not live(world, caller).at_rest
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(0.1)
+        assert live(world, caller).at_rest
+        ended(world, caller, centre)
 
-    def test_while_the_media_engine_is_asked(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.5
-            caller.reinvite(move=True)
-            caller.expect("200 re-INVITE")
-            world.run(0.1)
-            assert not live(world, caller).at_rest
-            world.run(1)
-            assert live(world, caller).at_rest
-            ended(world, caller, centre)
+    def test_while_the_media_engine_is_asked(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.5
+        caller.reinvite(move=True)
+        caller.expect("200 re-INVITE")
+        world.run(0.1)
+        assert not live(world, caller).at_rest
+        world.run(1)
+        assert live(world, caller).at_rest
+        ended(world, caller, centre)
 
-    def test_while_somebody_waits_for_an_answer(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            world.engine.delay = lambda: 0.5
-            task = asking(world, caller, Show("slate", "agent 7001"))
-            world.run(0.1)
-            assert not live(world, caller).at_rest
-            world.run_until(task.done, 5)
-            world.run(0.1)
-            assert live(world, caller).at_rest
-            ended(world, caller, centre)
+    def test_while_somebody_waits_for_an_answer(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        world.engine.delay = lambda: 0.5
+        task = asking(world, caller, Show("slate", "agent 7001"))
+        world.run(0.1)
+        assert not live(world, caller).at_rest
+        world.run_until(task.done, 5)
+        world.run(0.1)
+        assert live(world, caller).at_rest
+        ended(world, caller, centre)
 
 
 class TestBytesThatAreNone:
@@ -150,11 +137,9 @@ class TestBytesThatAreNone:
         with pytest.raises(ValueError, match=r".+"):
             read(data)
 
-    def test_cut_off_anywhere(self) -> None:
-        with World() as world:
-            caller, centre = connected(world)
-            data = written(live(world, caller).talk)
-            for length in range(0, len(data), 97):
-                with pytest.raises(ValueError, match=r".+"):
-                    read(data[:length])
-            ended(world, caller, centre)
+    def test_cut_off_anywhere(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        data = written(live(world, caller).talk)
+        for length in range(0, len(data), 97):
+            with pytest.raises(ValueError, match=r".+"):
+                read(data[:length])
+        ended(world, caller, centre)
