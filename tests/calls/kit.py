@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from splitter.calls.asks import Admitted, Answer, Ask, Denial, Desk, Join
-from splitter.calls.call import Call
 from splitter.core.net import Address
 from splitter.sdp.model import Media, Session
 from splitter.sdp.parse import parse
@@ -37,23 +36,15 @@ def connected(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
 def joined(world: World, caller: PeerCall) -> PeerCall:
     """A seat that has joined this caller's call."""
     call = world.call_of(caller)
-    assert call is not None
     seat = world.desk.invite(call.talk.call_id, seat=True)
     seat.expect("200")
     world.run(0.2)
     return seat
 
 
-def live(world: World, caller: PeerCall) -> Call:
-    """The gateway's call of this caller."""
-    call = world.call_of(caller)
-    assert call is not None
-    return call
-
-
 def asking(world: World, caller: PeerCall, ask: Ask) -> asyncio.Task[Answer]:
     """What a desk asks of this caller's call; the answer comes when the world runs."""
-    return world.loop.create_task(world.calls.ask(live(world, caller).talk.call_id, ask))
+    return world.loop.create_task(world.calls.ask(world.call_of(caller).talk.call_id, ask))
 
 
 def told(world: World, caller: PeerCall, ask: Ask, limit_s: float = 20.0) -> Answer:
@@ -129,7 +120,6 @@ def line(session: Session, kind: str) -> Media:
 def relay_target(world: World, caller: PeerCall, side: int) -> Address | None:
     """Where the call's relay sends to on this side."""
     call = world.call_of(caller)
-    assert call is not None
     relay = world.engine.relay_of(call.talk.call_id)
     assert relay is not None
     remote = relay.remote[side]

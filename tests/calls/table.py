@@ -40,7 +40,6 @@ def told(world: World, call: PeerCall) -> list[Message]:
 
 def view(world: World, caller: PeerCall) -> CallView:
     call = world.call_of(caller)
-    assert call is not None
     return call.view()
 
 

@@ -11,7 +11,7 @@ from splitter.calls.binding import ConnectedLine, LineMemory, Named, Unclear
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request, Response
-from tests.calls.kit import connected, ended, live, told, with_webrtc
+from tests.calls.kit import connected, ended, told, with_webrtc
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
@@ -206,7 +206,7 @@ def codes(world: World) -> list[str]:
 
 
 def shown(world: World, caller: PeerCall) -> tuple[str, str]:
-    view = live(world, caller).view()
+    view = world.call_of(caller).view()
     return view.extension, view.bound_by
 
 
@@ -218,7 +218,7 @@ def passes_on(world: World, centre: PeerCall, *headers: tuple[str, str]) -> None
 
 
 def names(world: World, caller: PeerCall) -> list[str]:
-    return [party.name for party in live(world, caller).view().parties if party.state != "left"]
+    return [party.name for party in world.call_of(caller).view().parties if party.state != "left"]
 
 
 class TestTheCall:
@@ -230,7 +230,7 @@ class TestTheCall:
         caller.expect("180")
         world.run(0.1)
         assert shown(world, caller) == ("8001", "centre p-asserted-identity")
-        assert live(world, caller).talk.state == "ringing" and codes(world) == ["bound"]
+        assert world.call_of(caller).talk.state == "ringing" and codes(world) == ["bound"]
         centre.answer()
         caller.expect("200")
         ended(world, caller, centre)
@@ -241,7 +241,7 @@ class TestTheCall:
         centre.answer(headers=[pai("8001")])
         caller.expect("200")
         world.run(0.1)
-        assert world.views[live(world, caller).talk.call_id].extension == "8001"
+        assert world.views[world.call_of(caller).talk.call_id].extension == "8001"
         centre.expect("ACK")
         ended(world, caller, centre)
 
@@ -351,7 +351,7 @@ class TestTransfer:
 
     def test_a_sip_seat_is_hung_up(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         passes_on(world, centre, pai("7001"))
-        seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number="7001")
+        seat = world.desk.invite(world.call_of(caller).talk.call_id, seat=True, number="7001")
         seat.expect("200")
         world.run(0.2)
         assert names(world, caller) == ["seat-1"]

@@ -10,7 +10,7 @@ from splitter.calls.consent import ASK_LIMIT_S
 from splitter.calls.logins.access import Scope
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.reception import Reception
-from tests.calls.kit import browser_offer, connected, denied, ended, live, told
+from tests.calls.kit import browser_offer, connected, denied, ended, told
 from tests.world import PeerCall, World
 
 OWNER, OTHER, THIRD = "7001", "7002", "7003"
@@ -47,15 +47,15 @@ class TestByHttp:
         assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
         assert denied(world, caller, join("")) == (403, "not-admitted")
         assert denied(world, caller, Bind(OTHER, "client")) == (409, "bound-already")
-        assert live(world, caller).talk.extension == OWNER
+        assert world.call_of(caller).talk.extension == OWNER
         ended(world, caller, centre)
 
     def test_who_is_admitted_does(self, world: World) -> None:
         caller, centre = owned(world)
         told(world, caller, AskIn(OTHER))
-        assert live(world, caller).view().asking == (OTHER,)
+        assert world.call_of(caller).view().asking == (OTHER,)
         told(world, caller, Admit(OTHER, "7001"))
-        view = live(world, caller).view()
+        view = world.call_of(caller).view()
         assert (view.asking, view.admitted) == ((), (OTHER,))
         assert isinstance(told(world, caller, join(OTHER)), Admitted)
         assert codes(world) == ["join-asked", "join-admitted"]
@@ -76,7 +76,7 @@ class TestByHttp:
         told(world, caller, AskIn(OTHER))
         told(world, caller, AskIn(OTHER))
         world.run(ASK_LIMIT_S + 1)
-        assert live(world, caller).view().asking == ()
+        assert world.call_of(caller).view().asking == ()
         assert codes(world) == ["join-asked", "join-unanswered"], "asked twice is one question"
         ended(world, caller, centre)
 
@@ -102,7 +102,7 @@ class TestByHttp:
     def test_nobodys_call_is_open_and_then_its_own(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         assert denied(world, caller, AskIn(OTHER)) == (409, "may-enter")
         told(world, caller, join(OTHER))
-        assert live(world, caller).talk.extension == OTHER
+        assert world.call_of(caller).talk.extension == OTHER
         assert denied(world, caller, join(THIRD)) == (403, "not-admitted")
         ended(world, caller, centre)
 
@@ -127,7 +127,7 @@ class TestByHttp:
 
 def aside(world: World, caller: PeerCall) -> set[str]:
     """Parties whose picture is shown by choice alone."""
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     assert room is not None
     return {name for name, media in room.members.items() if media is not None and media.aside}
 
@@ -154,11 +154,11 @@ class TestWhoIsLetIn:
         caller, centre = connected(world)
         told(world, caller, Bind(OWNER, "cti"))
         told(world, caller, Admit(OTHER, "7001"))
-        seat = world.desk.invite(live(world, caller).talk.call_id, seat=True, number=OTHER)
+        seat = world.desk.invite(world.call_of(caller).talk.call_id, seat=True, number=OTHER)
         seat.expect("200")
         world.run(0.2)
         assert aside(world, caller) == {"seat-1"}
-        assert live(world, caller).talk.room.aside == {"seat-1"}, "a new room is told again"
+        assert world.call_of(caller).talk.room.aside == {"seat-1"}, "a new room is told again"
         ended(world, caller, centre)
 
     def test_is_shown_as_others_once_the_call_is_its_own(self, world: World) -> None:
@@ -183,7 +183,7 @@ class TestTransfer:
         caller, centre = owned(world)
         told(world, caller, Admit(OTHER, "7001"))
         told(world, caller, Bind(THIRD, "cti"))
-        assert live(world, caller).view().admitted == ()
+        assert world.call_of(caller).view().admitted == ()
         assert denied(world, caller, join(OTHER)) == (403, "not-admitted")
         assert denied(world, caller, join(OWNER)) == (403, "not-admitted"), "nor may the former one come back"
         assert isinstance(told(world, caller, join(THIRD)), Admitted)
@@ -194,7 +194,7 @@ class TestTransfer:
         told(world, caller, Admit(OTHER, "7001"))
         told(world, caller, join(OTHER))
         told(world, caller, Bind(THIRD, "cti"))
-        names = {party.extension for party in live(world, caller).view().parties if party.state != "left"}
+        names = {party.extension for party in world.call_of(caller).view().parties if party.state != "left"}
         assert names == {OTHER}
         assert isinstance(told(world, caller, join(OTHER)), Admitted), "and comes back after a cut"
         ended(world, caller, centre)
@@ -203,7 +203,7 @@ class TestTransfer:
         caller, centre = owned(world)
         told(world, caller, AskIn(OTHER))
         told(world, caller, Bind(THIRD, "cti"))
-        assert live(world, caller).view().asking == (OTHER,)
+        assert world.call_of(caller).view().asking == (OTHER,)
         ended(world, caller, centre)
 
 
@@ -213,17 +213,17 @@ class TestBySip:
         caller, centre = connected(world)
         told(world, caller, Bind(OWNER, "cti"))
         for name in (OWNER, "agent"):
-            seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=name)
+            seat = world.desk.invite(world.call_of(caller).talk.short_code, seat=True, number=name)
             seat.expect("200")
-        assert {party.extension for party in live(world, caller).view().parties} == {OWNER}
+        assert {party.extension for party in world.call_of(caller).view().parties} == {OWNER}
         ended(world, caller, centre)
 
     def test_another_ones_rings_until_it_is_let_in(self, world: World) -> None:
         with_logins(world)
         caller, centre = owned(world)
-        seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
+        seat = world.desk.invite(world.call_of(caller).talk.short_code, seat=True, number=OTHER)
         seat.expect("180")
-        assert live(world, caller).view().asking == (OTHER,)
+        assert world.call_of(caller).view().asking == (OTHER,)
         told(world, caller, Admit(OTHER, "7001"))
         seat.expect("200")
         world.run(0.2)
@@ -233,7 +233,7 @@ class TestBySip:
     def test_or_is_not(self, how: str, status: str, world: World) -> None:
         with_logins(world)
         caller, centre = owned(world)
-        seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
+        seat = world.desk.invite(world.call_of(caller).talk.short_code, seat=True, number=OTHER)
         seat.expect("180")
         if how == "no":
             told(world, caller, Dismiss(OTHER, "7001"))
@@ -250,11 +250,11 @@ class TestBySip:
     def test_and_may_hang_up_meanwhile(self, world: World) -> None:
         with_logins(world)
         caller, centre = owned(world)
-        seat = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OTHER)
+        seat = world.desk.invite(world.call_of(caller).talk.short_code, seat=True, number=OTHER)
         seat.expect("180")
         seat.cancel()
         world.run(1)
-        assert live(world, caller).view().asking == () and codes(world) == ["join-asked", "join-withdrawn"]
+        assert world.call_of(caller).view().asking == () and codes(world) == ["join-asked", "join-withdrawn"]
         ended(world, caller, centre)
 
     def test_codes_are_not_guessed(self, world: World) -> None:
@@ -262,10 +262,10 @@ class TestBySip:
         caller, centre = owned(world)
         for number in range(entrance.GUESSES):
             world.desk.invite(f"{number:04}x", seat=True, number=f"{number}").expect("404")
-        for name in ("none", live(world, caller).talk.short_code):  # neither a miss nor a hit is told apart
+        for name in ("none", world.call_of(caller).talk.short_code):  # neither a miss nor a hit is told apart
             answer = world.desk.invite(name, seat=True, number="7009").expect("480").message
             assert int(answer.headers.get("retry-after") or 0) > 0
-        own = world.desk.invite(live(world, caller).talk.short_code, seat=True, number=OWNER)
+        own = world.desk.invite(world.call_of(caller).talk.short_code, seat=True, number=OWNER)
         own.expect("200")
         world.run(0.2)
         own.bye()

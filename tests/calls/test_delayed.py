@@ -50,7 +50,6 @@ class TestCallerWithoutOffer:
         caller, centre = offered(world)
         caller.expect("200")
         call = world.call_of(caller)
-        assert call is not None
         relay = world.engine.relay_of(call.talk.call_id)
         assert relay is not None
         world.engine.lose_relay(relay)

@@ -36,7 +36,6 @@ from tests.calls.kit import (
     ended,
     joined,
     line,
-    live,
     ringing,
     told,
     with_webrtc,
@@ -49,14 +48,14 @@ HOST = "1 1 udp 2113937151 192.0.2.40 36250 typ host"
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     assert room is not None
     return room
 
 
 def party(world: World, caller: PeerCall, name: str = "desk-1") -> str:
     """The state of a party; "" where there is none of that name."""
-    return next((one.state for one in live(world, caller).view().parties if one.name == name), "")
+    return next((one.state for one in world.call_of(caller).view().parties if one.name == name), "")
 
 
 def join(client: str = "tab-1", extension: str = "7001", offer: Session | None = None, kind: str = "desk") -> Join:
@@ -88,9 +87,9 @@ class TestJoining:
         media = room.members["desk-1"]
         assert media is not None and media.remote is None and media.secure is not None
         assert media.secure.setup == "actpass" and media.send_format.payload_type == 108
-        (view,) = live(world, caller).view().parties
+        (view,) = world.call_of(caller).view().parties
         assert (view.kind, view.state, view.extension, view.client) == ("webrtc", "connected", "7001", "tab-1")
-        assert live(world, caller).talk.video.showing == "desk-1"
+        assert world.call_of(caller).talk.video.showing == "desk-1"
         assert view.sends and codes(world) == ["bound", "party-joined"]
         caller.hears_nothing(1)
         centre.hears_nothing(1)
@@ -103,7 +102,7 @@ class TestJoining:
             admitted = with_webrtc(world, caller)
             assert (admitted.limits.width, admitted.limits.height) == (320, 240)  # its a=imageattr
             assert (admitted.limits.frame_rate, admitted.limits.bitrate_kbps) == (30, 700)
-            assert live(world, caller).view().video.limits == admitted.limits
+            assert world.call_of(caller).view().video.limits == admitted.limits
             assert line(admitted.answer, "video").bandwidth("AS") == 700
             ended(world, caller, centre)
 
@@ -122,7 +121,7 @@ class TestJoining:
         caller, centre = connected(world, picture=VideoLine.NONE)
         admitted = with_webrtc(world, caller)
         assert set(room_of(world, caller).members) == {"desk-1"}
-        assert admitted.limits.bitrate_kbps == 960 and live(world, caller).view().video.limits is None
+        assert admitted.limits.bitrate_kbps == 960 and world.call_of(caller).view().video.limits is None
         ended(world, caller, centre)
 
     def test_seats_by_sip_and_guests_are_numbered_beside_it(self, world: World) -> None:
@@ -131,7 +130,7 @@ class TestJoining:
         assert with_webrtc(world, caller).name == "desk-1"
         guest = told(world, caller, join("phone", "", kind="guest"))
         assert isinstance(guest, Admitted) and guest.name == "guest-1"
-        kinds = [(one.name, one.kind) for one in live(world, caller).view().parties]
+        kinds = [(one.name, one.kind) for one in world.call_of(caller).view().parties]
         assert kinds == [("seat-1", "sip"), ("desk-1", "webrtc"), ("guest-1", "guest")]
         ended(world, caller, centre)
 
@@ -160,7 +159,7 @@ class TestAFailedJoinLeavesNothing:
     def test_offers_of_no_use(self, offer: Session, expected: tuple[int, str], world: World) -> None:
         caller, centre = connected(world)
         assert denied(world, caller, join(offer=offer)) == expected
-        assert set(room_of(world, caller).members) == {"caller"} and not live(world, caller).view().parties
+        assert set(room_of(world, caller).members) == {"caller"} and not world.call_of(caller).view().parties
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("operation", ["join_secure", "set_participant"])
@@ -237,7 +236,7 @@ class TestVoiceFirst:
         world.engine.limit_s = 5.0
         world.engine.stuck = {"join_secure", "snapshot", "show", "restart_ice", "join"}
         tasks = [asking(world, caller, ask) for ask in (join(), TakeSnapshot(), Show("slate", "x"))]
-        world.desk.invite(live(world, caller).talk.call_id, seat=True)
+        world.desk.invite(world.call_of(caller).talk.call_id, seat=True)
         world.run(0.1)
         before = world.now
         caller.reinvite(audio="sendonly")
@@ -270,7 +269,7 @@ class TestVoiceFirst:
         task = asking(world, caller, broken)
         world.run_until(task.done)
         assert task.exception().status == 500  # type: ignore[union-attr]
-        assert live(world, caller).talk.state == "connected"
+        assert world.call_of(caller).talk.state == "connected"
         assert [entry["event"] for entry in world.logs if entry["log_level"] == "error"] == ["an ask failed"]
         world.logs.clear()
         ended(world, caller, centre)
@@ -294,7 +293,7 @@ class TestComingBack:
         second = with_webrtc(world, caller)
         assert first.name == second.name == "desk-1"
         assert room_of(world, caller).local["desk-1"] != before
-        assert party(world, caller) == "connected" and len(live(world, caller).view().parties) == 1
+        assert party(world, caller) == "connected" and len(world.call_of(caller).view().parties) == 1
         assert world.notices[-1].text == "desk-1 is back"
         world.run(100)
         assert party(world, caller) == "connected"
@@ -344,8 +343,8 @@ class TestComingBack:
             assert party(world, caller) == "interrupted"
             world.run(6)
             assert party(world, caller) == "left" and set(room_of(world, caller).members) == {"caller"}
-            assert codes(world)[-1] == "party-removed" and live(world, caller).talk.video.showing == "slate"
-            assert live(world, caller).talk.state == "connected"
+            assert codes(world)[-1] == "party-removed" and world.call_of(caller).talk.video.showing == "slate"
+            assert world.call_of(caller).talk.state == "connected"
             ended(world, caller, centre)
 
     def test_one_that_never_connects_is_taken_out(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -446,7 +445,7 @@ class TestLeaving:
         assert told(world, caller, Remove("desk-1", by)) is None
         world.run(0.1)
         assert codes(world)[-1] == code and party(world, caller) == "left"
-        assert set(room_of(world, caller).members) == {"caller"} and live(world, caller).talk.video.showing == "slate"
+        assert set(room_of(world, caller).members) == {"caller"} and world.call_of(caller).talk.video.showing == "slate"
         assert denied(world, caller, Remove("desk-1", by)) == (404, "no-such-party")
         ended(world, caller, centre)
 
@@ -455,7 +454,7 @@ class TestLeaving:
         told(world, caller, Remove("seat-1", "supervisor"))
         seat.expect("BYE")
         world.run(0.1)
-        assert not live(world, caller).seats and set(room_of(world, caller).members) == {"caller"}
+        assert not world.call_of(caller).seats and set(room_of(world, caller).members) == {"caller"}
         assert codes(world)[-1] == "party-removed"
         ended(world, caller, centre)
 
@@ -498,11 +497,11 @@ class TestDisplay:
         told(world, caller, Show("picture:menu", "agent"))
         world.run(0.1)
         room = room_of(world, caller)
-        assert room.pictures == {"menu": b"\x89PNG"} and live(world, caller).talk.video.showing == "picture:menu"
+        assert room.pictures == {"menu": b"\x89PNG"} and world.call_of(caller).talk.video.showing == "picture:menu"
         told(world, caller, Show("picture:menu", "agent"))
         assert world.engine.asked["put_picture"] == 1
         told(world, caller, Show("", "agent"))
-        assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+        assert room.chosen["caller"] == "" and not world.call_of(caller).talk.room.choices
         ended(world, caller, centre)
 
     def test_a_party_of_its_choice(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -512,7 +511,7 @@ class TestDisplay:
         told(world, caller, Show("slate", "agent", viewer="desk-1"))
         world.run(0.1)
         assert room_of(world, caller).chosen == {"caller": "desk-1", "desk-1": "slate"}
-        assert live(world, caller).view().parties[0].showing == "slate"
+        assert world.call_of(caller).view().parties[0].showing == "slate"
         ended(world, caller, centre)
 
     @pytest.mark.parametrize(
@@ -528,7 +527,7 @@ class TestDisplay:
     def test_what_is_not_there(self, ask: Show, expected: tuple[int, str], album: _Album, world: World) -> None:
         caller, centre = connected(world)
         assert denied(world, caller, ask) == expected
-        assert not live(world, caller).talk.room.choices
+        assert not world.call_of(caller).talk.room.choices
         ended(world, caller, centre)
 
     def test_a_caller_without_video(self, world: World) -> None:
@@ -542,7 +541,7 @@ class TestDisplay:
         with_webrtc(world, caller)
         told(world, caller, Show("desk-1", "agent"))
         told(world, caller, Remove("desk-1", "agent"))
-        assert not live(world, caller).talk.room.choices
+        assert not world.call_of(caller).talk.room.choices
         ended(world, caller, centre)
 
     def test_the_choice_stands_when_it_comes_back(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -564,8 +563,8 @@ class TestTheSlateOfADesk:
         room = room_of(world, caller)
         world.engine.transport(room, "desk-1", "failed", "killed")
         world.run(61)
-        assert not live(world, caller).view().parties[0].sends
-        assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+        assert not world.call_of(caller).view().parties[0].sends
+        assert room.chosen["caller"] == "" and not world.call_of(caller).talk.room.choices
         ended(world, caller, centre)
 
     def test_goes_when_it_comes_anew(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -573,7 +572,7 @@ class TestTheSlateOfADesk:
         told(world, caller, Show("slate", "agent 7001"))
         with_webrtc(world, caller)
         room = room_of(world, caller)
-        assert room.chosen["caller"] == "" and not live(world, caller).talk.room.choices
+        assert room.chosen["caller"] == "" and not world.call_of(caller).talk.room.choices
         ended(world, caller, centre)
 
     def test_stays_where_somebody_else_chose_it_or_chose_anew(self, world: World) -> None:
@@ -581,7 +580,7 @@ class TestTheSlateOfADesk:
         with_webrtc(world, caller)
         told(world, caller, Show("slate", "crm"))
         with_webrtc(world, caller)
-        assert live(world, caller).talk.room.choices == {"caller": "slate"}
+        assert world.call_of(caller).talk.room.choices == {"caller": "slate"}
         told(world, caller, Show("slate", "agent 7001"))
         told(world, caller, Show("slate", "crm"))
         told(world, caller, Remove("desk-1", "crm"))
@@ -628,26 +627,26 @@ class TestSnapshots:
 class TestBinding:
     def test_a_client_binds_a_call_that_nobody_has(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         with_webrtc(world, caller)
-        view = live(world, caller).view()
+        view = world.call_of(caller).view()
         assert (view.extension, view.bound_by) == ("7001", "client")
         with_webrtc(world, caller, "tab-2", "7002")
-        assert live(world, caller).talk.extension == "7001"
+        assert world.call_of(caller).talk.extension == "7001"
         ended(world, caller, centre)
 
     def test_cti_binds_and_takes_back(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         told(world, caller, Bind("7005", "cti"))
         with_webrtc(world, caller)
-        view = live(world, caller).view()
+        view = world.call_of(caller).view()
         assert (view.extension, view.bound_by) == ("7005", "cti")
         told(world, caller, Bind("", "cti"))
-        view = live(world, caller).view()
+        view = world.call_of(caller).view()
         assert (view.extension, view.bound_by) == ("", "")
         assert codes(world).count("bound") == 2
         ended(world, caller, centre)
 
     def test_a_guest_binds_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         told(world, caller, join("phone", "13900000001", kind="guest"))
-        assert live(world, caller).talk.extension == ""
+        assert world.call_of(caller).talk.extension == ""
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("extension", ["x" * 65, "70\n01", "\x00"])

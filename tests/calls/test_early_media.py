@@ -96,7 +96,6 @@ class TestEarlyMedia:
 def heard_by_caller(world: World, caller: PeerCall) -> bool:
     """The relay sends to the caller."""
     call = world.call_of(caller)
-    assert call is not None
     relay = world.engine.relay_of(call.talk.call_id)
     assert relay is not None
     remote = relay.remote[0]

@@ -222,7 +222,6 @@ class TestRecord:
     def test_what_is_kept_of_a_call(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         seat = joined(world, caller)
         call = world.call_of(caller)
-        assert call is not None
         view = world.calls.get(call.talk.call_id)
         assert view is not None
         assert (view.state, view.caller, view.called, view.route) == ("connected", caller.number, "110", "pbx")

@@ -12,7 +12,7 @@ from splitter.calls.view import VideoView
 from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Media, Session
 from splitter.sip.message import Request
-from tests.calls.kit import connected, denied, drop_next, ended, header, joined, line, live, sdp, told
+from tests.calls.kit import connected, denied, drop_next, ended, header, joined, line, sdp, told
 from tests.sdp.edits import replace_attributes
 from tests.world import Heard, PeerCall, World
 
@@ -38,7 +38,7 @@ def asked(world: World, caller: PeerCall) -> Heard:
 
 
 def view(world: World, caller: PeerCall) -> VideoView:
-    return world.views[live(world, caller).talk.call_id].video
+    return world.views[world.call_of(caller).talk.call_id].video
 
 
 def codes(world: World) -> list[str]:
@@ -48,7 +48,7 @@ def codes(world: World) -> list[str]:
 
 def picture(world: World, caller: PeerCall) -> bool:
     """The room sends the caller a picture and takes its own."""
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     media = room.members.get("caller") if room else None
     return media is not None and media.sending and media.receiving
 
@@ -180,7 +180,7 @@ class TestAccepted:
         video = answer.media[1].with_(formats=(second,), attributes=kept)
         caller.accept(replace(answer, media=(answer.media[0], video)))
         world.run(0.1)
-        room = world.engine.room_of(live(world, caller).talk.call_id)
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert room is not None and (media := room.members["caller"]) is not None
         assert (media.send_format.packetization_mode, str(media.send_format.payload_type)) == (0, second)
         ended(world, caller, centre)
@@ -214,7 +214,7 @@ class TestAnsweredInSteps:
         caller.accept()
         world.run(0.1)
         assert view(world, caller).state == "on" and picture(world, caller)
-        room = world.engine.room_of(live(world, caller).talk.call_id)
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert room is not None and (media := room.members["caller"]) is not None and media.remote is not None
         assert media.remote.rtp == caller.terminal.local("video"), "where the UPDATE has moved it"
         assert world.voice_faults(caller) == [] and "491 UPDATE" not in caller.heard
@@ -343,7 +343,7 @@ class TestRefused:
         asked(world, caller)
         caller.accept(video="off")
         world.run(0.2)
-        relay = world.engine.relay_of(live(world, caller).talk.call_id)
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
         assert relay is not None
         world.engine.lose_relay(relay)
         assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, False]
@@ -498,7 +498,7 @@ class TestNobodyAnswers:
 
     def test_and_whose_voice_has_ceased(self, world: World) -> None:
         caller, centre = voice_call(world)
-        call_id = live(world, caller).talk.call_id
+        call_id = world.call_of(caller).talk.call_id
         world.engine.silent.add((call_id, 0))
         world.sbc.vanish()
         told(world, caller, RAISE)
@@ -538,7 +538,7 @@ class TestDropped:
         caller.expect("200")
         world.run(0.1)
         centre.unread.clear()
-        live(world, caller).caller.record.allows = frozenset(allow.split(", "))
+        world.call_of(caller).caller.record.allows = frozenset(allow.split(", "))
         caller.allow, caller.answers["UPDATE"] = allow, (501, ())
         told(world, caller, DROP)
         world.run(1)
@@ -547,7 +547,7 @@ class TestDropped:
         stands(world, caller, centre)
 
     def test_stops_at_once_though_the_phone_is_busy(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        live(world, caller).caller.record.allows = frozenset({"INVITE"})
+        world.call_of(caller).caller.record.allows = frozenset({"INVITE"})
         caller.on_reinvite = lambda call: call.decline(491)
         told(world, caller, DROP)
         world.run(0.2)
@@ -595,7 +595,7 @@ class TestDropped:
 
     def test_the_phone_that_wants_video_meanwhile_gets_the_voice_alone(self, world: World) -> None:
         caller, centre = connected(world)
-        live(world, caller).caller.record.allows = frozenset({"INVITE"})
+        world.call_of(caller).caller.record.allows = frozenset({"INVITE"})
         caller.on_reinvite = lambda call: call.decline(491)
         told(world, caller, DROP)
         world.run(0.1)
@@ -611,7 +611,7 @@ class TestDropped:
         """What it brings once more is taken down after it."""
         caller, centre = connected(world)
         silent(caller)
-        relay = world.engine.relay_of(live(world, caller).talk.call_id)
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
         assert relay is not None
         world.engine.lose_relay(relay)
         assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, True]
@@ -679,7 +679,7 @@ class TestFiveTimesOnAndOff:
 
     @staticmethod
     def _sizes(world: World, caller: PeerCall) -> tuple[object, ...]:
-        room = world.engine.room_of(live(world, caller).talk.call_id)
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert room is not None and caller.terminal.theirs is not None
         return len(caller.terminal.theirs.media), world.engine.ports, tuple(room.members)
 

@@ -8,7 +8,7 @@ from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
-from tests.calls.kit import asking, connected, denied, ended, joined, live, sdp, told
+from tests.calls.kit import asking, connected, denied, ended, joined, sdp, told
 from tests.calls.test_escalate import asked, codes, picture, silent, stands, view, voice_call
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
@@ -156,7 +156,7 @@ class TestTheVoiceGoesOn:
         caller, centre = voice_call(world)
         asked(world, caller)
         caller.on_reinvite = PeerCall.accept
-        relay = world.engine.relay_of(live(world, caller).talk.call_id)
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
         assert relay is not None
         world.engine.lose_relay(relay)
         world.run(2)
@@ -168,11 +168,11 @@ class TestTheVoiceGoesOn:
         caller, centre = voice_call(world)
         asked(world, caller)
         caller.on_reinvite = PeerCall.accept
-        room = world.engine.room_of(live(world, caller).talk.call_id)
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert room is not None
         world.engine.lose_room(room)
         world.run(6)
-        found = world.engine.room_of(live(world, caller).talk.call_id)
+        found = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert found is not None and caller.terminal.way("video") is not None
         assert caller.terminal.way("video").target.port == found.local["caller"].rtp_port  # type: ignore[union-attr]
         assert view(world, caller).state == "on" and picture(world, caller)
@@ -196,7 +196,7 @@ class TestTheVoiceGoesOn:
             caller.reinvite()
             caller.expect("200 re-INVITE")
             caller.keeps_time = False
-            live(world, caller).caller.timer.again(5)
+            world.call_of(caller).caller.timer.again(5)
             asked(world, caller)
             world.run(8)
             assert any(isinstance(heard.message, Request) and heard.what == "UPDATE" for heard in caller.unread)

@@ -42,7 +42,6 @@ class TestFastUpdate:
         caller.reinvite()
         caller.expect("200 re-INVITE")
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         assert room is not None
         world.engine.tell(room, KeyFrameWanted(call.talk.call_id, "caller"))
@@ -96,7 +95,6 @@ class TestDigits:
         press(one, self.BODY, self.RELAY)
         one.expect("200 INFO")
         call = world.call_of(caller)
-        assert call is not None
         assert world.engine.digits == [(call.talk.call_id, 1 if by_caller else 0, Digit(5, 200, *format))]
         assert "INFO" not in other.heard
         ended(world, caller, centre)
@@ -230,7 +228,6 @@ class TestDigitsBeforeTheAnswer:
         press(caller, b"1", self.PLAIN)
         caller.expect("200 INFO")
         call = world.call_of(caller)
-        assert call is not None
         expected = [(call.talk.call_id, 1, Digit(1, 160, 101, 16000))]
         assert world.engine.digits == expected
         centre.unread.clear()

@@ -11,7 +11,7 @@ from splitter.calls.events import Acknowledged, CallEvent, OfferAccepted, OfferR
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
 from splitter.sdp.parse import parse
-from tests.calls.kit import asking, connected, ended, joined, live, told
+from tests.calls.kit import asking, connected, ended, joined, told
 from tests.world import World
 
 VIDEO_ALONE = parse(
@@ -34,7 +34,7 @@ class TestADeskThatHasLeft:
     def test_ends_nothing_by_what_it_still_says(self, number: int, world: World) -> None:
         caller, centre = connected(world)
         seat = joined(world, caller)
-        call = live(world, caller)
+        call = world.call_of(caller)
         key = call.seats["seat-1"].key
         seat.bye()
         world.run(0.1)
@@ -45,7 +45,7 @@ class TestADeskThatHasLeft:
 
     def test_a_leg_of_long_ago_is_forgotten_and_so_is_what_it_says(self, world: World) -> None:
         caller, centre = connected(world)
-        call = live(world, caller)
+        call = world.call_of(caller)
         for _ in range(80):
             seat = world.desk.invite(call.talk.call_id, seat=True)
             seat.expect("200")
@@ -80,7 +80,7 @@ class TestAnEarlyAnswerThatCannotBeUsed:
         caller, centre = connected(world, picture=VideoLine.NONE)
         told(world, caller, RaiseVideo("agent 7001"))
         caller.expect("INVITE")
-        call = live(world, caller)
+        call = world.call_of(caller)
         question = call.pending.question
         assert question is not None
         call.caller.terms.local = call.caller.terms.sent  # as a reliable 183 with an answer does

@@ -14,18 +14,17 @@ from tests.world.media import Room
 
 def live(world: World, caller: PeerCall) -> Call:
     call = world.call_of(caller)
-    assert call is not None
     return call
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     assert room is not None
     return room
 
 
 def lose_voice(world: World, caller: PeerCall) -> None:
-    relay = world.engine.relay_of(live(world, caller).talk.call_id)
+    relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
     assert relay is not None
     world.engine.lose_relay(relay)
 
@@ -194,7 +193,7 @@ class TestRoom:
         seat.on_reinvite = lambda call: call.decline(481)
         lose_room(world, caller)
         world.run(2)
-        call = live(world, caller)
+        call = world.call_of(caller)
         assert not call.seats and call.talk.state == "connected"
         quietly(world, caller)
 
@@ -236,7 +235,7 @@ class TestWorker:
         quietly(world, caller)
 
     def test_an_event_of_a_relay_that_was_let_go(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        call = live(world, caller)
+        call = world.call_of(caller)
         relay = world.engine.relay_of(call.talk.call_id)
         assert relay is not None
         lose_voice(world, caller)

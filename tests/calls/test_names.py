@@ -23,7 +23,7 @@ from tests.world import World
 def test_a_caller_of_any_name_is_harmless(name: str, shown: str, world: World) -> None:
     caller, centre = connected(world, sender=f"<sip:{name}@ims.example>")
     call = world.call_of(caller)
-    assert call is not None and call.view().caller == shown
+    assert call.view().caller == shown
     call.notice("party-joined", "\x1b]0;owned\x07 joined")
     assert world.notices[-1].text == "\\x1b]0;owned\\x07 joined"
     for view in (*world.views.values(), *world.notices):

@@ -11,7 +11,7 @@ import pytest
 import splitter.calls.flows
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo, Show, TakeSnapshot
 from splitter.lab.offers import VideoLine
-from tests.calls.kit import asking, connected, joined, live, with_webrtc
+from tests.calls.kit import asking, connected, joined, with_webrtc
 from tests.world import PeerCall, World
 
 BY = "agent 7001"
@@ -33,14 +33,14 @@ def held(world: World, caller: PeerCall, centre: PeerCall) -> None:
 
 
 def relay_lost(world: World, caller: PeerCall, centre: PeerCall) -> None:
-    relay = world.engine.relay_of(live(world, caller).talk.call_id)
+    relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
     assert relay is not None
     world.engine.lose_relay(relay)
     world.run(0.01)
 
 
 def room_lost(world: World, caller: PeerCall, centre: PeerCall) -> None:
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     assert room is not None
     world.engine.lose_room(room)
     world.run(0.01)
@@ -66,7 +66,7 @@ def ask_for(world: World, caller: PeerCall, ask: Ask) -> None:
 
 
 def seat(world: World, caller: PeerCall, centre: PeerCall) -> None:
-    world.desk.invite(live(world, caller).talk.call_id, seat=True)
+    world.desk.invite(world.call_of(caller).talk.call_id, seat=True)
     world.run(0.01)
 
 

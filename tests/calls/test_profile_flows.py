@@ -40,7 +40,6 @@ def flows(call: PeerCall) -> list[str]:
 def picture(world: World, caller: PeerCall) -> bool:
     """The room sends the caller a picture and takes its own."""
     call = world.call_of(caller)
-    assert call is not None
     room = world.engine.room_of(call.talk.call_id)
     media = room.members.get("caller") if room else None
     return media is not None and media.sending and media.receiving
@@ -259,7 +258,6 @@ class Test491OnOneLegOnly:
         caller, centre = connected(world)
         caller.on_reinvite = lambda call: call.decline(491)
         call = world.call_of(caller)
-        assert call is not None
         relay = world.engine.relay_of(call.talk.call_id)
         assert relay is not None
         world.engine.lose_relay(relay)
@@ -291,7 +289,6 @@ class Test491OnOneLegOnly:
         seat = joined(world, caller)
         seat.on_reinvite = lambda call: call.decline(491)
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         assert room is not None
         world.engine.lose_room(room)

@@ -10,7 +10,7 @@ import pytest
 from splitter.calls.asks import Denial, DropVideo, RaiseVideo, Remove, TakeSnapshot
 from splitter.calls.call import Call
 from splitter.calls.inbox import Inbox
-from tests.calls.kit import asking, connected, ended, joined, live, ringing, with_webrtc
+from tests.calls.kit import asking, connected, ended, joined, ringing, with_webrtc
 from tests.garbage import no_rings
 from tests.sim.run import Run, Setting
 from tests.world import PeerCall, World
@@ -28,7 +28,7 @@ class TestNoRing:
         try:
             with World() as world:
                 caller, centre = connected(world)
-                call = weakref.ref(live(world, caller))
+                call = weakref.ref(world.call_of(caller))
                 ended(world, caller, centre)
                 assert call() is None
         finally:
@@ -87,7 +87,7 @@ class TestInbox:
 
     def test_a_call_that_is_over_can_still_be_told(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         """By a worker or a timer that has not heard of its end."""
-        call: Call = live(world, caller)
+        call: Call = world.call_of(caller)
         ended(world, caller, centre)
         call.hang_up("late")
         assert call._inbox.close() == ()

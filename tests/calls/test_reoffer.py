@@ -63,7 +63,6 @@ class TestAbsorbed:
         world.run(0.1)
         assert relay_target(world, caller, 0) == caller.terminal.local("audio") != before
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         assert room is not None and (media := room.members["caller"]) is not None
         assert media.remote.rtp == caller.terminal.local("video")
@@ -102,7 +101,7 @@ class TestDowngrade:
             assert [media.port > 0 for media in answer.media] == [True, False]
             world.run(0.1)
             call = world.call_of(caller)
-            assert call is not None and (room := world.engine.room_of(call.talk.call_id)) is not None
+            assert (room := world.engine.room_of(call.talk.call_id)) is not None
             assert room.members["caller"] is None
             caller.reinvite(video="on")
             answer = sdp(caller.expect("200 re-INVITE"))

@@ -14,7 +14,6 @@ from tests.world import PeerCall, World
 def room_of(world: World, caller: PeerCall) -> dict[str, object]:
     """Who is in the call's room, and with what media."""
     call = world.call_of(caller)
-    assert call is not None
     room = world.engine.room_of(call.talk.call_id)
     assert room is not None
     return dict(room.members)
@@ -27,7 +26,7 @@ class TestJoining:
         members = room_of(world, caller)
         assert set(members) == {"caller", "seat-1"} and None not in members.values()
         call = world.call_of(caller)
-        assert call is not None and call.talk.video.showing == "seat-1"
+        assert call.talk.video.showing == "seat-1"
         caller.hears_nothing(1)
         centre.hears_nothing(1)
         seat.bye()
@@ -40,7 +39,6 @@ class TestJoining:
     @pytest.mark.parametrize("way", ["call id", "short code", "caller's number"])
     def test_names_the_call(self, way: str, world: World, caller: PeerCall, centre: PeerCall) -> None:
         call = world.call_of(caller)
-        assert call is not None
         name = {"call id": call.talk.call_id, "short code": call.talk.short_code, "caller's number": caller.number}[way]
         seat = world.desk.invite(name, seat=True)
         answer = sdp(seat.expect("200"))
@@ -108,7 +106,6 @@ class TestTurnedAway:
     def test_the_call_is_over_before_it_is_read(self, world: World) -> None:
         caller, centre = ringing(world)
         call = world.call_of(caller)
-        assert call is not None
         caller.cancel()
         world.run(0.0049)
         seat = world.desk.invite(call.talk.call_id, seat=True)
@@ -123,7 +120,6 @@ class TestFaultsStayAtTheSeat:
         caller, centre = ringing(world)
         world.engine.delay = lambda: 0.05
         call = world.call_of(caller)
-        assert call is not None
         seat = world.desk.invite(call.talk.call_id, seat=True)
         world.run(0.015)
         seat.cancel()
@@ -139,7 +135,6 @@ class TestFaultsStayAtTheSeat:
     def test_cancel_at_any_moment(self, after_ms: int, world: World, caller: PeerCall, centre: PeerCall) -> None:
         world.engine.delay = lambda: 0.005
         call = world.call_of(caller)
-        assert call is not None
         seat = world.desk.invite(call.talk.call_id, seat=True)
         world.run(after_ms / 1000)
         seat.cancel()
@@ -161,7 +156,6 @@ class TestFaultsStayAtTheSeat:
         world.wire.drop = lambda sent: sent.source == world.desk.address and sent.data[:3] == b"ACK"
         seat = joined(world, caller)
         call = world.call_of(caller)
-        assert call is not None
         leg = call.seats["seat-1"]
         call.post(AckMissing(leg.key))
         call.post(Ended(leg.key, seat.invite))
@@ -204,7 +198,6 @@ class TestFaultsStayAtTheSeat:
         caller, centre = ringing(world)
         seat = joined(world, caller)
         call = world.call_of(caller)
-        assert call is not None
         {
             "cancel": caller.cancel,
             "refused": lambda: centre.refuse(486),

@@ -20,7 +20,7 @@ class TestPlainCall:
         assert invite.headers.get("p-asserted-identity") == "<tel:+86139>"
         assert invite.from_.user == caller.number and invite.max_forwards == 39
         call = world.call_of(caller)
-        assert call is not None and invite.headers.get("x-splitter-call") == call.talk.call_id
+        assert invite.headers.get("x-splitter-call") == call.talk.call_id
         assert invite.contact is not None and invite.contact.sip.host == "10.2.0.1"
         assert offer is centre.terminal
         centre.answer()
@@ -47,7 +47,6 @@ class TestPlainCall:
         answer = sdp(caller.expect("200"))
         assert [media.kind for media in answer.media] == ["audio", "video"]
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         assert room is not None and answer.address_of(1).rtp_port == room.local["caller"].rtp_port
         assert line(answer, "video").formats == ("123",)
@@ -250,7 +249,7 @@ class TestFailover:
         caller = world.sbc.invite()
         world.run(0.007)
         call = world.call_of(caller)
-        assert call is not None and call.centre is not None
+        assert call.centre is not None
         for transmit in world.driver._endpoint.transport_failed(call.centre._txn, world.now, "port unreachable"):
             world.driver._deliver(transmit)  # type: ignore[arg-type]
         second = world.pbx2.take()

@@ -7,14 +7,14 @@ import pytest
 from splitter.calls.settings import MediaSources
 from splitter.core.net import Address
 from splitter.media.ports.events import MediaStarted, StrangerHeard
-from tests.calls.kit import connected, joined, live, ringing
+from tests.calls.kit import connected, joined, ringing
 from tests.world import PeerCall, World
 
 SOURCE = Address("203.0.113.9", 4000)
 
 
 def hear(world: World, caller: PeerCall, end: str, kind: str = "audio", packets: int = 101) -> None:
-    call = live(world, caller)
+    call = world.call_of(caller)
     held = world.engine.relay_of(call.talk.call_id) if kind == "audio" else world.engine.room_of(call.talk.call_id)
     assert held is not None
     world.engine.tell(held, StrangerHeard(call.talk.call_id, kind, end, SOURCE, packets))
@@ -31,7 +31,7 @@ class TestTheVoiceOfAStranger:
     @pytest.mark.parametrize(("end", "trunk"), [("caller", "sbc"), ("centre", "pbx")])
     def test_is_told_to_trace_desks_and_operators(self, end: str, trunk: str, world: World, caller: PeerCall) -> None:
         hear(world, caller, end)
-        call = live(world, caller)
+        call = world.call_of(caller)
         [notice] = [notice for notice in world.notices if notice.code == "media-from-stranger"]
         assert (notice.call_id, notice.party) == (call.talk.call_id, end)
         assert "SDP" in notice.text and str(SOURCE) not in notice.text, "addresses are no business of desks"
@@ -49,14 +49,14 @@ class TestTheVoiceOfAStranger:
     def test_is_told_while_it_rings(self, world: World) -> None:
         caller, _ = ringing(world)
         hear(world, caller, "caller")
-        assert live(world, caller).view().strangers
+        assert world.call_of(caller).view().strangers
         caller.cancel()
         world.run(1)
         world.settle()
 
     def test_is_forgotten_when_the_peer_is_heard(self, world: World, caller: PeerCall) -> None:
         hear(world, caller, "caller")
-        call = live(world, caller)
+        call = world.call_of(caller)
         relay = world.engine.relay_of(call.talk.call_id)
         assert relay is not None
         world.engine.tell(relay, MediaStarted(call.talk.call_id, "audio", "caller", SOURCE))
@@ -65,7 +65,7 @@ class TestTheVoiceOfAStranger:
         quietly(world, caller)
 
     def test_stands_in_the_record_of_the_ended_call(self, world: World, caller: PeerCall) -> None:
-        call_id = live(world, caller).talk.call_id
+        call_id = world.call_of(caller).talk.call_id
         hear(world, caller, "caller")
         quietly(world, caller)
         assert len(world.views[call_id].strangers) == 1
@@ -74,7 +74,7 @@ class TestTheVoiceOfAStranger:
 class TestThePictureOfAStranger:
     def test_of_the_caller_is_told(self, world: World, caller: PeerCall) -> None:
         hear(world, caller, "caller", "video")
-        [shown] = live(world, caller).view().strangers
+        [shown] = world.call_of(caller).view().strangers
         assert (shown.leg, shown.kind) == ("caller", "video")
         assert "picture of the caller" in world.notices[-1].text
         quietly(world, caller)
@@ -82,14 +82,14 @@ class TestThePictureOfAStranger:
     def test_of_a_seat_is_told_of_its_trunk(self, world: World, caller: PeerCall) -> None:
         joined(world, caller)
         hear(world, caller, "seat-1", "video")
-        call = live(world, caller)
+        call = world.call_of(caller)
         assert [shown.leg for shown in call.view().strangers] == ["seat-1"]
         assert "trunk desk" in call.services.strangers.alarms(world.clock.now())[0]
         quietly(world, caller)
 
     def test_of_one_who_has_left_is_nothing(self, world: World, caller: PeerCall) -> None:
         hear(world, caller, "seat-7", "video")
-        assert live(world, caller).view().strangers == ()
+        assert world.call_of(caller).view().strangers == ()
         quietly(world, caller)
 
 
@@ -106,7 +106,7 @@ class TestTheTrunksKey:
         with World(trunk={"media_sources": key}) as world:
             caller, _ = connected(world)
             joined(world, caller)
-            call = live(world, caller)
+            call = world.call_of(caller)
             relay, room = world.engine.relay_of(call.talk.call_id), world.engine.room_of(call.talk.call_id)
             assert relay is not None
             assert room is not None

@@ -9,7 +9,7 @@ from splitter.lab.offers import VideoLine
 from splitter.sdp.write import write
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request
-from tests.calls.kit import asking, connected, ended, joined, live, sdp, told
+from tests.calls.kit import asking, connected, ended, joined, sdp, told
 from tests.calls.test_escalate_voice import flows
 from tests.world import PeerCall, World
 from tests.world.user_agent import SDP, session_of
@@ -128,11 +128,11 @@ class TestTheQuestionForVideo:
         mumbles(caller, body)
         told(world, caller, RAISE)
         world.run(2)
-        state = live(world, caller).talk.video.view
+        state = world.call_of(caller).talk.video.view
         assert (state.state, state.outcome) == ("off", "failed") and state.supported is not False
         told(world, caller, RAISE)
         world.run(2)
-        assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
+        assert world.call_of(caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
         caller.unread.clear()
         ended(world, caller, centre)
 
@@ -156,7 +156,7 @@ class TestTheQuestionForVideo:
         for _ in range(2):
             asking(world, caller, RAISE)
             world.run(60)
-            assert live(world, caller).talk.video.view.state == "off"
+            assert world.call_of(caller).talk.video.view.state == "off"
         counts = lines_of(world, caller)
         assert counts == sorted(counts) and len(counts) <= 10
         caller.unread.clear()
@@ -175,10 +175,10 @@ class TestAnEarlyAnswer:
         lines = [("Require", "100rel"), ("RSeq", "1"), *caller._headers()]
         caller.peer.driver.respond(txn, request.respond(183, headers=lines, body=b"garbage", content_type=SDP))
         world.run(1)
-        assert live(world, caller).talk.video.view.state == "asking"
+        assert world.call_of(caller).talk.video.view.state == "asking"
         caller.accept()
         world.run(1)
-        assert live(world, caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
+        assert world.call_of(caller).talk.video.view.state == "on" and flows(caller) == ["both", "both"]
         caller.unread.clear()
         ended(world, caller, centre)
 
@@ -188,7 +188,7 @@ class TestOffersOfOurOwn:
     def test_after_a_lost_worker_are_repeated_and_not_for_ever(self, body: bytes, world: World) -> None:
         caller, centre = connected(world)
         mumbles(centre, body, times=1000)
-        relay = world.engine.relay_of(live(world, caller).talk.call_id)
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
         assert relay is not None
         world.engine.lose_relay(relay)
         world.run(200)
@@ -201,7 +201,7 @@ class TestOffersOfOurOwn:
     def test_to_a_seat(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         seat = joined(world, caller)
         mumbles(seat, b"garbage", times=1000)
-        room = world.engine.room_of(live(world, caller).talk.call_id)
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert room is not None
         world.engine.lose_room(room)
         world.run(200)

@@ -7,7 +7,7 @@ import pytest
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo
 from splitter.lab.offers import VideoLine
 from splitter.media.ports.events import MediaEvent, PictureStopped
-from tests.calls.kit import connected, denied, ended, joined, line, live, sdp, told
+from tests.calls.kit import connected, denied, ended, joined, line, sdp, told
 from tests.world import PeerCall, World
 from tests.world.media import Room
 
@@ -18,7 +18,7 @@ VIDEO = {"open_room", "join", "set_participant", "leave", "request_key_frame"}
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     assert room is not None
     return room
 
@@ -98,7 +98,7 @@ class TestAnEngineThatHangsWithThePicture:
             caller.request("INFO", body=FAST_UPDATE, content_type="application/media_control+xml")
             caller.expect("200 INFO")
         assert world.engine.asked["request_key_frame"] == 1
-        assert len(live(world, caller).jobs) == 1
+        assert len(world.call_of(caller).jobs) == 1
         quick(world, caller, centre)
 
 
@@ -167,14 +167,14 @@ class TestAFaultOfOurs:
         monkeypatch.setattr("splitter.calls.flows.escalate.line_to_offer", broken)
         told(world, caller, RaiseVideo("agent 7001"))
         world.run(0.1)
-        assert live(world, caller).talk.video.view.outcome == "failed"
+        assert world.call_of(caller).talk.video.view.outcome == "failed"
         monkeypatch.undo()
         lives_on(world, caller, centre, "the question for video failed")
 
     def test_in_what_the_engine_tells(self, monkeypatch: pytest.MonkeyPatch, world: World) -> None:
         caller, centre = connected(world)
         monkeypatch.setattr("splitter.calls.flows.presence._sends", broken)
-        tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "caller", "no packet for 5 s"))
+        tell(world, caller, PictureStopped(world.call_of(caller).talk.call_id, "caller", "no packet for 5 s"))
         world.run(0.1)
         monkeypatch.undo()
         lives_on(world, caller, centre, "an event of the picture failed")
@@ -198,7 +198,7 @@ def tell(world: World, caller: PeerCall, event: MediaEvent) -> None:
 
 class TestThePicturesNews:
     def test_of_a_party_that_left_change_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        tell(world, caller, PictureStopped(live(world, caller).talk.call_id, "seat-9", "no packet for 5 s"))
+        tell(world, caller, PictureStopped(world.call_of(caller).talk.call_id, "seat-9", "no packet for 5 s"))
         world.run(0.1)
         assert world.voice_faults(caller) == []
         ended(world, caller, centre)

@@ -11,7 +11,7 @@ from splitter.calls.settings import CallSettings
 from splitter.core.errors import MediaUnavailable
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
-from tests.calls.kit import browser_offer, connected, ended, live, sdp, told
+from tests.calls.kit import browser_offer, connected, ended, sdp, told
 from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
 from tests.world.media import Room
@@ -26,14 +26,14 @@ OFFER = browser_offer("chromium_audio_and_video")
 
 
 def room_of(world: World, caller: PeerCall) -> Room:
-    room = world.engine.room_of(live(world, caller).talk.call_id)
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
     assert room is not None
     return room
 
 
 def dialled(world: World, caller: PeerCall, offer: Session = OFFER) -> PeerCall:
     """A soft client's INVITE that names the call."""
-    return world.desk.invite(live(world, caller).talk.call_id, write(offer), number="7001", headers=HEADERS)
+    return world.desk.invite(world.call_of(caller).talk.call_id, write(offer), number="7001", headers=HEADERS)
 
 
 def answered(world: World, caller: PeerCall) -> tuple[PeerCall, Session]:
@@ -65,7 +65,7 @@ class TestJoining:
         assert answer.media[1].get("ice-pwd") == room.secure["seat-1"].password
         media = room.members["seat-1"]
         assert media is not None and media.secure is not None and media.send_format.orientation_id == 13
-        view = live(world, caller).view()
+        view = world.call_of(caller).view()
         (party,) = view.parties
         assert (party.kind, party.state, party.extension) == ("sip", "connected", "7001")
         assert [leg.name for leg in view.legs] == ["caller", "centre", "seat-1"] and view.extension == "7001"
@@ -107,7 +107,7 @@ class TestTurnedAway:
         seat = dialled(world, caller, replace(OFFER, media=(OFFER.media[0], video)))
         message = seat.expect("488").message
         assert message is not None and words in (message.headers.get("warning") or "")
-        assert not live(world, caller).view().parties and "join_secure" not in world.engine.asked
+        assert not world.call_of(caller).view().parties and "join_secure" not in world.engine.asked
         ended(world, caller, centre)
 
     def test_no_ports(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -180,7 +180,7 @@ class TestEnds:
         seat.expect("200 BYE")
         world.run(0.1)
         assert set(room_of(world, caller).members) == {"caller"}
-        assert live(world, caller).talk.state == "connected"
+        assert world.call_of(caller).talk.state == "connected"
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("after_ms", range(0, 40, 4))  # answered after some 20
@@ -191,7 +191,7 @@ class TestEnds:
         seat.cancel()
         world.run(1)
         assert ("seat-1" in room_of(world, caller).members) == (seat.state == "confirmed") == (after_ms >= 20)
-        assert not live(world, caller).pending.arriving
+        assert not world.call_of(caller).pending.arriving
         ended(world, caller, centre)
 
     def test_cancel_is_answered_though_no_worker_answers(self, world: World) -> None:

@@ -8,7 +8,7 @@ from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Attribute, Session
 from splitter.sdp.write import write
 from splitter.sip.message import Request
-from tests.calls.kit import connected, ended, line, live, sdp
+from tests.calls.kit import connected, ended, line, sdp
 from tests.dialogs.kit import header, notes
 from tests.world import PeerCall, World
 from tests.world.user_agent import session_of
@@ -82,7 +82,7 @@ class TestPicturesThatNobodyOffered:
         told = sdp(caller.expect("INVITE"))
         assert (line(told, "video").port, line(told, "audio").direction) == (0, "sendonly")
         world.run(0.5)
-        assert live(world, caller).talk.video.view.state == "off"
+        assert world.call_of(caller).talk.video.view.state == "off"
         assert "a format that was not offered" in notes(world, caller)
         ended(world, caller, centre)
 

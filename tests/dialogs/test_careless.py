@@ -179,7 +179,7 @@ class TestLinesThatAreOff:
         caller.expect("INVITE")
         world.run(1)
         call = world.call_of(caller)
-        assert call is not None and call.talk.video.view.outcome == "refused"
+        assert call.talk.video.view.outcome == "refused"
         assert flows(caller) == ["both", "off"]
         centre.reinvite(audio="sendonly")
         centre.expect("200 re-INVITE")

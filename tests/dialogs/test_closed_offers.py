@@ -256,7 +256,6 @@ class TestThePicture:
         world.run(1)
         assert flows(caller) == ["both", "both"]
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         media = room.members["caller"] if room else None
         assert media is not None and media.sending and media.receiving
@@ -273,7 +272,6 @@ class TestThePicture:
         centre.expect("200 re-INVITE")
         world.run(0.2)
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         media = room.members["caller"] if room else None
         assert media is not None and (media.sending, media.receiving) == ways

@@ -40,7 +40,7 @@ class TestAnotherTrunk:
         caller.hears_nothing(1)
         centre.hears_nothing(1)
         call = world.call_of(caller)
-        assert call is not None and call.talk.state == "connected" and world.voice_faults(caller) == []
+        assert call.talk.state == "connected" and world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_is_counted_and_stands_in_the_log(self, world: World) -> None:
@@ -80,7 +80,7 @@ class TestAnotherTrunk:
         caller, centre = connected(world)
         forged(world, world.pbx2, request_of(centre, "BYE"))
         call = world.call_of(caller)
-        assert call is not None and notes(world, caller) is not None
+        assert notes(world, caller) is not None
         tries = [event for event in world.traces[call.talk.call_id] if str(world.pbx2.address) in event.peer]
         assert [(event.direction, event.text[:3]) for event in tries] == [("in", "BYE"), ("out", "481")]
         ended(world, caller, centre)

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from splitter.calls.settings import MediaSources
 from splitter.calls.settings import Peer as Source
 from splitter.core.net import Address
-from tests.calls.kit import connected, ended, joined, live
+from tests.calls.kit import connected, ended, joined
 from tests.world import PeerCall, World
 from tests.world.world import DESK, SBC
 
@@ -54,7 +54,7 @@ class TestConnectedAnew:
         first, second = Address(SBC.host, 40_001), Address(SBC.host, 40_002)
         with World(trunk=BEHIND_NATS) as world:
             caller, centre = connected(world)
-            leg = live(world, caller).caller
+            leg = world.call_of(caller).caller
             assert leg._dialog is not None and caller.dialog is not None
             before = leg.flow
             leg.record.flow = world.driver.flow_to("access", "udp", first)._replace(transport="tcp")

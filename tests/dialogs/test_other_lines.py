@@ -10,7 +10,7 @@ from splitter.calls.asks import RaiseVideo
 from splitter.core.net import Address
 from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Media, Session
-from tests.calls.kit import connected, ended, line, live, relay_target, sdp, told
+from tests.calls.kit import connected, ended, line, relay_target, sdp, told
 from tests.dialogs.kit import notes, response
 from tests.world import PeerCall, World
 from tests.world.user_agent import session_of
@@ -63,7 +63,7 @@ class TestAnswersOfTheCaller:
         caller.on_reinvite = lambda call: call.accept(voice_alone(call.terminal.answer(_offer(call))))
         told(world, caller, RaiseVideo("agent 7001"))
         world.run(1.0)
-        view = live(world, caller).talk.video.view
+        view = world.call_of(caller).talk.video.view
         assert (view.state, view.outcome) == ("off", "refused")
         caller.unread.clear()
         ended(world, caller, centre)
@@ -78,7 +78,7 @@ class TestAnswersOfTheCaller:
         centre.expect("ACK")
         world.run(0.2)
         assert relay_target(world, caller, CALLER) == caller.terminal.local("audio")
-        assert not caller.unread and live(world, caller).talk.answered_at is not None
+        assert not caller.unread and world.call_of(caller).talk.answered_at is not None
         ended(world, caller, centre)
 
 
@@ -104,12 +104,12 @@ class TestOffersOfTheCaller:
         assert ports(sdp(caller.expect(f"200 {by}"))) == [("audio", True)]
         world.run(0.2)
         assert relay_target(world, caller, CALLER) == caller.terminal.local("audio")
-        assert live(world, caller).talk.video.view.state == "off"
+        assert world.call_of(caller).talk.video.view.state == "off"
         assert "1 m-lines follow 2" in notes(world, caller)
         told(world, caller, RaiseVideo("agent 7001"))
         assert ports(sdp(caller.expect("INVITE"))) == [("audio", True), ("video", True)]
         world.run(1.0)
-        assert live(world, caller).talk.video.view.state == "on"
+        assert world.call_of(caller).talk.video.view.state == "on"
         caller.unread.clear()
         ended(world, caller, centre)
 

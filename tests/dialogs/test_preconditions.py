@@ -303,7 +303,7 @@ class TestWhileWaiting:
         centre.answer()
         centre.expect("ACK")
         call = world.call_of(caller)
-        assert call is not None and world.calls.hangup(call.talk.call_id, "enough")
+        assert world.calls.hangup(call.talk.call_id, "enough")
         caller.expect("480")
         centre.expect("BYE")
         nothing_left(world, caller, centre)

@@ -44,7 +44,6 @@ class TestConfirmedDialog:
         caller.hears_nothing(2.0)
         assert "centre-2 takes the place of centre" in notes(world, caller)
         call = world.call_of(caller)
-        assert call is not None
         assert [leg.name for leg in call.view().legs] == ["centre", "caller", "centre-2"]
         ended(world, caller, second)
 
@@ -212,7 +211,6 @@ class TestConfirmedDialog:
         second = replacing(world, first)
         second.expect("200")
         call = world.call_of(caller)
-        assert call is not None
         world.engine.silent.add((call.talk.call_id, 1))
         world.run(40)
         lose(world)

@@ -164,7 +164,6 @@ class TestWeRefresh:
         answer = sdp(caller.expect("200"))
         centre.expect("ACK")
         call = world.call_of(caller)
-        assert call is not None
         call.caller.record.allows = frozenset({"INVITE"})
         world.run(51)
         refresh = caller.expect("INVITE")
@@ -182,7 +181,6 @@ class TestWeRefresh:
         caller.reinvite(video="off")
         caller.expect("200 re-INVITE")
         call = world.call_of(caller)
-        assert call is not None
         call.caller.record.allows = frozenset({"INVITE"})
         world.run(60)
         offer = sdp(caller.expect("INVITE", 60))
@@ -283,7 +281,6 @@ class TestWeRefresh:
         """With voice the call goes on, and the refresh is tried again."""
         caller, centre = talking(world, centre=timer(120, "uac"))
         call = world.call_of(caller)
-        assert call is not None
         if not voice:
             world.engine.silent.add((call.talk.call_id, 1))
         lose(world, "UPDATE")
@@ -376,7 +373,6 @@ class TestThePeerRefreshes:
     def test_missed_without_voice_and_without_an_answer(self, world: World) -> None:
         caller, centre = talking(world, centre=timer(120, "uas"))
         call = world.call_of(caller)
-        assert call is not None
         world.engine.silent.add((call.talk.call_id, 1))
         centre.vanish()
         caller.expect("BYE", 140)
@@ -421,7 +417,6 @@ class TestBothLegs:
         with World(settings=CallSettings(session_expires_s=200)) as world:
             caller, centre = talking(world)
             call = world.call_of(caller)
-            assert call is not None
             seat = world.desk.invite(call.talk.call_id, seat=True, timer_s=100)
             seat.expect("200")
             assert seat._refresh is not None

@@ -60,7 +60,6 @@ class TestBeforeTheAnswer:
         caller.update(caller.terminal.given(write(replace(offer, media=media))))
         assert not line(sdp(caller.expect("200 UPDATE")), "video").port
         call = world.call_of(caller)
-        assert call is not None
         room = world.engine.room_of(call.talk.call_id)
         assert room is None or room.members["caller"] is None
         centre.answer()

@@ -73,7 +73,7 @@ async def browser(world: World, caller_call: PeerCall, plan: BrowserPlan) -> Non
     began, name = world.now, ""
     for at_s, what in plan.steps:
         await asyncio.sleep(max(0.0, began + at_s - world.now))
-        live = world.call_of(caller_call)
+        live = world.find_call(caller_call)
         if live is None:
             await asyncio.sleep(0.1)  # it has not arrived yet, or is over
             continue

@@ -174,7 +174,7 @@ class Run:
             call = self._call(number)
             if call is None or call.state == "early":
                 continue
-            if call.state == "ended" and world.call_of(call) is None:
+            if call.state == "ended" and world.find_call(call) is None:
                 return
             if self.setting.amnesia:
                 self._forget(call)
@@ -184,7 +184,7 @@ class Run:
 
     def _forget(self, caller_call: PeerCall) -> None:
         """The gateway's call goes on with what can be written down of it, and with nothing else."""
-        live = self.world.call_of(caller_call)
+        live = self.world.find_call(caller_call)
         if live is None or not live.at_rest or self._forgetting.random() < 0.5:
             return
         talk = read(written(live.talk))
@@ -207,7 +207,7 @@ class Run:
         inside = world.centre_of(caller_call)
         if inside is None or number in self._blamed:
             return
-        live = world.call_of(caller_call)
+        live = world.find_call(caller_call)
         if live is None:
             return
         for side, one in enumerate((caller_call, inside)):
@@ -228,7 +228,7 @@ class Run:
 
     def _judge_picture(self, caller_call: PeerCall) -> None:
         """What desks are shown of the caller's video is what its phone does; while nothing is being negotiated."""
-        number, live = caller_call.number, self.world.call_of(caller_call)
+        number, live = caller_call.number, self.world.find_call(caller_call)
         if live is None or number in self._blamed or number in self._excused:
             return
         state, runs = live.talk.video.view.state, caller_call.terminal.way("video") is not None
@@ -240,7 +240,7 @@ class Run:
 
     def _judge_room(self, caller_call: PeerCall) -> None:
         """Who is a party is in the room, and nobody else; what has just happened is still on its way to the call."""
-        number, live = caller_call.number, self.world.call_of(caller_call)
+        number, live = caller_call.number, self.world.find_call(caller_call)
         fault = astray(self.world, live) if live is not None and live.talk.state != "ended" else ""
         if not fault:
             self._lost_since.pop(number, None)
@@ -259,7 +259,7 @@ class Run:
     def _blame_unended(self) -> None:
         for task in self._tasks:
             call = self._call(task.get_name())
-            if call is not None and (not task.done() or self.world.call_of(call) is not None):
+            if call is not None and (not task.done() or self.world.find_call(call) is not None):
                 self._blame(call, "the call does not end")
 
     def _judge_end(self) -> None:

@@ -91,7 +91,7 @@ async def seat(world: World, caller_call: PeerCall, plan: SeatPlan) -> None:
     while caller_call.state == "early" and not caller_call.vanished and plan.at_s >= 0:  # noqa: ASYNC110 - not told
         await asyncio.sleep(0.5)
     await asyncio.sleep(abs(plan.at_s))
-    live = world.call_of(caller_call)
+    live = world.find_call(caller_call)
     names = {"number": caller_call.number, "nobody": "9999999"}
     if live is not None:
         names |= {"id": live.talk.call_id, "code": live.talk.short_code}
@@ -117,7 +117,7 @@ async def desk(world: World, caller_call: PeerCall, plan: DeskPlan) -> None:
     answered = world.now
     for step in plan.steps:
         await asyncio.sleep(max(0.0, answered + step.at_s - world.now))
-        live = world.call_of(caller_call)
+        live = world.find_call(caller_call)
         if live is None:
             return
         with suppress(Denial):

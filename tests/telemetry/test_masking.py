@@ -92,7 +92,6 @@ class TestTraces:
         with World() as world:
             caller, centre = connected(world)
             call = world.call_of(caller)
-            assert call is not None
             body = b"Signal=7\r\nDuration=250\r\n"
             caller.request("INFO", [], body, "application/dtmf-relay")
             caller.expect("200 INFO")

@@ -225,14 +225,20 @@ class World:
 
     def voice_faults(self, caller: PeerCall) -> list[str]:
         """Why voice between this caller and its centre is not connected; nothing where it is."""
-        call = self.call_of(caller)
+        call = self.find_call(caller)
         centre = self.centre_of(caller)
         if call is None or centre is None:
             return ["there is no call" if call is None else "no centre has it"]
         return voice_faults(caller, centre, self.engine.relay_of(call.talk.call_id))
 
-    def call_of(self, peer_call: PeerCall) -> Call | None:
-        """The gateway's live call that a peer's call belongs to."""
+    def call_of(self, peer_call: PeerCall) -> Call:
+        """The gateway's live call that a peer's call belongs to; there must be one."""
+        call = self.find_call(peer_call)
+        assert call is not None, f"{peer_call} belongs to no live call"
+        return call
+
+    def find_call(self, peer_call: PeerCall) -> Call | None:
+        """The gateway's live call that a peer's call belongs to, if there is one."""
         for call in self.calls._calls.values():
             legs = (call.caller, call.centre, *call.seats.values())
             if any(leg is not None and leg.sip_call_id == peer_call.sip_call_id for leg in legs):
@@ -241,7 +247,7 @@ class World:
 
     def centre_of(self, caller: PeerCall) -> PeerCall | None:
         """The centre's side of a caller's live call."""
-        call = self.call_of(caller)
+        call = self.find_call(caller)
         if call is None or call.centre is None:
             return None
         name = call.centre.sip_call_id

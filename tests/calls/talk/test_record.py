@@ -9,13 +9,13 @@ import pytest
 from splitter.calls.asks import DropVideo, RaiseVideo, Show
 from splitter.calls.talk.record import read, written
 from splitter.lab.offers import VideoLine
-from tests.calls.kit import asking, connected, ended, joined, live, told, with_webrtc
+from tests.calls.kit import asking, connected, ended, joined, told, with_webrtc
 from tests.world import PeerCall, World
 
 
 def forget(world: World, caller: PeerCall) -> None:
     """Let the gateway's call go on with what can be written down of it."""
-    call = live(world, caller)
+    call = world.call_of(caller)
     assert call.at_rest
     talk = read(written(call.talk))
     assert asdict(talk) == asdict(call.talk) and talk is not call.talk
@@ -29,7 +29,7 @@ class TestACallAtRest:
         told(world, caller, Show("slate", "agent 7001"))
         world.run(0.1)
         forget(world, caller)
-        assert live(world, caller).talk.room.choices == {"caller": "slate"}
+        assert world.call_of(caller).talk.room.choices == {"caller": "slate"}
         ended(world, caller, centre)
 
     def test_goes_on_with_hold_moves_and_video(self, world: World) -> None:
@@ -52,12 +52,12 @@ class TestACallAtRest:
         caller.expect("INVITE")
         caller.accept()
         world.run(0.1)
-        assert live(world, caller).talk.video.view.state == "on"
+        assert world.call_of(caller).talk.video.view.state == "on"
         forget(world, caller)
         told(world, caller, DropVideo("agent 7001"))
         caller.expect("UPDATE")
         world.run(0.1)
-        assert live(world, caller).talk.video.view.state == "off"
+        assert world.call_of(caller).talk.video.view.state == "off"
         forget(world, caller)
         caller.unread.clear()
         ended(world, caller, centre)
@@ -80,7 +80,7 @@ class TestTextOfPeers:
     @pytest.mark.parametrize("text", [b"\xff\xfe", "Wang 王".encode(), b"caf\xe9", b"\x80" * 40])
     def test_survives_whatever_bytes_it_is_of(self, text: bytes, world: World) -> None:
         caller, centre = connected(world)
-        call = live(world, caller)
+        call = world.call_of(caller)
         said = call.caller.terms.theirs
         name = text.decode("utf-8", "surrogateescape")
         call.caller.terms.note_remote(replace(said, name=name))
@@ -96,18 +96,18 @@ class TestACallThatIsNotAtRest:
         centre = world.pbx.take()
         centre.ring(180)
         caller.expect("180")
-        assert not live(world, caller).at_rest
+        assert not world.call_of(caller).at_rest
         caller.cancel()
         world.run(1)
 
     def test_while_an_offer_is_open(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         centre.reinvite(audio="sendonly")
         caller.expect("INVITE")
-        assert not live(world, caller).at_rest
+        assert not world.call_of(caller).at_rest
         caller.accept()
         centre.expect("200 re-INVITE")
         world.run(0.1)
-        assert live(world, caller).at_rest
+        assert world.call_of(caller).at_rest
         ended(world, caller, centre)
 
     def test_while_the_media_engine_is_asked(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -115,19 +115,19 @@ class TestACallThatIsNotAtRest:
         caller.reinvite(move=True)
         caller.expect("200 re-INVITE")
         world.run(0.1)
-        assert not live(world, caller).at_rest
+        assert not world.call_of(caller).at_rest
         world.run(1)
-        assert live(world, caller).at_rest
+        assert world.call_of(caller).at_rest
         ended(world, caller, centre)
 
     def test_while_somebody_waits_for_an_answer(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         world.engine.delay = lambda: 0.5
         task = asking(world, caller, Show("slate", "agent 7001"))
         world.run(0.1)
-        assert not live(world, caller).at_rest
+        assert not world.call_of(caller).at_rest
         world.run_until(task.done, 5)
         world.run(0.1)
-        assert live(world, caller).at_rest
+        assert world.call_of(caller).at_rest
         ended(world, caller, centre)
 
 
@@ -138,7 +138,7 @@ class TestBytesThatAreNone:
             read(data)
 
     def test_cut_off_anywhere(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        data = written(live(world, caller).talk)
+        data = written(world.call_of(caller).talk)
         for length in range(0, len(data), 97):
             with pytest.raises(ValueError, match=r".+"):
                 read(data[:length])

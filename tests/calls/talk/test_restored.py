@@ -9,7 +9,7 @@ from splitter.calls.call import Call
 from splitter.calls.settings import CallSettings
 from splitter.core.errors import LocalError
 from splitter.lab.offers import VideoLine
-from tests.calls.kit import connected, ended, joined, live, told, with_webrtc
+from tests.calls.kit import connected, ended, joined, told, with_webrtc
 from tests.calls.legs.test_challenged import OURS, Guard
 from tests.dialogs.test_replaces import replacing
 from tests.dialogs.test_session_timer import talking, timer
@@ -19,9 +19,9 @@ from tests.world import PeerCall, World
 def carried_on(world: World, caller: PeerCall, cseq_gap: int = 0) -> Call:
     """Let the gateway's process die; the call of the next one."""
     world.run(0.1)
-    before = live(world, caller)
+    before = world.call_of(caller)
     world.restart(cseq_gap)
-    after = live(world, caller)
+    after = world.call_of(caller)
     assert after is not before and after.talk is not before.talk
     assert after.caller is not before.caller and after.centre is not before.centre
     world.run(0.1)
@@ -153,7 +153,7 @@ class TestTheSessionTimer:
             carried_on(world, caller)
             caller.vanish()
             world.run(60)
-            assert live(world, caller).caller.state == "confirmed"
+            assert world.call_of(caller).caller.state == "confirmed"
             world.run(60)
             centre.expect("BYE")
             world.wire.silenced.clear()
@@ -183,7 +183,7 @@ class TestVideo:
         seat.bye()
         seat.expect("200 BYE")
         world.run(0.1)
-        assert not live(world, caller).seats
+        assert not world.call_of(caller).seats
         ended(world, caller, centre)
 
     def test_the_seat_hears_that_the_call_is_over(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -212,7 +212,7 @@ class TestAnotherLegOfTheCentre:
 
 class TestWhatCannotBeCarriedOn:
     def test_a_trunk_that_is_configured_no_more(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        call = live(world, caller)
+        call = world.call_of(caller)
         call.talk.legs["centre"].trunk = "gone"
         with pytest.raises(LocalError, match="gone"):
             Call.restored(call.services, call.value())
@@ -221,5 +221,5 @@ class TestWhatCannotBeCarriedOn:
 
     def test_a_call_that_lives(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         with pytest.raises(LocalError, match="lives"):
-            world.calls.restore(live(world, caller).value())
+            world.calls.restore(world.call_of(caller).value())
         ended(world, caller, centre)
