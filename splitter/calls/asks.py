@@ -17,7 +17,7 @@ from splitter.sdp.webrtc import SecureLocal
 
 
 class Denial(SplitterError):
-    """What was asked cannot be done.
+    """A refusal of what was asked: it cannot be done.
 
     Attributes:
         status: as HTTP says it: 404, 406, 409, 415, 422, 429, 500, 503 or 504.
@@ -32,11 +32,11 @@ class Denial(SplitterError):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Who stands behind a video client.
+    """The person or program behind a video client.
 
     Attributes:
         client: the client's own id; one that comes back with the same takes its old place.
-        extension: of the centre; empty for who has none.
+        extension: of the centre; empty for those who have none.
         kind: "desk", or "guest" (the caller's own browser).
         by: the login, for the trace.
     """
@@ -159,7 +159,7 @@ Answer = Admitted | SecureLocal | Snapshot | None
 
 
 class Reply(Protocol):
-    """Where an answer goes, such as a future of whoever waits for it."""
+    """The receiver of an answer, such as the future of whoever waits for it."""
 
     def done(self) -> bool: ...
 
@@ -177,11 +177,11 @@ class Asked:
 
     @property
     def abandoned(self) -> bool:
-        """Nobody waits for the answer any more, or there was one."""
+        """Tell whether nobody waits for the answer any longer, or it was given."""
         return self.reply.done()
 
     def answer(self, value: Answer = None) -> None:
-        """Say what came of it; nobody may be waiting any more."""
+        """Give the answer; perhaps nobody waits for it any longer."""
         if not self.reply.done():
             self.reply.set_result(value)
 

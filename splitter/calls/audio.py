@@ -37,7 +37,7 @@ def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> R
 
 
 class Audio:
-    """One call's relay.
+    """The voice relay of one call.
 
     Args:
         state: what is known of it; see VoiceState.
@@ -65,7 +65,7 @@ class Audio:
 
     @property
     def at_rest(self) -> bool:
-        """There is a relay, and its sides point to where they should."""
+        """True where there is a relay whose sides point to where they should."""
         state = self.state
         return state.relay is not None and not any(self._asking) and state.wanted == state.pointed
 

@@ -138,7 +138,7 @@ def _users(message: Message, source: str) -> Iterator[str]:
                 for value in message.headers.values(source)[:_MOST_VALUES]:
                     yield NameAddr.parse(value).user
             case "remote-party-id":
-                # In a response "calling" is our own caller. In a request both words are in use for who sends it: the
+                # In a response "calling" is our own caller. In a request both words are in use for its sender: the
                 # draft means the request's parties, Asterisk and others those of the whole call.
                 other = "calling" if isinstance(message, Response) else ""
                 for value in message.headers.values(source)[:_MOST_VALUES]:

@@ -33,7 +33,7 @@ def status_for_caller(status: int) -> int:
 
 
 def status_for_asker(status: int) -> int:
-    """The status for who offered a change that the other side refused with `status`.
+    """The status for a side that offered a change that the other side refused with `status`.
 
     What says that a peer is gone or broken (408, 481, 5xx …) never crosses: it would end the asker's leg as well. That
     is 500, which with Retry-After leaves the session as it was.

@@ -46,7 +46,7 @@ _Parties = frozenset[tuple[str, str, str]]  # extension, kind, client
 
 @dataclass(slots=True)
 class Desks:
-    """All desks.
+    """The desks of the gateway, with their clients.
 
     Attributes:
         extensions: of accounts; desks that are shown offline too.
@@ -72,7 +72,7 @@ class Desks:
         self.changed(self.view(extension))
 
     def detach(self, key: Hashable) -> None:
-        """It is gone; harmless where it was not there."""
+        """Forget a client that is gone; harmless where it was not there."""
         extension = self._where.pop(key, None)
         if extension is None:
             return
@@ -104,15 +104,15 @@ class Desks:
             self.changed(self.view(extension))
 
     def online(self, extension: str) -> bool:
-        """It has a client."""
+        """True while the desk has a client."""
         return extension in self._clients
 
     def knows(self, extension: str) -> bool:
-        """It is a desk: some account has that extension, or a client is there."""
+        """True for the extension of a desk: some account has it, or a client is there."""
         return extension in self._clients or extension in self.extensions
 
     def view(self, extension: str) -> DeskView:
-        """One desk."""
+        """The view of one desk."""
         clients = self._clients.get(extension, {}).values()
         shown = tuple(ClientView(c.client, c.kind, c.since, self._calls(c)) for c in clients)
         return DeskView(extension, "online" if shown else "offline", shown)

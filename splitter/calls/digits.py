@@ -25,7 +25,7 @@ class PressedKey:
     duration_ms: int
 
     def as_event(self, format: tuple[int, int]) -> Digit:
-        """As a telephone event of this payload type and clock."""
+        """The key as a telephone event of this payload type and clock."""
         return Digit(KEYS.index(self.name), self.duration_ms, *format)
 
 

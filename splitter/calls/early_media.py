@@ -37,7 +37,7 @@ class EarlyMedia:
         return self._said.get(self._latest, "sendrecv") not in _OPEN
 
     def headers(self, invite: Request, caller: Trunk) -> list[tuple[str, str]]:
-        """For a provisional response to a network that asked to be told (§8).
+        """The header of a provisional response to a network that asked to be told (§8).
 
         Without it an IMS core may keep announcements and queue music from the caller.
         """

@@ -44,7 +44,7 @@ class Entrance:
 
         Raises:
             Guess: none is, or it is another desk's.
-            Refusal: 480 with Retry-After for who has guessed too often.
+            Refusal: 480 with Retry-After for those who have guessed too often.
             PeerError: 485, for never is it guessed whose picture a desk gets.
         """
         found = [call for call in calls if name in (call.talk.call_id, call.talk.short_code)]

@@ -72,7 +72,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class AckMissing:
-    """Nobody acknowledged our 2xx for 64*T1 (RFC 3261 §13.3.1.4)."""
+    """A 2xx of ours was not acknowledged for 64*T1 (RFC 3261 §13.3.1.4)."""
 
     leg: str
 
@@ -117,7 +117,7 @@ class Overlooked:
 
 @dataclass(frozen=True, slots=True)
 class OfferAccepted:
-    """2xx to a re-INVITE or UPDATE of ours; already acknowledged.
+    """A 2xx came to a re-INVITE or UPDATE of ours; it is acknowledged already.
 
     `early`: the answer came in a reliable provisional response (RFC 3262 §5); the peer may still be asking its user,
     and Refreshed with `offer_done`, or OfferRefused, is to follow.
@@ -243,7 +243,7 @@ class VoiceOpened:
 
 @dataclass(frozen=True, slots=True)
 class VoiceUnavailable:
-    """No relay is to be had: no ports, or no worker."""
+    """A relay could not be had: no ports, or no worker."""
 
     turn: int
     reason: str
@@ -265,7 +265,7 @@ VoiceDoubt = AckMissing | RefreshFailed
 
 @dataclass(frozen=True, slots=True)
 class VoiceCounted:
-    """How many packets have come from a side of the voice, which decides what is done `about` something else.
+    """The number of packets that came from a side of the voice; it decides what is done `about` something else.
 
     `packets` is None where the engine cannot tell.
     """
@@ -299,7 +299,7 @@ class VideoCarriedOut:
 
 @dataclass(frozen=True, slots=True)
 class PlacesMade:
-    """These participants of a lost room have places in the new one."""
+    """Participants of a lost room were given places in the new one."""
 
     names: tuple[str, ...]
 

@@ -28,7 +28,7 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class CallerFacts:
-    """What is known of a caller; empty or None where it is not.
+    """The facts that are known of a caller; empty or None where they are not.
 
     Attributes:
         access_network: P-Access-Network-Info as it came, cell id included (RFC 7315 §4.4).

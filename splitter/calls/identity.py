@@ -146,7 +146,7 @@ def _uri(user: str, address: Address | HostName) -> str:
 
 
 def caller_number(request: Request, trusted: bool) -> str:
-    """Who calls, for our own records: From, or where that hides it the word of a trusted network (RFC 3325 §9.1).
+    """The caller's number for our own records: of From, or where that hides it, of a trusted network (RFC 3325 §9.1).
 
     The number is not shown to a centre for this: it gets From as it came, and the network's word within trust alone.
     """

@@ -35,7 +35,7 @@ class Inbox:
     def set_alarm(self, delay_s: float, alarm: Alarm) -> None:
         """Ring in `delay_s` seconds, as TimeUp; the same alarm is set anew.
 
-        None is set any more once the call is over: a late answer to a refresh may still ask for one.
+        No alarm is set once the call is over: a late answer to a refresh may still ask for one.
         """
         if not self._closed:
             self._alarms.set(alarm, asyncio.get_running_loop().time() + delay_s)

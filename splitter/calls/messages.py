@@ -108,5 +108,5 @@ def session_of(message: Message) -> Session | None:
 
 
 def plain_headers(message: Message, *names: str) -> Headers:
-    """Those headers of a message that are passed on as they are."""
+    """The headers of a message that are passed on as they are."""
     return Headers((name, value) for name in names for value in message.headers.get_all(name))

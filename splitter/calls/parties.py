@@ -51,7 +51,7 @@ class Party:
     lost: bool = False
 
     def view(self) -> PartyView:
-        """As operators see it."""
+        """The party as operators see it."""
         return PartyView(
             self.name, self.kind, plain(self.desk.extension), self.desk.client, self.state, self.sends, self.showing
         )
@@ -59,7 +59,7 @@ class Party:
 
 @dataclass(slots=True)
 class Parties:
-    """All parties of one call.
+    """The parties of one call.
 
     Attributes:
         present: by name. gone: the last ones that left.
@@ -79,11 +79,11 @@ class Parties:
         return f"{kind}-{self.seen[kind]}"
 
     def may_open(self, kind: PartyKind, now: float) -> bool:
-        """One more WebRTC transport, of a party of this kind; False where there were too many of late."""
+        """Permit one more WebRTC transport of a party of this kind; False where there were too many lately."""
         return (self.guests if kind == PartyKind.GUEST else self.others).permit(now)
 
     def full(self, kind: PartyKind) -> bool:
-        """There is no place for another one of this kind."""
+        """True where there is no place for another party of this kind."""
         present = self.present.values()
         guests = sum(party.kind == PartyKind.GUEST for party in present)
         return len(present) >= MAX_PARTIES or (kind == PartyKind.GUEST and guests >= MAX_GUESTS)

@@ -117,7 +117,7 @@ class Calls:
         return [call.view() for call in self._calls.values()]
 
     def get(self, call_id: str) -> CallView | None:
-        """One live call."""
+        """The live call with this id."""
         call = self._calls.get(call_id)
         return call.view() if call else None
 
@@ -153,7 +153,7 @@ class Calls:
         return len(self._tasks)
 
     async def drain(self, limit_s: float) -> None:
-        """Take no more calls, and let those that live end; after `limit_s` they are hung up."""
+        """Refuse new calls, and let those that live end; after `limit_s` they are hung up."""
         self._draining = True
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=limit_s)

@@ -42,7 +42,7 @@ class Routing:
         port = flow.remote.port if flow.transport == "udp" else 0
         key = (flow.network, flow.transport, flow.remote.host, port)
         if key not in self._known:
-            if len(self._known) > 10_000:  # a scanner must not grow this for ever
+            if len(self._known) > 10_000:  # a scanner must not let this grow without end
                 self._known.clear()
             self._known[key] = self._find(*key)
         return self._known[key]

@@ -44,7 +44,7 @@ class Peer:
 
 
 class MediaSources(StrEnum):
-    """From where a trunk's media are taken, besides the address that its SDP names."""
+    """The sources that a trunk's media are taken from, besides the address that its SDP names."""
 
     SIGNALLED = "signalled"  # from nowhere else
     PEERS = "peers"  # from the trunk's own peers

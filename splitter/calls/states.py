@@ -26,7 +26,7 @@ class LegState(StrEnum):
 
 
 class PartyKind(StrEnum):
-    """By what a party is in the room."""
+    """The kind of client by which a party is in the room."""
 
     SIP = "sip"  # a video client that speaks SIP
     WEBRTC = "webrtc"  # a desk's browser

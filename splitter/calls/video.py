@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Video:
-    """One call's room.
+    """The video room of one call.
 
     Args:
         post: puts an event into the call's inbox.
@@ -91,7 +91,7 @@ class Video:
 
     @property
     def secure_members(self) -> tuple[str, ...]:
-        """Those who speak WebRTC."""
+        """The members that speak WebRTC."""
         return tuple(name for name, member in self.state.members.items() if member.secure)
 
     def lose(self) -> None:

@@ -24,7 +24,7 @@ class LegView:
 
 @dataclass(frozen=True, slots=True)
 class PartyView:
-    """Somebody in the call's room besides the caller.
+    """A party of the call's room besides the caller.
 
     `name`: "seat-1", "desk-1", "guest-1" …; `kind`: "sip", "webrtc" or "guest"; `state`: "joining", "connected",
     "interrupted" (it may come back) or "left". `sends`: a picture of it comes. `showing`: what it sees.

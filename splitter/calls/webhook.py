@@ -34,7 +34,7 @@ def _parse_event(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One receiver."""
+    """A receiver of events, by HTTP."""
 
     name: Annotated[str, Key(parse=_parse_name, missing="add what the log and the metrics call it", example='"crm"')]
     """What the log and the metrics call it."""

@@ -28,7 +28,7 @@ def bans(ctx: click.Context, lift: str | None, as_json: bool) -> None:
     try:
         if lift is not None:
             door.read("DELETE", "bans", lift)
-            say(f"{lift} is not banned any more")
+            say(f"{lift} is no longer banned")
             return
         found = door.listed(ListedBan, "bans", "bans")
     except RefusedByGateway as error:

@@ -72,7 +72,7 @@ class Door:
         return msgspec.json.decode(answer[name], type=list[kind])  # type: ignore[valid-type]
 
     def read(self, method: str, *parts: str, **query: str | int | None) -> bytes:
-        """One request and the bytes of its answer; leaves the program where the gateway is not running.
+        """Send one request and return the bytes of its answer; leaves the program where the gateway is not running.
 
         Raises:
             RefusedByGateway: the gateway answered with an error.
@@ -81,7 +81,7 @@ class Door:
             return self._send(connection, method, parts, query).read()
 
     def send(self, method: str, body: object, *parts: str) -> bytes:
-        """One request with a body in JSON, and the bytes of its answer. Raises as `read`."""
+        """Send one request with a body in JSON, and return the bytes of its answer. Raises as `read`."""
         with closing(self._connect(ANSWER_LIMIT_S)) as connection:
             return self._send(connection, method, parts, {}, msgspec.json.encode(body)).read()
 

@@ -42,7 +42,7 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
 
 
 def counted(number: int, thing: str) -> str:
-    """1 problem, 2 problems."""
+    """A number with its word: "1 problem", "2 problems"."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 

@@ -9,7 +9,7 @@ from splitter.config.reader import Problems, Table
 
 
 def check_account(table: Table, account: Account) -> None:
-    """One of a password and hashes."""
+    """Check that an account has a password or hashes, and not both."""
     if not account.password and not table.listed("ha1"):
         table.problem("password", "is missing", "add a password, or its hashes as ha1")
     elif account.password and account.ha1:

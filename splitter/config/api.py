@@ -21,7 +21,7 @@ _FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name here
 
 
 def check_api_table(table: Table, settings: ApiSettings) -> None:
-    """It says where, and its parts fit each other."""
+    """Check that [api] says where it listens, and that its parts fit each other."""
     if table and not table.listed("listen"):
         what = "is empty" if "listen" in table else "is missing"
         table.problem("listen", what, 'name where, such as "10.0.0.5:8443"; or leave the whole table out')
@@ -42,7 +42,7 @@ def _check_guests(table: Table, url: str) -> None:
 
 
 def check_token(table: Table, token: Token) -> None:
-    """It may do something, and there is a way to show that it is the one."""
+    """Check that a token may do something, and can be shown in some way."""
     if not table.listed("scopes"):
         table.problem("scopes", "is missing or empty", f"name what it may do: {', '.join(GRANTED)}")
     if "sha256" not in table and not token.certificate:
@@ -53,7 +53,7 @@ def check_token(table: Table, token: Token) -> None:
 
 
 def check_api(settings: Settings, problems: Problems) -> None:
-    """Where it listens is safe and free; names and secrets are told apart."""
+    """Check that the addresses of the API are safe and free, and its names and secrets distinct."""
     api = settings.api
     for index, address in enumerate(api.listen):
         path = ("api", "listen", index)

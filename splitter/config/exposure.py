@@ -22,7 +22,7 @@ _EXAMPLES = frozenset(
 
 
 def warnings(file: str | Path, settings: Settings) -> list[str]:
-    """What does not keep the gateway from running, and should be mended, with the remedy."""
+    """List what does not keep the gateway from running and should be mended, with the remedy."""
     return [*readable(file, settings), *known(settings)]
 
 
@@ -36,7 +36,7 @@ def known(settings: Settings) -> list[str]:
 
 
 def writable(file: str | Path) -> str:
-    """What is wrong with a configuration that everybody may write to; "" for nothing."""
+    """Say what is wrong with a configuration that everybody may write to; "" for nothing."""
     if _mode(file) & stat.S_IWOTH:
         return f"{file}: everybody may write to it, and be what it trusts; chmod o-rwx {file}"
     return ""

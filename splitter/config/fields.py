@@ -33,7 +33,7 @@ class Declared:
 
     @property
     def name(self) -> str:
-        """What it is called in the file."""
+        """The key's name in the file."""
         return self.key.name or self.field
 
 
@@ -52,7 +52,7 @@ def declared(kind: type) -> tuple[Declared, ...]:
 
 
 def read(table: Table, kind: type[T], *checks: Callable[[Table, T], None], **given: object) -> T:
-    """One table of the file as its settings.
+    """Read one table of the file as its settings.
 
     Args:
         checks: look at what was read, and add their problems to the table.
@@ -66,7 +66,7 @@ def read(table: Table, kind: type[T], *checks: Callable[[Table, T], None], **giv
 
 
 def read_fields(table: Table, kind: type, name: str = "") -> dict[str, Any]:
-    """Those fields of a class whose keys stand in one table.
+    """Read the fields of a class whose keys stand in one table.
 
     Args:
         name: of that table, where it is not that of the other fields.

@@ -19,7 +19,7 @@ from splitter.transport.tls import faults, validity_of
 
 
 def read_network(table: Table) -> Network:
-    """[network.NAME]"""
+    """Read a table [network.NAME]."""
     tls = _read_tls(table)
     network = read(table, Network, _check_listen, name=table.name, tls=tls)
     first = network.listeners[0].address.host if network.listeners else "127.0.0.1"
@@ -43,7 +43,7 @@ def _read_tls(table: Table) -> TlsSettings | None:
 
 
 def check_tls(settings: Settings, problems: Problems) -> None:
-    """Who speaks TLS needs a certificate; and the way to a peer must not be WebSocket."""
+    """Check that who speaks TLS has a certificate, and that no way to a peer is WebSocket."""
     for network in settings.networks.values():
         path = ("network", network.name)
         secure = sorted({listener.transport for listener in network.listeners} & SECURE)

@@ -15,7 +15,7 @@ D = TypeVar("D")
 
 
 class Problems:
-    """What is wrong with a file, one line each."""
+    """The problems of a file, one line each."""
 
     def __init__(self, file: str, locator: Locator) -> None:
         self._file = file
@@ -34,7 +34,7 @@ class Problems:
         return any(found[: len(path)] == path for found in self._paths)
 
     def lines(self) -> list[str]:
-        """All problems in the order of the file, each once."""
+        """The problems in the order of the file, each once."""
         return list(dict.fromkeys(text for _, text in sorted(self._found, key=lambda found: found[0])))
 
     def __len__(self) -> int:

@@ -32,7 +32,7 @@ def read_gateway(table: Table, calls: Table) -> tuple[CallSettings, str]:
 
 
 def read_trunk(table: Table) -> Trunk:
-    """[trunk.NAME]"""
+    """Read a table [trunk.NAME]."""
     trunk = read(table, Trunk, _check_trunk, name=table.name)
     address, transport, peers = trunk.address, trunk.transport, trunk.peers
     if isinstance(address, HostName) and "transport" not in table:
@@ -58,7 +58,7 @@ def _check_trunk(table: Table, trunk: Trunk) -> None:
 
 
 def check_route(table: Table, route: Route) -> None:
-    """It leads somewhere, and the groups of its number are there."""
+    """Check that a route leads somewhere, and that the groups of its number exist."""
     if not table.listed("to"):
         table.problem("to", "names no trunk", 'add the centres to try, in order, such as to = ["pbx"]')
     groups = [int(group) for group in re.findall(r"\\(\d+)", route.number)]

@@ -14,7 +14,7 @@ LEAST_SECRET = 16  # characters
 
 
 def check_webhook(table: Table, hook: Webhook) -> None:
-    """Nobody else can make, or hear, what is posted."""
+    """Check that nobody else can make, or hear, what is posted."""
     if "secret" in table and len(hook.secret) < LEAST_SECRET:
         table.problem("secret", f"has less than {LEAST_SECRET} characters", "make one: openssl rand -hex 32")
     if hook.url.startswith("http:") and not hook.insecure and not is_loopback(urlsplit(hook.url).hostname or ""):

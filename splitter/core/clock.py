@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where time comes from; tests and the simulation hand in a virtual one."""
+    """A source of time; tests and the simulation hand in a virtual one."""
 
     def now(self) -> float:
         """Monotonic seconds; for timers and durations."""

@@ -53,7 +53,7 @@ class MediaError(SplitterError):
 
 
 class MediaUnavailable(MediaError):
-    """No free ports or no live worker.
+    """A lack of free ports, or of a live worker.
 
     Attributes:
         retry_after_s: what to put into Retry-After.

@@ -37,7 +37,7 @@ class PooledRandom(random.Random):
 
 
 class IdSource:
-    """Makes identifiers.
+    """A source of identifiers.
 
     Args:
         rng: the source of randomness; the system's by default. A seeded `random.Random` makes a run repeatable.

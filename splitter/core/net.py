@@ -25,7 +25,7 @@ def is_loopback(host: str) -> bool:
 
 
 def source_of(host: str) -> str:
-    """What an address is counted as: itself, or the first 64 bits of an IPv6 one; who has one of those has them all."""
+    """The source that an address counts as: itself, or the first 64 bits of an IPv6 one; who has one has them all."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -51,7 +51,7 @@ class CallOwner(Protocol):
 
 
 class CallMedia(Protocol):
-    """Who has the media of a call."""
+    """The media of a call: writes and reads the session descriptions."""
 
     def offer(self) -> bytes:
         """Our offer as things stand."""
@@ -93,7 +93,7 @@ _REFUSALS = {Reaction.DECLINE: 603, Reaction.CANNOT: 488}
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """How a re-INVITE that adds video is answered. `after_s`: so long the user thinks, and 180 is sent meanwhile."""
+    """How a re-INVITE that adds video is answered. `after_s`: the time to think, with 180 meanwhile."""
 
     answer: Reaction = Reaction.ACCEPT
     after_s: float = 0.0

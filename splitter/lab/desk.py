@@ -72,7 +72,7 @@ class Keyboard:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Listen meanwhile."""
+        """Listen to the keys while the block runs."""
         loop = asyncio.get_running_loop()
         try:
             loop.add_reader(self._stream, self._read)

@@ -261,7 +261,7 @@ def _socket_inodes(pid: int) -> set[str]:
 
 
 def usual_port(host: str, port: int) -> int:
-    """That port, or 0 where somebody has it."""
+    """The port, or 0 where somebody has it."""
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -18,7 +18,7 @@ from splitter.lab.video import VideoSettings, VideoStream
 
 @dataclass(frozen=True, slots=True)
 class HandsetSettings:
-    """Who calls and how.
+    """The caller, and how it calls.
 
     Attributes:
         number: the caller's number.

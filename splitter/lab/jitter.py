@@ -14,7 +14,7 @@ _RESTART = 3000  # a jump so far is no hole (RFC 3550 A.1: MAX_DROPOUT)
 
 
 class JitterBuffer:
-    """One stream's.
+    """The jitter buffer of one stream.
 
     Attributes:
         late: packets that came when they had been given up, or twice.

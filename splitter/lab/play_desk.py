@@ -39,7 +39,7 @@ _STILLS = 2
 
 
 async def desk_takes_over(play: Play, handset: Handset) -> None:
-    """In a call that has no seat any more: a desk logs in and joins, shows a picture, takes a snapshot, and leaves."""
+    """Let a desk join a call that has lost its seat, show a picture, take a snapshot, and leave."""
     play.progress("an agent logs in with a browser; the call is its own, since the centre named it")
     desk = await play.stage.web_seat(WebSeatSettings(sender=DESK_ID))
     place = await _joined(play, desk, "a browser's desk joins the call that the centre gave it")

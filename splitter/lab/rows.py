@@ -44,7 +44,7 @@ class Play:
 
 
 def pictures(sight: Sight, sender: int, since: int = 0) -> tuple[bool, str]:
-    """Whether a sender's picture is seen moving, with `since` rising frames before, and what was seen."""
+    """Tell whether a sender's picture moves, with `since` rising frames before, and what was seen."""
     seen = sight.senders.get(sender)
     if seen is None:
         return False, f"saw {sight.in_words()}"

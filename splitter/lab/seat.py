@@ -15,7 +15,7 @@ from splitter.lab.video import VideoSettings, VideoStream
 
 @dataclass(frozen=True, slots=True)
 class SeatSettings:
-    """Who sits there. `video.sender` is the seat's id in its test picture."""
+    """The agent at a seat. `video.sender` is the seat's id in its test picture."""
 
     extension: str = "2001"
     video: VideoSettings = field(default_factory=lambda: VideoSettings(sender=7))

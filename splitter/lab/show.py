@@ -126,7 +126,7 @@ async def _seated(stage: Stage, handset: Handset, call_id: str, number: int, tel
 
 
 async def _ends_within(handset: Handset, limit_s: float) -> bool:
-    """Let the call live for so long; True if it ended meanwhile (somebody hung it up)."""
+    """Let the call live for that time; True if it ended meanwhile (somebody hung it up)."""
     try:
         await handset.call.ended(limit_s)
     except TimeoutError:

@@ -65,7 +65,7 @@ class SenderSeen:
 
 @dataclass(slots=True)
 class Sight:
-    """Everything one receiver saw.
+    """The pictures that one receiver saw.
 
     Attributes:
         frames: decoded in all.
@@ -116,7 +116,7 @@ class Sight:
 
     @property
     def now_showing(self) -> str:
-        """What was on the screen last; "nothing" before the first frame."""
+        """The last thing on the screen; "nothing" before the first frame."""
         return self.scenes[-1].what if self.scenes else "nothing"
 
     def in_words(self) -> str:

@@ -153,7 +153,7 @@ class Hearing:
         self._rest = joined[whole:]
 
     def seconds(self, tone: float) -> float:
-        """For how long that tone was heard in all."""
+        """The time that a tone was heard in all."""
         return sum(s.duration_s for s in self.stretches if s.tone == tone)
 
     @property

@@ -265,7 +265,7 @@ class VideoStream:
             self._finish_picture()
 
     def _follow(self, packet: LabPacket) -> None:
-        """Follow the sequence: what is missing now does not come any more."""
+        """Follow the sequence: what is missing now will not come."""
         step = newer(packet.sequence, self._expected) if self._expected is not None else 0
         if step > 0:
             self.counts.lost += step

@@ -40,7 +40,7 @@ class DeskFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebSeatSettings:
-    """Who sits there. `sender` is its id in the test picture."""
+    """The agent at a desk. `sender` is its id in the test picture."""
 
     user: str = "2001"
     sender: int = 8
@@ -85,7 +85,7 @@ class Place:
 
     @property
     def cipher(self) -> str:
-        """What seals the packets."""
+        """The cipher that seals the packets."""
         tls = self.peer.getSenders()[0].transport._ssl  # nobody else tells it
         return tls.get_selected_srtp_profile().decode() if tls is not None else "nothing"
 

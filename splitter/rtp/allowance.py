@@ -32,7 +32,7 @@ class Allowance:
         return min(round(self._kbps), self.limit_kbps)
 
     def report(self, lost: float, received_kbps: float) -> None:
-        """Of the last interval: the fraction of packets lost, and the rate of those that came."""
+        """Take the report of the last interval: the fraction of packets lost, and the rate of those that came."""
         self._kbps = _follow(self._kbps, lost, received_kbps)
         if self._kbps is not None and self.limit_kbps is not None and self._kbps >= self.limit_kbps:
             self._kbps = None
@@ -61,7 +61,7 @@ class Capacity:
         self.kbps = kbps
 
     def report(self, lost: float, sent_kbps: float, limit_kbps: int) -> None:
-        """Of an interval: the fraction lost as the peer reports it, and what was sent. `limit_kbps`: what SDP says."""
+        """Take the peer's report of an interval: the fraction lost, and what was sent. `limit_kbps`: what SDP says."""
         estimate = _follow(self._estimate, lost, sent_kbps * (1 - min(lost, _BELIEVED_LOSS)))
         self._set(estimate, limit_kbps)
 

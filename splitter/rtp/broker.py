@@ -92,7 +92,7 @@ class KeyFrameBroker:
             self._best = 0
 
     def want(self, burst: bool = False) -> None:
-        """Somebody needs a key frame; `burst` when they begin to watch: one lost request must not cost a second."""
+        """Ask for a key frame; `burst` for who begins to watch: one lost request must not cost a second."""
         if not self._pending:
             self._pending = True
             self._tries = 0

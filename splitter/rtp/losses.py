@@ -12,10 +12,10 @@ _MARGIN = 1.25  # answers are not equally quick
 
 @dataclass(frozen=True, slots=True)
 class LossTimes:
-    """Seconds.
+    """The waits of the loss detector, in seconds.
 
     Attributes:
-        reorder_s: so long a packet may be overtaken before it counts as missing.
+        reorder_s: the time that a packet may be overtaken before it counts as missing.
         again_s: between two NACKs of the same packet, at least; more where the answer takes longer.
         limit_s: when a missing packet is given up: only a key frame mends the picture then. Later where answers take
             longer, but not after `latest_s`.
@@ -71,12 +71,12 @@ class Losses:
             self._answer_s += _SMOOTH * (answer_s - self._answer_s) if self._answer_s else answer_s
 
     def clear(self) -> None:
-        """The stream began anew: what was missing matters no more."""
+        """The stream began anew: what was missing matters no longer."""
         self._missing.clear()
         self._given_up.clear()
 
     def forget(self, last: int) -> None:
-        """A key frame came: what was missing up to this number matters no more."""
+        """A key frame came: what was missing up to this number matters no longer."""
         for sequence in [one for one in self._missing if one <= last]:
             del self._missing[sequence]
 

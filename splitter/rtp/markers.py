@@ -104,7 +104,7 @@ class Markers:
 
 
 def slices_ended(payload: Buffer) -> int:
-    """How many slices end in a payload."""
+    """The number of slices that end in a payload."""
     kind = payload[0] & 0x1F
     if kind == h264.FU_A:
         return int(len(payload) > 1 and bool(payload[1] & 0x40) and payload[1] & 0x1F in _SLICES)

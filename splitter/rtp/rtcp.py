@@ -47,7 +47,7 @@ class ReportBlock:
 
 @dataclass(frozen=True, slots=True)
 class SenderReport:
-    """SR: which NTP time (64-bit fixed point) an RTP timestamp stands for."""
+    """A sender report (SR): which NTP time (64-bit fixed point) an RTP timestamp stands for."""
 
     ssrc: int
     ntp: int
@@ -59,7 +59,7 @@ class SenderReport:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverReport:
-    """RR."""
+    """A receiver report (RR)."""
 
     ssrc: int
     blocks: tuple[ReportBlock, ...] = ()
@@ -75,7 +75,7 @@ class SourceDescription:
 
 @dataclass(frozen=True, slots=True)
 class Bye:
-    """BYE: these sources send no more."""
+    """A BYE: these sources have stopped sending."""
 
     ssrcs: tuple[int, ...]
     reason: str = ""

@@ -17,7 +17,7 @@ KEYS = "0123456789*#ABCD"
 """The digits, each at the number of its event (RFC 4733 §3.2)."""
 
 QUEUE_LIMIT = 32
-STALE_S = 5.0  # without a voice packet for so long, what waits is not sent any more: it would come as a surprise
+STALE_S = 5.0  # without a voice packet for that time, what waits is dropped: it would come as a surprise
 
 _EVENT = Struct("!BBH")
 _END, _VOLUME = 0x80, 10  # -10 dBm0, as loud as telephones send them
@@ -44,7 +44,7 @@ class Digit:
 
     @property
     def units(self) -> int:
-        """Its duration in units of the timestamp."""
+        """The duration of the digit, in units of the timestamp."""
         return min(self.duration_ms * self.clock // 1000, _LONGEST)
 
     @property
@@ -75,7 +75,7 @@ class DigitStream:
 
     @property
     def idle(self) -> bool:
-        """Nothing is left to be sent: packets need not be shown any more."""
+        """True where nothing is left to be sent: packets need not be shown any longer."""
         return not self._waiting and self._playing is None and not self._pause
 
     def push(self, digit: Digit, now: float) -> bool:

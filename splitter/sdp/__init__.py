@@ -20,7 +20,7 @@ Glossary:
     offer, answer  the two halves of one negotiation; a re-offer is an offer inside a running session
     m-line         one stream; its index is its identity for the whole session, port 0 turns it off
     format         a payload type of an m-line; a codec is what it stands for
-    direction      sendrecv, sendonly, recvonly or inactive, as seen by who wrote it
+    direction      sendrecv, sendonly, recvonly or inactive, as seen by its writer
     hold           sendonly or inactive, or (as RFC 2543 did it) the null address 0.0.0.0
     to carry       to hand an audio line from one leg to the other with our address in it
     to refuse      to answer an m-line with port 0

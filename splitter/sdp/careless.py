@@ -49,7 +49,7 @@ seen = _seen.get
 
 
 class Oddities:
-    """What was overlooked in one description, in plain words, each once."""
+    """The faults that were overlooked in one description, in plain words, each once."""
 
     __slots__ = ("_found", "_more")
 
@@ -67,7 +67,7 @@ class Oddities:
                 self._more += 1
 
     def told(self) -> tuple[str, ...]:
-        """All of them."""
+        """The oddities in one sentence, for the trace."""
         more = (f"and {self._more} more",) if self._more else ()
         return (*self._found, *more)
 

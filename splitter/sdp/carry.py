@@ -25,7 +25,7 @@ ENDS_HERE = frozenset(
         *("ssrc", "ssrc-group", "msid", "msid-semantic", "mid", "group", "bundle-only", "rid", "simulcast"),
         # Keys and security set-up of one hop (RFC 4568, 4567, 8122, 8842, 4145, 8224; TS 33.328 for 3ge2ae).
         *("crypto", "key-mgmt", "fingerprint", "tls-id", "setup", "connection", "identity", "3ge2ae", "zrtp-hash"),
-        # Capability negotiation (RFC 5939, 6871, 7006): answered by who received it.
+        # Capability negotiation (RFC 5939, 6871, 7006): answered by its receiver.
         *("csup", "creq", "acap", "tcap", "pcfg", "acfg", "rmcap", "omcap", "mfcap", "mscap", "lcfg", "sescap"),
         *("bcap", "ccap", "icap"),
         # More addresses: alternatives (RFC 6947), source filters (RFC 4570), IMS route optimisation (TS 29.079).

@@ -187,7 +187,7 @@ class Media:
 
     @property
     def direction(self) -> str:
-        """This line's own direction, "sendrecv" if it has none. See `Session.direction_of` for the inherited one."""
+        """The line's own direction, "sendrecv" if it has none. See `Session.direction_of` for the inherited one."""
         return _direction(self.attributes) or "sendrecv"
 
     @property

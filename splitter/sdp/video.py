@@ -105,7 +105,7 @@ def limits_of(wanted: VideoFormat) -> Limits:
 
 
 def macroblocks_of(width: int, height: int) -> int:
-    """How many a picture has (H.264 §7.4.2.1.1)."""
+    """The number of macroblocks of a picture (H.264 §7.4.2.1.1)."""
     return -(-width // _MACROBLOCK) * -(-height // _MACROBLOCK)
 
 

@@ -164,7 +164,7 @@ def checked_credentials(ufrag: str, password: str) -> tuple[str, str]:
 
 
 def usable_candidates(values: Iterable[str], limit: int = MAX_CANDIDATES) -> tuple[str, ...]:
-    """Those of a peer's candidates that we can check: UDP, component 1, an IP address; at most `limit`.
+    """The candidates of a peer that we can check: UDP, component 1, an IP address; at most `limit`.
 
     mDNS names that hide an address (draft-ietf-mmusic-mdns-ice-candidates) are left out: where the peer really is, its
     own checks show.

@@ -29,12 +29,12 @@ class LoginVerdict(StrEnum):
 
     @property
     def stale(self) -> bool:
-        """Who knows the password need not be asked for it again (RFC 7616 §3.3)."""
+        """True for a client that knows the password and need not be asked for it again (RFC 7616 §3.3)."""
         return self in (LoginVerdict.STALE, LoginVerdict.REPLAYED)
 
     @property
     def hostile(self) -> bool:
-        """Nobody who knows a password gets here, but for a mistyped one."""
+        """True for what nobody sends who knows a password, but for a mistyped one."""
         return self in (LoginVerdict.WRONG, LoginVerdict.UNKNOWN, LoginVerdict.REPLAYED)
 
 
@@ -98,7 +98,7 @@ class Authenticator:
         if not self._right(proof, request):
             known = proof.username in self._secrets
             return Judgement(LoginVerdict.WRONG if known else LoginVerdict.UNKNOWN, proof.username)
-        # The nonce comes last: stale is only for who knows the password, all others learn nothing from it.
+        # The nonce comes last: stale is only for those who know the password, all others learn nothing from it.
         if not self._nonces.fresh(proof.nonce, self._binding(source), now):
             return Judgement(LoginVerdict.STALE, proof.username)
         if not self._nonces.take(proof.nonce, proof.count):

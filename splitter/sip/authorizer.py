@@ -31,7 +31,7 @@ V = TypeVar("V")
 
 TRIES = 3
 """So often one request is sent with new credentials: a cluster whose nodes do not know each other's nonces calls every
-answer stale, and must not keep us for ever."""
+answer stale, and must not keep us without end."""
 _REMEMBERED = 32  # challenged requests that are under way, and realms
 
 

@@ -164,7 +164,7 @@ class Dialog:
         self._follow(contact)
 
     def rename(self, request: Request) -> None:
-        """The peer says in From that it is somebody else by now (RFC 4916 §4.4.1); for who declared `from-change`.
+        """Note that the peer names itself anew in From (RFC 4916 §4.4.1); for peers that declared `from-change`.
 
         Raises:
             PeerError: its From cannot be read.

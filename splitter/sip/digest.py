@@ -69,7 +69,7 @@ class Challenge:
 
     @property
     def usable(self) -> bool:
-        """We know its algorithm, and a quality of protection that it offers."""
+        """True where we know the algorithm, and a quality of protection that is offered."""
         if function_of(self.algorithm) is None:
             return False
         if not self.qop:  # as of RFC 2069; the session variants need the cnonce, which came with qop
@@ -155,7 +155,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who we are to somebody who challenges us.
+    """The user name and password that we show to a peer that challenges us.
 
     Attributes:
         realm: the only realm that gets an answer; empty for any.

@@ -62,14 +62,14 @@ class AckArrived:
 
 @dataclass(frozen=True, slots=True)
 class AckTimedOut:
-    """No ACK to our 2xx within 64*T1; the session stands, and the user should end it (RFC 3261 §13.3.1.4)."""
+    """A 2xx of ours got no ACK within 64*T1; the session stands, and the user should end it (RFC 3261 §13.3.1.4)."""
 
     txn: TransactionId
 
 
 @dataclass(frozen=True, slots=True)
 class PrackTimedOut:
-    """No PRACK to our reliable provisional response within 64*T1; the user should refuse the INVITE (RFC 3262 §3)."""
+    """A reliable response of ours got no PRACK within 64*T1; the user should refuse the INVITE (RFC 3262 §3)."""
 
     txn: TransactionId
 

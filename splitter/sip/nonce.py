@@ -59,7 +59,7 @@ class Nonces:
         self._floor_ms = -1  # nonces made until then are stale: their counts may be forgotten
 
     def make(self, binding: str, salt: int, now: float) -> str:
-        """A nonce.
+        """Make a nonce for this binding.
 
         Args:
             binding: whom it is for, such as realm and source address; worthless to anyone else.
@@ -70,7 +70,7 @@ class Nonces:
         return urlsafe_b64encode(head + self._proof(head, binding)).decode().rstrip("=")
 
     def fresh(self, nonce: str, binding: str, now: float) -> bool:
-        """It is ours, for this binding, and young enough."""
+        """True for a nonce of ours, for this binding, that is young enough."""
         made_ms = self._made_ms(nonce, binding)
         return made_ms is not None and self._floor_ms < made_ms and int(now * 1000) - made_ms <= self._lifetime_ms
 

@@ -17,7 +17,7 @@ from splitter.sip.session_timer import minimum, session_expires
 
 
 def oddities(message: Message) -> tuple[str, ...]:
-    """All of them; none for a message as it should be."""
+    """List what is odd about a message; nothing for one as it should be."""
     return tuple(_oddities(message))
 
 

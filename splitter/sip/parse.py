@@ -236,7 +236,7 @@ class StreamFramer:
 
         Returns: the messages it completed, in order. Where what follows them cannot be cut, the next call says so.
         Raises:
-            PeerError: the stream cannot be cut any more; the connection has to be closed. Status 513 for a message
+            PeerError: the stream can no longer be cut; the connection has to be closed. Status 513 for a message
                 over the limit, 400 for a missing or unreadable Content-Length. A `MalformedRequest` where enough was
                 read of a request to answer it.
         """

@@ -45,7 +45,7 @@ class ReliableSender:
         return self._open is not None
 
     def headers(self) -> list[tuple[str, str]]:
-        """What makes the next provisional response a reliable one."""
+        """The headers that make the next provisional response a reliable one."""
         self._open = self._next
         self._next += 1
         return [("Require", "100rel"), ("RSeq", str(self._open))]
@@ -64,7 +64,7 @@ class ReliableSender:
         self._open = None
 
     def give_up(self) -> None:
-        """Its PRACK will not come."""
+        """Stop waiting for a PRACK that will not come."""
         self._open = None
 
 

@@ -11,7 +11,7 @@ from splitter.sip.message import Request
 
 @dataclass(frozen=True, slots=True)
 class Replaces:
-    """What is to be replaced.
+    """The dialog that is to be replaced.
 
     Attributes:
         dialog: as we see it: its to-tag is ours, its from-tag the peer's (§3).

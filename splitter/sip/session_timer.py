@@ -17,7 +17,7 @@ _LONGEST_S = 2**31 - 1
 
 
 class Refresher(StrEnum):
-    """Whose duty the refresh is, as seen from here."""
+    """The side whose duty the refresh is, as seen from here."""
 
     US = "us"
     PEER = "peer"
@@ -38,7 +38,7 @@ class TimerSettings:
 
 @dataclass(frozen=True, slots=True)
 class SessionTimer:
-    """What was agreed for a leg.
+    """The session timer that was agreed for a leg.
 
     Attributes:
         interval_s: the session interval.

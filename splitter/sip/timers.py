@@ -23,5 +23,5 @@ class Timers:
 
     @property
     def give_up_s(self) -> float:
-        """64*T1: timers B, F, H, J, L and M, and the patience with a peer after CANCEL (§9.1) or a 2xx (§13.3.1.4)."""
+        """The limit 64*T1: of timers B, F, H, J, L and M, and of waiting after CANCEL (§9.1) or a 2xx (§13.3.1.4)."""
         return 64 * self.t1_s

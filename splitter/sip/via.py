@@ -73,7 +73,7 @@ class Via:
         return "rport" in self.params
 
     def with_params(self, **params: str | None) -> Via:
-        """The same element with parameters set or replaced, e.g. `received` and `rport`."""
+        """A copy of the element with parameters set or replaced, e.g. `received` and `rport`."""
         return Via(self.transport, self.host, self.port, {**self.params, **params})
 
     def __str__(self) -> str:

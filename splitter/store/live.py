@@ -142,7 +142,7 @@ class LiveStore:
 
     @property
     def alarm(self) -> str:
-        """What is wrong now, in plain words; "" while records are written in time."""
+        """The alarm of the records, in plain words; "" while records are written in time."""
         since = self._since
         if not self._alarm and since is not None and time.monotonic() - since > SLOW_S + GATHER_S:
             return (

@@ -36,7 +36,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """It was taken, or given up."""
+    """Note that a delivery was taken, or given up."""
 
     id: str
 
@@ -58,11 +58,11 @@ def insert(db: sqlite3.Connection, rows: Iterable[Delivery | Delivered]) -> None
 
 
 def waiting(db: sqlite3.Connection) -> list[Delivery]:
-    """What was not delivered, in order."""
+    """The deliveries that are still to be made, in order."""
     rows = db.execute("SELECT id, hook, at, body FROM webhook_outbox ORDER BY rowid LIMIT ?", (_MOST,))
     return [Delivery(key, hook, at, bytes(body)) for key, hook, at, body in rows]
 
 
 def prune(db: sqlite3.Connection, before: float) -> None:
-    """Delete what nobody will want any more."""
+    """Delete what nobody will want any longer."""
     db.execute("DELETE FROM webhook_outbox WHERE at < ?", (before,))

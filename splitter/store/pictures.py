@@ -44,12 +44,12 @@ T = TypeVar("T")
 
 
 class LibraryFull(StoreError):
-    """No room for another picture: one must be deleted first."""
+    """The library has no room for another picture: one must be deleted first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryBounds:
-    """How much is kept.
+    """The bounds of what the library keeps.
 
     Attributes:
         pictures, size_bytes: of the library with those of calls.
@@ -76,7 +76,7 @@ class StoredPicture:
 
 
 class PictureLibrary:
-    """All uploaded pictures.
+    """The uploaded pictures.
 
     Args:
         folder: where they are kept, made if need be; None keeps nothing over a restart.
@@ -94,7 +94,7 @@ class PictureLibrary:
         self._changing = asyncio.Lock()  # also bounds the memory for decoding: one picture at a time
 
     async def start(self, live_calls: Container[str] = ()) -> None:
-        """Find what is there. Pictures of calls that are no more are deleted, and what is left of unfinished uploads.
+        """Find what is there. Pictures of calls that are gone are deleted, and what is left of unfinished uploads.
 
         A folder that cannot be read is an alarm in the log, not an error: calls do without pictures.
         """

@@ -113,7 +113,7 @@ def size(row: Row) -> int:
 
 
 def name(row: Row) -> str:
-    """Which row it is, for the log."""
+    """The name of a row, for the log."""
     return row.id if isinstance(row, Delivery | Delivered) else row.call_id
 
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """What is kept over a restart. Is the sink of the trace.
+    """The calls, traces and deliveries that outlast a restart; the sink of the trace.
 
     Nothing that a call does here blocks or raises; only readers are told of failures, as StoreError.
 
@@ -66,7 +66,7 @@ class Store:
 
     @property
     def alarm(self) -> str:
-        """What is wrong with the store now, in plain words; "" while it works."""
+        """The alarm of the store, in plain words; "" while it works."""
         return self._writer.alarm
 
     # ---- reading -------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class Store:
         return await self._read(lambda db: schema.events_of(db, call_id, TRACE_EVENTS))
 
     async def deliveries(self) -> list[Delivery]:
-        """What webhooks did not get yet, in order."""
+        """The deliveries that webhooks did not get yet, in order."""
         return await self._read(outbox.waiting)
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:

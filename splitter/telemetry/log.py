@@ -55,7 +55,7 @@ def configure(settings: TelemetrySettings, fd: int = _STDERR) -> Sink:
 
 
 def alarm() -> str:
-    """What is wrong with the log of this process; "" for nothing."""
+    """The alarm of this process's log; "" for nothing."""
     return _sink.alarm() if _sink is not None else ""
 
 
@@ -108,7 +108,7 @@ class Moderator:
         return event
 
     def permit(self, event: object, traceback: bool) -> int | None:
-        """May this line be written? How many of its event were held back before it, or None for no."""
+        """Permit a line: how many of its event were held back before it, or None for no."""
         burst, per_s = _TRACEBACKS if traceback else _LINES
         name = event[:200] if isinstance(event, str) else type(event).__name__
         key, now = (name, traceback), self._now()

@@ -42,7 +42,7 @@ class Notifier:
         self._send("WATCHDOG=1")
 
     async def keep_alive(self) -> None:
-        """Feed the watchdog for ever; returns at once where none is configured.
+        """Feed the watchdog until cancelled; returns at once where none is configured.
 
         Runs in the event loop on purpose: a loop that hangs feeds nothing, and systemd restarts the process.
         """

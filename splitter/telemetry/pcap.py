@@ -62,7 +62,7 @@ class Capture:
             self._learn(event)
 
     def head(self) -> bytes:
-        """What the file begins with."""
+        """The header of the file."""
         return struct.pack("<IHHiIII", _MAGIC, 2, 4, 0, 0, _SNAP_BYTES, _RAW_IP)
 
     def records(self, event: TraceEvent) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ SHORT = 0.9  # of what there is: whoever is told now can still do something
 
 
 def descriptors(pid: int) -> tuple[int, int]:
-    """How many a process has open, and how many it may; zeros where that cannot be read."""
+    """Count the descriptors that a process has open, and that it may have; zeros where that cannot be read."""
     try:
         held = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - no Path for each of thousands
         limits = Path(f"/proc/{pid}/limits").read_text()

@@ -16,9 +16,9 @@ from queue import SimpleQueue
 
 LINES = 4000  # the most that wait
 LINE_BYTES = 8000  # the most of one line; a longer one is cut
-_CHUNK_BYTES = 4096  # written at a time; a pipe takes so much in one piece (PIPE_BUF), whoever else writes to it
+_CHUNK_BYTES = 4096  # written at a time; a pipe takes that much in one piece (PIPE_BUF), whoever else writes to it
 _STUCK_S = 5.0  # a write that takes longer is worth an alarm
-_REMEMBERED_S = 60.0  # so long the alarm stays after the last line that was dropped
+_REMEMBERED_S = 60.0  # for that time the alarm stays after the last line that was dropped
 
 
 class Sink:
@@ -61,7 +61,7 @@ class Sink:
         self._dropped_at = time.monotonic()
 
     def alarm(self) -> str:
-        """What is wrong with the log; "" for nothing."""
+        """The alarm of the log; "" for nothing."""
         now, since = time.monotonic(), self._writing_since
         if since is not None and now - since > _STUCK_S:
             return f"nobody reads the log (standard error); {self.dropped} lines were dropped"

@@ -96,7 +96,7 @@ class Summariser:
 
 
 def describe_session(session: Session) -> str:
-    """All m-lines in words. The host is told once while it stays the same."""
+    """Describe the m-lines in words. The host is told once while it stays the same."""
     lines, host_before = [], ""
     for index, media in enumerate(session.media):
         words = [media.kind, *_codecs(media)]

@@ -211,7 +211,7 @@ class Recorder:
             subscription.end()
 
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
-        """One SIP message passed ("in" or "out"); called by the driver."""
+        """Record a SIP message that passed ("in" or "out"); called by the driver."""
         sip_call_id = _call_id(message)
         data = data if self._digits else masked(message, data)
         tags = _tags(message)

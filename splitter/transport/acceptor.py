@@ -20,9 +20,9 @@ log = structlog.get_logger(__name__)
 _BACKLOG = 1024
 _BATCH = 64
 _REST_S = 0.5
-"""Without file descriptors or memory, accepting waits so long; peers wait in the backlog."""
+"""The pause of accepting where file descriptors or memory are missing; peers wait in the backlog."""
 _UNREAD_MS = 20_000
-"""What we send may wait so long for the peer's kernel; without it a dead peer would swallow calls for minutes."""
+"""The time that what we send may wait for the peer's kernel; without it a dead peer would swallow calls for minutes."""
 
 OnAccept = Callable[[socket.socket, Address], None]
 
@@ -57,7 +57,7 @@ class Acceptor:
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept)
 
     def close(self) -> None:
-        """Accept no more, and give the port back."""
+        """Stop accepting, and give the port back."""
         if self._rest is not None:
             self._rest.cancel()
         if self._socket.fileno() >= 0:
@@ -88,7 +88,7 @@ class Acceptor:
 
 
 def prepare(sock: socket.socket) -> None:
-    """What every connection of ours needs, whoever opens it."""
+    """Set what every connection of ours needs, whoever opens it."""
     sock.setblocking(False)
     with contextlib.suppress(OSError):  # the peer may be gone already
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -63,7 +63,7 @@ class Bans:
 
     Args:
         ban_after: points that get a source banned; 0 for never.
-        window_s: so many points fade within this time.
+        window_s: the time in which that many points fade.
         ban_s: how long a ban lasts.
         spared: addresses that are never banned.
         most: how many scores, and how many bans, are kept; the oldest give way.
@@ -140,7 +140,7 @@ class Bans:
         return False
 
     def list(self, now: float) -> list[Ban]:
-        """All bans, the one that ends first first."""
+        """The bans, the one that ends first first."""
         while self._bans and next(iter(self._bans.values())).until <= now:
             self._bans.popitem(last=False)
         return [*self._bans.values()]

@@ -30,9 +30,9 @@ from splitter.transport.websocket import WebServer, WebSocket
 _WAITING = 1000
 """Messages that may wait for one connection to open."""
 _CLOSING_S = 5.0
-"""A peer may take so long to let a connection be closed in order."""
+"""The time that a peer may take to let a connection be closed in order."""
 _STOPPING_S = 1.0
-"""At the end all of them together may take so long."""
+"""The time that all of them together may take at the end."""
 _PONG_S = 10.0  # RFC 5626 §4.4.1
 _YOUNG_S = 2.0
 """A connection without a message gives way to others, but not sooner than this."""
@@ -43,13 +43,13 @@ class StreamUser(Protocol):
     """What the pool tells the driver."""
 
     def received(self, flow: Flow, data: bytes) -> None:
-        """One whole message."""
+        """A whole message came."""
         ...
 
     def unframeable(self, flow: Flow, error: PeerError) -> None: ...
 
     def unsent(self, transmit: Transmit, reason: str) -> None:
-        """No connection could be had for it."""
+        """A message could not be sent: no connection could be had for it."""
         ...
 
     def broken(self, requests: list[str], reason: str) -> None:
@@ -68,7 +68,7 @@ class _Key(NamedTuple):
 
 
 class Connections:
-    """All connections of the gateway. One is found by network, transport and peer address, whoever opened it.
+    """The connections of the gateway. One is found by network, transport and peer address, whoever opened it.
 
     Args:
         holds: flows that dialogs and registrations need.
@@ -341,7 +341,7 @@ class Connections:
         return None
 
     def _forget(self, stream: StreamConnection) -> None:
-        """It is no way to its peer any more; harmless where it is none already."""
+        """Use it as a way to its peer no longer; harmless where it is none already."""
         self._silent.pop(stream, None)
         self._drop_alias(stream)
         key = _Key.of(stream.flow)

@@ -11,11 +11,11 @@ class TransportCounters(Protocol):
     """Where counts go. Labels are ours or of closed sets; nothing that a peer can choose."""
 
     def message(self, network: str, direction: str, kind: str | int) -> None:
-        """One message passed; `direction` is "in" or "out", `kind` a method or a status."""
+        """A message passed; `direction` is "in" or "out", `kind` a method or a status."""
         ...
 
     def malformed(self, network: str, transport: str) -> None:
-        """What came was no SIP message, or a broken one."""
+        """Something came that is no SIP message, or a broken one."""
         ...
 
     def unknown_source(self, network: str, transport: str) -> None:
@@ -23,7 +23,7 @@ class TransportCounters(Protocol):
         ...
 
     def connections(self, network: str, count: int) -> None:
-        """So many connections are open, of all kinds."""
+        """The number of connections that are open, of all kinds, has changed."""
         ...
 
     def connection_refused(self, network: str, reason: str) -> None:
@@ -35,7 +35,7 @@ class TransportCounters(Protocol):
         ...
 
     def banned(self, count: int) -> None:
-        """So many sources are banned."""
+        """The number of sources that are banned has changed."""
         ...
 
     def banned_drop(self, network: str, transport: str) -> None:
@@ -43,7 +43,7 @@ class TransportCounters(Protocol):
         ...
 
     def transactions(self, count: int) -> None:
-        """So many transactions are alive."""
+        """The number of transactions that are alive has changed."""
         ...
 
     def unanswered(self, network: str) -> None:

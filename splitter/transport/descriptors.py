@@ -13,7 +13,7 @@ _OTHERS = 512
 
 
 def make_room(connections: int) -> None:
-    """Raise the limit of open files where so many connections need it; say so where that cannot be done."""
+    """Raise the limit of open files where the connections need it; say so where that cannot be done."""
     wanted = connections + connections // 8 + _OTHERS  # some more for connections that are just being refused
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:

@@ -53,7 +53,7 @@ class Dispatch:
         self._owners[txn] = listener, party
 
     def owner(self, txn: TransactionId) -> EventSink | None:
-        """Who adopted the server transaction."""
+        """The owner of a server transaction: whoever adopted it."""
         return self._owners.get(txn, _NOBODY)[0]
 
     def register(self, dialog: DialogId, listener: EventSink, party: OtherSide = None) -> None:
@@ -69,11 +69,11 @@ class Dispatch:
         return dialog in self._dialogs
 
     def dialog(self, request: Request) -> EventSink | None:
-        """Who has the dialog that a request belongs to (RFC 3261 §12.2.2)."""
+        """The owner of the dialog that a request belongs to (RFC 3261 §12.2.2)."""
         return self._dialogs.get(_dialog_of(request), _NOBODY)[0]
 
     def party(self, request: Request) -> OtherSide:
-        """Who alone may send this request: the other side of its dialog, or of the INVITE that a CANCEL is for.
+        """The only side that may send this request: the other one of its dialog, or of the INVITE that is cancelled.
 
         None where nothing is known of either, or nobody was named.
         """
@@ -87,7 +87,7 @@ class Dispatch:
         self._owners.pop(txn, None)
 
     def sizes(self) -> dict[str, int]:
-        """How much is held, for the check that nothing is left behind."""
+        """Count what is held, for the check that nothing is left behind."""
         return {"asks": len(self.asks), "owners": len(self._owners), "dialogs": len(self._dialogs)}
 
 

@@ -66,7 +66,7 @@ class Tap(Protocol):
 
 
 class NoTap:
-    """Looks away."""
+    """A tap that looks away."""
 
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         pass
@@ -265,7 +265,7 @@ class Driver:
         self._sockets.credentials.load()
 
     def certificates(self) -> dict[str, Validity]:
-        """From when until when our certificates hold, by network."""
+        """The times between which our certificates hold, by network."""
         return self._sockets.credentials.validities()
 
     def on_abuse(self, flow: Flow, reason: str) -> None:
@@ -277,7 +277,7 @@ class Driver:
         self._sockets.gate.bans.spare(network)
 
     def bans(self) -> list[tuple[Ban, float]]:
-        """All bans, each with the seconds that it still lasts."""
+        """The bans, each with the seconds that it still lasts."""
         now = self._clock.now()
         return [(ban, ban.until - now) for ban in self._sockets.gate.bans.list(now)]
 
@@ -286,7 +286,7 @@ class Driver:
         return self._sockets.gate.bans.lift(host)
 
     def sizes(self) -> dict[str, int]:
-        """How much is held, for the check that nothing is left behind."""
+        """Count what is held, for the check that nothing is left behind."""
         return {
             "transactions": len(self._endpoint),
             "connections": self._sockets.connections,
@@ -298,7 +298,7 @@ class Driver:
     # ---- for the sockets ----
 
     def received(self, flow: Flow, data: bytes) -> None:
-        """One datagram, or one message of a stream: the border at which no exception passes."""
+        """Handle a datagram, or a message of a stream: the border at which no exception passes."""
         if self._unheard is not None:
             if len(self._unheard) < _MOST_UNHEARD:  # what is lost comes again, over UDP
                 self._unheard.append((flow, data))

@@ -51,11 +51,11 @@ class Gate:
     # ---- may it come in? ----
 
     def datagram(self, flow: Flow) -> bool:
-        """May this datagram be read?"""
+        """Tell whether a datagram may be read."""
         return self._known(flow) and self.message(flow)
 
     def message(self, flow: Flow) -> bool:
-        """May one more message of this source be handled? Neighbours that are never banned are not held back."""
+        """Tell whether one more message of this source may be handled. Neighbours are never held back."""
         host = flow.remote.host
         if self.bans.spares(host) or self._rates.permit(self.bans.source(host), self._clock.now()):
             return True
@@ -63,7 +63,7 @@ class Gate:
         return False
 
     def connection(self, flow: Flow) -> bool:
-        """May this connection be opened? It counts from now until `closed`."""
+        """Tell whether a connection may be opened. It counts from now until `closed`."""
         if not self._known(flow):
             return False
         source = self.bans.source(flow.remote.host)
@@ -79,7 +79,7 @@ class Gate:
         _less(self._open, self.bans.source(flow.remote.host))
 
     def handshake(self, flow: Flow) -> bool:
-        """May a handshake begin on it? It counts from now until `shaken`. No source may have more than a quarter."""
+        """Tell whether a handshake may begin. It counts until `shaken`; no source may have more than a quarter."""
         source = self.bans.source(flow.remote.host)
         if self._shaking[source] >= max(1, self._settings.handshakes // 4):
             self._counters.connection_refused(flow.network, "handshakes")
@@ -93,7 +93,7 @@ class Gate:
         _less(self._shaking, self.bans.source(flow.remote.host))
 
     def look(self) -> None:
-        """Now and then: bans that have ended are counted out."""
+        """Count out the bans that have ended; called now and then."""
         self._counters.banned(len(self.bans.list(self._clock.now())))
 
     # ---- what misbehaves ----

@@ -23,7 +23,7 @@ class Holds:
         self._owners.setdefault(flow, set()).add(owner)
 
     def release(self, owner: Hashable) -> None:
-        """`owner` needs none any more; harmless where it is not known."""
+        """Release what `owner` holds; harmless where it is not known."""
         flow = self._flows.pop(owner, None)
         if flow is not None:
             owners = self._owners[flow]

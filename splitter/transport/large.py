@@ -9,7 +9,7 @@ from splitter.sip.transactions.matching import client_key
 from splitter.transport.addressing import Addressing
 
 _REFUSED_S = 60.0
-"""A peer that did not take a TCP connection is not asked again for so long; large requests go to it over UDP."""
+"""A peer that did not take a TCP connection is not asked again for this time; large requests go to it over UDP."""
 _REFUSED_PEERS = 256
 
 

@@ -21,7 +21,7 @@ class Memory:
         self._peak = 0
 
     def look(self, connections: int) -> None:
-        """So many are open now; called now and then."""
+        """Note how many are open now; called now and then."""
         if self._peak - connections >= _ENOUGH:
             self._trim()
             self._peak = connections

@@ -25,7 +25,7 @@ class Quiet:
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def permit(self, key: str, now: float) -> int | None:
-        """May a line be written? How many of its kind were held back before it, or None for no."""
+        """Permit a line: how many of its kind were held back before it, or None for no."""
         seen = self._seen.get(key)
         if seen is not None and now - seen[0] < self._interval_s:
             self._seen[key] = (seen[0], seen[1] + 1)

@@ -75,7 +75,7 @@ class Resolver:
         return told
 
     async def stop(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         await self._tasks.stop()
 
     # ---- inside ----

@@ -28,12 +28,12 @@ class ListenPoint:
 
 
 def default_port(transport: str) -> int:
-    """Of SIP over this transport."""
+    """The default port of SIP over this transport."""
     return _PORTS.get(transport, 5060)
 
 
 def parse_listener(text: str) -> ListenPoint:
-    """ "udp:10.0.0.5:5060" """
+    """Read a listener such as "udp:10.0.0.5:5060"."""
     transport, _, address = text.partition(":")
     if transport not in TRANSPORTS or not address:
         raise ValueProblem(
@@ -53,7 +53,7 @@ def _parse_server(text: str) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """Who we are and whom we believe on one network: paths of PEM files."""
+    """The identity of the gateway on one network, and whom it believes: paths of PEM files."""
 
     certificate: Annotated[str, Key(file=True)]
     """For tls and wss: our certificate followed by those up to the authority, and its key, in PEM files; the key may

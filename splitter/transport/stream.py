@@ -25,15 +25,15 @@ class StreamOwner(Protocol):
     """What a stream tells its pool."""
 
     def opened(self, stream: StreamConnection) -> None:
-        """Its handshakes are done."""
+        """A connection's handshakes are done."""
         ...
 
     def received(self, stream: StreamConnection, data: bytes) -> None:
-        """One whole message."""
+        """A whole message came."""
         ...
 
     def unframeable(self, stream: StreamConnection, error: PeerError) -> None:
-        """What comes cannot be cut into messages; the connection is closing."""
+        """A connection brings what cannot be cut into messages; it is closing."""
         ...
 
     def abused(self, stream: StreamConnection, reason: str, detail: str) -> None:
@@ -41,12 +41,12 @@ class StreamOwner(Protocol):
         ...
 
     def lost(self, stream: StreamConnection, fault: str) -> None:
-        """It is gone; `fault` is empty where it was closed in order."""
+        """A connection is gone; `fault` is empty where it was closed in order."""
         ...
 
 
 class StreamConnection(asyncio.Protocol):
-    """One connection, opened by either side.
+    """A connection, opened by either side.
 
     Attributes:
         flow: network, our listener, the peer.

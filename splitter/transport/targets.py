@@ -80,7 +80,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for.
+    """The server that is looked for.
 
     Attributes:
         host: the name.
@@ -94,7 +94,7 @@ class Wanted:
 
     @property
     def transports(self) -> tuple[str, ...]:
-        """Those that may be used, the preferred one first."""
+        """The transports that may be used, the preferred one first."""
         ours = tuple(dict.fromkeys(transport for transport, _ in self.reach))
         return ours if self.transport == AUTO else tuple(one for one in ours if one == self.transport)
 

@@ -21,7 +21,7 @@ _NOT_THE_KEY = "KEY_VALUES_MISMATCH"
 
 
 class TlsFault(NamedTuple):
-    """What is wrong with one of the files: the key of the setting, what, and the remedy."""
+    """A fault of one of the files: the key of the setting, what, and the remedy."""
 
     key: str
     what: str
@@ -63,15 +63,15 @@ class TlsIdentities:
         self._identities = found
 
     def server(self, network: str) -> ssl.SSLContext:
-        """For connections that a peer opens."""
+        """The context for connections that a peer opens."""
         return self._identity(network).server
 
     def client(self, network: str) -> ssl.SSLContext:
-        """For connections that we open."""
+        """The context for connections that we open."""
         return self._identity(network).client
 
     def validities(self) -> dict[str, Validity]:
-        """From when until when our certificate holds, by network."""
+        """The times between which our certificates hold, by network."""
         return {name: known.validity for name, known in self._identities.items()}
 
     def expect(self, network: str, host: str, name: str) -> None:
@@ -118,7 +118,7 @@ def identity(tls: TlsSettings) -> TlsIdentity:
 
 
 def validity_of(tls: TlsSettings) -> Validity:
-    """From when until when our certificate holds.
+    """The times between which our certificate holds.
 
     Raises:
         OSError, ValueError: see `faults`.
@@ -127,7 +127,7 @@ def validity_of(tls: TlsSettings) -> Validity:
 
 
 def faults(tls: TlsSettings) -> list[TlsFault]:
-    """Everything that keeps the files from being used; an expired certificate is none, since calls may go on."""
+    """List what keeps the files from being used; an expired certificate is none, since calls may go on."""
     found: list[TlsFault] = []
     text = _read(tls.certificate, "certificate", found)
     if text is not None:

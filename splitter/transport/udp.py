@@ -33,7 +33,7 @@ _ICMP_ORIGINS = frozenset((2, 3))  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 
 
 class UdpSocket:
-    """One bound UDP socket.
+    """A bound UDP socket.
 
     Args:
         network: name of our network.

@@ -46,13 +46,13 @@ class WebServer:
         )
 
     def protocol(self, stream: WebSocket) -> asyncio.Protocol:
-        """Who speaks HTTP on this connection."""
+        """The protocol that speaks HTTP on this connection."""
         protocol = self._server()
         self._streams[protocol] = stream
         return protocol
 
     def forget(self, protocol: asyncio.Protocol) -> None:
-        """Its connection is gone."""
+        """Forget the connection: it is gone."""
         self._streams.pop(protocol, None)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -19,7 +19,7 @@ SOON_S = 14 * 86_400.0
 
 
 class Validity(NamedTuple):
-    """From when until when, in seconds since the Unix epoch."""
+    """The times between which a certificate holds, in seconds since the Unix epoch."""
 
     begins: float
     ends: float

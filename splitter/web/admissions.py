@@ -29,7 +29,7 @@ class AdmissionRoutes:
         self._find = finder
 
     async def ask(self, request: web.Request) -> web.Response:
-        """Each question costs a guess: it says that there is such a call, and asks a person."""
+        """Ask to be let in; each question costs a guess: it says that there is such a call, and asks a person."""
         bearer = bearer_of(request)
         if not bearer.extension:
             raise ApiError(422, "no-extension", "only a desk with an extension can be let in")

@@ -25,7 +25,7 @@ class ScreenshotTaken:
 
 
 class Album:
-    """What was taken, by call and number.
+    """The screenshots that were taken, by call and number.
 
     Args:
         taken: told of each one.
@@ -57,7 +57,7 @@ class Album:
         return number
 
     def get(self, call_id: str, number: int) -> Snapshot | None:
-        """One that is still there."""
+        """The screenshot of that number, while it is kept."""
         return self._kept.get((call_id, number))
 
     def on_call(self, view: CallView) -> None:
@@ -72,14 +72,14 @@ class Album:
             self._timers[call_id] = loop.call_later(KEPT_S, self._forget, call_id)
 
     def close(self) -> None:
-        """Set no more timers."""
+        """Stop setting timers."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     @property
     def size_bytes(self) -> int:
-        """What is held."""
+        """The size of what is held."""
         return self._held
 
     def _forget(self, call_id: str) -> None:

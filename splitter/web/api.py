@@ -242,7 +242,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
         Operation("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
         Operation("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
         Operation(
-            *("POST", "/v1/revocations", _ADMIN, RevocationRoutes(ports.revoked).revoke, "Believe a token no more"),
+            *("POST", "/v1/revocations", _ADMIN, RevocationRoutes(ports.revoked).revoke, "Revoke a token"),
             answers=(GoodAnswer(200, "it is so from now on", shapes.Revoked),),
             body=REVOCATION_BODY,
         ),

@@ -32,16 +32,16 @@ class Doorman(Protocol):
     """Knows who asks."""
 
     def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
-        """Who it is; None for nobody that is known. Raises ApiError for who pretends to be somebody."""
+        """The bearer behind a request; None for nobody that is known. Raises ApiError for those who pretend."""
         ...
 
     def name(self, request: web.Request) -> str:
-        """Of who asks, whatever it asks; "" for nobody that is known. Nothing is counted or logged."""
+        """The name of whoever asks; "" for nobody that is known. Nothing is counted or logged."""
         ...
 
 
 class Trusting:
-    """Of the control socket: its mode says who may open it."""
+    """The authentication of the control socket: its mode says who may open it."""
 
     def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
         return CONSOLE
@@ -51,13 +51,13 @@ class Trusting:
 
 
 class Strict:
-    """Of the listeners that others reach.
+    """The authentication of the listeners that others reach.
 
     Args:
         tokens: of the configuration.
         secret: what minted tokens are signed with.
         origins: other sites whose pages are as good as ours.
-        revoked: whom not to believe any more.
+        revoked: whom to believe no longer.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Strict:
             return None
         if self._revoked.holds(bearer):
             metrics.API_REFUSED.labels("wrong-token").inc()
-            raise ApiError(401, "wrong-token", "the certificate is believed no more", _challenge("invalid_token"))
+            raise ApiError(401, "wrong-token", "the certificate is no longer believed", _challenge("invalid_token"))
         # A browser shows its certificate to requests that pages of other sites make, too.
         origin = request.headers.get("Origin", "").lower()
         if origin and origin not in self._origins and origin.partition("://")[2] != request.host.lower():
@@ -150,7 +150,7 @@ def guarded(route: Operation, doorman: Doorman) -> Handler:
 
 
 def bearer_of(request: web.Request) -> Bearer:
-    """Who asks; for handlers of routes that need scopes."""
+    """The bearer who asks; for handlers of routes that need scopes."""
     return request[BEARER]
 
 

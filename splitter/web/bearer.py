@@ -37,7 +37,7 @@ class TokenFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who asks, and what it may do.
+    """The person or program that asks, and what it may do.
 
     Attributes:
         name: of the login or token, for the trace.
@@ -60,15 +60,15 @@ class Bearer:
 
     @property
     def turn(self) -> str:
-        """Whose turn it takes where many ask: two guests, or two desks of one token, are not the same."""
+        """The name whose turn it takes where many ask: two guests, or two desks of one token, are not the same."""
         return f"{self.name} {self.extension} {self.call_id}"
 
     def may(self, *scopes: Scope) -> bool:
-        """It has one of these scopes, or all of them."""
+        """True where the bearer has one of these scopes, or all of them."""
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
 
     def expired(self, wall: float) -> bool:
-        """It held, and holds no longer."""
+        """True for a token that held, and holds no longer."""
         return self.expires_at is not None and wall >= self.expires_at
 
     def owns(self, view: CallView) -> bool:
@@ -76,7 +76,7 @@ class Bearer:
         return self._is_desk and view.extension == self.extension
 
     def takes_part(self, view: CallView) -> bool:
-        """It may see the call and act in it: the call is its own, it was let in, or it is a party.
+        """True for a bearer who may see the call and act in it: the call is its own, it was let in, or it is a party.
 
         A guest's is the one of its link.
         """
@@ -108,12 +108,12 @@ class _Claims(msgspec.Struct, omit_defaults=True):
 
 
 def id_of(token: str) -> str:
-    """What tells a token from others, and gives nothing of it away."""
+    """The id of a token, which tells it from others and gives nothing of it away."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()[:ID_LETTERS]
 
 
 def certificate_id(name: str) -> str:
-    """The same of a client certificate, by its common name."""
+    """The id of a client certificate, by its common name."""
     return f"certificate {name}"
 
 
@@ -131,10 +131,10 @@ def is_minted(token: str) -> bool:
 
 
 def read(secret: bytes, token: str, wall: float) -> Bearer:
-    """Who it is that shows this token.
+    """Read a token: the bearer who shows it.
 
     Raises:
-        TokenFault: not ours, or not any more.
+        TokenFault: not ours, or no longer.
     """
     signed, _, signature = token.rpartition(".")
     if len(token) > LONGEST_TOKEN or not token.isascii() or not is_minted(signed):

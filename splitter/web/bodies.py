@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 async def read_body(request: web.Request, body: Body) -> bytes:
-    """All of it.
+    """Read the whole body of a request.
 
     Raises:
-        ApiError: 415 for another kind, 413 for too much, 408 for who sends it too slowly, 400 for none.
+        ApiError: 415 for another kind, 413 for too much, 408 for a client that sends it too slowly, 400 for none.
     """
     if request.content_type not in body.types:
         raise _refused(415, "wrong-type", f"send {' or '.join(body.types)}", {"Accept": ", ".join(body.types)})

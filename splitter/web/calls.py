@@ -127,7 +127,7 @@ class CallRoutes:
 
 
 def said_by(bearer: Bearer) -> str:
-    """Who did it, for the trace and for other desks."""
+    """The name of whoever acts, for the trace and for other desks."""
     own = bearer.extension
     return f"{bearer.name} ({own})" if own and own != bearer.name else bearer.name
 
@@ -138,7 +138,7 @@ def flag(request: web.Request, name: str) -> bool:
 
 
 def limit_of(request: web.Request) -> int:
-    """How many are wanted."""
+    """The number of calls that is wanted."""
     text = request.query.get("limit", "50")
     if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:6]) <= LIMIT_MOST:
         raise ApiError(400, "bad-query", f'limit must be a number from 1 to {LIMIT_MOST}, not "{text}"')

@@ -21,7 +21,7 @@ class Document:
         self._etag = hashlib.sha256(body).hexdigest()[:20]
 
     def response(self, request: web.Request, kind: str, headers: Mapping[str, str]) -> web.Response:
-        """For this request: compressed where it takes that, and nothing where it has it."""
+        """The response to a request: compressed where it takes that, and nothing where it has it."""
         zipped = self._zipped and takes_gzip(request.headers.get("Accept-Encoding", ""))
         # Each form has a tag of its own: a cache must not give one for the other (RFC 9110 §8.8.3.3).
         sent = {**headers, "ETag": f'"{self._etag}-gzip"' if zipped else f'"{self._etag}"', "Vary": "Accept-Encoding"}

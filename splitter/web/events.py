@@ -6,7 +6,7 @@ it was, and the epoch of the last hello. Each frame is JSON:
 
     {"type":"hello","epoch":…,"seq":N,"resumed":…,"me":{…}}  resumed false: forget everything, what lives follows
     {"type":"ready","seq":N}                                 what was missed, or what lives, is complete
-    {"type":"call","seq":N,"at":…,"call":{…}}                "gone":true: it is this desk's no more
+    {"type":"call","seq":N,"at":…,"call":{…}}                "gone":true: it is no longer this desk's
     {"type":"notice","seq":N,"at":…,"notice":{…}}
     {"type":"desk","seq":N,"at":…,"desk":{…}}
     {"type":"ping","seq":N}                                  nothing happened up to N; resume from there
@@ -41,7 +41,7 @@ from splitter.web.hub import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, Ev
 
 PROTOCOL = "splitter.v1"
 PING_S = 15.0
-SEND_LIMIT_S = 10.0  # a frame that does not leave in so long: nobody reads there
+SEND_LIMIT_S = 10.0  # a frame that does not leave within that: nobody reads there
 CLOSE_LIMIT_S = 2.0
 LONGEST_MESSAGE = 4096  # of a listener, which has nothing to say
 MOST_LISTENERS = 5000
@@ -57,7 +57,7 @@ log = structlog.get_logger(__name__)
 
 
 class Presence(Protocol):
-    """Is told which desks are there; `calls.desks.Desks` is one."""
+    """The receiver of which desks are there; `calls.desks.Desks` is one."""
 
     def attach(self, key: tuple[str, ...], extension: str, client: str, kind: str, wall: float) -> None: ...
 
@@ -65,7 +65,7 @@ class Presence(Protocol):
 
 
 class Events:
-    """The handler.
+    """The handler of event sockets.
 
     Args:
         hub: what happens.
@@ -82,7 +82,7 @@ class Events:
         self._openings = KeyedBuckets(OPENINGS, OPENING_FADE_S)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One socket, from its opening to its end."""
+        """Serve one socket, from its opening to its end."""
         bearer = bearer_of(request)
         after, epoch, client = _after(request), request.query.get("epoch", ""), _client(request)
         self._let_open(bearer)

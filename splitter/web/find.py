@@ -97,7 +97,7 @@ class Finder:
     # ---- inner ---------------------------------------------------------------------------------------------------
 
     def _live(self, reference: str, bearer: Bearer) -> Found | None:
-        """Raises ApiError for who has guessed too often, where this call is not one that it takes part in."""
+        """Raises ApiError for a bearer that has guessed too often, where this call is not one that it takes part in."""
         found = self._search(reference, bearer)
         if found is None or not (isinstance(found.view, CallView) and bearer.takes_part(found.view)):
             self._let_guess(bearer)
@@ -139,7 +139,7 @@ class Finder:
             raise ApiError(429, "too-many", "too many references named none of your calls; wait", after)
 
     def missed(self, bearer: Bearer) -> None:
-        """It has named a call that is not its own, or not there."""
+        """Count a bearer that has named a call which is not its own, or not there."""
         if not bearer.may(Scope.READ, Scope.CONTROL):
             self._guesses.spend(bearer.turn, self._clock.now())
 

@@ -17,14 +17,14 @@ from splitter.web.bearer import Bearer
 from splitter.web.privacy import for_desk, hears
 
 WIDE = ("", "")
-"""The address of who hears everything."""
+"""The audience that hears everything."""
 
 Audience = tuple[str, str]
 
 
 @dataclass(slots=True)
 class CallChanged:
-    """A call is not as it was; `before` is None for a new one."""
+    """News that a call is not as it was; `before` is None for a new one."""
 
     seq: int
     at: float
@@ -33,7 +33,7 @@ class CallChanged:
     _texts: dict[str, str] = field(default_factory=dict)
 
     def addresses(self) -> set[Audience]:
-        """Whom it may concern."""
+        """The audiences that it may concern."""
         found = {WIDE, ("call", self.view.call_id)}
         for view in (self.view, self.before):
             if view is not None:
@@ -62,11 +62,11 @@ class CallChanged:
 
 @dataclass(slots=True)
 class Told:
-    """People at the desks are told something.
+    """News for people at the desks.
 
     Attributes:
         view: the call as it was last seen.
-        extension: of the party that the notice names: it is told too, even where it is in the call no more.
+        extension: of the party that the notice names: it is told too, even where it has left the call.
     """
 
     seq: int
@@ -77,7 +77,7 @@ class Told:
     _text: str = ""
 
     def addresses(self) -> set[Audience]:
-        """Whom it may concern."""
+        """The audiences that it may concern."""
         view = self.view
         extensions = [self.extension]
         if view is not None:
@@ -96,7 +96,7 @@ class Told:
 
 @dataclass(slots=True)
 class DeskChanged:
-    """Somebody came to a desk, left it, or entered or left a call there."""
+    """News that somebody came to a desk, left it, or entered or left a call there."""
 
     seq: int
     at: float
@@ -104,7 +104,7 @@ class DeskChanged:
     _text: str = ""
 
     def addresses(self) -> set[Audience]:
-        """Whom it may concern."""
+        """The audiences that it may concern."""
         return {WIDE}
 
     def frame(self, bearer: Bearer) -> str | None:
@@ -124,19 +124,19 @@ def _taking_part(view: CallView) -> set[str]:
 
 
 def wide(bearer: Bearer) -> bool:
-    """It hears of every call."""
+    """True for a bearer that hears of every call."""
     return bearer.may(Scope.READ, Scope.CONTROL)
 
 
 def address_of(bearer: Bearer) -> Audience:
-    """Where it listens."""
+    """The audience that a bearer belongs to."""
     if wide(bearer):
         return WIDE
     return ("call", bearer.call_id) if bearer.call_id else ("extension", bearer.extension)
 
 
 def frame(kind: str, seq: int, at: float | None = None, **fields: object) -> str:
-    """One frame of the socket, as text."""
+    """A frame of the socket, as text."""
     head: dict[str, object] = {"type": kind, "seq": seq}
     if at is not None:
         head["at"] = round(at, 3)

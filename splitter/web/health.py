@@ -23,7 +23,7 @@ AlarmTexts = Callable[[], Iterable[str]]
 
 
 class Health:
-    """Whom to ask, in the order in which operators read it."""
+    """The parts to ask for alarms, in the order in which operators read them."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[str, AlarmTexts]] = []
@@ -33,7 +33,7 @@ class Health:
         self._parts.append((name, alarms))
 
     def alarms(self) -> tuple[str, ...]:
-        """Everything that is wrong."""
+        """List all that is wrong, in words."""
         found: list[str] = []
         for name, alarms in self._parts:
             try:

@@ -1,7 +1,7 @@
 """The hub of the event socket: what happens goes to everybody whom it concerns. Waits on nothing but asyncio's events.
 
 Who was cut off says the last number that it saw and gets what it missed; only where that is too long ago does it begin
-again with all that lives. While nobody listens, and nobody did of late, nothing is kept.
+again with all that lives. While nobody listens, and nobody did lately, nothing is kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ REPLACED = 4009  # the same client opened another socket
 
 
 class EventListener:
-    """One who listens. `closing`: the code that its socket is to be closed with; 0 while it may go on."""
+    """A listener of the event socket. `closing`: the code to close its socket with; 0 while it may go on."""
 
     def __init__(self, bearer: Bearer) -> None:
         self.bearer = bearer
@@ -42,7 +42,7 @@ class EventListener:
         self._wake = asyncio.Event()
 
     def greet(self, frames: list[str]) -> None:
-        """What comes first; may be long."""
+        """Queue the frames that come first; may be many."""
         self._before.extend(frames)
         self._wake.set()
 
@@ -64,11 +64,11 @@ class EventListener:
 
     @property
     def idle(self) -> bool:
-        """It has taken everything."""
+        """True where the listener has taken everything."""
         return not (self._before or self._waiting)
 
     async def next(self, limit_s: float) -> str | None:
-        """The next frame; None once it is closing, or where nothing happens for so long."""
+        """The next frame; None once it is closing, or where nothing happens for that time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while not self.closing:
@@ -81,7 +81,7 @@ class EventListener:
 
 
 class Hub:
-    """Everybody who listens, and what happened of late.
+    """The listeners of all event sockets, and what happened lately.
 
     Args:
         clock: for the age of what is kept, and the time that frames tell.
@@ -137,10 +137,10 @@ class Hub:
     # ---- who listens ---------------------------------------------------------------------------------------------
 
     def attach(self, bearer: Bearer, after: int | None = None, epoch: str = "") -> EventListener:
-        """Somebody listens from now on.
+        """Add a listener.
 
         Args:
-            after, epoch: the last number that it saw, and whose; None and "" for who comes for the first time.
+            after, epoch: the last number that it saw, and whose; None and "" for one that comes for the first time.
         """
         listener, now = EventListener(bearer), self._clock.now()
         missed = self._ring.since(after, now) if after is not None and epoch == self.epoch else None
@@ -159,7 +159,7 @@ class Hub:
         return listener
 
     def detach(self, listener: EventListener) -> None:
-        """It is gone; harmless where it was already."""
+        """Remove a listener; harmless where it is gone already."""
         address = address_of(listener.bearer)
         there = self._listeners.get(address, set())
         if listener not in there:

@@ -95,28 +95,28 @@ class HttpListener:
             self._open()
 
     def alarms(self, wall: float) -> list[str]:
-        """What is wrong with it now."""
+        """The alarms of this listener."""
         warning = self._validity.warning(wall) if self._validity else ""
         return [*self._alarms, *([f"the certificate of the API {warning}"] if warning else [])]
 
     @property
     def validity(self) -> Validity | None:
-        """From when until when our certificate holds; None without one."""
+        """The times between which our certificate holds; None without one."""
         return self._validity
 
     @property
     def urls(self) -> list[str]:
-        """Where others reach it, such as "https://10.0.0.5:8443"."""
+        """The URLs at which others reach it, such as "https://10.0.0.5:8443"."""
         return [f"{'https' if self._settings.tls else 'http'}://{at}" for at in self.addresses]
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens."""
+        """The addresses that it listens on."""
         return [acceptor.address for acceptor in self._acceptors.values()]
 
     @property
     def connections(self) -> int:
-        """How many there are, those that are still shaking hands included."""
+        """The number of connections, those that are still shaking hands included."""
         return self._places.taken.total()
 
     # ---- inner ---------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class HttpListener:
 
 
 class _Places:
-    """So many connections for all, and so many for one source; "" is for proxies, each of which is many."""
+    """Bounds of connections for all, and for one source; "" is for proxies, each of which is many."""
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()

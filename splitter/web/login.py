@@ -66,7 +66,7 @@ class LoginRoutes:
         return json_response(LoggedIn(token, expires_at, account.user, bearer.extension, account.user))
 
     async def tokens(self, request: web.Request) -> web.Response:
-        """For a program that knows who its users are: it logs them in without their passwords."""
+        """Mint a token for a program that knows who its users are: it logs them in without their passwords."""
         wish = await read_json(request, TOKEN_BODY, TokenWish)
         if wrong := sorted(set(wish.scopes) - set(GRANTED) | set(wish.scopes) & {Scope.ADMIN}):
             raise ApiError(422, "wrong-scope", f"{wrong[0][:40]} is nothing that can be granted here")
@@ -92,5 +92,5 @@ class LoginRoutes:
 
 
 def me_of(bearer: Bearer) -> Me:
-    """Who asks, as it is told."""
+    """The bearer who asks, as it is told."""
     return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at, bearer.call_id)

@@ -81,7 +81,7 @@ class PictureRoutes:
         return (await self._find.to_change(request, Scope.PICTURES, reference)).call_id if reference else ""
 
     def _own(self, request: web.Request, *scopes: Scope) -> StoredPicture:
-        """The picture of the path; one of a call is for who has that call."""
+        """The picture of the path; one of a call is for those who have that call."""
         bearer, picture_id = bearer_of(request), request.match_info["picture"]
         found = self._pictures.get(picture_id)
         if found is None or not (not found.call_id or bearer.may(*scopes) or self._has(bearer, found.call_id)):
@@ -94,7 +94,7 @@ class PictureRoutes:
 
 
 def shown(picture: StoredPicture) -> PictureView:
-    """What of a picture is told."""
+    """The view of a picture."""
     return PictureView(picture.id, picture.name, picture.width, picture.height, picture.call_id)
 
 

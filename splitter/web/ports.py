@@ -126,7 +126,7 @@ def nobody_sends(invited: Invited) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may come in: what logins and tokens are made of.
+    """The logins and tokens that let somebody in, and what they are made of.
 
     Attributes:
         secret: that tokens are signed with.
@@ -140,13 +140,13 @@ class Access:
 
 
 def closed() -> Access:
-    """Nobody may, but for the control socket."""
+    """An access that lets nobody in, but for the control socket."""
     return Access(secrets.token_bytes(32), Passwords((), (), secrets.token_hex(16)))
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything the API is made over.
+    """The rest of the program as the API needs it.
 
     Attributes:
         registrations: of SIP seats; `desks`: every desk, with all of its clients.

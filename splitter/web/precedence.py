@@ -63,5 +63,5 @@ class Precedence:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of requests that wait."""
         return self.strangers.waiting + self.known.waiting

@@ -33,7 +33,7 @@ def for_desk(view: CallView) -> CallView:
 
 
 def hears(notice: Notice, view: CallView | None, bearer: Bearer) -> bool:
-    """True for who is told of this notice; `view` is its call, None where that is gone."""
+    """True for a bearer that is told of this notice; `view` is its call, None where that is gone."""
     return bearer.may(Scope.READ, Scope.CONTROL) or (view is not None and bearer.takes_part(view))
 
 

@@ -36,7 +36,7 @@ class Proxies:
         return address is not None and any(address in network for network in self._networks)
 
     def remote(self, peer: str, forwarded: Iterable[str]) -> str:
-        """The address of who asks.
+        """The address of whoever asks.
 
         Args:
             peer: the other end of the connection.
@@ -63,7 +63,7 @@ class Proxies:
 
 
 def remote_of(request: web.Request) -> str:
-    """The address of who asks; empty on the control socket."""
+    """The address of whoever asks; empty on the control socket."""
     return str(request.get(_REMOTE, request.remote or ""))
 
 

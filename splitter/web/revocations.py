@@ -1,6 +1,6 @@
 """Tokens that hold no longer although they have not expired. Does I/O: a small file beside the store.
 
-A token of ours is kept nowhere (see `bearer`), so what is kept is which ones are believed no more: one by its id, or
+A token of ours is kept nowhere (see `bearer`), so what is kept is which ones are no longer believed: one by its id, or
 all that were made for a name or an extension until now. Tokens of the configuration are told by their hashes: a new
 token of the same name holds.
 """
@@ -42,7 +42,7 @@ def _id(token: Token) -> str:
 
 
 class Revocations:
-    """What is revoked.
+    """The tokens and names that are revoked.
 
     Args:
         path: of the file; None keeps nothing over a restart.
@@ -56,7 +56,7 @@ class Revocations:
         self._clock = clock
         self._watchers: list[RevocationWatcher] = []
         self._writing = asyncio.Lock()
-        self._lost = ""  # what was kept before cannot be read any more
+        self._lost = ""  # what was kept before can no longer be read
         self._unkept = ""  # what is revoked now cannot be written
         self._kept = self._read()
 
@@ -80,7 +80,7 @@ class Revocations:
         self._watchers.append(watcher)
 
     async def revoke(self, what: str) -> bool:
-        """Believe these tokens no more, from now on and after a restart.
+        """Revoke these tokens, from now on and after a restart.
 
         Args:
             what: a token, its id, or a name: of a [[token]], a login or an extension.

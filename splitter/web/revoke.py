@@ -1,4 +1,4 @@
-"""POST /v1/revocations: a token, or all of a name, is believed no more. Does I/O through aiohttp."""
+"""POST /v1/revocations: a token, or all of a name, is revoked. Does I/O through aiohttp."""
 
 from __future__ import annotations
 

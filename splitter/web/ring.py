@@ -13,7 +13,7 @@ class Ring(Generic[T]):
     """Happenings with rising numbers, from 1 on, without gaps; the oldest ones are forgotten.
 
     Args:
-        most: so many are kept,
+        most: how many are kept,
         age_s: and none for longer than this.
     """
 
@@ -30,7 +30,7 @@ class Ring(Generic[T]):
         return self.seq + 1
 
     def append(self, happening: T, now: float) -> None:
-        """It has the number `next_seq` said."""
+        """Keep one more; it has the number that `next_seq` said."""
         self.seq += 1
         self._kept.append((now, happening))
         if len(self._kept) > self._most:
@@ -48,7 +48,7 @@ class Ring(Generic[T]):
             self._kept.popleft()
 
     def since(self, seq: int, now: float) -> list[T] | None:
-        """What came after number `seq`; None where that is not known, or not any more."""
+        """What came after number `seq`; None where that is not known, or no longer."""
         self.forget(now)
         missed = self.seq - seq
         if not 0 <= missed <= len(self._kept):

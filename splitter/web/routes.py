@@ -1,4 +1,4 @@
-"""What a route of the API is: what it asks of who uses it, what it takes and gives; see `openapi`."""
+"""What a route of the API is: what it asks of those who use it, what it takes and gives; see `openapi`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request carries: one of these content types, at most so long; `shape` of JSON."""
+    """What a request carries: one of these content types, at most `limit_bytes` of it; `shape` of JSON."""
 
     types: tuple[str, ...]
     limit_bytes: int
@@ -47,7 +47,7 @@ class GoodAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation.
+    """An operation of the API: a method on a path.
 
     Attributes:
         scopes: one of them is needed; empty: everybody may.

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 def secret_beside(store: str) -> Path | None:
-    """Where it is if nobody says: beside the store; None for a store that is nowhere."""
+    """The place of the secret if nobody says: beside the store; None for a store that is nowhere."""
     return beside(store, "api-secret")
 
 

@@ -17,10 +17,10 @@ from splitter.web.errors import ApiError, json_response
 
 
 class Security(Protocol):
-    """What the API needs for that."""
+    """The bans and certificates of the gateway, as the API needs them."""
 
     def bans(self) -> list[tuple[Ban, float]]:
-        """Each ban with the seconds that it still lasts."""
+        """The bans, each with the seconds that it still lasts."""
         ...
 
     def lift_ban(self, host: str) -> bool:
@@ -33,7 +33,7 @@ class Security(Protocol):
 
 
 class NoSecurity:
-    """Nobody is banned, and there is nothing to reload."""
+    """A gateway where nobody is banned and there is nothing to reload."""
 
     def bans(self) -> list[tuple[Ban, float]]:
         return []

@@ -30,17 +30,17 @@ class Courier(Protocol):
 
 
 class Ledger(Protocol):
-    """Where it is counted and said what became of deliveries."""
+    """The account of what became of deliveries."""
 
     def enter(self, news: Concluded | Postponed) -> None: ...
 
     def wait(self, count: int) -> None:
-        """So many wait now."""
+        """Note how many wait now."""
         ...
 
 
 class Sender:
-    """One receiver: its queue, and the one task that sends from it."""
+    """A receiver of a webhook: its queue, and the one task that sends from it."""
 
     def __init__(self, queue: DeliveryQueue, courier: Courier, ledger: Ledger, clock: Clock, ids: IdSource) -> None:
         self._queue = queue

@@ -21,7 +21,7 @@ from splitter.web.precedence import Precedence
 
 SOCKET_MODE = 0o660  # whoever may write to it may hang up calls: the service's user and group
 CLOSING_S = 1.0  # followers of a trace do not hold up a restart
-_METRICS_FOR_S = 0.5  # they are made no more often: it takes some milliseconds
+_METRICS_FOR_S = 0.5  # they are not made more often: it takes some milliseconds
 
 
 class Server:
@@ -50,7 +50,7 @@ class Server:
         self._inode = 0
 
     async def start(self) -> None:
-        """Open them.
+        """Open the doors.
 
         Raises:
             LocalError: the control socket cannot be opened, or another instance has it. A port that is taken is an
@@ -66,7 +66,7 @@ class Server:
             await self.scraped.start()
 
     def alarms(self, wall: float) -> list[str]:
-        """What is wrong with those that others reach."""
+        """The alarms of the doors that others reach."""
         return [*self.api.alarms(wall), *self.scraped.alarms(wall)]
 
     async def stop(self) -> None:

@@ -17,7 +17,7 @@ _Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$")]
 
 
 class Fault(Struct):
-    """What is wrong: `code` is stable, for programs; `message` is for people."""
+    """A fault of a request: `code` is stable, for programs; `message` is for people."""
 
     status: int
     code: str
@@ -31,14 +31,14 @@ class ErrorBody(Struct):
 
 
 class Login(Struct, forbid_unknown_fields=True):
-    """Of an [[account]]."""
+    """The name and password of an [[account]]."""
 
     user: Annotated[str, Meta(min_length=1, max_length=128)]
     password: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class LoggedIn(Struct):
-    """A token and whose it is. Times are seconds since the Unix epoch."""
+    """A token, and its owner. Times are seconds since the Unix epoch."""
 
     token: str
     expires_at: float
@@ -48,7 +48,7 @@ class LoggedIn(Struct):
 
 
 class TokenWish(Struct, forbid_unknown_fields=True):
-    """For whom a token is wanted, and for how long at most."""
+    """A wish for a token: for whom, and for how long at most."""
 
     extension: _Name = ""
     scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("desk",)
@@ -76,7 +76,7 @@ class Revoked(Struct):
 
 
 class Me(Struct):
-    """Who asks. `expires_at` is null where the token never does; `call_id` is the only call of who was invited."""
+    """The bearer who asks. `expires_at` is null where the token never ends; `call_id` is a guest's only call."""
 
     name: str
     extension: str
@@ -92,19 +92,19 @@ class CallList(Struct):
 
 
 class CallId(Struct):
-    """Which call it was."""
+    """The id of the call that is meant."""
 
     call_id: str
 
 
 class DeskWish(Struct, forbid_unknown_fields=True):
-    """Whose the call is; a desk's own extension where it is left out."""
+    """The extension whose call it is to be; a desk's own where it is left out."""
 
     extension: _Name = ""
 
 
 class DisplayWish(Struct, forbid_unknown_fields=True):
-    """What a viewer is to see: a party's name, "slate", "picture:ID", or "" for the room's own choice."""
+    """A wish for what a viewer sees: a party's name, "slate", "picture:ID", or "" for the room's own choice."""
 
     source: _Name
     viewer: _Word = "caller"
@@ -117,7 +117,7 @@ class PictureList(Struct):
 
 
 class InvitationWish(Struct, forbid_unknown_fields=True):
-    """Whom to send the link to; the caller's own number where it is left out."""
+    """The number to send the link to; the caller's own where it is left out."""
 
     number: _Number | None = None
 
@@ -139,7 +139,7 @@ class DeskList(Struct):
 
 
 class TrunkList(Struct):
-    """The neighbours."""
+    """The trunks, in the order of the configuration."""
 
     trunks: list[TrunkView]
 
@@ -154,18 +154,18 @@ class BanView(Struct):
 
 
 class BanList(Struct):
-    """Who is banned."""
+    """The sources that are banned."""
 
     bans: list[BanView]
 
 
 class Lifted(Struct):
-    """Whose ban was lifted."""
+    """The source whose ban was lifted."""
 
     source: str
 
 
 class Reloaded(Struct):
-    """What was read again."""
+    """The files that were read again."""
 
     reloaded: str

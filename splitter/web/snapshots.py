@@ -40,7 +40,7 @@ class SnapshotRoutes:
         call_id, text = (await self._find.to_read(request)).call_id, request.match_info["number"]
         snapshot = self._album.get(call_id, int(text[:9])) if text.isascii() and text.isdecimal() else None
         if snapshot is None:
-            raise ApiError(404, "no-such-snapshot", f"call {call_id} has no snapshot {text[:20]} any more")
+            raise ApiError(404, "no-such-snapshot", f"call {call_id} has no snapshot {text[:20]}")
         return _shown(snapshot, 200, f"/v1/calls/{call_id}/snapshots/{text}")
 
 

@@ -49,7 +49,7 @@ class TraceRoutes:
             async for batch in batches:
                 bearer = bearer_of(request)
                 if bearer.expired(self._clock.wall()) or self._revoked.holds(bearer):
-                    break  # whoever follows a long call sees no more of it than the token allows
+                    break  # whoever follows a long call sees only as much of it as the token allows
                 await _write(response, batch, None if raw else summariser)
         await response.write_eof()
         return response

@@ -14,8 +14,8 @@ class Turns:
     """Bounds work that costs much: decoding a picture, for one.
 
     Args:
-        each: so many for one name.
-        together: so many for all.
+        each: the most for one name.
+        together: the most for all.
     """
 
     def __init__(self, each: int, together: int) -> None:

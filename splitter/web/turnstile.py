@@ -20,7 +20,7 @@ PATIENCE_S = 10.0  # browsers and programs have given up after that, or will ask
 
 
 class Busy(Exception):
-    """It has waited for too long."""
+    """A request has waited for its turn too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Turnstile:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of requests that wait."""
         return sum(len(queue) for queue in self._queues.values())
 
     # ---- inside ----

@@ -70,7 +70,7 @@ class Webhooks:
             self._tasks.start(sender.run(), f"webhook {name}")
 
     async def stop(self) -> None:
-        """Send no more; what waits is in the store."""
+        """Stop sending; what waits is in the store."""
         await self._tasks.stop()
 
     # ---- what happens --------------------------------------------------------------------------------------------

@@ -191,7 +191,7 @@ class TestBans:
             assert titles.split()[:3] == ["SOURCE", "LAST", "REASON"]
             assert row.split()[:2] == ["127.5.0.9", "malformed"]
             assert '"expires_in_s"' in running.command("bans", "--json")[1]
-            assert running.command("bans", "--lift", "127.5.0.9") == (0, "127.5.0.9 is not banned any more\n")
+            assert running.command("bans", "--lift", "127.5.0.9") == (0, "127.5.0.9 is no longer banned\n")
             assert running.command("bans") == (0, "nobody is banned\n")
             assert running.command("bans", "--lift", "127.5.0.9") == (1, "127.5.0.9 is not banned\n")
 

@@ -91,7 +91,7 @@ class Account:
 
     @property
     def names(self) -> frozenset[str]:
-        """What it may call itself in To and From."""
+        """The names that it may call itself in To and From."""
         return frozenset((self.user, self.extension)) - {""}
 
 

@@ -17,7 +17,7 @@ _MOST_KNOWN = 10_000
 
 
 class LoginLimits:
-    """Failures of late, and who has proved to be somebody where. Sources are as `core.net.source_of` names them."""
+    """The recent failures, and who has proved to be somebody where. Sources are as `core.net.source_of` names them."""
 
     def __init__(self) -> None:
         self._users = KeyedBuckets(USER_FAILURES, USER_FADE_S)
@@ -30,7 +30,7 @@ class LoginLimits:
         return own_s if (user, source) in self._known else max(own_s, self._sources.wait_s(source, now))
 
     def failed(self, user: str, source: str, now: float) -> None:
-        """No such user, or not its password."""
+        """Count a failed login: no such user, or not its password."""
         self._users.spend((user, source), now)
         self._sources.spend(source, now)
 

@@ -25,7 +25,7 @@ class Passwords:
         self._decoy = Account("", decoy)
 
     def account(self, user: str, password: str) -> Account | None:
-        """Whose password it is; None for nobody's."""
+        """The account whose password it is; None for nobody's."""
         if not (_is_text(user) and _is_text(password)):
             return None
         known = self._accounts.get(user)

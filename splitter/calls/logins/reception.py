@@ -48,13 +48,13 @@ class Flows(Protocol):
         ...
 
     def release(self, owner: Hashable) -> None:
-        """No more."""
+        """Hold the flow no longer."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """One way to a seat, as operators see it. Times are seconds since the Unix epoch.
+    """A way to a seat, as operators see it. Times are seconds since the Unix epoch.
 
     `user` is what it registered as, `extension` that of its account; `peer` is where its requests come from, `contact`
     where it says it is.
@@ -114,7 +114,7 @@ class Reception:
         Returns: the user name; empty on a trunk that does not ask.
         Raises:
             Refusal: 401 with challenges; 503 with Retry-After where too many passwords were wrong.
-            PeerError: 400 for credentials that cannot be read; 403 for who claims to be somebody else.
+            PeerError: 400 for credentials that cannot be read; 403 for those who claim to be somebody else.
         """
         authenticator = self._authenticators.get(trunk.name)
         if authenticator is None:
@@ -140,7 +140,7 @@ class Reception:
         return judgement.username
 
     def entrant(self, trunk: Trunk, event: RequestArrived) -> Entrant:
-        """Who calls, for the call that it wants to join. Raises as `admit`.
+        """The seat that calls, for the call that it wants to join. Raises as `admit`.
 
         On a trunk that asks for no login the address is enough, and From is believed; but for what an account may do
         beyond its own calls.
@@ -175,14 +175,14 @@ class Reception:
         self._settle()
         return done.headers
 
-    # ---- for who calls seats, and for operators ----
+    # ---- for those who call seats, and for operators ----
 
     def bindings(self, trunk: str, user: str) -> list[Binding]:
         """The ways to a seat, the latest refreshed first."""
         return self._registrar.bindings(trunk, user, self._clock.now())
 
     def seats(self) -> list[SeatView]:
-        """Who is registered."""
+        """The seats that are registered."""
         now, wall = self._clock.now(), self._clock.wall()
         return [
             SeatView(
@@ -200,7 +200,7 @@ class Reception:
         ]
 
     def stop(self) -> None:
-        """Set no more timers."""
+        """Set no timers any longer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -25,7 +25,7 @@ _CONTACTS_PER_REQUEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One way to a seat.
+    """A way to a seat.
 
     Attributes:
         trunk, user: the address of record: on which trunk, under which name.
@@ -80,7 +80,7 @@ _Bindings = dict[_Key, Binding]
 
 
 class Registrar:
-    """All bindings of all seats."""
+    """The bindings of the seats."""
 
     def __init__(self, settings: RegistrarSettings) -> None:
         self._settings = settings

@@ -87,7 +87,7 @@ def credentials_of(trunk: Trunk) -> Credentials | None:
 
 
 class Registration:
-    """One trunk's registration.
+    """The registration of the gateway at one trunk.
 
     Args:
         trunk: with `register`, `username` and an address.
@@ -137,7 +137,7 @@ class Registration:
         self._enter("stopped", "")
 
     def status(self) -> RegistrationView:
-        """How it stands."""
+        """The state of the registration, in words."""
         epoch = self._clock.wall() - self._clock.now()
         return RegistrationView(
             trunk=self.trunk.name,
@@ -296,7 +296,7 @@ class Registration:
     # ---- what is known of it ----
 
     def _hold_for(self, granted_s: float) -> None:
-        """We are registered from now on, for so long; 0 for no longer."""
+        """Note that we are registered from now on, for that time; 0 for not registered."""
         if self._end_timer is not None:
             self._end_timer.cancel()
             self._end_timer = None
@@ -346,7 +346,7 @@ class Registrations:
         await asyncio.gather(*(registration.stop() for registration in self._all.values()))
 
     def status(self) -> dict[str, RegistrationView]:
-        """By trunk."""
+        """The state of each registration, by trunk."""
         return {name: registration.status() for name, registration in self._all.items()}
 
     def beside(self, trunks: Iterable[TrunkView]) -> list[TrunkView]:

@@ -56,7 +56,7 @@ class Permit:
 
 
 class TrunkLimits:
-    """How many calls each trunk has, in both directions, and whether it may have another one."""
+    """The number of calls that each trunk has, in both directions, and whether it may have another one."""
 
     def __init__(self) -> None:
         self._calls: dict[str, int] = {}
@@ -82,7 +82,7 @@ class TrunkLimits:
         return Permit(self, trunk.name)
 
     def calls(self, trunk: str) -> int:
-        """How many it has."""
+        """The number of calls that a trunk has."""
         return self._calls.get(trunk, 0)
 
     def give_back(self, trunk: str) -> None:
@@ -154,7 +154,7 @@ class Overload:
 
 
 class Admission:
-    """Everything that decides on a new call, but for the gateway's own limit and its drain.
+    """The decision on a new call, but for the gateway's own limit and its drain.
 
     Args:
         pick: for Retry-After.

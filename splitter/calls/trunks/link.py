@@ -23,7 +23,7 @@ _ALIVE_5XX = frozenset({501, 505, 513, 555, 580})
 
 
 class TrunkState(StrEnum):
-    """Of a server, and of a trunk as a whole."""
+    """The state of a server, and of a trunk as a whole."""
 
     UP = "up"
     DOWN = "down"
@@ -32,21 +32,21 @@ class TrunkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """It answered; `latency_s` where the answer was to an OPTIONS and so tells the way there and back."""
+    """News that a server answered; `latency_s` where it answered an OPTIONS, which tells the way there and back."""
 
     latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Faulty:
-    """It did not answer, or could not be reached, or says that it cannot work."""
+    """News that a server did not answer, could not be reached, or says that it cannot work."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOff:
-    """It answered 503; `for_s` is its Retry-After."""
+    """News that a server answered 503; `for_s` is its Retry-After."""
 
     reason: str
     for_s: float | None = None
@@ -65,7 +65,7 @@ def judge(status: int, reason: str, headers: Headers, latency_s: float | None = 
 
 
 class Link:
-    """One server.
+    """A server of a trunk, and whether it takes calls.
 
     Attributes:
         watched: it is asked by OPTIONS. Only then is a failure held against it: nothing would tell of its recovery.
@@ -97,7 +97,7 @@ class Link:
 
     @property
     def held(self) -> bool:
-        """It named a time until which it wants no calls."""
+        """True while the server has named a time until which it wants no calls."""
         return self._held_until is not None
 
     @property
@@ -125,7 +125,7 @@ class Link:
             self._enter(TrunkState.UP, "the time that it asked for is over", now)
 
     def asked(self) -> None:
-        """It is being asked."""
+        """Note that the server is being asked."""
         self.due = None
 
     def ask_again(self, now: float, spread: float) -> None:

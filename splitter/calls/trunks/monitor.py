@@ -101,7 +101,7 @@ class Monitor:
         self._tasks.start(self._run(), "trunk monitor")
 
     async def stop(self) -> None:
-        """Ask no more, and look nothing up."""
+        """Stop asking and looking up."""
         await self._resolver.stop()
         await self._tasks.stop()
 

@@ -17,7 +17,7 @@ class _Heard:
 
 
 class TrunkStrangers:
-    """What was heard of late, by trunk."""
+    """The strangers that were heard lately, by trunk."""
 
     def __init__(self) -> None:
         self._heard: dict[str, _Heard] = {}
@@ -31,10 +31,10 @@ class TrunkStrangers:
         return news
 
     def alarms(self, now: float) -> tuple[str, ...]:
-        """In plain words."""
+        """The alarms, in plain words."""
         return tuple(
             f"trunk {trunk}: media come from {heard.source}, which its SDP does not name, and are not taken "
-            f"({heard.calls} times of late); see media_sources"
+            f"({heard.calls} times lately); see media_sources"
             for trunk, heard in self._heard.items()
             if now - heard.at < ALARM_S
         )

@@ -69,7 +69,7 @@ class _WatchedTrunk:
 
 
 class Trunks:
-    """All trunks, as far as anything is known of them.
+    """The trunks, as far as anything is known of them.
 
     Args:
         trunks: those that are watched as their settings say. Others may be asked for: nothing is held against them.

@@ -82,7 +82,7 @@ class Watch:
         self._monitor.start()
 
     async def stop(self) -> None:
-        """Watch no more; may be called without a start."""
+        """Stop watching; may be called without a start."""
         self._meter.stop()
         await self._monitor.stop()
 
@@ -91,7 +91,7 @@ class Watch:
         return self.trunks.views(self._clock.now(), self._clock.wall(), self.admission.limits.calls)
 
     def alarms(self) -> tuple[str, ...]:
-        """What is wrong, in plain words."""
+        """The alarms of the trunks, in plain words."""
         overload = self.admission.overload
         load = (f"{_COSTS[overload.level]}: {overload.reason}",) if overload.level is not LoadLevel.NONE else ()
         return (*load, *self.trunks.alarms(), *self.strangers.alarms(self._clock.now()))

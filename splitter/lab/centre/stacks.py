@@ -30,7 +30,7 @@ def usual() -> Stack | None:
 
 
 def installed() -> tuple[Stack, ...]:
-    """Those that can be used here."""
+    """The stacks that can be used here."""
     found = []
     if importlib.util.find_spec("pjsua2") is not None:
         found.append(Stack.PJSUA2)
