@@ -156,4 +156,4 @@ def _configured(file: Path) -> str | None:
         value = tomllib.loads(file.read_text(encoding="utf-8"))["gateway"]["control_socket"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return str(file.resolve().parent / value) if isinstance(value, str) else None
+    return str(file.resolve().parent / value) if isinstance(value, str) and value else None

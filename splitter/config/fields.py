@@ -100,9 +100,12 @@ def _value(table: Table, item: Declared) -> object:
     if issubclass(kind, StrEnum):
         return kind(table.take_text(name, default, tuple(kind)))
     text = table.take_text(name, default, key.choices)
-    # Empty means none, but where there is always one: then it is the directory itself.
-    path = key.file and (text or default) and text != key.not_a_file
-    return str(table.base / text) if path else text
+    if not key.file or text == key.not_a_file:
+        return text
+    if not text and default:  # empty means none, but here there is always one
+        table.problem(name, "is empty", f"name a path, or leave {name} out for {default}")
+        text = default
+    return str(table.base / text) if text else ""
 
 
 def _nothing(kind: Any) -> Any:

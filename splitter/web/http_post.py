@@ -31,8 +31,10 @@ class HttpPost:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
 
-    async def open(self) -> None:
-        """Make ready to deliver."""
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session of all deliveries. Raises OSError (ssl.SSLError is one) where the authorities cannot be read."""
+        if self._session is not None:
+            return self._session
         hook = self._hook
         tls = ssl.create_default_context(cafile=hook.ca) if hook.ca else True
         self._session = aiohttp.ClientSession(
@@ -42,6 +44,7 @@ class HttpPost:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
+        return self._session
 
     async def close(self) -> None:
         """Close the connection."""
@@ -50,7 +53,6 @@ class HttpPost:
 
     async def deliver(self, row: Delivery) -> Receipt:
         """Make one attempt."""
-        assert self._session is not None, "it was opened"
         try:
             event = msgspec.json.decode(row.body, type=_Event).type
         except msgspec.DecodeError as error:  # the outbox is a file: what became of it must not hold up the others
@@ -61,10 +63,12 @@ class HttpPost:
             "Splitter-Event": event,
         }
         try:
+            session = self._opened()
+        except OSError as error:  # it could be read when the gateway started; somebody will mend it
+            return Receipt(None, f"ca {self._hook.ca} cannot be used: {error.strerror or error}")
+        try:
             # No redirects: a signed body goes where the operator said, and nowhere else.
-            async with self._session.post(
-                self._hook.url, data=row.body, headers=headers, allow_redirects=False
-            ) as response:
+            async with session.post(self._hook.url, data=row.body, headers=headers, allow_redirects=False) as response:
                 return self._receipt(response)
         except TimeoutError:
             return Receipt(None, f"no answer in {self._hook.timeout_s:g} s")

@@ -17,6 +17,10 @@ STRANGERS, KNOWN = 0.2, 0.5
 CONNECTION_S, HANDSHAKE_S = 0.0003, 0.002
 """What a connection costs at least; that of TLS comes in pieces, which nobody can measure from outside."""
 
+STRANGERS_EACH = 1000
+"""The most strangers of one source that may wait: a floor of desks behind one address. Visitors of a proxy are sources of
+their own; without this one of them could take every place there is."""
+
 _BUSY = {"Retry-After": "5", "Connection": "close"}
 
 _PROXY = " proxy"  # no token has this name
@@ -26,7 +30,7 @@ class Precedence:
     """The turnstiles of everything that HTTP is spoken to over the network."""
 
     def __init__(self) -> None:
-        self.strangers = Turnstile(STRANGERS)
+        self.strangers = Turnstile(STRANGERS, each=STRANGERS_EACH)
         self.known = Turnstile(KNOWN)
 
     async def connect(self, source: str, secure: bool) -> None:

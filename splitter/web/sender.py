@@ -16,10 +16,6 @@ _CHANCE = 1000
 class Courier(Protocol):
     """A way to a receiver, such as HTTP. Its faults are receipts: `deliver` raises nothing but cancellation."""
 
-    async def open(self) -> None:
-        """Make ready to deliver."""
-        ...
-
     async def deliver(self, row: Delivery) -> Receipt:
         """Make one attempt, bounded in time."""
         ...
@@ -60,7 +56,6 @@ class Sender:
     async def run(self) -> None:
         """Send until the task is ended."""
         try:
-            await self._courier.open()
             while True:
                 await self._until_due()
                 if row := self._queue.begin(self._clock.now()):

@@ -20,7 +20,7 @@ PATIENCE_S = 10.0  # browsers and programs have given up after that, or will ask
 
 
 class Busy(Exception):
-    """A request has waited for its turn too long."""
+    """A request has waited for its turn too long, or too many of its source wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,20 @@ class Turnstile:
     Args:
         share: of the loop's time that may be spent on what enters here; at most 1.
         patience_s: who has waited longer is turned away.
+        each: the most that may wait of one source; 0 for no limit.
         now: monotonic time.
     """
 
-    def __init__(self, share: float, patience_s: float = PATIENCE_S, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        share: float,
+        patience_s: float = PATIENCE_S,
+        each: int = 0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._rest = 1 / share - 1
         self._patience_s = patience_s
+        self._each = each
         self._now = now
         self._queues: OrderedDict[str, deque[_Queued]] = OrderedDict()
         self._busy = False
@@ -54,13 +62,16 @@ class Turnstile:
         Args:
             price_s: the least that what follows costs the loop, where it does not follow at once.
         Raises:
-            Busy: it did not come in time.
+            Busy: it did not come in time, or too many of the source wait already.
         """
         if not self._busy:
             self._begin(price_s)
             return
+        queue = self._queues.setdefault(source, deque())
+        if self._each and len(queue) >= self._each:
+            raise Busy
         waiting = _Queued(asyncio.get_running_loop().create_future(), price_s, self._now())
-        self._queues.setdefault(source, deque()).append(waiting)
+        queue.append(waiting)
         await waiting.turn
 
     @property

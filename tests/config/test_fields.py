@@ -102,6 +102,13 @@ class TestEachKindOfField:
         assert found == wanted
         assert type(found) is type(wanted)
 
+    def test_an_empty_path_where_there_must_be_one_is_a_problem(self) -> None:
+        table = table_of({"must": "m", "folder": ""})
+        assert read(table, Everything, own=1).folder == "/run"
+        assert [line.partition(": ")[2] for line in table.problems.lines()] == [
+            "t.folder: is empty; name a path, or leave folder out for /run"
+        ]
+
     def test_a_key_may_have_another_name_than_its_field(self) -> None:
         assert value("renamed", "x", key="called") == "x"
 

@@ -36,6 +36,21 @@ def test_hardly_any_left_is_an_alarm(more: int, alarm: bool) -> None:
     assert ("of 100" in text) is alarm
 
 
+@pytest.mark.parametrize(("limit", "listed"), [(100_000, 0), (70, 1)])
+def test_nothing_is_listed_where_the_table_of_the_kernel_is_small(
+    limit: int, listed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older kernels do not tell how many are open; with thousands of them a list would hold the calls up."""
+    lists: list[str] = []
+    monkeypatch.setattr(resources.os, "stat", lambda path: os.stat_result((0,) * 10))
+    monkeypatch.setattr(resources.os, "listdir", lambda path: lists.append(path) or ["0"])
+
+    held = resources._held(os.getpid(), limit)
+
+    assert held < resources.SHORT * limit
+    assert len(lists) == listed
+
+
 def test_a_process_that_is_gone_is_no_alarm() -> None:
     assert resources.descriptors(2**22 + 1) == (0, 0)
     assert descriptor_alarm(2**22 + 1, "x") == ""

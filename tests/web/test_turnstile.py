@@ -123,6 +123,15 @@ class TestWaiting:
         assert len(one.seen) + len(one.refused) == 300
         assert one.refused and max(at for _, at in one.seen) <= 1.0 + EACH_S
 
+    def test_one_source_takes_only_its_share_of_the_places(self, loop: VirtualLoop) -> None:
+        one = desk(loop, each=10)
+        one.come("flood", 300)
+        one.come("desk", 3)
+        loop.run_until(lambda: False, 0.0001)
+        assert one.refused == ["flood"] * 289, "one is in, ten wait"
+        order = one.run()
+        assert order.count("flood") == 11 and order.count("desk") == 3
+
     def test_who_went_away_costs_no_turn(self, loop: VirtualLoop) -> None:
         one = desk(loop)
         one.come("gone", 50)

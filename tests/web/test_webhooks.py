@@ -352,6 +352,21 @@ class TestTls:
             sender.notice(notice("secret"))
             await until(lambda: receiver.taken)
 
+    async def test_an_authority_that_cannot_be_read_is_tried_again_and_harms_no_other(
+        self, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(webhooks, "FIRST_PAUSE_S", 0.05)
+        monkeypatch.setattr(webhooks, "LONGEST_PAUSE_S", 0.05)
+        ca = tmp_path / "ca.pem"
+        async with Receiver().open(tls=server()) as secure, Receiver().open() as other:
+            unreadable = hook(secure, ca=str(ca), attempts=1000)
+            async with hooks(store, unreadable, replace(hook(other), name="other")) as sender:
+                sender.notice(notice("one"))
+                await until(lambda: other.codes == ["one"])
+                assert secure.taken == []
+                ca.write_bytes(authority().certificate.read_bytes())
+                await until(lambda: secure.codes == ["one"])
+
 
 def server() -> ssl.SSLContext:
     """The TLS of a receiver at 127.0.0.1."""
