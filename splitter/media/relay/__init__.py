@@ -2,11 +2,11 @@
 
 Glossary
     relay       one audio stream between two sides: 0 faces the caller, 1 the centre
-    lane        one socket of a relay; what it takes in leaves by its peer lane
+    lane        one port of a relay; what it takes in leaves by its peer lane
 
 Layout
-    relay.py    sockets and packets, the hot path
-    latch.py    which source may feed a lane (pure)
+    relay.py    two sides and what calls ask of them
+    lane.py     packets, the hot path
     quality.py  loss and jitter from a sample of packets (pure)
     ports.py    PortPairs under its name of old
 """

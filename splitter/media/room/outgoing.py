@@ -21,7 +21,7 @@ _PADDING = b"\0\0\0\4"  # of a packet without payload (RFC 3550 §5.1)
 NO_PAYLOAD = b""
 """For a packet of padding alone, where a number left out would look like a loss to the receiver."""
 
-SendPacket = Callable[[bytes | memoryview, Address], None]
+SendPacket = Callable[[bytes | memoryview, Address], object]
 
 
 class Outgoing:

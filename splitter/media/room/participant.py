@@ -111,13 +111,14 @@ class Participant:
         return self.media is not None and self.media.sending
 
     def close(self) -> None:
-        """Say goodbye and give the ports back."""
+        """Say goodbye, give the ports back, and let go of all that knows it: it is freed at once."""
         if self.media is not None and self.view.out.packets:
             self._feedback.goodbye()
         self.stream.stop()
         self.view.end()
         self.media = None
         self.wire.close()
+        del self.wire, self.stream, self.view, self._feedback
 
     def report(self) -> ParticipantReport:
         """Its counters now."""

@@ -1,4 +1,4 @@
-"""The pictures of a room: decoded once, then encoded in every form that a viewer needs, in a thread of `Loop`."""
+"""The pictures of a room: decoded once, then encoded in every form that a viewer needs, in a thread of the host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from splitter.media.slate.encode import encode_within, key_frame_limit
 from splitter.media.slate.picture import decode
 from splitter.media.slate.slate import size_for
 from splitter.media.slate.still import Still
-from splitter.media.wire.host import Loop
+from splitter.media.wire.host import Host
 from splitter.sdp.video import VideoFormat
 
 log = structlog.get_logger(__name__)
@@ -39,9 +39,9 @@ class Pictures:
         ready: called when a still is there that was not there when it was asked for.
     """
 
-    def __init__(self, loop: Loop, ready: Callable[[], None]) -> None:
+    def __init__(self, loop: Host, ready: Callable[[], None]) -> None:
         self._loop = loop
-        self._ready = ready
+        self._ready: Callable[[], None] | None = ready
         self._pictures: dict[str, Picture] = {}
         self._stills: dict[_Form, Still] = {}
         self._under_way: set[_Form] = set()
@@ -89,13 +89,18 @@ class Pictures:
             self._loop.in_thread(partial(_encode, picture, form), partial(self._encoded, form))
         return still
 
+    def close(self) -> None:
+        """Tell nobody any more, nor hold whoever was told."""
+        self._ready = None
+
     def _encoded(self, form: _Form, still: Still | Exception) -> None:
         self._under_way.discard(form)
         if isinstance(still, Exception):
             log.error("a picture could not be encoded", picture=form.picture_id, exc_info=still)
         elif form.picture_id in self._pictures:
             self._stills[form] = still
-            self._ready()
+            if self._ready is not None:
+                self._ready()
 
 
 def _encode(picture: Picture, form: _Form) -> Still:

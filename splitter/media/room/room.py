@@ -28,7 +28,7 @@ from splitter.media.room.view import SLATE
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
 from splitter.media.wire.ends import Wire, WireEnd
-from splitter.media.wire.host import Loop, Timer
+from splitter.media.wire.host import Host, Timer
 from splitter.media.wire.plain import PlainWire
 from splitter.media.wire.secure import SecureWire
 from splitter.sdp.video import VideoFormat, limits_of
@@ -46,7 +46,7 @@ class Room:
         self,
         call_id: str,
         room_id: str,
-        loop: Loop,
+        loop: Host,
         slate: Slate,
         emit: Callable[[MediaEvent], None],
         times: RoomTimes | None = None,
@@ -207,6 +207,7 @@ class Room:
         """End it all; every port is given back."""
         report = self.report()
         self._snapshots.close()
+        self._pictures.close()
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._timer_at = None, _NEVER

@@ -1,4 +1,4 @@
-"""Stills of what participants send: from a fresh key frame, whole, upright. Decoding goes to a thread of `Loop`."""
+"""Stills of what participants send: from a fresh key frame, whole, upright. Decoding goes to a thread of the host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.room.decode import Undecodable, upright_png
 from splitter.media.room.stream import Stream
-from splitter.media.wire.host import Loop, Timer
+from splitter.media.wire.host import Host, Timer
 from splitter.rtp import h264
 from splitter.rtp.reorder import OrderedPacket
 from splitter.rtp.repacketise import SingleUnits, Unit
@@ -25,7 +25,7 @@ class Shot:
         ended: told once what came of it.
     """
 
-    def __init__(self, stream: Stream, loop: Loop, limit_s: float, ended: Taken) -> None:
+    def __init__(self, stream: Stream, loop: Host, limit_s: float, ended: Taken) -> None:
         self._stream = stream
         self._loop = loop
         self._ended = ended
@@ -128,7 +128,7 @@ class Shot:
 class Snapshots:
     """The snapshots of a room: whoever asks while one is under way gets the same."""
 
-    def __init__(self, loop: Loop, limit_s: float) -> None:
+    def __init__(self, loop: Host, limit_s: float) -> None:
         self._loop = loop
         self._limit_s = limit_s
         self._shots: dict[str, tuple[Shot, list[Taken]]] = {}

@@ -9,7 +9,7 @@ from splitter.core.ids import IdSource
 from splitter.media.ports.events import MediaEvent
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
-from splitter.media.wire.host import Loop
+from splitter.media.wire.host import Host
 from splitter.sdp.video import VideoFormat
 
 
@@ -26,7 +26,7 @@ class Surroundings:
 
     call_id: str
     cname: str
-    loop: Loop
+    loop: Host
     ids: IdSource
     times: RoomTimes
     stills: Callable[[str, VideoFormat], Still | None]

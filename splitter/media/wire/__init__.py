@@ -12,7 +12,7 @@ Glossary
 
 Layout
     ends       Wire, WireEnd: what a wire and its user know of each other
-    host       Loop, Pair, Port, Timer: what wires need of the process they live in
+    host       Host, Pair, Port, Timer: what wires need of the process they live in
     plain      PlainWire: RTP and RTCP on two ports
     secure     SecureWire: a browser's transport, its states and its faults
     ice        Agent: aioice's connection on a port of the worker's own range

@@ -91,7 +91,7 @@ class Wire(Protocol):
         """Take what was negotiated (again), or (None) pause. Raises LocalError where it is for another kind of wire."""
         ...
 
-    def send_rtp(self, data: bytes | memoryview, to: Address) -> None:
+    def send_rtp(self, data: bytes | memoryview, to: Address) -> object:
         """Send what was sealed, or needs no seal, to what `on_path` said."""
         ...
 

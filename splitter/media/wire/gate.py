@@ -1,9 +1,7 @@
 """A gate in the kernel: a socket that takes packets from one source alone (classic BPF on the socket). Does I/O.
 
-Once a lane knows its source, the kernel can do the comparing: strays are dropped before they wake anybody, so that a
-flood of them costs no voice, and a packet is received without its address being spelled out, which is a tenth of the
-CPU it costs. Unlike connect(), this keeps the port closed to nobody but strays, and those are counted. It takes no
-privilege.
+What it keeps away wakes nobody, costs next to nothing, and is counted. It takes no privilege. A `Line` shuts it while
+its short cut is not connected yet, and to everybody while strays flood the port.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 
 def program(family: int, source: Source) -> list[Instruction]:
     """Compare the source port (the first field of the UDP header) and address, then accept or drop. Pure."""
-    address = socket.inet_pton(family, source[0])
+    address = socket.inet_pton(family, source[0] or ("0.0.0.0" if family == socket.AF_INET else "::"))
     first_at = 12 if family == socket.AF_INET else 8  # of the source address in the IP header
     checks = [(_LOAD_HALF, 0, source[1])]
     for at in range(0, len(address), 4):
@@ -42,6 +40,10 @@ def program(family: int, source: Source) -> list[Instruction]:
         to_drop = 2 * (len(checks) - index - 1) + 1
         code += [(load, 0, 0, offset), (_JUMP_EQUAL, 0, to_drop, wanted)]
     return [*code, (_RETURN, 0, 0, _ACCEPT), (_RETURN, 0, 0, _DROP)]
+
+
+NOBODY: Source = ("", 0)
+"""A source that no packet has."""
 
 
 def shut(sock: socket.socket, source: Source) -> bool:
@@ -68,7 +70,7 @@ def reopen(sock: socket.socket) -> None:
 
 
 def drops(sock: socket.socket) -> int:
-    """Packets that the kernel kept from this socket: strays at the gate, and any it had no room for."""
+    """Packets that the kernel kept from this socket: at the gate, and any it had no room for."""
     try:
         memory = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * _MEMINFO_WORDS)
     except OSError:

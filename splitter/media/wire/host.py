@@ -1,7 +1,7 @@
-"""What a room needs of the process it lives in: sockets, timers, clocks. The boundary to the media worker.
+"""What wires, relays and rooms need of the process they live in: ports, timers, clocks. Types only.
 
-A room does no I/O by itself: packets come in through the callbacks of a `Pair` and go out through its methods, so that
-tests hand in a loop with virtual time and look at every packet.
+None of them does I/O by itself: packets come in through the callbacks of a `Pair` or `Port` and go out through its
+methods, so that tests hand in a host with virtual time and look at every packet.
 """
 
 from __future__ import annotations
@@ -35,12 +35,17 @@ class Pair(Protocol):
     @property
     def rtcp_port(self) -> int: ...
 
-    def send_rtp(self, data: bytes | memoryview, to: Address) -> None:
-        """Send from the RTP port; a packet that cannot be sent is dropped."""
+    @property
+    def missed(self) -> int:
+        """Packets that the kernel kept from us: a flood of strays, and any that it had no room for."""
         ...
 
-    def send_rtcp(self, data: bytes | memoryview, to: Address) -> None:
-        """Send from the RTCP port."""
+    def send_rtp(self, data: bytes | bytearray | memoryview, to: Address) -> bool:
+        """Send from the RTP port. Returns: whether it could be sent; else it is as if lost on the way."""
+        ...
+
+    def send_rtcp(self, data: bytes | bytearray | memoryview, to: Address) -> bool:
+        """Send from the RTCP port, likewise."""
         ...
 
     def settle(self, peer: Address) -> None:
@@ -58,8 +63,8 @@ class Port(Protocol):
     @property
     def number(self) -> int: ...
 
-    def send(self, data: bytes | bytearray | memoryview, to: Address) -> None:
-        """Send; a packet that cannot be sent is dropped."""
+    def send(self, data: bytes | bytearray | memoryview, to: Address) -> bool:
+        """Send. Returns: whether it could be sent; else it is as if lost on the way."""
         ...
 
     def settle(self, peer: Address) -> None:
@@ -71,7 +76,7 @@ class Port(Protocol):
         ...
 
 
-class Loop(Protocol):
+class Host(Protocol):
     """Ports, timers and clocks."""
 
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Pair:
@@ -83,7 +88,7 @@ class Loop(Protocol):
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine beside the packets; it is cancelled when the room is closed."""
+        """Run a coroutine beside the packets; it is cancelled when its owner is closed."""
         ...
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> Timer:
@@ -91,7 +96,7 @@ class Loop(Protocol):
         ...
 
     def in_thread(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
-        """Do slow work beside the packets; `done` is told what came of it, unless the room was closed meanwhile."""
+        """Do slow work beside the packets; `done` is told what came of it, unless its owner was closed meanwhile."""
         ...
 
     def now(self) -> float:

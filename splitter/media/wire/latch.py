@@ -1,25 +1,41 @@
-"""From where a participant's packets are taken, and where its own go (symmetric RTP, RFC 4961). Pure.
+"""From where a peer's packets are taken, and where ours go: symmetric RTP (RFC 4961) with a short memory. Pure.
 
-Only the host that SDP named may send, and those that the trunk is configured to believe. Its port may differ from SDP's
-(a NAT in between) and is learned from the first valid packets after each `expect`, within a short window. Several
-packets in a row are asked for before another port is believed, so that one stray packet of a neighbouring call on the
-same SBC decides nothing; they are held meanwhile, for the first one may carry the only parameter sets of the call.
+The signalling names one address. Its host is law; its port may be wrong behind a NAT. So, within a window after it was
+named:
 
-A stray stream may still be there before the peer is. So a port that was learned stays open to doubt: within the window
-it gives way to another one that sends so many packets in a row while it is silent itself, and to the port that SDP
-named at any time: in the window to its first packet, later to as many, lest a forged one takes the picture away. That
-one, once it has spoken, never moves, until it is named again: who was heard before, such as
-with early media, may send from elsewhere afterwards. So whoever is accepted then is open to doubt in the same way; if
-it is still heard, it takes `OUSTING` times as many packets without one of its own in between, and these of its host.
+- a packet from exactly the named address settles the matter at once;
+- several packets in a row from another port of that host, of one SSRC, move us to that port; one stray packet of a
+  neighbouring call on the same SBC decides nothing. Whoever can keep a copy holds these packets until the port is
+  believed: the first one may carry the only parameter sets of the call;
+- what was accepted before the signalling moved stays accepted until the new address speaks (packets in flight).
+
+The same address may be named again, at the answer or in a re-INVITE: a peer that was heard before, such as with early
+media, may send from elsewhere afterwards. What is in force stays in force, and gives way to another port of its host
+like a new address does; if it speaks itself, to `OUSTING` times as many packets without one of its own in between.
+
+Where the trunk is configured so, other hosts are learned like another port of the named one. They oust nobody who is
+heard.
+
+A stray stream may be there before the peer is, and be learned instead of it. The named address wins at any time: in the
+window with its first packet, later with as many as it takes to learn a port, so that a single forged packet takes
+nobody's media away. Where a peer sends all the time (*doubts*: video), a learned port also gives way to another one
+while it is silent, as long as the window is open; a voice may pause, which says nothing.
+
+When the window closes, no other port is learned; only being named again opens it. A closed port of ours is not reused
+for a while: this is what stands between two calls.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
 from splitter.core.net import Address
 from splitter.media.wire.sources import NONE, Sources
+
+OUSTING = 5
+"""How many times as many packets it takes to oust a port that is still heard: 0.3 s of a voice."""
 
 
 def canonical(host: str) -> str:
@@ -30,15 +46,27 @@ def canonical(host: str) -> str:
         return host
 
 
-OUSTING = 5
-"""How many times as many packets it takes to oust a port that is still heard."""
+@dataclass(frozen=True, slots=True)
+class LatchRules:
+    """Timing and strictness of relearning.
+
+    Attributes:
+        window_s: a port may move only this long after the signalling named the address.
+        in_a_row: packets before another port of the named host is believed. RTCP comes every few seconds: a row of
+            several would miss the window, so one is enough there.
+        doubts: a learned port that is silent gives way to another one in the window.
+    """
+
+    window_s: float = 5.0
+    in_a_row: int = 3
+    doubts: bool = False
 
 
 class Verdict(Enum):
     """What to do with a packet."""
 
     ACCEPT = "accept"
-    HOLD = "hold"  # keep a copy; it counts once the port is believed
+    HOLD = "hold"  # it counts once its port is believed; who can keep a copy, may
     REJECT = "reject"
 
 
@@ -46,8 +74,9 @@ class Latch:
     """The accepted source of one port of ours.
 
     Attributes:
-        source: who is accepted, or expected while nothing has come; also where our packets go.
-        settled: valid packets come from `source`, and no other port can be learned; the one that SDP named still wins.
+        current: who is accepted; None until somebody has spoken.
+        named: what the signalling named; None: nobody.
+        settled: packets come from `current`, and no other port can be learned; the named one still wins.
     """
 
     __slots__ = (
@@ -55,93 +84,112 @@ class Latch:
         "_before",
         "_candidate",
         "_deadline",
-        "_found",
         "_heard",
-        "_in_a_row",
-        "_named",
+        "_returning",
         "_row",
-        "_signalled",
+        "_rules",
         "_sources",
-        "_window_s",
+        "current",
+        "named",
         "settled",
-        "source",
     )
 
-    def __init__(self, window_s: float, in_a_row: int = 3) -> None:
-        self.source = self._signalled = Address("", 0)
+    def __init__(self, rules: LatchRules) -> None:
+        self._rules = rules
+        self.current: Address | None = None
+        self.named: Address | None = None
         self.settled = False
-        self._window_s = window_s
-        self._deadline = 0.0
-        self._before: Address | None = None
-        self._candidate: Address | None = None
-        self._row = 0
-        self._named = 0  # packets of `_signalled` after the window, while another port is believed
-        self._in_a_row = in_a_row
-        self._found = False  # packets came from `source`
-        self._again = False  # the same was named again: even `_signalled` may be left
-        self._heard = False  # and `source` has spoken since
         self._sources = NONE
+        self._deadline = float("-inf")
+        self._before: Address | None = None  # accepted before another address was named
+        self._candidate: tuple[Address, int] | None = None  # and the mark of its stream
+        self._row = 0
+        self._returning = (-1, 0)  # the named one, after the window: the mark of its stream, its packets
+        self._again = False  # the same was named again: even `named` may be left
+        self._heard = False  # and `current` has spoken since
 
-    def expect(self, remote: Address, now: float, sources: Sources = NONE) -> None:
-        """SDP named (again) where the peer sends from; what was accepted so far stays so until the first new packet.
+    @property
+    def destination(self) -> Address | None:
+        """Where to send; None while nobody is named."""
+        return self.current or self.named
 
-        The same address as before keeps the port that was learned, but lets it be learned anew.
+    def expect(self, remote: Address | None, now: float, sources: Sources = NONE) -> None:
+        """The signalling names (again) where the peer sends from. None: nobody may send, nothing is sent.
 
         Args:
             sources: hosts that may be learned besides the remote's.
         """
-        remote = Address(canonical(remote.host), remote.port)
-        self._before = self.source if self._found else self._before
-        self._again, self._heard = self._before is not None and remote == self._signalled, False
-        if remote != self._signalled:
-            self.source = self._signalled = remote
-        self.settled = self._found = False
+        if remote is None:
+            self._before = self.current = None
+        else:
+            remote = Address(canonical(remote.host), remote.port)
+            if remote != self.named:
+                self._before, self.current = self.current or self._before, None
+        self._again, self._heard = self.current is not None, False
+        self.named = remote
+        self.settled = False
         self._sources = sources
-        self._deadline = now + self._window_s
-        self._named = 0
-        self._candidate = None
-        self._row = 0
+        self._deadline = now + self._rules.window_s if remote is not None else float("-inf")
+        self._candidate, self._row, self._returning = None, 0, (-1, 0)
 
-    def judge(self, source: Address, now: float) -> Verdict:
-        """Decide about a valid packet that is not from the settled source. Settles where that is due."""
-        if self._again and source == self.source and now <= self._deadline:
-            self._believe(self.source)
+    def believe(self, host: str) -> None:
+        """Learn from this host as well: the peer's other stream comes from there."""
+        if self.named is not None and host != self.named.host:
+            self._sources = Sources((host,))
+
+    def judge(self, source: Address, now: float, mark: int | None = 0) -> Verdict:
+        """Decide about a packet. Settles where that is due; a packet from the settled source need not be asked about.
+
+        Args:
+            mark: what its stream is known by (the SSRC); None for a packet of no stream: nothing is learned from it.
+        """
+        open_ = now <= self._deadline
+        if source == self.current:
             self._heard = True
+            self._take(source, settled=not open_ or (source == self.named and not self._again))
             return Verdict.ACCEPT
-        if source == self._signalled:
-            if self._found and source != self.source and now > self._deadline:
-                self._named += 1
-                if self._named < self._in_a_row:
-                    return Verdict.HOLD
-            self._believe(self._signalled)
-            self.settled = True
+        if source == self.named:
+            if self.current is not None and not open_ and not self._returns(mark):
+                return Verdict.HOLD
+            self._again = False
+            self._take(source, settled=True)
             return Verdict.ACCEPT
-        if source == self.source:
-            self._believe(self.source)
-            self.settled = now > self._deadline
-            return Verdict.ACCEPT
+        if not open_ or self.settled or self.named is None:
+            return Verdict.REJECT
         if source == self._before:
             return Verdict.ACCEPT
-        if self.settled or now > self._deadline or not self._may_be(source[0]):
+        if mark is None or not self._may_be(source.host):
             return Verdict.REJECT
-        if source != self._candidate:
-            self._candidate = Address(*source)
-            self._row = 0
-        self._row += 1
-        if self._row < self._in_a_row * (OUSTING if self._heard else 1):
-            return Verdict.HOLD
-        self._believe(self._candidate)
-        self._again = self._heard = False
-        return Verdict.ACCEPT
+        return self._learn(source, mark)
+
+    def _returns(self, mark: int | None) -> bool:
+        """Whether the named one has sent enough to win after the window; others may send in between."""
+        if mark is None:
+            return False
+        known, packets = self._returning
+        packets = packets + 1 if known == mark else 1
+        self._returning = (mark, packets)
+        return packets >= self._rules.in_a_row
 
     def _may_be(self, host: str) -> bool:
-        """Whether the peer may be behind this host; once it was found, it stays at its host."""
-        if host == self.source.host:
-            return True
-        return not self._found and (host == self._signalled.host or self._sources.admit(host))
+        """Whether the peer may be behind this host, and elsewhere than where it was found."""
+        if self.current is None:
+            return self.named is not None and (host == self.named.host or self._sources.admit(host))
+        if not (self._again or self._rules.doubts):
+            return False
+        return host == self.current.host or (self._again and not self._heard and self._sources.admit(host))
 
-    def _believe(self, source: Address) -> None:
-        self.source = source
-        self._found = True
+    def _learn(self, source: Address, mark: int) -> Verdict:
+        if (source, mark) != self._candidate:
+            self._candidate, self._row = (source, mark), 0
+        self._row += 1
+        if self._row < self._rules.in_a_row * (OUSTING if self._again and self._heard else 1):
+            return Verdict.HOLD
+        self._again = False
+        self._take(source, settled=False)
+        return Verdict.ACCEPT
+
+    def _take(self, source: Address, settled: bool) -> None:
+        self.current, self.settled = source, settled
         self._before = self._candidate = None
         self._row = 0

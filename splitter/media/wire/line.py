@@ -1,10 +1,13 @@
-"""One UDP port of a room, with a short cut to the peer that it has settled on. Does I/O.
+"""One UDP port, with a short cut in the kernel to the peer that it has settled on. Does I/O.
 
 The short cut is a second socket on the same port, connected to that peer. Linux hands a connected socket what comes
 from its peer, and the first socket everything else (udp_lib_lookup scores them so): strays, checks of ICE from another
 network and peers that moved are still seen and judged. What comes and goes by the short cut needs no address spelled
-out, compared or looked up, which is a tenth of the CPU that a packet costs. It takes no privilege; where the system
-refuses it, the first socket does all.
+out, compared or looked up, which is a fifth of the CPU that a packet costs (docs/decisions/0017). It takes no
+privilege; where the system refuses it, the first socket does all.
+
+Strays have a queue of their own then, and more of them than anybody sends by mistake are not even looked at: the first
+socket is shut for a moment, and the kernel drops and counts what comes.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ from collections.abc import Callable
 from typing import Any
 
 from splitter.core.net import Address
-from splitter.media.wire.gate import reopen, shut
-from splitter.media.wire.host import PacketHandler
+from splitter.media.wire.gate import NOBODY, drops, reopen, shut
+from splitter.media.wire.host import PacketHandler, Timer
 from splitter.media.wire.poller import Poller
 
 EMPTYING = 1000
 """Packets taken at a go from a socket that gives way to another one."""
+
+FLOOD, SHUT_S = 2000, 1.0
+"""So many strays within so many seconds are a flood, and the port is shut to strays for as long."""
 
 Datagram = bytes | bytearray | memoryview
 OnFault = Callable[[Exception], None]
@@ -33,6 +39,7 @@ class Line:
         sock: bound; the owner closes it after `close`.
         make: makes another socket of the same kind, not bound.
         poller, on_fault: as `Poller.watch` has them.
+        call_later: arms a timer.
         buffer: every packet is received into it.
         on_packet: takes each packet.
 
@@ -43,6 +50,7 @@ class Line:
 
     __slots__ = (
         "_buffer",
+        "_call_later",
         "_direct",
         "_make",
         "_on_fault",
@@ -51,9 +59,11 @@ class Line:
         "_poller",
         "_read",
         "_read_direct",
+        "_reopening",
         "_send",
         "_send_direct",
         "_sock",
+        "_strays",
         "port",
         "unsent",
     )
@@ -66,36 +76,63 @@ class Line:
         buffer: bytearray,
         on_packet: PacketHandler,
         on_fault: OnFault,
+        call_later: Callable[[float, Callable[[], None]], Timer],
     ) -> None:
         self._sock, self._make = sock, make
         self._poller, self._on_fault = poller, on_fault
-        self._buffer, self._on_packet = buffer, on_packet
+        self._buffer, self._on_packet, self._call_later = buffer, on_packet, call_later
         self._send: Callable[[Datagram, Address], int] = sock.sendto
         self._send_direct: Callable[[Datagram], int] = sock.send
         self._direct: socket.socket | None = None
         self._peer: Address | None = None  # of the short cut
-        self._read = self._read_direct = _reader(sock, buffer, on_packet)
+        self._read = self._read_direct = _reader(sock, buffer, self._on_other)
+        self._strays = (0.0, 0)  # since when, and how many
+        self._reopening: Timer | None = None
         self.port: int = sock.getsockname()[1]
         self.unsent = 0
         poller.watch(sock.fileno(), self._read, on_fault)
 
-    def send(self, data: Datagram, to: Address) -> None:
-        """Send; a packet that cannot be sent is dropped."""
+    @property
+    def missed(self) -> int:
+        """Packets that the kernel kept from us, on either socket."""
+        return drops(self._sock) + (drops(self._direct) if self._direct is not None else 0)
+
+    def send(self, data: Datagram, to: Address) -> bool:
+        """Send. Returns: whether the kernel took it."""
         if to == self._peer:
             try:
                 self._send_direct(data)
-                return
+                return True
             except OSError:
                 pass  # perhaps for an earlier packet (ICMP): this one may still go
         try:
             self._send(data, to)
         except OSError:  # also after close(): what is left of a handshake may still want to speak
             self.unsent += 1
+            return False
+        return True
+
+    def _on_other(self, data: bytearray | memoryview, source: Address, now: float) -> None:
+        """A packet that did not come by the short cut."""
+        if self._direct is not None:
+            since, strays = self._strays
+            self._strays = (since, strays + 1) if now - since < SHUT_S else (now, 1)
+            if strays >= FLOOD and self._reopening is None and shut(self._sock, NOBODY):
+                self._reopening = self._call_later(SHUT_S, self._reopen)
+        self._on_packet(data, source, now)
+
+    def _reopen(self) -> None:
+        """Hear strays again."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
+            reopen(self._sock)
 
     def settle(self, peer: Address) -> None:
         """Make the short cut to `peer`, instead of the one before. Not to be called while a packet is in hand."""
         if peer == self._peer:
             return
+        self._reopen()
         self._cut()
         direct = _connected(self._sock, self._make, peer)
         if direct is None:
@@ -126,12 +163,18 @@ class Line:
 
     def close(self) -> None:
         """Watch nothing more, and give up the short cut; what waits is lost."""
+        self._reopen()
         direct, self._direct, self._peer = self._direct, None, None
+        self._on_packet = self._read = self._read_direct = _nothing  # nor hold whoever used it
         for sock in (self._sock, direct):
             if sock is not None:
                 self._poller.forget(sock.fileno())
         if direct is not None:
             direct.close()
+
+
+def _nothing(*packet: object) -> None:
+    """Nobody listens any more."""
 
 
 def _connected(sock: socket.socket, make: Callable[[], socket.socket], peer: Address) -> socket.socket | None:

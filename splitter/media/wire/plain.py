@@ -8,9 +8,9 @@ from splitter.core.errors import LocalError, PeerError
 from splitter.core.limits import Bucket
 from splitter.core.net import Address
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.wire.ends import RTCP_BYTES, RTCP_DATAGRAMS, Seal, WireEnd
-from splitter.media.wire.host import Loop
-from splitter.media.wire.latch import Latch, Verdict, canonical
+from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, Seal, WireEnd
+from splitter.media.wire.host import Host
+from splitter.media.wire.latch import Latch, LatchRules, Verdict, canonical
 from splitter.media.wire.sources import Sources
 from splitter.media.wire.strangers import Strangers
 from splitter.rtp import rtcp
@@ -37,14 +37,14 @@ class PlainWire:
     packet_limit = 1350
     seal_rtp: Seal | None = None
 
-    def __init__(self, end: WireEnd, loop: Loop, host: str, times: Windows) -> None:
+    def __init__(self, end: WireEnd, loop: Host, host: str, times: Windows) -> None:
         """Bind two ports on our address `host`. Raises MediaUnavailable."""
         self._end = end
         self._loop = loop
         self._pair = loop.open_pair(host, self._on_rtp, self._on_rtcp)
         self.send_rtp = self._pair.send_rtp
-        self._latch = Latch(times.latch_window_s)
-        self._rtcp_latch = Latch(2 * times.latch_window_s, in_a_row=1)
+        self._latch = Latch(LatchRules(times.latch_window_s, doubts=True))
+        self._rtcp_latch = Latch(LatchRules(2 * times.latch_window_s, in_a_row=1, doubts=True))
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._held: list[tuple[Address, bytes]] = []
         self._short_cut: Address | None = None
@@ -59,7 +59,7 @@ class PlainWire:
 
     @property
     def to(self) -> Address:
-        return Address(*self._latch.source)
+        return self._latch.destination or NOWHERE
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Listen to what SDP named, and learn its ports anew; or (None) to nobody."""
@@ -71,13 +71,14 @@ class PlainWire:
             raise LocalError("a participant with plain RTP needs the peer's addresses")
         self._hosts = frozenset((canonical(media.remote.rtp.host), canonical(media.remote.rtcp.host)))
         self._latch.expect(media.remote.rtp, now, Sources(media.remote.sources))
-        self._hosts |= {self._latch.source.host}  # one that was learned stays so
+        self._hosts |= {self.to.host}  # one that was learned stays so
         self._rtcp_latch.expect(media.remote.rtcp, now)
         self._strangers = Strangers() if media.receiving else None
 
     def send_rtcp(self, data: bytes) -> None:
-        if self._open and self._rtcp_latch.source.port:
-            self._pair.send_rtcp(data, self._rtcp_latch.source)
+        to = self._rtcp_latch.destination
+        if self._open and to is not None and to.port:
+            self._pair.send_rtcp(data, to)
 
     def close(self) -> None:
         self._open = False
@@ -88,7 +89,7 @@ class PlainWire:
     def _on_rtp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         if len(data) > 1 and 192 <= data[1] <= 223:  # multiplexed though it was not agreed (RFC 5761)
             self._on_rtcp(data, source, now)
-        elif (self._latch.settled and source == self._latch.source) or self._admit(data, source, now):
+        elif (self._latch.settled and source == self._latch.current) or self._admit(data, source, now):
             self._end.on_rtp(data, now)
 
     def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
@@ -96,14 +97,14 @@ class PlainWire:
         if not self._open or not self._end.plausible(data):
             self.rejected += 1
             return False
-        before = self._latch.source
+        before = self.to
         verdict = self._latch.judge(source, now)
         if verdict is Verdict.ACCEPT:
-            if self._latch.source != before:
-                self._hosts |= {self._latch.source.host}
-                self._end.on_path(self._latch.source, now)
-            if source == self._latch.source:
-                self._shorten(self._latch.source)
+            if self.to != before:
+                self._hosts |= {self.to.host}
+                self._end.on_path(self.to, now)
+            if source == self._latch.current:
+                self._shorten(source)
                 held, self._held = self._held, []
                 for sender, packet in held:
                     if sender == source:

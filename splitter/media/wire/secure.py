@@ -24,7 +24,7 @@ from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.dtls import Handshake, HandshakeFailed, certificate
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
-from splitter.media.wire.host import Loop, Timer
+from splitter.media.wire.host import Host, Timer
 from splitter.media.wire.ice import Agent
 from splitter.media.wire.srtp import Cipher
 from splitter.rtp import rtcp
@@ -61,7 +61,7 @@ class _Generation:
 
     __slots__ = ("_believed", "_strangers", "_wire", "agent", "port", "task", "timer")
 
-    def __init__(self, wire: SecureWire, loop: Loop, host: str, advertised: str) -> None:
+    def __init__(self, wire: SecureWire, loop: Host, host: str, advertised: str) -> None:
         self._wire = wire
         self._believed: Address | None = None
         self._strangers = Bucket.per_second(_STRANGERS_LIMIT)
@@ -117,7 +117,7 @@ class SecureWire:
     def __init__(
         self,
         end: WireEnd,
-        loop: Loop,
+        loop: Host,
         host: str,
         advertised: str,
         *,

@@ -20,9 +20,9 @@ import structlog
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
-from splitter.media.relay.latch import LatchRules
-from splitter.media.relay.relay import LOOK_S, Relay
-from splitter.media.worker.loop import PacketHost, RoomLoop
+from splitter.media.relay.relay import Relay
+from splitter.media.wire.latch import LatchRules
+from splitter.media.worker.loop import DSCP_EF, PacketHost, RoomLoop
 from splitter.media.worker.verbs.process import PROTOCOL, Status
 from splitter.media.worker.verbs.verb import Failed, Gone, Message, Verb
 
@@ -66,12 +66,6 @@ class Dispatcher:
         self.rooms: dict[str, HeldRoom] = {}
         self.slate: Slate | None = None
         self._promised: set[asyncio.Task[Message]] = set()
-        self._timer = host.call_later(LOOK_S, self._look)
-
-    def _look(self) -> None:
-        for relay in self.relays.values():
-            relay.look()
-        self._timer = self._host.call_later(LOOK_S, self._look)
 
     def __len__(self) -> int:
         return len(self.relays) + len(self.rooms)
@@ -124,14 +118,9 @@ class Dispatcher:
         """Bind a relay's ports. Raises MediaUnavailable, LocalError."""
         if relay_id in self.relays:
             raise LocalError(f"relay {relay_id} is open already")
+        loop = RoomLoop(self._host, partial(self._lose_relay, relay_id), DSCP_EF)
         relay = self.relays[relay_id] = Relay(
-            call_id,
-            relay_id,
-            sides,
-            self._host,
-            self._rules,
-            partial(self._emit, relay_id),
-            partial(self._lose_relay, relay_id),
+            call_id, relay_id, sides, loop, self._rules, partial(self._emit, relay_id)
         )
         return relay
 
@@ -184,7 +173,6 @@ class Dispatcher:
 
     def close(self) -> None:
         """Close everything. What was promised is not kept."""
-        self._timer.cancel()
         for promised in self._promised:
             promised.cancel()
         for relay_id in list(self.relays):

@@ -28,8 +28,8 @@ from splitter.media.ports.rooms import (
 )
 from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
-from splitter.media.relay.latch import LatchRules
 from splitter.media.settings import MediaSettings
+from splitter.media.wire.latch import LatchRules
 from splitter.media.worker.pool import Held, MediaNetwork, Opening, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.close_relay import CloseRelay

@@ -1,7 +1,7 @@
 """What a worker gives its relays and rooms: sockets on free ports, packets, timers. Does I/O.
 
-PacketHost serves relays directly. A room gets a RoomLoop, which knows all that the room has open: a room that fails,
-even in its own close(), leaves nothing behind.
+PacketHost is there once. Each relay and each room gets a RoomLoop, which knows all that it has open and where its
+faults go: one that fails, even in its own close(), leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.line import Line
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.poller import Poller
+
+DSCP_EF = 46 << 2
+"""Expedited Forwarding (RFC 3246) as the TOS octet: audio."""
 
 DSCP_AF41 = 34 << 2
 """Assured Forwarding 41 (RFC 2597, RFC 4594 §4.4) as the TOS octet: interactive video."""
@@ -80,9 +83,6 @@ class PacketHost:
                 if error.errno != errno.EADDRINUSE:
                     raise MediaUnavailable(f"cannot bind {host}:{port}: {error.strerror or error}") from error
         raise MediaUnavailable(f"the media ports of {host} are taken by another program")
-
-    def watch(self, sock: socket.socket, on_readable: Callable[[], None], on_fault: OnFault) -> None:
-        self.poller.watch(sock.fileno(), on_readable, on_fault)
 
     def release(self, *socks: socket.socket) -> None:
         """Close the sockets of one pair, the even port first."""
@@ -144,6 +144,11 @@ class RoomPair:
         self.closed = False
 
     @property
+    def missed(self) -> int:
+        """As the port says."""
+        return self._rtp.missed
+
+    @property
     def unsent(self) -> int:
         """Packets the kernel would not take; lost as on the way."""
         return self._rtp.unsent + self._rtcp.unsent
@@ -191,38 +196,41 @@ class RoomPort:
 
 
 class RoomLoop:
-    """The worker as one room sees it (splitter.media.wire.host.Loop).
+    """The worker as one room or relay sees it (splitter.media.wire.host.Host).
 
     Args:
         host: the worker's sockets.
-        on_fault: told what the room's code raised in a packet or timer callback.
+        on_fault: told what its code raised in a packet or timer callback.
+        tos: of what it sends.
     """
 
-    def __init__(self, host: PacketHost, on_fault: OnFault) -> None:
+    def __init__(self, host: PacketHost, on_fault: OnFault, tos: int = DSCP_AF41) -> None:
         self._host = host
+        self._tos = tos
         self._on_fault = on_fault
         self._pairs: set[RoomPair | RoomPort] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: set[RoomTimer] = set()
         self._closed = False
 
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> RoomPair:
         """Bind a pair of ports. Raises MediaUnavailable."""
-        socks = self._host.bind(network_host, DSCP_AF41)
+        socks = self._host.bind(network_host, self._tos)
         pair = RoomPair(self, self._line(socks[0], on_rtp), self._line(socks[1], on_rtcp), socks)
         self._pairs.add(pair)
         return pair
 
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> RoomPort:
         """Bind one port. Raises MediaUnavailable."""
-        sock = self._host.bind_one(network_host, DSCP_AF41)
+        sock = self._host.bind_one(network_host, self._tos)
         port = RoomPort(self, self._line(sock, on_datagram), sock)
         self._pairs.add(port)
         return port
 
     def _line(self, sock: socket.socket, on_packet: PacketHandler) -> Line:
-        make = partial(_socket, sock.family, DSCP_AF41)
-        return Line(sock, make, self._host.poller, self._host.buffer, on_packet, self._on_fault)
+        make = partial(_socket, sock.family, self._tos)
+        host = self._host
+        return Line(sock, make, host.poller, host.buffer, on_packet, self._on_fault, self.call_later)
 
     def settle(self, line: Line, peer: Address) -> None:
         """Called by the pair or port itself, mostly with a packet in hand: let that be done with first."""
@@ -234,7 +242,7 @@ class RoomLoop:
         self._host.release(*socks)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """As the port says. What it raises is a fault of the room."""
+        """As the port says. What it raises is a fault of its owner."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -248,30 +256,27 @@ class RoomLoop:
                 self._on_fault(fault)
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> RoomTimer:
-        return RoomTimer(self, delay_s, fn)
+        timer = RoomTimer(self, fn)
+        timer.handle = self._host.call_later(delay_s, timer.fire)
+        self._timers.add(timer)
+        return timer
 
-    def arm(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
+    def fire(self, timer: RoomTimer, fn: Callable[[], None]) -> None:
         """Called by the timer itself."""
+        self._timers.discard(timer)
+        if self._closed:
+            return
+        try:
+            fn()
+        except Exception as fault:
+            self._on_fault(fault)
 
-        def fire() -> None:
-            self._timers.discard(handle)
-            if self._closed:
-                return
-            try:
-                fn()
-            except Exception as fault:
-                self._on_fault(fault)
-
-        handle = self._host.call_later(delay_s, fire)
-        self._timers.add(handle)
-        return handle
-
-    def disarm(self, handle: asyncio.TimerHandle) -> None:
-        handle.cancel()
-        self._timers.discard(handle)
+    def disarm(self, timer: RoomTimer) -> None:
+        """Called by the timer itself."""
+        self._timers.discard(timer)
 
     def in_thread(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
-        """As the port says. Whatever `work` raises is told; what `done` raises is a fault of the room."""
+        """As the port says. Whatever `work` raises is told; what `done` raises is a fault of its owner."""
 
         def tell(worked: asyncio.Future[T]) -> None:
             if self._closed or worked.cancelled():
@@ -293,10 +298,10 @@ class RoomLoop:
         return time.time()
 
     def close(self) -> None:
-        """Close whatever the room left open."""
+        """Close whatever was left open."""
         self._closed = True
-        for handle in list(self._timers):
-            self.disarm(handle)
+        for timer in list(self._timers):
+            timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         for pair in list(self._pairs):
@@ -304,13 +309,23 @@ class RoomLoop:
 
 
 class RoomTimer:
-    """A callback that is due once; cancel() again is no error."""
+    """A callback that is due once; cancel() again is no error. When it is over it holds nobody."""
 
-    __slots__ = ("_handle", "_loop")
+    __slots__ = ("_fn", "_loop", "handle")
 
-    def __init__(self, loop: RoomLoop, delay_s: float, fn: Callable[[], None]) -> None:
+    def __init__(self, loop: RoomLoop, fn: Callable[[], None]) -> None:
         self._loop = loop
-        self._handle = loop.arm(delay_s, fn)
+        self._fn: Callable[[], None] | None = fn
+        self.handle: asyncio.TimerHandle | None = None
+
+    def fire(self) -> None:
+        """It is due."""
+        fn, self._fn, self.handle = self._fn, None, None
+        if fn is not None:
+            self._loop.fire(self, fn)
 
     def cancel(self) -> None:
-        self._loop.disarm(self._handle)
+        if self.handle is not None:
+            self.handle.cancel()
+            self._fn = self.handle = None
+            self._loop.disarm(self)

@@ -22,7 +22,7 @@ import structlog
 import uvloop
 
 from splitter.media.ports.events import MediaEvent
-from splitter.media.relay.latch import LatchRules
+from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost

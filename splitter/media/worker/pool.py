@@ -22,8 +22,8 @@ import structlog
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
 from splitter.media.ports.health import WorkerStatus
-from splitter.media.relay.latch import LatchRules
 from splitter.media.settings import MediaSettings
+from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.record import PortRecord

@@ -52,18 +52,21 @@ class Pair:
     rtcp: list[tuple[bytes, Address, float]] = field(default_factory=list)
     settled: list[Address] = field(default_factory=list)
     closed: bool = False
+    missed = 0
 
     @property
     def rtcp_port(self) -> int:
         return self.rtp_port + 1
 
-    def send_rtp(self, data: bytes | memoryview, to: Address) -> None:
+    def send_rtp(self, data: bytes | memoryview, to: Address) -> bool:
         assert not self.closed
         self.rtp.append((bytes(data), to, self.loop.time))
+        return True
 
-    def send_rtcp(self, data: bytes | memoryview, to: Address) -> None:
+    def send_rtcp(self, data: bytes | memoryview, to: Address) -> bool:
         assert not self.closed
         self.rtcp.append((bytes(data), to, self.loop.time))
+        return True
 
     def settle(self, peer: Address) -> None:
         self.settled.append(peer)

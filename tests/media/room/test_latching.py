@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaStarted, StrangerHeard
-from splitter.media.wire.latch import Latch, Verdict
+from splitter.media.wire.latch import Latch, LatchRules, Verdict
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli
 from splitter.rtp.packet import Packet, build
@@ -216,7 +216,7 @@ class TestLatchRules:
     HERE, THERE, ELSEWHERE = (Address("192.0.2.1", port) for port in (4000, 5000, 6000))
 
     def latch(self) -> Latch:
-        one = Latch(5.0)
+        one = Latch(LatchRules(5.0, doubts=True))
         one.expect(self.HERE, 0.0)
         return one
 
@@ -237,7 +237,7 @@ class TestLatchRules:
         self.learn(one, self.THERE, 1.0)
         assert one.judge(self.THERE, 5.1) is Verdict.ACCEPT and one.settled
         assert self.learn(one, self.ELSEWHERE, 5.2) == [Verdict.REJECT] * 3
-        assert one.source == self.THERE
+        assert one.destination == self.THERE
 
     def test_after_the_window_the_named_port_wins_by_several_packets(self) -> None:
         """A single forged one takes the picture from nobody."""
@@ -245,9 +245,9 @@ class TestLatchRules:
         self.learn(one, self.THERE, 1.0)
         assert one.judge(self.THERE, 5.1) is Verdict.ACCEPT and one.settled
         assert one.judge(self.HERE, 6.0) is Verdict.HOLD
-        assert one.judge(self.THERE, 6.1) is Verdict.ACCEPT and one.source == self.THERE
+        assert one.judge(self.THERE, 6.1) is Verdict.ACCEPT and one.destination == self.THERE
         assert one.judge(self.HERE, 6.2) is Verdict.HOLD and one.judge(self.HERE, 6.3) is Verdict.ACCEPT
-        assert one.source == self.HERE and one.settled
+        assert one.destination == self.HERE and one.settled
         assert self.learn(one, self.THERE, 6.4) == [Verdict.REJECT] * 3
 
     def test_the_named_port_never_moves_once_it_has_spoken(self) -> None:
@@ -263,7 +263,7 @@ class TestLatchRules:
         for _ in range(4):
             assert self.learn(one, self.ELSEWHERE, 60.2) == [Verdict.HOLD] * 3, "the other one may still be there"
         assert self.learn(one, self.ELSEWHERE, 60.3)[-1] is Verdict.ACCEPT
-        assert one.source == self.ELSEWHERE
+        assert one.destination == self.ELSEWHERE
 
     def test_a_repeated_description_lets_the_named_port_be_left(self) -> None:
         one = self.latch()
@@ -368,7 +368,7 @@ class TestStrangers:
 
 class TestAddresses:
     def test_ipv6_is_compared_as_an_address_not_as_text(self) -> None:
-        latch = Latch(5.0)
+        latch = Latch(LatchRules())
         latch.expect(Address("2001:DB8:0:0::1", 4000), 0.0)
         assert latch.judge(Address("2001:db8::1", 4000), 1.0) is Verdict.ACCEPT
 

@@ -64,6 +64,38 @@ async def stand(host: str = HOST) -> AsyncIterator[Stand]:
     assert not faults
 
 
+class TestFlood:
+    async def test_of_strays_is_dropped_by_the_kernel_and_the_peer_is_heard(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(line, "FLOOD", 50)
+        async with stand() as s:
+            peer, stray = client(), client()
+            await s.settle(peer)
+            for _ in range(200):
+                stray.sendto(b"x", (HOST, s.port.number))
+            await until(lambda: s.port._line._reopening is not None)
+            for number in range(60):
+                stray.sendto(b"x", (HOST, s.port.number))
+                peer.sendto(b"%d" % number, (HOST, s.port.number))
+            await until(lambda: sum(source == address(peer) for _, source in s.seen) == 60)
+            assert s.port._line.missed == 60
+            assert len(s.seen) - 60 <= 200
+            await until(lambda: s.port._line._reopening is None)
+            stray.sendto(b"later", (HOST, s.port.number))
+            await until(lambda: s.seen[-1][0] == b"later")
+
+    async def test_without_a_peer_all_are_heard(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who of them is the peer has to be found out."""
+        monkeypatch.setattr(line, "FLOOD", 50)
+        async with stand() as s:
+            other = client()
+            for _ in range(200):
+                other.sendto(b"x", (HOST, s.port.number))
+            await s.hears(200)
+            assert s.port._line.missed == 0
+
+
 class TestShortCut:
     @pytest.mark.parametrize("host", [HOST, "::1"])
     async def test_carries_the_peer_both_ways_and_strays_are_still_seen(self, host: str) -> None:

@@ -17,8 +17,8 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.voice import RelayHandle, SideSpec
-from splitter.media.relay.latch import LatchRules
 from splitter.media.settings import MediaSettings
+from splitter.media.wire.latch import LatchRules
 from splitter.media.worker.engine import WorkerEngine
 from splitter.media.worker.supervisor import SupervisorTimers
 from tests.patience import PATIENCE_S, until

@@ -17,8 +17,8 @@ from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport, Snapshot
 from splitter.media.ports.voice import RelayReport
-from splitter.media.relay.latch import LatchRules
-from splitter.media.wire.host import Loop
+from splitter.media.wire.host import Host
+from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
@@ -46,7 +46,7 @@ class BrokenRoom:
     """Joins one participant; breaks at its packets, at its timer, or when commanded."""
 
     def __init__(
-        self, call_id: str, room_id: str, loop: Loop, slate: object, emit: Callable[[MediaEvent], None]
+        self, call_id: str, room_id: str, loop: Host, slate: object, emit: Callable[[MediaEvent], None]
     ) -> None:
         self.call_id, self.room_id = call_id, room_id
         self._loop = loop

@@ -12,9 +12,8 @@ import pytest
 
 from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.relay.relay import DSCP_EF
 from splitter.media.wire.pairs import PortPairs
-from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop
+from splitter.media.worker.loop import DSCP_AF41, DSCP_EF, PacketHost, RoomLoop
 from tests.media.worker.stand import FIRST_PORT, Peer, address, receive
 from tests.patience import until
 

@@ -1,0 +1,173 @@
+"""One port of a relay: what it takes in leaves by its peer lane, payload untouched. The hot path; sends by its port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from splitter.core.errors import LocalError
+from splitter.core.net import Address
+from splitter.media.relay.quality import HEADER, SAMPLE, Quality
+from splitter.media.wire.latch import Latch, LatchRules, Verdict
+from splitter.media.wire.sources import NONE, Sources
+from splitter.media.wire.strangers import Strangers
+from splitter.rtp.telephone_event import Digit, DigitStream
+
+SendPacket = Callable[[bytes | bytearray | memoryview, Address], bool]
+
+
+class LaneListener(Protocol):
+    """Who is told what a lane finds out."""
+
+    def on_started(self, lane: Lane, source: Address) -> None:
+        """The first packet of RTP was believed."""
+        ...
+
+    def on_found(self, lane: Lane, source: Address) -> None:
+        """RTP comes from, and goes to, another address than before."""
+        ...
+
+    def on_stranger(self, lane: Lane, source: Address, packets: int) -> None:
+        """Nothing of the peer comes, but this, from where SDP did not say."""
+        ...
+
+
+class Lane:
+    """One port of a relay.
+
+    Args:
+        rtp: this is the port of RTP, whose packets are sampled, and not of RTCP.
+
+    Attributes:
+        peer: the lane that sends what this one takes in; set once by the relay.
+        send: sends from this lane's own port.
+        settle: tells the port whom packets come from; None for RTCP, which is too rare for a short cut.
+        destination: where this lane's own port sends to, None while the remote is unknown.
+        packets, bytes: taken in.
+        dropped, dropped_bytes: of these, not sent on.
+        rejected: not taken in.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_digits",
+        "_listener",
+        "_mark_at",
+        "_started",
+        "_strangers",
+        "bytes",
+        "destination",
+        "dropped",
+        "dropped_bytes",
+        "latch",
+        "packets",
+        "peer",
+        "quality",
+        "rejected",
+        "rtp",
+        "send",
+        "settle",
+    )
+
+    peer: Lane
+    send: SendPacket
+
+    def __init__(self, rules: LatchRules, rtp: bool, listener: LaneListener) -> None:
+        self.rtp = rtp
+        self.latch = Latch(rules)
+        self.quality = Quality()
+        self.destination: Address | None = None
+        self.settle: Callable[[Address], None] | None = None
+        self.packets = self.bytes = self.dropped = self.dropped_bytes = self.rejected = 0
+        self._listener = listener
+        self._mark_at = 8 if rtp else 4  # of the sender's SSRC (RFC 3550 §5.1, §6.4)
+        self._accepted: Address | None = None  # settled, in the spelling of the last packet
+        self._strangers = Strangers()
+        self._started = False
+        self._digits: tuple[DigitStream, SendPacket] | None = None
+
+    def signal(self, remote: Address | None, now: float, sources: Sources = NONE) -> None:
+        """The signalling named this side's remote, and whom else to believe."""
+        self.latch.expect(remote, now, sources)
+        self._strangers.signalled()
+        self._accepted = None
+        self.destination = self.latch.destination
+
+    def on_packet(self, data: bytearray | memoryview, source: Address, now: float) -> None:
+        """Forward one packet if its source is right."""
+        if source is not self._accepted and not self._admit(data, source, now):
+            return
+        size = len(data)
+        self.packets += 1
+        self.bytes += size
+        if not self.packets & (SAMPLE - 1) and self.rtp and size >= HEADER.size:
+            self.quality.sample(HEADER.unpack_from(data), self.packets, now)
+        peer = self.peer
+        destination = peer.destination
+        # Where it cannot be sent it is as if lost on the way: the next packet is due in 20 ms.
+        if destination is None or not peer.send(data, destination):
+            self.dropped += 1
+            self.dropped_bytes += size
+
+    def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
+        """The slow path: a source other than the one in force, or one that may still give way."""
+        latch = self.latch
+        if not latch.settled or source != latch.current:
+            mark = self._mark(data)
+            if latch.judge(source, now, mark) is not Verdict.ACCEPT:
+                self._refuse(source, now, mark)
+                return False
+            self._found(source)
+        if latch.settled and source == latch.current:
+            if self._accepted != source and self.settle is not None:
+                self.settle(source)
+            self._accepted = source
+        return True
+
+    def _found(self, source: Address) -> None:
+        moved = source == self.latch.current and source != self.destination
+        self.destination = self.latch.destination
+        if not self.rtp:
+            return
+        if moved:
+            self._listener.on_found(self, source)
+        if not self._started:
+            self._started = True
+            self._listener.on_started(self, source)
+
+    def _refuse(self, source: Address, now: float, mark: int | None) -> None:
+        self.rejected += 1
+        if not self.rtp or mark is None or self.latch.named is None:
+            return
+        told = self._strangers.refused(source, self.packets, now)
+        if told is not None:
+            self._listener.on_stranger(self, Address(*told[0][:2]), told[1])
+
+    def _mark(self, data: bytearray | memoryview) -> int | None:
+        at = self._mark_at
+        if len(data) < at + 4 or data[0] >> 6 != 2:
+            return None
+        return int.from_bytes(data[at : at + 4], "big")
+
+    # ---- digits -------------------------------------------------------------------------------------------------
+
+    def send_digit(self, digit: Digit, clock: Callable[[], float]) -> None:
+        """Put a digit into what this lane's own port sends. Without digits, the hot path knows nothing of them."""
+        if self._digits is None:
+            stream, plain = DigitStream(), self.send
+
+            def send(packet: bytes | bytearray | memoryview, destination: Address) -> bool:
+                event = stream.take(packet, clock())
+                if stream.idle:
+                    self._digits, self.send = None, plain
+                return plain(packet if event is None else event, destination)
+
+            self._digits, self.send = (stream, plain), send
+        if not self._digits[0].push(digit, clock()):
+            raise LocalError("too many digits wait to be sent")
+
+    def end(self) -> None:
+        """Nothing comes any more: hold nobody."""
+        del self.peer, self.send
+        self._digits = self.settle = None
+        del self._listener

@@ -1,0 +1,83 @@
+"""What a worker has closed is freed at once: no ring of a relay or a room waits for the collector, and its pause."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+
+from splitter.core.net import Address
+from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.wire.latch import LatchRules
+from splitter.media.wire.pairs import PortPairs
+from splitter.media.worker.dispatch import Dispatcher
+from splitter.media.worker.loop import PacketHost
+from splitter.rtp.telephone_event import Digit
+from splitter.sdp.video import VideoFormat
+from tests.garbage import no_rings
+from tests.media.room.kit import SLATE
+from tests.media.worker.stand import FIRST_PORT, rtp
+from tests.patience import until
+
+HOST = "127.0.0.1"
+
+
+def end() -> tuple[socket.socket, RemoteEnd]:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    sock.bind((HOST, 0))
+    return sock, RemoteEnd(Address(*sock.getsockname()), Address(HOST, 9))
+
+
+class TestWhatIsClosed:
+    """Each is used until its port has a short cut."""
+
+    async def test_of_relays_leaves_no_rings(self) -> None:
+        host = PacketHost(
+            asyncio.get_running_loop(), PortPairs(FIRST_PORT + 300, FIRST_PORT + 339, 0, random.Random(1))
+        )
+        worker = Dispatcher(host, LatchRules(), lambda owner, event: None)
+        with no_rings("splitter.media"):
+            for number in range(3):
+                relay = worker.open_relay("call", f"relay-{number}", (("caller", HOST), ("centre", HOST)))
+                ends = [end(), end()]
+                for index, (_, remote) in enumerate(ends):
+                    relay.set_remote(index, remote)
+                relay.send_digit(1, Digit(1, 100, 101, 8000))
+                for sequence in range(4):
+                    ends[0][0].sendto(rtp(sequence), (HOST, relay.sides[0].ports[0]))
+                await until(lambda relay=relay: relay.report().sides[0].packets_in == 4)
+                await asyncio.sleep(0)
+                worker.relays.pop(relay.relay_id).close()
+                for sock, _ in ends:
+                    sock.close()
+                del relay, ends, sock, remote
+            await asyncio.sleep(0.01)
+        worker.close()
+        host.close()
+
+    async def test_of_rooms_leaves_no_rings(self) -> None:
+        host = PacketHost(
+            asyncio.get_running_loop(), PortPairs(FIRST_PORT + 300, FIRST_PORT + 339, 0, random.Random(1))
+        )
+        worker = Dispatcher(host, LatchRules(), lambda owner, event: None)
+        worker.slate = SLATE
+        with no_rings("splitter.media"):
+            for number in range(3):
+                worker.open_room("call", f"room-{number}")
+                room = worker.rooms[f"room-{number}"].room
+                sock, remote = end()
+                ports = room.join("caller", HOST)
+                room.join("seat-1", HOST)
+                both = VideoFormat(payload_type=8)
+                room.set_participant("caller", ParticipantMedia(remote, both, both))
+                for sequence in range(4):
+                    sock.sendto(rtp(sequence), (HOST, ports[0]))
+                await until(lambda room=room: room.report().participants[0].stream.packets_in == 4)
+                room.leave("seat-1")
+                worker.close_room(f"room-{number}")
+                sock.close()
+                del room, remote
+            await asyncio.sleep(0.01)
+        worker.close()
+        host.close()
