@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-const { SplitterError } = await import("./http.js");
-const { Place } = await import("./place.js");
+const { SplitterError } = await import("./sdk/http.js");
+const { Place } = await import("./sdk/place.js");
 
 /** @type {FakePeer} */
 let peer;

@@ -48,7 +48,7 @@ class TestAskingToJoin:
 
             hang_up = other.page.locator(".controls [data-do=hangup]")
             await expect(hang_up).to_have_attribute("aria-disabled", "true")
-            await expect(hang_up).to_have_attribute("title", "This call is another desk's: that desk may do this.")
+            await expect(hang_up).to_have_attribute("title", "Only the desk that has this call may do that.")
             await expect(other.page.locator("#parties [data-party]")).to_have_count(2)
             await expect(other.page.locator("#parties button[data-key^='party.remove']")).to_have_count(1)
             await other.looks("inside")

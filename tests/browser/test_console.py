@@ -77,7 +77,7 @@ class TestCall:
             await page.fill("#user", "2001")
             await page.fill("#password", "guessed")
             await page.click("#login-submit")
-            await expect(page.locator("#login-fault")).to_have_text("用户或密码错误。")
+            await expect(page.locator("#login-fault")).to_have_text("用户名或密码错误。")
             await desk.show(page, "wrong-password")
 
     async def test_hung_up_at_the_desk(self, make_desk: Callable[..., Desk]) -> None:
@@ -94,7 +94,7 @@ class TestCall:
 
 
 class TestWhatTheCallerSees:
-    async def test_a_picture_instead_of_the_camera_and_back(
+    async def test_an_image_instead_of_the_camera_and_back(
         self, make_desk: Callable[..., Desk], tmp_path: Path
     ) -> None:
         file, still = poster(tmp_path)
@@ -105,10 +105,10 @@ class TestWhatTheCallerSees:
             log = sight_of(handset)
             await console.show_picture(file)
             await desk.until(lambda: log.still is not None and same_still(log.still, still), "the picture on the phone")
-            await console.says("The caller sees a picture")
+            await console.says("The caller sees an image")
             assert (await desk.gateway.call(call_id))["showing"].startswith("picture:")
             await console.caller.rising(CALLER, 5)
-            await console.looks("picture")
+            await console.looks("image")
             await console.do("picture")
             await desk.caller_sees(handset, SENDER, 10)
             await console.says("Video both ways")
@@ -164,7 +164,7 @@ class TestWhatTheCallerSees:
             await desk.voice_goes_on(handset)
             assert not sight_of(handset).black
 
-    async def test_a_colleague_is_taken_out(self, make_desk: Callable[..., Desk]) -> None:
+    async def test_a_colleague_is_removed(self, make_desk: Callable[..., Desk]) -> None:
         async with make_desk() as desk:
             console = await Console.open(desk)
             handset, call_id = await desk.call()
@@ -179,8 +179,8 @@ class TestWhatTheCallerSees:
             await both_ways(desk, colleague, handset, 10)
             status, _, _ = await desk.gateway.ask("DELETE", f"/v1/calls/{call_id}/parties/desk-2")
             assert status == 204
-            await colleague.says("You were taken out of the picture")
-            await colleague.looks("taken-out")
+            await colleague.says("You were removed from the video")
+            await colleague.looks("removed")
             await desk.voice_goes_on(handset)
 
 
@@ -322,7 +322,7 @@ async def test_a_browser_without_h264(make_desk: Callable[..., Desk]) -> None:
         await context.add_init_script(_NO_H264)
         console = await Console.open(desk, context)
         handset, _ = await desk.call()
-        await console.says("No picture on this desk", "This browser has no H.264 video")
+        await console.says("No video on this desk", "This browser has no H.264 video")
         await console.looks("no-h264")
         await desk.voice_goes_on(handset)
 

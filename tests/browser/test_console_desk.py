@@ -74,12 +74,26 @@ class TestCameraIsSwitchedOff:
             await console.page.set_input_files(
                 "#dialog-body input[type=file]", {"name": "map.png", "mimeType": "image/png", "buffer": made}
             )
-            await console.says("The caller sees a picture")
+            await console.says("The caller sees an image")
             await console.do("camera")
-            await console.says("The caller sees a picture")
+            await console.says("The caller sees an image")
             await desk.view(call_id, lambda view: not view["parties"][0]["sends"], "the camera is off")
             assert (await desk.gateway.call(call_id))["showing"].startswith("picture:")
             assert len(await console.page.evaluate("displayed")) == 1, "nothing but the picture was asked for"
+
+
+class TestHold:
+    async def test_is_told_until_it_is_over(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            handset, _ = await desk.call()
+            await console.says("Video both ways")
+            await handset.hold()
+            await console.says("The caller has put you on hold", "The caller does not hear you")
+            await console.looks("hold")
+            await handset.resume()
+            await console.says("Video both ways")
+            await expect(console.page.locator("#log")).to_contain_text("The call was resumed")
 
 
 class TestBrowserWithoutWebRtc:
@@ -97,11 +111,11 @@ class TestBrowserWithoutWebRtc:
                 await desk.show(page, "login")
             console = await Console.open(desk, context)
             handset, call_id = await desk.call()
-            await console.says("No picture on this desk", "Use Chrome, Edge, Safari or Firefox")
+            await console.says("No video on this desk", "Use Chrome, Edge, Safari or Firefox")
             await expect(page.locator("#now-action")).to_be_hidden()
             await console.looks("no-webrtc")
             await asyncio.sleep(3)
-            await console.says("No picture on this desk")
+            await console.says("No video on this desk")
             assert not (await desk.gateway.call(call_id))["parties"], "it does not try for ever"
             await desk.voice_goes_on(handset)
 

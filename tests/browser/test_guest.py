@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Playwright, expect
 
-from tests.browser import sdk
+from tests.browser import chromium, sdk
 from tests.browser.camera import FRAMES, SENDER
 from tests.browser.checks import Wanted, in_words, judge
 from tests.browser.desk import Desk
@@ -40,7 +40,7 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
         await desk.show(guest, "start")
         caller = await desk.eye(agent, "#caller")
         await guest.click("#go")
-        await expect(guest.locator("#status")).to_have_text("They can see your picture")
+        await expect(guest.locator("#status")).to_have_text("They can see your video")
         # The agent's upright film, cut for a lying picture; the slate is upright.
         for side in ("videoWidth", "videoHeight"):
             await expect(guest.locator("#agent")).to_have_js_property(side, 480)
@@ -62,7 +62,7 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
         await agent.bring_to_front()
         await caller.rising(SENDER, 10)
         await agent.evaluate("call.remove('guest-2')")
-        await expect(guest.locator("#title")).to_have_text("Your video was ended by the other side", timeout=15_000)
+        await expect(guest.locator("#title")).to_have_text("The other side has ended your video", timeout=15_000)
         await desk.voice_goes_on(handset)
 
 
@@ -71,7 +71,7 @@ async def test_the_page_says_when_the_call_is_over_and_that_a_link_is_used_up(ma
         _, guest, handset, _ = await invited(desk, await desk.context("zh-CN"))
         await expect(guest.locator("#title")).to_have_text("让对方看到现场")
         await guest.click("#go")
-        await expect(guest.locator("#status")).to_have_text("对方可以看到您的画面")
+        await expect(guest.locator("#status")).to_have_text("对方可以看到您的视频")
         await desk.show(guest, "chinese")
         await handset.hang_up()
         await expect(guest.locator("#title")).to_have_text("通话已结束", timeout=20_000)
@@ -93,6 +93,19 @@ async def test_a_browser_without_webrtc_is_told_which_can(make_desk: Callable[..
         await desk.show(page, "no-webrtc")
 
 
+async def test_a_camera_that_is_blocked_is_not_said_to_be_seen(
+    make_desk: Callable[..., Desk], playwright: Playwright
+) -> None:
+    async with await chromium.strict(playwright.chromium) as browser, make_desk() as desk:
+        _, guest, handset, call_id = await invited(desk, await desk.context(browser=browser))
+        await guest.click("#go")
+        await expect(guest.locator("#title")).to_have_text("The camera is blocked")
+        await desk.view(call_id, lambda v: ("guest-1", "connected") in states(v), "the guest sees all the same")
+        await expect(guest.locator("#status")).to_have_text("They cannot see your video")
+        await desk.show(guest, "blocked")
+        await desk.voice_goes_on(handset)
+
+
 async def encodings(page: Page, active: bool) -> None:
     """Wait until they are switched so; the page's policy forbids what `wait_for_function` does."""
     async with asyncio.timeout(patient(10)):
@@ -107,11 +120,12 @@ async def test_pause_switches_the_encodings_off(make_desk: Callable[..., Desk]) 
         await context.add_init_script(_KEEPS_CONNECTIONS)
         _, guest, handset, call_id = await invited(desk, context)
         await guest.click("#go")
-        await expect(guest.locator("#status")).to_have_text("They can see your picture")
+        await expect(guest.locator("#status")).to_have_text("They can see your video")
         await encodings(guest, True)
         await guest.click("#pause")
         await encodings(guest, False)
         await desk.view(call_id, lambda v: not v["parties"][1]["sends"], "the guest sends nothing")
+        await expect(guest.locator("#status")).to_have_text("Your video is paused")
         for _ in range(3):  # quickly: what was wanted last counts
             await guest.click("#pause")
         await encodings(guest, True)

@@ -1,4 +1,4 @@
-"""Modules of the SDK without a browser: Node runs them with a fake transport and a fake clock."""
+"""Modules of the SDK and the console without a browser: Node runs them, with a fake transport and a fake clock."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 from tests.patience import patient
 
 HERE = Path(__file__).parent
-SDK = HERE.parents[1] / "splitter" / "web" / "static" / "sdk"
+STATIC = HERE.parents[1] / "splitter" / "web" / "static"
 
 
-@pytest.mark.parametrize("script", ["place.mjs"])
-def test_of_the_sdk(tmp_path: Path, script: str) -> None:
-    shutil.copytree(SDK, tmp_path, dirs_exist_ok=True)
+@pytest.mark.interop  # Node is a peer
+@pytest.mark.parametrize("script", ["place.mjs", "status.mjs"])
+def test_without_a_browser(tmp_path: Path, script: str) -> None:
+    shutil.copytree(STATIC, tmp_path, dirs_exist_ok=True)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     shutil.copy(HERE / script, tmp_path)
     command = ("node", "--test", script)

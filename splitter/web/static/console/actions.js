@@ -14,7 +14,7 @@ import { t } from "./texts.js";
 /** @type {Record<string, string>} action → key; letters of what is on the buttons */
 export const KEYS = {
   camera: "V",
-  picture: "P",
+  picture: "I",
   share: "D",
   ask: "U",
   snapshot: "S",
@@ -37,7 +37,7 @@ const FACES = {
   },
   picture(_, entry) {
     const shown = entry.call.showing.startsWith("picture:");
-    const label = t(shown ? "do.picture.back" : "do.picture");
+    const label = t(shown ? "do.image.back" : "do.image");
     return { label, symbol: shown ? "camera" : "picture", active: shown, not: notVideo(entry) };
   },
   share({ desk }, entry) {
@@ -55,7 +55,7 @@ const FACES = {
   },
   snapshot(_, entry) {
     const comes = hasPicture(entry.call.view);
-    return { label: t("do.snapshot"), symbol: "still", not: notConnected(entry) || (comes ? "" : t("not.picture")) };
+    return { label: t("do.snapshot"), symbol: "still", not: notConnected(entry) || (comes ? "" : t("not.comes")) };
   },
   invite(splitter, entry) {
     return { label: t("do.invite"), symbol: "link", not: notConnected(entry) || notOwn(splitter, entry) };

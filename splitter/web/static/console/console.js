@@ -2,8 +2,8 @@
 /**
  * The agent's console: an example of what the SDK can do, and what desks use. All that happens here goes through it.
  *
- *   texts.js     what is said, in two languages        status.js   what is happening and why (pure)
- *   entry.js     what is kept of a call                stage.js    the pictures
+ *   texts.js     what is said (english.js, chinese.js)  status.js   what is happening and why (pure)
+ *   entry.js     what is kept of a call                stage.js    video and images
  *   side.js      facts, parties, quality, stills, log  actions.js  the row of controls
  *   recent.js    this desk's calls before              login.js    signing in
  *   dialogs.js   windows
@@ -36,6 +36,7 @@ let online = false;
 /** @type {number|undefined} */
 let toasting;
 let toasted = ""; // the call that the toast leads to
+let asking = ""; // the desk of which the toast says that it asks to join
 
 // ---- what is shown -------------------------------------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ function render() {
   if (entry) {
     renderNow(entry);
     renderStage(splitter, entry);
-    renderSide(splitter, entry, { remove: takeOut, show: showParty, open: dialogs.openStill, admit, deny });
+    renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny });
     renderControls(splitter, entry);
   } else renderIdle();
 }
@@ -130,7 +131,7 @@ function renderNow(entry) {
   byId("now").dataset.tone = line.tone;
   say(byId("headline"), line.head);
   say(byId("why"), line.why);
-  byId("why").title = line.detail ? `${line.why} (${line.detail})` : line.why;
+  byId("why").title = line.why; // it may be cut off
   say(byId("elapsed"), line.counting ? duration(splitter.now() - entry.askedAt) : "");
   const action = byId("now-action");
   action.hidden = !line.join;
@@ -184,7 +185,7 @@ function tick() {
 /** @param {string} text @param {"bad"|"calm"} [tone] @param {string} [about]  the call that it leads to */
 function toast(text, tone = "bad", about = "") {
   const element = byId("toast");
-  toasted = about;
+  [toasted, asking] = [about, ""];
   element.dataset.tone = tone;
   element.hidden = false;
   say(element, text);
@@ -195,7 +196,7 @@ function toast(text, tone = "bad", about = "") {
 function hush() {
   const element = byId("toast");
   clearTimeout(toasting);
-  toasted = "";
+  toasted = asking = "";
   element.hidden = true;
   element.textContent = "";
 }
@@ -257,7 +258,10 @@ splitter.addEventListener("notice", (event) => {
   const { notice, call, at } = /** @type {CustomEvent} */ (event).detail;
   const entry = call ? entries.get(call.id) : undefined;
   entry?.notice(notice, at);
-  if (notice.code === "join-asked" && entry && splitter.owns(entry.call.view)) toast(t("asks.toast", { extension: notice.extension }), "calm", "");
+  if (notice.code === "join-asked" && entry && splitter.owns(entry.call.view)) {
+    toast(t("asks.toast", { extension: notice.extension }), "calm");
+    asking = notice.extension;
+  } else if (notice.code.startsWith("join-") && notice.extension === asking) hush();
   const answered = notice.code === "join-denied" || notice.code === "join-unanswered";
   if (answered && notice.extension === splitter.me?.extension) sayTake(t(`take.${notice.code}`));
   update();
@@ -305,7 +309,7 @@ async function attempt(act) {
 }
 
 /** @param {string} party */
-function takeOut(party) {
+function removeParty(party) {
   const entry = current();
   if (entry) dialogs.confirmRemove(entry, party, () => attempt(() => (party === entry.call.party ? entry.call.leave() : entry.call.remove(party))));
 }

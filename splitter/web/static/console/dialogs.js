@@ -4,7 +4,7 @@
 import { KEYS } from "./actions.js";
 import { byId, make } from "./elements.js";
 import { callerOf, partyName } from "./entry.js";
-import { fault, reason, t, timeOfDay } from "./texts.js";
+import { fault, plainly, t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("../sdk/splitter.js").Picture} Picture */
@@ -77,20 +77,23 @@ export function confirmHangUp(entry, act) {
 
 /** @param {Entry} entry @param {string} party @param {() => void} act */
 export function confirmRemove(entry, party, act) {
-  const who = partyName(entry.call, party);
-  const words = { title: t("remove.title", { who }), text: t("remove.text", { who }), submit: t("remove.submit"), kind: "remove" };
-  confirmFirst(words, act);
+  const { call } = entry;
+  const who = partyName(call, party);
+  const guest = call.view.parties.some((one) => one.name === party && one.kind === "guest");
+  const kind = party === call.party ? ".you" : guest ? ".guest" : "";
+  const words = { title: t(`remove.title${kind}`, { who }), text: t(`remove.text${kind}`, { who }) };
+  confirmFirst({ ...words, submit: t(kind === ".you" ? "remove.submit.you" : "remove.submit"), kind: "remove" }, act);
 }
 
 // ---- pictures ----
 
 /** @param {Splitter} splitter @param {Entry} entry @param {(picture: Picture) => void} choose */
 export function openPictures(splitter, entry, choose) {
-  const grid = make("div", { class: "grid" }, make("p", { class: "muted", text: t("pictures.loading") }));
+  const grid = make("div", { class: "grid" }, make("p", { class: "muted", text: t("images.loading") }));
   const problem = make("p", { class: "fault", role: "alert" });
   const file = make("input", { type: "file", accept: "image/*", hidden: true });
-  const upload = make("button", { type: "button", class: "primary", text: t("pictures.upload"), onclick: () => file.click() });
-  const drop = make("div", { class: "drop" }, upload, make("span", { class: "muted", text: t("pictures.drop") }), file);
+  const upload = make("button", { type: "button", class: "primary", text: t("images.upload"), onclick: () => file.click() });
+  const drop = make("div", { class: "drop" }, upload, make("span", { class: "muted", text: t("images.drop") }), file);
   const take = async (/** @type {Blob|undefined} */ image) => {
     if (!image) return;
     upload.disabled = true;
@@ -107,7 +110,7 @@ export function openPictures(splitter, entry, choose) {
   };
   file.addEventListener("change", () => take(file.files[0]));
   dropInto(drop, take);
-  open(t("pictures.title"), [drop, problem, grid], { focus: upload, kind: "pictures" });
+  open(t("images.title"), [drop, problem, grid], { focus: upload, kind: "pictures" });
   listPictures(splitter, entry, grid, choose).catch((error) => grid.replaceChildren(make("p", { class: "fault", text: fault(error) })));
 }
 
@@ -129,7 +132,7 @@ function dropInto(drop, take) {
 async function listPictures(splitter, entry, grid, choose) {
   const pictures = await splitter.pictures(entry.id);
   if (!pictures.length) {
-    grid.replaceChildren(make("p", { class: "muted", text: t("pictures.none") }));
+    grid.replaceChildren(make("p", { class: "muted", text: t("images.none") }));
     return;
   }
   grid.replaceChildren(
@@ -140,8 +143,8 @@ async function listPictures(splitter, entry, grid, choose) {
         closeDialog();
         choose(picture);
       };
-      const own = picture.call_id ? make("span", { class: "muted", text: t("pictures.own") }) : null;
-      const label = t("pictures.show", { name: picture.name });
+      const own = picture.call_id ? make("span", { class: "muted", text: t("images.own") }) : null;
+      const label = t("images.show", { name: picture.name });
       const name = make("span", { class: "name", text: picture.name });
       return make("button", { type: "button", "aria-label": label, title: label, "data-picture": picture.id, onclick: act }, image, name, own);
     }),
@@ -216,11 +219,12 @@ function invitationShown(invitation, number) {
     }
   });
   const said = invitation.sent ? t("invite.sent", { number }) : t("invite.unsent");
+  const why = plainly(invitation.reason);
   return [
     make("p", { role: "status", text: said }),
     make("div", { class: "link-row" }, link, copy),
     make("p", { class: "muted", text: t("invite.until", { time: timeOfDay(invitation.expires_at) }) }),
-    invitation.reason ? make("p", { class: "muted", text: reason(invitation.reason) }) : make("span"),
+    make("p", { class: "muted", text: why && why + t("sentence.end") }),
   ];
 }
 
@@ -244,7 +248,7 @@ export function openStill(still) {
 /** @param {boolean} single  whether single keys work @param {(single: boolean) => void} change */
 export function openHelp(single, change) {
   const labels = ["camera", "picture", "share", "ask", "snapshot", "invite", "hangup", "full", "help"];
-  const rows = labels.map((action) => [KEYS[action], t(`do.${action}`)]);
+  const rows = labels.map((action) => [KEYS[action], t(action === "picture" ? "do.image" : `do.${action}`)]);
   rows.push(["1–9", t("help.calls")], ["Tab", t("help.move")], ["Esc", t("help.close")]);
   const keys = make("div", { class: "keys" });
   for (const [key, text] of rows) keys.append(make("kbd", { text: key }), make("span", { text }));

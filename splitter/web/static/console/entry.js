@@ -1,8 +1,8 @@
 // @ts-check
-/** What this desk keeps of a call beside its view: what happened, the stills, when the caller was asked. */
+/** What this desk keeps of a call beside its view: what happened, the screenshots, when the caller was asked. */
 
-import { hasVideo, showingOf } from "../sdk/splitter.js";
-import { fault, has, plainly, reason, t } from "./texts.js";
+import { hasPicture, hasVideo, holdOf, showingOf } from "../sdk/splitter.js";
+import { fault, has, plainly, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallHandle} CallHandle */
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -94,9 +94,12 @@ export class Entry {
     if (view.video.state === "asking") this.askedAt ||= now;
     else this.askedAt = 0;
     this.hadVideo ||= hasVideo(view);
-    if (view.video.sends || view.video.state !== "on") this.stopped = false;
+    if (hasPicture(view) || !hasVideo(view)) this.stopped = false;
+    else if (before && hasPicture(before)) this.stopped = true;
     if (view.video.state === "on" || view.video.state === "asking") this.droppedBy = "";
     if (before?.answered_at === null && view.answered_at) this.remark(view.answered_at, "log.connected");
+    const hold = holdOf(view);
+    if (before && holdOf(before) !== hold && view.state === "connected") this.remark(now, hold ? `now.hold-${hold}` : "log.resumed");
     const { showing } = this.call;
     if (before && showingOf(before) !== showing && view.state === "connected" && showing !== "none") {
       const who = sourceName(this.call, showing);
@@ -115,13 +118,12 @@ export class Entry {
     const { code, text } = notice;
     if (code === "caller-dropped-video") this.droppedBy = "caller";
     if (code === "video-dropped") this.droppedBy = "desk";
-    if (code === "caller-picture-stopped") this.stopped = true;
     if (UNSAID.has(code)) return;
     const key = code === "bound" && !this.call.view.extension ? "notice.unbound" : `notice.${code}`;
     const [who, extension] = [named(this.call, notice.party), notice.extension || this.call.view.extension];
     if (notice.party && notice.party === this.call.party && OWN.has(code)) return;
     if (has(key)) this.remark(at, key, () => ({ who: who(), extension }), TONES[code] ?? "", WITH_REASON.has(code) ? text : "");
-    else this.remark(at, text || code); // a newer gateway: its own words
+    else this.remark(at, "notice.other"); // of a newer gateway
   }
 
   /** This desk's own transport has changed. @param {number} now */
@@ -129,7 +131,7 @@ export class Entry {
     const { media } = this.call;
     if (media.state === this.media.state) return;
     this.media = media;
-    if (media.state === "connected") this.remark(now, "log.joined", undefined, "good");
+    if (media.state === "connected") this.remark(now, hasVideo(this.call.view) ? "log.joined" : "log.ready", undefined, "good");
     if (media.state === "interrupted") this.remark(now, "log.interrupted", undefined, "warn");
     if (media.state === "removed") this.remark(now, "log.removed", undefined, "warn");
     if (media.state === "failed") this.remark(now, "log.failed", () => ({ why: fault(media) }), "bad");
@@ -158,7 +160,7 @@ export class Entry {
 /** A remark in the language of now. @param {Remark} remark */
 export function spoken(remark) {
   const key = /** @type {string} */ (remark.key);
-  return { text: has(key) ? t(key, remark.values()) : reason(key), more: plainly(remark.more) };
+  return { text: t(key, remark.values()), more: plainly(remark.more) };
 }
 
 /** @param {CallView} view */
@@ -175,6 +177,7 @@ export function partyName(call, name) {
 function named(call, name) {
   const party = call.view.parties.find((one) => one.name === name);
   const extension = party?.extension || name.replace(/^(seat|desk)-/, "");
+  if (name === "slate" || name === "none") return () => t(`source.${name}`);
   if (name === "caller") return () => t("party.caller");
   if (name && name === call.party) return () => t("party.you");
   if (party?.kind === "guest" || name.startsWith("guest")) return () => t("party.guest");
@@ -183,8 +186,7 @@ function named(call, name) {
 
 /** What somebody sees, for people. @param {CallHandle} call @param {string} source @returns {() => string} */
 export function sourceName(call, source) {
-  if (source.startsWith("picture:")) return () => t("source.picture");
-  if (source === "slate" || source === "none") return () => t(`source.${source}`);
+  if (source.startsWith("picture:")) return () => t("source.image");
   if (source === call.party) return () => t("source.you");
   return named(call, source);
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The side of the page: who calls, who is in the picture, how good the connection is, the stills, what happened. */
+/** The side of the page: who calls, who is in the video, how good it is, the screenshots, what happened. */
 
 import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
@@ -12,6 +12,9 @@ import { t, timeOfDay } from "./texts.js";
  * @typedef {{remove: (party: string) => void, show: (party: string) => void, admit: (extension: string) => void,
  *   deny: (extension: string) => void, open: (still: import("./entry.js").Still) => void}} Doing
  */
+
+/** @type {Record<string, string>} what is said otherwise where it is oneself */
+const OWN = { "party.show": "party.show.you", "party.remove": "party.leave" };
 
 /** @param {Splitter} splitter @param {Entry} entry @param {Doing} doing */
 export function renderSide(splitter, entry, doing) {
@@ -89,7 +92,7 @@ function partyItem(entry, party, rules, doing) {
   const seen = showing === party.name;
   const showable = !seen && party.sends && party.state === "connected" && hasVideo(entry.call.view) && party.kind !== "guest";
   const button = (/** @type {string} */ symbol, /** @type {string} */ key, /** @type {(party: string) => void} */ act) => {
-    const label = t(key, { who });
+    const label = party.name === own ? t(OWN[key]) : t(key, { who });
     const attributes = { type: "button", "aria-label": label, title: label, "data-key": `${key} ${party.name}` };
     return make("button", { ...attributes, onclick: () => act(party.name) }, icon(symbol));
   };
@@ -152,7 +155,7 @@ function renderLog(entry) {
       const { text, more } = spoken(remark);
       return make(
         "li",
-        { "data-tone": remark.tone || null, title: remark.more || null },
+        { "data-tone": remark.tone || null },
         make("time", { text: timeOfDay(remark.at) }),
         make("span", { text }),
         more ? make("small", { class: "more", text: more }) : null,

@@ -1,7 +1,7 @@
 // @ts-check
-/** The stage: the caller's picture large, the own one small, and what covers them. */
+/** The stage: the caller's video large, what the caller sees small, and what covers them. */
 
-import { hasPicture, hasVideo, play } from "../sdk/splitter.js";
+import { hasPaused, hasPicture, hasVideo, play } from "../sdk/splitter.js";
 import { byId, fill, make, say } from "./elements.js";
 import { callerOf, partyName } from "./entry.js";
 import { duration, ending, t } from "./texts.js";
@@ -11,13 +11,13 @@ import { duration, ending, t } from "./texts.js";
 
 /** @type {import("../sdk/splitter.js").CallHandle|null} */
 let attached = null;
-/** @type {Map<string, {url: string, name: string}>} stills that the caller was shown, by id */
+/** @type {Map<string, {url: string, name: string}>} images that the caller was shown, by id */
 const stills = new Map();
 
 /** Wire the stage; once. */
 export function setUpStage() {
   const [stage, remote, own] = [byId("stage"), byId("remote"), byId("own")];
-  // Beside the caller's picture where there is room, so that it hides nothing of it.
+  // Beside the caller's video where there is room, so that it hides nothing of it.
   const place = () => {
     const width = (remote.videoWidth / (remote.videoHeight || 1)) * stage.clientHeight;
     stage.toggleAttribute("data-beside", width > 0 && width <= stage.clientWidth - own.clientWidth - 28);
@@ -37,13 +37,13 @@ export function renderStage(splitter, entry) {
   renderSummary(splitter, entry);
 }
 
-/** The name of the still that the caller sees; "" while it is not known. @param {Entry} entry */
+/** The name of the image that the caller sees; "" while it is not known. @param {Entry} entry */
 export function pictureName(entry) {
   const { showing } = entry.call;
   return stills.get(showing.replace("picture:", ""))?.name ?? "";
 }
 
-// ---- the caller's picture ----
+// ---- the caller's video ----
 
 /** @param {Entry} entry */
 function renderCover(entry) {
@@ -67,10 +67,11 @@ function coverOf(entry) {
   if (view.state === "ringing" || view.state === "routing") return cover("full", "voice", t(`call.state.${view.state}`), true);
   if (media.state === "joining") return cover("full", "camera", t("now.joining"), true);
   if (media.state === "interrupted") return cover("over", "camera-off", t("stage.interrupted"), true);
-  if (media.state !== "connected") return cover("full", "camera-off", t("stage.no-picture"));
+  if (media.state !== "connected") return cover("full", "camera-off", t("stage.no-video"));
   if (view.video.state === "asking") return cover("full", "ask", t("stage.asking"), true);
   if (!hasVideo(view)) return cover("full", "voice", t("stage.voice"));
-  if (!hasPicture(view)) return cover("over", "camera", t("stage.no-picture"), true);
+  if (!hasPicture(view) && hasPaused(view)) return cover("full", "camera-off", t("stage.paused"));
+  if (!hasPicture(view)) return cover("full", "camera", t("stage.no-video"), true);
   return { kind: "none", busy: false, symbol: "camera", text: "" };
 }
 
@@ -100,7 +101,7 @@ function ownOf(splitter, entry) {
   const { camera, sharing, track } = splitter.desk;
   const { view, party, showing } = entry.call;
   const own = (/** @type {string} */ key, tone = "", symbol = "camera-off", who = "") => ({ symbol, text: t(`own.${key}`, { who }), tone });
-  if (showing.startsWith("picture:")) return own("picture", "good", "picture");
+  if (showing.startsWith("picture:")) return own("image", "good", "picture");
   if (!hasVideo(view) && camera.state !== "on") return camera.wanted ? own("standby", "", "camera") : own("off");
   if (!sharing && camera.state === "trouble") return own("trouble", "warn");
   if (!sharing && !camera.wanted) return own("off", hasVideo(view) ? "warn" : "");
@@ -112,7 +113,7 @@ function ownOf(splitter, entry) {
   return own("other", "", "eye", partyName(entry.call, showing));
 }
 
-/** The address of the still that the caller sees, once it was fetched. @param {Splitter} splitter @param {Entry} entry */
+/** The address of the image that the caller sees, once it was fetched. @param {Splitter} splitter @param {Entry} entry */
 function shownStill(splitter, entry) {
   const { showing } = entry.call;
   if (!showing.startsWith("picture:")) return "";
@@ -144,7 +145,7 @@ function renderSummary(splitter, entry) {
   summary.hidden = !entry.over;
   if (!entry.over) return;
   say(summary.querySelector("h2"), t(entry.gone ? "now.gone" : entry.lost ? "now.lost" : "now.ended"));
-  say(byId("summary-why"), entry.gone ? "" : entry.lost ? t("end.lost") : ending(view.end_reason));
+  say(byId("summary-why"), entry.gone ? "" : entry.lost ? t("end.lost") : ending(view.end_reason, view.end_status));
   const facts = [
     [t("ended.number"), callerOf(view)],
     [t("ended.duration"), view.answered_at ? duration((view.ended_at ?? entry.endedAt) - view.answered_at) : "0:00"],

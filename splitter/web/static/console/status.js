@@ -1,7 +1,7 @@
 // @ts-check
 /** What is happening in a call, and why, in one line each, in words that anybody knows. Pure. */
 
-import { hasPicture, hasVideo, showingOf } from "../sdk/splitter.js";
+import { hasPaused, hasPicture, hasVideo, holdOf, showingOf } from "../sdk/splitter.js";
 import { ending, fault, has, plainly, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
@@ -17,10 +17,10 @@ import { ending, fault, has, plainly, t } from "./texts.js";
  * @property {Camera} camera
  * @property {boolean} sharing
  * @property {""|"caller"|"desk"} droppedBy  who turned video off last
- * @property {boolean} stopped  the caller's picture was there and has stopped
+ * @property {boolean} stopped  the caller's video was there and has stopped
  * @property {boolean} gone  it is another desk's call now
  * @property {boolean} lost  the gateway does not know it any more
- * @property {string} picture  the name of the still that the caller sees
+ * @property {string} picture  the name of the image that the caller sees
  * @property {(name: string) => string} who  the name of a party for people
  */
 
@@ -29,7 +29,6 @@ import { ending, fault, has, plainly, t } from "./texts.js";
  * @property {"calm"|"busy"|"good"|"warn"|"bad"} tone
  * @property {string} head
  * @property {string} why
- * @property {string} [detail]  what the gateway says of it, for who wants to know
  * @property {boolean} [counting]  the caller is being asked
  * @property {boolean} [join]  joining may help
  */
@@ -39,9 +38,9 @@ export function situation(sight) {
   const { view } = sight;
   if (sight.gone) return line("calm", "gone", "");
   if (sight.lost) return line("warn", "lost", t("end.lost"));
-  if (view.state === "ended") return line("calm", "ended", ending(view.end_reason));
+  if (view.state === "ended") return line("calm", "ended", ending(view.end_reason, view.end_status));
   if (view.state !== "connected") return line("busy", view.state);
-  return ownTransport(sight) ?? (hasVideo(view) ? video(sight) : voice(sight));
+  return ownTransport(sight) ?? held(sight) ?? (hasVideo(view) ? video(sight) : voice(sight));
 }
 
 /** @param {Sight} sight @returns {Line|null} */
@@ -62,23 +61,28 @@ function ownTransport({ media }) {
   }
 }
 
+/** Nobody should talk to somebody who does not hear it. @param {Sight} sight @returns {Line|null} */
+function held({ view }) {
+  const hold = holdOf(view);
+  return hold && view.video.state !== "asking" ? line("warn", `hold-${hold}`) : null;
+}
+
 /** @param {Sight} sight @returns {Line} */
 function voice({ view, droppedBy }) {
   const { state, outcome, supported } = view.video;
   if (state === "asking") return { ...line("busy", "asking"), counting: true };
   if (state === "dropping") return line("busy", "dropping");
-  const detail = view.video.reason;
-  const said = plainly(detail);
+  const said = plainly(view.video.reason);
   switch (outcome) {
     case "refused":
     case "no-answer":
-      return { ...line("warn", outcome, joined(said, t("now.again"))), detail };
+      return line("warn", outcome, joined(said, t("now.again")));
     case "failed":
-      return { ...line("warn", "failed-video", joined(said, t("now.again"))), detail };
+      return line("warn", "failed-video", joined(said, t("now.again")));
     case "unsupported":
-      return { ...line("warn", "unsupported", joined(said, t("now.link"))), detail };
+      return line("warn", "unsupported", joined(said, t("now.link")));
     case "withdrawn":
-      return { ...line("calm", "withdrawn", said), detail };
+      return line("calm", "withdrawn", said);
   }
   if (droppedBy) return line("calm", "voice", joined(t(`now.voice.${droppedBy}`), t("now.voice.why")));
   if (supported === false) return line("calm", "voice", t("now.voice.cannot"));
@@ -92,10 +96,13 @@ function video(sight) {
   const trouble = camera.state === "trouble" && !sharing ? t(`camera.${camera.trouble}`) : "";
   if (!hasPicture(view)) {
     if (trouble) return line("warn", "unseen", trouble);
-    return sight.stopped ? line("warn", "stopped") : line("busy", "waiting");
+    if (hasPaused(view)) return line("calm", "paused");
+    if (!sight.stopped) return line("busy", "waiting");
+    const guest = view.parties.some((one) => one.kind === "guest" && one.state === "connected");
+    return guest ? line("calm", "guest-paused") : line("warn", "stopped");
   }
   const showing = showingOf(view);
-  if (showing.startsWith("picture:")) return line("good", "picture", sight.picture);
+  if (showing.startsWith("picture:")) return line("good", "image", sight.picture);
   if (trouble) return line("warn", "receive", trouble);
   if (sharing && showing === party) return line("good", "screen");
   if (!camera.wanted && !sharing) return line("calm", "camera-off");

@@ -166,6 +166,7 @@ class Guest {
     const subject = trouble || (live ? "" : this.#state);
     document.body.dataset.state = this.#state;
     document.body.dataset.connection = live ? this.#connection : "";
+    document.body.dataset.tone = live ? this.#tone : "";
     byId("words").hidden = !subject;
     byId("title").textContent = subject && text(`${subject}.title`);
     byId("text").textContent = subject && text(`${subject}.text`);
@@ -189,10 +190,18 @@ class Guest {
     return state === "connected" || state === "interrupted" ? state : "connecting";
   }
 
+  /** Whether all is well: they see the video, or the caller wants them not to. */
+  get #tone() {
+    if (this.#connection !== "connected") return this.#connection === "interrupted" ? "warn" : "";
+    if (this.#paused || this.#desk.camera.state === "starting") return "";
+    return this.#desk.camera.state === "on" ? "good" : "warn";
+  }
+
   #status() {
     if (this.#connection !== "connected") return text(this.#connection);
     if (this.#paused) return text("paused");
-    return text(this.#desk.camera.state === "starting" ? "camera.starting" : "connected");
+    const { state } = this.#desk.camera;
+    return text(state === "starting" ? "camera.starting" : state === "on" ? "connected" : "unseen");
   }
 }
 

@@ -45,7 +45,7 @@ async function fitImage(file) {
   try {
     image = await createImageBitmap(file);
   } catch {
-    throw new SplitterError(415, "no-image", "this file is no image that the browser knows");
+    throw new SplitterError(415, "no-picture", "this file is no image that the browser knows");
   }
   const scale = Math.min(1, MOST_SIDE / Math.max(image.width, image.height));
   const canvas = document.createElement("canvas");
@@ -55,7 +55,7 @@ async function fitImage(file) {
   image.close();
   return new Promise((resolve, reject) =>
     canvas.toBlob(
-      (blob) => (blob ? resolve(blob) : reject(new SplitterError(415, "no-image", "the image could not be converted"))),
+      (blob) => (blob ? resolve(blob) : reject(new SplitterError(415, "no-picture", "the image could not be converted"))),
       "image/jpeg",
       0.9,
     ),

@@ -16,7 +16,7 @@ export { play } from "./playback.js";
 export { Meter } from "./quality.js";
 export { Desk } from "./sources.js";
 export { hasWebRtc, Transport } from "./transport.js";
-export { hasPicture, hasVideo, showingOf } from "./views.js";
+export { hasPaused, hasPicture, hasVideo, holdOf, showingOf } from "./views.js";
 
 /** @typedef {import("./types.js").CallView} CallView */
 /** @typedef {import("./types.js").Camera} Camera */

@@ -2,6 +2,8 @@
 /** The shapes of the SDK, for editors and type checkers: no browser loads this file. */
 
 /** @typedef {{width: number, height: number, frame_rate: number, bitrate_kbps: number}} Limits */
+/** @typedef {{name: string, trunk: string, state: "early"|"confirmed"|"ended", audio: string, video: string}} LegView  `audio` and
+ *   `video`: codec and direction as the gateway says them to that peer, "" where there is none. */
 /** @typedef {{name: string, kind: "sip"|"webrtc"|"guest", extension: string, client: string,
  *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string}} PartyView */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
@@ -11,7 +13,7 @@
  *   private: boolean}} CallerFacts */
 /** @typedef {{call_id: string, short_code: string, state: "routing"|"ringing"|"connected"|"ended", caller: string,
  *   called: string, started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
- *   end_status: number, route: string, showing: string, legs: object[], facts: CallerFacts, parties: PartyView[],
+ *   end_status: number, route: string, showing: string, legs: LegView[], facts: CallerFacts, parties: PartyView[],
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
  *   admitted: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  */

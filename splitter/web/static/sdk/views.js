@@ -8,6 +8,25 @@ export function hasVideo(view) {
   return view.video.state === "on" || view.parties.some((party) => party.kind === "guest" && party.state !== "left");
 }
 
+/** The caller's phone has paused its video. @param {CallView} view */
+export function hasPaused(view) {
+  return view.video.state === "on" && ["sendonly", "inactive"].includes(directionOf(view, "caller", "video"));
+}
+
+/** Who holds the call, so that the voice goes one way or not at all. @param {CallView} view @returns {""|"caller"|"centre"|"both"} */
+export function holdOf(view) {
+  const [caller, centre] = [directionOf(view, "caller", "audio"), directionOf(view, "centre", "audio")];
+  if (caller === "inactive" || centre === "inactive") return "both";
+  if (caller === "recvonly" || centre === "sendonly") return "caller";
+  return caller === "sendonly" || centre === "recvonly" ? "centre" : "";
+}
+
+/** The direction of a leg's line, as the gateway says it to that peer. @param {CallView} view @param {string} name @param {"audio"|"video"} side */
+function directionOf(view, name, side) {
+  const leg = view.legs.find((one) => one.name === name && one.state === "confirmed");
+  return / (sendrecv|sendonly|recvonly|inactive)\b/.exec(leg?.[side] ?? "")?.[1] ?? "";
+}
+
 /** Video of the caller comes now. @param {CallView} view */
 export function hasPicture(view) {
   const phone = view.video.state === "on" && view.video.sends;
