@@ -18,8 +18,8 @@ CONNECTION_S, HANDSHAKE_S = 0.0003, 0.002
 """What a connection costs at least; that of TLS comes in pieces, which nobody can measure from outside."""
 
 STRANGERS_EACH = 1000
-"""The most strangers of one source that may wait: a floor of desks behind one address. Visitors of a proxy are sources of
-their own; without this one of them could take every place there is."""
+"""The most strangers of one source that may wait: a floor of desks behind one address. Visitors of a proxy are sources
+of their own; without this one of them could take every place there is."""
 
 _BUSY = {"Retry-After": "5", "Connection": "close"}
 
