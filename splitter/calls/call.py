@@ -27,10 +27,9 @@ from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, centre_invite, identity_of
 from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
-from splitter.calls.legs.incoming import IncomingLeg
-from splitter.calls.legs.leg import Leg
-from splitter.calls.legs.outgoing import OutgoingLeg
-from splitter.calls.legs.usage import LegContext
+from splitter.calls.legs.context import LegContext
+from splitter.calls.legs.leg import SipLeg
+from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.pictures import NoPictures, PictureSource
@@ -120,10 +119,10 @@ class Call:
             self.stop_timer,
             services.desks.knows,
         )
-        self._legs: dict[str, Leg] = {}  # every one that there has been, by its key
-        self.caller: IncomingLeg
-        self.centre: OutgoingLeg | IncomingLeg | None = None
-        self.seats: dict[str, IncomingLeg] = {}
+        self._legs: dict[str, SipLeg] = {}  # every one that there has been, by its key
+        self.caller: ArrivedLeg
+        self.centre: Leg | None = None
+        self.seats: dict[str, ArrivedLeg] = {}
         self._make_legs()
         self.jobs = Jobs(talk.call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
@@ -137,7 +136,7 @@ class Call:
         """A new call, by the caller's INVITE.
 
         Raises:
-            PeerError: the INVITE cannot be taken; see also `IncomingLeg.arrive`.
+            PeerError: the INVITE cannot be taken; see also InviteServer.
         """
         # Whatever may refuse the INVITE comes before the leg, which the driver knows from then on.
         facts, identity = facts_of(event.request, trunk.trusted), identity_of(event.request, trunk.trusted)
@@ -153,7 +152,7 @@ class Call:
             video=CallerVideo(VideoView(supported=facts.video_capable)),
         )
         call = cls(services, talk)
-        call.caller.arrive(event)
+        call._legs["caller"].arrive(event)
         call._trace_leg(call.caller, event.request.from_tag)
         return call
 
@@ -184,20 +183,18 @@ class Call:
         """Make an object of each leg of the value; its place in the call is that of its trunk."""
         for record in self.talk.legs.values():
             trunk = self.services.routing.trunk(record.trunk)
-            kind = IncomingLeg if record.opener is Opener.PEER else OutgoingLeg
-            leg = self._legs[record.key] = kind(self._context, trunk, record)
-            if trunk.role is Role.CENTRE:
-                self.centre = leg
-            elif not isinstance(leg, IncomingLeg):
-                raise LocalError(f"{record.name} cannot have been called by us")
-            elif trunk.role is Role.ACCESS:
-                self.caller = leg
-            else:
-                self.seats[record.name] = leg
+            leg = self._legs[record.key] = SipLeg(self._context, trunk, record)
+            match trunk.role:
+                case Role.ACCESS:
+                    self.caller = leg
+                case Role.CENTRE:
+                    self.centre = leg
+                case Role.SEAT:
+                    self.seats[record.name] = leg
 
     # ---- the inbox ----
 
-    def _enlist(self, leg: Leg) -> None:
+    def _enlist(self, leg: SipLeg) -> None:
         """Know a leg by its key; those that came and went long ago are forgotten."""
         self._legs[leg.key] = leg
         gone = [key for key, old in self._legs.items() if old.state is LegState.ENDED and not self.has(old)]
@@ -238,18 +235,16 @@ class Call:
 
     # ---- legs ----
 
-    def dial(self, to: Destination, target: Target, offer: Session | None) -> OutgoingLeg:
+    def dial(self, to: Destination, target: Target, offer: Session | None) -> DialledLeg:
         """Send the centre's INVITE; ends in Answered or Refused. Without an offer the centre makes one in its 200."""
         services = self.services
         request = centre_invite(self.talk.identity, to, self.talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
             self._remember(self.centre)
-        leg = self.centre = OutgoingLeg(
-            self._context,
-            to.trunk,
-            self._record("centre", Opener.US, to.trunk, flow, request.call_id, f"centre.{len(self._legs)}"),
-        )
+        key = f"centre.{len(self._legs)}"
+        record = self._record("centre", Opener.US, to.trunk, flow, request.call_id, key)
+        leg = self.centre = SipLeg(self._context, to.trunk, record)
         self._enlist(leg)
         self._trace_leg(leg, request.from_tag)
         self.talk.legs[leg.name] = leg.record
@@ -260,12 +255,12 @@ class Call:
         leg.dial(request, offer)
         return leg
 
-    def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
+    def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
         """A leg of the centre that wants to take the place of the present one; `install_newcomer` lets it.
 
         Raises:
             PeerError: 500 while another one waits; 488 where our voice does not reach its network; or as
-                `IncomingLeg.arrive`.
+                InviteServer.
         """
         if self.pending.newcomer is not None:
             raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
@@ -283,7 +278,6 @@ class Call:
         self.talk.legs.pop(before.name, None)
         self.talk.legs[self.centre.name] = self.centre.record
         self.centre.ask_line({"", self.talk.called_number, self.talk.identity.number})
-        self.centre.learn(self.centre.request)
         self._remember(before)
         self.talk.route = self.centre.trunk.name
         for aside in tuple(self.pending.put_aside):
@@ -291,13 +285,13 @@ class Call:
                 self.pending.put_aside.remove(aside)
         return before
 
-    def take_seat(self, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
+    def take_seat(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
         """A leg for a seat that wants to join."""
         return self._arrived(self.talk.parties.new_name("seat"), trunk, event)
 
-    def _arrived(self, name: str, trunk: Trunk, event: RequestArrived) -> IncomingLeg:
+    def _arrived(self, name: str, trunk: Trunk, event: RequestArrived) -> SipLeg:
         record = self._record(name, Opener.PEER, trunk, event.flow, event.request.call_id)
-        leg = IncomingLeg(self._context, trunk, record)
+        leg = SipLeg(self._context, trunk, record)
         leg.arrive(event)
         self._enlist(leg)
         self._trace_leg(leg, event.request.from_tag)
@@ -328,12 +322,9 @@ class Call:
         """The leg that an event names, whether the call still needs it or not."""
         return self._legs[event.leg]
 
-    def incoming_of(self, event: SeatArrived | SeatPlaced) -> IncomingLeg:
+    def incoming_of(self, event: SeatArrived | SeatPlaced) -> ArrivedLeg:
         """The leg of a SIP seat that an event names."""
-        leg = self._legs[event.leg]
-        if not isinstance(leg, IncomingLeg):
-            raise LocalError(f"{leg.name} is no seat's leg")
-        return leg
+        return self._legs[event.leg]
 
     def has(self, leg: Leg) -> bool:
         """True while the leg is in the call, or waits to be."""
@@ -341,7 +332,7 @@ class Call:
         return leg in inside or leg.name in self.seats or leg.name in self.pending.arriving
 
     @property
-    def centre_leg(self) -> OutgoingLeg | IncomingLeg:
+    def centre_leg(self) -> Leg:
         """The leg of the centre that carries the call. Raises LocalError while none is called."""
         if self.centre is None:
             raise LocalError("a call was used before it has a leg towards the centre")
@@ -461,9 +452,8 @@ class Call:
         """
         self.caller.refuse(self.talk.end_status if self.talk.end_status >= 300 else 480)
         self.caller.bye(headers)
-        if isinstance(self.centre, OutgoingLeg):
-            self.centre.cancel()
         if self.centre is not None:
+            self.centre.cancel()
             self.centre.bye(headers)
         if self.pending.newcomer is not None:
             self.pending.newcomer.refuse(480, "the call is over")
@@ -509,7 +499,7 @@ class Call:
         received = self.video.received_by(CALLER)
         return limits_for(received, self.services.settings.bitrate_kbps) if received is not None else None
 
-    def admit(self, party: Party, leg: IncomingLeg | None = None) -> None:
+    def admit(self, party: Party, leg: ArrivedLeg | None = None) -> None:
         """A party is in the call, in the place of one that had its name; `leg`: of a SIP seat, which was answered."""
         if self.talk.parties.get(party.name) is None:
             metrics.SEATS_JOINED.inc()

@@ -36,13 +36,17 @@ class EarlyMedia:
         """The caller must not hear what the early dialog heard of last sends."""
         return self._said.get(self._latest, "sendrecv") not in _OPEN
 
-    def headers(self, invite: Request, caller: Trunk) -> list[tuple[str, str]]:
-        """The header of a provisional response to a network that asked to be told (§8).
+    def headers(self) -> list[tuple[str, str]]:
+        """The header of a provisional response to a network that asked to be told; see `asks_early_media`."""
+        return [(_HEADER, self._said.get(self._latest, "sendrecv"))]
 
-        Without it an IMS core may keep announcements and queue music from the caller.
-        """
-        asked = caller.trusted and "supported" in (invite.headers.get(_HEADER) or "").lower()
-        return [(_HEADER, self._said.get(self._latest, "sendrecv"))] if asked else []
+
+def asks_early_media(invite: Request) -> bool:
+    """True where a caller's network wants to be told (RFC 5009 §8).
+
+    Without being told, an IMS core may keep announcements and queue music from the caller.
+    """
+    return "supported" in (invite.headers.get(_HEADER) or "").lower()
 
 
 def _direction(response: Response) -> str:

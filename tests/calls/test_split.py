@@ -250,7 +250,8 @@ class TestFailover:
         world.run(0.007)
         call = world.call_of(caller)
         assert call.centre is not None
-        for transmit in world.driver._endpoint.transport_failed(call.centre._txn, world.now, "port unreachable"):
+        txn = call.centre._dialog.invite._txn  # type: ignore[attr-defined]
+        for transmit in world.driver._endpoint.transport_failed(txn, world.now, "port unreachable"):
             world.driver._deliver(transmit)  # type: ignore[arg-type]
         second = world.pbx2.take()
         assert world.now < 0.1

@@ -55,7 +55,7 @@ class TestConnectedAnew:
         with World(trunk=BEHIND_NATS) as world:
             caller, centre = connected(world)
             leg = world.call_of(caller).caller
-            assert leg._dialog is not None and caller.dialog is not None
+            assert leg.record.dialog is not None and caller.dialog is not None
             before = leg.flow
             leg.record.flow = world.driver.flow_to("access", "udp", first)._replace(transport="tcp")
             contact = leg.flow
@@ -63,7 +63,7 @@ class TestConnectedAnew:
             via = ("Via", f"SIP/2.0/TCP {first};branch=z9hG4bK1")
             data = caller.dialog.request("OPTIONS", headers=[via]).serialize()
             world.driver.received(leg.flow._replace(remote=second), data)
-            assert leg._way().remote == second
+            assert leg._context.way().remote == second
             leg.record.flow = before
             del world.driver.locate  # type: ignore[method-assign]
             ended(world, caller, centre)

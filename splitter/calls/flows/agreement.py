@@ -12,7 +12,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.audio import CALLER, CENTRE, SIDES
 from splitter.calls.call import Call
 from splitter.calls.flows.seats import video_index
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.calls.video import PATIENCE_S
 from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, without_rebound
 from splitter.sdp.model import Media, Session

@@ -9,7 +9,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_asker
 from splitter.calls.events import OfferWithdrawn
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.calls.talk.pending import Consult
 from splitter.sdp.merge import in_sequence
 from splitter.sdp.model import Session

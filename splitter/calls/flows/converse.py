@@ -48,8 +48,7 @@ from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.reoffer import Reoffers
 from splitter.calls.flows.seats import join, leave, on_seat, on_seat_placed, on_seat_restarted
-from splitter.calls.legs.incoming import IncomingLeg
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.media.ports.events import (
     KeyFrameWanted,
@@ -159,7 +158,7 @@ class Conversation:
     def _on_no_resources(self, name: str) -> None:
         """A side's 200 still waits for its resources (RFC 3312 §8); there will be no voice with it."""
         leg = self._call.leg(name)
-        if isinstance(leg, IncomingLeg) and leg in (self._call.caller, self._call.centre):
+        if leg is not None and leg in (self._call.caller, self._call.centre):
             leg.refuse(580, "no resources in time")
             self._end(f"the network of the {leg.name} did not get the resources in time")
 

@@ -15,7 +15,7 @@ from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, Ha
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.newcomer import withdraw_newcomer
-from splitter.calls.legs.outgoing import OutgoingLeg
+from splitter.calls.legs.port import DialledLeg
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.merge import caller_offer, centre_answer
@@ -26,7 +26,7 @@ from splitter.sdp.upgrade import without_refused
 from splitter.sdp.video import offer_video
 
 
-def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Session) -> None:
+def answer_centre(call: Call, leg: DialledLeg, centre_sdp: Session, offer: Session) -> None:
     """Answer the offer in the centre's 2xx with what the caller offered.
 
     Raises:
@@ -38,7 +38,7 @@ def answer_centre(call: Call, leg: OutgoingLeg, centre_sdp: Session, offer: Sess
     leg.acknowledge(answer)
 
 
-async def offer_to_caller(call: Call, leg: OutgoingLeg, centre_sdp: Session, branch: str) -> Session | None:
+async def offer_to_caller(call: Call, leg: DialledLeg, centre_sdp: Session, branch: str) -> Session | None:
     """Answer a caller that made no offer, with the centre's offer and our video; the centre gets the caller's answer.
 
     Returns: the caller's answer; None where the call is over, and concluded.
@@ -75,7 +75,7 @@ async def _offer(call: Call, centre_sdp: Session) -> Session:
     return caller_offer(alone, Plan(audio=0), alone, call.audio.local(CALLER), origin, video)
 
 
-async def _answer(call: Call, leg: OutgoingLeg) -> Session | None:
+async def _answer(call: Call, leg: DialledLeg) -> Session | None:
     """Wait for the caller's ACK; None where somebody hangs up first."""
     while True:
         event = await call.next()

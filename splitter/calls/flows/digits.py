@@ -11,7 +11,7 @@ from splitter.calls.call import Call
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitInserted, DigitPressed
 from splitter.calls.jobs import FAULT
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.calls.states import LegState
 from splitter.core.errors import MediaError, PeerError
 from splitter.rtp.telephone_event import Digit

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.calls.messages import Refusal
 from splitter.sdp.fmtp import agrees
 from splitter.sdp.merge import in_sequence, standing_answer

@@ -10,8 +10,8 @@ from splitter.calls.events import Cancelled, HangupAsked, Offered, VoiceOpened, 
 from splitter.calls.flows.converse import on_media
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.newcomer import withdraw_newcomer
-from splitter.calls.messages import headers_of, refuse_unknown_bodies, session_of
-from splitter.calls.routing import called_of, routable
+from splitter.calls.messages import headers_of
+from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
@@ -36,11 +36,10 @@ async def take_in(call: Call) -> Intake | None:
     """Judge the INVITE and get the ports; None where it was refused."""
     caller = call.caller
     try:
-        call.talk.called_number = called_of(caller.request.uri)
-        if caller.request.max_forwards <= 0:
+        call.talk.called_number = caller.called
+        if call.talk.identity.hops_left <= 0:
             raise PeerError("Max-Forwards is used up", 483)
-        refuse_unknown_bodies(caller.request)
-        offer = session_of(caller.request)
+        offer = caller.first_offer()
         destinations = [d for d in call.services.routing.destinations(call.talk.called_number) if routable(d[0])]
         if not destinations:
             raise PeerError(f"no route for {call.talk.called_number[:40]!r}", 404)

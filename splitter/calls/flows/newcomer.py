@@ -10,7 +10,7 @@ from dataclasses import replace
 from splitter.calls.audio import CENTRE
 from splitter.calls.call import Call
 from splitter.calls.flows.early import keeps_voice
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.sdp.carry import narrowed
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Origin, Session

@@ -7,8 +7,8 @@ from splitter.calls.call import Call
 from splitter.calls.events import OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.consult import Consultation
-from splitter.calls.legs.leg import Leg
-from splitter.calls.legs.outgoing import OutgoingLeg
+from splitter.calls.legs.port import Leg
+from splitter.calls.talk.leg import Opener
 from splitter.calls.talk.pending import Consult
 from splitter.sdp.merge import in_sequence
 
@@ -63,7 +63,7 @@ class OwnOffers:
             call.owe(leg)  # it does not know UPDATE after all
         elif event.status == 491:
             # RFC 3261 §14.1: who owns the Call-ID waits longer
-            owner = isinstance(leg, OutgoingLeg)
+            owner = leg.record.opener is Opener.US
             delay_ms = 2100 + call.services.ids.number(1900) if owner else call.services.ids.number(2000)
             call.after(delay_ms / 1000, again)
         elif event.status == 500 and event.retry_after_s is not None:

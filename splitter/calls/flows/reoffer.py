@@ -30,7 +30,7 @@ from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
 from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import Leg
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState
 from splitter.calls.talk.pending import Consult

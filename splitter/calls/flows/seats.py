@@ -22,8 +22,7 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring
 from splitter.calls.jobs import FAULT
-from splitter.calls.legs.incoming import IncomingLeg
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
 from splitter.core.errors import MediaError, PeerError
@@ -63,7 +62,7 @@ def join(call: Call, event: SeatArrived) -> None:
     call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin), failed)
 
 
-async def _place(call: Call, leg: IncomingLeg, party: Party, offer: Session, origin: Origin) -> SeatPlaced:
+async def _place(call: Call, leg: ArrivedLeg, party: Party, offer: Session, origin: Origin) -> SeatPlaced:
     """Give it its place in the room, with what its offer and our answer say."""
     await call.video.ready()
     if not await call.video.add(leg.name, leg.flow.network, secure=party.remote is not None):
@@ -100,7 +99,7 @@ def on_seat_placed(call: Call, event: SeatPlaced) -> None:
     call.tell()
 
 
-def _turn_away(call: Call, leg: IncomingLeg, status: int, reason: str) -> None:
+def _turn_away(call: Call, leg: ArrivedLeg, status: int, reason: str) -> None:
     call.pending.arriving.pop(leg.name, None)
     leg.refuse(status, reason, [("Retry-After", "5")] if status == 503 else [])
     call.talk.room.aside.discard(leg.name)

@@ -32,9 +32,7 @@ from splitter.calls.flows.intake import Intake, has_ports, take_in
 from splitter.calls.flows.moves import move_media, moves_media
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
-from splitter.calls.legs.incoming import IncomingLeg
-from splitter.calls.legs.leg import Leg
-from splitter.calls.legs.outgoing import OutgoingLeg
+from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import (
     Pairs,
     headers_of,
@@ -160,7 +158,7 @@ class Setup:
         finally:
             call.stop_timer(_RING)
 
-    async def _on(self, event: CallEvent, leg: OutgoingLeg) -> bool:
+    async def _on(self, event: CallEvent, leg: DialledLeg) -> bool:
         """Handle one event while the centre is called; True once the call is connected or over."""
         call = self.call
         match event:
@@ -194,7 +192,7 @@ class Setup:
                 on_media(call, event)
         return False
 
-    async def _on_ringing(self, event: Rang, leg: OutgoingLeg) -> None:
+    async def _on_ringing(self, event: Rang, leg: DialledLeg) -> None:
         """Relay 18x, with early media where the centre has some (announcements, queue music)."""
         call, branch = self.call, _branch(leg, event.response)
         if event.response.status == 199:
@@ -212,12 +210,13 @@ class Setup:
                 answer = None
         elif word and branch in self._early:
             self._connect_voice(leg, self._early[branch], relearn=False)
-        headers = self._gate.headers(call.caller.request, call.caller.trunk) if answer is not None or word else []
+        told = call.caller.wants_early_media and (answer is not None or word)
+        headers = self._gate.headers() if told else []
         headers += _told(call, leg, event.response).items()
         call.caller.ring(event.response.status, event.response.reason, self._caller.dialog(branch), answer, headers)
         self._caller.take_video(answer, relearn=False)
 
-    async def _on_answer(self, event: Answered, leg: OutgoingLeg) -> bool:
+    async def _on_answer(self, event: Answered, leg: DialledLeg) -> bool:
         """Answer the caller with what the centre answered; False where that cannot be used."""
         call, branch = self.call, _branch(leg, event.response)
         session = event.session or self._early.get(branch)
@@ -243,7 +242,7 @@ class Setup:
         self._connected(leg, _who(event.response))
         return True
 
-    async def _on_pickup(self, event: Offered, newcomer: IncomingLeg, leg: OutgoingLeg) -> bool:
+    async def _on_pickup(self, event: Offered, newcomer: ArrivedLeg, leg: DialledLeg) -> bool:
         """Another phone of the centre answers the call that rings (RFC 3891: an early dialog is replaced)."""
         call, session = self.call, event.session
         branch = newcomer.sip_call_id
@@ -265,10 +264,10 @@ class Setup:
         call.install_newcomer().bye()  # where it answered at this very moment
         self._accept(answer, branch)
         call.note(f"{newcomer.name} takes the call that rings (Replaces)", newcomer.name, "state")
-        self._connected(newcomer, newcomer.request.from_.user or "somebody")
+        self._connected(newcomer, newcomer.calls_itself or "somebody")
         return True
 
-    async def _on_answer_with_offer(self, leg: OutgoingLeg, centre_sdp: Session, response: Response) -> bool:
+    async def _on_answer_with_offer(self, leg: DialledLeg, centre_sdp: Session, response: Response) -> bool:
         """The caller made no offer: the centre's goes to it."""
         try:
             session = await offer_to_caller(self.call, leg, centre_sdp, self._caller.dialog(_branch(leg, response)))
@@ -294,7 +293,7 @@ class Setup:
         metrics.CALL_SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
         call.enter(CallState.CONNECTED, f"answered by {who} at {leg.trunk.name}")
 
-    def _on_early_offer(self, event: Offered, leg: OutgoingLeg) -> None:
+    def _on_early_offer(self, event: Offered, leg: DialledLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
         asker = self.call.leg_of(event)
         try:
@@ -306,7 +305,7 @@ class Setup:
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
 
-    def _from_centre(self, event: Offered, leg: OutgoingLeg) -> None:
+    def _from_centre(self, event: Offered, leg: DialledLeg) -> None:
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.offer
         before = self._early.get(branch)
         if before is None or leg.terms.local is None:
@@ -333,12 +332,12 @@ class Setup:
             self.call.audio.point(side, session, index, self.call.sources(SIDES[side]), relearn=relearn)
 
 
-def _branch(leg: OutgoingLeg, response: Response) -> str:
+def _branch(leg: DialledLeg, response: Response) -> str:
     """Names an early dialog of the centre; each has a To tag of its own towards the caller."""
     return f"{leg.sip_call_id} {response.to_tag or ''}"
 
 
-def _told(call: Call, leg: OutgoingLeg, response: Response) -> Headers:
+def _told(call: Call, leg: DialledLeg, response: Response) -> Headers:
     """What a response of the centre says to the caller: who answers, within trust, and what its application says.
 
     Some return the User-to-User of the INVITE: of that, what was ours is not for the caller.

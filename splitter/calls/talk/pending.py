@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.asks import Asked
 from splitter.calls.events import DigitPressed, Offered, SeatArrived
-from splitter.calls.legs.incoming import IncomingLeg
-from splitter.calls.legs.leg import Leg
+from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan
 
@@ -74,8 +73,8 @@ class Pending:
         stills: who waits for a still, by whose it is to be.
     """
 
-    newcomer: IncomingLeg | None = None
-    arriving: dict[str, IncomingLeg] = field(default_factory=dict)
+    newcomer: ArrivedLeg | None = None
+    arriving: dict[str, ArrivedLeg] = field(default_factory=dict)
     asking: dict[str, list[SeatArrived]] = field(default_factory=dict)
     put_aside: deque[Offered] = field(default_factory=deque)
     consult: Consult | None = None

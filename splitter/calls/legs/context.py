@@ -1,6 +1,6 @@
-"""What every message in a leg's dialog needs: where it goes, what it says of us, what the peer can (RFC 5057: a usage).
+"""What every message in a leg's dialog needs: where it goes, what it says of us, what the peer can.
 
-No I/O of its own. What a leg does with its dialog stands in `leg`.
+No I/O of its own. What a leg does with its dialog stands in `leg`, `offers`, `server` and `client`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeVar
+from weakref import WeakMethod
 
 from splitter.calls.alarms import Alarm
 from splitter.calls.binding import ConnectedLine, LineMemory
@@ -23,7 +24,6 @@ from splitter.calls.messages import (
     EXTENSIONS,
     FAST_UPDATE,
     FROM_CHANGE,
-    KEY_FRAME_BODY,
     REPLACES,
     SUPPORTED,
     Pairs,
@@ -34,9 +34,9 @@ from splitter.calls.session_id import SessionId
 from splitter.calls.settings import MediaSources, Role, Trunk
 from splitter.calls.signalling import LegSignalling
 from splitter.calls.states import LegState
-from splitter.calls.talk.leg import LegRecord
+from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.terms import Terms
-from splitter.core.errors import PeerError
+from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
 from splitter.sip import events as sip
@@ -44,10 +44,12 @@ from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.uri import parse_uri
+from splitter.transport.dispatch import EventSink
 
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
 
+PRECONDITION = "precondition"
 INFO_BODIES = ", ".join((FAST_UPDATE, *DIGIT_TYPES))
 
 M = TypeVar("M", Request, Response)
@@ -73,38 +75,40 @@ class LegContext:
     knows: Callable[[str], bool]
 
 
-class Usage:
-    """The dialog of a leg, and our part in it.
+class DialogContext:
+    """The dialog of one leg: its record, its peer, and the ways between them.
+
+    Args:
+        hear: what the driver is to tell of the dialog; weak, because the leg that hears holds this object, and is to
+            go by reference count.
 
     Attributes:
+        shared: what it has in common with the other legs of its call.
         record: all that is known of the leg, as plain data.
         neighbour: who alone may send requests in its dialogs.
+        driver: sends; answers the peer's challenges.
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
     """
 
-    def __init__(self, context: LegContext, trunk: Trunk, record: LegRecord) -> None:
+    def __init__(self, shared: LegContext, trunk: Trunk, record: LegRecord, hear: WeakMethod[EventSink]) -> None:
+        self.shared = shared
         self.record = record
         self.trunk = trunk
         self.neighbour = Neighbour(trunk, record.host)
-        self.timer = LegTimer(record.timer, record.name, context.after, context.stop_timer)
+        self.driver = with_credentials(shared.driver, trunk, shared.ids, record)
+        self.timer = LegTimer(record.timer, record.name, shared.after, shared.stop_timer)
         self.infos = LegInfos(record)
-        self._context = context
-        self._driver = with_credentials(context.driver, trunk, context.ids, record)
+        self._hear = hear
         self._line: ConnectedLine | None = None
         if record.line is not None:
-            self._line = ConnectedLine(trunk, context.knows, record.line)
+            self._line = ConnectedLine(trunk, shared.knows, record.line)
 
     # ---- what is known of it ----
 
     @property
-    def name(self) -> str:
-        """Its place in the call: "caller", "centre" or "seat-1" …"""
-        return self.record.name
-
-    @property
     def key(self) -> str:
-        """Its name in events; unique in the call."""
+        """The name of the leg in events."""
         return self.record.key
 
     @property
@@ -118,23 +122,44 @@ class Usage:
         return self.record.flow
 
     @property
-    def sip_call_id(self) -> str:
-        """The Call-ID of its dialog."""
-        return self.record.sip_call_id
-
-    @property
-    def allows(self) -> frozenset[str]:
-        """Methods of the peer's Allow; empty while unknown."""
-        return self.record.allows
-
-    @property
     def terms(self) -> Terms:
         """What was agreed on."""
         return self.record.terms
 
     @property
-    def _dialog(self) -> Dialog | None:
+    def dialog(self) -> Dialog:
+        """Its dialog. Raises LocalError before there is one."""
+        if self.record.dialog is None:
+            raise LocalError(f"{self.record.name} was used before it has a dialog")
         return self.record.dialog
+
+    def post(self, event: LegEvent) -> None:
+        """Put an event into the inbox of the call."""
+        self.shared.post(event)
+
+    # ---- its beginning and end ----
+
+    @property
+    def hear(self) -> EventSink:
+        """What the driver is to tell of it."""
+        if (hear := self._hear()) is None:
+            raise LocalError("a leg was used after it had gone")
+        return hear
+
+    def register(self, dialog: Dialog) -> None:
+        """Hear of the requests in a dialog of this leg."""
+        self.driver.register(dialog.id, self.hear, self.neighbour)
+
+    def adopt(self, txn: str) -> None:
+        """Hear of what becomes of a request of the peer."""
+        self.driver.adopt(txn, self.hear, self.neighbour)
+
+    def confirm(self, dialog: Dialog, message: Message) -> None:
+        """The dialog is made by a 2xx; `message` is the peer's that tells its abilities."""
+        self.record.state = LegState.CONFIRMED
+        self.record.dialog = dialog
+        self.note_abilities(message)
+        self.register(dialog)
 
     # ---- the peer ----
 
@@ -151,23 +176,18 @@ class Usage:
             others: numbers that are no agent's; see LineMemory.
         """
         self.record.line = LineMemory(frozenset(others))
-        self._line = ConnectedLine(self.trunk, self._context.knows, self.record.line)
+        self._line = ConnectedLine(self.trunk, self.shared.knows, self.record.line)
 
     def learn(self, message: Message) -> None:
         """Take from a message of the peer what it says of the session and of its agent."""
         if self.trunk.role is Role.ACCESS:
-            self._context.session.learn_caller(message)
+            self.shared.session.learn_caller(message)
         elif self._line is not None:
-            self._context.session.learn_centre(message)
+            self.shared.session.learn_centre(message)
             if (said := self._line.hear(message)) is not None:
-                self._context.post(AgentNamed(self.sip_call_id, said))
+                self.shared.post(AgentNamed(self.record.sip_call_id, said))
 
-    def _dialog_of(self, request: Request) -> Dialog:
-        """The dialog that a request of the peer belongs to; an unanswered leg has several."""
-        assert self._dialog is not None
-        return self._dialog
-
-    def _way(self, dialog: Dialog | None = None) -> Flow:
+    def way(self, dialog: Dialog | None = None) -> Flow:
         """Where requests in the dialog go: the route set or the peer's Contact, if that is an address we can reach.
 
         A URI without a transport means the one that the peer came by: RFC 3263 §4.1 would say UDP, but who calls over
@@ -177,17 +197,16 @@ class Usage:
         Contact of little use must not keep us from ending the call. The same goes for who is behind a NAT and names its
         address there (RFC 3581 §1 says so of responses).
         """
-        dialog = dialog or self._dialog
-        assert dialog is not None
+        dialog = dialog or self.dialog
         if not dialog.route_set and self._is_hidden(dialog.remote_target):
             return self.flow
         try:
-            way = self._driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
+            way = self.driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
         except PeerError:
             return self.flow
         return self.flow if way.reliable and way.remote == self.record.left else way
 
-    def _follow(self, flow: Flow) -> None:
+    def follow(self, flow: Flow) -> None:
         """The peer's latest request came this way: a NAT has moved it, or it has connected anew.
 
         A Contact that names the port of a connection which it has left leads nowhere any more.
@@ -206,85 +225,73 @@ class Usage:
 
     # ---- requests and responses ----
 
-    def _reply(self, event: sip.RequestArrived, status: int, headers: Pairs = ()) -> None:
-        self._driver.respond(event.txn, self._named(event.request.respond(status, headers=headers)))
-
-    def _prack(self, dialog: Dialog, response: Response) -> None:
-        """Confirm a reliable provisional response (RFC 3262 §4)."""
-        request = dialog.request("PRACK", headers=[("RAck", reliable.rack(response))])
-        self._driver.request(self._named(request), self._way(dialog), ignore)
-
-    def ask_key_frame(self) -> bool:
-        """Ask for a key frame by INFO (RFC 5168); False where the peer does not allow INFO."""
-        return (not self.allows or "INFO" in self.allows) and self._send_info(FAST_UPDATE, KEY_FRAME_BODY, ignore)
-
-    @property
-    def takes_info(self) -> bool:
-        """The peer allows INFO, and there is a dialog to send it in."""
-        return "INFO" in self.allows and self._info_dialog() is not None
-
-    def _info_dialog(self) -> Dialog | None:
-        return self._dialog if self.state is LegState.CONFIRMED else None
-
-    def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
-        dialog = self._info_dialog()
-        if dialog is None:
-            return False
-        request = dialog.request("INFO", body=body, content_type=content_type)
-        self._driver.request(self._named(request), self._way(dialog), listener)
-        return True
+    def reply(self, event: sip.RequestArrived, status: int, headers: Pairs = ()) -> None:
+        """Answer a request of the peer."""
+        self.driver.respond(event.txn, self.named(event.request.respond(status, headers=headers)))
 
     def reply_info(self, txn: str, status: int, reason: str = "") -> None:
         """Answer an INFO of the peer."""
         lines = [("Accept", INFO_BODIES)] if status == 415 else []
-        response = self.infos.reply(txn, status, [*lines, *self._warning(status, reason)])
+        response = self.infos.reply(txn, status, [*lines, *self.warning(status, reason)])
         if response is not None:
-            self._driver.respond(txn, self._named(response))
+            self.driver.respond(txn, self.named(response))
 
-    def send_info(self, content_type: str, body: bytes, done: Callable[[int], None]) -> None:
-        """Pass an INFO on; see `LegInfos.inform`."""
-        self.infos.inform(self._send_info, content_type, body, done)
+    def prack(self, dialog: Dialog, response: Response) -> None:
+        """Confirm a reliable provisional response (RFC 3262 §4)."""
+        request = dialog.request("PRACK", headers=[("RAck", reliable.rack(response))])
+        self.driver.request(self.named(request), self.way(dialog), ignore)
 
     # ---- what we say of ourselves ----
 
-    def _headers(self) -> list[tuple[str, str]]:
+    def take_timer(self, request: Request) -> Pairs:
+        """Start the session timer that a request of the peer asks for; returns what our 2xx says of it."""
+        timer, headers = self.timer.judge(request)
+        if self.state is LegState.CONFIRMED:
+            self.timer.start(timer)
+        return headers
+
+    def headers(self) -> list[tuple[str, str]]:
         """What we say about ourselves in requests and answers that make or refresh a dialog."""
-        return [*self._contact(), ("Allow", ALLOW), ("Supported", self._supported()), *self._session_headers()]
+        return [*self._contact(), ("Allow", ALLOW), ("Supported", self.supported()), *self._session_headers()]
 
     def _contact(self) -> list[tuple[str, str]]:
-        address = self._driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
+        address = self.driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
         # RFC 7118 §5.2: the parameter says ws for both kinds of WebSocket
         name = self.flow.transport.replace("wss", "ws")
         transport = "" if name == "udp" else f";transport={name}"
-        scheme = "sips" if self._dialog is not None and self._dialog.secure else "sip"  # RFC 3261 §12.1.1
+        dialog = self.record.dialog
+        scheme = "sips" if dialog is not None and dialog.secure else "sip"  # RFC 3261 §12.1.1
         features = VIDEO_FEATURES if self.trunk.role is Role.ACCESS else ""
-        return [("Contact", f"<{scheme}:{self._context.server}@{address}{transport}>{features}")]
+        return [("Contact", f"<{scheme}:{self.shared.server}@{address}{transport}>{features}")]
 
-    def _supported(self) -> str:
+    def supported(self) -> str:
         """Our Supported header towards this peer."""
-        return ", ".join((SUPPORTED, *self._centre_extensions()))
+        return ", ".join((SUPPORTED, *self.centre_extensions(), *([PRECONDITION] if self.record.reserves else [])))
 
-    def _extensions(self) -> frozenset[str]:
+    def extensions(self) -> frozenset[str]:
         """What a Require of this peer may name."""
-        return EXTENSIONS | {*self._centre_extensions()}
+        ours = {PRECONDITION} if self.record.opener is Opener.PEER else set()
+        return EXTENSIONS | {*self.centre_extensions()} | ours
 
-    def _centre_extensions(self) -> tuple[str, ...]:
+    def centre_extensions(self) -> tuple[str, ...]:
+        """What only a centre is told that we can."""
         if self.trunk.role is not Role.CENTRE:
             return ()
         return (REPLACES, FROM_CHANGE) if "from" in self.trunk.bind_from else (REPLACES,)
 
-    def _named(self, message: M) -> M:
+    def named(self, message: M) -> M:
         """The same message with the name of the session, which every one carries (RFC 7989 §7)."""
         for name, value in self._session_headers():
             message.headers.set(name, value)
         return message
 
     def _session_headers(self) -> list[tuple[str, str]]:
-        session = self._context.session
+        session = self.shared.session
         return [("Session-ID", session.towards_centre if self.trunk.role is Role.CENTRE else session.towards_caller)]
 
-    def _warning(self, status: int, reason: str) -> list[tuple[str, str]]:
-        return [] if status in (487, 491) else warning(self._context.server, reason)
+    def warning(self, status: int, reason: str) -> list[tuple[str, str]]:
+        """Why we refuse, for those who look at the peer's log (RFC 3261 §20.43)."""
+        return [] if status in (487, 491) else warning(self.shared.server, reason)
 
 
 def ignore(event: object) -> None:
