@@ -79,7 +79,7 @@ class Challenged:
 
     @property
     def idle(self) -> bool:
-        """No request waits for its final response, and so for a challenge."""
+        """True while no request waits for its final response, and so for a challenge."""
         return not self._open
 
     # ---- requests ----
@@ -87,7 +87,7 @@ class Challenged:
     def request(
         self, request: Request, flow: Flow, listener: EventSink, answer_limit_s: float | None = None
     ) -> sip.TransactionId:
-        """As `LegSignalling.request`; a challenge is answered before `listener` hears of anything."""
+        """Send a request; a challenge is answered before `listener` hears of anything."""
         number = request.cseq[0] + self._state.extra
         self._state.highest = max(self._state.highest, number)
         ask = _Ask(request, flow, listener, answer_limit_s)
@@ -99,14 +99,14 @@ class Challenged:
         return ask.name
 
     def cancel(self, txn: sip.TransactionId, reason: str | None = None) -> None:
-        """As `LegSignalling.cancel`."""
+        """Cancel an INVITE; a challenge to it is not answered any more."""
         if ask := self._asks.get(txn):
             ask.cancelled = True
             txn = ask.txn
         self._driver.cancel(txn, reason)
 
     def acknowledge(self, txn: sip.TransactionId, ack: Request, flow: Flow) -> None:
-        """As `LegSignalling.acknowledge`; `ack` gets the number and the credentials of the INVITE."""
+        """Send the ACK of a 2xx; it gets the number and the credentials of the INVITE."""
         if ask := self._asks.get(txn):
             txn = ask.txn
             ack.headers.set("CSeq", f"{ask.request.cseq[0]} ACK")
@@ -150,31 +150,31 @@ class Challenged:
     # ---- the rest of the driver ----
 
     def respond(self, txn: sip.TransactionId, response: Response) -> None:
-        """As `LegSignalling.respond`."""
+        """Answer a request of the peer."""
         self._driver.respond(txn, response)
 
     def confirm_provisional(self, txn: sip.TransactionId) -> None:
-        """As `LegSignalling.confirm_provisional`."""
+        """Pass on that the PRACK came."""
         self._driver.confirm_provisional(txn)
 
     def adopt(self, txn: sip.TransactionId, listener: EventSink, party: OtherSide = None) -> None:
-        """As `LegSignalling.adopt`."""
+        """Let `listener` hear what becomes of a request of the peer."""
         self._driver.adopt(txn, listener, party)
 
     def register(self, dialog_id: DialogId, listener: EventSink, party: OtherSide = None) -> None:
-        """As `LegSignalling.register`."""
+        """Let `listener` hear of the requests inside a dialog."""
         self._driver.register(dialog_id, listener, party)
 
     def unregister(self, dialog_id: DialogId) -> None:
-        """As `LegSignalling.unregister`."""
+        """Forget a dialog."""
         self._driver.unregister(dialog_id)
 
     def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
-        """As `LegSignalling.locate`."""
+        """Find the flow to a URI."""
         return self._driver.locate(network, uri, default_transport)
 
     def contact(self, network: str, transport: str, host: str | None = None) -> Address:
-        """As `LegSignalling.contact`."""
+        """Find the host and port that reach us."""
         return self._driver.contact(network, transport, host)
 
 

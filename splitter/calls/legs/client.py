@@ -101,7 +101,7 @@ class InviteClient:
             self._send_ack(write(session))
 
     def acknowledge_bare(self) -> None:
-        """There will be no session, but an offer in the 2xx wants an answer, and the dialog an ACK, before its end."""
+        """Refuse the offer in the 2xx: before the dialog can end, the offer wants an answer and the 2xx an ACK."""
         if self.state is ClientState.ACK_OWED:
             self._send_ack(self._refusal())
 
@@ -234,7 +234,7 @@ class InviteClient:
         return PeerError("our own INVITE is open", 491)
 
     def on_early_bye(self, request: Request) -> None:
-        """Who was called must not send BYE before it answers (RFC 3261 §15); a branch that does has gone."""
+        """Give a branch up that sends BYE before it has answered, which it must not (RFC 3261 §15)."""
         context = self._context
         early = self._early.pop(request.from_tag or "", None)
         if early is not None:

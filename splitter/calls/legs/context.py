@@ -123,12 +123,12 @@ class DialogContext:
 
     @property
     def terms(self) -> Terms:
-        """What was agreed on."""
+        """The descriptions that were agreed on."""
         return self.record.terms
 
     @property
     def dialog(self) -> Dialog:
-        """Its dialog. Raises LocalError before there is one."""
+        """The dialog. Raises LocalError before there is one."""
         if self.record.dialog is None:
             raise LocalError(f"{self.record.name} was used before it has a dialog")
         return self.record.dialog
@@ -141,7 +141,7 @@ class DialogContext:
 
     @property
     def hear(self) -> EventSink:
-        """What the driver is to tell of it."""
+        """The leg's listener, for the driver."""
         if (hear := self._hear()) is None:
             raise LocalError("a leg was used after it had gone")
         return hear
@@ -170,7 +170,7 @@ class DialogContext:
                 self.record.allows = frozenset(method.upper() for method in methods)
 
     def ask_line(self, others: Collection[str]) -> None:
-        """From now on the messages of this leg say which agent the centre has given the call to.
+        """Read from the messages of this leg, from now on, which agent the centre has given the call to.
 
         Args:
             others: numbers that are no agent's; see LineMemory.
@@ -295,4 +295,4 @@ class DialogContext:
 
 
 def ignore(event: object) -> None:
-    """For requests whose outcome changes nothing."""
+    """Drop what comes of a request: its outcome changes nothing."""

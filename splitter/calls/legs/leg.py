@@ -43,11 +43,11 @@ class SipLeg:
     # ---- its beginning ----
 
     def arrive(self, event: sip.RequestArrived) -> None:
-        """Its INVITE came in. Raises PeerError where that cannot be taken; see InviteServer."""
+        """Begin with an INVITE that came in. Raises PeerError where that cannot be taken; see InviteServer."""
         self._dialog.invite = InviteServer(self._context, self._offers, event)
 
     def dial(self, request: Request, session: Session | None) -> None:
-        """Send its INVITE, with or without an offer; ends in Answered or Refused. See InviteClient."""
+        """Send an INVITE, with or without an offer; ends in Answered or Refused. See InviteClient."""
         self._dialog.invite = client = InviteClient(self._context, self._offers, request, session)
         client.dial()
 

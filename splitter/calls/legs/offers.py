@@ -81,7 +81,7 @@ class Offers:
 
     @property
     def none_open(self) -> bool:
-        """No offer is open, and no 2xx of ours waits for its ACK."""
+        """True while no offer is open and no 2xx of ours waits for its ACK."""
         return not (self._own or self._theirs or self._unacknowledged)
 
     @property

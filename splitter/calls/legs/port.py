@@ -53,11 +53,11 @@ class Leg(Protocol):
 
     @property
     def name(self) -> str:
-        """Its place in the call: "caller", "centre" or "seat-1" …"""
+        """The place in the call: "caller", "centre" or "seat-1" …"""
 
     @property
     def key(self) -> str:
-        """Its name in events; unique in the call."""
+        """The name in events; unique in the call."""
 
     @property
     def state(self) -> LegState:
@@ -65,7 +65,7 @@ class Leg(Protocol):
 
     @property
     def terms(self) -> Terms:
-        """What was agreed on."""
+        """The descriptions that were agreed on."""
 
     @property
     def flow(self) -> Flow:
@@ -73,7 +73,7 @@ class Leg(Protocol):
 
     @property
     def neighbour(self) -> Neighbour:
-        """Who alone may speak on it."""
+        """The peer, who alone may speak on it."""
 
     @property
     def sip_call_id(self) -> str:
@@ -81,7 +81,7 @@ class Leg(Protocol):
 
     @property
     def timer(self) -> SessionClock:
-        """Its session timer."""
+        """The session timer."""
 
     @property
     def infos(self) -> Infos:
@@ -97,7 +97,7 @@ class Leg(Protocol):
 
     @property
     def settled(self) -> bool:
-        """It is answered and no offer of either side is in progress: one may be sent (RFC 3261 §14.1)."""
+        """True while it is answered and no offer of either side is open: one may be sent (RFC 3261 §14.1)."""
 
     @property
     def offering(self) -> bool:
@@ -114,7 +114,7 @@ class Leg(Protocol):
         """The leg as operators see it."""
 
     def ask_line(self, others: Collection[str]) -> None:
-        """From now on it says which agent the centre has given the call to; `others`: see LineMemory."""
+        """Let it say from now on which agent the centre has given the call to; `others`: see LineMemory."""
 
     # ---- offers of ours ----
 
@@ -191,7 +191,7 @@ class ArrivedLeg(Leg, Protocol):
 
     @property
     def wants_early_media(self) -> bool:
-        """Its network wants to be told who may be heard before the answer (RFC 5009)."""
+        """True where its network wants to be told who may be heard before the answer (RFC 5009)."""
 
     @property
     def first_txn(self) -> str:
@@ -199,17 +199,17 @@ class ArrivedLeg(Leg, Protocol):
 
     @property
     def cancelled(self) -> bool:
-        """Nobody waits for our answer any more: the peer gave up (Cancelled was posted), or was refused."""
+        """True where nobody waits for our answer: the peer gave up (Cancelled was posted), or was refused."""
 
     @property
     def early_sessions(self) -> Mapping[str, Session]:
-        """What it was told before the answer, by branch."""
+        """The descriptions that it was told before the answer, by branch."""
 
     def first_offer(self) -> Session | None:
-        """What it offers; None where that is left to us. Raises PeerError where that cannot be read."""
+        """Read what it offers; None where that is left to us. Raises PeerError where that cannot be read."""
 
     def await_answer(self) -> None:
-        """From now on the peer hears every minute that the call is alive."""
+        """Tell the peer every minute that the call is alive."""
 
     def ring_again(self) -> None:
         """Say the last thing once more, where it still waits."""

@@ -21,7 +21,7 @@ class Refreshes:
 
     @property
     def idle(self) -> bool:
-        """None is under way."""
+        """True while none is under way."""
         return not self._open
 
     def send(self) -> bool:

@@ -93,7 +93,7 @@ class InviteServer:
 
     @property
     def cancelled(self) -> bool:
-        """Nobody waits for an answer any more."""
+        """True where nobody waits for an answer any more."""
         return self.state in (ServerState.CANCELLED, ServerState.REFUSED)
 
     def is_own(self, txn: str) -> bool:
@@ -103,7 +103,7 @@ class InviteServer:
     # ---- what a flow may ask ----
 
     def await_answer(self) -> None:
-        """From now on it hears every minute that the call is alive (RFC 3261 §13.3.1.1); `ring_again` is due then."""
+        """Tell the peer every minute that the call is alive (RFC 3261 §13.3.1.1); `ring_again` is due then."""
         self._silence = Alarm(AlarmKind.RING_AGAIN, self._context.record.name)
         self._expect_silence(confirmed=False)
 

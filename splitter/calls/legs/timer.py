@@ -16,7 +16,7 @@ from splitter.sip.session_timer import Refresher, SessionTimer
 
 
 class LegTimer:
-    """Who refreshes a leg's session, and by when.
+    """The session timer of a leg: who refreshes, and by when.
 
     Args:
         state: what was agreed.

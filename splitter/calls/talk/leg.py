@@ -15,7 +15,7 @@ from splitter.sip.session_timer import SessionTimer, TimerSettings
 
 
 class Opener(StrEnum):
-    """Who sent the INVITE of a leg."""
+    """The side that sent the INVITE of a leg."""
 
     US = "us"
     PEER = "peer"

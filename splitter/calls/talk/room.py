@@ -22,7 +22,7 @@ class Member:
 
     @property
     def secure(self) -> bool:
-        """It speaks WebRTC: its transport dies with its worker, only the client can make another."""
+        """True where it speaks WebRTC: its transport dies with its worker, only the client can make another."""
         return self.handle.secure is not None
 
 
