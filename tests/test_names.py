@@ -11,10 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "splitter"
 
 # Names that stand for more than one class, and why they may.
-ALLOWED = {
-    "Latch": "the relay's and the wire's answer to one question (RFC 4961), until they share one",
-    "Timer": "the relay's and the wire's port to the same loop, until they share one",
-}
+ALLOWED: dict[str, str] = {}
 
 # Words with which a line goes on that was begun elsewhere: "It left.", "Of the last one.", "As the port says."
 FRAGMENT = re.compile(
