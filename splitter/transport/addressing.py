@@ -72,6 +72,10 @@ class Addressing:
         shown = settings.advertised_address or (settings.media_address if local.host in _WILDCARDS else local.host)
         return Address(shown, local.port)
 
+    def sent_by(self, flow: Flow) -> Address:
+        """The address that names us in Via, on a flow. Raises as `contact`."""
+        return self.contact(flow.network, flow.transport, flow.remote.host)
+
     def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
         """The flow to a URI with a numeric host; None where the host has a name that must be resolved first.
 

@@ -7,9 +7,8 @@ failure never comes back from the call that caused it: it arrives later, as a `R
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import structlog
 
@@ -19,40 +18,28 @@ from splitter.core.net import Address, Flow
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
-    AckArrived,
-    AckTimedOut,
-    CancelArrived,
     Output,
-    PrackTimedOut,
-    RequestArrived,
-    RequestFailed,
-    ResponseArrived,
     SipEvent,
-    TransactionEnded,
     TransactionId,
     Transmit,
 )
 from splitter.sip.message import Message, Request, Response
-from splitter.sip.parse import MalformedRequest, parse_message
-from splitter.sip.transactions.matching import client_key, reply_flow, stamp
 from splitter.transport.addressing import Addressing
 from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.counters import PrometheusCounters, TransportCounters
+from splitter.transport.delivery import EventDelivery, FaultLog, OnRequest
 from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest
 from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
+from splitter.transport.screening import Screening
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.sockets import Sockets
+from splitter.transport.undelivered import Undelivered
 from splitter.transport.x509 import Validity
 
 __all__ = ["Driver", "EventSink", "SipEvent", "Tap"]
 
 log = structlog.get_logger(__name__)
-
-OnRequest: TypeAlias = Callable[[RequestArrived], None]
-
-_BRANCH = re.compile(rb"\A([A-Z]+) .*?;branch=(z9hG4bK[0-9a-z]+)", re.DOTALL)
-"""Method and branch of a request of ours, in as much of it as an ICMP error quotes; our Via stands first."""
 
 _MOST_UNHEARD = 20_000  # messages that wait at the start
 
@@ -106,10 +93,7 @@ class Driver:
         sockets: Callable[..., Sockets] = Sockets,
     ) -> None:
         self._endpoint = endpoint
-        self._settings = settings
         self._clock = clock
-        self._on_request = on_request
-        self._party_ok = party_ok
         self._tap: Tap = NoTap() if tap is None else tap
         self._counters: TransportCounters = counters or PrometheusCounters()
         self._addressing = Addressing(networks, settings.resolve_limit_s)
@@ -117,8 +101,20 @@ class Driver:
         if spared is not None:
             self._sockets.gate.bans.spare_only(spared)
         self._dispatch = Dispatch()
-        self._quiet = Quiet()
+        quiet = Quiet()
+        self._faults = FaultLog(quiet, clock)
+        self._delivery = EventDelivery(endpoint, self._dispatch, on_request, self._counters, self._faults)
         self._large = LargeRequests(self._addressing, settings.udp_request_limit_bytes)
+        self._undelivered = Undelivered(endpoint, self._dispatch, self._large, self._addressing, quiet)
+        self._screening = Screening(
+            settings.message_limit_bytes,
+            self._sockets.gate,
+            self._dispatch,
+            party_ok,
+            self._counters,
+            clock,
+            quiet,
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._unheard: list[tuple[Flow, bytes]] | None = None
@@ -165,18 +161,18 @@ class Driver:
             LocalError: the flow is of no network or transport of ours.
         """
         now = self._clock.now()
-        sent_by = self._sent_by(flow)
+        sent_by = self._addressing.sent_by(flow)
         txn, outputs = self._endpoint.request(request, flow, sent_by, now, answer_limit_s)
         ask = self._dispatch.asks[txn] = SentRequest(listener, flow.network)
         if (stream := self._large.stream(outputs[0], flow, now)) is not None:
             ask.fallback = flow
-            outputs = self._endpoint.reroute(txn, stream, self._sent_by(stream), now)
+            outputs = self._endpoint.reroute(txn, stream, self._addressing.sent_by(stream), now)
         self._carry_out(outputs)
         return txn
 
     def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
         """Go on with an INVITE that a former process sent; see `Endpoint.resume`."""
-        txn = self._endpoint.resume(invite, flow, self._sent_by(flow), branch)
+        txn = self._endpoint.resume(invite, flow, self._addressing.sent_by(flow), branch)
         self._dispatch.asks[txn] = SentRequest(listener, flow.network)
         return txn
 
@@ -195,9 +191,9 @@ class Driver:
     def acknowledge(self, txn: TransactionId, ack: Request, flow: Flow) -> None:
         """Send the ACK of a 2xx to our INVITE `txn`, and again whenever that 2xx comes again."""
         now = self._clock.now()
-        outputs = self._endpoint.acknowledge(txn, ack, flow, now, self._sent_by(flow))
+        outputs = self._endpoint.acknowledge(txn, ack, flow, now, self._addressing.sent_by(flow))
         if (stream := self._large.stream(outputs[0], flow, now)) is not None:
-            outputs = self._endpoint.acknowledge(txn, ack, stream, now, self._sent_by(stream))
+            outputs = self._endpoint.acknowledge(txn, ack, stream, now, self._addressing.sent_by(stream))
         self._carry_out(outputs)
 
     def adopt(self, txn: TransactionId, listener: EventSink, party: OtherSide = None) -> None:
@@ -306,85 +302,42 @@ class Driver:
         try:
             self._receive(flow, data)
         except Exception:
-            self._fault("message could not be handled", flow.remote.host, source=str(flow))
+            self._faults.write("message could not be handled", flow.remote.host, source=str(flow))
 
     def unframeable(self, flow: Flow, error: PeerError) -> None:
         """A stream that is no SIP; its connection is closed once what can be answered was."""
-        request = error.request if isinstance(error, MalformedRequest) else None
-        self._malformed(flow, error.reason, request, error.status)
+        self._send_at_once(self._screening.refuse(flow, error))
 
     def unsent(self, transmit: Transmit, reason: str) -> None:
-        """A message could not be sent: another way for a request that has one, else the transaction hears of it."""
-        now = self._clock.now()
-        if (flow := self._large.way_back(transmit)) is not None and isinstance(transmit.message, Request):
-            self._large.refused(transmit.flow, now)
-            ack = transmit.message
-            self._carry_out(self._endpoint.acknowledge(transmit.txn, ack, flow, now, self._sent_by(flow)))
-            return
-        ask = self._dispatch.asks.get(transmit.txn)
-        if ask is not None and ask.fallback is not None and transmit.flow.transport == "tcp":
-            flow, ask.fallback = ask.fallback, None
-            self._large.refused(transmit.flow, now)
-            self._carry_out(self._endpoint.reroute(transmit.txn, flow, self._sent_by(flow), now))
-            return
-        if (held := self._quiet.permit(reason, now)) is not None:
-            log.warning("message not sent", reason=reason, call_id=transmit.message.call_id, similar=held)
-        self._carry_out(self._endpoint.transport_failed(transmit.txn, now, reason))
+        """A message could not be sent; see `Undelivered.unsent`."""
+        self._carry_out(self._undelivered.unsent(transmit, reason, self._clock.now()))
 
     def broken(self, requests: list[TransactionId], reason: str) -> None:
-        """A connection broke. Requests without a response are sent once more, over a new one: the peer may have
-        dropped an old connection without telling (and has then not seen them)."""
-        now = self._clock.now()
-        for txn in requests:
-            ask = self._dispatch.asks.get(txn)
-            if ask is None:
-                continue
-            flow = self._endpoint.flow_of(txn)
-            if flow is None or ask.retried:
-                self._carry_out(self._endpoint.transport_failed(txn, now, reason))
-            else:
-                ask.retried = True
-                self._carry_out(self._endpoint.reroute(txn, flow, self._sent_by(flow), now))
+        """A connection broke over which these requests went; see `Undelivered.broken`."""
+        for outputs in self._undelivered.broken(requests, reason, self._clock.now()):
+            self._carry_out(outputs)
 
     def bounced(self, quoted: bytes, remote: Address, reason: str) -> None:
-        """An ICMP error (RFC 3261 §18.4). The second one for a request fails it: between the two lies timer A or E, in
-        which a peer that is just restarting may come back. Only who saw the request can quote its branch."""
-        found = _BRANCH.search(quoted)
-        if found is None:
-            return
-        txn = client_key(found[2].decode(), found[1].decode())
-        ask = self._dispatch.asks.get(txn)
-        if ask is not None and not ask.bounced:
-            ask.bounced = True
-        elif ask is not None:
-            cause = f"cannot send to {remote}: {reason}"
-            self._carry_out(self._endpoint.transport_failed(txn, self._clock.now(), cause))
+        """An ICMP error came; see `Undelivered.bounced`."""
+        self._carry_out(self._undelivered.bounced(quoted, remote, reason, self._clock.now()))
 
     # ---- inside ----
 
     def _receive(self, flow: Flow, data: bytes) -> None:
-        if not data.strip(b"\r\n\0"):
-            return  # a keep-alive over UDP
-        if len(data) > self._settings.message_limit_bytes:
-            self._malformed(flow, f"longer than {self._settings.message_limit_bytes} bytes", None, 513)
-            return
+        request = None
         try:
-            message = parse_message(data)
-        except MalformedRequest as error:
-            self._malformed(flow, error.reason, error.request, error.status)
-            return
-        except PeerError as error:
-            self._malformed(flow, error.reason, None, error.status)
-            return
-        request = message if isinstance(message, Request) else None
-        self._counters.message(flow.network, "in", _kind(message))
-        self._tap.message("in", flow, message, data)
-        try:
-            if request is not None and self._is_foreign(request, flow):
+            message = self._screening.read(data)
+            if message is None:
+                return
+            request = message if isinstance(message, Request) else None
+            self._counters.message(flow.network, "in", _kind(message))
+            self._tap.message("in", flow, message, data)
+            if request is not None and self._screening.is_foreign(request, flow):
+                self._send_at_once(self._screening.disown(request, flow))
                 return
             outputs = self._endpoint.receive(message, flow, self._clock.now())
         except PeerError as error:
-            self._malformed(flow, error.reason, request, error.status)
+            self._send_at_once(self._screening.refuse(flow, error, request))
             return
         if request is not None and flow.reliable:
             if "alias" in request.via.params:
@@ -392,65 +345,30 @@ class Driver:
             self._hold_for(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""), flow)
         self._carry_out(outputs)
 
-    def _is_foreign(self, request: Request, flow: Flow) -> bool:
-        """True for a request about a dialog of somebody else: to its sender that dialog is not there.
-
-        Tags and Call-IDs pass through proxies, records and logs: to know them is no leave to end a call (RFC 3261
-        §26.1.4).
-        """
-        party = self._dispatch.party(request)
-        if party is None or self._party_ok(flow, party):
-            return False
-        detail = f"{request.method} in a dialog of another peer"
-        self._sockets.gate.abuse(flow, "foreign-dialog", detail)
-        if request.method != "ACK" and (way := self._way_back(request, flow)) is not None:
-            self._send_at_once(request.respond(481), way)
-        return True
-
     def _hold_for(self, dialog: DialogId, flow: Flow) -> None:
         """A request of a dialog went over this connection: it is worth keeping alive while the dialog lives."""
         if self._dispatch.knows(dialog):
             self._sockets.holds.hold(dialog, flow)
 
-    def _fault(self, what: str, key: str, **more: str) -> None:
-        """Log the exception that is being handled; a datagram that causes one can be sent a thousand times a second."""
-        if (held := self._quiet.permit(f"{what} {key}", self._clock.now())) is not None:
-            log.exception(what, similar=held, **more)
-
-    def _malformed(self, flow: Flow, reason: str, request: Request | None, status: int = 400) -> None:
-        """Count and log it; answer it where that can be done, without keeping anything."""
-        self._counters.malformed(flow.network, flow.transport)
-        self._sockets.gate.abuse(flow, "oversize" if status == 513 else "malformed")
-        if (held := self._quiet.permit(f"malformed {flow.remote.host}", self._clock.now())) is not None:
-            log.warning("malformed SIP", source=str(flow), reason=reason, similar=held)
-        if request is None or request.method == "ACK":
-            return
-        way = self._way_back(request, flow)
-        response = MalformedRequest(reason, status, request).response()
-        if response is not None and way is not None:
-            self._send_at_once(response, way)
-
-    @staticmethod
-    def _way_back(request: Request, flow: Flow) -> Flow | None:
-        """Where the answer to a request goes, whose Via is made ready for it; None where no Via says so."""
-        try:
-            way = reply_flow(request.via, flow)
-            stamp(request, flow)
-        except PeerError:
-            return None
-        return way
-
-    def _send_at_once(self, response: Response, way: Flow) -> None:
-        """Answer without a transaction: a repetition of the request is answered anew."""
-        self._transmit(Transmit(way, response.serialize(), response, ""))
+    def _send_at_once(self, answer: Transmit | None) -> None:
+        """Send an answer that no transaction repeats, if there is one."""
+        if answer is not None:
+            self._transmit(answer)
 
     def _carry_out(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
             if isinstance(output, Transmit):
                 self._transmit(output)
-            else:
-                self._deliver(output)
+            elif (owed := self._delivery.deliver(output)) is not None:
+                self._pay(output.txn, owed)
         self._arm()
+
+    def _pay(self, txn: TransactionId, response: Response) -> None:
+        """Give the response that nobody else gave; a listener that failed may have given one all the same."""
+        try:
+            self.respond(txn, response)
+        except Exception:
+            self._faults.write("an answer could not be given", str(response.status), txn=txn)
 
     def _transmit(self, transmit: Transmit) -> None:
         flow, message = transmit.flow, transmit.message
@@ -459,58 +377,6 @@ class Driver:
         self._counters.message(flow.network, "out", _kind(message))
         self._sockets.send(transmit)
         self._tap.message("out", transmit.flow, transmit.message, transmit.data)
-
-    def _deliver(self, event: SipEvent) -> None:
-        """Hand an event to whom it belongs. A listener that fails must not take the other calls' events with it."""
-        try:
-            match event:
-                case RequestArrived():
-                    self._deliver_request(event)
-                case ResponseArrived() | RequestFailed():
-                    self._deliver_response(event)
-                case CancelArrived() | AckArrived() | AckTimedOut() | PrackTimedOut():
-                    self._deliver_to_owner(event)
-                case TransactionEnded():
-                    self._dispatch.forget(event.txn)
-                    self._counters.transactions(len(self._endpoint))
-        except Exception:
-            kind = type(event).__name__
-            self._fault("listener failed", kind, sip_event=kind, txn=event.txn)
-
-    def _deliver_request(self, event: RequestArrived) -> None:
-        request = event.request
-        try:
-            if request.to_tag is None:
-                self._on_request(event)
-            elif (listener := self._dispatch.dialog(request)) is not None:
-                self._dispatch.adopt(event.txn, listener, self._dispatch.party(request))
-                listener(event)
-            else:
-                self.respond(event.txn, request.respond(481))
-        except PeerError as error:
-            self.respond(event.txn, request.respond(error.status))
-        except Exception:
-            source, method = event.flow.remote.host, request.method[:20]
-            self._fault("request could not be handled", source, call_id=request.call_id, method=method)
-            self.respond(event.txn, request.respond(500))
-
-    def _deliver_response(self, event: ResponseArrived | RequestFailed) -> None:
-        ask = self._dispatch.asks.get(event.txn)
-        if ask is None:
-            return
-        if isinstance(event, RequestFailed) and event.status == 408:
-            self._counters.unanswered(ask.network)
-        ask.listener(event)
-
-    def _deliver_to_owner(self, event: CancelArrived | AckArrived | AckTimedOut | PrackTimedOut) -> None:
-        listener = self._dispatch.owner(event.txn)
-        if listener is not None:
-            listener(event)
-        elif isinstance(event, CancelArrived):
-            self.respond(event.txn, _terminated(event.request))
-
-    def _sent_by(self, flow: Flow) -> Address:
-        return self._addressing.contact(flow.network, flow.transport, flow.remote.host)
 
     def _arm(self) -> None:
         """Keep the one timer at the endpoint's next timeout. One that would ring early is left: it just re-arms."""
@@ -530,10 +396,3 @@ class Driver:
 
 def _kind(message: Message) -> str | int:
     return message.method if isinstance(message, Request) else message.status
-
-
-def _terminated(cancel: Request) -> Response:
-    """The 487 that nobody else gives, made from the CANCEL: it echoes the same headers but for the method in CSeq."""
-    response = cancel.respond(487)
-    response.headers.set("CSeq", f"{cancel.cseq[0]} INVITE")
-    return response

@@ -251,8 +251,7 @@ class TestFailover:
         call = world.call_of(caller)
         assert call.centre is not None
         txn = call.centre._dialog.invite._txn  # type: ignore[attr-defined]
-        for transmit in world.driver._endpoint.transport_failed(txn, world.now, "port unreachable"):
-            world.driver._deliver(transmit)  # type: ignore[arg-type]
+        world.driver._carry_out(world.driver._endpoint.transport_failed(txn, world.now, "port unreachable"))
         second = world.pbx2.take()
         assert world.now < 0.1
         second.answer()

@@ -36,9 +36,9 @@ class Guard:
         self._peer = peer
         self._rng = random.Random(1)
         self.forget_nonces(b"k" * 32)
-        driver: Any = peer.driver
-        self._deliver = driver._deliver_request
-        driver._deliver_request = self._arrived
+        delivery: Any = peer.driver._delivery
+        self._deliver = delivery.deliver_request
+        delivery.deliver_request = self._arrived
 
     def forget_nonces(self, secret: bytes = b"l" * 32) -> None:
         """Call every nonce of before stale."""
