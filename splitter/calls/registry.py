@@ -218,8 +218,8 @@ class Calls:
     def restore(self, talk: Talk, cseq_gap: int = 0) -> Call:
         """Carry on a call that was written down at rest; see `Call.restored`.
 
-        What the media engine holds for it (`talk.voice.relay`, `talk.room.room`) is to post its events to `Call.post`
-        from now on; where it holds nothing, `RelayLost` and `RoomLost` are posted there instead.
+        Its relay and room are to be taken up too (`VoiceEngine.adopt`, `RoomEngine.adopt_room`, with `Call.post` as
+        listener); where that raises, `RelayLost` or `RoomLost` is posted, and the media move as at a worker's death.
 
         Raises:
             LocalError: it lives already, or is on a trunk that is configured no more.

@@ -178,6 +178,7 @@ class World:
         for call in calls:
             call._inbox._alarms.clear()
             call._inbox._arm()
+        self.engine.abandon()
         self.loop.leave()
         self.loop.run_until_complete(self.driver.stop())
         self._dead.append(self.calls)
@@ -185,10 +186,16 @@ class World:
         self.loop.run_until_complete(self.driver.start())
         self.loop.enter()
         for record in records:
-            call = self.calls.restore(read(record), cseq_gap)
-            for held in (*self.engine.relays.values(), *self.engine.rooms.values()):
-                if held.handle.call_id == call.talk.call_id:
-                    held.listener = call.post
+            self.calls.restore(read(record), cseq_gap)
+        for call in self.calls._calls.values():
+            self.run_until(self.loop.create_task(self._adopt(call)).done)
+
+    async def _adopt(self, call: Call) -> None:
+        """Let a restored call take up its media."""
+        if call.talk.voice.relay is not None:
+            await self.engine.adopt(call.talk.voice.relay, call.post)
+        if call.talk.room.room is not None:
+            await self.engine.adopt_room(call.talk.room.room, call.post)
 
     # ---- time ----
 
