@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
-from splitter.lab.agent_call import ALLOW, SDP, AgentCall, CallMedia
+from splitter.lab.agent_call import ALLOW, SDP, AgentCall
+from splitter.lab.call_ports import CallMedia
 from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import RequestArrived

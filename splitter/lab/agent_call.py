@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
-from typing import Protocol
 
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
+from splitter.lab.call_ports import CallMedia, CallOwner
+from splitter.lab.consent import REFUSALS, Consent, Reaction
 from splitter.sip.dialog import Dialog
 from splitter.sip.events import (
     AckArrived,
@@ -27,76 +27,9 @@ from splitter.sip.events import (
 )
 from splitter.sip.message import Request, Response
 from splitter.sip.multipart import find_part
-from splitter.transport.driver import Driver
 
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
-
-
-class CallOwner(Protocol):
-    """The user agent that a call belongs to, as the call needs it."""
-
-    @property
-    def driver(self) -> Driver:
-        """What sends and hears SIP."""
-        ...
-
-    def contact(self) -> list[tuple[str, str]]:
-        """Our Contact, as a header."""
-        ...
-
-    def flow_to(self, uri: str, otherwise: Flow) -> Flow:
-        """The flow to a URI, or another one where it cannot be read."""
-        ...
-
-
-class CallMedia(Protocol):
-    """The media of a call: writes and reads the session descriptions."""
-
-    def offer(self) -> bytes:
-        """Our offer as things stand."""
-        ...
-
-    def answer(self, offer: bytes) -> bytes:
-        """Our answer; media follow it at once.
-
-        Raises:
-            PeerError: it cannot be answered; the status refuses it.
-        """
-        ...
-
-    def answered(self, answer: bytes) -> None:
-        """The peer's answer to our last offer; media follow it."""
-        ...
-
-    def information(self, content_type: str, body: bytes) -> None:
-        """An INFO came."""
-        ...
-
-    def consented(self, video: bool) -> None:
-        """The user was asked for video, and shows it or not."""
-        ...
-
-
-class Reaction(StrEnum):
-    """What the user of a phone says when it asks for video."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"  # the phone answers port 0
-    DECLINE = "decline"  # the phone answers 603
-    CANNOT = "cannot"  # the phone answers 488
-    IGNORE = "ignore"  # it is asked until the other side gives up
-
-
-_REFUSALS = {Reaction.DECLINE: 603, Reaction.CANNOT: 488}
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """How a re-INVITE that adds video is answered. `after_s`: the time to think, with 180 meanwhile."""
-
-    answer: Reaction = Reaction.ACCEPT
-    after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,8 +314,8 @@ class AgentCall:
         if self._pondered is None or self._pondered[0] != txn:
             return  # the question was taken back meanwhile
         (_, request), self._pondered = self._pondered, None
-        if answer in _REFUSALS:
-            self._agent.driver.respond(txn, request.respond(_REFUSALS[answer]))
+        if answer in REFUSALS:
+            self._agent.driver.respond(txn, request.respond(REFUSALS[answer]))
         else:
             self.party.consented(answer is Reaction.ACCEPT)
             self._respond_with_description(txn, request)

@@ -18,8 +18,8 @@ from typing import Any, TextIO
 import aiohttp
 
 from splitter.core.clock import SystemClock
-from splitter.lab.agent_call import Consent, Reaction
 from splitter.lab.codec import VideoShape
+from splitter.lab.consent import Consent, Reaction
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect

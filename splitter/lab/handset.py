@@ -9,8 +9,9 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.agent import UserAgent
-from splitter.lab.agent_call import AgentCall, Consent, Outcome
+from splitter.lab.agent_call import AgentCall, Outcome
 from splitter.lab.audio import AudioStream
+from splitter.lab.consent import Consent
 from splitter.lab.party import Dialect, MediaParty
 from splitter.lab.tone import Tone
 from splitter.lab.video import VideoSettings, VideoStream

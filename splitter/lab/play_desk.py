@@ -11,7 +11,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from splitter.lab.agent_call import Consent, Reaction
+from splitter.lab.consent import Consent, Reaction
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.picture import Plane, difference, draw, luma_of, luma_of_rgb, read
 from splitter.lab.rows import (

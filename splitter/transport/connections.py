@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
@@ -21,7 +21,7 @@ from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
 from splitter.transport.memory import Memory
 from splitter.transport.settings import SECURE, WEB, Network, TransportSettings
-from splitter.transport.stream import StreamConnection
+from splitter.transport.stream import StreamConnection, StreamUser
 from splitter.transport.tasks import Tasks
 from splitter.transport.tcp import TcpConnection
 from splitter.transport.tls import TlsIdentities
@@ -37,24 +37,6 @@ _PONG_S = 10.0  # RFC 5626 §4.4.1
 _YOUNG_S = 2.0
 """A connection without a message gives way to others, but not sooner than this."""
 _DEFAULT_PORTS = {"tls": 5061}
-
-
-class StreamUser(Protocol):
-    """What the pool tells the driver."""
-
-    def received(self, flow: Flow, data: bytes) -> None:
-        """A whole message came."""
-        ...
-
-    def unframeable(self, flow: Flow, error: PeerError) -> None: ...
-
-    def unsent(self, transmit: Transmit, reason: str) -> None:
-        """A message could not be sent: no connection could be had for it."""
-        ...
-
-    def broken(self, requests: list[str], reason: str) -> None:
-        """A connection broke over which these requests went."""
-        ...
 
 
 class _Key(NamedTuple):

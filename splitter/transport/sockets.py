@@ -12,12 +12,13 @@ from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.transport.addressing import Addressing
 from splitter.transport.bans import EVERYBODY, Bans
-from splitter.transport.connections import Connections, StreamUser
+from splitter.transport.connections import Connections
 from splitter.transport.counters import TransportCounters
 from splitter.transport.descriptors import make_room
 from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
 from splitter.transport.settings import Network, TransportSettings
+from splitter.transport.stream import StreamUser
 from splitter.transport.tls import TlsIdentities
 from splitter.transport.udp import UdpSocket
 

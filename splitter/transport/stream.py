@@ -45,6 +45,24 @@ class StreamOwner(Protocol):
         ...
 
 
+class StreamUser(Protocol):
+    """What the pool tells the driver."""
+
+    def received(self, flow: Flow, data: bytes) -> None:
+        """A whole message came."""
+        ...
+
+    def unframeable(self, flow: Flow, error: PeerError) -> None: ...
+
+    def unsent(self, transmit: Transmit, reason: str) -> None:
+        """A message could not be sent: no connection could be had for it."""
+        ...
+
+    def broken(self, requests: list[str], reason: str) -> None:
+        """A connection broke over which these requests went."""
+        ...
+
+
 class StreamConnection(asyncio.Protocol):
     """A connection, opened by either side.
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from playwright.async_api import Playwright, expect
 
-from splitter.lab.agent_call import Consent, Reaction
+from splitter.lab.consent import Consent, Reaction
 from splitter.lab.handset import Handset
 from splitter.lab.picture import Plane, luma_of_rgb, read, same_still
 from splitter.lab.seat import SeatSettings

@@ -8,8 +8,9 @@ import pytest
 
 from splitter.core.ids import IdSource
 from splitter.lab.agent import UserAgent
-from splitter.lab.agent_call import AgentCall, Consent, Reaction
+from splitter.lab.agent_call import AgentCall
 from splitter.lab.audio import AudioStream
+from splitter.lab.consent import Consent, Reaction
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import VideoLine, Voice
 from splitter.lab.party import Dialect, MediaParty

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from splitter.lab.agent_call import Reaction
+from splitter.lab.consent import Reaction
 from splitter.lab.desk import CALLERS, Keyboard, _in_words, _wanted
 from splitter.lab.gateway import _children, usual_port
 from splitter.lab.whip import WebSeat, WebSeatSettings
