@@ -6,7 +6,8 @@ Words used here:
     party       somebody in the call's room besides the caller: a seat or a guest, by SIP or WebRTC
     inbox       the queue of a call; SIP, media, timers and operators only ever put events there
     talk        the value of a call: all that is needed to carry it on, as plain data (talk/)
-    flow        code that decides what a call does when something happens to it (flows/)
+    step        what a call does when something happens to it: reads the value, yields commands; pure (flows/)
+    command     what a step wants done outside the value (talk/commands); the actor does it
     consult     passing one side's re-offer to the other side and waiting for its answer
     absorb      answering a re-offer ourselves, because the other side need not know
 
@@ -25,10 +26,13 @@ Layout:
     jobs                    what the inbox does not wait for: requests to the media engine
     consent, entrance       who may enter another desk's call, and how often a call may be guessed
     pictures                the port to uploaded pictures
-    audio, video            the call's relay and its room, as the flow sees them
-    call, registry          the actor; all calls, and the way in for out-of-dialog requests
-    talk/                   a live call as a value, and what is under way in it
-    flows/                  what a call does, from its INVITE to its end
+    audio, video            what is asked of the media engine for the call's relay and its room
+    video_lines             pure: our m=video lines for who is in the room
+    call, registry          one call; all calls, and the way in for out-of-dialog requests
+    actor, media_jobs       carries out the commands of steps; what of that the media engine has to do
+    talk/                   a live call as a value, what is under way in it, and the commands of its steps
+    setup/                  a call until it is answered
+    flows/                  what a live call does: steps
     legs/                   one dialog and its rules
     trunks/                 the neighbours: their health, the choice among them, limits and load
     logins/                 accounts, the registrar, our own registrations

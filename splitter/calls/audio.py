@@ -2,7 +2,7 @@
 
 Nobody waits for the media engine here: a flow says what it wants, the newest wish of a side wins, and what came of a
 request enters the call's inbox (`VoiceOpened`, `VoiceUnavailable`, `VoicePointed`, `VoiceCounted`). What it means is
-taken into the call there, by `adopt`, `pointed` and `counted`.
+taken into the call there, by `adopt`, `pointed` and those of `VoiceState`.
 """
 
 from __future__ import annotations
@@ -11,29 +11,13 @@ from functools import partial
 
 from splitter.calls.events import VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.jobs import FAULT, Jobs
-from splitter.calls.talk.voice import VoiceState
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, VoiceState, remote_end
 from splitter.core.errors import MediaError, MediaUnavailable
-from splitter.core.net import Address
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec, VoiceEngine
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Session
-
-CALLER, CENTRE = 0, 1
-SIDES = ("caller", "centre")
-
-
-def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> RemoteEnd | None:
-    """Where an m-line of the peer receives; None where nothing may be sent to it.
-
-    Args:
-        sources: see `Trunk.sources`.
-    """
-    if session.media[index].port == 0 or session.is_hold(index):
-        return None
-    host, rtp, rtcp = session.address_of(index)
-    return RemoteEnd(Address(host, rtp), Address(host, rtcp), sources)
 
 
 class Audio:
@@ -53,8 +37,6 @@ class Audio:
         self._on_event = on_event
         self._jobs = jobs
         self._opened: list[RelayHandle] = []  # not adopted yet
-        self._turn = 0  # of opening a relay
-        self._lost: set[str] = set()  # relays that died before they were adopted
         self._asking = [False, False]
         self._relearning = [False, False]  # to be told where it points though it does already
 
@@ -71,8 +53,7 @@ class Audio:
 
     def local(self, side: int) -> LocalEnd:
         """Our ports towards the caller (0) or the centre (1); the last ones, while the relay is being replaced."""
-        assert self.state.local is not None
-        return self.state.local[side]
+        return self.state.ours(side)
 
     # ---- the relay ----
 
@@ -86,39 +67,27 @@ class Audio:
         if networks is not None:
             self.state.networks = networks
             self.state.wanted[CENTRE] = None
-        self._turn += 1
+        self.state.turn += 1
         if before is not None:
             self._jobs.start("the former relay", partial(self._give_back, before))
-        self._jobs.start("the relay", partial(self._open, self._turn), VoiceUnavailable(self._turn, FAULT, 5))
+        self._jobs.start("the relay", partial(self._open, self.state.turn), VoiceUnavailable(self.state.turn, FAULT, 5))
 
     def adopt(self, event: VoiceOpened) -> bool:
         """The relay that was asked for is there: it points to where the sides are. False where it is of no use."""
         self._opened.remove(event.relay)
-        if event.turn != self._turn or event.relay.relay_id in self._lost:
+        if event.turn != self.state.turn or event.relay.relay_id in self.state.lost:
             self._jobs.start("the former relay", partial(self._give_back, event.relay))
-            if event.turn == self._turn:
+            if event.turn == self.state.turn:
                 self.open()
             return False
         self.state.relay, self.state.local = event.relay, event.relay.local
         self.state.pointed, self._asking = [None, None], [False, False]
         self._relearning = [False, False]
-        self._lost.clear()
+        self.state.lost.clear()
         self.state.failed_moves = 0
         self.state.heard = [0, 0]
         self.follow()
         return True
-
-    def misses(self, event: VoiceUnavailable) -> bool:
-        """The relay that is wanted now cannot be had; False where that was said of an earlier request."""
-        missed = event.turn == self._turn
-        self.state.failed_moves += missed
-        return missed
-
-    def lost(self, relay_id: str) -> bool:
-        """A relay has died; True if it is the one that the call runs on."""
-        if self.state.relay is None:
-            self._lost.add(relay_id)
-        return self.state.relay is not None and self.state.relay.relay_id == relay_id
 
     async def close(self) -> RelayReport | None:
         """Give the ports back, after the jobs were ended. Never raises: a call that ends must end."""
@@ -138,7 +107,11 @@ class Audio:
             relearn: it was agreed on just now, so the peer may send from another port of its host from now on, even
                 where the description is what it was; False where it only says again what is known.
         """
-        self.state.wanted[side] = remote = remote_end(session, index, sources)
+        self.point_to(side, remote_end(session, index, sources), relearn=relearn)
+
+    def point_to(self, side: int, remote: RemoteEnd | None, *, relearn: bool = True) -> None:
+        """Point a side there; see `point`."""
+        self.state.wanted[side] = remote
         self._relearning[side] = remote is not None and (relearn or self._relearning[side])
         self._follow(side)
 
@@ -171,13 +144,6 @@ class Audio:
         self._jobs.start(
             f"the voice of side {side}", partial(self._count, side, about), VoiceCounted(side, None, about)
         )
-
-    def counted(self, event: VoiceCounted) -> bool:
-        """True if voice has come from this side since it was last counted; when in doubt, it has."""
-        if event.packets is None:
-            return True
-        before, self.state.heard[event.side] = self.state.heard[event.side], event.packets
-        return event.packets != before
 
     @property
     def takes_digits(self) -> bool:

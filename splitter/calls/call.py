@@ -1,4 +1,4 @@
-"""One call: the actor that a flow runs on. It has the inbox, the legs and the media; what happens next is the flow's.
+"""One call: its value, and what runs it: the inbox, the legs and the media. What happens next is decided in `flows`.
 
 Nothing else changes a call: SIP, media, timers and operators only put events into its inbox.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
-from splitter.calls.alarms import Alarm, AlarmKind, Due
+from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Limits, Reply
-from splitter.calls.audio import CENTRE, SIDES, Audio
+from splitter.calls.audio import Audio
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.events import (
@@ -21,7 +20,6 @@ from splitter.calls.events import (
     LegEvent,
     SeatArrived,
     SeatPlaced,
-    VideoCarriedOut,
 )
 from splitter.calls.facts import facts_of
 from splitter.calls.identity import Destination, centre_invite, identity_of
@@ -31,27 +29,29 @@ from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.parties import Party, limits_for
+from splitter.calls.parties import limits_for
 from splitter.calls.pictures import NoPictures, PictureSource
 from splitter.calls.routing import Routing
 from splitter.calls.session_id import session_id_of
-from splitter.calls.settings import CallSettings, Role, Trunk
+from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.signalling import Signalling
 from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.leg import LegRecord, Opener
+from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
+from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.shown import view_of
 from splitter.calls.talk.state import CallerVideo, Talk
+from splitter.calls.talk.voice import CENTRE, SIDES
 from splitter.calls.trunks.admission import Admission
 from splitter.calls.trunks.strangers import TrunkStrangers
 from splitter.calls.trunks.trunks import Trunks
-from splitter.calls.video import CALLER, Video
-from splitter.calls.view import CallView, Notice, VideoView
+from splitter.calls.video import Video
+from splitter.calls.view import CallView, VideoView
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow
-from splitter.core.text import plain
 from splitter.media.ports.rooms import RoomEngine
 from splitter.media.ports.voice import VoiceEngine
 from splitter.sdp.model import Origin, Session
@@ -90,20 +90,15 @@ class Call:
     """A call and everything that belongs to it.
 
     Attributes:
-        talk: its value: all that is needed to carry it on. pending: what is under way.
+        live: its value and what is under way, as steps see it.
         post: puts an event into the inbox.
         after, stop_timer: set and stop an alarm; see `Inbox`.
-        caller: the leg of whoever calls.
-        centre: the leg of the route being tried, or that carries the call.
-        seats: the SIP seats in the call, by name.
         audio, video: what is asked of the media engine for the voice and for the picture.
         jobs: requests to it that are under way.
     """
 
     def __init__(self, services: Services, talk: Talk) -> None:
         self.services = services
-        self.talk = talk
-        self.pending = Pending()
         self._inbox = Inbox()
         self.post = self._inbox.post
         self._released = False
@@ -120,16 +115,12 @@ class Call:
             services.desks.knows,
         )
         self._legs: dict[str, SipLeg] = {}  # every one that there has been, by its key
-        self.caller: ArrivedLeg
-        self.centre: Leg | None = None
-        self.seats: dict[str, ArrivedLeg] = {}
+        self.live = LiveCall(talk, Pending(), settings, self._legs)
         self._make_legs()
         self.jobs = Jobs(talk.call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
         self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
-        self.video = Video(
-            services.rooms, talk.call_id, talk.room, settings.bitrate_kbps, self.post, self._note_in_video()
-        )
+        self.video = Video(services.rooms, talk.call_id, talk.room, self.live.pending, self.post, self._note_in_video())
 
     @classmethod
     def begun(cls, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> Call:
@@ -180,24 +171,26 @@ class Call:
         return call
 
     def _make_legs(self) -> None:
-        """Make an object of each leg of the value; its place in the call is that of its trunk."""
+        """Make an object of each leg of the value."""
         for record in self.talk.legs.values():
-            trunk = self.services.routing.trunk(record.trunk)
-            leg = self._legs[record.key] = SipLeg(self._context, trunk, record)
-            match trunk.role:
-                case Role.ACCESS:
-                    self.caller = leg
-                case Role.CENTRE:
-                    self.centre = leg
-                case Role.SEAT:
-                    self.seats[record.name] = leg
+            self._legs[record.key] = SipLeg(self._context, self.services.routing.trunk(record.trunk), record)
+
+    @property
+    def talk(self) -> Talk:
+        """All that is known of the call and needed to carry it on."""
+        return self.live.talk
+
+    @property
+    def pending(self) -> Pending:
+        """What is under way."""
+        return self.live.pending
 
     # ---- the inbox ----
 
     def _enlist(self, leg: SipLeg) -> None:
         """Know a leg by its key; those that came and went long ago are forgotten."""
         self._legs[leg.key] = leg
-        gone = [key for key, old in self._legs.items() if old.state is LegState.ENDED and not self.has(old)]
+        gone = [key for key, old in self._legs.items() if old.state is LegState.ENDED and not self.live.has(old)]
         for key in gone[: max(0, len(self._legs) - _MOST_LEGS)]:
             del self._legs[key]
 
@@ -241,17 +234,16 @@ class Call:
         request = centre_invite(self.talk.identity, to, self.talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
-            self._remember(self.centre)
+            self.remember(self.centre)
         key = f"centre.{len(self._legs)}"
-        record = self._record("centre", Opener.US, to.trunk, flow, request.call_id, key)
-        leg = self.centre = SipLeg(self._context, to.trunk, record)
+        record = self._record(SIDES[CENTRE], Opener.US, to.trunk, flow, request.call_id, key)
+        leg = SipLeg(self._context, to.trunk, record)
+        self.talk.centre = key
         self._enlist(leg)
         self._trace_leg(leg, request.from_tag)
         self.talk.legs[leg.name] = leg.record
         leg.ask_line({to.number, self.talk.called_number, self.talk.identity.number})
         self.talk.route = to.trunk.name
-        if self.talk.bound_by.startswith("centre"):  # by one that gave the call up
-            self.bind("", "centre")
         leg.dial(request, offer)
         return leg
 
@@ -262,24 +254,24 @@ class Call:
             PeerError: 500 while another one waits; 488 where our voice does not reach its network; or as
                 InviteServer.
         """
-        if self.pending.newcomer is not None:
+        if self.pending.newcomer:
             raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
         if self.talk.voice.networks[1] != trunk.network:
             raise PeerError("the voice of this call goes to another network", 488)
         self.talk.centres += 1
         leg = self._arrived(f"centre-{self.talk.centres}", trunk, event)
-        self.pending.newcomer = leg
+        self.pending.newcomer = leg.key
         return leg
 
     def install_newcomer(self) -> Leg:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
-        assert self.centre is not None and self.pending.newcomer is not None
-        before, self.centre, self.pending.newcomer = self.centre, self.pending.newcomer, None
+        before, leg = self.centre_leg, self.by_key(self.pending.newcomer)
+        self.talk.centre, self.pending.newcomer = leg.key, ""
         self.talk.legs.pop(before.name, None)
-        self.talk.legs[self.centre.name] = self.centre.record
-        self.centre.ask_line({"", self.talk.called_number, self.talk.identity.number})
-        self._remember(before)
-        self.talk.route = self.centre.trunk.name
+        self.talk.legs[leg.name] = leg.record
+        leg.ask_line({"", self.talk.called_number, self.talk.identity.number})
+        self.remember(before)
+        self.talk.route = leg.trunk.name
         for aside in tuple(self.pending.put_aside):
             if aside.leg == before.key:
                 self.pending.put_aside.remove(aside)
@@ -311,47 +303,31 @@ class Call:
         host = self.services.driver.contact(network, transport).host
         return Origin.of(host, self.services.ids.number(2**31))
 
-    def leg(self, name: str) -> Leg | None:
-        """The leg of this name that is in the call; "centre" is whichever of the centre's legs carries it."""
-        for leg in (self.caller, self.centre, *self.seats.values(), *self.pending.arriving.values()):
-            if leg is not None and leg.name == name:
-                return leg
-        return self.centre if name == SIDES[CENTRE] else None
+    def by_key(self, key: str) -> SipLeg:
+        """A leg that there is, or has been."""
+        return self._legs[key]
 
-    def leg_of(self, event: LegEvent | SeatArrived | SeatPlaced) -> Leg:
-        """The leg that an event names, whether the call still needs it or not."""
-        return self._legs[event.leg]
+    @property
+    def caller(self) -> ArrivedLeg:
+        """The leg of whoever calls."""
+        return self.by_key(CALLER)
 
-    def incoming_of(self, event: SeatArrived | SeatPlaced) -> ArrivedLeg:
-        """The leg of a SIP seat that an event names."""
-        return self._legs[event.leg]
-
-    def has(self, leg: Leg) -> bool:
-        """True while the leg is in the call, or waits to be."""
-        inside = (self.caller, self.centre, self.pending.newcomer)
-        return leg in inside or leg.name in self.seats or leg.name in self.pending.arriving
+    @property
+    def centre(self) -> Leg | None:
+        """The leg of the route being tried, or that carries the call."""
+        return self._legs.get(self.talk.centre)
 
     @property
     def centre_leg(self) -> Leg:
         """The leg of the centre that carries the call. Raises LocalError while none is called."""
-        if self.centre is None:
+        if (centre := self.centre) is None:
             raise LocalError("a call was used before it has a leg towards the centre")
-        return self.centre
+        return centre
 
-    def other_side(self, leg: Leg) -> Leg:
-        """The side that talks with this one."""
-        return self.caller if leg is self.centre else self.centre_leg
-
-    def sources(self, name: str) -> tuple[str, ...]:
-        """Whose media are believed to be those of a leg's peer; see `Trunk.sources`."""
-        leg = self.leg(name)
-        return leg.trunk.sources if leg is not None else ()
-
-    def owe(self, *legs: Leg | None) -> None:
-        """These legs need an offer with what stands now, once the call is answered; a leg that was told nothing
-        hears it anyway."""
-        owed = self.talk.exchange.owed
-        owed.extend(leg.name for leg in legs if leg is not None and leg.terms.sent is not None and leg.name not in owed)
+    @property
+    def seats(self) -> dict[str, ArrivedLeg]:
+        """The SIP seats in the call, by name."""
+        return {name: self.by_key(name) for name in self.talk.seats}
 
     # ---- its value ----
 
@@ -360,7 +336,7 @@ class Call:
         """Nothing is under way: the value could be written down now. Alarms are set beside it, in the inbox."""
         legs = (self.caller, self.centre, *self.seats.values())
         settled = all(leg is not None and leg.at_rest for leg in legs)
-        engine = self.audio.at_rest and not len(self.jobs) and not self.video.preparing
+        engine = self.audio.at_rest and not len(self.jobs)
         waits = self._asked or self._inbox.unread or not self.pending.empty
         return self.talk.state is CallState.CONNECTED and settled and engine and not waits
 
@@ -375,30 +351,12 @@ class Call:
 
         Alarms and media stay as they are; legs are made anew.
         """
-        self.talk = talk
+        self.live.talk = talk
         self._context = replace(self._context, session=talk.session)
         self._make_legs()
         for record in talk.legs.values():
             self._legs[record.key].resume()
         self.audio.state, self.video.state = talk.voice, talk.room
-
-    # ---- the picture ----
-
-    def settle_video(self, name: str, peer: Session, ours: Session, index: int | None, relearn: bool = True) -> None:
-        """Let the room carry out what was negotiated for a member; nobody waits for it. See `Video.take`."""
-        self.jobs.start(name, partial(self._take_video, name, peer, ours, index, relearn))
-
-    async def _take_video(
-        self, name: str, peer: Session, ours: Session, index: int | None, relearn: bool
-    ) -> VideoCarriedOut:
-        before = self.video.received_by(CALLER)
-        await self.video.take(name, peer, ours, index, self.sources(name), relearn=relearn)
-        return VideoCarriedOut(name, self.video.received_by(CALLER) != before)
-
-    def want_key_frame(self, name: str) -> None:
-        """A member of the room asks for a key frame of what it is shown; one wish at a time is enough."""
-        if (key := f"a key frame for {name}") not in self.jobs:
-            self.jobs.start(key, partial(self.video.request_key_frame, name))
 
     # ---- what is known of it ----
 
@@ -406,43 +364,15 @@ class Call:
         """Write into the trace what happened and why."""
         self.services.recorder.event(self.talk.call_id, leg, kind, text)
 
-    def notice(self, code: str, text: str, party: str = "", extension: str = "") -> None:
-        """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
-        self.note(text, party)
-        self.services.bus.publish(Notice(self.talk.call_id, code, plain(text), party, plain(extension)))
-
     def tell(self) -> None:
         """Something of the call's view has changed."""
         self.services.bus.publish(self.view())
-
-    def bind(self, extension: str, by: str) -> None:
-        """The call belongs to the agent with this extension; "" takes that back. `by`: as `CallView.bound_by` says."""
-        if extension == self.talk.extension:
-            return
-        self.talk.extension, self.talk.bound_by = extension, by if extension else ""
-        self.talk.admitted.clear()  # by who had it before
-        for party in self.talk.parties.all():
-            if party.desk.extension == extension and party.name in self.talk.room.aside:
-                self.talk.room.aside.discard(party.name)
-                self.jobs.start(party.name, partial(self.video.bring_in, party.name))
-        self.tell()  # first: whose it is now is to hear it
-        self.notice("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
-        here = any(party.desk.extension == extension for party in self.talk.parties.all())
-        online = here or self.services.desks.online(extension)
-        metrics.BINDINGS.labels("bound" if online else "no-client" if extension else "nobody").inc()
-        if extension and not online:
-            self.notice("no-video-client", f"no video client of {extension} is online")
 
     def enter(self, state: CallState, why: str) -> None:
         """Change the call's state."""
         self.talk.state = state
         self.note(f"{state}: {why}", kind="state")
         self.tell()
-
-    def conclude(self, reason: str, status: int) -> None:
-        """The call is over for this reason; the first one counts."""
-        if not self.talk.end_reason:
-            self.talk.end_reason, self.talk.end_status = reason, status
 
     def end_dialogs(self, headers: Pairs = ()) -> None:
         """End whatever dialogs are left.
@@ -455,12 +385,12 @@ class Call:
         if self.centre is not None:
             self.centre.cancel()
             self.centre.bye(headers)
-        if self.pending.newcomer is not None:
-            self.pending.newcomer.refuse(480, "the call is over")
+        if self.pending.newcomer:
+            self.by_key(self.pending.newcomer).refuse(480, "the call is over")
         for seat in self.seats.values():
             seat.bye()
-        for seat in self.pending.arriving.values():
-            seat.refuse(480, "the call is over")
+        for key in self.pending.arriving:
+            self.by_key(key).refuse(480, "the call is over")
 
     async def release(self) -> None:
         """Give back everything; the end of every call, whatever came before."""
@@ -468,7 +398,7 @@ class Call:
         self.end_dialogs()
         for late in self._inbox.close():
             if isinstance(late, SeatArrived):
-                self.incoming_of(late).refuse(480, "the call is over")
+                self.by_key(late.leg).refuse(480, "the call is over")
         for asked in tuple(self._asked.values()):
             asked.deny(409, "call-ended", "the call is over")
         self.pending.asking.clear()
@@ -484,7 +414,11 @@ class Call:
             text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
             self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
         for party in self.talk.parties.all():
-            self.dismiss(party.name)
+            self.talk.parties.remove(party.name)
+            metrics.SEATS_JOINED.dec()
+        for seat in self.seats.values():
+            self.remember(seat)
+        self.talk.seats.clear()
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
         self.services.recorder.unbind(self.talk.call_id)
@@ -496,28 +430,10 @@ class Call:
 
     def _limits(self) -> Limits | None:
         """Of what the caller can be sent; None while its video is off."""
-        received = self.video.received_by(CALLER)
+        received = self.talk.room.received_by(CALLER)
         return limits_for(received, self.services.settings.bitrate_kbps) if received is not None else None
 
-    def admit(self, party: Party, leg: ArrivedLeg | None = None) -> None:
-        """A party is in the call, in the place of one that had its name; `leg`: of a SIP seat, which was answered."""
-        if self.talk.parties.get(party.name) is None:
-            metrics.SEATS_JOINED.inc()
-        self.talk.parties.admit(party)
-        if leg is not None:
-            self.seats[leg.name] = leg
-            self.talk.legs[leg.name] = leg.record
-
-    def dismiss(self, name: str) -> None:
-        """A party left; the leg of a SIP seat stays in the call's record."""
-        if party := self.talk.parties.remove(name):
-            self.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
-            metrics.SEATS_JOINED.dec()
-        self.talk.legs.pop(name, None)
-        if leg := self.seats.pop(name, None):
-            self._remember(leg)
-
-    def _remember(self, leg: Leg) -> None:
+    def remember(self, leg: Leg) -> None:
         """Show a leg on after it has left the call."""
         self.talk.past_legs = [*self.talk.past_legs, leg.view()][-_PAST_LEGS:]
 

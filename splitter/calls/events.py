@@ -17,7 +17,7 @@ from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.ports.voice import RelayHandle
 from splitter.sdp.model import Session
-from splitter.sdp.webrtc import SecureRemote
+from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from splitter.sip.message import Request, Response
 
 
@@ -285,6 +285,15 @@ class DigitInserted:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitPassed:
+    """An INFO with a digit was sent on to the leg `other`, which has answered it with `status`."""
+
+    pressed: DigitPressed
+    other: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoomPrepared:
     """The caller has its place in the room, or cannot have one."""
 
@@ -335,10 +344,28 @@ class ClientPlaced:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownAsAsked:
-    """The room shows what a desk chose."""
+class ClientRestarted:
+    """The room has taken other credentials of a WebRTC client; `local`: new ones of ours. `ok`: or has not."""
 
     asked: Asked
+    local: SecureLocal | None
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAsAsked:
+    """The room shows what a desk chose; or it cannot, and `denial` says why."""
+
+    asked: Asked
+    denial: Denial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFailed:
+    """What a viewer is to see could not be shown again, or not be taken back."""
+
+    viewer: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,13 +399,16 @@ VoiceEvent = VoiceOpened | VoiceUnavailable | VoicePointed | VoiceCounted
 JobDone = (
     VoiceEvent
     | DigitInserted
+    | DigitPassed
     | RoomPrepared
     | VideoCarriedOut
     | PlacesMade
     | SeatPlaced
     | SeatRestarted
     | ClientPlaced
+    | ClientRestarted
     | ShownAsAsked
+    | ShowFailed
     | StillTaken
 )
 CallEvent = LegEvent | AgentNamed | SeatArrived | HangupAsked | Asked | JobDone | TimeUp | MediaEvent

@@ -7,13 +7,12 @@ from collections.abc import Coroutine, Iterable
 
 import structlog
 
+from splitter.calls.actor import converse
 from splitter.calls.asks import Answer, Ask, Denial
 from splitter.calls.call import Call, Services
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess
 from splitter.calls.events import Offered, SeatArrived
-from splitter.calls.flows.converse import Conversation
-from splitter.calls.flows.split import split
 from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import (
     ALL_EXTENSIONS,
@@ -27,6 +26,7 @@ from splitter.calls.messages import (
 )
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Role, Trunk
+from splitter.calls.setup.split import split
 from splitter.calls.states import LegState
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
@@ -229,7 +229,7 @@ class Calls:
         call = Call.restored(self.services, talk, cseq_gap)
         limits = self.services.admission.limits
         places = [limits.take_again(leg.trunk) for leg in (call.caller, call.centre_leg)]
-        self._begin(call, Conversation(call).run(carried_on=True), *places)
+        self._begin(call, converse(call, answered=False), *places)
         return call
 
     def _begin(self, call: Call, flow: Coroutine[None, None, None], *places: Permit) -> None:
@@ -279,7 +279,7 @@ class Calls:
             await flow
         except Exception:
             log.exception("the call failed", call_id=call.talk.call_id)
-            call.conclude("a fault in the gateway; see the log", 500)
+            call.live.conclude("a fault in the gateway; see the log", 500)
         finally:
             del self._calls[call.talk.call_id]
             self._short_codes.discard(call.talk.short_code)

@@ -11,20 +11,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from splitter.calls.audio import remote_end
 from splitter.calls.events import CallEvent, RoomPrepared
-from splitter.calls.talk.room import Member, RoomState
+from splitter.calls.talk.commands import SettleVideo
+from splitter.calls.talk.pending import Pending
+from splitter.calls.talk.room import CALLER, PATIENCE_S, Member, RoomState
+from splitter.calls.talk.voice import remote_end
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
-from splitter.media.ports.ends import LocalEnd
 from splitter.media.ports.rooms import PICTURES_KEPT, ParticipantMedia, RoomEngine, RoomReport, Snapshot
-from splitter.sdp.model import Media, Session
+from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import answer_direction
-from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, offer_video
-from splitter.sdp.webrtc import SecureLocal, SecureRemote, answer_line, is_secure, read_secure
-
-CALLER = "caller"
-# How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
-PATIENCE_S = 0.2
+from splitter.sdp.video import SECURE, choose_video
+from splitter.sdp.webrtc import SecureLocal, SecureRemote, is_secure, read_secure
 
 Note = Callable[[str, str], None]
 T = TypeVar("T")
@@ -39,6 +36,7 @@ class Video:
 
     Attributes:
         state: what is known of it; see RoomState.
+        wishes: what was negotiated for participants and waits for the engine, by name; the newest wins.
     """
 
     def __init__(
@@ -46,16 +44,17 @@ class Video:
         engine: RoomEngine,
         call_id: str,
         state: RoomState,
-        bitrate_kbps: int,
+        pending: Pending,
         post: Callable[[CallEvent], None],
         note: Note,
     ) -> None:
         self.state = state
         self._engine = engine
         self._call_id = call_id
-        self._bitrate_kbps = bitrate_kbps
+        self._pending = pending
         self._post = post
         self._note = note
+        self.wishes: dict[str, SettleVideo] = {}
         self._preparing: asyncio.Task[None] | None = None
         self._closed = False
         self._opening = asyncio.Lock()
@@ -63,15 +62,11 @@ class Video:
     # ---- the room ----
 
     def prepare(self, network: str) -> None:
-        """Open the room and the caller's ports beside what the voice is doing."""
-        if CALLER in self.state.homeless or (self._preparing is not None and not self._preparing.done()):
+        """Open the room and the caller's ports beside what the voice is doing; ends in RoomPrepared."""
+        if CALLER in self.state.homeless or self._pending.room:
             return
+        self._pending.room = True
         self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
-
-    @property
-    def preparing(self) -> bool:
-        """The caller's place is being made; RoomPrepared follows."""
-        return self._preparing is not None and not self._preparing.done()
 
     async def ready(self) -> bool:
         """True if the caller's video can be answered; waits no longer than PATIENCE_S."""
@@ -81,31 +76,10 @@ class Video:
                 self._note("media", "the video room is not ready in time: the call goes on without a picture")
         return CALLER in self.state.members
 
-    def is_on(self, room_id: str) -> bool:
-        """True if the call uses this room now."""
-        return self.state.room is not None and self.state.room.room_id == room_id
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        return tuple(self.state.members)
-
-    @property
-    def secure_members(self) -> tuple[str, ...]:
-        """The members that speak WebRTC."""
-        return tuple(name for name, member in self.state.members.items() if member.secure)
-
-    def lose(self) -> None:
-        """The room died: its members, except for `secure_members`, need places in a new one; see `complete`."""
-        self.state.homeless |= {
-            name: member.network for name, member in self.state.members.items() if not member.secure
-        }
-        self.state.members, self.state.room = {}, None
-        self.state.images.clear()
-
     async def complete(self) -> tuple[str, ...]:
         """Give those whom a lost room left behind their places, with fresh ports.
 
-        Returns: those that it could, who need a new offer; `incomplete` tells whether some still wait.
+        Returns: those that it could, who need a new offer; those that still wait are `homeless`.
         """
         placed = []
         for name, network in tuple(self.state.homeless.items()):
@@ -118,11 +92,6 @@ class Video:
             else:
                 await self.remove(name)  # it left at this very moment
         return tuple(placed)
-
-    @property
-    def incomplete(self) -> bool:
-        """True while somebody waits for a place."""
-        return bool(self.state.homeless)
 
     async def close(self) -> RoomReport | None:
         """Close the room and every port in it."""
@@ -155,35 +124,6 @@ class Video:
             return False
         self.state.members[name] = Member(network, handle)
         return True
-
-    def local(self, name: str) -> LocalEnd | None:
-        """A member's ports."""
-        member = self.state.members.get(name)
-        return member.handle.local if member is not None else None
-
-    def answer(self, name: str, offer: Session, index: int, wanted: VideoFormat) -> Media | None:
-        """Our line in answer to a member's m=video; None where it has no ports."""
-        member = self.state.members.get(name)
-        if member is None:
-            return None
-        direction = answer_direction(offer.direction_of(index), "sendrecv")
-        if member.handle.secure is not None:
-            caller = self.received_by(CALLER)
-            most = min(self._bitrate_kbps, caller.bitrate_kbps) if caller else self._bitrate_kbps
-            return answer_line(offer, index, wanted, member.handle.local, member.handle.secure, direction, most)
-        return answer_video(
-            offer.media[index],
-            wanted,
-            member.handle.local,
-            direction,
-            self._bitrate_kbps,
-            session_attributes=offer.attributes,
-        )
-
-    def offer(self, name: str, previous: Media) -> Media | None:
-        """Our line in an offer that keeps a member's video as it is, at its present ports."""
-        member = self.state.members.get(name)
-        return offer_video(previous, member.handle.local) if member and previous.port else None
 
     async def take(
         self,
@@ -237,11 +177,6 @@ class Video:
         member.handle = handle
         return handle.secure
 
-    def received_by(self, name: str) -> VideoFormat | None:
-        """What a member receives; None where its video is off."""
-        member = self.state.members.get(name)
-        return member.media.send_format if member is not None and member.media is not None else None
-
     async def remove(self, name: str) -> None:
         """Take a participant out; who watched it sees the slate."""
         self.state.homeless.pop(name, None)
@@ -286,7 +221,10 @@ class Video:
     # ---- inside ----
 
     async def _prepare(self, network: str) -> None:
-        await self.add(CALLER, network)
+        try:
+            await self.add(CALLER, network)
+        finally:
+            self._pending.room = False
         self._post(RoomPrepared())
 
     async def _set(self, name: str, member: Member, media: ParticipantMedia | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from splitter.calls.actor import carry_out
+from splitter.calls.talk.commands import Notify
 from splitter.core.text import plain
 from tests.calls.kit import connected, ended
 from tests.world import World
@@ -24,7 +26,7 @@ def test_a_caller_of_any_name_is_harmless(name: str, shown: str, world: World) -
     caller, centre = connected(world, sender=f"<sip:{name}@ims.example>")
     call = world.call_of(caller)
     assert call.view().caller == shown
-    call.notice("party-joined", "\x1b]0;owned\x07 joined")
+    carry_out(call, Notify("party-joined", "\x1b]0;owned\x07 joined"))
     assert world.notices[-1].text == "\\x1b]0;owned\\x07 joined"
     for view in (*world.views.values(), *world.notices):
         assert all(letter.isprintable() for letter in msgspec.json.encode(view).decode())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import splitter.calls.actor
 import splitter.calls.flows
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo, Show, TakeSnapshot
 from splitter.lab.offers import VideoLine
@@ -158,33 +159,35 @@ class TestTheVoiceThatCannotFollow:
         assert world.voice_faults(caller) == []
 
 
+class TestTheVideoThatCannotFollow:
+    def test_follows_the_newest_wish_alone(self, world: World, caller: PeerCall) -> None:
+        """What was negotiated meanwhile is not carried out one after the other once the worker is back."""
+        world.engine.delay = lambda: 0.5
+        before = world.engine.asked["set_participant"]
+        for _ in range(4):
+            caller.reinvite(move=True)
+            caller.expect("200 re-INVITE")
+        world.run(3)
+        assert world.engine.asked["set_participant"] - before == 2
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
+        assert room is not None and (media := room.members["caller"]) is not None
+        assert media.remote is not None and media.remote.rtp == caller.terminal.local("video")
+
+
 class TestTheRule:
-    """After the answer a flow awaits `call.next()` alone; other coroutines are jobs, which only `jobs.start` begins."""
+    """After the answer an actor awaits `call.next()` alone, and no step awaits anything; see tests/test_purity.py."""
 
-    SET_UP = frozenset({"split", "intake", "delayed", "caller_side"})
+    def test_holds_in_the_actor(self) -> None:
+        tree = ast.parse(Path(splitter.calls.actor.__file__).read_text())
+        awaited = [ast.unparse(node.value) for node in ast.walk(tree) if isinstance(node, ast.Await)]
+        assert awaited == ["call.next()"]
 
-    def test_holds_in_every_flow(self) -> None:
+    def test_holds_in_every_step(self) -> None:
         folder = Path(splitter.calls.flows.__file__).parent
         for path in sorted(folder.glob("*.py")):
-            if path.stem not in self.SET_UP:
-                self._judge(path)
-
-    def _judge(self, path: Path) -> None:
-        tree = ast.parse(path.read_text())
-        coroutines = {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
-        waiting = [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]
-        inside = {id(child) for function in waiting for child in ast.walk(function)}
-        begun = {id(node.args[0]) for node in ast.walk(tree) if _is_partial(node) and node.args}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and node.id in coroutines and id(node) not in inside:
-                assert id(node) in begun, f"{path.name}:{node.lineno}: {node.id} is not begun as a job"
-        if path.stem == "converse":
-            awaited = [ast.unparse(node.value) for node in ast.walk(tree) if isinstance(node, ast.Await)]
-            assert awaited == ["self._call.next()"]
-
-
-def _is_partial(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "partial"
+            tree = ast.parse(path.read_text())
+            waits = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+            assert waits == [], f"{path.name}: {waits}"
 
 
 class TestWhatFlowsKnow:

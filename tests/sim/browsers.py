@@ -132,11 +132,11 @@ async def _quietly(world: World, live: Call, ask: Ask) -> Answer:
 def astray(world: World, live: Call) -> str:
     """What is wrong between a call's parties and its room; "" for nothing. Only while nothing is under way."""
     room = world.engine.room_of(live.talk.call_id)
-    if len(live.jobs) or live.pending.arriving or (room is not None and not live.video.is_on(room.handle.room_id)):
+    if len(live.jobs) or live.pending.arriving or (room is not None and not live.talk.room.is_on(room.handle.room_id)):
         return ""
     placed = {party.name for party in live.talk.parties.all() if party.placed and party.kind != "sip"}
     present = set(room.secure) if room is not None else set()
-    members = set(live.video.secure_members)
+    members = set(live.talk.room.secure_members)
     if not placed == present == members:
         return f"parties {sorted(placed)}, members {sorted(members)}, in the room {sorted(present)}"
     waiting = [name for name, asks in live.pending.stills.items() if asks]

@@ -1,7 +1,7 @@
 """What both sides of an answered call agreed on: how it is put into offers of ours, and how it is carried out.
 
 The flow `reoffer` decides who is asked what; here is what they are asked about: the direction that each side wants
-for its voice, our present ports, and where media go.
+for its voice, our present ports, and where media go. Pure.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.audio import CALLER, CENTRE, SIDES
-from splitter.calls.call import Call
-from splitter.calls.flows.seats import video_index
-from splitter.calls.legs.port import Leg
-from splitter.calls.video import PATIENCE_S
+from splitter.calls.talk.commands import Note, PointVoice, PrepareRoom, SetAlarm, SettleVideo, Steps, Tell
+from splitter.calls.talk.legs import LegFacts
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.room import CALLER as PARTICIPANT
+from splitter.calls.talk.room import PATIENCE_S
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, remote_end
+from splitter.calls.video_lines import line_in_answer, line_in_offer, video_index
 from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, without_rebound
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction
@@ -27,7 +29,7 @@ _AWAITED = 16  # names of what has waited; more do not wait at a time
 class Agreement:
     """The session between caller and centre, and the seats' video."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: LiveCall) -> None:
         self._call = call
 
     def begin(self) -> None:
@@ -53,18 +55,18 @@ class Agreement:
 
     # ---- as offers of ours ----
 
-    def present_offer(self, leg: Leg) -> Session:
+    def present_offer(self, leg: LegFacts) -> Session:
         """What is negotiated with a side, at our present ports; the o= line is still the last one."""
         call = self._call
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))
-            return with_audio_at(session, audio_line(session), call.audio.local(CENTRE))
+            return with_audio_at(session, audio_line(session), call.talk.voice.ours(CENTRE))
         if leg is call.caller and call.centre is not None and call.centre.terms.remote is not None:
             session = self.offer_to_caller(call.centre.terms.remote, self.agreed(leg))
             return self.with_video(leg, session, call.talk.lines.video)
         return self.with_video(leg, standing_offer(leg.terms.ours, leg.terms.ours.origin), video_index(leg.terms.ours))
 
-    def standing(self, leg: Leg, direction: str) -> Session:
+    def standing(self, leg: LegFacts, direction: str) -> Session:
         """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
         session = standing_offer(leg.terms.ours, leg.terms.ours.origin)
         index = self._index(leg, session)
@@ -72,7 +74,7 @@ class Agreement:
         lines[index] = lines[index].with_direction(direction)
         return replace(session, media=tuple(lines))
 
-    def asked_for(self, leg: Leg) -> Session:
+    def asked_for(self, leg: LegFacts) -> Session:
         """Our offer to a side that asked for one: what the other side wants, whatever this one said before.
 
         A peer that holds the call and then asks for an offer (RFC 3261 §14.2) may want to end the hold: were we to
@@ -84,11 +86,11 @@ class Agreement:
         )
         return replace(session, media=tuple(opened))
 
-    def wish_for(self, leg: Leg) -> str:
+    def wish_for(self, leg: LegFacts) -> str:
         """The direction that the other side wants for its talk with this one."""
         return self.wishes[self._call.other_side(leg).name]
 
-    def heed(self, leg: Leg, answer: Session) -> None:
+    def heed(self, leg: LegFacts, answer: Session) -> Steps[None]:
         """Learn what a side wants from its answer to our offer; `unsettled` says who has to hear of it."""
         if leg not in (self._call.caller, self._call.centre) or leg.terms.local is None or self._call.talk.plan is None:
             return
@@ -99,9 +101,9 @@ class Agreement:
         before = self.wishes[leg.name]
         self.wishes[leg.name] = wish_after(offered, given, before)
         if self.wishes[leg.name] != before:
-            self._call.note(f"its answer wants another direction: {given}", leg.name)
+            yield Note(f"its answer wants another direction: {given}", leg.name)
 
-    def unsettled(self) -> Leg | None:
+    def unsettled(self) -> LegFacts | None:
         """The side that has to be told another direction than what stands on its leg; None where both have theirs.
 
         Each is told once: an offer that it refuses is repeated by `own_offers`. The centre comes first, for what it
@@ -119,22 +121,22 @@ class Agreement:
                 return leg
         return None
 
-    def agreed(self, leg: Leg) -> str:
+    def agreed(self, leg: LegFacts) -> str:
         """The direction of an offer that is to change nothing: what both sides want."""
         return answer_direction(self.wishes[leg.name], self.wish_for(leg))
 
     def offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
-        here = call.audio.local(CALLER)
+        here = call.talk.voice.ours(CALLER)
         ours = call.caller.terms.ours
         offer = caller_offer(ours, call.talk.lines, centre_sdp, here, ours.origin, direction=direction)
         return without_rebound(offer, call.talk.lines.audio, call.caller.terms.history)
 
-    def with_video(self, leg: Leg, session: Session, index: int | None) -> Session:
+    def with_video(self, leg: LegFacts, session: Session, index: int | None) -> Session:
         if index is None or not session.media[index].port:
             return session
-        line = self._call.video.offer(leg.name, session.media[index])
-        if line is None and self._call.video.incomplete:
+        line = line_in_offer(self._call.talk.room, leg.name, session.media[index])
+        if line is None and self._call.talk.room.homeless:
             return session  # a new room is on its way; taken out now, the picture would not come back with it
         line = line or refuse(session.media[index])
         lines = (*session.media[:index], line, *session.media[index + 1 :])
@@ -142,18 +144,18 @@ class Agreement:
 
     # ---- carrying it out ----
 
-    def settle(self, leg: Leg, session: Session) -> None:
+    def settle(self, leg: LegFacts, session: Session) -> Steps[None]:
         """A peer's description counts from now on, together with ours."""
         call = self._call
         if leg is call.centre:
-            self.settle_centre(session)
+            yield from self.settle_centre(session)
         elif leg is call.caller:
-            self.settle_caller(session, leg.terms.ours, call.talk.lines)
+            yield from self.settle_caller(session, leg.terms.ours, call.talk.lines)
         else:
             leg.terms.note_remote(session)
-            call.settle_video(leg.name, session, leg.terms.ours, video_index(leg.terms.ours))
+            yield SettleVideo(leg.name, session, leg.terms.ours, video_index(leg.terms.ours))
 
-    def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> None:
+    def settle_caller(self, session: Session, ours: Session, chosen: Plan) -> Steps[None]:
         call = self._call
         if call.caller.terms.local is not None:
             ours_now = without_refused(call.caller.terms.local, session)
@@ -162,50 +164,51 @@ class Agreement:
             chosen = replace(chosen, video=None, video_format=None)
         call.caller.terms.note_remote(session)
         call.talk.plan = chosen
-        self.point(CALLER, session, chosen.audio)
-        call.settle_video("caller", session, ours, None if call.pending.question is not None else chosen.video)
-        call.tell()
+        yield from self.point(CALLER, session, chosen.audio)
+        yield SettleVideo(PARTICIPANT, session, ours, None if call.pending.question is not None else chosen.video)
+        yield Tell()
 
-    def settle_centre(self, session: Session) -> None:
+    def settle_centre(self, session: Session) -> Steps[None]:
         self._call.centre_leg.terms.note_remote(session)
-        self.point(CENTRE, session, audio_line(session))
+        yield from self.point(CENTRE, session, audio_line(session))
 
-    def point(self, side: int, session: Session, index: int) -> None:
+    def point(self, side: int, session: Session, index: int) -> Steps[None]:
         call = self._call
-        call.audio.point(side, session, index, call.sources(SIDES[side]))
+        yield PointVoice(side, remote_end(session, index, call.sources(SIDES[side])))
 
     def video_line(self, offer: Session, chosen: Plan) -> Media | None:
         if chosen.video is None or chosen.video_format is None or self.refuses_video:
             return None
-        return self._call.video.answer("caller", offer, chosen.video, chosen.video_format)
+        room, bitrate_kbps = self._call.talk.room, self._call.settings.bitrate_kbps
+        return line_in_answer(room, PARTICIPANT, offer, chosen.video, chosen.video_format, bitrate_kbps)
 
-    def awaits_room(self, about: str) -> bool:
+    def awaits_room(self, about: str) -> Steps[bool]:
         """True while it is worth waiting for the caller's place in the room, which is asked for; for a moment only.
 
         Args:
             about: names what waits for it; each may wait once.
         """
-        call, video, pending = self._call, self._call.video, self._call.pending
-        if "caller" in video.members:
+        call, pending = self._call, self._call.pending
+        if PARTICIPANT in call.talk.room.members:
             return False
         if about not in pending.awaited:
             pending.awaited = (*pending.awaited, about)[-_AWAITED:]
             pending.patient = True
-            video.prepare(call.caller.flow.network)
-            call.after(PATIENCE_S, Alarm(AlarmKind.ROOM))
-        return pending.patient and video.preparing
+            yield PrepareRoom(call.caller.flow.network)
+            yield SetAlarm(PATIENCE_S, Alarm(AlarmKind.ROOM))
+        return pending.patient and pending.room
 
-    def on_room_late(self) -> None:
+    def on_room_late(self) -> Steps[None]:
         """The room takes too long: what waits for it goes on without."""
         patient, self._call.pending.patient = self._call.pending.patient, False
-        if patient and self._call.video.preparing:
-            self._call.note("the video room is not ready in time: the call goes on without a picture", kind="media")
+        if patient and self._call.pending.room:
+            yield Note("the video room is not ready in time: the call goes on without a picture", kind="media")
 
-    def _index(self, leg: Leg, session: Session) -> int:
+    def _index(self, leg: LegFacts, session: Session) -> int:
         """Of the voice in a description of the caller's or the centre's leg."""
         return self._call.talk.lines.audio if leg is self._call.caller else audio_line(session)
 
-    def _voices(self) -> list[tuple[Leg, int]]:
+    def _voices(self) -> list[tuple[LegFacts, int]]:
         """The caller and the centre, each with the index of the audio in what it said."""
         call, centre = self._call, self._call.centre_leg
         return [(call.caller, call.talk.lines.audio), (centre, audio_line(centre.terms.theirs))]

@@ -1,18 +1,23 @@
-"""The caller's video as it stands: whether it runs, the line that we would offer for it, what desks are shown of it."""
+"""The caller's video as it stands: whether it runs, the line that we would offer for it, what desks are shown of it.
+
+Pure.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.call import Call
 from splitter.calls.states import VideoState
+from splitter.calls.talk.commands import Steps, Tell
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.room import CALLER
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Media
 from splitter.sdp.upgrade import new_line, video_slot
 from splitter.sdp.video import offer_video
 
 
-def video_runs(call: Call) -> bool:
+def video_runs(call: LiveCall) -> bool:
     """True if video is on in what both sides said last."""
     plan, terms = call.talk.plan, call.caller.terms
     if plan is None or terms.local is None or terms.remote is None or (index := plan.video) is None:
@@ -21,7 +26,7 @@ def video_runs(call: Call) -> bool:
     return all(found and found[0].port for found in lines)
 
 
-def remember_line(call: Call) -> None:
+def remember_line(call: LiveCall) -> None:
     """Keep our line while video runs: the next offer of video repeats it."""
     plan, local, video = call.talk.plan, call.caller.terms.local, call.talk.video
     if video_runs(call) and plan is not None and local is not None:
@@ -29,24 +34,28 @@ def remember_line(call: Call) -> None:
         video.line = local.media[video.index] if video.index is not None else None
 
 
-def line_to_offer(call: Call) -> tuple[int, Media]:
+def line_to_offer(call: LiveCall) -> tuple[int, Media]:
     """Where a line of video goes in our next offer, and the line.
 
     Raises:
         PeerError: 503 where there is no room for it.
     """
-    terms, video, here = call.caller.terms, call.talk.video, call.video.local("caller")
+    terms, video, here = call.caller.terms, call.talk.video, call.talk.room.ours(CALLER)
     if here is None or terms.local is None or terms.remote is None:
         raise PeerError("no media resources for video", 503)
     index = video_slot(terms.local, terms.remote, video.index)
     if video.line is not None and video.index == index:
         return index, offer_video(video.line, here)
-    return index, new_line(index, here, call.services.settings.bitrate_kbps, terms.history, terms.heard)
+    return index, new_line(index, here, call.settings.bitrate_kbps, terms.history, terms.heard)
 
 
 def show_video(
-    call: Call, state: VideoState, outcome: str | None = None, reason: str | None = None, supported: bool | None = None
-) -> None:
+    call: LiveCall,
+    state: VideoState,
+    outcome: str | None = None,
+    reason: str | None = None,
+    supported: bool | None = None,
+) -> Steps[None]:
     """Keep what desks are shown of the caller's video; None leaves a field as it is."""
     before = call.talk.video.view
     after = replace(
@@ -58,4 +67,4 @@ def show_video(
     )
     if after != before:
         call.talk.video.view = after
-        call.tell()
+        yield Tell()

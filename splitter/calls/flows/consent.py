@@ -1,4 +1,7 @@
-"""A desk wants into a call that is another desk's: that one admits or denies it. Beside the voice, in any state."""
+"""A desk wants into a call that is another desk's: that one admits or denies it. Beside the voice, in any state.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,26 @@ from collections.abc import Callable
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Admit, Asked, AskIn, Denial, Dismiss
-from splitter.calls.call import Call
 from splitter.calls.consent import ASK_LIMIT_S, MOST_ADMITTED, MOST_ASKING, MOST_RINGING
 from splitter.calls.events import SeatArrived
 from splitter.calls.states import PartyKind
+from splitter.calls.talk.commands import (
+    AnswerAsk,
+    Notify,
+    RefuseInvite,
+    RingInvite,
+    SetAlarm,
+    Steps,
+    StopAlarm,
+    Tell,
+)
+from splitter.calls.talk.live import LiveCall
 
-Enter = Callable[[Call, SeatArrived], None]
+Enter = Callable[[LiveCall, SeatArrived], Steps[None]]
 """Lets a SIP seat that waited come in; see `flows.seats.join`."""
 
 
-def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
+def may_enter(call: LiveCall, extension: str, by_rule: bool) -> bool:
     """True for a desk that need not ask: the call is its own or nobody's, it was let in, or it is in already.
 
     Args:
@@ -31,7 +44,7 @@ def may_enter(call: Call, extension: str, by_rule: bool) -> bool:
     return inside or extension == call.talk.extension or extension in call.talk.admitted
 
 
-def is_anothers(call: Call, extension: str) -> bool:
+def is_anothers(call: LiveCall, extension: str) -> bool:
     """True for a desk that comes into another desk's call: it looks on until somebody chooses that it be seen.
 
     A program's own client is nobody's desk: it joins to be seen.
@@ -39,109 +52,110 @@ def is_anothers(call: Call, extension: str) -> bool:
     return bool(extension and call.talk.extension) and extension != call.talk.extension
 
 
-def ask_in(call: Call, asked: Asked, ask: AskIn) -> None:
+def ask_in(call: LiveCall, asked: Asked, ask: AskIn) -> Steps[None]:
     """Put the question to the desk that has the call."""
     if may_enter(call, ask.extension, ask.by_rule):
         raise Denial(409, "may-enter", "nobody has to be asked: join the call")
-    _put_question(call, ask.extension)
-    asked.answer()
+    yield from _put_question(call, ask.extension)
+    yield AnswerAsk(asked)
 
 
-def ring(call: Call, event: SeatArrived) -> None:
+def ring(call: LiveCall, event: SeatArrived) -> Steps[None]:
     """A SIP seat asks by its INVITE, and hears it ring until there is an answer."""
     if not event.extension or call.pending.ringing >= MOST_RINGING:
-        call.incoming_of(event).refuse(403, "the call is another desk's")
+        yield RefuseInvite(event.leg, 403, "the call is another desk's")
         return
     try:
-        _put_question(call, event.extension)
+        yield from _put_question(call, event.extension)
     except Denial as denial:
-        call.incoming_of(event).refuse(486, str(denial))
+        yield RefuseInvite(event.leg, 486, str(denial))
         return
     call.pending.asking[event.extension].append(event)
-    leg = call.incoming_of(event)
-    call.pending.arriving[leg.name] = leg  # a CANCEL finds it there
-    leg.ring(180, "Ringing", "")
+    call.pending.arriving.append(event.leg)  # a CANCEL finds it there
+    yield RingInvite(event.leg)
 
 
-def admit(call: Call, asked: Asked, ask: Admit, enter: Enter) -> None:
+def admit(call: LiveCall, asked: Asked, ask: Admit, enter: Enter) -> Steps[None]:
     """Let a desk in, whether it has asked or not."""
     if len(call.talk.admitted) >= MOST_ADMITTED:
         raise Denial(409, "full", "as many desks as can be were let into the call")
-    waiting = _end_question(call, ask.extension)
+    waiting = yield from _end_question(call, ask.extension)
     call.talk.admitted.add(ask.extension)
-    call.notice("join-admitted", f"{ask.extension} may join the call, by {ask.by}", extension=ask.extension)
-    call.tell()
-    _let_in(call, waiting, enter)
-    asked.answer()
+    yield Notify("join-admitted", f"{ask.extension} may join the call, by {ask.by}", extension=ask.extension)
+    yield Tell()
+    yield from _let_in(call, waiting, enter)
+    yield AnswerAsk(asked)
 
 
-def dismiss(call: Call, asked: Asked, ask: Dismiss) -> None:
+def dismiss(call: LiveCall, asked: Asked, ask: Dismiss) -> Steps[None]:
     """Say no to a desk that asks, or take back what it was allowed; who asked may take that back itself."""
     extension = ask.extension
     if extension not in call.pending.asking and extension not in call.talk.admitted:
         raise Denial(404, "no-such-ask", f"{extension[:40]} neither asks to join nor may")
-    waiting = _end_question(call, extension)
+    waiting = yield from _end_question(call, extension)
     call.talk.admitted.discard(extension)
     for event in waiting:
-        _turn_away(call, event, 603, "the desk that has the call said no")
+        yield from _turn_away(call, event, 603, "the desk that has the call said no")
     if ask.own:
-        call.notice("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
+        yield Notify("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
     else:
-        call.notice("join-denied", f"{extension} may not join the call, by {ask.by}", extension=extension)
-    call.tell()
-    asked.answer()
+        yield Notify("join-denied", f"{extension} may not join the call, by {ask.by}", extension=extension)
+    yield Tell()
+    yield AnswerAsk(asked)
 
 
-def on_unanswered(call: Call, extension: str) -> None:
+def on_unanswered(call: LiveCall, extension: str) -> Steps[None]:
     """Nobody has answered the question of this one."""
-    for waiting in _end_question(call, extension):
-        _turn_away(call, waiting, 480, "nobody has answered whether it may join")
+    for waiting in (yield from _end_question(call, extension)):
+        yield from _turn_away(call, waiting, 480, "nobody has answered whether it may join")
     text = f"nobody has answered in {ASK_LIMIT_S:.0f} s whether {extension} may join"
-    call.notice("join-unanswered", text, extension=extension)
-    call.tell()
+    yield Notify("join-unanswered", text, extension=extension)
+    yield Tell()
 
 
-def passed_on(call: Call, enter: Enter) -> None:
+def passed_on(call: LiveCall, enter: Enter) -> Steps[None]:
     """The call is another desk's now: who asked may be the one that has it."""
     if call.talk.extension in call.pending.asking:
-        _let_in(call, _end_question(call, call.talk.extension), enter)
+        yield from _let_in(call, (yield from _end_question(call, call.talk.extension)), enter)
 
 
-def forget_ringing(call: Call, leg_name: str) -> None:
+def forget_ringing(call: LiveCall, leg_name: str) -> Steps[None]:
     """A SIP seat has hung up while it rang; the question goes with the last one of its extension."""
     for extension, waiting in tuple(call.pending.asking.items()):
-        left = [event for event in waiting if call.leg_of(event).name != leg_name]
+        left = [event for event in waiting if event.leg != leg_name]
         if len(left) == len(waiting):
             continue
         call.pending.asking[extension] = left
         if not left:
-            _end_question(call, extension)
-            call.notice("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
-            call.tell()
+            yield from _end_question(call, extension)
+            yield Notify("join-withdrawn", f"{extension} no longer asks to join", extension=extension)
+            yield Tell()
 
 
-def _put_question(call: Call, extension: str) -> None:
+def _put_question(call: LiveCall, extension: str) -> Steps[None]:
     if extension in call.pending.asking:
         return
     if len(call.pending.asking) >= MOST_ASKING:
         raise Denial(429, "too-many", "too many desks ask to join this call")
     call.pending.asking[extension] = []
-    call.after(ASK_LIMIT_S, Alarm(AlarmKind.ADMISSION, extension))
-    call.tell()
-    call.notice("join-asked", f"{extension} asks to join the call", extension=extension)
+    yield SetAlarm(ASK_LIMIT_S, Alarm(AlarmKind.ADMISSION, extension))
+    yield Tell()
+    yield Notify("join-asked", f"{extension} asks to join the call", extension=extension)
 
 
-def _end_question(call: Call, extension: str) -> list[SeatArrived]:
-    call.stop_timer(Alarm(AlarmKind.ADMISSION, extension))
+def _end_question(call: LiveCall, extension: str) -> Steps[list[SeatArrived]]:
+    yield StopAlarm(Alarm(AlarmKind.ADMISSION, extension))
     return call.pending.asking.pop(extension, [])
 
 
-def _let_in(call: Call, waiting: list[SeatArrived], enter: Enter) -> None:
+def _let_in(call: LiveCall, waiting: list[SeatArrived], enter: Enter) -> Steps[None]:
     for event in waiting:
-        if call.pending.arriving.pop(call.leg_of(event).name, None) is not None:
-            enter(call, event)
+        if event.leg in call.pending.arriving:
+            call.pending.arriving.remove(event.leg)
+            yield from enter(call, event)
 
 
-def _turn_away(call: Call, event: SeatArrived, status: int, reason: str) -> None:
-    if call.pending.arriving.pop(call.leg_of(event).name, None) is not None:
-        call.incoming_of(event).refuse(status, reason)
+def _turn_away(call: LiveCall, event: SeatArrived, status: int, reason: str) -> Steps[None]:
+    if event.leg in call.pending.arriving:
+        call.pending.arriving.remove(event.leg)
+        yield RefuseInvite(event.leg, status, reason)

@@ -1,14 +1,14 @@
 """Offers before the call is answered, in UPDATE or PRACK (RFC 3311 §5.1, RFC 3262 §5).
 
-They say what is left of the codecs, where addresses have moved, or that resources are there (RFC 3312).
+They say what is left of the codecs, where addresses have moved, or that resources are there (RFC 3312). Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from splitter.calls.legs.port import Leg
 from splitter.calls.messages import Refusal
+from splitter.calls.talk.legs import LegFacts
 from splitter.sdp.fmtp import agrees
 from splitter.sdp.merge import in_sequence, standing_answer
 from splitter.sdp.model import Codec, Media, Session
@@ -17,7 +17,7 @@ from splitter.sdp.split import NOT_VOICE, audio_line
 
 
 def early_answer(
-    asker: Leg,
+    asker: LegFacts,
     before: Session,
     old: int,
     offer: Session,

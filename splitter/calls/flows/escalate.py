@@ -6,37 +6,48 @@ whatever else must reach the caller meanwhile takes the question back (CANCEL), 
     wish    somebody at a desk wants video; it waits until the caller's dialog is free
     open    our re-INVITE is under way at the caller; 180 and 183 mean that the phone asks its user
 
-A dropped video stops at once; the caller is told by UPDATE or re-INVITE, with the offers of our own in `reoffer`.
+A dropped video stops at once; the caller is told by UPDATE or re-INVITE, with the offers of our own in `reoffer`. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-
-import structlog
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
-from splitter.calls.audio import CALLER
-from splitter.calls.call import Call
 from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
 from splitter.calls.states import VideoState
+from splitter.calls.talk.commands import (
+    AnswerAsk,
+    Count,
+    Counted,
+    DenyAsk,
+    DrawPause,
+    JudgeLoad,
+    Log,
+    Note,
+    Notify,
+    Post,
+    SendOffer,
+    SetAlarm,
+    Steps,
+    StopAlarm,
+    WithdrawOffer,
+)
+from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Question
+from splitter.calls.talk.room import CALLER as PARTICIPANT
 from splitter.calls.talk.state import Wish
+from splitter.calls.talk.voice import CALLER
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import with_origin
 from splitter.sdp.offer_answer import check_peer_answer, check_reoffer
 from splitter.sdp.precondition import with_offered
 from splitter.sdp.split import plan
 from splitter.sdp.upgrade import dropped, raised
-from splitter.telemetry import metrics
-
-log = structlog.get_logger(__name__)
 
 _CONSENT, _AGAIN = Alarm(AlarmKind.CONSENT), Alarm(AlarmKind.ASK_AGAIN)
 _TRIES = 3  # in a row that the phone may be busy with an offer of its own
@@ -46,7 +57,7 @@ _ITS_TURN_S = 4.1  # RFC 3261 §14.1: by then, who owns the Call-ID has tried ag
 class Escalation:
     """The caller's video in one answered call."""
 
-    def __init__(self, call: Call, agreement: Agreement) -> None:
+    def __init__(self, call: LiveCall, agreement: Agreement) -> None:
         self._call = call
         self._agreement = agreement
 
@@ -62,82 +73,82 @@ class Escalation:
 
     # ---- what desks ask ----
 
-    def on_asked(self, asked: Asked) -> None:
+    def on_asked(self, asked: Asked) -> Steps[None]:
         """RaiseVideo and DropVideo: the border of one HTTP request. What goes wrong in it must not end the call."""
         if isinstance(asked.ask, RaiseVideo):
-            self._border(asked, partial(self._on_raise, asked))
+            yield from self._border(asked, self._on_raise(asked))
         elif isinstance(asked.ask, DropVideo):
-            self._border(asked, partial(self._on_drop, asked, asked.ask.by))
+            yield from self._border(asked, self._on_drop(asked, asked.ask.by))
 
-    def _border(self, asked: Asked, work: Callable[[], None]) -> None:
+    def _border(self, asked: Asked, work: Steps[None]) -> Steps[None]:
         try:
-            work()
-        except Exception:
-            log.exception("an ask failed", call_id=self._call.talk.call_id, ask=type(asked.ask).__name__)
+            yield from work
+        except Exception as error:
+            yield Log("an ask failed", {"ask": type(asked.ask).__name__}, error)
             self._call.pending.raising = None
-            asked.deny(500, "fault", "a fault in the gateway; see the log")
+            yield DenyAsk(asked, 500, "fault", "a fault in the gateway; see the log")
 
-    def _on_raise(self, asked: Asked) -> None:
-        call, view = self._call, self._call.talk.video.view
+    def _on_raise(self, asked: Asked) -> Steps[None]:
+        view = self._call.talk.video.view
         if view.state is not VideoState.OFF:
             words = {VideoState.ASKING: "the caller is being asked already", VideoState.ON: "video is on already"}
-            asked.deny(409, view.state, words.get(view.state, "video is being taken down"))
+            yield DenyAsk(asked, 409, view.state, words.get(view.state, "video is being taken down"))
         elif view.supported is False and view.outcome == UNSUPPORTED:
-            asked.deny(422, UNSUPPORTED, view.reason)
-        elif fault := call.services.admission.video_fault():
-            asked.deny(503, "overloaded", fault)
+            yield DenyAsk(asked, 422, UNSUPPORTED, view.reason)
+        elif fault := (yield from JudgeLoad()):
+            yield DenyAsk(asked, 503, "overloaded", fault)
         elif self._call.pending.raising is not None:
-            asked.deny(409, "asking", "the caller is being asked already")
+            yield DenyAsk(asked, 409, "asking", "the caller is being asked already")
         else:
             self._call.pending.raising = asked
             self._call.pending.raised += 1
-            self._prepare()
+            yield from self._prepare()
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Steps[None]:
         """The question needs the room and the caller's ports; it waits for them for a moment only."""
         call, asked = self._call, self._call.pending.raising
         if asked is not None and asked.abandoned:
             asked = self._call.pending.raising = None
-        if asked is None or self._agreement.awaits_room(f"question {self._call.pending.raised}"):
+        if asked is None or (yield from self._agreement.awaits_room(f"question {self._call.pending.raised}")):
             return
         self._call.pending.raising = None
-        if "caller" not in call.video.members or not isinstance(asked.ask, RaiseVideo):
-            asked.deny(503, "no-media", "no media resources for video")
+        if PARTICIPANT not in call.talk.room.members or not isinstance(asked.ask, RaiseVideo):
+            yield DenyAsk(asked, 503, "no-media", "no media resources for video")
             return
-        call.note(f"{asked.ask.by} asks the caller for video", "caller")
+        yield Note(f"{asked.ask.by} asks the caller for video", "caller")
         self._call.talk.video.wish = Wish(asked.ask.by)
-        show_video(self._call, VideoState.ASKING, "", "")
-        asked.answer()
+        yield from show_video(self._call, VideoState.ASKING, "", "")
+        yield AnswerAsk(asked)
 
-    def _on_drop(self, asked: Asked, by: str) -> None:
-        call, state = self._call, self._call.talk.video.view.state
-        asked.answer()
+    def _on_drop(self, asked: Asked, by: str) -> Steps[None]:
+        state = self._call.talk.video.view.state
+        yield AnswerAsk(asked)
         if state is VideoState.ASKING:
-            self._take_back(WITHDRAWN, f"taken back by {by}")
+            yield from self._take_back(WITHDRAWN, f"taken back by {by}")
         elif state is VideoState.ON:
-            call.note(f"{by} drops the caller's video", "caller")
-            show_video(self._call, VideoState.DROPPING)
-            self._stop()
+            yield Note(f"{by} drops the caller's video", "caller")
+            yield from show_video(self._call, VideoState.DROPPING)
+            yield from self._stop()
 
     # ---- what Reoffers asks ----
 
-    def make_way(self, why: str) -> None:
+    def make_way(self, why: str) -> Steps[None]:
         """Something else must be offered to the caller: the question is taken back, and asked once more after it."""
         opened, wish = self._call.pending.question, self._call.talk.video.wish
         if opened is None or not opened.wanted or opened.giving_way:
             return
-        self._call.note(f"the question for video is taken back: {why}", "caller")
+        yield Note(f"the question for video is taken back: {why}", "caller")
         if wish is None or wish.gave_way:
-            self._take_back(WITHDRAWN, why)
+            yield from self._take_back(WITHDRAWN, why)
             return
         wish.gave_way = opened.giving_way = True
-        self._call.caller.withdraw_offer()
+        yield WithdrawOffer(self._call.caller.key)
 
-    def pump(self, free: bool) -> None:
+    def pump(self, free: bool) -> Steps[None]:
         """Ask, if somebody wants it and nothing of the voice is under way (`free`)."""
-        self.begin()
+        yield from self.begin()
         if (asked := self._call.pending.raising) is not None:
-            self._border(asked, self._prepare)
+            yield from self._border(asked, self._prepare())
         wish = self._call.talk.video.wish
         if (
             wish is None
@@ -148,14 +159,14 @@ class Escalation:
         ):
             return
         try:
-            self._ask()
+            yield from self._ask()
         except PeerError as error:
-            self._conclude(FAILED, error.reason)
-        except Exception:
-            log.exception("the question for video failed", call_id=self._call.talk.call_id)
-            self._conclude(FAILED, "a fault in the gateway; see the log")
+            yield from self._conclude(FAILED, error.reason)
+        except Exception as error:
+            yield Log("the question for video failed", {}, error)
+            yield from self._conclude(FAILED, "a fault in the gateway; see the log")
 
-    def on_accepted(self, event: OfferAccepted) -> None:
+    def on_accepted(self, event: OfferAccepted) -> Steps[None]:
         """2xx to our question, or the answer in a reliable provisional response."""
         call, leg, opened, session = self._call, self._call.caller, self._call.pending.question, event.session
         if opened is None:
@@ -164,59 +175,59 @@ class Escalation:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
             check_peer_answer(leg.terms.latest, session)
-            chosen = plan(session, replace(opened.plan, video=opened.index), call.audio.local(CALLER).host)
+            chosen = plan(session, replace(opened.plan, video=opened.index), call.talk.voice.ours(CALLER).host)
         except PeerError as error:
-            call.note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
-            self._on_unusable(opened, event.early, error.reason)
+            yield Note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
+            yield from self._on_unusable(opened, event.early, error.reason)
             return
         opened.unusable = False
-        self._agreement.settle_caller(session, leg.terms.ours, chosen)
-        self._agreement.heed(leg, session)
+        yield from self._agreement.settle_caller(session, leg.terms.ours, chosen)
+        yield from self._agreement.heed(leg, session)
         if event.early:
             opened.answered = leg.terms.local
-            call.note("the phone has answered; its user is being asked", leg.name)
+            yield Note("the phone has answered; its user is being asked", leg.name)
         else:
-            self.on_finished()
+            yield from self.on_finished()
 
-    def on_finished(self) -> None:
+    def on_finished(self) -> Steps[None]:
         """The last 2xx to our question."""
-        call, opened = self._call, self._close_offer()
+        call, opened = self._call, (yield from self._close_offer())
         if opened is None:
             return
         if opened.unusable:
-            self._stop()
+            yield from self._stop()
             return
         taken, fault = video_runs(self._call), call.talk.lines.video_fault
         if call.caller.terms.theirs.media[opened.index].port and not (taken and opened.wanted):
-            call.note(fault or "accepted after the question was taken back: video is dropped", "caller")
-            self._stop()
+            yield Note(fault or "accepted after the question was taken back: video is dropped", "caller")
+            yield from self._stop()
             if opened.wanted:
-                self._conclude(FAILED, f"the phone's video cannot be used: {fault}")
+                yield from self._conclude(FAILED, f"the phone's video cannot be used: {fault}")
         elif taken:
-            self._agreement.settle_caller(call.caller.terms.theirs, call.caller.terms.ours, call.talk.lines)
-            self._conclude("accepted", "the caller accepted")
+            yield from self._agreement.settle_caller(call.caller.terms.theirs, call.caller.terms.ours, call.talk.lines)
+            yield from self._conclude("accepted", "the caller accepted")
         elif opened.wanted:
-            self._conclude(REFUSED, "the caller declined: video was answered with port 0")
+            yield from self._conclude(REFUSED, "the caller declined: video was answered with port 0")
 
-    def on_refused(self, event: OfferRefused) -> None:
+    def on_refused(self, event: OfferRefused) -> Steps[None]:
         """The question was refused, or its CANCEL took effect; the session stands as it was."""
-        call, wish, opened = self._call, self._call.talk.video.wish, self._close_offer()
+        wish, opened = self._call.talk.video.wish, (yield from self._close_offer())
         if opened is None:
             return
-        self._roll_back(opened)
-        call.note(f"our question for video ended with {event.status} {event.reason}", event.leg)
+        yield from self._roll_back(opened)
+        yield Note(f"our question for video ended with {event.status} {event.reason}", event.leg)
         if event.status in (408, 481):
-            call.post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse
+            yield Post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse
         if wish is None or not opened.wanted:
             return
         if event.status == 487 and opened.giving_way:
             return  # asked again by `pump`, once the voice has had its turn
         if event.status == 491:
-            self._rest(wish, self._glare_s(wish), event)
+            yield from self._rest(wish, (yield from self._glare_s(wish)), event)
         elif event.status == 500 and event.retry_after_s is not None:
-            self._rest(wish, max(1.0, event.retry_after_s), event)
+            yield from self._rest(wish, max(1.0, event.retry_after_s), event)
         else:
-            self._conclude(outcome_of(event.status), in_words(event.status, event.reason))
+            yield from self._conclude(outcome_of(event.status), in_words(event.status, event.reason))
 
     def on_collided(self, event: OfferCollided) -> None:
         """The caller offered something at the same moment; was it video, then its own attempt is waited for."""
@@ -224,18 +235,18 @@ class Escalation:
         if wish is not None and session is not None and call.leg_of(event) is call.caller:
             wish.collided |= any(media.kind == "video" and media.port for media in session.media)
 
-    def on_consent_late(self) -> None:
+    def on_consent_late(self) -> Steps[None]:
         """The caller does not answer our question."""
         if self._call.pending.question is not None and self._call.pending.question.wanted:
-            limit_s = self._call.services.settings.consent_limit_s
-            self._take_back("no-answer", f"the caller did not answer in {limit_s:.0f} s")
+            limit_s = self._call.settings.consent_limit_s
+            yield from self._take_back("no-answer", f"the caller did not answer in {limit_s:.0f} s")
 
     def on_rested(self) -> None:
         """The caller may be asked again."""
         if self._call.talk.video.wish is not None:
             self._call.talk.video.wish.rests = False
 
-    def follow(self) -> None:
+    def follow(self) -> Steps[None]:
         """The caller's session was negotiated anew: its video may have come or gone."""
         remember_line(self._call)
         if self._call.pending.question is not None:
@@ -246,124 +257,130 @@ class Escalation:
                 return  # it was under way when video was dropped; what says so is still to come
             self._call.talk.video.refused = False
             if state is VideoState.DROPPING:
-                show_video(self._call, VideoState.OFF)
-                self._call.notice("video-dropped", "video is off")
+                yield from show_video(self._call, VideoState.OFF)
+                yield Notify("video-dropped", "video is off")
         elif runs and self._call.talk.video.wish is not None:
-            self._conclude("accepted", "the caller turned video on")
+            yield from self._conclude("accepted", "the caller turned video on")
         elif runs and state is VideoState.OFF:
-            show_video(self._call, VideoState.ON, supported=True)
-            self._call.notice("caller-added-video", "the caller turned video on")
+            yield from show_video(self._call, VideoState.ON, supported=True)
+            yield Notify("caller-added-video", "the caller turned video on")
         elif not runs and state is VideoState.ON:
-            show_video(self._call, VideoState.OFF)
-            self._call.notice("caller-dropped-video", "the caller turned video off; the voice goes on")
+            yield from show_video(self._call, VideoState.OFF)
+            yield Notify("caller-dropped-video", "the caller turned video off; the voice goes on")
 
-    def untold(self, status: int, reason: str) -> None:
+    def untold(self, status: int, reason: str) -> Steps[None]:
         """The caller would not hear that its video is off; it is told again, and nothing is sent in any case."""
         if self.dropping and self._call.talk.video.view.state is VideoState.DROPPING:
-            show_video(self._call, VideoState.OFF, reason=f"the phone did not take it yet: {status} {reason}"[:200])
-            self._call.notice("video-dropped", "video is off on our side")
+            yield from show_video(
+                self._call, VideoState.OFF, reason=f"the phone did not take it yet: {status} {reason}"[:200]
+            )
+            yield Notify("video-dropped", "video is off on our side")
 
-    def close(self) -> None:
+    def close(self) -> Steps[None]:
         """The call is over."""
         if self._call.talk.video.wish is not None:
-            self._conclude(WITHDRAWN, "the call ended")
-        show_video(self._call, VideoState.OFF)
+            yield from self._conclude(WITHDRAWN, "the call ended")
+        yield from show_video(self._call, VideoState.OFF)
 
     # ---- asking ----
 
-    def _ask(self) -> None:
+    def _ask(self) -> Steps[None]:
         call, leg = self._call, self._call.caller
         index, line = line_to_offer(call)
         offer = raised(self._agreement.standing(leg, self._agreement.agreed(leg)), index, line)
-        offer = with_offered(offer, index) if leg.reserves else offer
+        offer = with_offered(offer, index) if leg.record.reserves else offer
         # Also where it says what was refused before: a phone may take the same version for something that it knows.
         offer = with_origin(offer, leg.terms.latest.origin.next())
         check_reoffer(leg.terms.latest, offer, leg.terms.ours)
         call.talk.video.line, call.talk.video.index = line, index
         self._call.pending.question = Question(leg.terms.ours, leg.terms.theirs, call.talk.lines, index)
         self._call.talk.video.refused = False
-        leg.offer(offer)
-        call.after(call.services.settings.consent_limit_s, _CONSENT)
-        call.notice("asking", "the caller is being asked for video on the phone")
+        yield SendOffer(leg.key, offer)
+        yield SetAlarm(call.settings.consent_limit_s, _CONSENT)
+        yield Notify("asking", "the caller is being asked for video on the phone")
 
-    def _close_offer(self) -> Question | None:
+    def _close_offer(self) -> Steps[Question | None]:
         opened, self._call.pending.question = self._call.pending.question, None
-        self._call.stop_timer(_CONSENT)
+        yield StopAlarm(_CONSENT)
         return opened
 
-    def _take_back(self, outcome: str, reason: str) -> None:
+    def _take_back(self, outcome: str, reason: str) -> Steps[None]:
         """Nobody waits for the answer any more. A 200 that crosses the CANCEL is followed by the downgrade."""
         if self._call.pending.question is not None:
             self._call.pending.question.wanted = False
-            self._call.caller.withdraw_offer()
-        self._conclude(outcome, reason)
+            yield WithdrawOffer(self._call.caller.key)
+        yield from self._conclude(outcome, reason)
 
-    def _rest(self, wish: Wish, delay_s: float, event: OfferRefused) -> None:
+    def _rest(self, wish: Wish, delay_s: float, event: OfferRefused) -> Steps[None]:
         """The phone is busy with an offer of its own: ask again in a while."""
         wish.tries += 1
         if wish.tries >= _TRIES:
-            self._conclude(FAILED, f"the phone was about to change the call itself, each time ({event.status})")
+            yield from self._conclude(
+                FAILED, f"the phone was about to change the call itself, each time ({event.status})"
+            )
             return
         wish.rests = True
-        self._call.note(f"the phone is asked again in {delay_s:.1f} s", "caller")
-        self._call.after(delay_s, _AGAIN)
+        yield Note(f"the phone is asked again in {delay_s:.1f} s", "caller")
+        yield SetAlarm(delay_s, _AGAIN)
 
-    def _glare_s(self, wish: Wish) -> float:
+    def _glare_s(self, wish: Wish) -> Steps[float]:
         """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; longer where the caller wants video too."""
-        return (_ITS_TURN_S if wish.collided else 0.0) + self._call.services.ids.number(2000) / 1000
+        return (_ITS_TURN_S if wish.collided else 0.0) + (yield from DrawPause(self._call.caller.key))
 
-    def _roll_back(self, opened: Question) -> None:
+    def _roll_back(self, opened: Question) -> Steps[None]:
         """A refusal after an early answer: what was before counts again (RFC 6141 §3.4)."""
         leg = self._call.caller
         if opened.answered is None:
             return
         if leg.terms.local is opened.answered:
             leg.terms.local = opened.ours
-            self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
+            yield from self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
         else:
-            self._stop()  # an UPDATE has changed more than the video: only that is undone
+            yield from self._stop()  # an UPDATE has changed more than the video: only that is undone
 
-    def _on_unusable(self, opened: Question, early: bool, reason: str) -> None:
+    def _on_unusable(self, opened: Question, early: bool, reason: str) -> Steps[None]:
         """An answer that breaks the rules: the picture is given up, and the caller is told what stands."""
         if opened.wanted:
-            self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
+            yield from self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
         opened.wanted = False
         if early:  # our line counts there until the end of the question tells
             opened.answered, opened.unusable = self._call.caller.terms.local, True
-            self._call.caller.withdraw_offer()
+            yield WithdrawOffer(self._call.caller.key)
             return
-        self._close_offer()
-        self._stop()
+        (yield from self._close_offer())
+        yield from self._stop()
 
-    def _stop(self) -> None:
+    def _stop(self) -> Steps[None]:
         """No picture goes to the caller or comes from it; it is told so by an offer of our own."""
         call, leg = self._call, self._call.caller
         remember_line(self._call)
         leg.terms.local = dropped(leg.terms.ours)
         self._call.talk.video.refused = True
-        self._agreement.settle_caller(
+        yield from self._agreement.settle_caller(
             leg.terms.theirs, leg.terms.ours, replace(call.talk.lines, video=None, video_format=None)
         )
         call.owe(leg)
 
     # ---- what is known ----
 
-    def begin(self) -> None:
+    def begin(self) -> Steps[None]:
         """What the call's first answer said of video; it may still wait for PRACKs and resources (see InviteServer)."""
         call = self._call
         if not self._call.talk.video.begun and call.caller.terms.local is not None:
             self._call.talk.video.begun = True
             remember_line(self._call)
             state = VideoState.ON if video_runs(self._call) else call.talk.video.view.state
-            show_video(self._call, state, supported=at_first(call.talk.facts, call.talk.plan))
+            yield from show_video(self._call, state, supported=at_first(call.talk.facts, call.talk.plan))
             if self._call.talk.video.wish is not None and video_runs(self._call):
-                self._conclude("accepted", "the caller has had video on")
+                yield from self._conclude("accepted", "the caller has had video on")
 
-    def _conclude(self, outcome: str, reason: str) -> None:
+    def _conclude(self, outcome: str, reason: str) -> Steps[None]:
         """The question has its outcome."""
         self._call.talk.video.wish = None
-        self._call.stop_timer(_AGAIN)
-        metrics.VIDEO_QUESTIONS.labels(outcome).inc()
+        yield StopAlarm(_AGAIN)
+        yield Count(Counted.VIDEO_QUESTIONS, outcome)
         supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.talk.video.view.supported)
-        show_video(self._call, VideoState.ON if outcome == "accepted" else VideoState.OFF, outcome, reason, supported)
-        self._call.notice(f"video-{outcome}", reason)
+        yield from show_video(
+            self._call, VideoState.ON if outcome == "accepted" else VideoState.OFF, outcome, reason, supported
+        )
+        yield Notify(f"video-{outcome}", reason)

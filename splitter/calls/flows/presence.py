@@ -1,17 +1,19 @@
 """What the media engine tells of those in a call's room: who is connected, who sends a picture, who sees what.
 
 A party whose transport is gone may come back within `rejoin_window_s`; then it is taken out. The call goes on.
+Pure.
 """
 
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.call import Call
 from splitter.calls.flows.seats import forget, leave
 from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party
 from splitter.calls.states import PartyState
-from splitter.calls.video import CALLER
+from splitter.calls.talk.commands import Note, Notify, SendBye, SetAlarm, Steps, StopAlarm, Tell
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.room import CALLER
 from splitter.media.ports.events import (
     MediaStarted,
     PictureStopped,
@@ -24,31 +26,31 @@ from splitter.media.ports.events import (
 RoomEvent = TransportChanged | MediaStarted | StrangerHeard | PictureStopped | SourceShown | SourceUnfit
 
 
-def on_room(call: Call, event: RoomEvent) -> None:
+def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
     """Keep the call's view up to date and tell the people at the desks."""
     match event:
         case TransportChanged():
-            _on_transport(call, event)
+            yield from _on_transport(call, event)
         case SourceShown():
-            _on_shown(call, event)
+            yield from _on_shown(call, event)
         case MediaStarted():
-            call.note(f"first {event.kind} packet from {event.source}", event.end, "media")
-            on_known(call, event)
+            yield Note(f"first {event.kind} packet from {event.source}", event.end, "media")
+            yield from on_known(call, event)
             if event.kind == "video":
-                _sends(call, event.end, True)
+                yield from _sends(call, event.end, True)
         case PictureStopped():
-            call.note(f"its picture has stopped: {event.reason}", event.participant, "media")
+            yield Note(f"its picture has stopped: {event.reason}", event.participant, "media")
             if event.participant == CALLER:
-                call.notice("caller-picture-stopped", f"the caller's picture has stopped: {event.reason}", CALLER)
-            _sends(call, event.participant, False)
+                yield Notify("caller-picture-stopped", f"the caller's picture has stopped: {event.reason}", CALLER)
+            yield from _sends(call, event.participant, False)
         case StrangerHeard():
-            on_stranger(call, event)
+            yield from on_stranger(call, event)
         case SourceUnfit():
-            call.notice("source-unfit", f"{event.viewer} is not shown {event.source}: {event.reason}", event.viewer)
+            yield Notify("source-unfit", f"{event.viewer} is not shown {event.source}: {event.reason}", event.viewer)
 
 
-def _on_shown(call: Call, event: SourceShown) -> None:
-    call.note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
+def _on_shown(call: LiveCall, event: SourceShown) -> Steps[None]:
+    yield Note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
     if event.viewer == CALLER:
         call.talk.video.showing = event.source
     elif (party := call.talk.parties.get(event.viewer)) is not None:
@@ -57,75 +59,75 @@ def _on_shown(call: Call, event: SourceShown) -> None:
         call.talk.video.sends = True  # a picture that had stopped is back
     elif (party := call.talk.parties.get(event.source)) is not None:
         party.sends = True
-    call.tell()
+    yield Tell()
 
 
-def _sends(call: Call, name: str, sends: bool) -> None:
+def _sends(call: LiveCall, name: str, sends: bool) -> Steps[None]:
     party = call.talk.parties.get(name)
     if name == CALLER:
         call.talk.video.sends = sends
     elif party is not None:
         party.sends = sends
-    call.tell()
+    yield Tell()
 
 
-def _on_transport(call: Call, event: TransportChanged) -> None:
+def _on_transport(call: LiveCall, event: TransportChanged) -> Steps[None]:
     party = call.talk.parties.get(event.participant)
     if party is None or not party.placed:
         return  # of a transport that has been given up
-    call.note(f"transport {event.state}: {event.reason}", party.name, "media")
+    yield Note(f"transport {event.state}: {event.reason}", party.name, "media")
     match event.state:
         case "connected" if party.state is not PartyState.CONNECTED:
-            call.stop_timer(Alarm(AlarmKind.REJOIN, party.name))
+            yield StopAlarm(Alarm(AlarmKind.REJOIN, party.name))
             back, party.met, party.state = party.met, True, PartyState.CONNECTED
             who = party.desk.extension or party.kind
             text = f"{party.name} is back" if back else f"{who} is connected as {party.name}"
-            call.notice("party-joined", text, party.name)
-            call.tell()
+            yield Notify("party-joined", text, party.name)
+            yield Tell()
         case "interrupted":
-            _interrupt(call, party, event.reason)
+            yield from _interrupt(call, party, event.reason)
         case "failed":
             party.lost = True
-            _interrupt(call, party, event.reason)
+            yield from _interrupt(call, party, event.reason)
 
 
-def _interrupt(call: Call, party: Party, reason: str) -> None:
+def _interrupt(call: LiveCall, party: Party, reason: str) -> Steps[None]:
     if party.state is PartyState.INTERRUPTED:
         return
-    window_s = call.services.settings.rejoin_window_s
+    window_s = call.settings.rejoin_window_s
     party.state, party.sends = PartyState.INTERRUPTED, False
-    call.after(window_s, Alarm(AlarmKind.REJOIN, party.name))
+    yield SetAlarm(window_s, Alarm(AlarmKind.REJOIN, party.name))
     text = f"{party.name} is interrupted ({reason}); it has {window_s:.0f} s to come back"
-    call.notice("party-interrupted", text, party.name)
-    call.tell()
+    yield Notify("party-interrupted", text, party.name)
+    yield Tell()
 
 
-def media_lost(call: Call) -> None:
+def media_lost(call: LiveCall) -> Steps[None]:
     """The room is gone. A WebRTC transport cannot be moved: it hangs on keys that died with the worker."""
-    for name in call.video.secure_members:
+    for name in call.talk.room.secure_members:
         party = call.talk.parties.get(name)
         if party is None:
             continue
-        call.notice("media-lost", f"the media of {name} are lost: its client has to join again", name)
+        yield Notify("media-lost", f"the media of {name} are lost: its client has to join again", name)
         if leg := call.seats.get(name):
-            leg.bye([("Reason", 'SIP;cause=503;text="media lost, call again"')])
-            leave(call, leg, "its media were lost")
+            yield SendBye(leg.key, [("Reason", 'SIP;cause=503;text="media lost, call again"')])
+            yield from leave(call, leg, "its media were lost")
         else:
             party.lost, party.placed = True, False
-            _interrupt(call, party, "its media worker died")
+            yield from _interrupt(call, party, "its media worker died")
 
 
-def on_window(call: Call, name: str) -> None:
+def on_window(call: LiveCall, name: str) -> Steps[None]:
     """A party did not come back in time, or never came."""
     party = call.talk.parties.get(name)
     if party is None:
         return
     why = "did not come back" if party.met else "never connected"
-    text = f"{party.name} {why} within {call.services.settings.rejoin_window_s:.0f} s"
+    text = f"{party.name} {why} within {call.settings.rejoin_window_s:.0f} s"
     if leg := call.seats.get(party.name):
-        leg.bye([("Reason", 'SIP;cause=408;text="no media"')])
-        leave(call, leg, text)
+        yield SendBye(leg.key, [("Reason", 'SIP;cause=408;text="no media"')])
+        yield from leave(call, leg, text)
     else:
-        forget(call, party.name)
-        call.notice("party-removed", text, party.name)
-        call.tell()
+        yield from forget(call, party.name)
+        yield Notify("party-removed", text, party.name)
+        yield Tell()

@@ -4,7 +4,7 @@ A re-offer whose audio is the same, or has only moved, is *absorbed*: answered h
 notice (hold, codec) is *relayed*: the other side is consulted first, and its answer is ours. Video is always answered
 here. Our own offers go out when a media worker was lost and our ports have changed.
 
-At most one side is consulted at a time; an offer that has to wait is put aside until both sides are settled.
+At most one side is consulted at a time; an offer that has to wait is put aside until both sides are settled. Pure.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.audio import CALLER, CENTRE
-from splitter.calls.call import Call
 from splitter.calls.events import (
     Acknowledged,
+    Cancelled,
     OfferAccepted,
     OfferCollided,
     Offered,
@@ -30,10 +29,23 @@ from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
 from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave
-from splitter.calls.legs.port import Leg
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState
+from splitter.calls.talk.commands import (
+    AnswerOffer,
+    DeclineOffer,
+    InstallNewcomer,
+    Note,
+    RefreshLater,
+    RefreshSession,
+    SendBye,
+    Steps,
+    Tell,
+)
+from splitter.calls.talk.legs import LegFacts
+from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Consult
+from splitter.calls.talk.voice import CALLER, CENTRE
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.compare import Change, audio_change
@@ -60,68 +72,72 @@ class Reoffers:
         escalation: raises the caller's video and drops it; its question may be open while sides are consulted.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: LiveCall) -> None:
         self._call = call
         self._agreement = Agreement(call)
         self._consult = Consultation(call)
         self._own = OwnOffers(call, self._agreement, self._consult)
         self.escalation = Escalation(call, self._agreement)
 
-    def begin(self) -> None:
+    def begin(self) -> Steps[None]:
         """The call was answered."""
         self._agreement.begin()
-        self.escalation.begin()
+        yield from self.escalation.begin()
 
-    def on(self, event: ReofferEvent) -> str:
+    def on(self, event: ReofferEvent) -> Steps[str]:
         """Handle one event; returns why the call is over, or ""."""
         match event:
             case Offered():
-                self._on_offer(event)
+                yield from self._on_offer(event)
             case OfferAccepted():
-                self._on_accepted(event)
+                yield from self._on_accepted(event)
             case OfferRefused():
-                return self._on_refused(event)
+                return (yield from self._on_refused(event))
             case OfferWithdrawn():
-                self._consult.withdraw(event)
+                yield from self._consult.withdraw(event)
             case OfferCollided():
                 self.escalation.on_collided(event)
             case Refreshed(offer_done=True) if self._is_question(self._call.leg_of(event)):
-                self.escalation.on_finished()
+                yield from self.escalation.on_finished()
             case Acknowledged():
-                self._on_answer_in_ack(event)
+                yield from self._on_answer_in_ack(event)
         return ""
 
-    def refresh(self, leg: Leg) -> None:
+    def withdraw(self, event: Cancelled) -> Steps[None]:
+        """A leg has cancelled its INVITE: nobody is asked any more what it offered."""
+        yield from self._consult.withdraw(event)
+
+    def refresh(self, leg: LegFacts) -> Steps[None]:
         """Refresh a leg's session (RFC 4028 §10), by UPDATE where the peer knows it, else by a re-INVITE."""
-        if (leg.settled or self._is_question(leg)) and leg.refresh():
+        if (leg.settled or self._is_question(leg)) and (yield from RefreshSession(leg.key)):
             return  # an UPDATE without an offer may pass our question (RFC 3311 §5.1)
         if leg.settled:
             self._call.owe(leg)
         else:
-            leg.timer.again(_REFRESH_AGAIN_S)
+            yield RefreshLater(leg.key, _REFRESH_AGAIN_S)
 
-    def on_time_up(self, alarm: Alarm) -> bool:
+    def on_time_up(self, alarm: Alarm) -> Steps[bool]:
         """Handle an alarm; False if it does not concern offers."""
         match alarm.kind:
             case AlarmKind.CONSENT:
-                self.escalation.on_consent_late()
+                yield from self.escalation.on_consent_late()
             case AlarmKind.ASK_AGAIN:
                 self.escalation.on_rested()
             case AlarmKind.ROOM:
-                self._agreement.on_room_late()
+                yield from self._agreement.on_room_late()
             case AlarmKind.CONSULT:
-                self._consult.on_time_up()
+                yield from self._consult.on_time_up()
             case AlarmKind.OFFER_AGAIN:
                 self._own.on_time_up(alarm.subject)
             case _:
                 return False
         return True
 
-    def pump(self) -> None:
+    def pump(self) -> Steps[None]:
         """Do what had to wait: offers put aside first, then our own."""
         waiting = self._call.pending.put_aside
         for _ in range(len(waiting)):
-            self._on_offer(waiting.popleft())
+            yield from self._on_offer(waiting.popleft())
         if not waiting and self._consult.open is None:
             self._call.owe(self._agreement.unsettled())
         owed = self._call.talk.exchange.owed
@@ -131,47 +147,53 @@ class Reoffers:
                 owed.remove(name)
             elif leg.settled and (seat or self._consult.open is None):
                 owed.remove(name)
-                self._own.send(leg)
+                yield from self._own.send(leg)
             elif self._is_question(leg):
-                self.escalation.make_way("the caller must be told what has changed")
-        self.escalation.pump(self._consult.open is None and not waiting and self._call.caller.name not in owed)
+                yield from self.escalation.make_way("the caller must be told what has changed")
+        yield from self.escalation.pump(
+            self._consult.open is None and not waiting and self._call.caller.name not in owed
+        )
 
     # ---- offers of the peers ----
 
-    def _on_offer(self, event: Offered) -> None:
+    def _on_offer(self, event: Offered) -> Steps[None]:
         leg = self._call.leg_of(event)
         try:
-            if leg is self._call.pending.newcomer:
-                self._from_newcomer(event)
+            if leg is self._call.newcomer:
+                yield from self._from_newcomer(event)
             elif leg not in (self._call.caller, self._call.centre):
                 pass  # a leg that the call has let go
             elif event.session is None:
-                leg.answer(event.txn, in_sequence(leg.terms.latest, self._agreement.asked_for(leg)))
+                yield AnswerOffer(leg.key, event.txn, in_sequence(leg.terms.latest, self._agreement.asked_for(leg)))
             elif leg is self._call.caller:
-                self._from_caller(event)
+                yield from self._from_caller(event)
             else:
-                self._from_centre(event)
+                yield from self._from_centre(event)
         except PeerError as error:
-            if leg is self._call.pending.newcomer:
-                self._call.pending.newcomer = None
-            self._call.note(f"re-INVITE refused with {error.status}: {error.reason}", leg.name)
-            leg.decline(event.txn, error.status, error.reason, headers_of(error))
+            if leg is self._call.newcomer:
+                self._call.pending.newcomer = ""
+            yield Note(f"re-INVITE refused with {error.status}: {error.reason}", leg.name)
+            yield DeclineOffer(leg.key, event.txn, error.status, error.reason, headers_of(error))
 
-    def _from_caller(self, event: Offered) -> None:
+    def _from_caller(self, event: Offered) -> Steps[None]:
         call, leg, offer = self._call, self._call.leg_of(event), event.offer
-        chosen = plan(offer, call.talk.plan, call.audio.local(CALLER).host)
-        if chosen.video is not None and not self._agreement.refuses_video and self._agreement.awaits_room(event.txn):
-            call.pending.put_aside.append(event)
-            return
+        chosen = plan(offer, call.talk.plan, call.talk.voice.ours(CALLER).host)
+        if chosen.video is not None and not self._agreement.refuses_video:
+            waits = yield from self._agreement.awaits_room(event.txn)
+            if waits:
+                call.pending.put_aside.append(event)
+                return
         change = _change(leg.terms.theirs, call.talk.lines.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
-            self._absorb_caller(event, offer, chosen)
-        elif self._may_ask(event, centre := call.centre_leg):
+            yield from self._absorb_caller(event, offer, chosen)
+        elif (yield from self._may_ask(event, centre := call.centre_leg)):
             sent = centre.terms.latest
-            ours = centre_offer(offer, chosen, call.audio.local(CENTRE), sent.origin, sent)
+            ours = centre_offer(offer, chosen, call.talk.voice.ours(CENTRE), sent.origin, sent)
             # Digits may come under a number that the centre knows for another clock rate.
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
-            self._consult.ask(Consult(centre, centre.terms.local, event, chosen), ours, _wish(offer, chosen.audio))
+            yield from self._consult.ask(
+                Consult(centre.key, centre.terms.local, event, chosen), ours, _wish(offer, chosen.audio)
+            )
 
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
         """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
@@ -181,7 +203,7 @@ class Reoffers:
         ours = leg.terms.ours.media[audio_line(leg.terms.ours)]
         return leg.state is LegState.EARLY and same_way and keeps_voice(before, ours, after)
 
-    def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> None:
+    def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> Steps[None]:
         leg = self._call.leg_of(event)
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
@@ -190,12 +212,12 @@ class Reoffers:
         voice = {chosen.audio: audio_line(ours)}
         answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines, voice))
         check_answer(offer, answer)
-        if leg.answer(event.txn, answer):
-            self._call.note(_video_news(self._call.talk.plan, chosen), leg.name)
-            self._agreement.settle_caller(offer, answer, chosen)
-            self.escalation.follow()
+        if (yield from AnswerOffer(leg.key, event.txn, answer)):
+            yield Note(_video_news(self._call.talk.plan, chosen), leg.name)
+            yield from self._agreement.settle_caller(offer, answer, chosen)
+            yield from self.escalation.follow()
 
-    def _from_centre(self, event: Offered) -> None:
+    def _from_centre(self, event: Offered) -> Steps[None]:
         call, leg, offer = self._call, self._call.leg_of(event), event.offer
         index = audio_line(offer)
         if not offer.media[index].port:
@@ -205,38 +227,43 @@ class Reoffers:
             voice = {index: audio_line(ours)}
             answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, moved=voice))
             check_answer(offer, answer)
-            if leg.answer(event.txn, answer):
-                call.note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
-                self._agreement.settle_centre(offer)
-        elif self._may_ask(event, call.caller):
+            if (yield from AnswerOffer(leg.key, event.txn, answer)):
+                yield Note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
+                yield from self._agreement.settle_centre(offer)
+        elif (yield from self._may_ask(event, call.caller)):
             ours = self._agreement.offer_to_caller(offer)
-            self._consult.ask(Consult(call.caller, call.caller.terms.local, event), ours, _wish(offer, index))
+            yield from self._consult.ask(
+                Consult(call.caller.key, call.caller.terms.local, event), ours, _wish(offer, index)
+            )
 
-    def _from_newcomer(self, event: Offered) -> None:
+    def _from_newcomer(self, event: Offered) -> Steps[None]:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
         call, offer, before = self._call, event.session, self._call.centre_leg
         if offer is None:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
-            self._install(event, replace(session, origin=origin_of(call, call.leg_of(event)), media=voice), None)
+            origin = yield from origin_of(call.leg_of(event))
+            yield from self._install(event, replace(session, origin=origin, media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
             call.pending.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
-            self._install(event, answer_newcomer(call, call.leg_of(event), offer, call.caller.terms.theirs), offer)
-        elif self._may_ask(event, call.caller):
+            said = call.caller.terms.theirs
+            answer = yield from answer_newcomer(call, call.leg_of(event), offer, said)
+            yield from self._install(event, answer, offer)
+        elif (yield from self._may_ask(event, call.caller)):
             wish = f"another leg of the centre takes over: {_wish(offer, index)}"
-            self._consult.ask(
-                Consult(call.caller, call.caller.terms.local, event), self._agreement.offer_to_caller(offer), wish
+            yield from self._consult.ask(
+                Consult(call.caller.key, call.caller.terms.local, event), self._agreement.offer_to_caller(offer), wish
             )
 
-    def _install(self, event: Offered, ours: Session, offer: Session | None) -> bool:
+    def _install(self, event: Offered, ours: Session, offer: Session | None) -> Steps[bool]:
         """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
         call, leg = self._call, self._call.leg_of(event)
-        if not leg.answer(event.txn, ours):
+        if not (yield from AnswerOffer(leg.key, event.txn, ours)):
             return False
-        before = call.install_newcomer()
+        before = call.legs[(yield from InstallNewcomer())]
         if before.terms.remote is not None:
             leg.terms.note_remote(before.terms.remote)
         self._agreement.wishes[leg.name] = (
@@ -244,125 +271,127 @@ class Reoffers:
         )
         if before.name in call.talk.exchange.owed:
             call.talk.exchange.owed.remove(before.name)
-        before.bye([("Reason", 'SIP;cause=200;text="replaced"')])
-        call.note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
+        yield SendBye(before.key, [("Reason", 'SIP;cause=200;text="replaced"')])
+        yield Note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
         if offer is not None:
-            self._agreement.settle_centre(offer)
-        call.tell()
+            yield from self._agreement.settle_centre(offer)
+        yield Tell()
         return True
 
-    def _may_ask(self, event: Offered, other: Leg) -> bool:
+    def _may_ask(self, event: Offered, other: LegFacts) -> Steps[bool]:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
         if self._consult.open is None and other.settled:
             return True
-        if any(self._call.leg_of(aside) is other for aside in self._call.pending.put_aside):
+        if any(aside.leg == other.key for aside in self._call.pending.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
             raise PeerError("both sides offered a change at the same time", 491)
         if self._is_question(other):
-            self.escalation.make_way("the centre wants a change that concerns the caller")
+            yield from self.escalation.make_way("the centre wants a change that concerns the caller")
         self._call.pending.put_aside.append(event)
         return False
 
     # ---- outcomes ----
 
-    def _on_accepted(self, event: OfferAccepted) -> None:
-        call, leg, session = self._call, self._call.leg_of(event), event.session
+    def _on_accepted(self, event: OfferAccepted) -> Steps[None]:
+        leg, session = self._call.leg_of(event), event.session
         if self._is_question(leg):
-            self.escalation.on_accepted(event)
+            yield from self.escalation.on_accepted(event)
             return
-        consult = self._consult.finish(leg)
+        consult = yield from self._consult.finish(leg)
         try:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
-            session = self._without_foreign_video(leg, leg.terms.latest, session)
+            session = yield from self._without_foreign_video(leg, leg.terms.latest, session)
             check_peer_answer(leg.terms.latest, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
-                self._agreement.settle(leg, session)
-                self._agreement.heed(leg, session)
-                self.escalation.follow()
+                yield from self._agreement.settle(leg, session)
+                yield from self._agreement.heed(leg, session)
+                yield from self.escalation.follow()
             elif consult.withdrawn:
                 self._consult.put_back(consult)
             elif consult.offered is not None and consult.plan is not None:
-                self._answer_caller(consult, consult.offered, consult.plan, session)
+                yield from self._answer_caller(consult, consult.offered, consult.plan, session)
             elif consult.offered is not None:
-                self._answer_centre(consult, consult.offered, session)
+                yield from self._answer_centre(consult, consult.offered, session)
         except PeerError as error:
-            call.note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
+            yield Note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
             if consult is not None and not consult.own:
-                self._consult.decline(consult, error.status, error.reason)
+                yield from self._consult.decline(consult, error.status, error.reason)
                 self._consult.put_back(consult)
             else:
-                self._own.unusable(leg)
-                self.escalation.follow()
+                yield from self._own.unusable(leg)
+                yield from self.escalation.follow()
 
-    def _without_foreign_video(self, leg: Leg, offer: Session, session: Session) -> Session:
+    def _without_foreign_video(self, leg: LegFacts, offer: Session, session: Session) -> Steps[Session]:
         """A picture that nobody can show must not cost the voice its change; the caller is told that it is off."""
         kept = without_foreign_video(offer, session) if leg is self._call.caller else session
         if kept is not session:
-            self._call.note("overlooked: its picture has a format that was not offered (RFC 3264 §6.1)", leg.name)
+            yield Note("overlooked: its picture has a format that was not offered (RFC 3264 §6.1)", leg.name)
             self._call.owe(leg)
         return kept
 
-    def _answer_caller(self, consult: Consult, offered: Offered, chosen: Plan, session: Session) -> None:
+    def _answer_caller(self, consult: Consult, offered: Offered, chosen: Plan, session: Session) -> Steps[None]:
         """The centre accepted what the caller offered."""
         call, offer = self._call, offered.offer
         line = self._agreement.video_line(offer, chosen)
-        answer = caller_answer(offer, chosen, session, call.audio.local(CALLER), line, call.caller.terms.latest.origin)
+        answer = caller_answer(
+            offer, chosen, session, call.talk.voice.ours(CALLER), line, call.caller.terms.latest.origin
+        )
         answer = in_sequence(call.caller.terms.latest, answer)
         check_answer(offer, answer)
-        if not call.caller.answer(offered.txn, answer):
+        if not (yield from AnswerOffer(call.caller.key, offered.txn, answer)):
             self._consult.put_back(consult)  # it cancelled meanwhile
             return
         self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
-        self._agreement.settle_centre(session)
-        self._agreement.heed(consult.asked, session)
-        self._agreement.settle_caller(offer, answer, chosen)
-        self.escalation.follow()
+        yield from self._agreement.settle_centre(session)
+        yield from self._agreement.heed(call.legs[consult.asked], session)
+        yield from self._agreement.settle_caller(offer, answer, chosen)
+        yield from self.escalation.follow()
 
-    def _answer_centre(self, consult: Consult, offered: Offered, session: Session) -> None:
+    def _answer_centre(self, consult: Consult, offered: Offered, session: Session) -> Steps[None]:
         """The caller accepted what the centre offered."""
         call, centre, offer = self._call, self._call.centre_leg, offered.offer
-        if call.leg_of(offered) is call.pending.newcomer:
-            self._agreement.settle(call.caller, session)
-            answer = answer_newcomer(call, call.leg_of(offered), offer, session)
-            if not self._install(offered, answer, offer):
+        if offered.leg == call.pending.newcomer:
+            yield from self._agreement.settle(call.caller, session)
+            answer = yield from answer_newcomer(call, call.leg_of(offered), offer, session)
+            if not (yield from self._install(offered, answer, offer)):
                 self._consult.put_back(consult)
             return
-        here = call.audio.local(CENTRE)
+        here = call.talk.voice.ours(CENTRE)
         answer = centre_answer(offer, session, call.talk.lines, here, centre.terms.latest.origin)
         answer = in_sequence(centre.terms.latest, answer)
         check_answer(offer, answer)
-        if not centre.answer(offered.txn, answer):
+        if not (yield from AnswerOffer(centre.key, offered.txn, answer)):
             self._consult.put_back(consult)
             return
         self._agreement.wishes[centre.name] = offer.flow_of(audio_line(offer))
-        self._agreement.settle_centre(offer)
-        self._agreement.settle(call.caller, session)
-        self._agreement.heed(consult.asked, session)
-        self.escalation.follow()
+        yield from self._agreement.settle_centre(offer)
+        yield from self._agreement.settle(call.caller, session)
+        yield from self._agreement.heed(call.legs[consult.asked], session)
+        yield from self.escalation.follow()
 
-    def _on_refused(self, event: OfferRefused) -> str:
+    def _on_refused(self, event: OfferRefused) -> Steps[str]:
         leg, call = self._call.leg_of(event), self._call
         if self._is_question(leg):
-            self.escalation.on_refused(event)
+            yield from self.escalation.on_refused(event)
             return ""
-        consult = self._consult.finish(leg)
-        call.note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
+        consult = yield from self._consult.finish(leg)
+        yield Note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
         if event.status == 481:
             if leg.name not in call.seats:
                 return f"the {leg.name} no longer knows the call"
-            leg.bye()
-            leave(call, leg, "it no longer knows the call")
+            yield SendBye(leg.key)
+            yield from leave(call, leg, "it no longer knows the call")
         elif consult is None or consult.own:
             if leg is call.caller:
-                self.escalation.untold(event.status, event.reason)
-            self._own.refused(event)
+                yield from self.escalation.untold(event.status, event.reason)
+            yield from self._own.refused(event)
         elif consult.offered is not None:
-            self._consult.decline(consult, event.status, f"the other side: {event.status} {event.reason}")
+            yield from self._consult.decline(consult, event.status, f"the other side: {event.status} {event.reason}")
         return ""
 
-    def _on_answer_in_ack(self, event: Acknowledged) -> None:
+    def _on_answer_in_ack(self, event: Acknowledged) -> Steps[None]:
         """The answer to an offer in our 2xx."""
         call, leg, session = self._call, self._call.leg_of(event), event.session
         if leg.terms.local is None or (session is None and not event.fault):
@@ -370,17 +399,17 @@ class Reoffers:
         try:
             if session is None:
                 raise PeerError(event.fault, 488)
-            session = self._without_foreign_video(leg, leg.terms.local, session)
+            session = yield from self._without_foreign_video(leg, leg.terms.local, session)
             check_peer_answer(leg.terms.local, session)
         except PeerError as error:
-            call.note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")
+            yield Note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")
             call.owe(leg)  # an ACK cannot be refused: what it says is in force there, so both sides say it once more
             return
-        self._agreement.settle(leg, session)
-        self._agreement.heed(leg, session)
-        self.escalation.follow()
+        yield from self._agreement.settle(leg, session)
+        yield from self._agreement.heed(leg, session)
+        yield from self.escalation.follow()
 
-    def _is_question(self, leg: Leg) -> bool:
+    def _is_question(self, leg: LegFacts) -> bool:
         """What is under way on this leg is our question for video."""
         return leg is self._call.caller and self.escalation.asking
 

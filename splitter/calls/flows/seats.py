@@ -1,16 +1,12 @@
 """A seat joins a call by SIP with a video-only INVITE, and leaves again. The call does not depend on it.
 
-It may speak plain RTP, or WebRTC (RFC 7118: a soft client in a browser, over WebSocket).
+It may speak plain RTP, or WebRTC (RFC 7118: a soft client in a browser, over WebSocket). Pure.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Desk
-from splitter.calls.call import Call
 from splitter.calls.events import (
     AckMissing,
     Cancelled,
@@ -20,30 +16,51 @@ from splitter.calls.events import (
     SeatPlaced,
     SeatRestarted,
 )
+from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring
-from splitter.calls.jobs import FAULT
-from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
-from splitter.core.errors import MediaError, PeerError
+from splitter.calls.talk.commands import (
+    AcceptInvite,
+    AnswerOffer,
+    Count,
+    Counted,
+    DeclineOffer,
+    LiftCover,
+    MakeOrigin,
+    Notify,
+    PlaceSeat,
+    RefuseInvite,
+    RememberLeg,
+    RemoveParticipant,
+    RestartSeat,
+    SendBye,
+    SetAlarm,
+    SettleVideo,
+    Steps,
+    StopAlarm,
+    Tell,
+)
+from splitter.calls.talk.legs import LegFacts
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.video_lines import answer_to_party, offers_webrtc
+from splitter.core.errors import PeerError
 from splitter.sdp import webrtc
 from splitter.sdp.merge import in_sequence
-from splitter.sdp.model import Connection, Origin, Session
-from splitter.sdp.offer_answer import check_answer
-from splitter.sdp.video import choose_video, refuse, video_fault
+from splitter.sdp.model import Session
 
 
-def join(call: Call, event: SeatArrived) -> None:
+def join(call: LiveCall, event: SeatArrived) -> Steps[None]:
     """Answer a seat and show it the caller; the caller sees the seat from its first key frame on.
 
     Where the call is another desk's, that one is asked first.
     """
-    leg, offer = call.incoming_of(event), webrtc.resolved(event.session)
+    leg, offer = call.leg_of(event), webrtc.resolved(event.session)
     if not may_enter(call, event.extension, event.by_rule):
-        ring(call, event)
+        yield from ring(call, event)
         return
     if call.talk.parties.full(PartyKind.SIP) or len(call.pending.arriving) >= MAX_PARTIES:
-        leg.refuse(486, "as many as can be are in the call")
+        yield RefuseInvite(leg.key, 486, "as many as can be are in the call")
         return
     party = Party(leg.name, PartyKind.SIP, Desk("", event.extension))
     try:
@@ -52,81 +69,90 @@ def join(call: Call, event: SeatArrived) -> None:
             index, _ = webrtc.choose_secure(offer)
             party.remote = webrtc.read_secure(offer, index)
     except PeerError as error:
-        leg.refuse(error.status, error.reason)
+        yield RefuseInvite(leg.key, error.status, error.reason)
         return
-    call.pending.arriving[leg.name] = leg
+    call.pending.arriving.append(leg.key)
     if is_anothers(call, event.extension):
         call.talk.room.aside.add(leg.name)
-    origin = call.origin(leg.flow.network, leg.flow.transport)
-    failed = SeatPlaced(leg.key, party, offer, PeerError(FAULT, 500))
-    call.jobs.start(leg.name, partial(_place, call, leg, party, offer, origin), failed)
+    origin = yield from MakeOrigin(leg.flow.network, leg.flow.transport)
+    yield PlaceSeat(leg.key, party, offer, origin)
 
 
-async def _place(call: Call, leg: ArrivedLeg, party: Party, offer: Session, origin: Origin) -> SeatPlaced:
-    """Give it its place in the room, with what its offer and our answer say."""
-    await call.video.ready()
-    if not await call.video.add(leg.name, leg.flow.network, secure=party.remote is not None):
-        return SeatPlaced(leg.key, party, offer, PeerError("no media resources for video", 503))
-    try:
-        answer, index = video_answer(call, leg.name, offer, origin)
-    except PeerError as error:
-        return SeatPlaced(leg.key, party, offer, error)
-    await call.video.take(leg.name, offer, answer, index, leg.trunk.sources)
-    return SeatPlaced(leg.key, party, offer, answer)
-
-
-def on_seat_placed(call: Call, event: SeatPlaced) -> None:
+def on_seat_placed(call: LiveCall, event: SeatPlaced) -> Steps[None]:
     """Answer a seat that has its place in the room, or could not have one."""
-    leg, party, offer, answer = call.incoming_of(event), event.party, event.offer, event.answer
+    leg, party, offer, answer = call.leg_of(event), event.party, event.offer, event.answer
     if isinstance(answer, PeerError):
-        _turn_away(call, leg, answer.status, answer.reason)
+        yield from _turn_away(call, leg, answer.status, answer.reason)
         return
-    if call.pending.arriving.pop(leg.name, None) is None or leg.cancelled:
-        _turn_away(call, leg, 487, "")
+    waits = leg.key in call.pending.arriving
+    if not waits or not (yield from AcceptInvite(leg.key, answer)):
+        yield from _turn_away(call, leg, 487, "")
         return
+    call.pending.arriving.remove(leg.key)
     leg.terms.note_remote(offer)
-    leg.accept(answer)
-    call.admit(party, leg)
+    yield from take_in(call, party)
+    call.talk.seats.append(leg.name)
+    call.talk.legs[leg.name] = leg.record
     party.placed = True
     if party.remote is None:
         party.state, party.met = PartyState.CONNECTED, True
     else:
         window = Alarm(AlarmKind.REJOIN, party.name)
-        call.after(call.services.settings.rejoin_window_s, window)  # until its transport stands
+        yield SetAlarm(call.settings.rejoin_window_s, window)  # until its transport stands
     if not call.talk.extension and party.desk.extension:
-        call.bind(party.desk.extension, "client")
-    call.notice("party-joined", f"{party.desk.extension or leg.trunk.name} joined as {leg.name}", leg.name)
-    call.tell()
+        yield from give_to(call, party.desk.extension, "client")
+    yield Notify("party-joined", f"{party.desk.extension or leg.trunk.name} joined as {leg.name}", leg.name)
+    yield Tell()
 
 
-def _turn_away(call: Call, leg: ArrivedLeg, status: int, reason: str) -> None:
-    call.pending.arriving.pop(leg.name, None)
-    leg.refuse(status, reason, [("Retry-After", "5")] if status == 503 else [])
+def _turn_away(call: LiveCall, leg: LegFacts, status: int, reason: str) -> Steps[None]:
+    if leg.key in call.pending.arriving:
+        call.pending.arriving.remove(leg.key)
+    yield RefuseInvite(leg.key, status, reason, [("Retry-After", "5")] if status == 503 else [])
     call.talk.room.aside.discard(leg.name)
-    call.jobs.start(leg.name, partial(call.video.remove, leg.name))
+    yield RemoveParticipant(leg.name)
 
 
-def leave(call: Call, leg: Leg, why: str) -> None:
+def take_in(call: LiveCall, party: Party) -> Steps[None]:
+    """A party is in the call, in the place of one that had its name."""
+    if call.talk.parties.get(party.name) is None:
+        yield Count(Counted.SEATS_JOINED)
+    call.talk.parties.admit(party)
+
+
+def let_go(call: LiveCall, name: str) -> Steps[None]:
+    """A party left; the leg of a SIP seat stays in the call's record."""
+    if party := call.talk.parties.remove(name):
+        yield StopAlarm(Alarm(AlarmKind.REJOIN, party.name))
+        yield Count(Counted.SEATS_JOINED, by=-1)
+    call.talk.legs.pop(name, None)
+    if name in call.talk.seats:
+        leg = call.seats[name]
+        call.talk.seats.remove(name)
+        yield RememberLeg(leg.key)
+
+
+def leave(call: LiveCall, leg: LegFacts, why: str) -> Steps[None]:
     """A seat is gone; the slate is back, the call goes on."""
-    forget(call, leg.name)
-    call.notice("party-left", f"{leg.name} left: {why}", leg.name)
-    call.tell()
+    yield from forget(call, leg.name)
+    yield Notify("party-left", f"{leg.name} left: {why}", leg.name)
+    yield Tell()
 
 
-def forget(call: Call, name: str) -> None:
+def forget(call: LiveCall, name: str) -> Steps[None]:
     """A party's place is free; who watched it sees the slate."""
     if party := call.talk.parties.get(name):
-        uncover(call, party)
-    call.dismiss(name)
+        yield from uncover(call, party)
+    yield from let_go(call, name)
     call.talk.room.aside.discard(name)
     choices = call.talk.room.choices
     choices.pop(name, None)
     for viewer in [viewer for viewer, source in choices.items() if source == name]:
         del choices[viewer]
-    call.jobs.start(name, partial(call.video.remove, name))
+    yield RemoveParticipant(name)
 
 
-def uncover(call: Call, party: Party) -> None:
+def uncover(call: LiveCall, party: Party) -> Steps[None]:
     """Take back the slate that a desk chose, such as for a camera that was off: it has left, or comes anew.
 
     The page that chose it may be gone, and then nobody else would.
@@ -135,41 +161,34 @@ def uncover(call: Call, party: Party) -> None:
     for viewer in [viewer for viewer, by in room.covers.items() if by and by == party.desk.by]:
         del room.covers[viewer]
         room.choices.pop(viewer, None)
-        call.jobs.start("display", partial(_lift, call, viewer))
+        yield LiftCover(viewer)
 
 
-async def _lift(call: Call, viewer: str) -> None:
-    try:
-        await call.video.show(viewer, "")
-    except MediaError as error:
-        call.note(f"the slate could not be taken back: {error}", viewer, "media")
-
-
-def on_seat(call: Call, event: Ended | AckMissing | Offered | Cancelled) -> None:
+def on_seat(call: LiveCall, event: Ended | AckMissing | Offered | Cancelled) -> Steps[None]:
     """What a seat does by itself, in any state of the call."""
     leg = call.leg_of(event)
     match event:
         case Cancelled():
-            if arriving := call.pending.arriving.get(leg.name):
-                forget_ringing(call, leg.name)
-                _turn_away(call, arriving, 487, "")
+            if leg.key in call.pending.arriving:
+                yield from forget_ringing(call, leg.name)
+                yield from _turn_away(call, leg, 487, "")
         case Ended():
-            leave(call, leg, "it hung up")
+            yield from leave(call, leg, "it hung up")
         case AckMissing():
-            leg.bye()
-            leave(call, leg, "it never acknowledged our answer")
+            yield SendBye(leg.key)
+            yield from leave(call, leg, "it never acknowledged our answer")
         case Offered():
-            _reoffered(call, event)
+            yield from _reoffered(call, event)
 
 
-def _reoffered(call: Call, event: Offered) -> None:
+def _reoffered(call: LiveCall, event: Offered) -> Steps[None]:
     """A seat's re-INVITE concerns nobody else: it is answered here."""
     leg, party = call.leg_of(event), call.talk.parties.get(call.leg_of(event).name)
     if party is None:
-        leg.decline(event.txn, 481, "it is not in the call any more")
+        yield DeclineOffer(leg.key, event.txn, 481, "it is not in the call any more")
         return
     if event.session is None:
-        leg.answer(event.txn, in_sequence(leg.terms.latest, leg.terms.ours))
+        yield AnswerOffer(leg.key, event.txn, in_sequence(leg.terms.latest, leg.terms.ours))
         return
     offer, before = webrtc.resolved(event.session), party.remote
     try:
@@ -179,94 +198,33 @@ def _reoffered(call: Call, event: Offered) -> None:
             if remote.fingerprints != before.fingerprints:
                 raise PeerError("a new DTLS association (RFC 8842 §5.5) needs a new call", 488)
             if (remote.ufrag, remote.password) != (before.ufrag, before.password):
-                if not call.talk.parties.may_open(party.kind, call.services.clock.now()):
+                if not call.talk.parties.may_open(party.kind, call.now):
                     raise PeerError("ICE is restarted too often", 500)
-                failed = SeatRestarted(event, offer, party, remote, ok=False)
-                call.jobs.start(leg.name, partial(_restart, call, event, offer, party, remote), failed)
+                yield RestartSeat(leg.name, event, offer, party, remote)
                 return
-        _answer(call, event, offer)
+        yield from _answer(call, event, offer)
     except PeerError as error:
-        leg.decline(event.txn, error.status, error.reason)
+        yield DeclineOffer(leg.key, event.txn, error.status, error.reason)
 
 
-async def _restart(
-    call: Call, event: Offered, offer: Session, party: Party, remote: webrtc.SecureRemote
-) -> SeatRestarted:
-    """An ICE restart by re-INVITE (RFC 8839 §4.4.1.1.1)."""
-    local = await call.video.restart_ice(call.leg_of(event).name)
-    return SeatRestarted(event, offer, party, remote, local is not None)
-
-
-def on_seat_restarted(call: Call, event: SeatRestarted) -> None:
+def on_seat_restarted(call: LiveCall, event: SeatRestarted) -> Steps[None]:
     """Answer the re-INVITE that asked for an ICE restart."""
     offered = event.offered
     if not event.ok:
-        call.leg_of(offered).decline(offered.txn, 500, "no ICE restart: the media are not there")
+        yield DeclineOffer(offered.leg, offered.txn, 500, "no ICE restart: the media are not there")
         return
     event.party.remote = event.remote
     try:
-        _answer(call, offered, event.offer)
+        yield from _answer(call, offered, event.offer)
     except PeerError as error:
-        call.leg_of(offered).decline(offered.txn, error.status, error.reason)
+        yield DeclineOffer(offered.leg, offered.txn, error.status, error.reason)
 
 
-def _answer(call: Call, event: Offered, offer: Session) -> None:
+def _answer(call: LiveCall, event: Offered, offer: Session) -> Steps[None]:
     leg = call.leg_of(event)
-    answer, index = video_answer(call, leg.name, offer, leg.terms.ours.origin)
+    room, bitrate_kbps = call.talk.room, call.settings.bitrate_kbps
+    answer, index = answer_to_party(room, leg.name, offer, leg.terms.ours.origin, bitrate_kbps)
     answer = in_sequence(leg.terms.latest, answer)
-    if leg.answer(event.txn, answer):
+    if (yield from AnswerOffer(leg.key, event.txn, answer)):
         leg.terms.note_remote(offer)
-        call.settle_video(leg.name, offer, answer, index)
-
-
-def offers_webrtc(offer: Session) -> bool:
-    """True if a seat's video is WebRTC's; one that can do both gets plain RTP.
-
-    Raises:
-        PeerError: status 488 if nothing can be used.
-    """
-    lines = [media for media in offer.media if media.kind == "video"]
-    if any(choose_video(media, offer.attributes) for media in lines):
-        return False
-    if any(webrtc.is_secure(offer, media) for media in lines):
-        return True
-    raise PeerError(video_fault(lines[0]) if lines else "a seat's INVITE must offer video", 488)
-
-
-def video_answer(call: Call, name: str, offer: Session, origin: Origin) -> tuple[Session, int]:
-    """Answer the usable m=video of a party that has its place in the room; every other line is refused.
-
-    Raises:
-        PeerError: status 488 if there is none.
-    """
-    if name in call.video.secure_members:
-        index, wanted = webrtc.choose_secure(offer)
-        if (line := call.video.answer(name, offer, index, wanted)) is not None:
-            answer = webrtc.answer(offer, index, line, origin)
-            check_answer(offer, answer)
-            return answer, index
-    return _plain_answer(call, name, offer, origin)
-
-
-def _plain_answer(call: Call, name: str, offer: Session, origin: Origin) -> tuple[Session, int]:
-    for index, media in enumerate(offer.media):
-        if media.kind == "video" and (wanted := choose_video(media, offer.attributes)):
-            line = call.video.answer(name, offer, index, wanted)
-            if line is not None:
-                lines = [refuse(other) for other in offer.media]
-                lines[index] = line
-                host = line.connection.address if line.connection else origin.address
-                answer = Session(origin=origin, connection=Connection.to(host), media=tuple(lines))
-                answer = replace(answer, times=tuple(t for t in offer.times if t.startswith("t=")) or answer.times)
-                check_answer(offer, answer)
-                return answer, index
-    faults = [video_fault(media) for media in offer.media if media.kind == "video"]
-    raise PeerError(faults[0] if faults else "a seat's INVITE must offer video", 488)
-
-
-def video_index(session: Session | None) -> int | None:
-    """The index of the video line in use: one that is only there (a=inactive) counts where there is no other."""
-    media = session.media if session else ()
-    found = [index for index, one in enumerate(media) if one.kind == "video" and one.port]
-    active = (index for index in found if session and session.direction_of(index) != "inactive")
-    return next(active, found[0] if found else None)
+        yield SettleVideo(leg.name, offer, answer, index)

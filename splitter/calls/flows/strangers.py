@@ -1,21 +1,21 @@
-"""Media from where SDP did not say, while the peer sends nothing: everybody should know why nobody hears them."""
+"""Media from where SDP did not say, while the peer sends nothing: everybody should know why nobody hears them.
+
+Pure.
+"""
 
 from __future__ import annotations
 
-import structlog
-
-from splitter.calls.call import Call
+from splitter.calls.talk.commands import Note, Notify, Steps, Tell, WarnOfStranger
+from splitter.calls.talk.live import LiveCall
 from splitter.calls.view import StrangerView
 from splitter.core.errors import PeerError
 from splitter.media.ports.events import MediaStarted, StrangerHeard
 from splitter.sdp.model import Session
 
-log = structlog.get_logger(__name__)
-
 _WORDS = {"audio": "voice", "video": "picture"}
 
 
-def on_stranger(call: Call, event: StrangerHeard) -> None:
+def on_stranger(call: LiveCall, event: StrangerHeard) -> Steps[None]:
     """Tell the trace, the desks, whoever looks at the call, and the operator of the trunk."""
     leg = call.leg(event.end)
     if leg is None:
@@ -24,23 +24,22 @@ def on_stranger(call: Call, event: StrangerHeard) -> None:
     call.talk.strangers[event.end, event.kind] = StrangerView(event.end, event.kind, source, named, event.packets)
     trunk = leg.trunk
     what = f"the {_WORDS[event.kind]} of the {event.end}"
-    call.note(
+    yield Note(
         f"{what} does not come: {event.packets} packets came from {source}, "
         f"which its SDP does not name ({named}) and media_sources of trunk {trunk.name} "
         f'("{trunk.media_sources}") does not allow',
         event.end,
     )
     # Addresses of the network are no business of desks; see `web.privacy`.
-    call.notice("media-from-stranger", f"{what} comes from where its SDP does not say, and is not taken", event.end)
-    call.tell()
-    if call.services.strangers.heard(trunk.name, source, call.services.clock.now()):
-        log.warning("media not taken", call_id=call.talk.call_id, trunk=trunk.name, source=source, sdp=named)
+    yield Notify("media-from-stranger", f"{what} comes from where its SDP does not say, and is not taken", event.end)
+    yield Tell()
+    yield WarnOfStranger(trunk.name, source, named)
 
 
-def on_known(call: Call, event: MediaStarted) -> None:
+def on_known(call: LiveCall, event: MediaStarted) -> Steps[None]:
     """The peer is heard after all."""
     if call.talk.strangers.pop((event.end, event.kind), None) is not None:
-        call.tell()
+        yield Tell()
 
 
 def _named(remote: Session | None, kind: str) -> str:

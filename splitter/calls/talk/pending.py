@@ -1,4 +1,4 @@
-"""What is under way in a call: it waits for a peer, for the media engine or for its turn, and passes.
+"""What is under way in a call: it waits for a peer, for the media engine or for its turn, and passes. Pure.
 
 The value of a call (`state.Talk`) is at rest when nothing of this is there.
 """
@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 
 from splitter.calls.asks import Asked
 from splitter.calls.events import DigitPressed, Offered, SeatArrived
-from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan
 
 
 @dataclass(slots=True)
 class Consult:
-    """An offer of ours that is open on `asked`.
+    """An offer of ours that is open on the leg `asked`.
 
     Attributes:
         before: our description in force when we asked.
@@ -27,7 +26,7 @@ class Consult:
         withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
     """
 
-    asked: Leg
+    asked: str
     before: Session | None
     offered: Offered | None = None
     plan: Plan | None = None
@@ -63,7 +62,8 @@ class Pending:
 
     Attributes:
         newcomer: a leg of the centre that is to take the place of the present one (RFC 3891), and is not answered yet.
-        arriving: SIP seats that are not answered yet, by name.
+        arriving: SIP seats that are not answered yet, whose name is their key.
+        room: the caller's place in the room is being made; RoomPrepared follows.
         asking: extensions whose desks ask to be let in, with their INVITEs that ring meanwhile.
         put_aside: re-offers that wait until the other side can be asked.
         consult: the side that is asked now. question: the caller is being asked for video.
@@ -73,8 +73,9 @@ class Pending:
         stills: who waits for a still, by whose it is to be.
     """
 
-    newcomer: ArrivedLeg | None = None
-    arriving: dict[str, ArrivedLeg] = field(default_factory=dict)
+    newcomer: str = ""
+    arriving: list[str] = field(default_factory=list)
+    room: bool = False
     asking: dict[str, list[SeatArrived]] = field(default_factory=dict)
     put_aside: deque[Offered] = field(default_factory=deque)
     consult: Consult | None = None
@@ -94,7 +95,7 @@ class Pending:
     @property
     def empty(self) -> bool:
         """Nothing is under way."""
-        waits = (self.newcomer, self.consult, self.question, self.raising)
+        waits = (self.consult, self.question, self.raising)
         return all(one is None for one in waits) and not (
-            self.arriving or self.asking or self.put_aside or self.digits or self.stills
+            self.newcomer or self.arriving or self.room or self.asking or self.put_aside or self.digits or self.stills
         )

@@ -1,10 +1,17 @@
-"""The video room of a call as the media engine was told it: who is in it, and what desks want to be shown."""
+"""The video room of a call as the media engine was told it: who is in it, and what desks want to be shown. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.media.ports.ends import LocalEnd
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomHandle
+from splitter.sdp.video import VideoFormat
+
+CALLER = "caller"
+SLATE, PICTURE = "slate", "picture:"  # sources beside the participants
+# How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
+PATIENCE_S = 0.2
 
 
 @dataclass(slots=True)
@@ -47,3 +54,28 @@ class RoomState:
     covers: dict[str, str] = field(default_factory=dict)
     aside: set[str] = field(default_factory=set)
     images: list[str] = field(default_factory=list)
+
+    def is_on(self, room_id: str) -> bool:
+        """True if the call uses this room now."""
+        return self.room is not None and self.room.room_id == room_id
+
+    @property
+    def secure_members(self) -> tuple[str, ...]:
+        """Those who speak WebRTC."""
+        return tuple(name for name, member in self.members.items() if member.secure)
+
+    def ours(self, name: str) -> LocalEnd | None:
+        """Our ports towards a participant; None where it has no place."""
+        member = self.members.get(name)
+        return member.handle.local if member is not None else None
+
+    def received_by(self, name: str) -> VideoFormat | None:
+        """What a participant receives; None where its video is off."""
+        member = self.members.get(name)
+        return member.media.send_format if member is not None and member.media is not None else None
+
+    def lose(self) -> None:
+        """The room died: its members, except for `secure_members`, need places in a new one."""
+        self.homeless |= {name: member.network for name, member in self.members.items() if not member.secure}
+        self.members, self.room = {}, None
+        self.images.clear()

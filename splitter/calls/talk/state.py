@@ -95,6 +95,7 @@ class Talk:
         session: the two halves of its Session-ID (RFC 7989).
         legs: those that are in the call, by name. past_legs: those that were, as operators see them.
         centres: how many legs of the centre there have been; each new one is named by its number.
+        centre: the key of its leg towards the centre, "" before there is one. seats: names of its SIP seats.
         parties: who is in the room besides the caller, SIP seats included.
         strangers: whose media are not taken though nothing else comes, by leg and kind.
         alarms: that are set, as of when it was written down; while it lives they stand in its inbox.
@@ -119,6 +120,8 @@ class Talk:
     bound_by: str = ""
     plan: Plan | None = None
     legs: dict[str, LegRecord] = field(default_factory=dict)
+    centre: str = ""
+    seats: list[str] = field(default_factory=list)
     past_legs: list[LegView] = field(default_factory=list)
     centres: int = 1
     parties: Parties = field(default_factory=Parties)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from splitter.calls.audio import CALLER
+from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
 from splitter.calls.events import Cancelled, HangupAsked, Offered, VoiceOpened, VoiceUnavailable
-from splitter.calls.flows.converse import on_media
-from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.messages import headers_of
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
+from splitter.calls.talk.voice import CALLER
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan, plan
@@ -65,28 +65,26 @@ async def has_ports(call: Call) -> bool:
             case VoiceOpened():
                 if call.audio.adopt(event):
                     break
-            case VoiceUnavailable() if call.audio.misses(event):
+            case VoiceUnavailable() if call.talk.voice.note_unavailable(event.turn):
                 pause_s = f"{event.retry_after_s:g}"
                 call.note(f"no media for the voice: {event.reason}", kind="alarm")
-                call.conclude(f"no media for the voice: {event.reason}", 503)
+                call.live.conclude(f"no media for the voice: {event.reason}", 503)
                 call.caller.refuse(503, "no media resources", [("Retry-After", pause_s)])
                 return False
-            case Cancelled() if call.leg_of(event) is call.caller:
+            case Cancelled() if event.leg == call.caller.key:
                 call.caller.refuse(487)
-                call.conclude("the caller hung up before the answer", 487)
+                call.live.conclude("the caller hung up before the answer", 487)
                 return False
-            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
-                withdraw_newcomer(call)
+            case Cancelled() if event.leg == call.pending.newcomer:
+                carry_out(call, withdraw_newcomer(call.live))
             case HangupAsked():
                 call.caller.refuse(480, event.reason)
-                call.conclude(event.reason, 480)
+                call.live.conclude(event.reason, 480)
                 return False
             case Offered():
                 late.append(event)
-            case _ if moves_media(event, call):
-                move_media(call, event)
             case _:
-                on_media(call, event)
+                carry_out(call, meanwhile(call.live, event))
     for event in late:
         call.post(event)
     return True
@@ -103,7 +101,7 @@ def _planned(call: Call, offer: Session) -> Plan:
 
 def _turn_away(call: Call, error: PeerError) -> None:
     call.note(f"refused with {error.status}: {error.reason}", "caller")
-    call.conclude(error.reason, error.status)
+    call.live.conclude(error.reason, error.status)
     call.caller.refuse(error.status, error.reason, headers_of(error))
 
 

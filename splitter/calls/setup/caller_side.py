@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from splitter.calls.audio import CALLER
+from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
 from splitter.calls.events import Offered
 from splitter.calls.flows.early import early_answer, keeps_voice
+from splitter.calls.talk.commands import SettleVideo
+from splitter.calls.talk.voice import CALLER
+from splitter.calls.video_lines import line_in_answer
 from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import caller_answer
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_faults, check_answer
 from splitter.sdp.split import audio_line, plan
-from splitter.sdp.video import refuse
+from splitter.sdp.video import VideoFormat, refuse
 
 
 class CallerSide:
@@ -67,7 +70,7 @@ class CallerSide:
         check_answer(offer, answer)
         previous = call.caller.early_sessions.get(dialog)
         if previous is not None and _audio_differs(self._told[dialog], centre_sdp):
-            call.owe(call.caller)
+            call.live.owe(call.caller)
         self._told[dialog] = centre_sdp
         return previous or answer
 
@@ -75,7 +78,7 @@ class CallerSide:
         """Carry the picture out once the voice has its answer; `relearn`: see `Video.take`."""
         call = self._call
         if answer is not None and call.talk.plan is not None and self.offer is not None:
-            call.settle_video("caller", self.offer, answer, call.talk.plan.video, relearn)
+            carry_out(call, SettleVideo("caller", self.offer, answer, call.talk.plan.video, relearn))
 
     def take_offer(self, event: Offered) -> bool:
         """Answer an offer in UPDATE or PRACK by ourselves; False where nobody waits for that any more.
@@ -89,7 +92,7 @@ class CallerSide:
         chosen, old = plan(offer, call.talk.lines, call.audio.local(CALLER).host), call.talk.lines.audio
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if self._video_line is not None and chosen.video is not None and chosen.video_format is not None:
-            line = call.video.answer("caller", offer, chosen.video, chosen.video_format)
+            line = self._line_in_answer(offer, chosen.video, chosen.video_format)
             lines |= {chosen.video: line} if line is not None else {}
         binding = caller.must_answer(event.txn)
         ours = caller.terms.local.media[audio_line(caller.terms.local)]
@@ -99,9 +102,9 @@ class CallerSide:
             return False
         call.note("offer absorbed before the answer", caller.name)
         if not kept:
-            call.owe(caller)  # hears what the centre uses when the call is answered
+            call.live.owe(caller)  # hears what the centre uses when the call is answered
         self.offer, call.talk.plan = offer, chosen
-        call.settle_video("caller", offer, answer, chosen.video)
+        carry_out(call, SettleVideo("caller", offer, answer, chosen.video))
         return True
 
     async def _decide_video(self) -> Media | None:
@@ -111,8 +114,12 @@ class CallerSide:
             self._video_decided = True
             index, wanted = call.talk.lines.video, call.talk.lines.video_format
             if index is not None and wanted is not None and await call.video.ready():
-                self._video_line = call.video.answer("caller", self.offered, index, wanted)
+                self._video_line = self._line_in_answer(self.offered, index, wanted)
         return self._video_line
+
+    def _line_in_answer(self, offer: Session, index: int, wanted: VideoFormat) -> Media | None:
+        call = self._call
+        return line_in_answer(call.talk.room, "caller", offer, index, wanted, call.live.settings.bitrate_kbps)
 
 
 def _audio_differs(old: Session, new: Session) -> bool:

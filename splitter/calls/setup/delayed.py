@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.audio import CALLER, CENTRE, SIDES
+from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
 from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered
-from splitter.calls.flows.converse import on_media
-from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.legs.port import DialledLeg
+from splitter.calls.talk.commands import SettleVideo
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.merge import caller_offer, centre_answer
@@ -50,7 +51,7 @@ async def offer_to_caller(call: Call, leg: DialledLeg, centre_sdp: Session, bran
     if session is None:
         return None
     if (kept := without_foreign_video(call.caller.terms.ours, session)) is not session:
-        call.owe(call.caller)  # is told that its picture is off
+        call.live.owe(call.caller)  # is told that its picture is off
         session = kept
     check_peer_answer(call.caller.terms.ours, session)
     call.talk.plan = plan(session, ours=call.audio.local(CALLER).host)
@@ -58,9 +59,9 @@ async def offer_to_caller(call: Call, leg: DialledLeg, centre_sdp: Session, bran
     leg.terms.note_remote(centre_sdp)
     call.caller.terms.local = without_refused(call.caller.terms.ours, session)
     call.caller.terms.note_remote(session)
-    call.audio.point(CALLER, session, call.talk.plan.audio, call.sources(SIDES[CALLER]))
-    call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.sources(SIDES[CENTRE]))
-    call.settle_video("caller", session, call.caller.terms.ours, call.talk.plan.video)
+    call.audio.point(CALLER, session, call.talk.plan.audio, call.live.sources(SIDES[CALLER]))
+    call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.live.sources(SIDES[CENTRE]))
+    carry_out(call, SettleVideo("caller", session, call.caller.terms.ours, call.talk.plan.video))
     return session
 
 
@@ -69,7 +70,7 @@ async def _offer(call: Call, centre_sdp: Session) -> Session:
     flow = call.caller.flow
     origin = call.origin(flow.network, flow.transport)
     call.video.prepare(flow.network)
-    here = call.video.local("caller") if await call.video.ready() else None
+    here = call.talk.room.ours("caller") if await call.video.ready() else None
     alone = replace(centre_sdp, origin=origin, media=(centre_sdp.media[audio_line(centre_sdp)],))
     video = offer_video(None, here) if here is not None else None
     return caller_offer(alone, Plan(audio=0), alone, call.audio.local(CALLER), origin, video)
@@ -80,23 +81,21 @@ async def _answer(call: Call, leg: DialledLeg) -> Session | None:
     while True:
         event = await call.next()
         match event:
-            case Acknowledged() if call.leg_of(event) is call.caller:
+            case Acknowledged() if event.leg == call.caller.key:
                 if event.session is None:
                     raise PeerError(f"the caller's ACK has no answer: {event.fault or 'it is empty'}", 488)
                 return event.session
-            case Offered() if call.leg_of(event) is call.pending.newcomer:
+            case Offered() if event.leg == call.pending.newcomer:
                 call.pending.put_aside.append(event)
-            case Offered() if call.leg_of(event) in (call.caller, leg):
-                call.leg_of(event).decline(event.txn, 491)  # an offer is open towards both
-            case Ended() | AckMissing() | Cancelled() if call.leg_of(event) in (call.caller, leg):
-                call.conclude(f"the {call.leg_of(event).name} hung up before the session stood", 487)
+            case Offered() if call.by_key(event.leg) in (call.caller, leg):
+                call.by_key(event.leg).decline(event.txn, 491)  # an offer is open towards both
+            case Ended() | AckMissing() | Cancelled() if call.by_key(event.leg) in (call.caller, leg):
+                call.live.conclude(f"the {call.by_key(event.leg).name} hung up before the session stood", 487)
                 return None
-            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
-                withdraw_newcomer(call)
+            case Cancelled() if event.leg == call.pending.newcomer:
+                carry_out(call, withdraw_newcomer(call.live))
             case HangupAsked():
-                call.conclude(event.reason, 480)
+                call.live.conclude(event.reason, 480)
                 return None
-            case _ if moves_media(event, call):
-                move_media(call, event)
             case _:
-                on_media(call, event)
+                carry_out(call, meanwhile(call.live, event))

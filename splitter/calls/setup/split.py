@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 
+from splitter.calls.actor import carry_out, converse
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.audio import CALLER, CENTRE, SIDES
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
 from splitter.calls.early_media import EarlyMedia
@@ -23,13 +23,10 @@ from splitter.calls.events import (
     TimeUp,
     VoiceOpened,
 )
-from splitter.calls.flows.caller_side import CallerSide
-from splitter.calls.flows.converse import Conversation, on_media
-from splitter.calls.flows.delayed import answer_centre, offer_to_caller
+from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
-from splitter.calls.flows.intake import Intake, has_ports, take_in
-from splitter.calls.flows.moves import move_media, moves_media
+from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
@@ -38,7 +35,11 @@ from splitter.calls.messages import (
     headers_of,
     plain_headers,
 )
+from splitter.calls.setup.caller_side import CallerSide
+from splitter.calls.setup.delayed import answer_centre, offer_to_caller
+from splitter.calls.setup.intake import Intake, has_ports, take_in
 from splitter.calls.states import CallState
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import PeerError
@@ -66,7 +67,7 @@ async def split(call: Call) -> None:
         if refused is not None:
             setup.refuse(refused)
         elif call.talk.state is CallState.CONNECTED:
-            await Conversation(call).run()
+            await converse(call)
 
 
 async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
@@ -75,7 +76,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
     refused: Refused | None = None
     while (way := hunt.next(clock.now())) is not None:
         if refused is not None:
-            metrics.ROUTE_FAILOVERS.labels(call.leg_of(refused).trunk.name).inc()
+            metrics.ROUTE_FAILOVERS.labels(call.by_key(refused.leg).trunk.name).inc()
         refused = await setup.attempt(way)
         if refused is None:
             if call.talk.state is CallState.CONNECTED:
@@ -117,11 +118,13 @@ class Setup:
         """No route is left: tell the caller."""
         if isinstance(refused, Denied):
             # Not 503: the SBC must not take this gateway for full because a centre is.
-            self.call.conclude(refused.reason, 480)
+            self.call.live.conclude(refused.reason, 480)
             self.call.caller.refuse(480, refused.reason, retry_after_headers(refused.retry_after_s))
             return
         status = status_for_caller(refused.status)
-        self.call.conclude(f"{self.call.leg_of(refused).trunk.name}: {refused.status} {refused.reason}", status)
+        self.call.live.conclude(
+            f"{self.call.by_key(refused.leg).trunk.name}: {refused.status} {refused.reason}", status
+        )
         # Why, in the words of the network behind the centre (RFC 6432), where it is the centre's refusal that is told.
         told = refused.response if status == refused.status else None
         headers = plain_headers(told, "Reason") if told is not None else Headers()
@@ -141,17 +144,19 @@ class Setup:
             offer = centre_offer(self._caller.offer, call.talk.plan, call.audio.local(CENTRE), origin)
         local = call.services.driver.contact(trunk.network, target.transport)
         self._gate = EarlyMedia()
+        if call.talk.bound_by.startswith("centre"):  # by one that gave the call up
+            carry_out(call, give_to(call.live, "", "centre"))
         leg = call.dial(Destination(trunk, number, local), target, offer)
         call.note(f"trying {trunk.name} at {target.address} as {number}", "centre")
         call.after(trunk.ring_limit_s, _RING)
         try:
             while True:
                 event = await call.next()
-                if isinstance(event, Refused) and self.call.leg_of(event) is leg:
+                if isinstance(event, Refused) and self.call.by_key(event.leg) is leg:
                     return event
                 if await self._on(event, leg):
                     return None
-                pass_waiting(call)
+                carry_out(call, pass_waiting(call.live))
                 if isinstance(event, TimeUp) and event.alarm == _RING:
                     leg.cancel()
                     return Refused(leg.key, 480, f"no answer in {trunk.ring_limit_s:.0f} s", None)
@@ -162,34 +167,32 @@ class Setup:
         """Handle one event while the centre is called; True once the call is connected or over."""
         call = self.call
         match event:
-            case Rang() if call.leg_of(event) is leg:
+            case Rang() if call.by_key(event.leg) is leg:
                 await self._on_ringing(event, leg)
-            case Answered() if call.leg_of(event) is leg:
+            case Answered() if call.by_key(event.leg) is leg:
                 return await self._on_answer(event, leg)
-            case Offered() if call.pending.newcomer is not None and call.leg_of(event) is call.pending.newcomer:
-                return await self._on_pickup(event, call.pending.newcomer, leg)
-            case Cancelled() if call.leg_of(event) is call.pending.newcomer:
-                withdraw_newcomer(call)
-            case Offered() if call.leg_of(event) in (call.caller, leg):
+            case Offered() if event.leg == call.pending.newcomer:
+                return await self._on_pickup(event, call.by_key(event.leg), leg)
+            case Cancelled() if event.leg == call.pending.newcomer:
+                carry_out(call, withdraw_newcomer(call.live))
+            case Offered() if call.by_key(event.leg) in (call.caller, leg):
                 self._on_early_offer(event, leg)
-            case Cancelled() if call.leg_of(event) is call.caller:
+            case Cancelled() if call.by_key(event.leg) is call.caller:
                 leg.cancel(", ".join(event.request.headers.get_all("reason")) or None)
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
                 call.caller.refuse(487)
-                call.conclude("the caller hung up before the answer", 487)
+                call.live.conclude("the caller hung up before the answer", 487)
                 return True
             case HangupAsked():
                 leg.cancel()
                 leg.bye()
                 call.caller.refuse(480, event.reason)
-                call.conclude(event.reason, 480)
+                call.live.conclude(event.reason, 480)
                 return True
-            case _ if moves_media(event, call):
-                move_media(call, event)
+            case _:
+                carry_out(call, meanwhile(call.live, event))
                 if isinstance(event, VoiceOpened):
                     self._caller.moved()
-            case _:
-                on_media(call, event)
         return False
 
     async def _on_ringing(self, event: Rang, leg: DialledLeg) -> None:
@@ -254,7 +257,7 @@ class Setup:
             check_answer(session, ours)
             answer = await self._caller.answer(session, self._caller.dialog(branch))
         except PeerError as error:
-            call.pending.newcomer = None
+            call.pending.newcomer = ""
             newcomer.refuse(error.status, error.reason)
             return False
         if call.caller.cancelled or not newcomer.answer(event.txn, ours):
@@ -272,7 +275,7 @@ class Setup:
         try:
             session = await offer_to_caller(self.call, leg, centre_sdp, self._caller.dialog(_branch(leg, response)))
         except PeerError as error:
-            self.call.conclude(f"no session could be agreed on: {error}", 488)
+            self.call.live.conclude(f"no session could be agreed on: {error}", 488)
             session = None
         if session is None:
             self.call.end_dialogs()
@@ -295,7 +298,7 @@ class Setup:
 
     def _on_early_offer(self, event: Offered, leg: DialledLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
-        asker = self.call.leg_of(event)
+        asker = self.call.by_key(event.leg)
         try:
             if asker is leg:
                 self._from_centre(event, leg)
@@ -329,7 +332,7 @@ class Setup:
         if side == CALLER and self._gate.gated:
             self.call.audio.hush(side)
         else:
-            self.call.audio.point(side, session, index, self.call.sources(SIDES[side]), relearn=relearn)
+            self.call.audio.point(side, session, index, self.call.live.sources(SIDES[side]), relearn=relearn)
 
 
 def _branch(leg: DialledLeg, response: Response) -> str:

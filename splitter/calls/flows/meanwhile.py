@@ -1,0 +1,146 @@
+"""What may happen in any state of a call, beside its set-up and its voice: media move, desks ask, seats come and go.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from splitter.calls.alarms import AlarmKind
+from splitter.calls.asks import Asked
+from splitter.calls.events import (
+    AckMissing,
+    AgentNamed,
+    CallEvent,
+    Cancelled,
+    ClientPlaced,
+    ClientRestarted,
+    DigitInserted,
+    DigitPassed,
+    DigitPressed,
+    Ended,
+    KeyFrameAsked,
+    Offered,
+    Overlooked,
+    SeatArrived,
+    SeatPlaced,
+    SeatRestarted,
+    ShowFailed,
+    ShownAsAsked,
+    StillTaken,
+    TimeUp,
+    VideoCarriedOut,
+)
+from splitter.calls.flows.binding import on_agent
+from splitter.calls.flows.consent import on_unanswered
+from splitter.calls.flows.desk import (
+    on_ask,
+    on_client_placed,
+    on_client_restarted,
+    on_show_failed,
+    on_shown_as_asked,
+    on_still_taken,
+)
+from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_digits_late, pass_digit
+from splitter.calls.flows.moves import move_media
+from splitter.calls.flows.presence import on_room, on_window
+from splitter.calls.flows.seats import join, on_seat, on_seat_placed, on_seat_restarted
+from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell, WantKeyFrame
+from splitter.calls.talk.live import LiveCall
+from splitter.media.ports.events import (
+    KeyFrameWanted,
+    MediaStarted,
+    PictureStopped,
+    SourceShown,
+    SourceUnfit,
+    StrangerHeard,
+    TransportChanged,
+)
+
+
+def meanwhile(call: LiveCall, event: CallEvent) -> Steps[None]:
+    """Take in what concerns neither the set-up nor an offer of the two that talk."""
+    if (yield from move_media(call, event)):
+        return
+    try:
+        yield from _beside_the_voice(call, event)
+    except Exception as error:  # what goes wrong with the picture must not end the call
+        yield Log("an event of the picture failed", {"event_type": type(event).__name__}, error)
+
+
+def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
+    match event:
+        case Asked():
+            yield from on_ask(call, event)
+        case TimeUp():
+            yield from _on_time_up(call, event)
+        case AgentNamed():
+            yield from on_agent(call, event)
+        case Overlooked():
+            yield Note(f"overlooked: {event.words}", call.leg_of(event).name)
+        case DigitPressed():
+            yield from pass_digit(call, event)
+        case DigitPassed():
+            yield from on_digit_passed(call, event)
+        case DigitInserted():
+            yield from on_digit_inserted(call, event)
+        case SeatArrived() | SeatPlaced() | SeatRestarted() | Ended() | AckMissing() | Offered() | Cancelled():
+            yield from _on_seat(call, event)
+        case ClientPlaced():
+            yield from on_client_placed(call, event)
+        case ClientRestarted():
+            yield from on_client_restarted(call, event)
+        case ShownAsAsked():
+            yield from on_shown_as_asked(call, event)
+        case ShowFailed():
+            yield from on_show_failed(call, event)
+        case StillTaken():
+            yield from on_still_taken(call, event)
+        case VideoCarriedOut():
+            if event.caller_changed:
+                yield Tell()
+        case KeyFrameAsked():
+            yield WantKeyFrame(call.leg_of(event).name)
+        case KeyFrameWanted():
+            yield from _on_key_frame_wanted(call, event)
+        case TransportChanged() | MediaStarted() | StrangerHeard() | PictureStopped() | SourceShown() | SourceUnfit():
+            yield from on_room(call, event)
+        case _:
+            pass  # an event of a leg or a worker that this call has already let go
+
+
+def _on_seat(
+    call: LiveCall, event: SeatArrived | SeatPlaced | SeatRestarted | Ended | AckMissing | Offered | Cancelled
+) -> Steps[None]:
+    match event:
+        case SeatArrived():
+            yield from join(call, event)
+        case SeatPlaced():
+            yield from on_seat_placed(call, event)
+        case SeatRestarted():
+            yield from on_seat_restarted(call, event)
+        case Ended() | AckMissing() | Offered() if call.leg_of(event).name in call.talk.seats:
+            yield from on_seat(call, event)
+        case Cancelled() if event.leg in call.pending.arriving:
+            yield from on_seat(call, event)
+        case _:
+            pass
+
+
+def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
+    match event.alarm.kind:
+        case AlarmKind.RING_AGAIN:
+            yield RingAgain()
+        case AlarmKind.REJOIN:
+            yield from on_window(call, event.alarm.subject)
+        case AlarmKind.ADMISSION:
+            yield from on_unanswered(call, event.alarm.subject)
+        case AlarmKind.DIGITS:
+            yield from on_digits_late(call)
+        case _:
+            pass
+
+
+def _on_key_frame_wanted(call: LiveCall, event: KeyFrameWanted) -> Steps[None]:
+    leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
+    if leg is not None and (yield from AskKeyFrame(leg.key)):
+        yield Note("asked for a key frame by INFO: no RTCP feedback was negotiated", leg.name, "media")
