@@ -198,3 +198,12 @@ class TestWhatFlowsKnow:
         for path in sorted(folder.glob("*.py")):
             asserted = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
             assert asserted == [], f"{path.name}: {asserted}"
+
+
+class TestWhatACallShows:
+    def test_is_little(self, world: World, caller: PeerCall) -> None:
+        """What a call knows is in its value; beside it stands what runs it."""
+        call = world.call_of(caller)
+        kept = {name for name in vars(call) if not name.startswith("_")}
+        shown = {name for name, member in vars(type(call)).items() if isinstance(member, property)}
+        assert len(kept | shown) <= 15
