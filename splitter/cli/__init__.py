@@ -29,6 +29,7 @@ from splitter import __version__
 # command → (module:attribute, help). The help stands here, so that `splitter --help` loads nothing.
 COMMANDS = {
     "run": ("splitter.cli.run:run", "Run the gateway with a configuration file."),
+    "media": ("splitter.cli.media:media", "Run one media worker, for a unit of its own."),
     "check": ("splitter.cli.check:check", "Check a configuration file; name every problem, its line and the remedy."),
     "reference": ("splitter.cli.reference:reference", "Print a configuration file that explains every key."),
     "status": ("splitter.cli.status:status", "Show how the gateway is doing."),

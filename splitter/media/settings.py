@@ -24,6 +24,9 @@ class MediaSettings:
     slate_text: Annotated[str, Key()] = "Please hold: your agent's picture will appear here"
     """What the caller sees until an agent's picture is there: a line of text, or a picture (PNG or JPEG) instead."""
     slate_picture: Annotated[str, Key(file=True)] = ""
+    spawn: Annotated[bool, Key()] = True
+    """Whether the gateway starts its workers itself; false where they are units of their own, as calls need that are
+    to outlive the gateway's unit: systemd/splitter-media@.service, one instance for each of 0 to workers - 1."""
     request_limit_s: Annotated[float, Key(0.1, 30)] = 2.0
     """The bound on one request to a worker."""
     socket_dir: Annotated[str, Key(file=True)] = "/run/splitter"

@@ -215,6 +215,18 @@ MEDIA_LOST = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+MEDIA_ADOPTED = Counter(
+    "splitter_media_adopted",
+    "Relays and rooms that calls took up again after a restart of the gateway.",
+    ["kind"],
+    registry=REGISTRY,
+)
+MEDIA_UNCLAIMED = Counter(
+    "splitter_media_unclaimed",
+    "Relays and rooms that outlived a gateway and were closed, for no call knew them.",
+    ["kind"],
+    registry=REGISTRY,
+)
 MEDIA_PORTS_FREE = Gauge(
     "splitter_media_ports_free",
     "Pairs of UDP ports that calls could have now; those that rest after a call are not among them.",

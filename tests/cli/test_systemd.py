@@ -16,13 +16,14 @@ from splitter.store.settings import StoreSettings
 from splitter.web.secret import secret_beside
 
 FOLDER = Path(__file__).parents[2] / "systemd"
+WORKER = (FOLDER / "splitter-media@.service").read_text(encoding="utf-8")
 UNIT = (FOLDER / "splitter.service").read_text(encoding="utf-8")
 
 
-def service() -> dict[str, str]:
+def service(unit: str = UNIT) -> dict[str, str]:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(UNIT)
+    parser.read_string(unit)
     return dict(parser["Service"])
 
 
@@ -52,6 +53,13 @@ class TestTheUnit:
         made = re.findall(r"(?m)^d (\S+)\s+\S+ (\S+)\s+(\S+)", (FOLDER / "splitter.tmpfiles.conf").read_text())
         assert {group for _, _, group in made} == {user}
         assert {path for path, _, _ in made} == {"/run/splitter", "/var/lib/splitter", "/etc/splitter"}
+
+    def test_of_a_worker_starts_a_command_that_exists_where_the_gateway_looks_for_it(self) -> None:
+        program, command, *words = service(WORKER)["ExecStart"].split()
+        assert Path(program).name == "splitter" and command in COMMANDS
+        assert words == ["-c", "/etc/splitter/splitter.toml", "--index", "%i"]
+        for key in ("User", "RuntimeDirectory", "RuntimeDirectoryPreserve", "LimitNOFILE"):
+            assert service(WORKER)[key] == service()[key]
 
     def test_systemd_accepts_it(self, tmp_path: Path) -> None:
         if shutil.which("systemd-analyze") is None:

@@ -98,8 +98,9 @@ class PortLedger:
 
     def opened(self, *ports: int) -> None:
         self._open.update(ports)
-        if self._record is not None:
-            for port in ports:
+        for port in ports:
+            self._closed.pop(port, None)  # it was in use before our time, and is so still
+            if self._record is not None:
                 self._record.opened(port)
 
     def closed(self, now: float, *ports: int) -> None:

@@ -17,16 +17,9 @@ import structlog
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES
-from splitter.media.worker.protocol import (
-    Framer,
-    MediaNotice,
-    ProtocolError,
-    VerbReply,
-    read_answer,
-    read_event,
-    read_message,
-    write_call,
-)
+from splitter.media.worker.notices import MediaNotice, ProtocolError, read_event
+from splitter.media.worker.place import peer_of
+from splitter.media.worker.protocol import Framer, VerbReply, read_answer, read_message, write_call
 from splitter.media.worker.verbs.verb import Failed, Message, Verb
 
 QUEUE_LIMIT_BYTES = 4 * PICTURE_LIMIT_BYTES  # pictures on their way must not make a worker look deaf
@@ -40,6 +33,18 @@ R = TypeVar("R", bound=Message)
 
 class GoneFromWorker(MediaUnavailable):
     """The worker does not know the relay, room or participant (any more)."""
+
+
+class RefusedByWorker(MediaUnavailable):
+    """The worker does not obey us.
+
+    Attributes:
+        kind: "version" (it speaks another protocol) or "busy" (it obeys another gateway).
+    """
+
+    def __init__(self, reason: str, kind: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class _Waiting(NamedTuple):
@@ -57,6 +62,7 @@ class WorkerClient(asyncio.Protocol):
 
     Attributes:
         lost: set when the connection is gone.
+        pid, uid: the process and user at the other end.
     """
 
     def __init__(self, on_event: Callable[[str, MediaEvent], None]) -> None:
@@ -68,6 +74,7 @@ class WorkerClient(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._last_id = 0
         self.lost = asyncio.Event()
+        self.pid = self.uid = -1
 
     @classmethod
     async def connect(cls, path: Path, on_event: Callable[[str, MediaEvent], None]) -> WorkerClient:
@@ -101,6 +108,8 @@ class WorkerClient(asyncio.Protocol):
             return cast(R, answer)
         if not isinstance(answer, Failed):
             raise MediaUnavailable(f"the media worker answered {type(answer).__name__}")
+        if answer.kind in ("version", "busy"):
+            raise RefusedByWorker(answer.reason, answer.kind)
         kind = GoneFromWorker if answer.kind == "gone" else MediaUnavailable
         raise kind(answer.reason, answer.retry_after_s)
 
@@ -152,6 +161,7 @@ class WorkerClient(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.pid, self.uid = peer_of(transport)
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -22,6 +22,7 @@ from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
 from splitter.media.relay.relay import Relay
 from splitter.media.wire.latch import LatchRules
+from splitter.media.worker.books import Books
 from splitter.media.worker.loop import DSCP_EF, PacketHost, RoomLoop
 from splitter.media.worker.verbs.process import PROTOCOL, Status
 from splitter.media.worker.verbs.verb import Failed, Gone, Message, Verb
@@ -55,17 +56,23 @@ class Dispatcher:
 
     Attributes:
         relays, rooms: what is open, by id.
+        books: what was said of all that.
         slate: what rooms show while no seat does; None where video cannot be had, then there are no rooms.
     """
 
     def __init__(self, host: PacketHost, rules: LatchRules, emit: Emit) -> None:
         self._host = host
         self._rules = rules
-        self._emit = emit
+        self._tell = emit
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, HeldRoom] = {}
         self.slate: Slate | None = None
+        self.books = Books()
         self._promised: set[asyncio.Task[Message]] = set()
+
+    def _emit(self, owner: str, event: MediaEvent) -> None:
+        self.books.note(owner, event)
+        self._tell(owner, event)
 
     def __len__(self) -> int:
         return len(self.relays) + len(self.rooms)
@@ -83,6 +90,7 @@ class Dispatcher:
         except Exception as fault:
             return self._failed(verb, fault)
         if not isinstance(answer, asyncio.Future):
+            self.books.enter(verb, answer)
             return answer
         promised = asyncio.ensure_future(self._kept(verb, answer))
         self._promised.add(promised)
@@ -92,12 +100,14 @@ class Dispatcher:
     async def _kept(self, verb: Verb[Any], promised: asyncio.Future[Message]) -> Message:
         """What fails later failed in a thread, over a stranger's picture: the room itself is in order."""
         try:
-            return await promised
+            answer = await promised
         except (MediaUnavailable, LocalError) as fault:
             return self._failed(verb, fault)
         except Exception as fault:
             log.error("verb failed", verb=type(verb).__name__, exc_info=fault)
             return Failed("fault", f"{type(fault).__name__}: {fault}")
+        self.books.enter(verb, answer)
+        return answer
 
     def _failed(self, verb: Verb[Any], fault: Exception) -> Failed:
         """What is answered where something was raised. What must not be leaves its subject in an unknown state."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+
+import structlog
 
 from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
 from splitter.core.ids import IdSource
@@ -30,7 +32,7 @@ from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
 from splitter.media.settings import MediaSettings
 from splitter.media.wire.latch import LatchRules
-from splitter.media.worker.pool import Held, MediaNetwork, Opening, Pool
+from splitter.media.worker.pool import RELAY_LOAD, ROOM_LOAD, Held, MediaNetwork, Opening, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
@@ -49,14 +51,14 @@ from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
-from splitter.media.worker.verbs.verb import Message, RoomVerb
+from splitter.media.worker.verbs.verb import Message, RoomVerb, Verb
 from splitter.rtp.telephone_event import Digit
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
-RELAY_LOAD = 1
-ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 SNAPSHOT_LIMIT_S = 6.0  # the room gives up sooner, and says why
+
+log = structlog.get_logger(__name__)
 
 R = TypeVar("R", bound=Message)
 
@@ -90,12 +92,20 @@ class WorkerEngine:
         self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs or TelemetrySettings())
 
     async def start(self) -> None:
-        """Start the workers and wait until rooms can be opened on them at once, or the limits have passed."""
+        """Find or start the workers and wait until rooms can be opened on them at once, or the limits have passed.
+
+        Raises:
+            LocalError: there is no folder for the control sockets, or another gateway has it.
+        """
         await self._pool.start()
 
     async def stop(self) -> None:
         """End all workers. What they held is gone, without events."""
         await self._pool.stop()
+
+    async def abandon(self) -> None:
+        """Leave the workers, and what they carry, to the next gateway; they wait for it for their grace time."""
+        await self._pool.abandon()
 
     # ---- EngineHealth --------------------------------------------------------------------------------------------
 
@@ -112,20 +122,19 @@ class WorkerEngine:
     # ---- VoiceEngine ---------------------------------------------------------------------------------------------
 
     async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
-        id = f"relay-{self._ids.call()}"
+        id = self._new_id("relay")
         hosts = [self._host(side.network) for side in sides]
         bound = tuple((side.name, host) for side, (host, _) in zip(sides, hosts, strict=True))
         wanted = Opening(id, call_id, on_event, RELAY_LOAD, partial(RelayLost, call_id, id))
-        held, opened = await self._pool.open(wanted, OpenRelay(call_id, id, bound), CloseRelay(id))
+        verb = OpenRelay(call_id, id, bound, tuple(public for _, public in hosts))
+        held, opened = await self._pool.open(wanted, verb, CloseRelay(id))
         for side, (rtp, _) in enumerate(opened.ports):
             held.bound(str(side), rtp)
         local = (LocalEnd(public, *ports) for (_, public), ports in zip(hosts, opened.ports, strict=True))
         return RelayHandle(id, call_id, tuple(local))
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
-        raise MediaUnavailable(
-            f"{relay.relay_id} is {'gone' if self._pool.get(relay.relay_id) is None else 'taken up'}"
-        )
+        return cast(CarriedRelay, self._pool.claim(relay.relay_id, relay, on_event))
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._pool.ask(self._pool.find(relay.relay_id), SetRemote(relay.relay_id, side, remote))
@@ -148,17 +157,17 @@ class WorkerEngine:
     # ---- RoomEngine ----------------------------------------------------------------------------------------------
 
     async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
-        id = f"room-{self._ids.call()}"
+        id = self._new_id("room")
         wanted = Opening(id, call_id, on_event, ROOM_LOAD, partial(RoomLost, call_id, id))
         await self._pool.open(wanted, OpenRoom(id, call_id), CloseRoom(id))
         return RoomHandle(id, call_id)
 
     async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
-        raise MediaUnavailable(f"{room.room_id} is {'gone' if self._pool.get(room.room_id) is None else 'taken up'}")
+        return cast(CarriedRoom, self._pool.claim(room.room_id, room, on_event))
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host, public = self._host(network)
-        held, joined = await self._join(room, name, JoinRoom(room.room_id, name, host))
+        held, joined = await self._join(room, name, JoinRoom(room.room_id, name, host, public))
         held.bound(name, joined.ports[0])
         return ParticipantHandle(room, name, LocalEnd(public, *joined.ports))
 
@@ -222,12 +231,37 @@ class WorkerEngine:
     # ---- Survivors -----------------------------------------------------------------------------------------------
 
     def inventory(self) -> Inventory:
-        return Inventory()
+        left = self._pool.unclaimed()
+        return Inventory(
+            tuple(one for one in left if isinstance(one, CarriedRelay)),
+            tuple(one for one in left if isinstance(one, CarriedRoom)),
+        )
 
     async def release_unclaimed(self, grace_s: float = 0.0) -> int:
-        return 0
+        await asyncio.sleep(grace_s)
+        left = self.inventory()
+        for relay in left.relays:
+            self._close_unclaimed(relay.handle.relay_id, "relay", CloseRelay(relay.handle.relay_id))
+        for room in left.rooms:
+            self._close_unclaimed(room.handle.room_id, "room", CloseRoom(room.handle.room_id))
+        count = len(left.relays) + len(left.rooms)
+        if count:
+            log.warning("media closed that no call has taken up", relays=len(left.relays), rooms=len(left.rooms))
+        return count
+
+    def _close_unclaimed(self, id: str, kind: str, verb: Verb[Any]) -> None:
+        held = self._pool.release(id)
+        if held is not None:
+            held.client.tell(verb)
+            metrics.MEDIA_UNCLAIMED.labels(kind).inc()
 
     # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _new_id(self, kind: str) -> str:
+        """One that nothing has; what was there before us was named by somebody else."""
+        while self._pool.get(id := f"{kind}-{self._ids.call()}") is not None:
+            pass
+        return id
 
     def _host(self, network: str) -> tuple[str, str]:
         """(address to bind, address to advertise)."""

@@ -1,8 +1,12 @@
 """A media worker's process: its control socket, its life and its end. Does I/O.
 
 A worker outlives the gateway that started it: voice must go on when signalling is restarted. So no parent-death
-signal is asked for. Instead, a worker without a control connection keeps its relays for the grace time and then exits;
-one that carries nothing exits as soon as its gateway is gone, one that nobody ever connected to after the grace time.
+signal is asked for. Instead, a worker without a gateway keeps its relays and rooms for the grace time and then exits;
+one that carries nothing exits as soon as its gateway is gone, one that no gateway ever greeted after the grace time. A
+worker that is a unit of its own (`--stay`) waits for the next gateway as long as it carries nothing.
+
+One gateway commands it at a time: whoever came first with the right Hello, of the same user. It is not displaced while
+its connection lasts; the kernel closes that of a gateway that dies.
 """
 
 from __future__ import annotations
@@ -10,9 +14,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import resource
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -20,16 +24,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 import uvloop
+from msgspec.structs import replace
 
+from splitter.core.errors import LocalError
 from splitter.media.ports.events import MediaEvent
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
+from splitter.media.worker.notices import ProtocolError
+from splitter.media.worker.place import Place, peer_of
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
     Framer,
-    ProtocolError,
     VerbCall,
     read_call,
     read_verb,
@@ -46,20 +53,29 @@ if TYPE_CHECKING:
 
 UNREAD_LIMIT_BYTES = 4 * FRAME_LIMIT_BYTES  # what comes past this is dropped: the gateway does not read
 
+CALLERS_LIMIT = 8  # connections that have not said Hello
+HELLO_LIMIT_S = 10.0  # and how long each may take
+
 SWITCH_INTERVAL_S = 0.0005  # how long a thread that works on a picture may hold up packets, at most
 log = structlog.get_logger(__name__)
 
 
 class Control(asyncio.Protocol):
-    """One control connection."""
+    """One control connection.
+
+    Attributes:
+        pid, uid: of who connected.
+    """
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.pid = self.uid = -1
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.pid, self.uid = peer_of(transport)
         self._worker.connected(self)
 
     def data_received(self, data: bytes) -> None:
@@ -108,40 +124,58 @@ class Control(asyncio.Protocol):
 
 
 class Worker:
-    """One worker: waits for Hello, then serves until Shutdown, SIGTERM, or the grace time without a gateway."""
+    """One worker: waits for Hello, then serves until Shutdown, SIGTERM, or the grace time without a gateway.
 
-    def __init__(self, grace_s: float) -> None:
+    Args:
+        stay: without a gateway, and with nothing to carry, it stays.
+    """
+
+    def __init__(self, grace_s: float, stay: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._grace_s = grace_s
+        self._stay = stay
         self._control: Control | None = None
+        self._callers: dict[Control, asyncio.TimerHandle] = {}  # who has not said Hello
+        self._hello: Hello | None = None
         self._host: PacketHost | None = None
         self._dispatcher: Dispatcher | None = None
         self._slate: asyncio.Future[Slate] | None = None
         self._warm: asyncio.Future[None] | None = None  # done: a room costs no more than any later one
         self._end: asyncio.TimerHandle | None = None
         self.stopped = asyncio.Event()
-        self._start_grace()
+        if not stay:
+            self._start_grace()
 
     # ---- the control connection ----------------------------------------------------------------------------------
 
     def connected(self, control: Control) -> None:
-        """A gateway is here; a newer connection takes the place of an older one."""
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None
-        if self._control is not None:
-            self._control.close()
-        self._control = control
+        """Somebody is here, who may be a gateway."""
+        if control.uid != os.geteuid():
+            log.error("control connection refused", uid=control.uid, pid=control.pid)
+            control.close()
+        elif len(self._callers) >= CALLERS_LIMIT:
+            log.error("control connection refused", reason="too many do not say who they are", pid=control.pid)
+            control.close()
+        else:
+            self._callers[control] = self._loop.call_later(HELLO_LIMIT_S, control.close)
 
     def disconnected(self, control: Control) -> None:
+        self._drop_caller(control)
         if control is not self._control:
             return
         self._control = None
         if self._dispatcher is not None and not self._dispatcher:
-            self.stopped.set()
+            if not self._stay:
+                self.stopped.set()
         else:
             log.warning("the gateway is gone; media goes on", grace_s=self._grace_s)
             self._start_grace()
+
+    def _drop_caller(self, control: Control) -> None:
+        """It has said who it is, or is gone."""
+        timer = self._callers.pop(control, None)
+        if timer is not None:
+            timer.cancel()
 
     def _start_grace(self) -> None:
         self._end = self._loop.call_later(self._grace_s, self.stopped.set)
@@ -157,12 +191,12 @@ class Worker:
 
         Whoever asks for video to be there waits longer: until nothing competes with the first rooms any more.
         """
-        if isinstance(verb, Shutdown):
-            self.stopped.set()
-        elif isinstance(verb, Hello):
-            control.reply(call, self._hello(verb))
-        elif self._dispatcher is None or self._slate is None:
+        if isinstance(verb, Hello):
+            control.reply(call, self._greet(verb, control))
+        elif self._dispatcher is None or control is not self._control:
             control.reply(call, Failed("fault", "Hello comes first"))
+        elif isinstance(verb, Shutdown):
+            self.stopped.set()
         elif awaited := self._awaited(verb.needs):
             dispatcher = self._dispatcher
             awaited.add_done_callback(lambda _: self._answer(call, dispatcher.handle(verb), control))
@@ -188,12 +222,25 @@ class Worker:
 
         answer.add_done_callback(kept)
 
-    def _hello(self, hello: Hello) -> Message:
+    def _greet(self, hello: Hello, control: Control) -> Message:
+        """Obey this gateway from now on, or say why not."""
         if hello.protocol != PROTOCOL:
-            return Failed("fault", f"this worker speaks protocol {PROTOCOL}, not {hello.protocol}")
+            log.error("gateway of another version refused", pid=control.pid, protocol=hello.protocol)
+            return Failed("version", f"this worker speaks protocol {PROTOCOL}, not {hello.protocol}")
+        if self._control not in (None, control):
+            log.error("second gateway refused", pid=control.pid)
+            return Failed("busy", "another gateway commands this worker")
+        self._drop_caller(control)
+        self._control = control
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        settings = replace(hello, resting=[])
         if self._dispatcher is None:
-            self._dispatcher = self._prepare(hello)
-        return self._dispatcher.status()
+            self._hello, self._dispatcher = settings, self._prepare(hello)
+        elif len(self._dispatcher):
+            log.info("taken over by another gateway", pid=control.pid, carried=len(self._dispatcher))
+        return replace(self._dispatcher.status(), outdated=settings != self._hello)
 
     def _prepare(self, hello: Hello) -> Dispatcher:
         ports = PortPairs(*hello.ports, hello.quarantine_s)
@@ -230,8 +277,9 @@ class Worker:
             self._dispatcher.close()
         if self._host is not None:
             self._host.close()
-        if self._control is not None:
-            self._control.close()
+        for control in (self._control, *self._callers):
+            if control is not None:
+                control.close()
 
 
 def _prepare_video(text: str, picture: str) -> Slate:
@@ -250,31 +298,21 @@ def _warm_up(slate: Slate) -> None:
     slate.complete()
 
 
-def _listener(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    return listener
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-async def serve(path: Path, grace_s: float) -> None:
-    """Run a worker on the control socket `path` until it ends."""
-    worker = Worker(grace_s)
+async def serve(path: Path, grace_s: float, stay: bool = False) -> None:
+    """Run a worker on the control socket `path` until it ends. Raises LocalError where another one listens there."""
+    place = Place(path)
+    worker = Worker(grace_s, stay)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stopped.set)
-    server = await loop.create_unix_server(lambda: Control(worker), sock=_listener(path))
+    server = await loop.create_unix_server(lambda: Control(worker), sock=place.listener)
     try:
         gc.collect()
         gc.freeze()  # what is loaded now stays: later collections need not look at it
         await worker.stopped.wait()
     finally:
+        place.leave()
         server.close()
         worker.close()
-        _remove(path)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -283,6 +321,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--socket", type=Path, required=True, help="where to listen for the gateway")
     parser.add_argument("--name", default="media", help="for the log")
     parser.add_argument("--grace", type=float, default=60.0, help="seconds that media goes on without a gateway")
+    parser.add_argument("--stay", action="store_true", help="wait for the next gateway as long as nothing is carried")
     parser.add_argument("--log-format", default="console")
     parser.add_argument("--log-level", default="info")
     options = parser.parse_args(arguments)
@@ -293,4 +332,8 @@ def main(arguments: list[str] | None = None) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's affair; it says Shutdown
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(options.socket, options.grace))
+        try:
+            runner.run(serve(options.socket, options.grace, options.stay))
+        except LocalError as error:
+            log.error("media worker not started", reason=str(error))
+            sys.exit(1)

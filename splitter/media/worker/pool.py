@@ -1,5 +1,7 @@
 """The pool of worker processes: who holds what, who gets the next, and what is told when one dies. Does I/O (asyncio).
 
+What workers carry from before our time is held for nobody until a call claims it.
+
 It chooses the least loaded worker that answers, keeps a record of what each one holds, and tells the listeners when a
 worker takes that with it. What is asked of a worker stands in `verbs`, what calls may ask in `engine`.
 """
@@ -12,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -22,12 +24,18 @@ import structlog
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
 from splitter.media.ports.health import WorkerStatus
+from splitter.media.ports.rooms import CarriedRoom, RoomHandle
+from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.media.settings import MediaSettings
+from splitter.media.standing import Standing
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.notices import read_event
+from splitter.media.worker.place import Tenancy, indexes_in
 from splitter.media.worker.record import PortRecord
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
+from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
 from splitter.media.worker.verbs.verb import Message, Need, Verb
 from splitter.telemetry import metrics
@@ -36,6 +44,8 @@ from splitter.telemetry.settings import TelemetrySettings
 log = structlog.get_logger(__name__)
 
 SUCCESSOR_S = 1.0
+RELAY_LOAD = 1
+ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 
 R = TypeVar("R", bound=Message)
 
@@ -75,6 +85,24 @@ class Held:
     client: WorkerClient
     ports: dict[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def found(
+        cls, carried: CarriedRelay | CarriedRoom, listener: MediaListener, supervisor: Supervisor, client: WorkerClient
+    ) -> Held:
+        """What a worker carries from before our time."""
+        call_id = carried.handle.call_id
+        if isinstance(carried, CarriedRelay):
+            id = carried.handle.relay_id
+            held = cls(Opening(id, call_id, listener, RELAY_LOAD, partial(RelayLost, call_id, id)), supervisor, client)
+            for side, end in enumerate(carried.handle.local):
+                held.bound(str(side), end.rtp_port)
+            return held
+        id = carried.handle.room_id
+        held = cls(Opening(id, call_id, listener, ROOM_LOAD, partial(RoomLost, call_id, id)), supervisor, client)
+        for one in carried.participants:
+            held.bound(one.handle.name, one.handle.local.rtp_port)
+        return held
+
     @property
     def call_id(self) -> str:
         return self.media.call_id
@@ -91,6 +119,14 @@ class Held:
         if port is not None:
             self.supervisor.ledger.closed(time.monotonic(), port)
         return port is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """What is held for nobody. `standing`: what was heard of it."""
+
+    carried: CarriedRelay | CarriedRoom
+    standing: Standing
 
 
 class Pool:
@@ -111,6 +147,8 @@ class Pool:
         self._rules = rules
         self._logs = logs
         self._held: dict[str, Held] = {}
+        self._unclaimed: dict[str, Unclaimed] = {}
+        self._tenancy: Tenancy | None = None
         self._loads: Counter[int] = Counter()  # by worker: the sum over what it holds
         self._supervisors: list[Supervisor] = []
         self._arrived = asyncio.Event()  # set when a worker can be used, and replaced then
@@ -118,10 +156,16 @@ class Pool:
     # ---- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the workers and wait until rooms can be opened on them at once, or the limits have passed."""
+        """Find or start the workers and wait until rooms can be opened on them at once, or the limits have passed.
+
+        Raises:
+            LocalError: there is no folder for the control sockets, or another gateway has it.
+        """
         count = self._settings.workers or os.cpu_count() or 1
         record = self._recorded()
-        self._supervisors = [self._supervisor(index, count, record) for index in range(count)]
+        wanted = [self._supervisor(index, count, record) for index in range(count)]
+        spare = indexes_in(Path(self._settings.socket_dir)) - set(range(count))
+        self._supervisors = wanted + [self._supervisor(index, count, record) for index in sorted(spare)]
         for supervisor in self._supervisors:
             supervisor.start()
         starts = {asyncio.ensure_future(supervisor.started.wait()) for supervisor in self._supervisors}
@@ -134,24 +178,22 @@ class Pool:
             log.error("media workers missing", wanted=count, missing=len(late))
 
     def _recorded(self) -> PortRecord | None:
-        """What is known of the ports from before a restart.
-
-        Raises:
-            LocalError: there is no folder for it, nor for the control sockets.
-        """
+        """What is known of the ports from before a restart, once the folder is ours. Raises LocalError."""
         settings = self._settings
         folder = Path(settings.socket_dir)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise LocalError(f"media.socket_dir {folder}: {error.strerror}") from error
+        self._tenancy = Tenancy(folder)
         return PortRecord.at(folder, settings.first_port, settings.last_port)
 
     def _supervisor(self, index: int, count: int, record: PortRecord | None) -> Supervisor:
         settings = self._settings
-        ports = slice_of(settings.first_port, settings.last_port, index, count)
+        spare = index >= count
+        ports = slice_of(settings.first_port, settings.last_port, 0 if spare else index, 1 if spare else count)
         used = record.used(settings.quarantine_s) if record is not None else []
-        mine = [(port, since_s) for port, since_s in used if ports[0] <= port <= ports[1]]
+        mine = [(port, since_s) for port, since_s in used if ports[0] <= port <= ports[1] and not spare]
         hello = Hello(
             protocol=PROTOCOL,
             ports=ports,
@@ -161,27 +203,46 @@ class Pool:
             slate_picture=settings.slate_picture,
             latch_window_s=self._rules.window_s,
         )
-        return Supervisor(
+        supervisor = Supervisor(
             index,
             hello,
             PortLedger(settings.quarantine_s, record, mine, time.monotonic()),
             Path(settings.socket_dir),
+            settings.spawn,
             self._timers,
             self._logs,
             self._on_event,
-            partial(self._on_lost, index),
+            lambda client, page: self._on_found(supervisor, client, page),
+            lambda reason: self._on_lost(supervisor, reason),
             self._on_ready,
+            spare,
         )
+        return supervisor
 
     async def stop(self) -> None:
         """End all workers. What they held is gone, without events."""
-        self._held.clear()
-        self._loads.clear()
+        self._forget()
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors))
+        self._vacate()
+
+    async def abandon(self) -> None:
+        """Leave the workers, and what they carry, to the next gateway."""
+        self._forget()
+        await asyncio.gather(*(supervisor.abandon() for supervisor in self._supervisors))
+        self._vacate()
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._unclaimed.clear()
+        self._loads.clear()
+
+    def _vacate(self) -> None:
+        if self._tenancy is not None:
+            self._tenancy.end()
 
     def status(self) -> list[WorkerStatus]:
         """The workers, for the operator."""
-        return [_status(supervisor) for supervisor in self._supervisors]
+        return [_status(one) for one in self._supervisors if one.client is not None or not one.spare]
 
     def sizes(self) -> dict[str, int]:
         """How much is held, for the check that nothing is left behind."""
@@ -202,13 +263,23 @@ class Pool:
             self.release(owner)
         self._tell(held.media.listener, event)
 
-    def _on_lost(self, index: int, reason: str) -> None:
-        supervisor = self._supervisors[index]
+    def _on_lost(self, supervisor: Supervisor, reason: str) -> None:
         gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
         for held in [self._drop(id) for id in gone]:
-            event = held.media.lost(f"media worker {index} died: {reason}")
+            event = held.media.lost(f"media worker {supervisor.index} died: {reason}")
             metrics.MEDIA_LOST.labels("relay" if isinstance(event, RelayLost) else "room").inc()
             self._tell(held.media.listener, event)
+
+    def _on_found(self, supervisor: Supervisor, client: WorkerClient, page: Carried) -> None:
+        """A worker carries what was opened by a gateway before us."""
+        entries: list[CarriedRelay | CarriedRoom] = [*page.relays, *page.rooms]
+        for carried in entries:
+            standing = Standing()
+            held = Held.found(carried, standing.note, supervisor, client)
+            self._hold(held.media.id, held)
+            self._unclaimed[held.media.id] = Unclaimed(carried, standing)
+        for notice in page.told:
+            self._on_event(notice.owner, read_event(notice))
 
     def _on_ready(self) -> None:
         self._arrived.set()
@@ -228,6 +299,27 @@ class Pool:
         except Exception:
             log.exception("media listener failed", call=event.call_id)
 
+    # ---- what was there before us --------------------------------------------------------------------------------
+
+    def unclaimed(self) -> list[CarriedRelay | CarriedRoom]:
+        """What nobody has claimed."""
+        return [one.carried for one in self._unclaimed.values()]
+
+    def claim(self, id: str, handle: RelayHandle | RoomHandle, listener: MediaListener) -> CarriedRelay | CarriedRoom:
+        """Hold something for its call from now on, which is told how things stand. Raises MediaUnavailable."""
+        held = self.find(id)
+        found = self._unclaimed.get(id)
+        if found is None:
+            raise MediaUnavailable(f"{id} was taken up already")
+        if found.carried.handle != handle:
+            raise MediaUnavailable(f"{id} is gone, and its name is another one's")
+        del self._unclaimed[id]
+        held.media = replace(held.media, listener=listener)
+        metrics.MEDIA_ADOPTED.labels("relay" if isinstance(handle, RelayHandle) else "room").inc()
+        for event in found.standing.events:
+            asyncio.get_running_loop().call_soon(self._on_event, id, event)
+        return found.carried
+
     # ---- requests ------------------------------------------------------------------------------------------------
 
     def _hold(self, id: str, held: Held) -> None:
@@ -236,6 +328,7 @@ class Pool:
 
     def _drop(self, id: str) -> Held:
         held = self._held.pop(id)
+        self._unclaimed.pop(id, None)
         self._loads[held.supervisor.index] -= held.media.load
         return held
 
@@ -247,7 +340,7 @@ class Pool:
         """
         alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
         ready = [supervisor for supervisor in alive if supervisor.state is WorkerState.READY]
-        return sorted(ready or alive, key=lambda one: (video and not one.video, self._loads[one.index]))
+        return sorted(ready or alive, key=lambda one: (one.outdated, video and not one.video, self._loads[one.index]))
 
     async def ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:
         """Ask the worker that holds it."""

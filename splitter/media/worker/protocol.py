@@ -11,12 +11,12 @@ waiting for an Open sends the Close after it, and nothing is left open.
 
 from __future__ import annotations
 
-from typing import Any, Union, get_args
+from typing import Any, Union
 
 import msgspec
 
-from splitter.core.errors import LocalError
 from splitter.media.ports.events import MediaEvent
+from splitter.media.worker.notices import MediaNotice, ProtocolError, notice_of
 from splitter.media.worker.verbs.table import ANSWERS, VERBS
 from splitter.media.worker.verbs.verb import Message, Verb
 
@@ -37,24 +37,11 @@ class VerbReply(msgspec.Struct, frozen=True, tag=True):
     answer: msgspec.Raw
 
 
-class MediaNotice(msgspec.Struct, frozen=True, tag=True):
-    """An event of the relay or room with the id `owner`; `name` is the event's class."""
-
-    owner: str
-    name: str
-    event: msgspec.Raw
-
-
 _encoder = msgspec.msgpack.Encoder()
 _calls = msgspec.msgpack.Decoder(VerbCall)
 _verbs: msgspec.msgpack.Decoder[Verb[Any]] = msgspec.msgpack.Decoder(Union[VERBS])  # noqa: UP007 — made of a tuple
 _messages: msgspec.msgpack.Decoder[VerbReply | MediaNotice] = msgspec.msgpack.Decoder(VerbReply | MediaNotice)
 _answers: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Union[ANSWERS])  # noqa: UP007
-_events = {kind.__name__: msgspec.msgpack.Decoder(kind) for kind in get_args(MediaEvent)}
-
-
-class ProtocolError(LocalError):
-    """The other process sent what this version does not understand."""
 
 
 def _frame(envelope: VerbCall | VerbReply | MediaNotice) -> bytes:
@@ -73,7 +60,7 @@ def write_reply(id: int, answer: Message) -> bytes:
 
 
 def write_event(owner: str, event: MediaEvent) -> bytes:
-    return _frame(MediaNotice(owner, type(event).__name__, msgspec.Raw(_encoder.encode(event))))
+    return _frame(notice_of(owner, event))
 
 
 def read_call(body: bytes) -> VerbCall:
@@ -106,15 +93,6 @@ def read_answer(reply: VerbReply) -> Message:
         return _answers.decode(reply.answer)
     except msgspec.MsgspecError as error:
         raise ProtocolError(f"not an answer: {error}") from error
-
-
-def read_event(notice: MediaNotice) -> MediaEvent:
-    """Raises ProtocolError."""
-    try:
-        event: MediaEvent = _events[notice.name].decode(notice.event)
-    except (msgspec.MsgspecError, KeyError) as error:
-        raise ProtocolError(f"not an event: {notice.name!r}: {error}") from error
-    return event
 
 
 class Framer:

@@ -1,18 +1,16 @@
-"""Keeps media workers alive: spawns, greets, watches, replaces them. Does I/O (asyncio).
+"""Keeps media workers alive: finds or spawns, greets, watches, replaces them. Does I/O (asyncio).
 
-One Supervisor per worker. It promises two things to whoever owns it: `client` is there only while the worker can be
-used, and `on_lost` is called once for each worker that was greeted and is no more.
+One Supervisor per worker. It promises three things to whoever owns it: `client` is there only while the worker can be
+used, `on_found` is called before that with what the worker carries from a gateway before us, and `on_lost` is called
+once for each worker that was greeted and is no more.
 
 Workers run in sessions of their own, so that Ctrl-C at a terminal or a dying gateway does not take voice along; see
-splitter.media.worker.main for how they end.
+splitter.media.worker.main for how they end, and `arrival` for how the next gateway finds them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,20 +21,21 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.core.pauses import doubled_s
 from splitter.media.ports.events import MediaEvent
 from splitter.media.wire.pairs import PortLedger
+from splitter.media.worker.arrival import ENDING_S, LONG_S, Arrival, Site
 from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.place import socket_of
+from splitter.media.worker.process import WorkerProcess
 from splitter.media.worker.pulse import Patience, Pulse, look
+from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Shutdown, Status
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
 log = structlog.get_logger(__name__)
-
-SOCKET_PATH_LIMIT_BYTES = 107  # struct sockaddr_un
-_PING_LIMIT_S = 3600.0  # the pulse says when one has been waited for long enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +82,21 @@ class Supervisor:
         index: its place among the workers.
         hello: what it is greeted with; `resting` is filled in here.
         ledger: the ports it has open or had open lately.
-        socket_dir: where its control socket goes.
+        socket_dir: where its control socket is.
+        spawn: workers are processes of ours; else somebody else starts them, and we wait.
         timers: patience.
         logs: passed on to the worker.
         on_event: takes the id of a relay or room and its event.
+        on_found: takes what a worker carries that was there before us.
         on_lost: takes the reason; called when a greeted worker is gone.
         on_ready: called when one can be used.
+        spare: there is to be no worker of this index: one that is there ends once it carries nothing.
 
     Attributes:
         client: its control connection while it is in use.
         status: its last answer to a ping.
         video: rooms open at once there.
+        outdated: it was greeted by a gateway with other settings: it is to get nothing new, and ends once it is empty.
         restarts: how many had to be replaced.
     """
 
@@ -103,35 +106,48 @@ class Supervisor:
         hello: Hello,
         ledger: PortLedger,
         socket_dir: Path,
+        spawn: bool,
         timers: SupervisorTimers,
         logs: TelemetrySettings,
         on_event: Callable[[str, MediaEvent], None],
+        on_found: Callable[[WorkerClient, Carried], None],
         on_lost: Callable[[str], None],
         on_ready: Callable[[], None],
+        spare: bool = False,
     ) -> None:
         self.index = index
         self._hello = hello
         self.ledger = ledger
-        self._socket_dir = socket_dir
         self._timers = timers
-        self._logs = logs
+        path = socket_of(socket_dir, index)
+        self._site = Site(
+            index,
+            path,
+            _arguments(index, path, timers.grace_s, logs) if spawn else None,
+            timers.start_limit_s,
+            Patience(timers.hang_limit_s, timers.slow_limit_s),
+            timers.heartbeat_s,
+        )
         self._on_event = on_event
+        self._on_found = on_found
         self._on_lost = on_lost
         self._on_ready = on_ready
-        self._process: asyncio.subprocess.Process | None = None
+        self.spare = spare
+        self._process: WorkerProcess | None = None
+        self._greeted = False
+        self._emptied = False  # it was outdated, and is to be replaced
         self._task: asyncio.Task[None] | None = None
-        self._generation = 0
-        self._stopping = False
+        self._stopping = self._abandoning = False
         self.client: WorkerClient | None = None
         self.state = WorkerState.DOWN
         self.status: Status | None = None
         self.restarts = 0
-        self.video = False
+        self.video = self.outdated = False
         self.started = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process is not None and self._process.returncode is None else None
+        return self._process.pid if self._process is not None and not self._process.ended.is_set() else None
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -139,13 +155,7 @@ class Supervisor:
         return self._hello.ports
 
     def start(self) -> None:
-        """Begin; `started` is set at the first worker's answer.
-
-        Raises:
-            LocalError: the control socket cannot be put where the settings say.
-        """
-        if len(os.fsencode(self._socket_path(10**6))) > SOCKET_PATH_LIMIT_BYTES:
-            raise LocalError(f"media.socket_dir {self._socket_dir}: too long for a Unix socket; name a shorter one")
+        """Begin; `started` is set at the first worker's answer."""
         self._task = asyncio.create_task(self._run(), name=f"media worker {self.index}")
 
     async def stop(self) -> None:
@@ -156,16 +166,25 @@ class Supervisor:
             self.client.tell(Shutdown())
         elif self._task is not None:
             self._task.cancel()
+        await self._end_task(self._timers.stop_limit_s)
+        if process is not None and not process.ended.is_set():  # the task was cancelled while it waited for the end
+            process.kill()
+            await process.ended.wait()
+
+    async def abandon(self) -> None:
+        """Leave the worker as it is to the next gateway."""
+        self._stopping = self._abandoning = True
         if self._task is not None:
-            _, late = await asyncio.wait([self._task], timeout=self._timers.stop_limit_s)
+            self._task.cancel()
+        await self._end_task(0)
+
+    async def _end_task(self, limit_s: float) -> None:
+        if self._task is not None:
+            _, late = await asyncio.wait([self._task], timeout=limit_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        if process is not None and process.returncode is None:  # the task was cancelled while it waited for the end
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
 
     def suspect(self) -> None:
         """It did not answer a request in time: choose others until it answers a ping."""
@@ -179,8 +198,12 @@ class Supervisor:
         while not self._stopping:
             born = time.monotonic()
             reason = await self._live()
-            if self._stopping:
+            if self._stopping or self.spare:
+                self.started.set()
                 break
+            if self._emptied:
+                log.info("media worker replaced", index=self.index, reason="it had other settings")
+                continue
             if time.monotonic() - born > self._timers.steady_s:
                 deaths = 0
             pause_s = doubled_s(self._timers.backoff_first_s, self._timers.backoff_last_s, deaths)
@@ -193,13 +216,13 @@ class Supervisor:
     async def _live(self) -> str:
         """One worker from birth to death. Returns: why it died."""
         self.state = WorkerState.STARTING
-        greeted = False
-        self._generation += 1
-        path = self._socket_path(self._generation)
+        self.outdated = self._emptied = self._greeted = False
+        reason = ""
         try:
-            process = self._process = await self._spawn(path)
-            client = await self._greet(path, process)
-            self.client, self.state, greeted = client, WorkerState.READY, True
+            hello = msgspec.structs.replace(self._hello, resting=self.ledger.resting(time.monotonic()))
+            client, process, self.status = await self._arrive(hello)
+            self.outdated = self.status.outdated or self.spare
+            self.client, self.state, self._greeted = client, WorkerState.READY, True
             self._on_ready()
             reason = await self._watch(client, process.pid)
         except (MediaError, OSError) as error:
@@ -209,53 +232,30 @@ class Supervisor:
             reason = repr(fault)
         finally:
             reason = await self._give_up() or reason
-            self.ledger.all_closed(time.monotonic())
-            if greeted:
-                self._on_lost(reason)  # at once: its voice waits for another worker, not for its funeral
-            await self._bury(path)
+            if not self._abandoning:
+                self.ledger.all_closed(time.monotonic())
+                if self._greeted:
+                    self._on_lost(reason)  # at once: its voice waits for another worker, not for its funeral
+                await self._bury()
         return reason
 
-    def _socket_path(self, generation: int) -> Path:
-        return self._socket_dir / f"media-{os.getpid()}-{self.index}-{generation}.sock"
-
-    async def _spawn(self, path: Path) -> asyncio.subprocess.Process:
-        arguments = {
-            "--socket": str(path),
-            "--name": f"media-{self.index}",
-            "--grace": str(self._timers.grace_s),
-            "--log-format": self._logs.log_format,
-            "--log-level": self._logs.log_level,
-        }
-        words = [word for pair in arguments.items() for word in pair]
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "splitter.media.worker",
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    async def _greet(self, path: Path, process: asyncio.subprocess.Process) -> WorkerClient:
-        deadline = time.monotonic() + self._timers.start_limit_s
-        while True:
-            try:
-                client = await WorkerClient.connect(path, self._on_event)
-                break
-            except (FileNotFoundError, ConnectionRefusedError):  # it is not listening yet
-                if process.returncode is not None or self._stopping:
-                    raise MediaUnavailable("the media worker ended while starting") from None
-                if time.monotonic() > deadline:
-                    raise MediaTimeout("the media worker did not start in time") from None
-                await asyncio.sleep(0.02)
-        hello = msgspec.structs.replace(self._hello, resting=self.ledger.resting(time.monotonic()))
+    async def _arrive(self, hello: Hello) -> tuple[WorkerClient, WorkerProcess, Status]:
+        """Come to a worker, be it there or not. Raises MediaError, OSError."""
+        arrival = Arrival(self._site, hello, self._on_event, self._found)
         try:
-            self.status = await client.ask(hello, deadline - time.monotonic())
-        except MediaError:
-            client.close()
-            raise
-        return client
+            client = await arrival.find()
+            if client is None and not self.spare:
+                client = await arrival.begin()
+        finally:
+            self._process = arrival.process
+        if self._process is None or client is None:
+            raise MediaUnavailable("there is no media worker")
+        return client, self._process, arrival.status
+
+    def _found(self, client: WorkerClient, page: Carried) -> None:
+        """What is found is lost along with the worker, even if that cannot be used after all."""
+        self._greeted = True
+        self._on_found(client, page)
 
     async def _await_video(self, client: WorkerClient, pid: int) -> None:
         """Voice may use the worker already; whoever waits for `started` finds rooms there as well."""
@@ -270,7 +270,7 @@ class Supervisor:
             log.info("media worker ready", index=self.index, pid=pid)
 
     async def _watch(self, client: WorkerClient, pid: int) -> str:
-        """Ping until it is gone, or hangs. Returns: which of the two."""
+        """Ping until it is gone, hangs, or is done with. Returns: which of these."""
         timers = self._timers
         pulse = Pulse(Patience(timers.start_limit_s, timers.start_limit_s), timers.heartbeat_s)
         video = asyncio.create_task(self._await_video(client, pid))
@@ -286,8 +286,12 @@ class Supervisor:
                     self._judge(pulse)
                 if pulse.hangs:
                     return pulse.hangs
+                if self.outdated and self.status is not None and not self.status.relays + self.status.rooms:
+                    self._emptied = True
+                    client.tell(Shutdown())
+                    return "it had other settings, and carries nothing"
                 if ping is None or ping.done():
-                    ping = asyncio.create_task(client.ask(Ping(), _PING_LIMIT_S))
+                    ping = asyncio.create_task(client.ask(Ping(), LONG_S))
                     ping.add_done_callback(_retrieve)
             return "its control connection closed"
         finally:
@@ -323,24 +327,25 @@ class Supervisor:
         process = self._process
         if process is None:
             return ""
-        if lost or self._stopping:  # it ends by itself; give it a moment, for the sake of the reason
+        if self._abandoning:
+            process.release()
+            return ""
+        if lost or self._stopping or self._emptied:  # it ends by itself; give it a moment, for the sake of the reason
             with suppress(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await process.wait()
-        if process.returncode is not None:
-            return _how(process.returncode)
-        with suppress(ProcessLookupError):
-            process.kill()
+                async with asyncio.timeout(ENDING_S):
+                    await process.ended.wait()
+        if process.ended.is_set():
+            return process.how
+        process.kill()
         return ""
 
-    async def _bury(self, path: Path) -> None:
+    async def _bury(self) -> None:
         """Wait for its end, within limits: one that waits for a disk for ever cannot even be killed."""
         process, self._process = self._process, None
         if process is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timers.stop_limit_s):
-                    await process.wait()
-        _remove(path)
+                    await process.ended.wait()
 
 
 def _retrieve(ping: asyncio.Task[Status]) -> None:
@@ -349,14 +354,13 @@ def _retrieve(ping: asyncio.Task[Status]) -> None:
         ping.exception()
 
 
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"exited with {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"
+def _arguments(index: int, path: Path, grace_s: float, logs: TelemetrySettings) -> list[str]:
+    """Of a worker's process."""
+    arguments = {
+        "--socket": str(path),
+        "--name": f"media-{index}",
+        "--grace": str(grace_s),
+        "--log-format": logs.log_format,
+        "--log-level": logs.log_level,
+    }
+    return [word for pair in arguments.items() for word in pair]

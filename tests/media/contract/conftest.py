@@ -15,7 +15,7 @@ VOICE_ALONE = [pytest.param("rtpengine", marks=pytest.mark.interop)]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each engine is put to the test in what it is there for; what it cannot do beyond that is skipped."""
     about = metafunc.module.__name__.rpartition(".")[2]
-    able = {"test_rooms": ENGINES, "test_survivors": ENGINES[:1]}.get(about, ENGINES + VOICE_ALONE)
+    able = {"test_rooms": ENGINES, "test_survivors": ENGINES}.get(about, ENGINES + VOICE_ALONE)
     for name in {"given", "hasty"} & set(metafunc.fixturenames):
         metafunc.parametrize(name, able, indirect=True)
 

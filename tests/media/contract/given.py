@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import signal
+import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,14 +22,16 @@ from splitter.media.ng.engine import NgEngine
 from splitter.media.ng.instance import NgTimers
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomEngine, RoomHandle
 from splitter.media.ports.survivors import Survivors
 from splitter.media.ports.voice import RelayHandle, VoiceEngine
+from splitter.media.worker.engine import WorkerEngine
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureRemote
 from tests.media.ng.rtpengine import rtpengines
-from tests.media.worker.stand import FIRST_PORT, NETWORKS, Events, Peer, engine, rtp, sides
+from tests.media.worker.stand import FIRST_PORT, NETWORKS, Events, Peer, gateway, rtp, sides
 from tests.patience import until
 from tests.world.loop import VirtualLoop
 from tests.world.media import FakeEngine
@@ -161,36 +164,54 @@ def fake() -> Iterator[Given]:
 @contextmanager
 def workers(request_limit_s: float = 50.0) -> Iterator[Given]:
     """WorkerEngine with one worker, in real time."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        opening = engine(
-            first_port=FIRST_PORT + 220,
-            last_port=FIRST_PORT + 499,
-            quarantine_s=5,
-            request_limit_s=request_limit_s,
-            timers=FIRM,
-        )
-        made = runner.run(opening.__aenter__())
+    ports = {"first_port": FIRST_PORT + 220, "last_port": FIRST_PORT + 499, "quarantine_s": 5}
+    with (
+        tempfile.TemporaryDirectory(prefix="media-") as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
 
-        def pid() -> int:
-            [worker] = made.status()
-            assert worker.pid is not None
-            return worker.pid
+        def made() -> WorkerEngine:
+            begun = gateway(folder, request_limit_s=request_limit_s, timers=FIRM, **ports)
+            engines.append(begun)
+            return begun
+
+        engines: list[WorkerEngine] = []
+        runner.run(made().start())
+
+        def worker() -> WorkerStatus:
+            [status] = engines[-1].status()
+            return status
 
         async def kill() -> None:
-            restarts = made.status()[0].restarts
-            os.kill(pid(), signal.SIGKILL)
-            await until(lambda: made.status()[0].restarts > restarts and made.status()[0].state == "ready")
+            pid, restarts = worker().pid, worker().restarts
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: worker().restarts > restarts and worker().state == "ready")
 
         @contextmanager
         def hang() -> Iterator[None]:
-            os.kill(pid(), signal.SIGSTOP)
+            pid = worker().pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
             try:
                 yield
             finally:
-                os.kill(pid(), signal.SIGCONT)
+                os.kill(pid, signal.SIGCONT)
 
-        yield Given(made, _scenarios(runner), kill, hang, partial(_speak, made), made.sizes)
-        runner.run(opening.__aexit__(None, None, None))
+        async def restart() -> None:
+            await engines[-1].abandon()
+            given.engine = made()
+            await engines[-1].start()
+
+        async def speak(relay: RelayHandle, side: int) -> None:
+            await _speak(engines[-1], relay, side)
+
+        def sizes() -> dict[str, int]:
+            return engines[-1].sizes()
+
+        given = Given(engines[-1], _scenarios(runner), kill, hang, speak, sizes, restart=restart)
+        yield given
+        runner.run(engines[-1].stop())
 
 
 @contextmanager

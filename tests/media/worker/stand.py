@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from splitter.core.net import Address
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
@@ -132,8 +132,8 @@ def waiting(sock: socket.socket) -> list[bytes]:
         return packets
 
 
-@asynccontextmanager
-async def engine(
+def gateway(
+    folder: str,
     workers: int = 1,
     *,
     first_port: int = FIRST_PORT,
@@ -142,18 +142,26 @@ async def engine(
     request_limit_s: float = 50.0,
     window_s: float = 60.0,
     timers: SupervisorTimers | None = None,
-) -> AsyncIterator[WorkerEngine]:
+    **others: Any,
+) -> WorkerEngine:
+    """An engine whose workers are found in a folder."""
+    settings = MediaSettings(
+        workers=workers,
+        first_port=first_port,
+        last_port=last_port,
+        quarantine_s=quarantine_s,
+        request_limit_s=request_limit_s,
+        socket_dir=folder,
+        **others,
+    )
+    return WorkerEngine(settings, NETWORKS, timers=timers, rules=LatchRules(window_s=window_s))
+
+
+@asynccontextmanager
+async def engine(workers: int = 1, **settings: Any) -> AsyncIterator[WorkerEngine]:
     """An engine with ready workers."""
     with tempfile.TemporaryDirectory(prefix="media-") as folder:
-        settings = MediaSettings(
-            workers=workers,
-            first_port=first_port,
-            last_port=last_port,
-            quarantine_s=quarantine_s,
-            request_limit_s=request_limit_s,
-            socket_dir=folder,
-        )
-        made = WorkerEngine(settings, NETWORKS, timers=timers, rules=LatchRules(window_s=window_s))
+        made = gateway(folder, workers, **settings)
         try:
             await made.start()
             yield made

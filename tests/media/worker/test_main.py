@@ -30,6 +30,9 @@ class Gateway:
     def ask(self, id: int, verb: Verb[Any]) -> None:
         self._worker.execute(VerbCall(id, msgspec.Raw(b"")), verb, self)  # type: ignore[arg-type]
 
+    def close(self) -> None:
+        """The worker ends."""
+
     def reply(self, call: VerbCall, answer: Message) -> None:
         self.answers[call.id] = answer
 

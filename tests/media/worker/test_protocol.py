@@ -22,16 +22,14 @@ from splitter.media.ports.events import (
 )
 from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES, ParticipantMedia, ParticipantReport, RoomReport, Snapshot
 from splitter.media.ports.voice import RelayReport
+from splitter.media.worker.notices import MediaNotice, ProtocolError, read_event
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
     Framer,
-    MediaNotice,
-    ProtocolError,
     VerbCall,
     VerbReply,
     read_answer,
     read_call,
-    read_event,
     read_message,
     read_verb,
     write_call,

@@ -283,22 +283,6 @@ class TestARestartOfTheGateway:
                 await second.open("call-4", sides(), print)
             await second.stop()
 
-    async def test_that_was_killed_is_one_too(self) -> None:
-        """The workers of the one before still hold their ports, and nobody said that anything was closed."""
-
-        with tempfile.TemporaryDirectory(prefix="media-") as folder:
-            settings = self.settings(folder, pairs=4)
-            first = WorkerEngine(settings, NETWORKS)
-            await first.start()
-            held = await self.opened(first, "call-1")
-            second = WorkerEngine(settings, NETWORKS)
-            await second.start()
-            assert not await self.opened(second, "call-2") & held
-            with pytest.raises(MediaUnavailable, match="no free media ports"):
-                await second.open("call-3", sides(), print)
-            await second.stop()
-            await first.stop()
-
     async def test_without_a_place_for_the_record_goes_on(self) -> None:
         with tempfile.TemporaryDirectory(prefix="media-") as folder:
             settings = self.settings(folder, pairs=4)

@@ -17,12 +17,13 @@ class Joined(Message, frozen=True):
 
 
 class JoinRoom(RoomVerb[Joined], frozen=True):
-    """Bind a participant's ports on `host`."""
+    """Bind a participant's ports on `host`. `advertised`: what SDP says instead."""
 
     answer = Joined
 
     name: str
     host: str
+    advertised: str = ""
 
     def apply(self, room: Room) -> Joined:
         return Joined(room.join(self.name, self.host))

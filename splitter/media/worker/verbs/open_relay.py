@@ -17,13 +17,14 @@ class RelayOpened(Message, frozen=True):
 
 
 class OpenRelay(Verb[RelayOpened], frozen=True):
-    """`sides`: of each, what events call it and the address to bind."""
+    """`sides`: of each, what events call it and the address to bind. `advertised`: what SDP says instead."""
 
     answer = RelayOpened
 
     call_id: str
     relay_id: str
     sides: tuple[tuple[str, str], ...]
+    advertised: tuple[str, ...] = ()
 
     def run(self, worker: Dispatcher) -> RelayOpened:
         relay = worker.open_relay(self.call_id, self.relay_id, self.sides)

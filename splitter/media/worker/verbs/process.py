@@ -10,17 +10,18 @@ from splitter.media.worker.verbs.verb import Done, Message, Need, Verb
 if TYPE_CHECKING:
     from splitter.media.worker.dispatch import Dispatcher
 
-PROTOCOL = 7
+PROTOCOL = 8
 
 
 class Status(Message, frozen=True):
-    """How a worker is."""
+    """How a worker is. `outdated`: it was greeted before with other settings; the answer to Hello alone says so."""
 
     protocol: int
     pid: int
     relays: int
     rooms: int
     free_ports: int
+    outdated: bool = False
 
 
 class Hello(Verb[Status], frozen=True):

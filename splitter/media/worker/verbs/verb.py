@@ -115,7 +115,8 @@ class Failed(Message, frozen=True):
     """It was not carried out.
 
     Attributes:
-        kind: "unavailable" (no ports), "gone" (unknown relay, room or participant) or "fault" (a bug, or nonsense).
+        kind: "unavailable" (no ports), "gone" (unknown relay, room or participant), "fault" (a bug, or nonsense),
+            "version" (another protocol is spoken) or "busy" (another gateway is obeyed).
     """
 
     kind: str

@@ -1,0 +1,150 @@
+"""What a worker was told of each relay and room, and what it told: all that another gateway needs to go on. No I/O.
+
+The gateway that knew it may be dead. So each verb that was carried out is entered here, and each event; what is said
+of a relay or room is then the very handle that was given away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from splitter.media.ports.ends import LocalEnd, RemoteEnd
+from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
+from splitter.media.ports.rooms import (
+    PICTURES_KEPT,
+    CarriedParticipant,
+    CarriedRoom,
+    ParticipantHandle,
+    ParticipantMedia,
+    RoomHandle,
+)
+from splitter.media.ports.voice import CarriedRelay, RelayHandle
+from splitter.media.standing import Standing
+from splitter.media.worker.verbs.close_relay import CloseRelay
+from splitter.media.worker.verbs.close_room import CloseRoom
+from splitter.media.worker.verbs.join import Joined, JoinRoom
+from splitter.media.worker.verbs.join_secure import JoinedSecure, JoinSecure
+from splitter.media.worker.verbs.leave import Leave
+from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
+from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.put_picture import PutPicture
+from splitter.media.worker.verbs.restart_ice import RestartIce
+from splitter.media.worker.verbs.set_participant import SetParticipant
+from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.show import ShowSource
+from splitter.media.worker.verbs.verb import Message, Verb
+
+
+@dataclass(slots=True)
+class RelayBook:
+    """One relay. `names`: what events call its sides."""
+
+    handle: RelayHandle
+    names: tuple[str, ...]
+    remotes: list[RemoteEnd | None]
+    standing: Standing = field(default_factory=Standing)
+
+    def carried(self) -> CarriedRelay:
+        return CarriedRelay(self.handle, tuple(self.remotes))
+
+    def enter(self, verb: Verb[Any]) -> None:
+        if isinstance(verb, SetRemote):
+            self.remotes[verb.side] = verb.remote
+            self.standing.pointed(self.names[verb.side])
+
+
+@dataclass(slots=True)
+class RoomBook:
+    """One room. `chosen`: by viewer, be it there or not."""
+
+    handle: RoomHandle
+    participants: dict[str, CarriedParticipant] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
+    standing: Standing = field(default_factory=Standing)
+
+    def carried(self) -> CarriedRoom:
+        everybody = [replace(one, chosen=self.chosen.get(name, "")) for name, one in self.participants.items()]
+        return CarriedRoom(self.handle, tuple(everybody), tuple(self.pictures))
+
+    def enter(self, verb: Verb[Any], answer: Message) -> None:
+        match verb, answer:
+            case JoinRoom(), Joined():
+                local = LocalEnd(verb.advertised or verb.host, *answer.ports)
+                self._place(ParticipantHandle(self.handle, verb.name, local))
+            case JoinSecure(), JoinedSecure():
+                self._place_secure(verb.name, verb.advertised, answer)
+            case RestartIce(), JoinedSecure():
+                self._place_secure(verb.name, self.participants[verb.name].handle.local.host, answer)
+            case SetParticipant(), _:
+                self._set(verb.name, verb.media)
+            case ShowSource(), _:
+                self.chosen[verb.viewer] = verb.source
+            case PutPicture(), _ if verb.picture_id not in self.pictures:
+                self.pictures = [*self.pictures, verb.picture_id][-PICTURES_KEPT:]
+            case Leave(), _:
+                self._take_out(verb.name)
+
+    def _place_secure(self, name: str, host: str, joined: JoinedSecure) -> None:
+        local = LocalEnd(host, joined.port, joined.port)
+        self._place(ParticipantHandle(self.handle, name, local, joined.local))
+
+    def _place(self, handle: ParticipantHandle) -> None:
+        before = self.participants.get(handle.name)
+        self.participants[handle.name] = CarriedParticipant(handle, before.media if before is not None else None)
+
+    def _set(self, name: str, media: ParticipantMedia | None) -> None:
+        self.participants[name] = replace(self.participants[name], media=media)
+        if media is None or not media.receiving:
+            self.standing.paused(name)
+        else:
+            self.standing.pointed(name)
+
+    def _take_out(self, name: str) -> None:
+        self.participants.pop(name, None)
+        self.standing.left(name)
+        self.chosen = {viewer: source for viewer, source in self.chosen.items() if name not in (viewer, source)}
+
+
+class Books:
+    """The books of one worker, by the id of the relay or room."""
+
+    def __init__(self) -> None:
+        self._books: dict[str, RelayBook | RoomBook] = {}
+
+    def enter(self, verb: Verb[Any], answer: Message) -> None:
+        """A verb was carried out, and answered so."""
+        match verb, answer:
+            case OpenRelay(), RelayOpened():
+                hosts = verb.advertised or [host for _, host in verb.sides]
+                local = tuple(LocalEnd(host, *ports) for host, ports in zip(hosts, answer.ports, strict=True))
+                handle = RelayHandle(verb.relay_id, verb.call_id, local)
+                names = tuple(name for name, _ in verb.sides)
+                self._books[verb.relay_id] = RelayBook(handle, names, [None] * len(names))
+            case OpenRoom(), _:
+                self._books[verb.room_id] = RoomBook(RoomHandle(verb.room_id, verb.call_id))
+            case CloseRelay(), _:
+                self._books.pop(verb.relay_id, None)
+            case CloseRoom(), _:
+                self._books.pop(verb.room_id, None)
+            case _:
+                match self._books.get(verb.subject):
+                    case RelayBook() as book:
+                        book.enter(verb)
+                    case RoomBook() as book:
+                        book.enter(verb, answer)
+
+    def note(self, owner: str, event: MediaEvent) -> None:
+        """The gateway is told something, if there is one."""
+        if isinstance(event, RelayLost | RoomLost):
+            self._books.pop(owner, None)
+        elif (book := self._books.get(owner)) is not None:
+            book.standing.note(event)
+
+    def after(self, id: str) -> Iterator[tuple[str, RelayBook | RoomBook]]:
+        """The books whose ids come after this one, in that order."""
+        for other in sorted(self._books):
+            if other > id:
+                yield other, self._books[other]
