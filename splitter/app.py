@@ -30,6 +30,8 @@ from splitter.core.clock import SystemClock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
+from splitter.media.chooser import EngineChooser
+from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
@@ -74,12 +76,14 @@ class Gateway:
     # ---- build -----------------------------------------------------------------------------------------------------
 
     def _build_floor(self) -> None:
-        """Build the floor of the calls: the store, the media engine and SIP."""
+        """Build the floor of the calls: the store, the media engines and SIP."""
         settings = self._settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
         self._pictures = PictureLibrary(beside(settings.store.path, "pictures"), wall=self._clock.wall)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
+        used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
+        self._farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)
         self._calls = Calls()  # the driver asks it who may speak to us
         self._driver = Driver(
             Endpoint(Timers(), self._ids, settings.calls.name),
@@ -113,7 +117,7 @@ class Gateway:
         )
         services = Services(
             driver=driver,
-            voice=self._engine,
+            voice=EngineChooser(self._farm, settings.media.rtpengine_for, self._engine),
             rooms=self._engine,
             recorder=self._recorder,
             clock=clock,
@@ -142,7 +146,14 @@ class Gateway:
         self._defences = Defences(self._driver, clock)
         self._health = Health()
         self._board = StatusBoard(
-            settings.calls, settings.networks.values(), clock, self._driver, self._engine, self._calls, self._health
+            settings.calls,
+            settings.networks.values(),
+            clock,
+            self._driver,
+            self._engine,
+            self._farm,
+            self._calls,
+            self._health,
         )
         self._server = Server(settings.control_socket, settings.telemetry.metrics, self._ports())
         self._defences.cover(self._server.api)
@@ -198,6 +209,7 @@ class Gateway:
         """Name the parts that tell what is wrong, in the order in which operators read it."""
         ask = self._health.include
         ask("media workers", lambda: missing_workers(self._engine))
+        ask("rtpengines", self._farm.alarms)
         ask("store", lambda: [self._store.alarm])
         ask("trunks", self._watch.alarms)
         ask("registrations", self._registrations.alarms)
@@ -221,6 +233,7 @@ class Gateway:
             await self._webhooks.start()
             await self._pictures.start()
             await self._engine.start()
+            await self._farm.start()
             await self._server.start()
             await self._watch.find()
             await self._driver.start()
@@ -229,7 +242,7 @@ class Gateway:
         except BaseException:
             await self.stop()
             raise
-        measure(self._engine)
+        measure(self._engine, self._farm)
         self._defences.measure()
         self._board.enter(GatewayState.RUNNING)
         log.info("ready", version=__version__, networks=list(self._settings.networks))
@@ -249,6 +262,7 @@ class Gateway:
         self._hub.close()
         await self._server.stop()
         self._album.close()
+        await self._farm.stop()
         await self._engine.stop()
         await self._leftovers.stop()
         await self._webhooks.stop()

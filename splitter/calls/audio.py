@@ -148,7 +148,8 @@ class Audio:
     @property
     def takes_digits(self) -> bool:
         """Whether a digit can be put into the voice."""
-        return Capability.DIGITS in self._engine.can
+        relay = self.state.relay
+        return Capability.DIGITS in (self._engine.can if relay is None else self._engine.can_on(relay))
 
     async def send_digit(self, side: int, digit: Digit) -> None:
         """Let this side hear a digit in the voice that it gets. For a job.

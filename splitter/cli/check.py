@@ -47,6 +47,9 @@ def summary(settings: Settings) -> list[tuple[str, str]]:
     media, store = settings.media, settings.store
     workers = counted(media.workers, "worker") if media.workers else "a worker per core"
     lines.append(("media", f"{workers}, ports {media.first_port}–{media.last_port}"))
+    for one in settings.rtpengines:
+        users = ", ".join(media.rtpengine_for) or "nowhere: see media.rtpengine_for"
+        lines.append(("rtpengine", f"{one.name} at {one.address}, weight {one.weight}: voice of callers from {users}"))
     lines.append(("calls", f"{settings.calls.max_calls} at most"))
     lines.append(("store", f"{store.path}, {store.max_age_days:g} days, {store.max_size_mb} MB"))
     lines += _desks(settings)

@@ -9,6 +9,7 @@ import msgspec
 
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, counted, fail, say, say_json, span
+from splitter.media.ports.health import InstanceStatus
 
 
 class DaemonStatus(msgspec.Struct):
@@ -30,6 +31,7 @@ class DaemonStatus(msgspec.Struct):
     rooms: int = 0
     ports: int = 0
     tasks: int = 0
+    rtpengines: list[InstanceStatus] = []
 
 
 @click.command()
@@ -57,6 +59,8 @@ def _print(found: DaemonStatus) -> None:
     media = (counted(found.relays, "relay"), counted(found.rooms, "room"), counted(found.ports, "port"))
     say(f"{'media':<14}{', '.join(media)}")
     say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
+    for one in found.rtpengines:
+        say(f"{'rtpengine':<14}{one.name} at {one.address}: {one.state}, {counted(one.relays, 'relay')}")
     for network in found.networks:
         say(f"{'listens':<14}{network}")
     for address in found.api:

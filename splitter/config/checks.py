@@ -36,6 +36,7 @@ def check(settings: Settings, problems: Problems) -> None:
         _check_network(network, problems)
     _check_listeners(settings, problems)
     _check_ports(settings, problems)
+    _check_rtpengines(settings, problems)
 
 
 def _check_presence(settings: Settings, problems: Problems) -> None:
@@ -192,3 +193,19 @@ def _check_ports(settings: Settings, problems: Problems) -> None:
     if calls < most:
         what = f"the range holds {calls} calls of {PORTS_PER_CALL} ports, but gateway.max_calls is {most}"
         problems.add(("media", "last_port"), what, "widen the range or lower gateway.max_calls")
+
+
+def _check_rtpengines(settings: Settings, problems: Problems) -> None:
+    used, path = settings.media.rtpengine_for, ("media", "rtpengine_for")
+    for index, name in enumerate(used):
+        if name not in settings.networks:
+            problems.add((*path, index), f'there is no network "{name}"', suggest(name, settings.networks))
+    if used and not any(one.weight for one in settings.rtpengines) and not problems.within(("rtpengine",)):
+        what = "none of them takes relays: all weights are 0" if settings.rtpengines else "there is no rtpengine"
+        problems.add(path, what, "add [rtpengine.NAME] with its address, or remove this")
+    seen: dict[Address, str] = {}
+    for one in settings.rtpengines:
+        if one.address and one.address in seen:
+            what = f"is that of rtpengine.{seen[one.address]} too"
+            problems.add(("rtpengine", one.name, "address"), what, "give each its own, or remove one")
+        seen.setdefault(one.address, one.name)

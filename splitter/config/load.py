@@ -17,6 +17,7 @@ from splitter.config.locate import Locator
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
 from splitter.core.errors import ConfigError
+from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
@@ -91,6 +92,9 @@ def _read(root: Table) -> Settings:
         registrar=read(root.take_table("registrar"), RegistrarSettings, accounts.check_registrar),
         calls=calls,
         media=read(root.take_table("media"), MediaSettings),
+        rtpengines=tuple(
+            read(table, RtpengineSettings, name=table.name) for table in root.take_named_tables("rtpengine")
+        ),
         transport=read(root.take_table("transport"), TransportSettings),
         monitor=read(root.take_table("monitor"), MonitorSettings),
         overload=read(root.take_table("overload"), OverloadSettings, sections.check_overload),

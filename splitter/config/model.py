@@ -11,6 +11,7 @@ from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
 from splitter.core.keys import Key
+from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
@@ -28,6 +29,7 @@ class Settings:
         trunks: neighbours by name; at least one of role `access` and one of role `centre`.
         routes: in the order of the file; the first whose pattern matches the called number is taken.
         calls: bounds on calls; `name` and `max_calls` stand under [gateway] in the file.
+        rtpengines: other carriers of voice, in the order of the file.
         monitor: how trunks are watched.
         overload: what load costs.
         dns: how names of trunks are looked up.
@@ -43,6 +45,7 @@ class Settings:
     routes: tuple[Route, ...]
     calls: CallSettings = field(default_factory=CallSettings)
     media: MediaSettings = field(default_factory=MediaSettings)
+    rtpengines: tuple[RtpengineSettings, ...] = ()
     transport: TransportSettings = field(default_factory=TransportSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

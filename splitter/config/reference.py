@@ -23,6 +23,7 @@ from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSetti
 from splitter.calls.webhook import Webhook
 from splitter.config.fields import Declared, declared
 from splitter.config.model import Settings
+from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
@@ -125,6 +126,12 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[calls]", (CallSettings,)),
     Heading("media"),
     Example("[media]", (MediaSettings,)),
+    Example(
+        "[rtpengine.one]",
+        (RtpengineSettings,),
+        about="One [rtpengine.NAME] for each rtpengine, for those who run a media farm; the names are yours. A call "
+        "whose rtpengine dies goes on with another one, or with the workers, after a second or two.",
+    ),
     Heading("transport"),
     Example("[transport]", (TransportSettings,)),
     Heading("trunks and load"),

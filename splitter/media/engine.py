@@ -5,6 +5,7 @@ The gateway's own modules name the port that they need: `splitter.media.ports`.
 
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import (
+    EnginePassedOver,
     KeyFrameWanted,
     MediaEvent,
     MediaListener,
@@ -36,6 +37,7 @@ __all__ = [
     "CarriedParticipant",
     "CarriedRelay",
     "CarriedRoom",
+    "EnginePassedOver",
     "Inventory",
     "KeyFrameWanted",
     "LocalEnd",

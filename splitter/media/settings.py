@@ -29,5 +29,9 @@ class MediaSettings:
     to outlive the gateway's unit: systemd/splitter-media@.service, one instance for each of 0 to workers - 1."""
     request_limit_s: Annotated[float, Key(0.1, 30)] = 2.0
     """The bound on one request to a worker."""
+    rtpengine_for: Annotated[tuple[str, ...], Key(unique=True)] = ()
+    """Networks whose callers' voice is carried by the rtpengines below, as long as one of them can. The workers carry
+    all other voice, and all video. Each rtpengine needs an interface for every network of such a call, named like the
+    network: see sipconf/rtpengine. The ports above are the workers'; an rtpengine has its own."""
     socket_dir: Annotated[str, Key(file=True)] = "/run/splitter"
     """Where the control sockets of the workers live, and the record of ports: a folder that outlives a restart."""

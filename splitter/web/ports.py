@@ -15,6 +15,7 @@ from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, TrunkView
 from splitter.core.clock import Clock, SystemClock
+from splitter.media.ports.health import InstanceStatus
 from splitter.store.pictures import PictureLibrary
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.album import Album
@@ -70,6 +71,7 @@ class GatewayStatus:
         transactions: SIP transactions alive now.
         dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
         workers: media workers that are up, of how many.
+        rtpengines: that carry voice, if any, and how they are.
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
         api: where the API is reached, such as "https://10.0.0.5:8443"; empty where it is at the control socket alone.
         alarms: what is wrong now, in plain words; empty when nothing is.
@@ -88,6 +90,7 @@ class GatewayStatus:
     ports: int = 0
     tasks: int = 0
     workers: tuple[int, int] = (0, 0)
+    rtpengines: tuple[InstanceStatus, ...] = ()
     networks: tuple[str, ...] = ()
     api: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

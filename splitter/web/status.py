@@ -9,7 +9,7 @@ from splitter import __version__
 from splitter.calls.registry import Calls
 from splitter.calls.settings import CallSettings
 from splitter.core.clock import Clock
-from splitter.media.ports.health import EngineHealth
+from splitter.media.ports.health import EngineHealth, FarmHealth, InstanceStatus
 from splitter.telemetry import log as logs
 from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
@@ -36,6 +36,7 @@ class StatusBoard:
         clock: Clock,
         driver: Driver,
         engine: EngineHealth,
+        farm: FarmHealth,
         calls: Calls,
         health: Health,
     ) -> None:
@@ -48,6 +49,7 @@ class StatusBoard:
         self._started_at = clock.wall()
         self._driver = driver
         self._engine = engine
+        self._farm = farm
         self._calls = calls
         self._health = health
         self._state = GatewayState.STARTING
@@ -60,6 +62,7 @@ class StatusBoard:
     def read(self, api: Iterable[str]) -> GatewayStatus:
         """Read the gateway's status; `api`: the URLs at which others reach the API."""
         sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
+        rtpengines = self._farm.status()
         return GatewayStatus(
             name=self._settings.name,
             version=__version__,
@@ -69,22 +72,27 @@ class StatusBoard:
             max_calls=self._settings.max_calls,
             transactions=sip["transactions"],
             dialogs=sip["dialogs"],
-            relays=media["relays"],
+            relays=media["relays"] + _relays(rtpengines),
             rooms=media["rooms"],
             ports=media["ports"],
             tasks=self._calls.tasks,
             workers=(sum(worker.state == "ready" for worker in workers), len(workers)),
+            rtpengines=rtpengines,
             networks=self._networks,
             api=tuple(api),
             alarms=self._health.alarms(),
         )
 
 
-def measure(engine: EngineHealth) -> None:
+def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     """Let the gauges of what is held read it when they are scraped."""
-    metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"])
+    metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"] + _relays(farm.status()))
     metrics.MEDIA_ROOMS.set_function(lambda: engine.sizes()["rooms"])
     metrics.MEDIA_WORKERS.set_function(lambda: sum(worker.state == "ready" for worker in engine.status()))
     metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
     metrics.LOG_DROPPED.set_function(logs.dropped)
     metrics.BUILD.labels(__version__).set(1)
+
+
+def _relays(rtpengines: Iterable[InstanceStatus]) -> int:
+    return sum(one.relays for one in rtpengines)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitter.calls.view import PartyView, StrangerView, VideoView
+from splitter.media.ports.health import InstanceStatus
 from tests.cli.kit import Command, splitter
 from tests.web.kit import CALL, Gateway, ended
 
@@ -114,6 +115,15 @@ class TestStatus:
         assert result.stdout.startswith("splitter 0.1.0: running\n")
         assert "workers       2 of 2 up" in result.stdout
         assert "listens       access udp 10.0.0.9:5060" in result.stdout
+
+    async def test_rtpengines_where_there_are_some(self, parts: Gateway, command: Command) -> None:
+        parts.rtpengines = (
+            InstanceStatus("one", "10.1.0.30:2223", "up", 1, 12),
+            InstanceStatus("two", "10.1.0.31:2223", "down", 1, 0),
+        )
+        shown = (await command("status")).stdout
+        assert "rtpengine     one at 10.1.0.30:2223: up, 12 relays\n" in shown
+        assert "rtpengine     two at 10.1.0.31:2223: down, 0 relays\n" in shown
 
     async def test_an_alarm_is_shown_and_is_the_exit_code(self, parts: Gateway, command: Command) -> None:
         parts.alarms = ("store full",)

@@ -17,6 +17,7 @@ from splitter.config.fields import declared
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.config.reference import reference
+from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
@@ -31,6 +32,7 @@ TABLES = {
     CallSettings: "calls",
     DnsSettings: "dns",
     MediaSettings: "media",
+    RtpengineSettings: "rtpengine",
     MonitorSettings: "monitor",
     Network: "network",
     OverloadSettings: "overload",
@@ -58,7 +60,7 @@ def keys(data: dict[str, object]) -> set[str]:
         inner = content if isinstance(content, list) else [content]
         for entry in inner:
             assert isinstance(entry, dict)
-            named = list(entry.values()) if table in ("network", "trunk") else [entry]
+            named = list(entry.values()) if table in ("network", "trunk", "rtpengine") else [entry]
             found |= {f"{table}.{key}" for values in named for key in values}
     return found
 
@@ -126,10 +128,11 @@ OTHERS = {
     "api.proxies": '["127.0.0.1", "10.0.0.0/24"]',
     "api.web_origins": '["https://crm.example"]',
     "api.media_network": '"core"',
+    "media.rtpengine_for": '["access"]',
     "api.guest_url": '"https://video.example/guest/"',
 }
 # Their tables are examples, which have tests of their own beside this file.
-EXAMPLES = ("account", "network", "trunk", "route", "metrics", "token", "webhook")
+EXAMPLES = ("account", "network", "trunk", "route", "metrics", "token", "webhook", "rtpengine")
 API = ("api.listen", "api.certificate", "api.key", "api.client_ca")  # tests/config/test_api.py
 ITEMS = {
     place: (kind, item)

@@ -21,6 +21,7 @@ from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
+from splitter.media.ports.health import InstanceStatus
 from splitter.sip.digest import secret_of
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import CallRow
@@ -115,12 +116,13 @@ class Gateway:
     server: Server
     ports: Ports
     alarms: tuple[str, ...] = ()
+    rtpengines: tuple[InstanceStatus, ...] = ()
     trunks: list[TrunkView] = field(default_factory=list)
     seats: list[SeatView] = field(default_factory=list)
 
     def status(self) -> GatewayStatus:
         return GatewayStatus(
-            "splitter", "0.1.0", "running", 1.0, len(self.calls.views), 2000, 4, workers=(2, 2), alarms=self.alarms,
+            "splitter", "0.1.0", "running", 1.0, len(self.calls.views), 2000, 4, workers=(2, 2), alarms=self.alarms, rtpengines=self.rtpengines,
             networks=("access udp 10.0.0.9:5060",),
         )  # fmt: skip
 

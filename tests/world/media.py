@@ -209,6 +209,9 @@ class FakeEngine:
 
     # ---- VoiceEngine ----
 
+    def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
+        return self.can
+
     async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
         hosts = [self._host(side.network) for side in sides]
         await self._ask("open", call_id)

@@ -47,6 +47,7 @@ from splitter.calls.flows.seats import join, on_seat, on_seat_placed, on_seat_re
 from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell, WantKeyFrame
 from splitter.calls.talk.live import LiveCall
 from splitter.media.ports.events import (
+    EnginePassedOver,
     KeyFrameWanted,
     MediaStarted,
     PictureStopped,
@@ -102,6 +103,8 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield WantKeyFrame(call.leg_of(event).name)
         case KeyFrameWanted():
             yield from _on_key_frame_wanted(call, event)
+        case EnginePassedOver():
+            yield Note(f"the voice is for another engine: {event.reason}", kind="alarm")
         case TransportChanged() | MediaStarted() | StrangerHeard() | PictureStopped() | SourceShown() | SourceUnfit():
             yield from on_room(call, event)
         case _:

@@ -32,7 +32,7 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
     """Move what was lost; the engine is asked, and nobody waits for it. False where an event does not concern that."""
     match event:
         case RelayLost() if call.talk.voice.note_lost(event.relay_id):
-            yield Note(f"the voice worker died ({event.reason}): the voice moves to another", kind="alarm")
+            yield Note(f"the voice is lost ({event.reason}): it moves to another engine", kind="alarm")
             yield OpenVoice()
         case RoomLost() if call.talk.room.is_on(event.room_id):
             yield Note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")

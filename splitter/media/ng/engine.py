@@ -70,13 +70,8 @@ class NgEngine:
     # ---- how it is -----------------------------------------------------------------------------------------------
 
     def status(self) -> tuple[InstanceStatus, ...]:
-        """The rtpengines, in the order of the configuration."""
+        """As `FarmHealth`."""
         return tuple(instance.status() for instance in self._instances)
-
-    @property
-    def relays(self) -> int:
-        """How many are open."""
-        return sum(len(instance.held) for instance in self._instances)
 
     def alarms(self) -> list[str]:
         """Said of rtpengines that do not answer."""
@@ -84,6 +79,9 @@ class NgEngine:
         return [f"rtpengine {one.name} at {one.address} does not answer" for one in down]
 
     # ---- VoiceEngine ---------------------------------------------------------------------------------------------
+
+    def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
+        return self.can
 
     async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
         if len(sides) != 2:
@@ -108,7 +106,16 @@ class NgEngine:
         raise refusal
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
-        raise MediaUnavailable(f"{relay.relay_id} is {'taken up' if self._holder(relay.relay_id) else 'gone'}")
+        asked = [one.find(relay, self._limit_s) for one in self._instances]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        if self._holder(relay.relay_id) is not None:
+            raise MediaUnavailable(f"{relay.relay_id} was taken up already")
+        for instance, remotes in zip(self._instances, answers, strict=True):
+            if isinstance(remotes, tuple):
+                six = ":" in relay.local[0].host, ":" in relay.local[1].host
+                instance.held[relay.relay_id] = HeldRelay(relay, on_event, six)
+                return CarriedRelay(relay, remotes)
+        raise MediaUnavailable(f"{relay.relay_id} is gone")
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         instance, held = self._find(relay.relay_id)

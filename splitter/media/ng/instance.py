@@ -103,6 +103,7 @@ class Instance:
 
     def start(self) -> None:
         """Begin to probe it."""
+        metrics.RTPENGINE_RELAYS.labels(self.name).set_function(lambda: len(self.held))
         self._task = asyncio.create_task(self._watch(), name=f"rtpengine {self.name}")
 
     async def stop(self) -> None:

@@ -87,8 +87,16 @@ class SourceUnfit:
 
 
 @dataclass(frozen=True, slots=True)
+class EnginePassedOver:
+    """The engine that is to carry this call's voice cannot; another one does, or fails as well."""
+
+    call_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RelayLost:
-    """The worker that carried this relay died; the relay is gone."""
+    """What carried this relay, a worker or an rtpengine, died; the relay is gone."""
 
     call_id: str
     relay_id: str
@@ -112,6 +120,7 @@ MediaEvent = (
     | PictureStopped
     | TransportChanged
     | SourceUnfit
+    | EnginePassedOver
     | RelayLost
     | RoomLost
 )

@@ -46,6 +46,14 @@ class InstanceStatus:
     relays: int
 
 
+class FarmHealth(Protocol):
+    """How the rtpengines are doing."""
+
+    def status(self) -> tuple[InstanceStatus, ...]:
+        """All of them, in the order of the configuration."""
+        ...
+
+
 class EngineHealth(Protocol):
     """What an engine tells those who do not use it."""
 

@@ -71,6 +71,10 @@ class VoiceEngine(Protocol):
         """What it can do beyond relaying."""
         ...
 
+    def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
+        """What it can do with this relay: less than `can` where it stands for several engines."""
+        ...
+
     async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
         """Bind a pair of ports, RTP and RTCP, for each side.
 

@@ -121,6 +121,9 @@ class WorkerEngine:
 
     # ---- VoiceEngine ---------------------------------------------------------------------------------------------
 
+    def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
+        return self.can
+
     async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
         id = self._new_id("relay")
         hosts = [self._host(side.network) for side in sides]

@@ -225,6 +225,16 @@ def rtpengine(request_limit_s: float = 50.0) -> Iterator[Given]:
         made = NgEngine([daemon.settings], NETWORKS, request_limit_s=request_limit_s, timers=patience)
         runner.run(made.start())
 
+        async def restart() -> None:
+            nonlocal made
+            await made.stop()
+            made = NgEngine([daemon.settings], NETWORKS, request_limit_s=request_limit_s, timers=patience)
+            await made.start()
+            given.engine = cast(Engine, made)
+
+        async def speak(relay: RelayHandle, side: int) -> None:
+            await _speak(made, relay, side)
+
         async def kill() -> None:
             daemon.kill()
             await until(lambda: made.status()[0].state == "down")
@@ -240,8 +250,9 @@ def rtpengine(request_limit_s: float = 50.0) -> Iterator[Given]:
                 daemon.kill(signal.SIGCONT)
 
         def sizes() -> dict[str, int]:
-            return {"relays": made.relays, "calls": len(daemon.calls())}
+            return {"relays": sum(one.relays for one in made.status()), "calls": len(daemon.calls())}
 
         scenarios = _scenarios(runner)
-        yield Given(cast(Engine, made), scenarios, kill, hang, partial(_speak, made), sizes, rooms=False)
+        given = Given(cast(Engine, made), scenarios, kill, hang, speak, sizes, rooms=False, restart=restart)
+        yield given
         runner.run(made.stop())

@@ -13,7 +13,7 @@ from splitter.core.net import Address
 from splitter.media.ports.events import RelayLost, RoomLost, SourceShown, TransportChanged
 from splitter.media.ports.rooms import CarriedParticipant, CarriedRoom, ParticipantHandle, RoomHandle
 from splitter.media.ports.survivors import Inventory
-from splitter.media.ports.voice import CarriedRelay, RelayHandle
+from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle
 from tests.media.contract.given import IMAGE, PLAIN, SECURE, Given
 from tests.media.contract.test_voice import DIGIT, REMOTE
 from tests.media.worker.stand import Events
@@ -41,7 +41,8 @@ class TestARelay:
         await given.restart()
         await given.engine.adopt(relay, print)
         await given.engine.point(relay, 0, REMOTE)
-        await given.engine.send_digit(relay, 1, DIGIT)
+        if Capability.DIGITS in given.engine.can:
+            await given.engine.send_digit(relay, 1, DIGIT)
         await given.speak(relay, 0)
         report = await given.engine.report(relay)
         assert report is not None and report.sides[0].packets_in > 0
@@ -71,7 +72,7 @@ class TestARelay:
         await given.engine.adopt(relay, print)
         other = await given.relay()
         assert other.relay_id != relay.relay_id
-        assert len({end.rtp_port for end in (*relay.local, *other.local)}) == 4
+        assert len({*relay.local, *other.local}) == 4
         await given.engine.close(relay)
         await given.engine.close(other)
 

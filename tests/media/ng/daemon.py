@@ -14,6 +14,7 @@ from splitter.media.ng.client import DatagramPort
 from splitter.media.ng.engine import NgEngine
 from splitter.media.ng.instance import NgTimers
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.worker.pool import MediaNetwork
 from splitter.sdp.parse import parse
 from tests.media.worker.stand import NETWORKS
 
@@ -214,10 +215,12 @@ class Farm:
     engine: NgEngine
 
 
-def farm(*names: str, timers: NgTimers | None = None, **weights: int) -> Farm:
+def farm(
+    *names: str, timers: NgTimers | None = None, networks: Mapping[str, MediaNetwork] = NETWORKS, **weights: int
+) -> Farm:
     """An engine with these rtpengines."""
     addresses = {name: Address("192.0.2.100", 2223 + number) for number, name in enumerate(names)}
     daemons = {name: Daemon() for name in names}
     network = Network({addresses[name]: daemons[name] for name in names})
     settings = [RtpengineSettings(name, addresses[name], weights.get(name, 1)) for name in names]
-    return Farm(daemons, network, NgEngine(settings, NETWORKS, timers=timers, connect=network.connect))
+    return Farm(daemons, network, NgEngine(settings, networks, timers=timers, connect=network.connect))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from splitter.core.net import Address
 from splitter.media.ng.instance import ORPHANS_LIMIT, InstanceState
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import RelayLost
-from splitter.media.ports.voice import RelayHandle
+from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from tests.media.ng.daemon import Farm, farm
 from tests.media.worker.stand import Events, sides
 from tests.world.loop import VirtualLoop
@@ -44,6 +45,13 @@ def play(made: Farm, scenario: Scenario) -> None:
 async def opened(made: Farm, count: int = 1, events: Events | None = None) -> list[RelayHandle]:
     """Relays, one after the other."""
     return [await made.engine.open("call-1", sides(), events or Events()) for _ in range(count)]
+
+
+def again(made: Farm) -> Farm:
+    """Another gateway with the same rtpengines."""
+    after = farm(*made.daemons)
+    after.network.daemons = made.network.daemons
+    return after
 
 
 def held(made: Farm) -> list[int]:
@@ -276,6 +284,61 @@ class TestAnRtpengineThatForgets:
             assert len(events.of(RelayLost)) == 1
 
         play(farm("one"), scenario)
+
+
+class TestARelayOfAnotherLife:
+    def test_is_found_whoever_has_it(self) -> None:
+        async def scenario(made: Farm) -> None:
+            relays = await opened(made, 2)
+            await made.engine.point(relays[1], 1, REMOTE)
+            await made.engine.stop()
+            after = again(made)
+            await after.engine.start()
+            events = Events()
+            one, two = [await after.engine.adopt(relay, events) for relay in relays]
+            assert (one, two) == (CarriedRelay(relays[0], (None, None)), CarriedRelay(relays[1], (None, REMOTE)))
+            assert held(after) == [1, 1]
+            made.daemons["two"].alive = False
+            await asyncio.sleep(2)
+            assert [event.relay_id for event in events.of(RelayLost)] == [relays[1].relay_id]
+            assert await after.engine.close(relays[0]) is not None
+            await after.engine.stop()
+
+        play(farm("one", "two"), scenario)
+
+    def test_is_taken_up_once(self) -> None:
+        async def scenario(made: Farm) -> None:
+            [relay] = await opened(made)
+            with pytest.raises(MediaUnavailable, match="taken up"):
+                await made.engine.adopt(relay, print)
+            await made.engine.stop()
+            after = again(made)
+            await after.engine.start()
+            outcomes = await asyncio.gather(
+                after.engine.adopt(relay, print), after.engine.adopt(relay, print), return_exceptions=True
+            )
+            assert {type(outcome) for outcome in outcomes} == {CarriedRelay, MediaUnavailable}
+            await after.engine.stop()
+
+        play(farm("one", "two"), scenario)
+
+    def test_is_gone_where_nobody_has_it_or_has_another_one(self) -> None:
+        async def scenario(made: Farm) -> None:
+            [relay] = await opened(made)
+            await made.engine.stop()
+            after = again(made)
+            made.daemons["two"].hung = True  # who is asked in vain is waited for no longer than the limit
+            await after.engine.start()
+            for wrong in (
+                replace(relay, relay_id="relay-of-another-life"),
+                replace(relay, local=tuple(reversed(relay.local))),
+            ):
+                with pytest.raises(MediaUnavailable, match="gone"):
+                    await after.engine.adopt(wrong, print)
+            assert held(after) == [0, 0]
+            await after.engine.stop()
+
+        play(farm("one", "two"), scenario)
 
 
 class TestNothingIsLeft:
