@@ -87,6 +87,9 @@ quarantine_s = {quarantine_s}
 first_port = {first_port}
 last_port = {last_port}
 socket_dir = "{folder}"
+rtpengine_for = {rtpengine_for}
+
+{rtpengines}
 
 [store]
 path = "{store}"
@@ -144,6 +147,8 @@ class Gateway:
             "session_expires_s": 1800,
             "workers": 1,
             "quarantine_s": 1,
+            "rtpengine_for": "[]",
+            "rtpengines": "",
             "first_port": 30000,
             "last_port": 39999,
             "store": f"{self.folder}/calls.db",
