@@ -1,8 +1,9 @@
-"""Debian's rtpengine, without its kernel module, on loopback. Does I/O."""
+"""Debian's rtpengine on loopback, by the configuration in sipconf, which is without the kernel module. Does I/O."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from splitter.media.ng.bencode import decode, encode
 from splitter.media.ng.settings import RtpengineSettings
 from tests.patience import PATIENCE_S, wait
 
+CONFIGURATION = Path(__file__).parents[3] / "sipconf" / "rtpengine" / "rtpengine.conf"
 BINARY = shutil.which("rtpengine") or "/usr/bin/rtpengine"
 INTERFACES = ("access/127.0.0.1!192.0.2.1", "core/127.0.0.2", "six/::1")
 """As tests.media.worker.stand.NETWORKS."""
@@ -46,10 +48,9 @@ class Rtpengine:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        first, last = self._ports
-        command = [BINARY, "--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=6"]
-        command += [f"--interface={one}" for one in self._interfaces]
-        command += [f"--listen-ng={self.address}", f"--port-min={first}", f"--port-max={last}", "--num-threads=2"]
+        file = self.log.with_suffix(".conf")
+        file.write_text(self._configuration())
+        command = [BINARY, f"--config-file={file}", "--foreground", "--log-stderr", "--num-threads=2"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stderr=log)
         deadline = time.monotonic() + PATIENCE_S
@@ -61,6 +62,20 @@ class Rtpengine:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise RuntimeError(self.log.read_text(errors="replace")[-2000:]) from None
                 time.sleep(0.02)
+
+    def _configuration(self) -> str:
+        """The one that we give to operators, with addresses and ports of the test."""
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        ours = {
+            "interface": ";".join(self._interfaces),
+            "listen-ng": str(self.address),
+            "port-min": str(self._ports[0]),
+            "port-max": str(self._ports[1]),
+        }
+        for key, value in ours.items():
+            text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+            assert count == 1, key
+        return text
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal; what that does at once is waited for."""
