@@ -2,6 +2,7 @@
 
 Glossary
     wire        one transport to one peer: plain RTP on two ports, or WebRTC on one
+    strand      one stream of a bundle
     end         who uses a wire: what it takes in goes there
     latching    learning the address that a peer really sends from, within strict rules (symmetric RTP, RFC 4961)
     stranger    who sends to a port of ours and is not taken
@@ -15,6 +16,7 @@ Layout
     host       Host, Pair, Port, Timer: what wires need of the process they live in
     plain      PlainWire: RTP and RTCP on two ports
     secure     SecureWire: a browser's transport, its states and its faults
+    bundle     Bundle: several streams on one wire, told apart by MID, SSRC and payload type
     ice        Agent: aioice's connection on a port of the worker's own range
     dtls       Handshake: aiortc's DTLS; the worker's certificate; fingerprints
     srtp       Cipher: SRTP and SRTCP of one participant, in place
