@@ -18,7 +18,7 @@ Layout
     secure     SecureWire: a browser's transport, its states and its faults
     bundle     Bundle: several streams on one wire, told apart by MID, SSRC and payload type
     ice        Agent: aioice's connection on a port of the worker's own range
-    dtls       Handshake: aiortc's DTLS; the worker's certificate; fingerprints
+    dtls       Handshake: DTLS by OpenSSL without I/O; the worker's certificate; fingerprints
     srtp       Cipher: SRTP and SRTCP of one participant, in place
     latch      which source may send, and where ours go (pure)
     sources    hosts that a peer's media may come from besides the one in SDP (pure)

@@ -22,7 +22,7 @@ from splitter.core.limits import Bucket
 from splitter.core.net import Address
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.wire.dtls import Handshake, HandshakeFailed, certificate
+from splitter.media.wire.dtls import DtlsState, Handshake, certificate
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
 from splitter.media.wire.host import Host, Timer
 from splitter.media.wire.ice import Agent
@@ -86,7 +86,7 @@ class _Generation:
             else:
                 self._wire.strays += 1
         elif 20 <= first <= 63 and source in self.agent.known:
-            self._wire.on_dtls(bytes(data))
+            self._wire.on_dtls(bytes(data), now)
         else:
             self._wire.strays += 1
 
@@ -136,10 +136,11 @@ class SecureWire:
         self._current = _Generation(self, loop, host, advertised)
         self._next: _Generation | None = None
         self._before: list[_Generation] = []
-        self._handshake = Handshake(self._own, self._send_dtls, self._on_closed)
+        self._handshake = Handshake(self._own)
         self._cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
-        self._securing: asyncio.Task[None] | None = None
+        self._resending: Timer | None = None  # of the last flight of DTLS
+        self._patience: Timer | None = None
         self._timer: Timer | None = None
         self._heard_at = 0.0
         self._reused = 0
@@ -236,8 +237,8 @@ class SecureWire:
 
     def _free(self) -> None:
         self._handshake.close()
-        if self._securing is not None:
-            self._securing.cancel()
+        self._send_dtls()
+        self._disarm_dtls()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -289,8 +290,10 @@ class SecureWire:
         self._send = self._current.port.send
         if self._cipher is not None:
             self._resume("")
-        elif self._securing is None:
-            self._securing = self._loop.spawn(self._secure())
+        elif self._handshake.state is DtlsState.NEW:
+            self._secure()
+        else:
+            self._send_dtls()
 
     def _forget(self, generation: _Generation) -> None:
         if generation in self._before:
@@ -299,34 +302,61 @@ class SecureWire:
 
     # ---- DTLS -----------------------------------------------------------------------------------------------------
 
-    def on_dtls(self, data: bytes) -> None:
+    def on_dtls(self, data: bytes, now: float) -> None:
         """A DTLS datagram of a source that ICE knows."""
-        self._handshake.receive(data)
+        self._handshake.receive(data, now)
+        self._after_dtls()
 
-    def _send_dtls(self, data: bytes) -> None:
-        path = self._current.agent.path
-        if path is not None:
-            self._send(data, path)
-
-    async def _secure(self) -> None:
-        """From the first path to the keys."""
+    def _secure(self) -> None:
+        """There is a first path: get the keys."""
         remote = self._remote
         assert remote is not None
-        try:
-            async with asyncio.timeout(self._times.connect_limit_s):
-                keys = await self._handshake.shake(remote.fingerprints, client=remote.setup == "passive")
-        except TimeoutError:
+        self._patience = self._loop.call_later(self._times.connect_limit_s, self._on_no_answer)
+        self._handshake.start(remote.fingerprints, remote.setup == "passive", self._loop.now())
+        self._after_dtls()
+
+    def _on_no_answer(self) -> None:
+        if self._handshake.state is DtlsState.SHAKING:
             self.fail(f"DTLS: no answer from the browser within {self._times.connect_limit_s:g} s")
-        except HandshakeFailed as failure:
-            self.fail(f"DTLS: {failure}")
-        else:
+
+    def _on_dtls_due(self) -> None:
+        self._resending = None
+        self._handshake.on_timeout(self._loop.now())
+        self._after_dtls()
+
+    def _send_dtls(self) -> None:
+        path = self._current.agent.path
+        for datagram in self._handshake.poll():
+            if path is not None:
+                self._send(datagram, path)
+
+    def _after_dtls(self) -> None:
+        """Send what DTLS has to say, arm its timer, and see where it stands."""
+        handshake = self._handshake
+        self._send_dtls()
+        if self._resending is not None:
+            self._resending.cancel()
+            self._resending = None
+        due = handshake.next_timeout()
+        if due is not None:
+            self._resending = self._loop.call_later(max(0.0, due - self._loop.now()), self._on_dtls_due)
+        if self.state == "failed":
+            return
+        if handshake.state is DtlsState.FAILED:
+            self.fail(f"DTLS: {handshake.reason}")
+        elif handshake.state is DtlsState.CLOSED:
+            self.fail("the browser ended the connection")
+        elif handshake.keys is not None and self._cipher is None:
+            keys = handshake.keys
             self._cipher = Cipher(keys.profile, keys.incoming, keys.outgoing)
             self._timer = self._loop.call_later(_TICK_S, self._on_tick)
             self._resume(f"{self._current.agent.path}, {keys.name}")
 
-    def _on_closed(self) -> None:
-        if self.state != "failed":
-            self.fail("the browser ended the connection")
+    def _disarm_dtls(self) -> None:
+        for timer in (self._resending, self._patience):
+            if timer is not None:
+                timer.cancel()
+        self._resending = self._patience = None
 
     # ---- SRTP -----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.ports.events import TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.wire.dtls import DATAGRAM_BYTES, datagrams
+from splitter.media.wire.dtls import DATAGRAM_BYTES, DtlsState, datagrams
 from splitter.media.wire.secure import SecureTimes
 from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
@@ -626,7 +626,7 @@ class TestClosing:
                 if when == "shaking":
                     await browser.ice.meet(local)
                     await browser.ice.connect()
-                    await until(lambda: s.wire()._securing is not None)
+                    await until(lambda: s.wire()._handshake.state is DtlsState.SHAKING)
                     await asyncio.sleep(0.02)
             s.room.close()
             await browser.close()

@@ -1,0 +1,111 @@
+"""ICE, DTLS and SRTP end to end between two of our wires, in virtual time on the simulated network."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.media.wire.bundle import Bundle, StreamKey
+from splitter.rtp.feedback import Nack, Pli
+from splitter.rtp.packet import Packet, build
+from splitter.rtp.rtcp import ReceiverReport
+from splitter.rtp.rtcp import build as compound
+from tests.media.wire.virtual import Heard, link
+from tests.world.wire import Weather
+
+LOSSY = Weather(loss=0.2, duplication=0.05, delay_s=0.03, jitter_s=0.04)
+
+
+def rtp(number: int, ssrc: int = 0x1, payload_type: int = 96) -> bytes:
+    return build(Packet(False, payload_type, number, 3000 * number, ssrc, b"picture %d" % number))
+
+
+class TestTwoWires:
+    @pytest.mark.parametrize("seed", range(8))
+    def test_find_each_other_and_carry_packets_through_loss(self, seed: int) -> None:
+        with link(seed, LOSSY) as between:
+            between.connect()
+            ours, peer = between.ours, between.peer
+            for number in range(100):
+                ours.send(rtp(number))
+                peer.send(rtp(number, 0x2))
+                between.wait(0.02)
+            between.wait(1.0)
+            for end, ssrc in ((peer, 0x1), (ours, 0x2)):
+                assert 55 < len(end.heard.rtp) < 100
+                assert len(set(end.heard.rtp)) == len(end.heard.rtp), "what the network doubles comes once"
+                assert set(end.heard.rtp) <= {rtp(number, ssrc) for number in range(100)}
+            assert ours.states == peer.states == ["connecting", "connected"]
+
+    def test_a_flight_of_dtls_that_is_lost_is_sent_again(self) -> None:
+        """Each first datagram of a kind is lost, also the server's last flight, whose sender is done with it."""
+        with link() as between:
+            seen: set[tuple[int, int]] = set()
+
+            def lose(data: bytes) -> bool:
+                key = (data[0], len(data))
+                if not 20 <= data[0] <= 63 or key in seen:
+                    return False
+                seen.add(key)
+                return True
+
+            between.cables.lose = lose
+            between.connect(15.0)
+            assert len(seen) >= 4
+
+    def test_a_peer_that_is_silent_is_told_of_and_given_up(self) -> None:
+        with link() as between:
+            between.connect()
+            began = between.loop.time()
+            between.cables.lose = lambda data: True
+            assert between.until(lambda: "interrupted" in between.ours.states)
+            assert between.loop.time() - began == pytest.approx(7, abs=6)
+            assert between.until(lambda: "failed" in between.ours.states, 300)
+            assert 115 < between.loop.time() - began < 130
+            assert between.ours.heard.lost
+
+    def test_no_answer_of_dtls_is_said(self) -> None:
+        with link() as between:
+            between.cables.lose = lambda data: 20 <= data[0] <= 63
+            between.meet()
+            assert between.until(lambda: "failed" in between.ours.states, 40)
+            assert between.ours.wire.reason == "DTLS: no answer from the browser within 30 s"
+
+    def test_a_restart_moves_the_path_and_keeps_the_keys(self) -> None:
+        with link(3, LOSSY) as between:
+            between.connect()
+            before = between.ours.wire.to
+            between.ours.wire.restart()
+            between.peer.wire.restart()
+            between.meet()
+            assert between.until(lambda: between.ours.wire.to != before and between.peer.wire.to.port == 40_004)
+            between.wait(5.0)
+            between.cables.weather = Weather()
+            between.ours.send(rtp(7))
+            between.wait(0.1)
+            assert between.peer.heard.rtp == [rtp(7)]
+
+
+class TestTwoStreams:
+    """Audio and video on one secure wire."""
+
+    AUDIO = StreamKey("0", None, frozenset((0,)), ours=frozenset((0xA,)))
+    VIDEO = StreamKey("1", None, frozenset((96,)), ours=frozenset((0xB,)))
+
+    def test_come_out_where_they_belong(self) -> None:
+        with link(user=Bundle) as between:
+            audio, video = Heard(), Heard()
+            between.peer.user.attach(self.AUDIO, audio)
+            between.peer.user.attach(self.VIDEO, video)
+            between.connect()
+            for number in range(5):
+                between.ours.send(rtp(number, 0xA, 0))
+                between.ours.send(rtp(number, 0xB, 96))
+                between.ours.send(rtp(number, 0xC, 77))
+                between.wait(0.02)
+            asked = [Pli(0xB, 0xB), Nack(0xA, 0xA, (1,)), Pli(0xB, 0xDEAD)]
+            between.ours.wire.send_rtcp(compound([ReceiverReport(0xB), *asked]))
+            between.wait(1.0)
+            assert audio.rtp == [rtp(number, 0xA, 0) for number in range(5)]
+            assert video.rtp == [rtp(number, 0xB, 96) for number in range(5)]
+            assert (audio.rtcp, video.rtcp) == ([asked[1]], [asked[0]])
+            assert (between.peer.user.unclaimed, between.peer.user.unasked) == (5, 1)
