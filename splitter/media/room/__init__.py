@@ -7,6 +7,8 @@ Layout:
     plain        PlainWire under its name of old
     stream       Stream: what a participant sends, checked, counted and looked into
     view         View: what a participant is shown; changes source at key frames
+    passage      Passage: the stream that is shown, in what the viewer can take
+    fit          whether a viewer can take the pictures of a stream (pure)
     awaited      AwaitedKeyFrame: what is kept of the source that a view waits for
     player       StillPlayer: the slate, or a picture, as a source
     pictures     Pictures: what was uploaded to be shown, in the forms that viewers need

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from splitter.core.net import Address
 from splitter.media.wire.ends import Seal
 from splitter.rtp.cache import SentPackets
-from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions
+from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions, timestamp_delta
+from splitter.rtp.rtcp import ReportBlock, SenderReport
 from splitter.rtp.switch import Switch
 from splitter.sdp.video import VideoFormat
 
@@ -15,6 +16,8 @@ _RESENT_LIMIT = 400  # retransmissions between two rotations: answers to NACK mu
 
 _ORIENTATION_BYTES = 8  # of the extension block
 _NAMED = 100  # packets that say to which m-line they belong; a peer knows the SSRC from then on (RFC 8843 §9.2)
+
+_PLAUSIBLE_S = 5.0  # how far a carried-on sender report may be from our own clock of the stream
 
 _PADDING = b"\0\0\0\4"  # of a packet without payload (RFC 3550 §5.1)
 
@@ -158,3 +161,23 @@ class Outgoing:
         self._resent_now = 0
         if self._sent is not None:
             self._sent.rotate()
+
+    def report(self, ntp: int, rtp: int, blocks: tuple[ReportBlock, ...]) -> SenderReport:
+        """An SR that says which NTP time one of our timestamps stands for."""
+        packets, octets = self.packets & 0xFFFF_FFFF, self.octets & 0xFFFF_FFFF
+        return SenderReport(self.switch.ssrc, ntp, rtp, packets, octets, blocks)
+
+    def carry_report(
+        self, mapping: tuple[int, int, float], now: float, age_s: float, blocks: tuple[ReportBlock, ...]
+    ) -> SenderReport | None:
+        """An SR with a source's own mapping (NTP, its RTP, when it came); None where that is too old or not plausible.
+
+        Args:
+            age_s: older ones are not carried on.
+        """
+        elapsed = now - mapping[2]
+        rtp = self.switch.translate(mapping[1] + round(elapsed * 90_000))
+        apart = timestamp_delta(rtp, self.switch.clock(now))
+        if elapsed > age_s or abs(apart) > _PLAUSIBLE_S * 90_000:
+            return None
+        return self.report((mapping[0] + int(elapsed * 0x1_0000_0000)) & 0xFFFF_FFFF_FFFF_FFFF, rtp, blocks)

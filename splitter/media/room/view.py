@@ -14,29 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.media.room.awaited import AwaitedKeyFrame
-from splitter.media.room.outgoing import NO_PAYLOAD, Outgoing
+from splitter.media.room.fit import Fit, misfit
+from splitter.media.room.outgoing import Outgoing
+from splitter.media.room.passage import Passage
 from splitter.media.room.player import StillPlayer
-from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, UNENDED, Shape, Stream
+from splitter.media.room.stream import Shape, Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
-from splitter.rtp import h264
-from splitter.rtp.markers import END_OF_PICTURE
-from splitter.rtp.packet import timestamp_delta
-from splitter.rtp.reorder import OrderedPacket
-from splitter.rtp.repacketise import SingleUnits, Unit
 from splitter.rtp.rtcp import ReportBlock, SenderReport, ntp_time
-from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat
 
 NOTHING, SLATE = "none", "slate"
-_DATAGRAM_LIMIT = 65_000
-_ALL_SETS = SPS_SEEN | PPS_SEEN
-_FAMILIES = frozenset(("constrained baseline", "baseline"))  # whoever agreed to one is sent the other in practice
-_PIECES = 3  # of a packet that is divided, and so numbers kept for one that is missing
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
-_TELLING_S = 1.0  # between two streams or sizes that are told not to fit
 _RESTLESS_S = 2.0  # a stream that grows too large again within so long has to wait as long
-_PLAUSIBLE_S = 5.0  # how far a carried-on sender report may be from our own clock of the stream
 
 
 class View:
@@ -45,39 +35,30 @@ class View:
     Attributes:
         out: the outgoing stream.
         shown: "none", "slate", "picture:ID" or the name of the participant that is shown.
-        unfit: why the stream that was chosen is not shown; "" where it can be.
     """
 
     __slots__ = (
-        "_any_profile",
         "_awaited",
         "_calm_at",
         "_changed",
         "_deadline",
         "_due",
         "_due_by",
-        "_fitting",
+        "_fit",
         "_generation",
         "_grown_at",
         "_held_up",
         "_key_frame",
         "_live",
-        "_open_timestamp",
-        "_orientation_due",
+        "_passage",
         "_player",
         "_reason",
-        "_refused",
         "_restless",
         "_stills",
         "_times",
-        "_told_at",
         "_told_unfit",
-        "_unit_sets",
-        "_unit_timestamp",
-        "_units",
         "out",
         "shown",
-        "unfit",
     )
 
     def __init__(
@@ -88,23 +69,15 @@ class View:
         told_unfit: Callable[[str, str], None],
         times: RoomTimes,
     ) -> None:
-        """
-        Args:
-            stills: the slate or a picture, by name, for a format; None while a picture is not there yet.
-            changed: is told what is shown from now on, and why.
-            told_unfit: is told which stream is not shown because of its size, and why.
-        """
+        """`stills` as in Surroundings; `changed` and `told_unfit` are told what is shown, or not, and why."""
         self.out = out
         self.shown = NOTHING
-        self.unfit = ""
         self._stills = stills
         self._told_unfit = told_unfit
         self._due: tuple[str, str] | None = None  # the still that is to be shown, and why
         self._due_by: float | None = None  # when it does not wait any longer for the picture under way
-        self._any_profile = False
-        self._fitting: Shape | None = None  # the latest shape that was found to fit
-        self._refused: tuple[str, Shape] | None = None  # which stream did not fit, and of which shape it was
-        self._told_at = self._grown_at = self._calm_at = float("-inf")
+        self._fit = Fit()
+        self._grown_at = self._calm_at = float("-inf")
         self._restless: Stream | None = None  # not shown before `_calm_at`
         self._changed = changed
         self._times = times
@@ -114,13 +87,14 @@ class View:
         self._reason = ""
         self._deadline: float | None = None
         self._player = StillPlayer(out, times.still_repeat_s)
-        self._orientation_due = False
-        self._unit_timestamp = -1
-        self._unit_sets = 0
-        self._units: SingleUnits | None = None
-        self._open_timestamp = -1  # of the picture under way; -1 between pictures
+        self._passage = Passage(out)
         self._key_frame = AwaitedKeyFrame()
         self._held_up = -1  # it is whole, and waits for the end of another picture; the timestamp it had come to
+
+    @property
+    def unfit(self) -> str:
+        """Why the stream that was chosen is not shown; "" where it can be."""
+        return self._fit.unfit
 
     # ---- what to show -------------------------------------------------------------------------------------------
 
@@ -132,11 +106,10 @@ class View:
         """
         before = self.out.format
         self.out.configure(negotiated)
-        self._any_profile = any_profile
-        self._fitting = None
+        self._fit.any_profile, self._fit.fitting = any_profile, None
         if before is None or before == negotiated:
             return
-        if self._refused is not None and self._awaited is not None:
+        if self._fit.refuses and self._awaited is not None:
             self._awaited.broker.want(burst=True)  # it may fit now
         if self._live is not None and before.packetization_mode != negotiated.packetization_mode:
             self._await(self._live, self._reason, now)
@@ -155,7 +128,7 @@ class View:
         self._release(before)
         self._forget()
         self._deadline = None
-        self._fits_again()
+        self._fit.again()
         if self.shown == name:
             self._due = self._due_by = None
             return
@@ -177,7 +150,7 @@ class View:
         still = self._stills(name, self.out.format)
         if still is None:
             return False
-        if self._live is not None and self._open_timestamp >= 0:
+        if self._live is not None and self._passage.open_timestamp >= 0:
             if self._due_by is None:
                 self._due_by = now + _ENDING_S
             if now < self._due_by:
@@ -190,7 +163,7 @@ class View:
         self._due = self._due_by = None
         if stream is self._awaited:
             return
-        self._fits_again()
+        self._fit.again()
         if stream is self._live and stream.generation == self._generation:
             before, self._awaited = self._awaited, None
             self._forget()
@@ -228,7 +201,7 @@ class View:
             self._awaited = None
             self._forget()
             self._deadline = None
-            self._fits_again()
+            self._fit.again()
             self._release(stream)
         if stream is self._live:
             self._show_slate(reason, now)
@@ -246,7 +219,7 @@ class View:
             self._release(stream)
         self._deadline = None
         self._due = self._due_by = None
-        self._fits_again()
+        self._fit.again()
         self._player.stop()
 
     def key_frame_wanted(self, now: float, burst: bool = False) -> None:
@@ -281,7 +254,7 @@ class View:
 
     def _show_slate(self, reason: str, now: float) -> None:
         """Show the slate at once, or what is due where that is there: what was shown until now cannot be."""
-        self._open_timestamp = -1
+        self._passage.open_timestamp = -1
         if self._begin_due(now):
             return
         due = self._due
@@ -296,7 +269,7 @@ class View:
         self._forget()
         self._release(live)
         self._deadline = self._due = self._due_by = None
-        self._units = None
+        self._passage.stop()
         self._announce(name, reason)
         if still is not None:
             self._player.start(still, now)
@@ -306,37 +279,20 @@ class View:
     def _fits(self, stream: Stream, now: float) -> bool:
         """Whether the viewer can take a stream's pictures; if not, it is refused."""
         shape = stream.shape
-        reason = "" if shape is None else self._misfit(shape)
+        reason = "" if shape is None else misfit(shape, self.out.format, self._fit.any_profile)
         if shape is not None and reason:
             self._refuse(stream, shape, reason, now)
             return False
-        self._fitting = shape
+        self._fit.fitting = shape
         return True
-
-    def _misfit(self, shape: Shape) -> str:
-        """Why pictures do not fit: their size (H.264 §A.3.1: MaxFS) or profile (RFC 6184 §8.2.2); "" if they do."""
-        wanted = self.out.format
-        if wanted is None:
-            return ""
-        if shape.macroblocks > wanted.max_macroblocks:
-            return (
-                f"its picture of {shape.width}x{shape.height} has {shape.macroblocks} macroblocks, "
-                f"the viewer's level allows {wanted.max_macroblocks}"
-            )
-        agreed = family_of(wanted.profile_level_id)
-        if self._any_profile or shape.family in _FAMILIES or shape.family == agreed:
-            return ""
-        return f"its picture is of H.264 profile {shape.family!r}, {agreed!r} was agreed with the viewer"
 
     def _refuse(self, stream: Stream, shape: Shape, reason: str, now: float) -> None:
         """A stream's pictures are nothing that the viewer can take: not shown until they fit."""
         if stream is self._awaited:
             self._deadline = None
             self._forget()
-        if self._refused != (stream.name, shape) and now - self._told_at >= _TELLING_S:
-            self._refused, self._told_at = (stream.name, shape), now
-            self.unfit = reason
-            self._told_unfit(stream.name, self.unfit)
+        if self._fit.refuse(stream.name, shape, reason, now):
+            self._told_unfit(stream.name, reason)
         if stream is self._live:
             if now - self._grown_at < _RESTLESS_S:
                 self._restless, self._calm_at = stream, now + _RESTLESS_S
@@ -348,15 +304,11 @@ class View:
                 self._await(stream, "its picture fits again", now)
             stream.wake = True
 
-    def _fits_again(self) -> None:
-        self._refused = None
-        self.unfit = ""
-
     # ---- packets ----------------------------------------------------------------------------------------------------
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of a stream that is shown or awaited."""
-        if stream.shape is not self._fitting and not self._fits(stream, now):
+        if stream.shape is not self._fit.fitting and not self._fits(stream, now):
             return
         if stream is self._restless and now < self._calm_at:
             if stream.starts:
@@ -367,17 +319,17 @@ class View:
             self._collect(stream, now)
             return
         if self._held_up < 0 and self._due_by is None:
-            self._forward(stream, now)
-        elif stream.timestamp != self._open_timestamp and not stream.late:
+            self._passage.forward(stream, now)
+        elif stream.timestamp != self._passage.open_timestamp and not stream.late:
             self._begin_other(stream, now)
         else:
-            self._forward(stream, now)
-            if stream.marker and self._open_timestamp < 0:
+            self._passage.forward(stream, now)
+            if stream.marker and self._passage.open_timestamp < 0:
                 self._begin_other(stream, now)
 
     def _begin_other(self, stream: Stream, now: float) -> None:
         """The picture under way has ended: what waited for that begins."""
-        self._open_timestamp = -1
+        self._passage.open_timestamp = -1
         if self._held_up >= 0 and self._awaited is not None:
             self._cut_over(self._awaited, now)
         else:
@@ -405,7 +357,7 @@ class View:
                 stream.broker.want()
                 stream.wake = True
             return
-        if self._live is not None and self._live is not stream and self._open_timestamp >= 0 and not full:
+        if self._live is not None and self._live is not stream and self._passage.open_timestamp >= 0 and not full:
             # The picture under way ends first, or a decoder would see half of it.
             if self._held_up < 0:
                 self._held_up = stream.timestamp
@@ -421,180 +373,27 @@ class View:
             return
         before, self._live = self._live, stream
         self._awaited = None
-        self._open_timestamp = -1
         self._release(before)
         self._deadline = None
-        self._fits_again()
+        self._fit.again()
         self._player.stop()
         self._generation = stream.generation
-        self._orientation_due = True
-        self._unit_timestamp = -1
-        mode = self.out.format.packetization_mode if self.out.format else 1
-        self._units = SingleUnits() if mode == 0 else None
-        self.out.switch.begin(kept[0].sequence, kept[0].timestamp, now)
+        self._passage.begin(kept[0].sequence, kept[0].timestamp, now)
         self._announce(stream.name, self._reason)
         hand = stream.put_aside()
         for one in kept:
             stream.take_up(one._replace(late=False))
-            self._forward(stream, now)
+            self._passage.forward(stream, now)
         stream.take_up(hand)
-
-    def _forward(self, stream: Stream, now: float) -> None:
-        if stream.late:
-            if self._units is None:
-                self._forward_late(stream)
-            else:
-                self._forward_units(stream, now)
-            return
-        switch = self.out.switch
-        payload = stream.payload
-        if not payload:
-            if self._units is None:
-                switch.drop(stream.sequence)
-            else:
-                self._forward_units(stream, now)
-            return
-        if stream.sets or stream.starts:
-            self._before(stream, now)
-        self._open_timestamp = -1 if stream.marker else stream.timestamp
-        if self._units is not None:
-            self._forward_units(stream, now)
-            return
-        sequence = switch.map_sequence(stream.sequence)
-        if sequence is None:
-            return
-        timestamp = switch.map_timestamp(stream.timestamp, now)
-        orientation = stream.orientation
-        if self._orientation_due and (stream.marker or orientation is not None):
-            self._orientation_due = False
-            if orientation is None:
-                orientation = stream.last_orientation or 0
-        if len(payload) <= self.out.payload_limit:
-            self.out.emit(sequence, timestamp, stream.marker, payload, orientation)
-        else:
-            self._emit_large(stream, sequence, timestamp, orientation)
-
-    def _forward_late(self, stream: Stream) -> None:
-        """A packet that was overtaken or sent again takes the numbers that were left open for it, and fills them all.
-
-        There are none where it has come before, or is from before the stream was shown.
-        """
-        out = self.out
-        numbers = out.switch.late(stream.sequence)
-        if not numbers:
-            return
-        timestamp = out.switch.translate(stream.timestamp)
-        pieces = h264.within(stream.payload, out.payload_limit)
-        if len(pieces) > len(numbers):
-            pieces = h264.into(stream.payload, len(numbers))
-        out.oversize += sum(len(piece) > out.payload_limit for piece in pieces)
-        last = len(pieces) - 1
-        for index, number in enumerate(numbers):
-            if index > last or not pieces[index]:
-                out.emit(number, timestamp, False, NO_PAYLOAD)
-            elif index < last:
-                out.emit(number, timestamp, False, pieces[index])
-            else:
-                out.emit(number, timestamp, stream.marker, pieces[index], stream.orientation)
-
-    def _before(self, stream: Stream, now: float) -> None:
-        """Send what is missing before the packet in hand: a marker, parameter sets."""
-        switch = self.out.switch
-        if stream.sets & UNENDED and self._open_timestamp >= 0:
-            number = switch.insert(stream.sequence) if self._units is None else switch.take()
-            self.out.emit(number, switch.translate(self._open_timestamp), True, END_OF_PICTURE)
-        if self._units is None:
-            self._sets_before(stream, now)
-
-    def _sets_before(self, stream: Stream, now: float) -> None:
-        """Put the parameter sets before a key frame whose access unit has not brought them.
-
-        Not while packets are missing before it: they may bring others, and will find their place.
-        """
-        if stream.timestamp != self._unit_timestamp:
-            self._unit_timestamp = stream.timestamp
-            self._unit_sets = 0
-        self._unit_sets |= stream.sets & _ALL_SETS
-        if not stream.starts or self._unit_sets == _ALL_SETS or not stream.decodable:
-            return
-        self._unit_sets = _ALL_SETS
-        timestamp = self.out.switch.map_timestamp(stream.timestamp, now)
-        for nal in stream.parameters.units():
-            for piece in h264.within(nal, self.out.payload_limit):
-                self.out.emit(self.out.switch.insert(stream.sequence), timestamp, False, piece)
-
-    def _emit_large(self, stream: Stream, sequence: int, timestamp: int, orientation: int | None) -> None:
-        """A packet over the limit is divided; what is missing of such a stream will need as many numbers."""
-        switch = self.out.switch
-        pieces = h264.within(stream.payload, self.out.payload_limit)
-        if len(pieces) == 1:
-            self.out.oversize += 1
-        elif switch.width < len(pieces) <= _PIECES:
-            switch.width = len(pieces)
-        for piece in pieces[:-1]:
-            self.out.emit(sequence, timestamp, False, piece)
-            sequence = switch.insert(stream.sequence + 1)
-        self.out.emit(sequence, timestamp, stream.marker, pieces[-1], orientation)
-
-    def _forward_units(self, stream: Stream, now: float) -> None:
-        """For a viewer of packetization-mode 0: single NAL units with numbers of our own."""
-        assert self._units is not None
-        if stream.orientation is not None:
-            self._orientation_due = True
-        held = OrderedPacket(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
-        for unit in self._units.push(held, now):
-            self._emit_unit(stream, unit, now)
-
-    def _emit_unit(self, stream: Stream, unit: Unit, now: float) -> None:
-        switch = self.out.switch
-        timestamp = switch.map_timestamp(unit.timestamp, now)
-        if unit.gap or len(unit.payload) > _DATAGRAM_LIMIT:
-            switch.skip()
-            stream.broker.want()  # the stream may be whole by now, for those who did not have to wait
-            stream.wake = True
-        if unit.timestamp != self._unit_timestamp:
-            self._unit_timestamp = unit.timestamp
-            self._unit_sets = 0
-        kind = unit.payload[0] & 0x1F
-        if kind == h264.SPS:
-            self._unit_sets |= SPS_SEEN
-        elif kind == h264.PPS:
-            self._unit_sets |= PPS_SEEN
-        elif kind == h264.IDR and self._unit_sets != _ALL_SETS:
-            self._unit_sets = _ALL_SETS
-            for nal in stream.parameters.units():
-                self.out.emit(switch.take(), timestamp, False, nal)
-        if len(unit.payload) > self.out.payload_limit:
-            self.out.oversize += 1
-            if len(unit.payload) > _DATAGRAM_LIMIT:
-                return
-        orientation = None
-        if unit.marker and self._orientation_due:
-            self._orientation_due = False
-            orientation = stream.last_orientation or 0
-        self.out.emit(switch.take(), timestamp, unit.marker, unit.payload, orientation)
-
-    # ---- reports ----------------------------------------------------------------------------------------------------
 
     def sender_report(self, now: float, wall: float, blocks: tuple[ReportBlock, ...]) -> SenderReport | None:
         """An SR with the source's own NTP↔RTP mapping in our timestamps; None where the source told none.
 
         A mapping made up from arrival times would be worse than none: receivers delay the picture by its error.
         """
-        switch = self.out.switch
-        ours = switch.clock(now)
         if self._player.playing:
-            ntp, rtp = ntp_time(wall), ours
-        else:
-            mapping = self._live.mapping if self._live is not None else None
-            if mapping is None or self._live is None or self._live.generation != self._generation:
-                return None
-            elapsed = now - mapping[2]
-            rtp = switch.translate(mapping[1] + round(elapsed * 90_000))
-            apart = timestamp_delta(rtp, ours)
-            if elapsed > self._times.report_age_s or abs(apart) > _PLAUSIBLE_S * 90_000:
-                return None
-            ntp = (mapping[0] + int(elapsed * 0x1_0000_0000)) & 0xFFFF_FFFF_FFFF_FFFF
-        return SenderReport(
-            switch.ssrc, ntp, rtp, self.out.packets & 0xFFFF_FFFF, self.out.octets & 0xFFFF_FFFF, blocks
-        )
+            return self.out.report(ntp_time(wall), self.out.switch.clock(now), blocks)
+        live = self._live
+        if live is None or live.mapping is None or live.generation != self._generation:
+            return None
+        return self.out.carry_report(live.mapping, now, self._times.report_age_s, blocks)
