@@ -51,13 +51,16 @@ class EngineChooser:
         return self._held(self._otherwise, await self._otherwise.open(call_id, sides, on_event))
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
-        try:
-            carried = await self._otherwise.adopt(relay, on_event)
-            self._holders[relay.relay_id] = self._otherwise
-        except MediaError:
-            carried = await self._preferred.adopt(relay, on_event)
-            self._holders[relay.relay_id] = self._preferred
-        return carried
+        faults: list[MediaError] = []
+        for engine in (self._otherwise, self._preferred):
+            try:
+                carried = await engine.adopt(relay, on_event)
+            except MediaError as error:
+                faults.append(error)
+            else:
+                self._holders[relay.relay_id] = engine
+                return carried
+        raise faults[0]
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._holder(relay).point(relay, side, remote)

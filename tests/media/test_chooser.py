@@ -71,6 +71,10 @@ class TestARelayOfAnotherLife:
             for engine in (preferred, other):
                 engine.abandon()
             after = EngineChooser(preferred, [], other)
+            other.fault = lambda operation, call_id: MediaTimeout("no answer")
+            with pytest.raises(MediaTimeout):
+                await after.adopt(relays[1], print)
+            other.fault = lambda operation, call_id: None
             for relay in relays:
                 assert (await after.adopt(relay, print)).handle == relay
                 assert await after.close(relay) is not None
