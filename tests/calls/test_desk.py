@@ -40,6 +40,7 @@ from tests.calls.kit import (
     told,
     with_webrtc,
 )
+from tests.counted import value
 from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
 from tests.world.media import Room
@@ -135,14 +136,14 @@ class TestJoining:
         ended(world, caller, centre)
 
     def test_they_are_counted(self, world: World) -> None:
-        before = metrics.SEATS_JOINED._value.get()
+        before = value(metrics.SEATS_JOINED)
         caller, centre = connected(world)
         with_webrtc(world, caller)
         with_webrtc(world, caller)
         joined(world, caller)
-        assert metrics.SEATS_JOINED._value.get() - before == 2
+        assert value(metrics.SEATS_JOINED) - before == 2
         ended(world, caller, centre)
-        assert metrics.SEATS_JOINED._value.get() == before
+        assert value(metrics.SEATS_JOINED) == before
 
 
 class TestAFailedJoinLeavesNothing:

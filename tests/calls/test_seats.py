@@ -8,6 +8,7 @@ from splitter.calls.events import AckMissing, Ended
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
 from tests.calls.kit import connected, ended, joined, line, ringing, sdp
+from tests.counted import value
 from tests.world import PeerCall, World
 
 
@@ -57,9 +58,9 @@ class TestJoining:
         world.settle()
 
     def test_several_seats(self, world: World, caller: PeerCall) -> None:
-        before = metrics.SEATS_JOINED._value.get()
+        before = value(metrics.SEATS_JOINED)
         seats = [joined(world, caller) for _ in range(3)]
-        assert metrics.SEATS_JOINED._value.get() - before == 3
+        assert value(metrics.SEATS_JOINED) - before == 3
         seats[1].bye()
         world.run(0.1)
         assert set(room_of(world, caller)) == {"caller", "seat-1", "seat-3"}
@@ -67,7 +68,7 @@ class TestJoining:
         world.run(1)
         assert all(seat.state == "ended" for seat in seats)
         world.settle()
-        assert metrics.SEATS_JOINED._value.get() == before
+        assert value(metrics.SEATS_JOINED) == before
 
 
 class TestTurnedAway:

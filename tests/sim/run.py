@@ -14,6 +14,7 @@ from splitter.calls.settings import CallSettings
 from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
+from tests.counted import value
 from tests.sim.browsers import astray
 from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
 from tests.sim.scripts import Script, caller, centre
@@ -92,7 +93,7 @@ class Run:
             settings = CallSettings(session_expires_s=self._rng.choice((90, 180, 1800)))
             trunk = {"delayed_offer": self._rng.random() < 0.2, "reliable_provisional": self._rng.random() < 0.8}
         self.world = World(setting.seed, setting.weather, settings=settings, trunk=trunk)
-        self._joined_before = metrics.SEATS_JOINED._value.get()
+        self._joined_before = value(metrics.SEATS_JOINED)
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
         self._broken_since: dict[str, float] = {}
         self._lost_since: dict[str, float] = {}
@@ -271,7 +272,7 @@ class Run:
                 for fault in world.monitor.faults.get(call.sip_call_id, ()):
                     self._blame(call, f"illegal: {fault}")
         result.faults += [*world.leftovers(), *world.faults(wire=False)]
-        if joined := metrics.SEATS_JOINED._value.get() - self._joined_before:
+        if joined := value(metrics.SEATS_JOINED) - self._joined_before:
             result.faults.append(f"left behind: {joined:g} seats that are counted as joined")
         rang = [call for peer in (world.pbx, world.pbx2) for call in peer.calls.values()]
         result.ghosts = sum("ghost" in call.heard for call in rang)

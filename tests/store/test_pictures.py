@@ -23,6 +23,7 @@ from splitter.store.pictures import (
 )
 from splitter.store.schema import StoreError
 from splitter.telemetry import metrics
+from tests.counted import value
 
 
 def file(form: str = "PNG", size: tuple[int, int] = (64, 48), colour: str = "red", **options: object) -> bytes:
@@ -204,10 +205,10 @@ class TestHostile:
         ],
     )
     async def test_is_refused_in_plain_words_and_leaves_nothing(self, tmp_path: Path, data: bytes, status: int) -> None:
-        counted = metrics.PICTURES_REFUSED.labels("picture")._value.get()
+        counted = value(metrics.PICTURES_REFUSED, "picture")
         with pytest.raises(PeerError) as caught:
             await PictureLibrary(tmp_path).add(data)
-        assert metrics.PICTURES_REFUSED.labels("picture")._value.get() == counted + 1
+        assert value(metrics.PICTURES_REFUSED, "picture") == counted + 1
         assert caught.value.status == status
         assert "picture" in caught.value.reason
         assert names(tmp_path) == set()

@@ -21,6 +21,7 @@ from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import TraceEvent
+from tests.counted import value
 from tests.patience import until
 
 EVENT = TraceEvent(
@@ -60,10 +61,6 @@ def listed(path: Path) -> list[Path]:
 def beside(path: Path) -> list[Path]:
     """Files that were moved aside."""
     return sorted(path.glob("calls.db.corrupt-*"))
-
-
-def value(metric: Any, *labels: str) -> float:
-    return float((metric.labels(*labels) if labels else metric)._value.get())
 
 
 @pytest.fixture(autouse=True)

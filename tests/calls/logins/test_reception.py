@@ -26,6 +26,7 @@ from splitter.sip.events import RequestArrived
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 from splitter.telemetry import metrics
+from tests.counted import value
 from tests.world.loop import VirtualClock, VirtualLoop
 
 FLOW = Flow("access", "udp", Address("192.0.2.1", 5060), Address("198.51.100.7", 40000))
@@ -245,13 +246,13 @@ class TestWhoIsRegistered:
     def test_goes_at_the_end_of_its_time(self, desk: Desk) -> None:
         desk.register(desk.request(Expires="600"), OPEN)
         desk.register(desk.request(Expires="60", user="9"), OPEN)
-        assert metrics.SEATS_REGISTERED._value.get() == 2
+        assert value(metrics.SEATS_REGISTERED) == 2
         with capture_logs() as logs:
             desk.loop.run_until(lambda: False, 61)
             assert [seat.user for seat in desk.reception.seats()] == ["8001"]
             desk.loop.run_until(lambda: False, 540)
         assert [line["event"] for line in logs] == ["seat expired", "seat expired"]
-        assert (metrics.SEATS_REGISTERED._value.get(), desk.told.held) == (0, {})
+        assert (value(metrics.SEATS_REGISTERED), desk.told.held) == (0, {})
 
     def test_goes_when_it_says_so(self, desk: Desk) -> None:
         desk.register(desk.logged_in(desk.request()))

@@ -33,6 +33,7 @@ from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
 from splitter.transport.settings import ListenPoint, Network, TransportSettings
 from splitter.transport.targets import Target
+from tests.counted import value
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.world.wire import FAIR, Weather, Wire, WireSockets
 
@@ -153,7 +154,7 @@ class TestRegistering:
         assert (bare.uri, str(bare.to)) == ("sip:10.2.0.5", "<sip:gateway@10.2.0.5>")
         assert (bare.call_id, bare.from_tag) == (proved.call_id, proved.from_tag)
         assert proved.cseq[0] == bare.cseq[0] + 1
-        assert metrics.REGISTERED.labels("pbx")._value.get() == 1
+        assert value(metrics.REGISTERED, "pbx") == 1
 
     def test_names_the_domain_that_it_belongs_to(self) -> None:
         with Scene(replace(TRUNK, domain="pbx.example")) as scene:
@@ -243,7 +244,7 @@ class TestFailing:
             state, reason = scene.state
             assert state == "failed" and 'wrong for realm "centre"' in reason
             assert len(scene.centre.heard) <= 2 * 21, "every 150 to 300 s, two requests each"
-            assert metrics.REGISTERED.labels("pbx")._value.get() == 0
+            assert value(metrics.REGISTERED, "pbx") == 0
 
     def test_is_tried_again_later_each_time(self) -> None:
         with Scene() as scene:

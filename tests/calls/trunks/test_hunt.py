@@ -20,6 +20,7 @@ from splitter.sip.message import Headers, Request, Response
 from splitter.telemetry import metrics
 from splitter.transport.targets import HostName, Located, LocatedServer, Target
 from tests.calls.kit import connected, ended, line, sdp
+from tests.counted import value
 from tests.world import PeerCall, World
 from tests.world.world import PBX, PBX2
 
@@ -246,10 +247,10 @@ class TestLimits:
 
     def test_the_sbc_gets_503_and_is_told_when_to_come_back(self, world: World) -> None:
         scene = Scene(world, sbc={"max_calls": 1})
-        before = metrics.CALLS_REJECTED.labels("trunk-calls")._value.get()
+        before = value(metrics.CALLS_REJECTED, "trunk-calls")
         caller, centre = connected(world)
         assert refused(world.sbc.invite("110"), 503) == "5"
-        assert metrics.CALLS_REJECTED.labels("trunk-calls")._value.get() == before + 1
+        assert value(metrics.CALLS_REJECTED, "trunk-calls") == before + 1
         ended(world, caller, centre)
         assert scene.admission.limits.calls("sbc") == 0
 
@@ -291,7 +292,7 @@ class TestOverload:
     def test_a_call_that_offers_video_is_answered_with_port_0(self, world: World) -> None:
         scene = Scene(world)
         scene.load(0.15)
-        before = metrics.VIDEO_REFUSED._value.get()
+        before = value(metrics.VIDEO_REFUSED)
         caller = world.sbc.invite("110")
         centre = world.pbx.take()
         centre.answer()
@@ -301,7 +302,7 @@ class TestOverload:
         centre.expect("ACK")
         assert not world.engine.rooms
         assert "video is refused under load: the event loop is 150 ms late" in world.ladder(caller)
-        assert metrics.VIDEO_REFUSED._value.get() == before + 1
+        assert value(metrics.VIDEO_REFUSED) == before + 1
         world.run(0.1)
         assert world.voice_faults(caller) == []
         ended(world, caller, centre)

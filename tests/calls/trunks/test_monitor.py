@@ -29,6 +29,7 @@ from splitter.telemetry import metrics
 from splitter.transport.resolver import Resolver
 from splitter.transport.settings import ListenPoint, Network
 from splitter.transport.targets import AUTO, HostName, Target
+from tests.counted import value
 from tests.missing import MISSING
 from tests.patience import until
 from tests.transport.nameserver import name_server
@@ -107,9 +108,9 @@ class TestOptionsInVirtualTime:
 
     def test_each_is_asked_as_often_as_the_interval_says_and_not_in_step(self) -> None:
         with watched() as scene:
-            before = metrics.TRUNK_PROBES.labels("pbx", "alive")._value.get()
+            before = value(metrics.TRUNK_PROBES, "pbx", "alive")
             scene.world.run(1000.0)
-            asked = metrics.TRUNK_PROBES.labels("pbx", "alive")._value.get() - before
+            asked = value(metrics.TRUNK_PROBES, "pbx", "alive") - before
             assert 95 <= asked <= 106
 
     def test_calls_go_on_beside_it(self) -> None:
@@ -229,7 +230,7 @@ class TestOnRealSockets:
             assert [(line["trunk"], line["state"]) for line in logs if line["event"] == "trunk changed"] == [
                 ("pbx", "draining")
             ]
-            assert metrics.TRUNK_UP.labels("pbx")._value.get() == 0
+            assert value(metrics.TRUNK_UP, "pbx") == 0
             assert parts.trunks.next_due() is not None
             assert len(peer.requests) == 1
 
