@@ -73,7 +73,7 @@ class TestCancel:
 
     def test_bye_in_an_early_dialog_means_the_same(self, world: World) -> None:
         caller, centre = ringing(world)
-        dialog = next(iter(caller._early.values()))
+        dialog = next(iter(caller.early_dialogs.values()))
         caller.dialog = dialog
         caller.request("BYE")
         world.run(0.5)

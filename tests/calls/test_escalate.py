@@ -294,7 +294,7 @@ class TestAnsweredInSteps:
                 Attribute("des", "qos mandatory remote sendrecv"),
             )
         )
-        caller.update(caller.terminal._note(replace(ready, media=(ready.media[0], video))))
+        caller.update(caller.terminal.note(replace(ready, media=(ready.media[0], video))))
         answer = sdp(caller.expect("200 UPDATE"))
         assert "qos remote sendrecv" in [a.value for a in answer.media[1].attributes if a.name == "curr"]
         caller.accept()
@@ -404,7 +404,7 @@ class TestRefused:
         assert caller.pending is not None
         (txn, request), caller.pending = caller.pending, None
         caller.unacknowledged.add(txn)
-        caller.peer.driver.respond(txn, request.respond(200, headers=caller._headers()))
+        caller.peer.driver.respond(txn, request.respond(200, headers=caller.own_headers()))
         caller.on_reinvite = PeerCall.accept
         world.run(1)
         assert view(world, caller).outcome == "failed"

@@ -132,7 +132,7 @@ class TestUpgradeCrossesTheHold:
         assert voice is not None
         other = world.sbc.terminal().first_offer()
         upgraded = replace(voice, media=(*voice.media, line(other, "video")), attributes=other.attributes)
-        caller.reinvite(caller.terminal._note(upgraded))
+        caller.reinvite(caller.terminal.note(upgraded))
         answer = sdp(caller.expect("200 re-INVITE"))
         assert [(media.kind, bool(media.port)) for media in answer.media] == [("audio", True), ("video", True)]
         world.run(0.2)
@@ -202,7 +202,7 @@ class TestSrvcc:
         assert packet is not None
         caller.reinvite(caller.terminal.given(write(self.to_circuit(caller))))
         caller.expect("200 re-INVITE")
-        back = caller.terminal._note(packet)
+        back = caller.terminal.note(packet)
         caller.reinvite(back)
         answer = sdp(caller.expect("200 re-INVITE"))
         assert [bool(media.port) for media in answer.media] == [True, True]

@@ -293,7 +293,7 @@ class TestRefused:
         assert centre.pending is not None
         (txn, request), centre.pending = centre.pending, None
         centre.unacknowledged.add(txn)
-        centre.peer.driver.respond(txn, request.respond(200, headers=centre._headers()))
+        centre.peer.driver.respond(txn, request.respond(200, headers=centre.own_headers()))
         centre.on_reinvite = PeerCall.accept
         caller.expect("488 re-INVITE")
         assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"

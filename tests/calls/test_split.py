@@ -139,7 +139,7 @@ class TestEarlyMedia:
         centre = world.pbx.take()
         centre.ring(183, media=True)
         early = sdp(caller.expect("183"))
-        centre.answer(centre.terminal.answer(centre._theirs(), codec=2))
+        centre.answer(centre.terminal.answer(centre.offered_session(), codec=2))
         assert sdp(caller.expect("200")) == early
         offer = sdp(caller.expect("INVITE"))
         assert line(offer, "audio").formats == ("105", "102")
@@ -153,8 +153,8 @@ class TestEarlyMedia:
         centre.ring(183, media=True)
         early = sdp(caller.expect("183"))
         ours = centre.terminal.sent
-        offer = centre._theirs()
-        centre._respond_first(200, None, "", ())
+        offer = centre.offered_session()
+        centre.respond_first(200, None, "", ())
         assert sdp(caller.expect("200")) == early
         centre.expect("ACK")
         assert ours is not None
@@ -212,10 +212,10 @@ class TestEarlyMedia:
     def test_early_media_that_cannot_be_used_rings_all_the_same(self, world: World) -> None:
         caller = world.sbc.invite()
         centre = world.pbx.take()
-        answer = centre.terminal.answer(centre._theirs(), audio="off")
+        answer = centre.terminal.answer(centre.offered_session(), audio="off")
         centre.ring(183, answer)
         assert caller.expect("183").session is None
-        centre._early_answers.clear()
+        centre.early_answers.clear()
         centre.answer()
         caller.expect("200")
         centre.expect("ACK")
@@ -308,7 +308,7 @@ class TestAnswersThatCannotBeUsed:
     def test_no_description_in_the_200(self, world: World) -> None:
         caller = world.sbc.invite()
         centre = world.pbx.take()
-        centre._respond_first(200, None, "", ())
+        centre.respond_first(200, None, "", ())
         caller.expect("480")
         world.run(0.1)
         assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
@@ -330,8 +330,8 @@ class TestAnswersThatCannotBeUsed:
         """The call lives, and can be ended."""
         caller = world.sbc.invite()
         centre = world.pbx.take()
-        contact = [pair for pair in centre._headers() if pair[0] not in dict(lines)]
-        centre._headers = lambda: [*contact, *lines]  # type: ignore[method-assign]
+        contact = [pair for pair in centre.own_headers() if pair[0] not in dict(lines)]
+        centre.own_headers = lambda: [*contact, *lines]  # type: ignore[method-assign]
         centre.answer()
         caller.expect("200")
         centre.expect("ACK")

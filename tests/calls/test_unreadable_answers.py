@@ -33,7 +33,7 @@ def mumble(call: PeerCall, body: bytes) -> None:
     assert offer is not None
     call.terminal.agree(call.terminal.answer(offer), offer)
     call.unacknowledged.add(txn)
-    lines = [*call._headers(), *call._timer_lines(request)]
+    lines = [*call.own_headers(), *call.timer_lines(request)]
     kind = SDP if body else None
     call.peer.driver.respond(txn, request.respond(200, headers=lines, body=body, content_type=kind))
 
@@ -172,7 +172,7 @@ class TestAnEarlyAnswer:
         caller.expect("INVITE")
         assert caller.pending is not None
         txn, request = caller.pending
-        lines = [("Require", "100rel"), ("RSeq", "1"), *caller._headers()]
+        lines = [("Require", "100rel"), ("RSeq", "1"), *caller.own_headers()]
         caller.peer.driver.respond(txn, request.respond(183, headers=lines, body=b"garbage", content_type=SDP))
         world.run(1)
         assert world.call_of(caller).talk.video.view.state == "asking"

@@ -94,7 +94,7 @@ def qos_of(media: Media) -> set[str]:
 
 def narrowed(caller: PeerCall) -> Session:
     """The caller's offer with what its answer took alone, as terminals repeat it (TS 24.229 §6.1.2)."""
-    ours, theirs = caller._offer, next(iter(caller._early_answers.values()))
+    ours, theirs = caller.open_offer, next(iter(caller.early_answers.values()))
     assert ours is not None
     lines = []
     for mine, other in zip(ours.media, theirs.media, strict=True):

@@ -35,10 +35,10 @@ def answers_in_h265(call: PeerCall) -> None:
 def send_bare(call: PeerCall, body: bytes, *headers: tuple[str, str]) -> None:
     """A re-INVITE with this body, and no more headers than these."""
     assert call.dialog is not None
-    lines = [*call._headers(), *headers]
+    lines = [*call.own_headers(), *headers]
     request: Request = call.dialog.request("INVITE", headers=lines, body=body)
-    call._offer_cseq = request.cseq[0]
-    call.offering = call.peer.driver.request(request, call._way(), call._on_event)
+    call.offer_cseq = request.cseq[0]
+    call.offering = call.peer.driver.request(request, call.way(), call.on_event)
 
 
 class TestWithoutContentType:

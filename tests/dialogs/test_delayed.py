@@ -90,7 +90,7 @@ class TestEveryKind:
     def test_a_200_without_a_description(self, kind: str) -> None:
         with world_of(kind) as world:
             caller, centre = begin(world, kind)
-            centre._respond_first(200, None, "", ())
+            centre.respond_first(200, None, "", ())
             world.run(5.0)
             assert caller.state == centre.state == "ended"
             over(world, caller, centre)

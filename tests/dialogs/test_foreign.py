@@ -29,7 +29,7 @@ def request_of(call: PeerCall, method: str) -> Request:
     """As the other side of this dialog would send it."""
     assert call.dialog is not None
     body, kind = (b"Signal=1\r\nDuration=100\r\n", "application/dtmf-relay") if method == "INFO" else (b"", None)
-    return call.dialog.request(method, headers=call._headers(), body=body, content_type=kind)
+    return call.dialog.request(method, headers=call.own_headers(), body=body, content_type=kind)
 
 
 class TestAnotherTrunk:

@@ -86,7 +86,7 @@ class TestAnswersOfTheCentre:
     def test_a_line_more_than_was_offered_is_no_voice(self, world: World) -> None:
         caller = world.sbc.invite()
         centre = world.pbx.take()
-        answer = centre.terminal.answer(centre._theirs())
+        answer = centre.terminal.answer(centre.offered_session())
         centre.answer(replace(answer, media=(Media("video", 0, "RTP/AVP", ("99",)), *answer.media)))
         assert ports(sdp(caller.expect("200"))) == [("audio", True), ("video", True)]
         centre.expect("ACK")
@@ -134,8 +134,8 @@ class TestOffersOfTheCaller:
         centre.ring(183, media=True)
         rang = response(caller.expect("183"))
         world.run(0.2)
-        assert caller._offer is not None
-        offer = elsewhere(caller._offer, 23456)
+        assert caller.open_offer is not None
+        offer = elsewhere(caller.open_offer, 23456)
         caller.update(offer) if by == "UPDATE" else caller.prack(rang, offer)
         assert ports(sdp(caller.expect(f"200 {by}"))) == [("audio", False), ("video", True), ("audio", True)]
         centre.answer()

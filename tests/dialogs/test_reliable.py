@@ -304,7 +304,7 @@ class TestServerSection5:
         centre.expect("ACK")
         target = relay_target(world, caller, 0)
         assert target is not None and target.port == moved[0].port
-        caller._early_answers.clear()
+        caller.early_answers.clear()
         ended(world, caller, centre)
 
     def test_a_caller_without_an_offer_that_requires_100rel_hears_no_18x(self, world: World) -> None:
@@ -414,7 +414,7 @@ class TestClientSection4:
         centre.ring(183, media=True, reliable=True)
         centre.expect("PRACK")
         caller.expect("183")
-        centre._rseq[""] = 7
+        centre.rseq[""] = 7
         centre.ring(180, reliable=True)
         centre.hears_nothing(2.0)
         assert not caller.unread

@@ -11,7 +11,7 @@ from tests.world import PeerCall, World
 
 def naming(centre: PeerCall, flags: str = "", *, to_tag: str = "", from_tag: str = "") -> tuple[str, str]:
     """Replaces for this peer's dialog with us: our tag is the From of the INVITE that it got."""
-    dialog = centre.dialog or centre._early[""]
+    dialog = centre.dialog or centre.early_dialogs[""]
     value = f"{centre.sip_call_id};to-tag={to_tag or dialog.remote_tag};from-tag={from_tag or dialog.local_tag}{flags}"
     return "Replaces", value
 

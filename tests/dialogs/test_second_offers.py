@@ -42,7 +42,7 @@ def spoken(session: Session, words: str, number: str = "107") -> Session:
 def rings(world: World, caller: PeerCall, reliable: bool = False) -> tuple[PeerCall, Response]:
     """The centre has answered early, in its own words; and what the caller heard."""
     centre = world.pbx.take()
-    centre.ring(183, spoken(centre.terminal.answer(centre._theirs()), ANSWER), reliable=reliable)
+    centre.ring(183, spoken(centre.terminal.answer(centre.offered_session()), ANSWER), reliable=reliable)
     return centre, response(caller.expect("183"))
 
 
@@ -151,8 +151,8 @@ OTHER: dict[str, Callable[[PeerCall], bytes]] = {
 
 
 def _with_codec(caller: PeerCall, *formats: str) -> Session:
-    assert caller._offer is not None
-    line = caller._offer.media[0].with_(formats=formats)
+    assert caller.open_offer is not None
+    line = caller.open_offer.media[0].with_(formats=formats)
     return replace(narrowed(caller), media=(line, *narrowed(caller).media[1:]))
 
 
@@ -169,13 +169,13 @@ class TestAPrackThatMatches:
         caller.pracks = False
         centre, progress = rings(world, caller)
         body = OTHER[kind](caller)
-        dialog = caller._early[progress.to_tag or ""]
+        dialog = caller.early_dialogs[progress.to_tag or ""]
         number, method = progress.cseq
         headers = [("RAck", f"{progress.headers.get('rseq')} {number} {method}")]
         caller.peer.driver.request(
             dialog.request("PRACK", headers=headers, body=body, content_type="application/sdp"),
-            caller._way(dialog),
-            lambda event: caller._hear(f"{event.response.status} PRACK", event.response),  # type: ignore[union-attr]
+            caller.way(dialog),
+            lambda event: caller.hear(f"{event.response.status} PRACK", event.response),  # type: ignore[union-attr]
         )
         caller.expect("200 PRACK")
         centre.answer()

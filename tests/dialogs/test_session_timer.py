@@ -119,7 +119,7 @@ class TestSection9UasTowardsTheCaller:
 
     def test_a_refresh_that_asks_for_too_little_is_422_and_the_old_one_stands(self, world: World) -> None:
         caller, centre = talking(world, caller_s=200)
-        caller.request("UPDATE", [*caller._headers(), ("Supported", "timer"), ("Session-Expires", "60")])
+        caller.request("UPDATE", [*caller.own_headers(), ("Supported", "timer"), ("Session-Expires", "60")])
         assert header(caller.expect("422 UPDATE"), "min-se") == "90"
         caller.extra = [("Supported", "timer"), ("Session-Expires", "60")]
         caller.reinvite()
@@ -318,7 +318,7 @@ class TestThePeerRefreshes:
         for _ in range(5):
             world.run(60)
             centre.request(
-                "UPDATE", [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
+                "UPDATE", [*centre.own_headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
             )
             granted = centre.expect("200 UPDATE")
             assert header(granted, "session-expires") == "120;refresher=uac" and granted.session is None
@@ -342,7 +342,7 @@ class TestThePeerRefreshes:
 
     def test_the_roles_stay_where_it_leaves_them_open(self, world: World) -> None:
         caller, centre = talking(world, centre=timer(120, "uac"))
-        centre.request("UPDATE", [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120")])
+        centre.request("UPDATE", [*centre.own_headers(), ("Supported", "timer"), ("Session-Expires", "120")])
         assert header(centre.expect("200 UPDATE"), "session-expires") == "120;refresher=uas", "still us"
         centre.extra = [*timer(120, "uac")]
         world.run(61)
@@ -351,7 +351,7 @@ class TestThePeerRefreshes:
 
     def test_it_takes_over(self, world: World) -> None:
         caller, centre = talking(world, centre=timer(120, "uac"))
-        lines = [*centre._headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
+        lines = [*centre.own_headers(), ("Supported", "timer"), ("Session-Expires", "120;refresher=uac")]
         for _ in range(4):
             world.run(40)
             centre.request("UPDATE", lines)
@@ -387,8 +387,8 @@ class TestThePeerRefreshes:
 
     def test_missed_by_the_caller_with_voice(self, world: World) -> None:
         caller, centre = talking(world, caller_s=100)
-        assert caller._refresh is not None
-        caller._refresh.cancel()
+        assert caller.refreshing is not None
+        caller.refreshing.cancel()
         caller.expect("UPDATE", 80)
         world.run(20)
         assert caller.state == "confirmed"
@@ -419,8 +419,8 @@ class TestBothLegs:
             call = world.call_of(caller)
             seat = world.desk.invite(call.talk.call_id, seat=True, timer_s=100)
             seat.expect("200")
-            assert seat._refresh is not None
-            seat._refresh.cancel()
+            assert seat.refreshing is not None
+            seat.refreshing.cancel()
             seat.expect("BYE", 100)
             assert caller.state == "confirmed" and not call.seats
             hang_up(world, caller, centre)

@@ -85,8 +85,8 @@ class TestBeforeTheAnswer:
     def test_another_codec_has_to_wait_for_the_answer(self, world: World) -> None:
         caller, centre = early(world)
         offer = narrowed(caller)
-        assert caller._offer is not None
-        other = caller._offer.media[0].with_(formats=("105", "102"))
+        assert caller.open_offer is not None
+        other = caller.open_offer.media[0].with_(formats=("105", "102"))
         caller.update(caller.terminal.given(write(replace(offer, media=(other, offer.media[1])))))
         assert header(caller.expect("500 UPDATE"), "retry-after")
         centre.answer()
@@ -98,7 +98,7 @@ class TestBeforeTheAnswer:
         caller, centre = early(world)
         caller.update(bare=True)
         assert caller.expect("200 UPDATE").session is None
-        centre.request("UPDATE", centre._headers())
+        centre.request("UPDATE", centre.own_headers())
         assert centre.expect("200 UPDATE").session is None
         centre.answer()
         caller.expect("200")
@@ -134,7 +134,7 @@ class TestBeforeTheAnswer:
         centre.ring(180, media=media)
         caller.expect("180")
         world.run(0.1)
-        centre.update(centre.terminal.answer(centre._theirs()))
+        centre.update(centre.terminal.answer(centre.offered_session()))
         centre.expect("491 UPDATE")
         centre.answer()
         caller.expect("200")
@@ -160,10 +160,10 @@ class TestBeforeTheAnswer:
 
     def test_a_200_that_repeats_the_first_answer_does_not_move_it_back(self, world: World) -> None:
         caller, centre = early(world)
-        first = centre._early_answers[""]
+        first = centre.early_answers[""]
         centre.update(move=True)
         centre.expect("200 UPDATE")
-        centre._respond_first(200, first, "", ())
+        centre.respond_first(200, first, "", ())
         caller.expect("200")
         world.run(0.2)
         assert relay_target(world, caller, 1) == centre.terminal.local("audio")
@@ -174,7 +174,7 @@ class TestBeforeTheAnswer:
     def test_the_centre_changes_its_codec_has_to_wait(self, world: World) -> None:
         caller, centre = early(world)
         assert centre.terminal.ours is not None
-        other = centre.terminal.answer(centre._theirs(), codec=2)
+        other = centre.terminal.answer(centre.offered_session(), codec=2)
         centre.update(other)
         assert header(centre.expect("500 UPDATE"), "retry-after")
         centre.answer()
@@ -196,7 +196,7 @@ class TestBeforeTheAnswer:
 
     def test_a_reinvite_of_the_caller_is_too_early(self, world: World) -> None:
         caller, centre = early(world)
-        caller.request("INVITE", caller._headers())
+        caller.request("INVITE", caller.own_headers())
         assert header(hears(world, caller, "500 INVITE"), "retry-after")
         centre.answer()
         caller.expect("200")
@@ -205,7 +205,7 @@ class TestBeforeTheAnswer:
 
     def test_an_invite_of_the_centre_in_its_early_dialog_is_glare(self, world: World) -> None:
         caller, centre = early(world)
-        centre.request("INVITE", centre._headers())
+        centre.request("INVITE", centre.own_headers())
         hears(world, centre, "491 INVITE")
         centre.answer()
         caller.expect("200")
@@ -370,7 +370,7 @@ class TestReinviteAnsweredInSteps:
     def test_another_reinvite_of_it_meanwhile_is_491(self, world: World) -> None:
         caller, centre = self.stepping(world)
         centre.expect("200 re-INVITE")
-        caller.request("INVITE", caller._headers())
+        caller.request("INVITE", caller.own_headers())
         hears(world, caller, "491 INVITE")
         caller.accept()
         world.run(0.5)
@@ -561,7 +561,7 @@ class TestOutcomes:
             assert centre.pending is not None
             (txn, request), centre.pending = centre.pending, None
             centre.on_reinvite = PeerCall.accept
-            centre.peer.driver.respond(txn, request.respond(200, headers=centre._headers()))
+            centre.peer.driver.respond(txn, request.respond(200, headers=centre.own_headers()))
             hears(world, centre, "INVITE")
             world.run(1.0)
             assert caller.state == "confirmed" and world.voice_faults(caller) == []

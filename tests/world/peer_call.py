@@ -68,7 +68,7 @@ class PeerCall(UserAgent):
                 ("To", f"<{uri}>"),
                 ("Call-ID", self.sip_call_id),
                 ("CSeq", "1 INVITE"),
-                *self._headers(),
+                *self.own_headers(),
                 *headers,
             ]
         )
@@ -80,8 +80,8 @@ class PeerCall(UserAgent):
         elif body and "content-type" not in lines:
             lines.add("Content-Type", SDP)
         self.invite = Request("INVITE", uri, lines, body)
-        self._offer = offer
-        self.offering = self._txn = peer.driver.request(self.invite, peer.gateway, self._on_event)
+        self.open_offer = offer
+        self.offering = self._txn = peer.driver.request(self.invite, peer.gateway, self.on_event)
 
     def cancel(self, reason: str | None = None) -> None:
         """CANCEL the first INVITE; a 200 that crosses is acknowledged and followed by BYE."""
@@ -92,8 +92,8 @@ class PeerCall(UserAgent):
 
     def come(self, event: sip.RequestArrived) -> None:
         self.invite, self._txn = event.request, event.txn
-        self.peer.driver.adopt(event.txn, self._on_event)
-        self._hear("INVITE", event.request)
+        self.peer.driver.adopt(event.txn, self.on_event)
+        self.hear("INVITE", event.request)
         self.peer.on_call(self)
 
     def ring(
@@ -118,19 +118,19 @@ class PeerCall(UserAgent):
             self._held.append(again)
             return
         if media:
-            session = self._early_answers.get(fork) or self.terminal.answer(self._theirs())
+            session = self.early_answers.get(fork) or self.terminal.answer(self.offered_session())
         if session is not None:
-            self._early_answers[fork] = session
+            self.early_answers[fork] = session
         if fork in self._reliably:
             session = None  # the answer was given
         if reliable and self.state == "early":
-            self._rseq[fork] = self._rseq.get(fork, 0) + 1
+            self.rseq[fork] = self.rseq.get(fork, 0) + 1
             self._unconfirmed = fork or "the only one"
-            headers = [("Require", "100rel"), ("RSeq", str(self._rseq[fork])), *headers]
+            headers = [("Require", "100rel"), ("RSeq", str(self.rseq[fork])), *headers]
             if session is not None:
                 self._reliably.add(fork)
-                self.terminal.agree(session, self._theirs())
-        self._respond_first(status, session, fork, headers)
+                self.terminal.agree(session, self.offered_session())
+        self.respond_first(status, session, fork, headers)
 
     def answer(self, session: Session | None = None, *, fork: str = "", headers: Pairs = (), **wanted: Any) -> None:
         """200, with what the fork said before, with `session`, or with the terminal's answer(**wanted)."""
@@ -139,17 +139,17 @@ class PeerCall(UserAgent):
             return
         offer = session_of(self.invite)
         if fork in self._reliably:
-            self._respond_first(200, None, fork, headers)
+            self.respond_first(200, None, fork, headers)
             return
         if session is None:
             if offer is None:
                 wanted.pop("codec", None)
                 session = self.terminal.first_offer(**{"picture": VideoLine.NONE, **wanted})
             else:
-                session = self._early_answers.get(fork) or self.terminal.answer(offer, **wanted)
-        self._respond_first(200, session, fork, headers)
+                session = self.early_answers.get(fork) or self.terminal.answer(offer, **wanted)
+        self.respond_first(200, session, fork, headers)
         if offer is None:
-            self._offer, self._offered_in_2xx = session, self._txn
+            self.open_offer, self._offered_in_2xx = session, self._txn
         elif session is not None:
             self.terminal.agree(session, offer)
 
@@ -163,10 +163,10 @@ class PeerCall(UserAgent):
         if not offerless and session is None:
             session = self.terminal.change(**change)
         body, kind = (write(session), SDP) if session is not None else (b"", None)
-        lines = [*self._headers(), *headers]
+        lines = [*self.own_headers(), *headers]
         request = self.dialog.request("INVITE", headers=lines, body=body, content_type=kind)
-        self._offer, self._offer_cseq = session, request.cseq[0]
-        self.offering = self.peer.driver.request(request, self._way(), self._on_event)
+        self.open_offer, self.offer_cseq = session, request.cseq[0]
+        self.offering = self.peer.driver.request(request, self.way(), self.on_event)
 
     def update(self, session: Session | None = None, *, bare: bool = False, headers: Pairs = (), **change: Any) -> None:
         """Send an UPDATE (RFC 3311), with an offer unless it is `bare`; its answer is heard as "200 UPDATE"."""
@@ -174,11 +174,11 @@ class PeerCall(UserAgent):
         if not bare:
             self._updating = session or self.terminal.change(**change)
             body, kind = write(self._updating), SDP
-        self.request("UPDATE", [*self._headers(), *headers], body, kind)
+        self.request("UPDATE", [*self.own_headers(), *headers], body, kind)
 
     def prack(self, response: Response, session: Session | None = None, rack: str = "") -> None:
         """Confirm a reliable response, with an offer or a wrong RAck; its answer is heard as "200 PRACK"."""
-        dialog = self._early.get(response.to_tag or "") or self.dialog
+        dialog = self.early_dialogs.get(response.to_tag or "") or self.dialog
         assert dialog is not None
         number, method = response.cseq
         headers = [("RAck", rack or f"{response.headers.get('rseq')} {number} {method}")]
@@ -190,9 +190,9 @@ class PeerCall(UserAgent):
                 answer = session_of(event.response)
                 if session is not None and answer is not None:
                     self._agree_early(session, answer, event.response)
-                self._hear(f"{event.response.status} PRACK", event.response, answer)
+                self.hear(f"{event.response.status} PRACK", event.response, answer)
 
-        self.peer.driver.request(request, self._way(dialog), heard)
+        self.peer.driver.request(request, self.way(dialog), heard)
 
     def progress(self, session: Session | None = None, **wanted: Any) -> None:
         """Answer the pending re-INVITE in a reliable 183; `accept` or `decline` ends it (RFC 3262, RFC 6141)."""
@@ -204,14 +204,14 @@ class PeerCall(UserAgent):
         self._before = self.terminal.ours, self.terminal.theirs
         self.terminal.agree(session, offer)
         self._unconfirmed, self._progressed = "re-INVITE", txn
-        lines = [("Require", "100rel"), ("RSeq", "1"), *self._headers()]
+        lines = [("Require", "100rel"), ("RSeq", "1"), *self.own_headers()]
         self.peer.driver.respond(txn, request.respond(183, headers=lines, body=write(session), content_type=SDP))
 
     def ponder(self, status: int = 180) -> None:
         """A provisional response to the pending re-INVITE: the phone asks its user."""
         assert self.pending is not None
         txn, request = self.pending
-        self.peer.driver.respond(txn, request.respond(status, headers=self._headers()))
+        self.peer.driver.respond(txn, request.respond(status, headers=self.own_headers()))
 
     def withdraw(self) -> None:
         """CANCEL our re-INVITE."""
@@ -229,17 +229,19 @@ class PeerCall(UserAgent):
         offer = session_of(request)
         if txn == self._progressed:  # the answer was given
             self.unacknowledged.add(txn)
-            self.peer.driver.respond(txn, request.respond(200, headers=[*self._headers(), *self._timer_lines(request)]))
+            self.peer.driver.respond(
+                txn, request.respond(200, headers=[*self.own_headers(), *self.timer_lines(request)])
+            )
             return
         if offer is None:
             assert self.terminal.ours is not None
             session = session or self.terminal.change()
-            self._offer, self._offered_in_2xx = session, txn
+            self.open_offer, self._offered_in_2xx = session, txn
         else:
             session = session or self.terminal.answer(offer, **wanted)
             self.terminal.agree(session, offer)
         self.unacknowledged.add(txn)
-        lines = [*self._headers(), *self._timer_lines(request)]
+        lines = [*self.own_headers(), *self.timer_lines(request)]
         response = request.respond(200, headers=lines, body=write(session), content_type=SDP)
         self.peer.driver.respond(txn, response)
 
@@ -251,7 +253,7 @@ class PeerCall(UserAgent):
         self.refuse(408)
         self.peer.driver.cancel(self.offering)
         self._end()
-        self._hear("vanished")
+        self.hear("vanished")
 
     def __str__(self) -> str:
         return f"{self.peer.name}'s call of {self.number}"

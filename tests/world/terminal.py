@@ -52,16 +52,16 @@ class Terminal:
         """A handset's offer; `directions` are audio_direction, video_direction."""
         video = None if picture is VideoLine.NONE else self._end(2)
         description = LineNumbers(self.host, self._session_id, 1, self._end(0), video, **directions)
-        return self._note(parse(handset_offer(description, voice, picture)))
+        return self.note(parse(handset_offer(description, voice, picture)))
 
     def seat_offer(self, mode: int = 1) -> Session:
         """An agent's offer: video alone."""
         description = LineNumbers(self.host, self._session_id, 1, None, self._end(2))
-        return self._note(parse(seat_offer(description, mode=mode)))
+        return self.note(parse(seat_offer(description, mode=mode)))
 
     def given(self, body: bytes) -> Session:
         """An offer that a test wrote itself."""
-        return self._note(parse(body))
+        return self.note(parse(body))
 
     def answer(self, offer: Session, *, audio: str = "", video: str = "sendrecv", codec: int = 0) -> Session:
         """Answer an offer.
@@ -83,7 +83,7 @@ class Terminal:
         session = Session(
             origin=self._origin(), connection=Connection.to(self.host), times=offer.times, media=tuple(lines)
         )
-        return self._note(session)
+        return self.note(session)
 
     def change(self, *, audio: str | None = None, video: str | None = None, move: bool = False) -> Session:
         """A new offer out of what is in force.
@@ -104,7 +104,7 @@ class Terminal:
             if line.port:
                 line = self._changed(line, audio if media.kind == "audio" else video, move)
             lines.append(line)
-        return self._note(replace(self.ours, media=tuple(lines)))
+        return self.note(replace(self.ours, media=tuple(lines)))
 
     # ---- what was agreed ----
 
@@ -148,7 +148,7 @@ class Terminal:
     def _origin(self) -> Origin:
         return self.sent.origin if self.sent else Origin.of(self.host, self._session_id)
 
-    def _note(self, session: Session) -> Session:
+    def note(self, session: Session) -> Session:
         """Give a description its version: one up for each change (RFC 3264 §8)."""
         if self.sent is not None:
             session = replace(session, origin=self.sent.origin)

@@ -89,21 +89,21 @@ class UserAgent:
         self.dialog: Dialog | None = None
         self.unacknowledged: set[str] = set()
         self._txn = ""
-        self._early: dict[str, Dialog] = {}  # server side: by fork
-        self._early_answers: dict[str, Session] = {}  # by the tag of whoever sent them
-        self._offer: Session | None = None  # ours that is open, in `offering` or in a 2xx of ours
-        self._offer_cseq = 0
+        self.early_dialogs: dict[str, Dialog] = {}  # server side: by fork
+        self.early_answers: dict[str, Session] = {}  # by the tag of whoever sent them
+        self.open_offer: Session | None = None  # ours that is open, in `offering` or in a 2xx of ours
+        self.offer_cseq = 0
         self._offered_in_2xx = ""
         self._bye_waits = False
         self._updating: Session | None = None  # our offer in an UPDATE
-        self._rseq: dict[str, int] = {}  # server side: of the last reliable response, by fork
+        self.rseq: dict[str, int] = {}  # server side: of the last reliable response, by fork
         self._unconfirmed = ""  # server side: the fork whose reliable response waits for its PRACK
         self._progressed = ""  # the re-INVITE that was answered in a reliable 183
         self._before: tuple[Session | None, Session | None] = (None, None)  # what was in force before it
         self._held: deque[Callable[[], None]] = deque()  # responses that wait for that PRACK
         self._reliably: set[str] = set()  # server side: forks that have their answer
         self._heard_rseq: dict[str, int] = {}  # client side, by To tag
-        self._refresh: asyncio.TimerHandle | None = None
+        self.refreshing: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
 
     @property
@@ -115,7 +115,7 @@ class UserAgent:
     def refuse(self, status: int, headers: Pairs = ()) -> None:
         """A final refusal."""
         self._held.clear()
-        self._respond_first(status, None, "", headers)
+        self.respond_first(status, None, "", headers)
 
     def decline(self, status: int, headers: Pairs = ()) -> None:
         """Refuse the pending re-INVITE."""
@@ -130,10 +130,10 @@ class UserAgent:
 
     def request(self, method: str, headers: Pairs = (), body: bytes = b"", content_type: str | None = None) -> None:
         """Any other request in the dialog; its answer is heard as "200 INFO"."""
-        dialog = self.dialog or next(iter(self._early.values()))
+        dialog = self.dialog or next(iter(self.early_dialogs.values()))
         request = dialog.request(method, headers=headers, body=body, content_type=content_type)
         offered = method == "UPDATE" and bool(body)
-        self.peer.driver.request(request, self._way(dialog), partial(self._on_answer, method, offered=offered))
+        self.peer.driver.request(request, self.way(dialog), partial(self._on_answer, method, offered=offered))
 
     def bye(self, headers: Pairs = ()) -> None:
         """Hang up. Who answered the call waits for the ACK first (RFC 3261 §15)."""
@@ -145,7 +145,7 @@ class UserAgent:
         self._end()
         self.request("BYE", headers)
 
-    def _on_event(self, event: sip.SipEvent) -> None:
+    def on_event(self, event: sip.SipEvent) -> None:
         if self.vanished:
             return
         match event:
@@ -164,10 +164,10 @@ class UserAgent:
             case sip.PrackTimedOut():
                 self._unconfirmed = ""
                 self.refuse(500)
-                self._hear("no PRACK")
+                self.hear("no PRACK")
             case sip.AckTimedOut():
                 self.unacknowledged.discard(event.txn)
-                self._hear("no ACK")
+                self.hear("no ACK")
                 self._bye_waits = False
                 self.bye()
 
@@ -186,13 +186,13 @@ class UserAgent:
             tag = response.to_tag
             if not self._is_next(response):
                 return
-            if tag and self._offer is not None and session is not None:
-                self._early_answers.setdefault(tag, session)
-            if tag and tag not in self._early:
-                self._early[tag] = Dialog.as_uac(self.invite, response)
-                self.peer.driver.register(self._early[tag].id, self._on_event)
+            if tag and self.open_offer is not None and session is not None:
+                self.early_answers.setdefault(tag, session)
+            if tag and tag not in self.early_dialogs:
+                self.early_dialogs[tag] = Dialog.as_uac(self.invite, response)
+                self.peer.driver.register(self.early_dialogs[tag].id, self.on_event)
             if tag and "rseq" in response.headers and self.pracks:
-                self._confirm_provisional(self._early[tag], response)
+                self._confirm_provisional(self.early_dialogs[tag], response)
         elif response.status < 300:
             self._on_success(response, session)
             if self.state == "ended":
@@ -200,10 +200,10 @@ class UserAgent:
         else:
             self.offering, self.status = "", response.status
             self._end()
-        self._hear(str(response.status), response, session)
+        self.hear(str(response.status), response, session)
 
     def _on_success(self, response: Response, session: Session | None) -> None:
-        dialog = self._early.get(response.to_tag or "")
+        dialog = self.early_dialogs.get(response.to_tag or "")
         if dialog is not None:
             dialog.confirm(response)
         else:
@@ -213,22 +213,22 @@ class UserAgent:
             self.offering, self.status = "", response.status
             self._confirm(dialog)
         answer = None
-        if first and self._offer is None and session is not None:  # it makes the offer; the ACK answers
+        if first and self.open_offer is None and session is not None:  # it makes the offer; the ACK answers
             answer = self.terminal.answer(session)
             self.terminal.agree(answer, session)
         body, kind = (write(answer), SDP) if answer else (b"", None)
         ack = dialog.ack(self.invite.cseq[0], body=body, content_type=kind)
         if self.acks:
-            self.peer.driver.acknowledge(self._txn, ack, self._way(dialog))
+            self.peer.driver.acknowledge(self._txn, ack, self.way(dialog))
         if not first or self.cancelled:  # a second branch, or it crossed our CANCEL (RFC 3261 §13.2.2.4, §9.1)
             if first:
                 self._end()
             bye = dialog.request("BYE")
-            self.peer.driver.request(bye, self._way(dialog), lambda event: None)
+            self.peer.driver.request(bye, self.way(dialog), lambda event: None)
             return
-        session = self._early_answers.get(response.to_tag or "") or session
-        if self._offer is not None and session is not None:
-            self.terminal.agree(self._offer, session)
+        session = self.early_answers.get(response.to_tag or "") or session
+        if self.open_offer is not None and session is not None:
+            self.terminal.agree(self.open_offer, session)
         self._keep_refreshing(response, "uac")
 
     def _is_next(self, response: Response) -> bool:
@@ -244,18 +244,18 @@ class UserAgent:
     def _confirm_provisional(self, dialog: Dialog, response: Response) -> None:
         rack = f"{response.headers.get('rseq')} {self.invite.cseq[0]} INVITE"
         request = dialog.request("PRACK", headers=[("RAck", rack)])
-        self.peer.driver.request(request, self._way(dialog), partial(self._on_answer, "PRACK"))
+        self.peer.driver.request(request, self.way(dialog), partial(self._on_answer, "PRACK"))
 
     def _keep_refreshing(self, message: Message, role: str) -> None:
         """Refresh the session at half its length, where that was agreed to be ours (RFC 4028 §10)."""
         value, _, refresher = (message.headers.get("session-expires") or "").partition(";refresher=")
-        if self._refresh is not None:
-            self._refresh.cancel()
+        if self.refreshing is not None:
+            self.refreshing.cancel()
         if value and refresher == role:
             loop = asyncio.get_running_loop()
-            self._refresh = loop.call_later(int(value) / 2, self._do_refresh, int(value))
+            self.refreshing = loop.call_later(int(value) / 2, self._do_refresh, int(value))
 
-    def _timer_lines(self, request: Request) -> list[tuple[str, str]]:
+    def timer_lines(self, request: Request) -> list[tuple[str, str]]:
         """What our 2xx says of the timer that a request asks for; ours to keep from now on, if it says "uas"."""
         value, _, refresher = (request.headers.get("session-expires") or "").partition(";refresher=")
         if not value or not self.keeps_time:
@@ -265,9 +265,9 @@ class UserAgent:
         return lines
 
     def _do_refresh(self, interval_s: int) -> None:
-        self._refresh = None
+        self.refreshing = None
         if self.state == "confirmed" and not self.vanished:
-            lines = [*self._headers(), ("Supported", "timer"), ("Session-Expires", f"{interval_s};refresher=uac")]
+            lines = [*self.own_headers(), ("Supported", "timer"), ("Session-Expires", f"{interval_s};refresher=uac")]
             self.request("UPDATE", lines)
 
     def _on_offer_response(self, response: Response) -> None:
@@ -277,17 +277,17 @@ class UserAgent:
         if response.status < 300:
             self.dialog.refresh(response)
             answer = None
-            if self._offer is None and session is not None:  # ours had none: theirs is the offer, the ACK answers
+            if self.open_offer is None and session is not None:  # ours had none: theirs is the offer, the ACK answers
                 answer = self.terminal.answer(session)
                 self.terminal.agree(answer, session)
-            elif self._offer is not None and session is not None:
-                self.terminal.agree(self._offer, session)
+            elif self.open_offer is not None and session is not None:
+                self.terminal.agree(self.open_offer, session)
             body, kind = (write(answer), SDP) if answer else (b"", None)
-            ack = self.dialog.ack(self._offer_cseq, body=body, content_type=kind)
-            self.peer.driver.acknowledge(response_key(response), ack, self._way())
+            ack = self.dialog.ack(self.offer_cseq, body=body, content_type=kind)
+            self.peer.driver.acknowledge(response_key(response), ack, self.way())
         elif response.status in (408, 481):
             self._end()
-        self._hear(f"{response.status} re-INVITE", response, session)
+        self.hear(f"{response.status} re-INVITE", response, session)
 
     def _on_failure(self, event: sip.RequestFailed) -> None:
         if event.txn == self._txn:
@@ -297,17 +297,17 @@ class UserAgent:
             self.offering = ""
             if event.status == 408:
                 self.bye()
-        self._hear(f"failed {event.status}")
+        self.hear(f"failed {event.status}")
 
     def _on_answer(self, method: str, event: sip.SipEvent, offered: bool = False) -> None:
         if isinstance(event, sip.ResponseArrived) and event.response.status >= 200:
             if method == "UPDATE":
                 self._on_updated(event.response, offered)
             if method != "PRACK":
-                self._hear(f"{event.response.status} {method}", event.response, session_of(event.response))
+                self.hear(f"{event.response.status} {method}", event.response, session_of(event.response))
         elif isinstance(event, sip.RequestFailed):
             self._updating = None if offered else self._updating
-            self._hear(f"failed {event.status} {method}")
+            self.hear(f"failed {event.status} {method}")
 
     def _on_updated(self, response: Response, offered: bool) -> None:
         offer = self._updating if offered else None
@@ -324,8 +324,8 @@ class UserAgent:
         """Offer and answer in UPDATE or PRACK; before the 200 to the INVITE they are what it will find in force."""
         self.terminal.agree(offer, answer)
         if self.state == "early":
-            self._offer = offer
-            self._early_answers[response.to_tag or ""] = answer
+            self.open_offer = offer
+            self.early_answers[response.to_tag or ""] = answer
 
     def _on_request(self, event: sip.RequestArrived) -> None:
         request, driver = event.request, self.peer.driver
@@ -338,18 +338,18 @@ class UserAgent:
         match request.method:
             case "INVITE" if self.offering or self._offered_in_2xx or self._updating:
                 driver.respond(event.txn, request.respond(491))
-                self._hear("glare", request)
+                self.hear("glare", request)
             case "INVITE" if self.pending:
                 driver.respond(event.txn, request.respond(500, headers=[("Retry-After", "1")]))
             case "INVITE":
                 self.pending = (event.txn, request)
-                driver.adopt(event.txn, self._on_event)
-                self._hear("INVITE", request, session_of(request))
+                driver.adopt(event.txn, self.on_event)
+                self.hear("INVITE", request, session_of(request))
                 self.on_reinvite(self)
             case method if method in self.answers:
                 status, lines = self.answers[method]
                 driver.respond(event.txn, request.respond(status, headers=lines))
-                self._hear(method, request)
+                self.hear(method, request)
             case "UPDATE" if session_of(request) is not None:
                 self._on_update(event)
             case "PRACK":
@@ -359,11 +359,11 @@ class UserAgent:
                 if self.pending:
                     self.decline(487)
                 self._end()
-                self._hear("BYE", request)
+                self.hear("BYE", request)
             case method:
-                lines = [*self._headers(), *self._timer_lines(request)] if method == "UPDATE" else ()
+                lines = [*self.own_headers(), *self.timer_lines(request)] if method == "UPDATE" else ()
                 driver.respond(event.txn, request.respond(self.statuses.get(method, 200), headers=lines))
-                self._hear(method, request)
+                self.hear(method, request)
 
     def _on_update(self, event: sip.RequestArrived) -> None:
         """An offer in an UPDATE is answered at once (RFC 3311 §5.2)."""
@@ -378,14 +378,14 @@ class UserAgent:
             answer = self.terminal.answer(offer)
             self.terminal.agree(answer, offer)
             driver.respond(
-                event.txn, request.respond(200, headers=self._headers(), body=write(answer), content_type=SDP)
+                event.txn, request.respond(200, headers=self.own_headers(), body=write(answer), content_type=SDP)
             )
-        self._hear("UPDATE", request, session_of(request))
+        self.hear("UPDATE", request, session_of(request))
 
     def _on_prack(self, event: sip.RequestArrived) -> None:
         driver, status = self.peer.driver, 200 if self._unconfirmed else 481
         driver.respond(event.txn, event.request.respond(status))
-        self._hear("PRACK", event.request, session_of(event.request))
+        self.hear("PRACK", event.request, session_of(event.request))
         self._unconfirmed = ""
         driver.confirm_provisional(self._txn)
         driver.confirm_provisional(self._progressed)
@@ -393,48 +393,48 @@ class UserAgent:
             self._held.popleft()()
 
     def _dialog_of(self, request: Request) -> Dialog:
-        early = (dialog for dialog in self._early.values() if dialog.local_tag == request.to_tag)
+        early = (dialog for dialog in self.early_dialogs.values() if dialog.local_tag == request.to_tag)
         return self.dialog or next(
-            (d for d in early if d.remote_tag == request.from_tag), next(iter(self._early.values()))
+            (d for d in early if d.remote_tag == request.from_tag), next(iter(self.early_dialogs.values()))
         )
 
     def _on_cancel(self, event: sip.CancelArrived) -> None:
         if event.txn == self._txn and self.state == "early":
-            self._respond_first(487, None, "", ())
+            self.respond_first(487, None, "", ())
         elif self.pending and event.txn == self.pending[0]:
             self.decline(487)
-        self._hear("CANCEL", event.request)
+        self.hear("CANCEL", event.request)
 
     def _on_ack(self, event: sip.AckArrived) -> None:
         self.unacknowledged.discard(event.txn)
         session = session_of(event.request)
         if self._offered_in_2xx == event.txn:
             self._offered_in_2xx = ""
-            if session is not None and self._offer is not None:
-                self.terminal.agree(self._offer, session)
+            if session is not None and self.open_offer is not None:
+                self.terminal.agree(self.open_offer, session)
         if event.txn == self._txn or session is not None:
-            self._hear("ACK", event.request, session)
+            self.hear("ACK", event.request, session)
         if self._bye_waits:
             self._bye_waits = False
             self.bye()
 
-    def _hear(self, what: str, message: Message | None = None, session: Session | None = None) -> None:
+    def hear(self, what: str, message: Message | None = None, session: Session | None = None) -> None:
         self.heard.append(what)
         self.unread.append(Heard(what, message, session))
         self._news.set()
 
-    def _theirs(self) -> Session:
+    def offered_session(self) -> Session:
         offer = session_of(self.invite)
         assert offer is not None
         return offer
 
-    def _respond_first(self, status: int, session: Session | None, fork: str, headers: Pairs) -> None:
+    def respond_first(self, status: int, session: Session | None, fork: str, headers: Pairs) -> None:
         if self.state != "early":
             return
-        dialog = self._early.get(fork)
+        dialog = self.early_dialogs.get(fork)
         if dialog is None:
-            dialog = self._early[fork] = Dialog.as_uas(self.invite, self.peer.ids.tag())
-            self.peer.driver.register(dialog.id, self._on_event)
+            dialog = self.early_dialogs[fork] = Dialog.as_uas(self.invite, self.peer.ids.tag())
+            self.peer.driver.register(dialog.id, self.on_event)
         if status >= 200:
             self.status = status
         if 200 <= status < 300:
@@ -443,7 +443,7 @@ class UserAgent:
         elif status >= 300:
             self._end()
         body, kind = (write(session), SDP) if session is not None else (b"", None)
-        lines = [*self._headers(), *headers, *(self._timer_lines(self.invite) if 200 <= status < 300 else ())]
+        lines = [*self.own_headers(), *headers, *(self.timer_lines(self.invite) if 200 <= status < 300 else ())]
         response = self.invite.respond(status, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind)
         self.peer.driver.respond(self._txn, response)
 
@@ -451,29 +451,29 @@ class UserAgent:
         self.state = "confirmed"
         self._forget_early()
         self.dialog = dialog
-        self.peer.driver.register(dialog.id, self._on_event)
+        self.peer.driver.register(dialog.id, self.on_event)
 
     def _end(self) -> None:
         self.state = "ended"
         if self.pending is not None and not self.vanished:
             (txn, request), self.pending = self.pending, None
             self.peer.driver.respond(txn, request.respond(487))
-        if self._refresh is not None:
-            self._refresh.cancel()
+        if self.refreshing is not None:
+            self.refreshing.cancel()
         self._forget_early()
         if self.dialog is not None:
             self.peer.driver.unregister(self.dialog.id)
 
     def _forget_early(self) -> None:
-        for dialog in self._early.values():
+        for dialog in self.early_dialogs.values():
             self.peer.driver.unregister(dialog.id)
 
-    def _way(self, dialog: Dialog | None = None) -> Flow:
+    def way(self, dialog: Dialog | None = None) -> Flow:
         dialog = dialog or self.dialog
         assert dialog is not None
         return self.peer.driver.locate("net", dialog.next_hop) or self.peer.gateway
 
-    def _headers(self) -> list[tuple[str, str]]:
+    def own_headers(self) -> list[tuple[str, str]]:
         return [("Contact", f"<sip:{self.peer.name}@{self.peer.address}>"), ("Allow", self.allow), *self.extra]
 
 
