@@ -101,11 +101,11 @@ class Room:
         return self._secure_end(name)
 
     def _secure_end(self, name: str) -> tuple[int, SecureLocal]:
-        wire, numbers = self._secure_wire(name), self._participant(name).view.out.switch
+        wire, numbers = self._secure_wire(name), self.participant(name).view.out.switch
         return wire.ports[0], replace(wire.local, ssrc=numbers.ssrc, cname=self._cname)
 
     def _secure_wire(self, name: str) -> SecureWire:
-        wire = self._participant(name).wire
+        wire = self.participant(name).wire
         if not isinstance(wire, SecureWire):
             raise LocalError(f"room {self.room_id}: {name!r} has no ICE")
         return wire
@@ -127,7 +127,8 @@ class Room:
         participant = self._participants[name] = Participant(name, around, wire)
         return participant
 
-    def _participant(self, name: str) -> Participant:
+    def participant(self, name: str) -> Participant:
+        """Who has this name. Raises LocalError if nobody in the room has."""
         found = self._participants.get(name)
         if found is None:
             raise LocalError(f"room {self.room_id}: there is no {name!r}")
@@ -135,7 +136,7 @@ class Room:
 
     def set_participant(self, name: str, media: ParticipantMedia | None) -> None:
         """Start, change or (None) pause a participant's media. Raises LocalError if it is not in the room."""
-        participant = self._participant(name)
+        participant = self.participant(name)
         participant.configure(media, self._loop.now())
         self._select("answered" if media is not None else f"{name} paused")
         self._arm()

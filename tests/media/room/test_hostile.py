@@ -17,7 +17,7 @@ ALL = frozenset(("nack", "nack pli", "ccm fir", "ccm tmmbr", "goog-remb"))
 
 def ours(peer: Peer) -> int:
     """The SSRC that this peer is sent."""
-    return peer.stage.room._participants[peer.name].view.out.switch.ssrc
+    return peer.stage.room.participant(peer.name).view.out.switch.ssrc
 
 
 def pair() -> tuple[Stage, Peer, Peer]:
@@ -41,15 +41,15 @@ class TestManyMessages:
 
     def test_more_than_a_receiver_says_at_once_are_not_heard(self) -> None:
         stage, caller, seat = pair()
-        before = stage.room._participants["seat-1"].stream.broker.asked
+        before = stage.room.participant("seat-1").stream.broker.asked
         caller.feed(*(Fir(caller.ssrc, ((ours(caller), number),)) for number in range(40)), Pli(caller.ssrc, 1))
         stage.loop.advance(1.0)
-        assert stage.room._participants["seat-1"].stream.broker.asked - before <= 3
+        assert stage.room.participant("seat-1").stream.broker.asked - before <= 3
         seat.show(2)
 
     def test_datagrams_above_the_pace_are_dropped_and_counted(self) -> None:
         stage, caller, _ = pair()
-        participant = stage.room._participants["caller"]
+        participant = stage.room.participant("caller")
         before, resent = participant.wire.rejected, participant.view.out.resent
         lost = (caller.numbers()[-1],)
         for _ in range(3 * RTCP_DATAGRAMS):
@@ -62,7 +62,7 @@ class TestManyMessages:
 
     def test_a_datagram_that_no_path_carries_whole_is_dropped(self) -> None:
         stage, caller, _ = pair()
-        participant = stage.room._participants["caller"]
+        participant = stage.room.participant("caller")
         before = participant.wire.rejected
         count = RTCP_BYTES // 4
         nack = struct.pack("!BBHII", 0x81, 205, 2 + count, caller.ssrc, ours(caller)) + b"\x00\x01\xff\xff" * count

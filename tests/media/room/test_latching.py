@@ -208,8 +208,8 @@ class TestAStrayStreamBeforeTheCaller:
         stage, caller, _ = caller_and_seat()
         strays(caller, 50_000, 2)
         caller.show(1)
-        assert stage.room._participants["caller"].stream.ssrc == caller.ssrc
-        assert stage.room._participants["caller"].stream.lost_before == 0
+        assert stage.room.participant("caller").stream.ssrc == caller.ssrc
+        assert stage.room.participant("caller").stream.lost_before == 0
 
 
 class TestLatchRules:

@@ -176,7 +176,7 @@ class TestNoKeyStreamTwice:
         mode = random.choice([0, 1, 1])
         caller = stage.join("caller", Camera(150, (320, 240), slices=random.choice([0, 500]) if mode else 500))
         seat = stage.join("seat-1", answered=False, packetization_mode=mode)
-        switch = stage.room._participants["seat-1"].view.out.switch
+        switch = stage.room.participant("seat-1").view.out.switch
         switch.sequence += 65_500 - switch.sequence % 65_536  # the numbers wrap under way
         stage.room.set_participant("seat-1", seat.media)
         caller.limit = random.choice([400, 1150, 1450])

@@ -121,7 +121,7 @@ class TestWhatSourcesAreTold:
     """RFC 5104 §4.2, and REMB: the least of those who watch."""
 
     def limits(self, stage: Stage) -> dict[str, int | None]:
-        return {name: one.limit_kbps for name, one in stage.room._participants.items()}
+        return {one.name: stage.room.participant(one.name).limit_kbps for one in stage.room.report().participants}
 
     def test_sdp_bounds(self) -> None:
         stage = Stage()

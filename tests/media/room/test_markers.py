@@ -117,7 +117,7 @@ class TestRightMarkers:
                 data = packet.build(one)
                 caller.sequence += 1
                 caller.deliver(bytes((data[0] | 0x20,)) + data[1:] + b"\0\0\0\4")
-        stream = stage.room._participants["caller"].stream
+        stream = stage.room.participant("caller").stream
         assert not stream._mending
         assert stream.pictures == 30
         assert all(ended_once(one) for one in by_picture(seat))
@@ -127,7 +127,7 @@ class TestRightMarkers:
         stage = Stage()
         caller, seat = stage.join("caller", Camera(150)), stage.join("seat-1")
         play(caller, never, 10)
-        stream = stage.room._participants["caller"].stream
+        stream = stage.room.participant("caller").stream
         assert stream._mending
         play(caller, right, 60)
         assert not stream._mending

@@ -121,11 +121,11 @@ class TestRestarts:
         new = caller.packets()
         for data in (*new[:3], *old, *new[3:]):
             caller.deliver(data)
-        generation = stage.room._participants["caller"].stream.generation
+        generation = stage.room.participant("caller").stream.generation
         stage.loop.advance(1 / 15)
         caller.show(9)
         assert len([luma for luma in seat.pictures() if about(luma, 150)]) >= 9
-        assert stage.room._participants["caller"].stream.generation == generation
+        assert stage.room.participant("caller").stream.generation == generation
 
     def test_of_two_streams_at_once_one_is_shown(self) -> None:
         stage = Stage()
@@ -146,7 +146,7 @@ class TestRestarts:
             stage.loop.advance(1 / 15)
         lumas = seat.pictures()
         assert max(sum(about(luma, 90) for luma in lumas), sum(about(luma, 150) for luma in lumas)) >= 28
-        assert stage.room._participants["caller"].stream.generation <= 2
+        assert stage.room.participant("caller").stream.generation <= 2
 
     def test_the_one_before_comes_back_when_its_successor_is_silent(self) -> None:
         stage = Stage()
@@ -184,14 +184,14 @@ class TestOrder:
         units = caller.camera.picture()
         size = sum(map(len, units)) // packets
         made = numbered(caller, packetise(units, 1, size))
-        asked = stage.room._participants["caller"].stream.broker.asked
+        asked = stage.room.participant("caller").stream.broker.asked
         for data in (made[0], *made[2:], made[1]):
             caller.deliver(data)
         stage.loop.advance(1.1)
         if shown:
             assert len([luma for luma in seat.pictures() if about(luma, 150)]) == 1
         else:
-            assert stage.room._participants["caller"].stream.broker.asked > asked
+            assert stage.room.participant("caller").stream.broker.asked > asked
             caller.show(3)
             assert about(seat.pictures()[-1], 150)
 
@@ -232,7 +232,7 @@ class TestSlowRepairs:
     def test_are_not_asked_for_again_while_under_way(self, answer_s: float) -> None:
         stage, _, seat, most = self.watch(answer_s)
         assert most <= (1 if answer_s < 0.6 else 2)
-        assert stage.room._participants["caller"].stream.broker.asked <= 3
+        assert stage.room.participant("caller").stream.broker.asked <= 3
         assert len([luma for luma in seat.pictures() if about(luma, 150)]) >= 90
 
 
@@ -243,7 +243,7 @@ class TestModeZero:
         caller = stage.join("caller", Camera(150))
         stage.join("seat-1", packetization_mode=0)
         caller.show(5)
-        asked = stage.room._participants["caller"].stream.broker.asked
+        asked = stage.room.participant("caller").stream.broker.asked
         late: list[bytes] = []
         for picture in range(5):
             packets = caller.packets()
@@ -254,7 +254,7 @@ class TestModeZero:
             stage.loop.advance(1 / 15)
         caller.deliver(late[0])
         stage.loop.advance(1.0)
-        assert stage.room._participants["caller"].stream.broker.asked > asked
+        assert stage.room.participant("caller").stream.broker.asked > asked
 
 
 class TestGoodbye:

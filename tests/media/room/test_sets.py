@@ -244,7 +244,7 @@ class TestLateRepairs:
         caller, seat = stage.join("caller", Camera(150, (640, 480))), stage.join("seat-1")
         caller.limit = 300
         caller.show(3)
-        stream = stage.room._participants["caller"].stream
+        stream = stage.room.participant("caller").stream
         generation = stream.generation
         ahead: list[bytes] = []
         while len(ahead) < behind + count + 1:
@@ -302,7 +302,7 @@ class TestProfiles:
     def test_a_browser_decodes_it_all_the_same(self) -> None:
         stage = Stage()
         caller, seat = stage.join("caller", Camera(150, profile="high")), stage.join("seat-1")
-        view = stage.room._participants["seat-1"].view
+        view = stage.room.participant("seat-1").view
         view.configure(seat.media.send_format, stage.loop.time, any_profile=True)
         caller.show(10)
         assert sum(about(luma, 150) for luma in seat.pictures()) == 10

@@ -250,12 +250,12 @@ class TestWithoutAPicture:
         caller = stage.join("caller", Camera(150))
         caller.show(3)
         outcome = take(stage)
-        watchers = len(stage.room._participants["caller"].stream.watchers)
+        watchers = len(stage.room.participant("caller").stream.watchers)
         self._deaf(caller, 50)
         (fault,) = outcome
         assert isinstance(fault, MediaUnavailable)
         assert str(fault) == "no key frame from caller within 3 s"
-        assert len(stage.room._participants["caller"].stream.watchers) == watchers - 1
+        assert len(stage.room.participant("caller").stream.watchers) == watchers - 1
 
     def test_what_comes_cannot_be_decoded(self) -> None:
         stage = Stage()

@@ -98,7 +98,7 @@ class TestMedia:
             assert s.phone.camera is not None
             s.phone.camera.key_frame()
             s.phone.show()
-            await until(lambda: s.room._participants["caller"].sends)
+            await until(lambda: s.room.participant("caller").sends)
             browser = Browser()
             await browser.ice.gather()
             _, local = s.room.join_secure("seat-1", HOST, HOST)
@@ -200,7 +200,7 @@ class TestFeedback:
             await until(lambda: browser.of(Remb))
             told = browser.of(Remb)[-1]
             assert told.ssrcs == (browser.ssrc,)
-            assert told.bits_per_s // 1000 == s.room._participants["seat-1"].limit_kbps == 960
+            assert told.bits_per_s // 1000 == s.room.participant("seat-1").limit_kbps == 960
             shown = packet.parse(s.phone.rtp[-1]).ssrc
             s.phone.report(Tmmbr(0xCA11, (BitrateLimit(shown, 320_000),)))
             await until(lambda: browser.of(Remb)[-1].bits_per_s == 320_000)
@@ -589,7 +589,7 @@ class TestInterruption:
             wire._current.agent.consent_at -= 31
             wire.look(s.loop.now())
             assert wire.to == Address("", 0)
-            out = s.room._participants["seat-1"].view.out
+            out = s.room.participant("seat-1").view.out
             assert out.to.port == 0
             wire._current.agent.consent_at += 31  # as a check of ours that is answered does
             wire.on_heard()
