@@ -6,6 +6,7 @@ Layout:
     feedback     Feedback: reports and requests of one leg
     plain        PlainWire under its name of old
     stream       Stream: what a participant sends, checked, counted and looked into
+    lens         Lens: what a room asks of a codec; H264Lens
     view         View: what a participant is shown; changes source at key frames
     passage      Passage: the stream that is shown, in what the viewer can take
     fit          whether a viewer can take the pictures of a stream (pure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitter.media.room.stream import Shape
+from splitter.media.room.lens import Shape
 from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat
 

@@ -6,8 +6,9 @@ key frame. What is too large is divided; a viewer of packetization-mode 0 gets s
 
 from __future__ import annotations
 
+from splitter.media.room.lens import PPS_SEEN, SPS_SEEN
 from splitter.media.room.outgoing import NO_PAYLOAD, Outgoing
-from splitter.media.room.stream import PPS_SEEN, SPS_SEEN, UNENDED, Stream
+from splitter.media.room.stream import UNENDED, Stream
 from splitter.rtp import h264
 from splitter.rtp.markers import END_OF_PICTURE
 from splitter.rtp.reorder import OrderedPacket
@@ -128,7 +129,7 @@ class Passage:
             return
         self._unit_sets = _ALL_SETS
         timestamp = self._out.switch.map_timestamp(stream.timestamp, now)
-        for nal in stream.parameters.units():
+        for nal in stream.lens.units():
             for piece in h264.within(nal, self._out.payload_limit):
                 self._out.emit(self._out.switch.insert(stream.sequence), timestamp, False, piece)
 
@@ -171,7 +172,7 @@ class Passage:
             self._unit_sets |= PPS_SEEN
         elif kind == h264.IDR and self._unit_sets != _ALL_SETS:
             self._unit_sets = _ALL_SETS
-            for nal in stream.parameters.units():
+            for nal in stream.lens.units():
                 self._out.emit(switch.take(), timestamp, False, nal)
         if len(unit.payload) > self._out.payload_limit:
             self._out.oversize += 1

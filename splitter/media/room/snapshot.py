@@ -91,7 +91,7 @@ class Shot:
             self._spoil()
             return
         sets = {unit[0] & 0x1F for unit in self._units}
-        missing = [] if {h264.SPS, h264.PPS} <= sets else self._stream.parameters.units()
+        missing = [] if {h264.SPS, h264.PPS} <= sets else self._stream.lens.units()
         orientation = self._stream.last_orientation or 0
         self._decoding = True
         work = partial(upright_png, (*missing, *self._units), orientation, self._loop.wall())

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from splitter.media.room.lens import H264Lens, Lens, Shape
 from splitter.media.room.times import RoomTimes
 from splitter.rtp import h264
 from splitter.rtp.broker import KeyFrameBroker, means_for
 from splitter.rtp.losses import Losses
 from splitter.rtp.markers import Markers, begins_picture
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, extension, payload_bounds, timestamp_delta
-from splitter.rtp.parameters import FragmentedSets, ParameterSets, pps_of
 from splitter.rtp.rtcp import SenderReport
-from splitter.rtp.sps import Sps
 from splitter.rtp.statistics import Order, ReceivedStream
-from splitter.sdp.h264 import family_of
-from splitter.sdp.video import VideoFormat, macroblocks_of
+from splitter.sdp.video import VideoFormat
 
-SPS_SEEN, PPS_SEEN, UNENDED = 1, 2, 4
-_SETS = {h264.SPS: SPS_SEEN, h264.PPS: PPS_SEEN}
+UNENDED = 4  # beside SPS_SEEN and PPS_SEEN
 _MIDDLES = (h264.SLICE, h264.IDR)  # FU headers of by far the most packets: a slice goes on
 _QUIET_S = 0.2  # an SSRC without a packet for so long is over
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
@@ -60,15 +57,6 @@ class Start(NamedTuple):
 _NO_START = Start(0, 0, -1)
 
 
-class Shape(NamedTuple):
-    """What an SPS says of the pictures. `family` is the sub-profile, as `splitter.sdp.h264` names it."""
-
-    width: int
-    height: int
-    macroblocks: int
-    family: str
-
-
 class Watcher(Protocol):
     """Who is handed the packets of a stream."""
 
@@ -101,10 +89,8 @@ class Stream:
     """
 
     __slots__ = (
-        "_active",
         "_bare",
         "_format",
-        "_fragments",
         "_gap",
         "_left",
         "_markers",
@@ -128,6 +114,7 @@ class Stream:
         "last_at",
         "last_orientation",
         "late",
+        "lens",
         "losses",
         "lost_before",
         "malformed",
@@ -137,7 +124,6 @@ class Stream:
         "octets",
         "orientation",
         "packets",
-        "parameters",
         "payload",
         "pictures",
         "reception",
@@ -161,7 +147,7 @@ class Stream:
         self.alive = False
         self.generation = 0
         self.reception: ReceivedStream | None = None
-        self.parameters = ParameterSets()
+        self.lens: Lens = H264Lens()
         self.broker = KeyFrameBroker(means_for(()))
         self.losses = Losses(repair=False)
         self.mapping: tuple[int, int, float] | None = None  # NTP, RTP, when it came: the latest sender report
@@ -178,8 +164,6 @@ class Stream:
         self.pictures = 0
         self.frame_rate = 0.0
         self._measured = (0, 0.0)  # pictures, and when they were so many
-        self._active = -1  # the id of the SPS that key frames refer to
-        self._fragments = FragmentedSets()
         self._gap = (0, 0)  # the numbers before and after the latest gap
         self._left: int | None = None  # the SSRC before this one
         self._newest = 0  # timestamp of the latest packet that was not late
@@ -207,7 +191,8 @@ class Stream:
         if negotiated.parameter_sets != self._sprop:
             self._sprop = negotiated.parameter_sets
             for nal in negotiated.parameter_sets:
-                self._learn(nal, 0)
+                self.lens.learn(nal, 0)
+            self.shape = self.lens.shape
 
     def stop(self) -> None:
         """The participant sends no more for now; the next packet begins anew."""
@@ -313,38 +298,17 @@ class Stream:
                 self.orientation = value[0]
                 if not self.late:
                     self.last_orientation = value[0]
-        payload = self.payload
-        kind = payload[0] & 0x1F
-        if kind == h264.SLICE:
+        seen = self.lens.examine(self.payload, self.sequence)
+        if seen is None:
             return
-        if kind == h264.FU_A and len(payload) > 1:
-            if payload[1] & 0x1F in _SETS:
-                self._enter_unit()
-                nal = self._fragments.push(self.sequence, payload)
-                if nal is not None:
-                    self._learn(nal, self.sequence)
-                return
-            if not payload[1] & 0x80:
-                return
-        if kind == h264.STAP_A:
-            self.payload = payload = h264.tidy(payload)
         self._enter_unit()
-        pps: int | None = None
-        shows = False
-        for unit in h264.begun(payload):
-            what = unit[0] & 0x1F
-            if what == h264.IDR:
-                self.idr = True
-                if pps is None and h264.begins_picture(unit):
-                    pps = pps_of(unit)
-            elif what in _SETS:
-                self._learn(bytes(unit), self.sequence)
-            shows = shows or what < h264.SEI
-        if self.marker and not shows and kind != h264.FU_A:  # what stands before the slices ends no picture
+        self.payload, self.sets, self.idr = seen.payload, seen.sets, seen.key
+        self.shape = self.lens.shape
+        if self.marker and not seen.shows:  # what stands before the slices ends no picture
             self.marker, self._bare = False, self.sequence
             self.pictures -= 1
-        if pps is not None and self.sequence > self.start.sequence:
-            self._begin_key(pps, now)
+        if seen.first is not None and self.sequence > self.start.sequence:
+            self._begin_key(seen.first, now)
 
     def _mend(self, before: int) -> None:
         """Tell the end of pictures where the markers do not; `before` is the timestamp of the packet before."""
@@ -379,7 +343,7 @@ class Stream:
         self.losses.forget(self.start.after)  # what was missing before it matters no more
         self._unseen = True
         self.judge_key(now)
-        if self._unseen and self.parameters.serving(pps) is None:
+        if self._unseen and not self.lens.has(pps):
             self.broker.want()
             self.wake = True
 
@@ -387,33 +351,16 @@ class Stream:
     def decodable(self) -> bool:
         """Whether the latest key frame has its sets, and no packet is missing before it that may bring others."""
         start = self.start
-        return self.parameters.serving(start.pps) is not None and not self.losses.between(start.after, start.sequence)
+        return self.lens.has(start.pps) and not self.losses.between(start.after, start.sequence)
 
     def judge_key(self, now: float) -> None:
         """See whether the latest key frame is one that can be shown; else it is still wanted."""
-        sps = self.parameters.serving(self.start.pps)
-        if not self._unseen or sps is None:
+        if not self._unseen or not self.lens.serve(self.start.pps):
             return
-        if sps.sps_id != self._active:
-            self._active = sps.sps_id
-            self._take_shape(sps)
+        self.shape = self.lens.shape
         if self.decodable:
             self._unseen = False
             self.broker.seen(now)
-
-    def _learn(self, nal: bytes, at: int) -> None:
-        """Keep a parameter set. A new SPS says how large the pictures are, if it is the one that they refer to."""
-        kind = nal[0] & 0x1F
-        if kind in _SETS:
-            self.sets |= _SETS[kind]
-        if self.parameters.learn(nal, at) and kind == h264.SPS:
-            sps = self.parameters.sps
-            if sps is not None and self._active == sps.sps_id:
-                self._take_shape(sps)
-
-    def _take_shape(self, sps: Sps) -> None:
-        family = family_of(sps.profile_level_id)
-        self.shape = Shape(sps.width, sps.height, macroblocks_of(sps.width, sps.height), family)
 
     def measure(self, now: float) -> None:
         """Estimate the frame rate over the time since the last measurement; called about once a second."""
@@ -488,11 +435,10 @@ class Stream:
         self._suspect = None
         self.lost_before = self.lost
         self.reception = ReceivedStream(ssrc)
-        self.parameters.restart()
+        self.lens.restart()
         self._markers = Markers()
         self._mending = False
         self._bare = 0
-        self._fragments.clear()
         self.start = _NO_START
         self.late = self._unseen = False
         self._gap, self._unit_timestamp = (0, 0), -1

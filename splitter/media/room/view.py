@@ -15,10 +15,11 @@ from collections.abc import Callable
 
 from splitter.media.room.awaited import AwaitedKeyFrame
 from splitter.media.room.fit import Fit, misfit
+from splitter.media.room.lens import Shape
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.passage import Passage
 from splitter.media.room.player import StillPlayer
-from splitter.media.room.stream import Shape, Stream
+from splitter.media.room.stream import Stream
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.still import Still
 from splitter.rtp.rtcp import ReportBlock, SenderReport, ntp_time
