@@ -56,6 +56,7 @@ from splitter.web.webhooks import Webhooks
 
 log = structlog.get_logger(__name__)
 
+_UNCLAIMED_S = 60.0  # media of a gateway before this one go on so long, though no call of ours has taken them up
 _COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
 
 
@@ -67,6 +68,7 @@ class Gateway:
         self._clock = SystemClock()
         self._ids = IdSource()
         self._bus = Bus(self._clock)
+        self._releasing: asyncio.Task[int] | None = None
         self._build_floor()
         self._build_calls()
         self._build_web()
@@ -234,6 +236,7 @@ class Gateway:
             await self._pictures.start()
             await self._engine.start()
             await self._farm.start()
+            self._releasing = asyncio.create_task(self._engine.release_unclaimed(_UNCLAIMED_S))
             await self._server.start()
             await self._watch.find()
             await self._driver.start()
@@ -263,6 +266,8 @@ class Gateway:
         await self._server.stop()
         self._album.close()
         await self._farm.stop()
+        if self._releasing is not None:
+            self._releasing.cancel()
         await self._engine.stop()
         await self._leftovers.stop()
         await self._webhooks.stop()
