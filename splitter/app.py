@@ -13,7 +13,6 @@ import structlog
 
 from splitter import __version__
 from splitter.calls.bus import Bus
-from splitter.calls.call import Services
 from splitter.calls.desks import Desks, DeskView
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import Reception
@@ -21,6 +20,7 @@ from splitter.calls.logins.registration import Registrations
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.rows import row_of
+from splitter.calls.services import Services
 from splitter.calls.settings import Role
 from splitter.calls.trunks.watch import Watch
 from splitter.calls.view import CallView, Notice

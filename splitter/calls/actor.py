@@ -13,9 +13,10 @@ import structlog
 from splitter.calls.call import Call
 from splitter.calls.events import DigitPassed
 from splitter.calls.flows import converse as flow
-from splitter.calls.media_jobs import MEDIA, carry_out_media
+from splitter.calls.media_jobs import carry_out_media
 from splitter.calls.talk import commands as c
 from splitter.calls.talk.leg import Opener
+from splitter.calls.talk.media_commands import MediaCommand
 from splitter.calls.view import Notice
 from splitter.core.text import plain
 from splitter.sdp.model import Origin
@@ -59,7 +60,7 @@ def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:
         command = next(running)
         while True:
             try:
-                reply = carry_out_media(command, call) if isinstance(command, MEDIA) else _perform(command, call)
+                reply = carry_out_media(command, call) if isinstance(command, MediaCommand) else _perform(command, call)
             except Exception as error:
                 command = running.throw(error)
             else:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, Due
-from splitter.calls.asks import Answer, Ask, Asked, Limits, Reply
+from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
-from splitter.calls.bus import Bus
-from splitter.calls.desks import Desks
 from splitter.calls.events import (
     CallEvent,
     HangupAsked,
@@ -29,61 +27,30 @@ from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.parties import limits_for
-from splitter.calls.pictures import NoPictures, PictureSource
-from splitter.calls.routing import Routing
+from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import CallSettings, Trunk
-from splitter.calls.signalling import Signalling
 from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.room import CALLER
-from splitter.calls.talk.shown import view_of
+from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
 from splitter.calls.talk.voice import CENTRE, SIDES
-from splitter.calls.trunks.admission import Admission
-from splitter.calls.trunks.strangers import TrunkStrangers
-from splitter.calls.trunks.trunks import Trunks
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, VideoView
-from splitter.core.clock import Clock
 from splitter.core.errors import LocalError, PeerError
-from splitter.core.ids import IdSource
 from splitter.core.net import Flow
-from splitter.media.ports.rooms import RoomEngine
-from splitter.media.ports.voice import VoiceEngine
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
 from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
-from splitter.telemetry.trace import Recorder
 from splitter.transport.targets import Target
 
 _MOST_ASKS = 32  # of one call at a time
 _MOST_LEGS = 64  # that are remembered: what a leg says may be read after it has gone
 _PAST_LEGS = 32  # that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a call needs of the rest of the program."""
-
-    driver: Signalling
-    voice: VoiceEngine
-    rooms: RoomEngine
-    recorder: Recorder
-    clock: Clock
-    ids: IdSource
-    routing: Routing
-    settings: CallSettings
-    bus: Bus  # is told each new CallView, and each Notice
-    trunks: Trunks = field(default_factory=Trunks)
-    admission: Admission = field(default_factory=Admission)
-    pictures: PictureSource = field(default_factory=NoPictures)
-    desks: Desks = field(default_factory=Desks)
-    strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
 
 
 class Call:
@@ -104,15 +71,9 @@ class Call:
         self._released = False
         self.after, self.stop_timer = self._inbox.set_alarm, self._inbox.stop_alarm
         settings = services.settings
+        alarms = self.after, self.stop_timer
         self._context = LegContext(
-            services.driver,
-            services.ids,
-            self.post,
-            settings.name,
-            talk.session,
-            self.after,
-            self.stop_timer,
-            services.desks.knows,
+            services.driver, services.ids, self.post, settings.name, talk.session, *alarms, services.desks.knows
         )
         self._legs: dict[str, SipLeg] = {}  # every one that there has been, by its key
         self.live = LiveCall(talk, Pending(), settings, self._legs)
@@ -405,14 +366,10 @@ class Call:
         await self.jobs.close()
         report = await self.audio.close()
         if report:
-            caller, centre = report.sides
-            text = f"voice: {caller.packets_in} packets from the caller, {centre.packets_in} from the centre"
-            self.note(f"{text}; {caller.rejected + centre.rejected} from strangers", kind="media")
+            self.note(in_words(report), kind="media")
         room = await self.video.close()
         for member in room.participants if room else ():
-            stream = member.stream
-            text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
-            self.note(f"{text}; {member.key_frames_in} key frames", member.name, "media")
+            self.note(in_words(member), member.name, "media")
         for party in self.talk.parties.all():
             self.talk.parties.remove(party.name)
             metrics.SEATS_JOINED.dec()
@@ -425,13 +382,8 @@ class Call:
 
     def view(self) -> CallView:
         """The call as operators see it."""
-        present = [self.caller, *([self.centre] if self.centre else []), *self.seats.values()]
-        return view_of(self.talk, tuple(leg.view() for leg in present), tuple(self.pending.asking), self._limits())
-
-    def _limits(self) -> Limits | None:
-        """Of what the caller can be sent; None while its video is off."""
-        received = self.talk.room.received_by(CALLER)
-        return limits_for(received, self.services.settings.bitrate_kbps) if received is not None else None
+        legs = tuple(self.by_key(leg.key).view() for leg in self.live.sides)
+        return view_of(self.talk, legs, tuple(self.pending.asking), self.services.settings.bitrate_kbps)
 
     def remember(self, leg: Leg) -> None:
         """Show a leg on after it has left the call."""

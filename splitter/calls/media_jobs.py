@@ -22,7 +22,7 @@ from splitter.calls.events import (
     VideoCarriedOut,
 )
 from splitter.calls.jobs import FAULT
-from splitter.calls.talk import commands as c
+from splitter.calls.talk import media_commands as c
 from splitter.calls.talk.room import CALLER, PICTURE, SLATE
 from splitter.calls.video_lines import answer_to_party
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
@@ -31,33 +31,9 @@ from splitter.sdp.model import Origin, Session
 _SNAPSHOT_LIMIT_S = 7.0  # the engine's own is shorter
 _DISPLAY = "display"  # what is shown is chosen one after the other
 
-MEDIA = (
-    c.OpenVoice
-    | c.AdoptVoice
-    | c.PointVoice
-    | c.SettlePointing
-    | c.FollowVoice
-    | c.CountVoice
-    | c.InsertDigit
-    | c.PrepareRoom
-    | c.MoveRoom
-    | c.SettleVideo
-    | c.PlaceSeat
-    | c.PlaceClient
-    | c.RestartSeat
-    | c.RestartClient
-    | c.BringIn
-    | c.RemoveParticipant
-    | c.ShowSource
-    | c.ShowAgain
-    | c.LiftCover
-    | c.TakeStill
-    | c.WantKeyFrame
-)
-
 
 @singledispatch
-def carry_out_media(command: c.Command[Any], call: Call) -> Any:
+def carry_out_media(command: c.MediaCommand[Any], call: Call) -> Any:
     """Begin what a command asks for. Returns: its reply."""
     raise TypeError(f"nobody carries out {type(command).__name__}")
 

@@ -9,7 +9,7 @@ import structlog
 
 from splitter.calls.actor import converse
 from splitter.calls.asks import Answer, Ask, Denial
-from splitter.calls.call import Call, Services
+from splitter.calls.call import Call
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess
 from splitter.calls.events import Offered, SeatArrived
@@ -25,6 +25,7 @@ from splitter.calls.messages import (
     warning,
 )
 from splitter.calls.routing import Neighbour
+from splitter.calls.services import Services
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.setup.split import split
 from splitter.calls.states import LegState

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from splitter.calls.events import CallEvent, RoomPrepared
-from splitter.calls.talk.commands import SettleVideo
+from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.room import CALLER, PATIENCE_S, Member, RoomState
 from splitter.calls.talk.voice import remote_end

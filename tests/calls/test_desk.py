@@ -488,7 +488,7 @@ class _Album:
 @pytest.fixture
 def album(monkeypatch: pytest.MonkeyPatch) -> _Album:
     album = _Album()
-    monkeypatch.setattr("splitter.calls.call.NoPictures.image", lambda self, *of: album.image(*of))
+    monkeypatch.setattr("splitter.calls.services.NoPictures.image", lambda self, *of: album.image(*of))
     return album
 
 

@@ -17,11 +17,12 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from splitter.calls.bus import Bus
-from splitter.calls.call import Call, Services
+from splitter.calls.call import Call
 from splitter.calls.desks import Desks
 from splitter.calls.inbox import Inbox
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
+from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.calls.settings import Peer as Source
 from splitter.calls.talk.record import read, written

@@ -13,6 +13,7 @@ escalate    a desk asks the caller for video, in a re-INVITE that a person must 
 caller_video  where the caller's video stands; what `escalate` knows of it
 agreement   what both sides agreed on: as offers of ours, and how it is carried out
 newcomer    another leg of the centre takes the place of the present one
+words       what an offer wants, in the words of the trace
 early       offers before the answer, in UPDATE and PRACK
 moves       a media worker died: the voice and the room go to another, in any state of the call
 seats       a seat joins by SIP, by plain RTP or WebRTC, and leaves again

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.talk.commands import Note, PointVoice, PrepareRoom, SetAlarm, SettleVideo, Steps, Tell
+from splitter.calls.talk.commands import Note, SetAlarm, Steps, Tell
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import PointVoice, PrepareRoom, SettleVideo
 from splitter.calls.talk.room import CALLER as PARTICIPANT
 from splitter.calls.talk.room import PATIENCE_S
 from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, remote_end

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from splitter.calls.talk.commands import BringIn, Count, Counted, LookUpDesk, Notify, Steps, Tell
+from splitter.calls.talk.commands import Count, Counted, LookUpDesk, Notify, Steps, Tell
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import BringIn
 
 
 def give_to(call: LiveCall, extension: str, by: str) -> Steps[None]:

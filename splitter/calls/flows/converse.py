@@ -32,17 +32,10 @@ from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers
 from splitter.calls.flows.seats import leave
 from splitter.calls.messages import Pairs, plain_headers
-from splitter.calls.talk.commands import (
-    CountVoice,
-    EndDialogs,
-    Note,
-    RefreshLater,
-    RefuseInvite,
-    SendBye,
-    Steps,
-)
+from splitter.calls.talk.commands import EndDialogs, Note, RefreshLater, RefuseInvite, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import CountVoice
 from splitter.calls.talk.voice import CALLER, CENTRE
 
 _REFRESH_AGAIN_S = 30.0

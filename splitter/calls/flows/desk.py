@@ -40,18 +40,14 @@ from splitter.calls.talk.commands import (
     Log,
     Note,
     Notify,
-    PlaceClient,
-    RestartClient,
     SendBye,
     SetAlarm,
-    ShowAgain,
-    ShowSource,
     Steps,
     StopAlarm,
-    TakeStill,
     Tell,
 )
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import PlaceClient, RestartClient, ShowAgain, ShowSource, TakeStill
 from splitter.calls.talk.room import CALLER, PICTURE, SLATE
 from splitter.core.errors import PeerError
 from splitter.media.ports.rooms import Snapshot

@@ -9,17 +9,10 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitInserted, DigitPassed, DigitPressed
 from splitter.calls.states import LegState
-from splitter.calls.talk.commands import (
-    AnswerInfo,
-    InsertDigit,
-    Note,
-    PassInfo,
-    SetAlarm,
-    Steps,
-    StopAlarm,
-)
+from splitter.calls.talk.commands import AnswerInfo, Note, PassInfo, SetAlarm, Steps, StopAlarm
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import InsertDigit
 from splitter.calls.talk.voice import CALLER, CENTRE
 from splitter.core.errors import PeerError
 from splitter.sdp.split import audio_line

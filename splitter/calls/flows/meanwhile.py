@@ -44,8 +44,9 @@ from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_d
 from splitter.calls.flows.moves import move_media
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join, on_seat, on_seat_placed, on_seat_restarted
-from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell, WantKeyFrame
+from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import WantKeyFrame
 from splitter.media.ports.events import (
     EnginePassedOver,
     KeyFrameWanted,

@@ -9,17 +9,9 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.events import CallEvent, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
-from splitter.calls.talk.commands import (
-    AdoptVoice,
-    FollowVoice,
-    MoveRoom,
-    Note,
-    OpenVoice,
-    SetAlarm,
-    SettlePointing,
-    Steps,
-)
+from splitter.calls.talk.commands import Note, SetAlarm, Steps
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import AdoptVoice, FollowVoice, MoveRoom, OpenVoice, SettlePointing
 from splitter.core.pauses import doubled_s
 from splitter.media.ports.events import RelayLost, RoomLost
 

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from splitter.calls.events import Offered
+from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.early import keeps_voice
-from splitter.calls.talk.commands import MakeOrigin, RefuseInvite, Steps
+from splitter.calls.talk.commands import (
+    AnswerOffer,
+    InstallNewcomer,
+    MakeOrigin,
+    Note,
+    RefuseInvite,
+    SendBye,
+    Steps,
+    Tell,
+)
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.voice import CENTRE
@@ -17,6 +28,7 @@ from splitter.sdp.carry import narrowed
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.split import audio_line
 
 
 def goes_on(call: LiveCall, offer: Session, index: int, wish: str) -> bool:
@@ -47,6 +59,29 @@ def answer_newcomer(call: LiveCall, leg: LegFacts, offer: Session, said: Session
     answer = centre_answer(offer, source, call.talk.lines, call.talk.voice.ours(CENTRE), origin)
     check_answer(offer, answer)
     return answer
+
+
+def install(call: LiveCall, agreement: Agreement, event: Offered, ours: Session, offer: Session | None) -> Steps[bool]:
+    """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile.
+
+    Args:
+        ours: our answer, or our offer where it has asked for one. offer: what it offered.
+    """
+    leg, exchange = call.leg_of(event), call.talk.exchange
+    if not (yield from AnswerOffer(leg.key, event.txn, ours)):
+        return False
+    before = call.legs[(yield from InstallNewcomer())]
+    if before.terms.remote is not None:
+        leg.terms.note_remote(before.terms.remote)
+    exchange.wishes[leg.name] = offer.flow_of(audio_line(offer)) if offer else exchange.wishes[before.name]
+    if before.name in exchange.owed:
+        exchange.owed.remove(before.name)
+    yield SendBye(before.key, [("Reason", 'SIP;cause=200;text="replaced"')])
+    yield Note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
+    if offer is not None:
+        yield from agreement.settle_centre(offer)
+    yield Tell()
+    return True
 
 
 def withdraw_newcomer(call: LiveCall) -> Steps[None]:

@@ -26,21 +26,20 @@ from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.escalate import Escalation
-from splitter.calls.flows.newcomer import answer_newcomer, goes_on, origin_of
+from splitter.calls.flows.newcomer import answer_newcomer, goes_on, install, origin_of
 from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave
+from splitter.calls.flows.words import video_news, wish_in_words
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState
 from splitter.calls.talk.commands import (
     AnswerOffer,
     DeclineOffer,
-    InstallNewcomer,
     Note,
     RefreshLater,
     RefreshSession,
     SendBye,
     Steps,
-    Tell,
 )
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
@@ -192,7 +191,7 @@ class Reoffers:
             # Digits may come under a number that the centre knows for another clock rate.
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
             yield from self._consult.ask(
-                Consult(centre.key, centre.terms.local, event, chosen), ours, _wish(offer, chosen.audio)
+                Consult(centre.key, centre.terms.local, event, chosen), ours, wish_in_words(offer, chosen.audio)
             )
 
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
@@ -213,7 +212,7 @@ class Reoffers:
         answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines, voice))
         check_answer(offer, answer)
         if (yield from AnswerOffer(leg.key, event.txn, answer)):
-            yield Note(_video_news(self._call.talk.plan, chosen), leg.name)
+            yield Note(video_news(self._call.talk.plan, chosen), leg.name)
             yield from self._agreement.settle_caller(offer, answer, chosen)
             yield from self.escalation.follow()
 
@@ -233,7 +232,7 @@ class Reoffers:
         elif (yield from self._may_ask(event, call.caller)):
             ours = self._agreement.offer_to_caller(offer)
             yield from self._consult.ask(
-                Consult(call.caller.key, call.caller.terms.local, event), ours, _wish(offer, index)
+                Consult(call.caller.key, call.caller.terms.local, event), ours, wish_in_words(offer, index)
             )
 
     def _from_newcomer(self, event: Offered) -> Steps[None]:
@@ -243,7 +242,7 @@ class Reoffers:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
             origin = yield from origin_of(call.leg_of(event))
-            yield from self._install(event, replace(session, origin=origin, media=voice), None)
+            yield from install(call, self._agreement, event, replace(session, origin=origin, media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
@@ -251,32 +250,12 @@ class Reoffers:
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
             said = call.caller.terms.theirs
             answer = yield from answer_newcomer(call, call.leg_of(event), offer, said)
-            yield from self._install(event, answer, offer)
+            yield from install(call, self._agreement, event, answer, offer)
         elif (yield from self._may_ask(event, call.caller)):
-            wish = f"another leg of the centre takes over: {_wish(offer, index)}"
+            wish = f"another leg of the centre takes over: {wish_in_words(offer, index)}"
             yield from self._consult.ask(
                 Consult(call.caller.key, call.caller.terms.local, event), self._agreement.offer_to_caller(offer), wish
             )
-
-    def _install(self, event: Offered, ours: Session, offer: Session | None) -> Steps[bool]:
-        """Answer the newcomer and let it take the place of the centre; False where it gave up meanwhile."""
-        call, leg = self._call, self._call.leg_of(event)
-        if not (yield from AnswerOffer(leg.key, event.txn, ours)):
-            return False
-        before = call.legs[(yield from InstallNewcomer())]
-        if before.terms.remote is not None:
-            leg.terms.note_remote(before.terms.remote)
-        self._agreement.wishes[leg.name] = (
-            offer.flow_of(audio_line(offer)) if offer else self._agreement.wishes[before.name]
-        )
-        if before.name in call.talk.exchange.owed:
-            call.talk.exchange.owed.remove(before.name)
-        yield SendBye(before.key, [("Reason", 'SIP;cause=200;text="replaced"')])
-        yield Note(f"{leg.name} takes the place of {before.name} (Replaces)", leg.name, "state")
-        if offer is not None:
-            yield from self._agreement.settle_centre(offer)
-        yield Tell()
-        return True
 
     def _may_ask(self, event: Offered, other: LegFacts) -> Steps[bool]:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
@@ -355,7 +334,7 @@ class Reoffers:
         if offered.leg == call.pending.newcomer:
             yield from self._agreement.settle(call.caller, session)
             answer = yield from answer_newcomer(call, call.leg_of(offered), offer, session)
-            if not (yield from self._install(offered, answer, offer)):
+            if not (yield from install(call, self._agreement, offered, answer, offer)):
                 self._consult.put_back(consult)
             return
         here = call.talk.voice.ours(CENTRE)
@@ -416,18 +395,3 @@ class Reoffers:
 
 def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:
     return audio_change(old.media[old_index], new.media[new_index], old, new)
-
-
-def _wish(offer: Session, index: int) -> str:
-    """What the audio of an offer wants, in plain words."""
-    wishes = {"sendonly": "hold", "inactive": "hold without music", "recvonly": "listen only", "sendrecv": "talk"}
-    return wishes[offer.flow_of(index)]
-
-
-def _video_news(old: Plan | None, new: Plan) -> str:
-    had, has = old is not None and old.video is not None, new.video is not None
-    if had and not has:
-        return "re-INVITE absorbed: the caller dropped video; the voice goes on"
-    if has and not had:
-        return "re-INVITE absorbed: the caller added video"
-    return "re-INVITE absorbed: nothing in it concerns the centre"

@@ -26,23 +26,19 @@ from splitter.calls.talk.commands import (
     Count,
     Counted,
     DeclineOffer,
-    LiftCover,
     MakeOrigin,
     Notify,
-    PlaceSeat,
     RefuseInvite,
     RememberLeg,
-    RemoveParticipant,
-    RestartSeat,
     SendBye,
     SetAlarm,
-    SettleVideo,
     Steps,
     StopAlarm,
     Tell,
 )
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import LiftCover, PlaceSeat, RemoveParticipant, RestartSeat, SettleVideo
 from splitter.calls.video_lines import answer_to_party, offers_webrtc
 from splitter.core.errors import PeerError
 from splitter.sdp import webrtc

@@ -6,7 +6,7 @@ from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
 from splitter.calls.events import Offered
 from splitter.calls.flows.early import early_answer, keeps_voice
-from splitter.calls.talk.commands import SettleVideo
+from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.voice import CALLER
 from splitter.calls.video_lines import line_in_answer
 from splitter.core.errors import LocalError, PeerError

@@ -15,7 +15,7 @@ from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, Ha
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.legs.port import DialledLeg
-from splitter.calls.talk.commands import SettleVideo
+from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video

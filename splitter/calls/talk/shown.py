@@ -1,23 +1,28 @@
-"""A call as operators see it, made of its value."""
+"""A call as operators see it, made of its value. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.asks import Limits
+from splitter.calls.parties import limits_for
+from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.state import Talk
 from splitter.calls.view import CallView, LegView
 from splitter.core.text import plain
+from splitter.media.ports.rooms import ParticipantReport
+from splitter.media.ports.voice import RelayReport
 
 
-def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], limits: Limits | None) -> CallView:
+def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitrate_kbps: int) -> CallView:
     """Show a call. What strangers wrote in it is harmless from here on: in pages, events, webhooks and the store.
 
     Args:
         legs: those that are in it now.
         asking: extensions whose desks ask to be let in.
-        limits: of what the caller can be sent; None while its video is off.
+        bitrate_kbps: of the caller's video at most.
     """
+    received = talk.room.received_by(CALLER)
+    limits = limits_for(received, bitrate_kbps) if received is not None else None
     return CallView(
         call_id=talk.call_id,
         short_code=talk.short_code,
@@ -41,3 +46,14 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], limi
         admitted=tuple(sorted(talk.admitted)),
         strangers=tuple(talk.strangers.values()),
     )
+
+
+def in_words(report: RelayReport | ParticipantReport) -> str:
+    """What a relay or a participant of the room has carried, for the trace."""
+    if isinstance(report, RelayReport):
+        caller, centre = report.sides
+        text = f"voice: {caller.packets_in} packets from the caller, {centre.packets_in} from the centre"
+        return f"{text}; {caller.rejected + centre.rejected} from strangers"
+    stream = report.stream
+    text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
+    return f"{text}; {report.key_frames_in} key frames"

@@ -25,6 +25,7 @@ from splitter.calls.states import CallState, LegState, VideoState
 from splitter.calls.talk import commands as c
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.media_commands import PrepareRoom
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.room import Member
 from splitter.calls.talk.state import Talk
@@ -255,7 +256,7 @@ class Playbook:
                 terms = self.legs[command.leg].terms
                 terms.local, terms.local_is_offer = command.session, False
                 terms.note_sent(command.session)
-            case c.PrepareRoom():
+            case PrepareRoom():
                 self.call.pending.room = True
         self.done.append(command)
         return reply

@@ -27,16 +27,14 @@ from splitter.calls.talk.commands import (
     EndDialogs,
     JudgeLoad,
     Notify,
-    PointVoice,
-    PrepareRoom,
     RefuseInvite,
     SendOffer,
     SendUpdate,
     SetAlarm,
-    SettleVideo,
     StopAlarm,
     WithdrawOffer,
 )
+from splitter.calls.talk.media_commands import PointVoice, PrepareRoom, SettleVideo
 from tests.calls.flows.playbook import (
     CALLER,
     CENTRE,

@@ -20,15 +20,14 @@ from splitter.calls.talk.commands import (
     DeclineOffer,
     DrawPause,
     EndDialogs,
-    PointVoice,
     Post,
     RefuseInvite,
     SendOffer,
     SetAlarm,
-    SettleVideo,
     StopAlarm,
     WithdrawOffer,
 )
+from splitter.calls.talk.media_commands import PointVoice, SettleVideo
 from splitter.sdp.model import Session
 from tests.calls.flows.playbook import (
     CALLER,

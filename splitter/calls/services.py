@@ -1,0 +1,40 @@
+"""What calls need of the rest of the program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from splitter.calls.bus import Bus
+from splitter.calls.desks import Desks
+from splitter.calls.pictures import NoPictures, PictureSource
+from splitter.calls.routing import Routing
+from splitter.calls.settings import CallSettings
+from splitter.calls.signalling import Signalling
+from splitter.calls.trunks.admission import Admission
+from splitter.calls.trunks.strangers import TrunkStrangers
+from splitter.calls.trunks.trunks import Trunks
+from splitter.core.clock import Clock
+from splitter.core.ids import IdSource
+from splitter.media.ports.rooms import RoomEngine
+from splitter.media.ports.voice import VoiceEngine
+from splitter.telemetry.trace import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a call needs of the rest of the program."""
+
+    driver: Signalling
+    voice: VoiceEngine
+    rooms: RoomEngine
+    recorder: Recorder
+    clock: Clock
+    ids: IdSource
+    routing: Routing
+    settings: CallSettings
+    bus: Bus  # is told each new CallView, and each Notice
+    trunks: Trunks = field(default_factory=Trunks)
+    admission: Admission = field(default_factory=Admission)
+    pictures: PictureSource = field(default_factory=NoPictures)
+    desks: Desks = field(default_factory=Desks)
+    strangers: TrunkStrangers = field(default_factory=TrunkStrangers)

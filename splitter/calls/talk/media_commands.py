@@ -1,0 +1,185 @@
+"""The commands of a step to the media engine; see `commands`. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.calls.asks import Asked, Show
+from splitter.calls.events import DigitPressed, Offered, VoiceDoubt, VoiceOpened, VoicePointed
+from splitter.calls.parties import Party
+from splitter.calls.talk.commands import Command, R
+from splitter.media.ports.ends import RemoteEnd
+from splitter.rtp.telephone_event import Digit
+from splitter.sdp.model import Origin, Session
+from splitter.sdp.webrtc import SecureRemote
+
+
+class MediaCommand(Command[R]):
+    """A command to the media engine."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVoice(MediaCommand[None]):
+    """A relay in place of the present one; ends in VoiceOpened or VoiceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptVoice(MediaCommand[bool]):
+    """Use the relay that was opened; False where it is of no use any more."""
+
+    opened: VoiceOpened
+
+
+@dataclass(frozen=True, slots=True)
+class PointVoice(MediaCommand[None]):
+    """Let a side of the voice send there and take what comes from there; ends in VoicePointed. The newest wish wins."""
+
+    side: int
+    remote: RemoteEnd | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePointing(MediaCommand[bool]):
+    """Take in what came of PointVoice; False where the side still does not point to where it should."""
+
+    pointed: VoicePointed
+
+
+@dataclass(frozen=True, slots=True)
+class FollowVoice(MediaCommand[None]):
+    """Ask once more for what was not carried out of PointVoice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountVoice(MediaCommand[None]):
+    """Look whether voice comes from a side; ends in VoiceCounted."""
+
+    side: int
+    about: VoiceDoubt | None
+
+
+@dataclass(frozen=True, slots=True)
+class InsertDigit(MediaCommand[None]):
+    """Let a side hear a digit in the voice that it gets; ends in DigitInserted."""
+
+    side: int
+    other: str
+    digit: Digit
+    pressed: DigitPressed
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareRoom(MediaCommand[None]):
+    """Open the room and the caller's ports beside what the voice is doing; ends in RoomPrepared."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRoom(MediaCommand[None]):
+    """Give those whom a lost room left behind their places; ends in PlacesMade."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleVideo(MediaCommand[None]):
+    """Let the room carry out what was negotiated for a participant; ends in VideoCarriedOut. The newest wish wins."""
+
+    name: str
+    peer: Session
+    ours: Session
+    index: int | None
+    relearn: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSeat(MediaCommand[None]):
+    """Give a SIP seat its place in the room; ends in SeatPlaced."""
+
+    leg: str
+    party: Party
+    offer: Session
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceClient(MediaCommand[None]):
+    """Give a WebRTC client its place in the room, in place of the one it had; ends in ClientPlaced."""
+
+    asked: Asked
+    party: Party
+    offer: Session
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSeat(MediaCommand[None]):
+    """New ICE credentials for a SIP seat; ends in SeatRestarted."""
+
+    name: str
+    offered: Offered
+    offer: Session
+    party: Party
+    remote: SecureRemote
+
+
+@dataclass(frozen=True, slots=True)
+class RestartClient(MediaCommand[None]):
+    """Other credentials of a WebRTC client, or more of its candidates; ends in ClientRestarted.
+
+    `restarts`: it gets new ones of ours.
+    """
+
+    asked: Asked
+    name: str
+    remote: SecureRemote
+    restarts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BringIn(MediaCommand[None]):
+    """Tell the room that a participant is no longer aside."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveParticipant(MediaCommand[None]):
+    """Take a participant out of the room; who watched it sees the slate."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSource(MediaCommand[None]):
+    """Show what a desk chose; ends in ShownAsAsked."""
+
+    asked: Asked
+    ask: Show
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAgain(MediaCommand[None]):
+    """Tell the room what desks have chosen; ends in ShowFailed for each choice that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiftCover(MediaCommand[None]):
+    """Let the room choose again what a viewer sees; ends in ShowFailed where it cannot."""
+
+    viewer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeStill(MediaCommand[None]):
+    """A still of what a participant sends; ends in StillTaken."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantKeyFrame(MediaCommand[None]):
+    """A participant wants a key frame of what it is shown; one wish at a time is enough."""
+
+    name: str
