@@ -161,7 +161,7 @@ async def test_a_transfer_takes_the_picture_along(browser: Browser, tmp_path: Pa
         assert (call["extension"], there) == ("8002", ["8002"])
         assert "party-removed" in await sdk.told(first_page, "notice")
         assert await first_page.evaluate("splitter.calls.size") == 0, "the first desk has it no more"
-        scenes = {scene.what for scene in here.handset.video.sight.scenes}  # type: ignore[attr-defined]
+        scenes = {scene.what for scene in here.handset.video.sight.scenes}
         assert scenes == {STILL, f"sender {SENDER}"}, "never black, and never anybody else"
         await here.handset.hang_up()
         await sdk.until_told(page, "call", "ended")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from splitter.calls.asks import Admitted, Answer, Ask, Denial, Desk, Join
 from splitter.core.net import Address
@@ -12,7 +13,7 @@ from splitter.sdp.parse import parse
 from tests.world import Heard, Peer, PeerCall, World
 
 
-def ringing(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
+def ringing(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
     """A call that rings at the centre; (caller, centre)."""
     caller = world.sbc.invite(**offered)
     centre = world.pbx.take()
@@ -21,7 +22,7 @@ def ringing(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
     return caller, centre
 
 
-def connected(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
+def connected(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
     """An answered call whose voice is connected; (caller, centre)."""
     caller = world.sbc.invite(**offered)
     centre = world.pbx.take()

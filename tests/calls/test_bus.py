@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -53,7 +54,8 @@ NOTICE = Notice("call-7", "bound", "bound to 8001")
 
 class TestTelling:
     def test_everybody_who_subscribed_to_its_class_in_order(self) -> None:
-        bus, heard = Bus(Time()), []
+        bus = Bus(Time())
+        heard: list[Any] = []
         bus.subscribe("a", Notice, lambda one: heard.append(("a", one)))
         bus.subscribe("b", CallView, lambda one: heard.append(("b", one)))
         bus.subscribe("c", Notice, lambda one: heard.append(("c", one)))
@@ -64,18 +66,20 @@ class TestTelling:
         Bus(Time()).publish(NOTICE)
 
     def test_what_a_subscriber_publishes_comes_after_for_everybody(self) -> None:
-        bus, heard = Bus(Time()), []
+        bus = Bus(Time())
+        heard: list[Any] = []
         bus.subscribe("desks", Notice, lambda one: bus.publish("follows"))
         for name in ("hub", "webhooks"):
-            bus.subscribe(name, str, lambda one, name=name: heard.append((name, one)))
-            bus.subscribe(name, Notice, lambda one, name=name: heard.append((name, one)))
+            bus.subscribe(name, str, lambda one, name=name: heard.append((name, one)))  # type: ignore[misc]
+            bus.subscribe(name, Notice, lambda one, name=name: heard.append((name, one)))  # type: ignore[misc]
         bus.publish(NOTICE)
         assert heard == [("hub", NOTICE), ("webhooks", NOTICE), ("hub", "follows"), ("webhooks", "follows")]
 
 
 class TestFaults:
     def test_cost_nobody_else(self, name: str) -> None:
-        bus, heard = Bus(Time()), []
+        bus = Bus(Time())
+        heard: list[Any] = []
         bus.subscribe("first", Notice, heard.append)
         bus.subscribe(name, Notice, broken)
         bus.subscribe("last", Notice, heard.append)
@@ -98,7 +102,8 @@ class TestFaults:
         assert isinstance(entry["exc_info"], RuntimeError)
 
     def test_in_what_a_subscriber_published_are_its_own(self, name: str) -> None:
-        bus, heard = Bus(Time()), []
+        bus = Bus(Time())
+        heard: list[Any] = []
         bus.subscribe("outer", Notice, lambda one: bus.publish("inner"))
         bus.subscribe(name, str, broken)
         bus.subscribe("last", Notice, heard.append)
@@ -110,7 +115,8 @@ class TestFaults:
 class TestTime:
     def test_that_was_taken_is_counted_and_what_holds_up_is_named(self, name: str) -> None:
         time = Time()
-        bus, heard = Bus(time), []
+        bus = Bus(time)
+        heard: list[Any] = []
 
         def slow(happening: object) -> None:
             time.seconds += 2 * SLOW_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.desks import ClientView, Desks, DeskView
+from splitter.calls.states import CallState, PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from tests.web.kit import CALL
 
@@ -19,7 +20,9 @@ def with_parties(*parties: PartyView, call_id: str = "one") -> CallView:
     return replace(CALL, call_id=call_id, parties=parties)
 
 
-def seat(client: str, extension: str = "8001", kind: str = "webrtc", state: str = "connected") -> PartyView:
+def seat(
+    client: str, extension: str = "8001", kind: PartyKind = PartyKind.WEBRTC, state: PartyState = PartyState.CONNECTED
+) -> PartyView:
     return PartyView("seat-1", kind, extension, client, state)
 
 
@@ -89,22 +92,25 @@ class TestCalls:
         all_desks, told = desks()
         all_desks.attach("a", "8001", "sip:8001@10.0.0.7", "sip", 5.0)
         all_desks.attach("b", "8001", "tab-1", "webrtc", 5.0)
-        all_desks.on_call(with_parties(seat("", kind="sip")))
+        all_desks.on_call(with_parties(seat("", kind=PartyKind.SIP)))
         assert [client.calls for client in told[-1].clients] == [("one",), ()]
 
     def test_what_else_changes_in_the_call_is_not_told(self) -> None:
         all_desks, told = desks()
         all_desks.attach("a", "8001", "tab-1", "webrtc", 5.0)
-        all_desks.on_call(with_parties(seat("tab-1", state="joining")))
+        all_desks.on_call(with_parties(seat("tab-1", state="joining")))  # type: ignore[arg-type]
         before = len(told)
         all_desks.on_call(with_parties(replace(seat("tab-1"), sends=True)))
-        all_desks.on_call(with_parties(seat("tab-1", state="interrupted")))
+        all_desks.on_call(with_parties(seat("tab-1", state="interrupted")))  # type: ignore[arg-type]
         assert len(told) == before
 
     def test_it_leaves(self) -> None:
         all_desks, told = desks()
         all_desks.attach("a", "8001", "tab-1", "webrtc", 5.0)
-        for last in (with_parties(seat("tab-1", state="left")), replace(with_parties(seat("tab-1")), state="ended")):
+        for last in (
+            with_parties(seat("tab-1", state="left")),  # type: ignore[arg-type]
+            replace(with_parties(seat("tab-1")), state=CallState.ENDED),
+        ):
             all_desks.on_call(with_parties(seat("tab-1")))
             assert told[-1].clients[0].calls == ("one",)
             all_desks.on_call(last)
@@ -119,7 +125,7 @@ class TestCalls:
 
     def test_guests_and_seats_without_extension_have_no_desk(self) -> None:
         all_desks, told = desks()
-        all_desks.on_call(with_parties(PartyView("guest-1", "guest", "8001", "g"), seat("tab-1", extension="")))
+        all_desks.on_call(with_parties(PartyView("guest-1", PartyKind.GUEST, "8001", "g"), seat("tab-1", extension="")))
         assert told == []
 
     def test_ended_calls_leave_nothing(self) -> None:
@@ -127,5 +133,5 @@ class TestCalls:
         for number in range(100):
             view = with_parties(seat("tab-1"), call_id=str(number))
             all_desks.on_call(view)
-            all_desks.on_call(replace(view, state="ended"))
+            all_desks.on_call(replace(view, state=CallState.ENDED))
         assert (all_desks._in_calls, all_desks._calls_of) == ({}, {})

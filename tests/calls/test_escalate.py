@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def silent(call: PeerCall) -> None:
     call.on_reinvite = lambda _: None
 
 
-def voice_call(world: World, **offered: object) -> tuple[PeerCall, PeerCall]:
+def voice_call(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
     """An answered call without video, whose caller waits for its script to answer re-INVITEs."""
     caller, centre = connected(world, **{"picture": VideoLine.NONE, **offered})
     silent(caller)

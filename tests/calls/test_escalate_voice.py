@@ -174,7 +174,7 @@ class TestTheVoiceGoesOn:
         world.run(6)
         found = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert found is not None and caller.terminal.way("video") is not None
-        assert caller.terminal.way("video").target.port == found.local["caller"].rtp_port  # type: ignore[union-attr]
+        assert caller.terminal.way("video").target.port == found.local["caller"].rtp_port
         assert view(world, caller).state == "on" and picture(world, caller)
         in_order(world, caller, centre)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from splitter.lab.offers import Voice
@@ -346,7 +348,7 @@ def press(call: PeerCall, body: bytes, kind: str) -> None:
     call.request("INFO", body=body, content_type=kind)
 
 
-def without_info(world: World, centre_lacks: bool, **offered: object) -> tuple[PeerCall, PeerCall]:
+def without_info(world: World, centre_lacks: bool, **offered: Any) -> tuple[PeerCall, PeerCall]:
     """An answered call in which the centre, or the caller, does not allow INFO."""
     caller = world.sbc.invite(**offered)
     centre = world.pbx.take()

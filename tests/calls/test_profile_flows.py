@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ class TestUpdateInsideAPendingReinvite:
     """The handset answers our re-INVITE in a reliable 183, asks its user, and changes its mind in an UPDATE (RFC 6141)."""
 
     @pytest.mark.parametrize("change", [{"video": "off"}, {"move": True}, {"audio": "inactive"}, {}])
-    def test_is_200_once_ours_was_answered(self, change: dict[str, object], world: World) -> None:
+    def test_is_200_once_ours_was_answered(self, change: dict[str, Any], world: World) -> None:
         caller, centre = held_by_centre(world)
         caller.progress()
         caller.expect("PRACK")
@@ -112,7 +113,7 @@ class TestUpgradeCrossesTheHold:
         world.run(2)
         for call, change in ((caller, {"video": "sendrecv"}), (centre, {"audio": "sendonly"})):
             if call.heard.count("491 re-INVITE"):  # who met glare tries again (RFC 3261 §14.1)
-                call.reinvite(**change)
+                call.reinvite(**change)  # type: ignore[arg-type]
                 world.run(2)
         assert flows(caller) == ["hears", "both"]
         assert flows(centre) == ["sends", "off"]

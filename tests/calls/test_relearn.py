@@ -28,11 +28,11 @@ def named(world: World) -> Iterator[list[str]]:
         told.append(PICTURE)
         await set_participant(handle, media)
 
-    engine.point, engine.set_participant = remote, participant  # type: ignore[method-assign]
+    engine.point, engine.set_participant = remote, participant  # type: ignore[assignment,method-assign]
     try:
         yield told
     finally:
-        del engine.point, engine.set_participant  # type: ignore[method-assign]
+        del engine.point, engine.set_participant
 
 
 class TestAtTheAnswer:

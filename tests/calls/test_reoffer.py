@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,9 @@ class TestAbsorbed:
 
 class TestDowngrade:
     def test_and_back_five_times_leaks_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        ports, lines, formats = world.engine.ports, set(), set()
+        ports = world.engine.ports
+        lines: set[Any] = set()
+        formats: set[Any] = set()
         for _ in range(5):
             caller.reinvite(video="off")
             answer = sdp(caller.expect("200 re-INVITE"))

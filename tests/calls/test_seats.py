@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from splitter.calls.events import AckMissing, Ended
@@ -72,8 +74,8 @@ class TestJoining:
 
 
 class TestTurnedAway:
-    def refused(self, world: World, called: str, status: str, **offered: object) -> str:
-        seat = world.desk.invite(called, **offered)  # type: ignore[arg-type]
+    def refused(self, world: World, called: str, status: str, **offered: Any) -> str:
+        seat = world.desk.invite(called, **offered)
         message = seat.expect(status).message
         assert message is not None
         return message.headers.get("warning") or ""
@@ -199,7 +201,7 @@ class TestFaultsStayAtTheSeat:
         caller, centre = ringing(world)
         seat = joined(world, caller)
         call = world.call_of(caller)
-        {
+        {  # type: ignore[no-untyped-call]
             "cancel": caller.cancel,
             "refused": lambda: centre.refuse(486),
             "operator": lambda: call.hang_up("an operator asked"),

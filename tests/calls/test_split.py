@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from splitter.core.errors import MediaUnavailable
@@ -123,7 +125,7 @@ class TestEarlyMedia:
         centre = world.pbx.take()
         centre.ring(183, media=True)
         early = caller.expect("183")
-        assert relay_target(world, caller, 0) == caller.terminal.sent.address_of(0)[:2]  # type: ignore[union-attr]
+        assert relay_target(world, caller, 0) == caller.terminal.sent.address_of(0)[:2]
         centre.answer()
         final = caller.expect("200")
         assert sdp(early) == sdp(final)
@@ -373,7 +375,7 @@ class TestRoomTrouble:
 
 
 class TestWhatIsTurnedAway:
-    def refused(self, world: World, status: str, **invite: object) -> Request:
+    def refused(self, world: World, status: str, **invite: Any) -> Request:
         heard = world.sbc.invite(**invite).expect(status)
         world.settle()
         assert not world.pbx.calls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from splitter.calls.asks import RaiseVideo
@@ -220,7 +222,7 @@ class _Mumbling:
     def __getattr__(self, name: str) -> object:
         return getattr(self._dialog, name)
 
-    def ack(self, cseq: int, **_: object) -> Request:
+    def ack(self, cseq: int, **_: Any) -> Request:
         assert self._dialog is not None
         return self._dialog.ack(cseq, body=self._body, content_type=SDP)
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from splitter.calls.states import PartyKind, PartyState, VideoState
 from splitter.calls.view import PartyView, StrangerView, VideoView
 from splitter.media.ports.health import InstanceStatus
 from tests.cli.kit import Command, splitter
@@ -13,11 +14,11 @@ AT_A_DESK = replace(
     CALL,
     extension="8002",
     bound_by="centre p-asserted-identity",
-    video=VideoView("asking", "refused", "the caller declined", supported=True),
+    video=VideoView(VideoState.ASKING, "refused", "the caller declined", supported=True),
     showing="seat-2",
     parties=(
-        PartyView("seat-1", "webrtc", "8001", "tab-9", "left"),
-        PartyView("seat-2", "webrtc", "8002", "tab-1", "connected", sends=True, showing="caller"),
+        PartyView("seat-1", PartyKind.WEBRTC, "8001", "tab-9", PartyState.LEFT),
+        PartyView("seat-2", PartyKind.WEBRTC, "8002", "tab-1", PartyState.CONNECTED, sends=True, showing="caller"),
     ),
 )
 

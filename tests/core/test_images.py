@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,9 +14,9 @@ from splitter.core.errors import PeerError
 from splitter.core.images import PIXELS_LIMIT, read_image
 
 
-def saved(image: Image.Image, form: str, **options: object) -> bytes:
+def saved(image: Image.Image, form: str, **options: Any) -> bytes:
     made = io.BytesIO()
-    image.save(made, form, **options)  # type: ignore[arg-type]
+    image.save(made, form, **options)
     return made.getvalue()
 
 

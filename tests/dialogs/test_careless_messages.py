@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from splitter.calls.audio import CENTRE
+from splitter.calls.talk.voice import CENTRE
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
 from splitter.sip.message import Request

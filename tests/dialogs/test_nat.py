@@ -63,9 +63,9 @@ class TestConnectedAnew:
             via = ("Via", f"SIP/2.0/TCP {first};branch=z9hG4bK1")
             data = caller.dialog.request("OPTIONS", headers=[via]).serialize()
             world.driver.received(leg.flow._replace(remote=second), data)
-            assert leg._context.way().remote == second
+            assert leg._context.way().remote == second  # type: ignore[attr-defined]
             leg.record.flow = before
-            del world.driver.locate  # type: ignore[method-assign]
+            del world.driver.locate
             ended(world, caller, centre)
 
 

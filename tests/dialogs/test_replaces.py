@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from splitter.lab.offers import VideoLine, Voice
@@ -16,11 +18,11 @@ def naming(centre: PeerCall, flags: str = "", *, to_tag: str = "", from_tag: str
     return "Replaces", value
 
 
-def replacing(world: World, centre: PeerCall, flags: str = "", **more: object) -> PeerCall:
+def replacing(world: World, centre: PeerCall, flags: str = "", **more: Any) -> PeerCall:
     """The centre's INVITE that takes the place of its call; G.711 and AMR as a PBX offers."""
     more = {"picture": VideoLine.NONE, "voice": Voice.AMR, **more}
-    headers = [naming(centre, flags), *more.pop("headers", ())]  # type: ignore[misc]
-    return centre.peer.invite("anything", headers=headers, **more)  # type: ignore[arg-type]
+    headers = [naming(centre, flags), *more.pop("headers", ())]
+    return centre.peer.invite("anything", headers=headers, **more)
 
 
 def hangs_up(world: World, caller: PeerCall, centre: PeerCall) -> None:

@@ -175,7 +175,7 @@ class TestAPrackThatMatches:
         caller.peer.driver.request(
             dialog.request("PRACK", headers=headers, body=body, content_type="application/sdp"),
             caller.way(dialog),
-            lambda event: caller.hear(f"{event.response.status} PRACK", event.response),  # type: ignore[union-attr]
+            lambda event: caller.hear(f"{event.response.status} PRACK", event.response),
         )
         caller.expect("200 PRACK")
         centre.answer()

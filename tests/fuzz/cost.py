@@ -76,7 +76,7 @@ def _by_tracing(trace: Any) -> Iterator[None]:
 @contextmanager
 def _by_monitoring(instruction: Callable[[object, int], None]) -> Iterator[None]:
     """The way of Python 3.12 and later (PEP 669); there a trace function misses the instructions of its first frames."""
-    monitoring: Any = sys.monitoring
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
     tool, event = monitoring.PROFILER_ID, monitoring.events.INSTRUCTION
     monitoring.use_tool_id(tool, "cost")
     monitoring.register_callback(tool, event, instruction)

@@ -6,6 +6,7 @@ The caller and the phones are SIPp, each with a voice of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def asterisk(gateway: Gateway) -> Iterator[Asterisk]:
 class Phone:
     """An agent's phone: SIPp and a voice that talks to whoever called."""
 
-    def __init__(self, scene: Scene, name: str, host: str, tone: float, scenario: str, **more: object) -> None:
+    def __init__(self, scene: Scene, name: str, host: str, tone: float, scenario: str, **more: Any) -> None:
         self.voice = scene.voice(host, CENTRE_PORT, tone)
         self.sipp = scene.centre(scenario, name=name, host=host, **more)
 
@@ -43,7 +44,7 @@ class Phone:
         until(self.sipp, "ACK")
 
 
-def called(scene: Scene, scenario: str, **more: object) -> tuple[Sipp, Voice]:
+def called(scene: Scene, scenario: str, **more: Any) -> tuple[Sipp, Voice]:
     """The caller, answered and talking."""
     voice = scene.voice(scene.desk.caller, 7000, CALLER_TONE)
     caller = scene.caller(scenario, "transcoded", **more)

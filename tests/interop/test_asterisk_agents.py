@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def events(gateway: Gateway) -> Iterator[EventLog]:
         yield log
 
 
-def phone(scene: Scene, extension: str, scenario: str, **more: object) -> Sipp:
+def phone(scene: Scene, extension: str, scenario: str, **more: Any) -> Sipp:
     """An agent's phone."""
     host = {"8001": scene.desk.agent, "8002": scene.desk.colleague}[extension]
     return scene.centre(scenario, name=f"phone-{extension}", host=host, **more)

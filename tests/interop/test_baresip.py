@@ -96,5 +96,5 @@ def shown(handset: Baresip, file: Path) -> int | None:
     with av.open(str(file)) as picture:
         luma = next(picture.decode(video=0)).reformat(format="gray").to_ndarray()
     assert luma.std() > 3, "black or blank"
-    reading = read(luma)
+    reading = read(luma)  # type: ignore[arg-type]
     return reading.sender if reading else None

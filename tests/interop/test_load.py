@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.interop.gateway import Gateway
@@ -15,7 +17,7 @@ CALLS = 200
 
 class TestTwoHundredCalls:
     def test_live_at_a_time_and_all_end_well(self, gateway: Gateway, scene: Scene) -> None:
-        load = {"calls": CALLS, "trace": False, "limit_s": 300}
+        load: dict[str, Any] = {"calls": CALLS, "trace": False, "limit_s": 300}
         centre = scene.centre("load-centre", **load)
         caller = scene.caller(
             "caller-hangs-up", held_ms=12000, options=["-r", "25", "-l", "400", "-pause_msg_ign"], **load

@@ -169,7 +169,7 @@ class TestDesks:
             guest = {"Authorization": f"Bearer {link.body['link'].partition('#')[2]}"}
             assert await here.status(GUESTS, "/v1/me", headers=guest) == 200
             party = f"/v1/calls/{place.call_id}/parties"
-            offer = {"data": b"v=0\r\n", "headers": {**guest, "Content-Type": "application/sdp"}}
+            offer: dict[str, Any] = {"data": b"v=0\r\n", "headers": {**guest, "Content-Type": "application/sdp"}}
             assert await here.status(GUESTS, party, "POST", **offer) == 406  # the gateway's word on this SDP
             assert await here.status(GUESTS, f"/v1/calls/{place.call_id}", headers=guest) == 404
             await desk.ask("DELETE", f"/v1/calls/{place.call_id}")

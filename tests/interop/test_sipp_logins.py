@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ Content-Length: 0
 """
 
 
-def seat(scene: Scene, scenario: str, password: str = "red", user: str = "8001", **more: object) -> Sipp:
+def seat(scene: Scene, scenario: str, password: str = "red", user: str = "8001", **more: Any) -> Sipp:
     values = {"expires": "600", "status": "200", **more}
     return scene.caller(
         scenario, "video-alone", name="seat", host=scene.desk.seat, port=5062, user=user, password=password, **values

@@ -180,7 +180,7 @@ class TestBodies:
 class TestTransports:
     def test_an_invite_over_tcp(self, gateway: Gateway, scene: Scene) -> None:
         case = CASES[0]
-        caller, _ = play(scene, case, options=["-t", "t1"], contact=";transport=tcp")
+        caller, _ = play(scene, case, options=["-t", "t1"], contact=";transport=tcp")  # type: ignore[arg-type]
         assert caller.received("INVITE", 200).sdp.kinds == ("audio", "video")
 
 

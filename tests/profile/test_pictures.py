@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from splitter.rtp.rtcp import SenderReport, ntp_time
 from tests.media.room.kit import Camera, Peer, Stage, about
 
 
-def joined(stage: Stage, camera: Camera, **of_seat: object) -> tuple[Peer, Peer]:
+def joined(stage: Stage, camera: Camera, **of_seat: Any) -> tuple[Peer, Peer]:
     caller = stage.join("caller", camera, orientation_id=7)
     return caller, stage.join("seat-1", **{"orientation_id": 2, **of_seat})
 

@@ -20,10 +20,10 @@ class TestSequence:
         one = switch()
         out = [one.take(), one.take()]
         one.begin(7000, 0, 11.0)
-        out += [one.insert(7000), one.insert(7000), *(one.map_sequence(n) for n in (7000, 7001))]
-        out += [one.insert(7002), one.map_sequence(7002)]
+        out += [one.insert(7000), one.insert(7000), *(one.map_sequence(n) for n in (7000, 7001))]  # type: ignore[list-item]
+        out += [one.insert(7002), one.map_sequence(7002)]  # type: ignore[list-item]
         one.begin(3, 0, 12.0)
-        out += [one.map_sequence(3), one.take()]
+        out += [one.map_sequence(3), one.take()]  # type: ignore[list-item]
         assert out == list(range(101, 111))
 
     def test_a_gap_stays_a_gap_and_late_packets_fit_into_it(self) -> None:

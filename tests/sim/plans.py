@@ -128,7 +128,17 @@ _CALLER_STEPS = (
     *("hold", "resume", "mute", "move", "refresh", "offerless", "video off", "video on", "info", "options"),
     *("withdrawn hold", "hold", "update hold", "update resume", "update move", "update"),
 )
-_CENTRE_STEPS = ("hold", "resume", "inactive", "move", "refresh", "offerless", "info", "withdrawn hold", "hold")
+_CENTRE_STEPS: tuple[str, ...] = (
+    "hold",
+    "resume",
+    "inactive",
+    "move",
+    "refresh",
+    "offerless",
+    "info",
+    "withdrawn hold",
+    "hold",
+)
 _CENTRE_STEPS = (*_CENTRE_STEPS, "update hold", "update resume", "update move", "update")
 _CONSENTS = ("accept", "accept", "later", "off", "603", "486", "488", "491", "ignore", "steps", "steps 603")
 _MANNERS = ("accept", "accept", "accept", "resume", "later", "later", "488", "500", "ignore")
@@ -185,7 +195,7 @@ def mixed_centre(rng: random.Random) -> CentrePlan:
     if kind < 0.15:
         status = rng.choice((486, 480, 404, 500, 503, 488, 408, 603, 302))
     elif kind < 0.18:
-        final_s = None
+        final_s = None  # type: ignore[assignment]
     vanish_s = rng.uniform(0, 40) if rng.random() < 0.03 else None
     talk = _talk(rng, _CENTRE_STEPS, hangs_up=0.5)
     return CentrePlan(tuple(rings), final_s, status, rng.choice(forks), rng.randrange(4), vanish_s, talk)

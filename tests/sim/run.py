@@ -277,7 +277,7 @@ class Run:
         rang = [call for peer in (world.pbx, world.pbx2) for call in peer.calls.values()]
         result.ghosts = sum("ghost" in call.heard for call in rang)
         for task in self._tasks:
-            call = self._call(task.get_name())
+            call = self._call(task.get_name())  # type: ignore[assignment]
             if call is None:
                 continue
             if not call.status and not call.vanished:

@@ -27,7 +27,7 @@ async def caller(world: World, plan: CallPlan, number: str, begin: Callable[[Scr
     mine = plan.caller
     await asyncio.sleep(mine.start_s)
     media = {"voice": mine.voice, "picture": mine.picture} if mine.offers else {"offer": b""}
-    call = world.sbc.invite(number=number, reliable=mine.reliable, timer_s=mine.timer_s, **media)  # type: ignore[arg-type]
+    call = world.sbc.invite(number=number, reliable=mine.reliable, timer_s=mine.timer_s, **media)
     call.acks, call.keeps_time = mine.talk.acks, mine.talk.keeps_time
     if mine.vanish_s is not None:
         asyncio.get_running_loop().call_later(mine.vanish_s, call.vanish)

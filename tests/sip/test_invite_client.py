@@ -454,8 +454,8 @@ class TestResumeOfAFormerProcess:
     @pytest.fixture
     def sent(self, stand: Stand) -> Transmit:
         self.txn = stand.request(outgoing())
-        self.sent = stand.last_sent()
-        return self.sent
+        self.sent = stand.last_sent()  # type: ignore[assignment]
+        return self.sent  # type: ignore[return-value]
 
     @pytest.fixture
     def after(self, sent: Transmit) -> Stand:
@@ -468,14 +468,14 @@ class TestResumeOfAFormerProcess:
         after.cancel(self.txn, 'SIP;cause=503;text="restarted"')
         cancel = after.last_sent().message
         assert isinstance(cancel, Request) and cancel.method == "CANCEL"
-        assert cancel.headers.get_all("Via") == self.sent.message.headers.get_all("Via")
+        assert cancel.headers.get_all("Via") == self.sent.message.headers.get_all("Via")  # type: ignore[attr-defined]
         assert cancel.headers.get("Reason") == 'SIP;cause=503;text="restarted"'
-        after.receive(after.reply(self.sent, 487))
+        after.receive(after.reply(self.sent, 487))  # type: ignore[arg-type]
         assert [name for _, name in timeline(after.record)][-2:] == ["> ACK", "ResponseArrived 487"]
 
     def test_an_answer_that_crosses_is_told(self, after: Stand) -> None:
         after.cancel(self.txn)
-        after.receive(after.reply(self.sent, 200))
+        after.receive(after.reply(self.sent, 200))  # type: ignore[arg-type]
         assert timeline(after.record)[-1][1] == "ResponseArrived 200"
 
     def test_one_that_nobody_knows_any_longer_is_given_up(self, after: Stand) -> None:

@@ -8,6 +8,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -26,15 +27,15 @@ from splitter.telemetry import metrics
 from tests.counted import value
 
 
-def file(form: str = "PNG", size: tuple[int, int] = (64, 48), colour: str = "red", **options: object) -> bytes:
+def file(form: str = "PNG", size: tuple[int, int] = (64, 48), colour: str = "red", **options: Any) -> bytes:
     made = io.BytesIO()
-    Image.new("RGB", size, colour).save(made, form, **options)  # type: ignore[arg-type]
+    Image.new("RGB", size, colour).save(made, form, **options)
     return made.getvalue()
 
 
-def noise(form: str, side: int, **options: object) -> bytes:
+def noise(form: str, side: int, **options: Any) -> bytes:
     made = io.BytesIO()
-    Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(made, form, **options)  # type: ignore[arg-type]
+    Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(made, form, **options)
     return made.getvalue()
 
 

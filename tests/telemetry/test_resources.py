@@ -42,8 +42,8 @@ def test_nothing_is_listed_where_the_table_of_the_kernel_is_small(
 ) -> None:
     """Older kernels do not tell how many are open; with thousands of them a list would hold the calls up."""
     lists: list[str] = []
-    monkeypatch.setattr(resources.os, "stat", lambda path: os.stat_result((0,) * 10))
-    monkeypatch.setattr(resources.os, "listdir", lambda path: lists.append(path) or ["0"])
+    monkeypatch.setattr(resources.os, "stat", lambda path: os.stat_result((0,) * 10))  # type: ignore[attr-defined]
+    monkeypatch.setattr(resources.os, "listdir", lambda path: lists.append(path) or ["0"])  # type: ignore[attr-defined]
 
     held = resources._held(os.getpid(), limit)
 

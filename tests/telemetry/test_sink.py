@@ -65,7 +65,7 @@ class TestNobodyReads:
     def test_a_full_pipe_holds_nobody_up_and_what_is_missing_is_told(self, pipe: tuple[int, int]) -> None:
         told: list[int] = []
         known = threading.Event()
-        sink = Sink(pipe[1], tell=lambda lines: (told.append(lines), known.set()), limit=50)  # type: ignore[func-returns-value]
+        sink = Sink(pipe[1], tell=lambda lines: (told.append(lines), known.set()), limit=50)  # type: ignore[arg-type]
         for _ in range(1000):
             sink.put(LINE)
         assert sink.dropped > 700

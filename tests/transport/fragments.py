@@ -94,7 +94,7 @@ async def by_hand(stage: Scene, source: Address, target: Address) -> dict[str, b
     }
     for number, (name, order) in enumerate(orders.items(), 10):
         before = len(stage.seen)
-        send_raw(order(pieces(source, target, invite(number, 4000), 488, number)), target)
+        send_raw(order(pieces(source, target, invite(number, 4000), 488, number)), target)  # type: ignore[no-untyped-call]
         if name == "one lost":  # nothing comes, and the next one is not disturbed
             send_raw(pieces(source, target, invite(99, 900), 488, 99), target)
         call_id = "fragment-99@192.0.2.5" if name == "one lost" else f"fragment-{number}@192.0.2.5"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from splitter.transport.settings import TlsSettings
 
@@ -23,7 +24,7 @@ class Paper:
     certificate: Path
     key: Path
 
-    def settings(self, **fields: object) -> TlsSettings:
+    def settings(self, **fields: Any) -> TlsSettings:
         """For our side, with the authority of all papers here."""
         known: dict[str, object] = {"ca": str(authority().certificate), **fields}
         return TlsSettings(str(self.certificate), str(self.key), **known)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ from splitter.transport.bans import EVERYBODY, POINTS, Bans
 HOST = "203.0.113.9"
 
 
-def bans(**fields: object) -> Bans:
-    return Bans(**{"ban_after": 10, "window_s": 60.0, "ban_s": 600.0, **fields})  # type: ignore[arg-type]
+def bans(**fields: Any) -> Bans:
+    return Bans(**{"ban_after": 10, "window_s": 60.0, "ban_s": 600.0, **fields})
 
 
 def banned(scores: Bans, host: str, now: float = 0.0) -> None:

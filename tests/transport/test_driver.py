@@ -276,7 +276,7 @@ class TestRequestsThatWeSend:
         def failing(event: RequestArrived) -> None:
             raise fault
 
-        async with scene(on_request=failing) as stage:
+        async with scene(on_request=failing) as stage:  # type: ignore[arg-type]
             flow = stage.driver.flow_to("access", "udp", Address(HOST, 5099))
             with capture_logs() as logs:
                 for number in range(300):

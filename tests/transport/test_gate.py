@@ -79,7 +79,7 @@ class TestBans:
                 peer.close()
 
     async def test_a_neighbour_is_only_counted(self) -> None:
-        async with scene(spared=[ip_network("127.0.0.66/32")], settings=STRICT, on_request=ok) as stage:
+        async with scene(spared=[ip_network("127.0.0.66/32")], settings=STRICT, on_request=ok) as stage:  # type: ignore[list-item]
             bad, stranger = await UdpPeer.open(OTHER), await UdpPeer.open()
             for _ in range(100):
                 bad.send(b"nonsense\r\n\r\n", stage.address())
@@ -127,7 +127,7 @@ class TestFloods:
 
     async def test_neighbours_may_send_as_fast_as_they_can(self) -> None:
         settings = TransportSettings(source_messages_per_s=10)
-        async with scene(spared=[ip_network("127.0.0.0/8")], settings=settings, on_request=ok) as stage:
+        async with scene(spared=[ip_network("127.0.0.0/8")], settings=settings, on_request=ok) as stage:  # type: ignore[list-item]
             sbc = await TcpPeer.connect(stage.address("tcp"))
             await sbc.send(b"".join(wire(transport="TCP", branch=f"z9hG4bK{i}", call_id=f"c{i}") for i in range(50)))
             assert [(await sbc.message()).call_id for _ in range(50)] == [f"c{i}" for i in range(50)]

@@ -62,12 +62,15 @@ class TestOpenssl:
                 "-connect",
                 str(running.places["tls"]),
                 "-CAfile",
-                authority().certificate,
+                str(authority().certificate),
             ]
             strict = ["-verify_return_error", "-verify_ip", "127.0.0.1", "-quiet", "-no_ign_eof"]
             talk = subprocess.Popen(
-                [*command, *strict], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )  # type: ignore[list-item]
+                [*command, *strict],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
             assert talk.stdin is not None and talk.stdout is not None
             talk.stdin.write(wire(via=Address(*free.getsockname()), transport="TLS"))
             talk.stdin.flush()

@@ -126,8 +126,13 @@ class TestFailing:
         ],
     )
     async def test_the_reason_is_told(
-        self, zone: dict, silent: set, why: str, server: NameServer, resolver: Resolver
-    ) -> None:  # type: ignore[type-arg]
+        self,
+        zone: dict[tuple[str, str], list[str] | int],
+        silent: set[str],
+        why: str,
+        server: NameServer,
+        resolver: Resolver,
+    ) -> None:
         resolver.limit_s = 0.6
         server.zone, server.silent = zone, silent
         with pytest.raises(PeerError, match=why) as caught:

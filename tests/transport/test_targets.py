@@ -37,7 +37,7 @@ def found(wanted: Wanted, zone: Zone) -> tuple[Located, list[list[DnsQuestion]]]
             rounds.append(questions)
             answers = []
             for question in questions:
-                records, ttl_s = zone.get(tuple(question), ([], None))  # type: ignore[call-overload]
+                records, ttl_s = zone.get(tuple(question), ([], None))  # type: ignore[arg-type]
                 answers.append(DnsAnswer(tuple(records), ttl_s))
             questions = steps.send(answers)
     except StopIteration as end:

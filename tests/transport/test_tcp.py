@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -33,8 +34,8 @@ from tests.transport.scene import (
 )
 
 
-def tcp_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: object) -> bytes:
-    return wire(method, via=peer.address, transport="TCP", **fields)  # type: ignore[arg-type]
+def tcp_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: Any) -> bytes:
+    return wire(method, via=peer.address, transport="TCP", **fields)
 
 
 class TestFramingSection18_3:

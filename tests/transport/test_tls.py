@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -25,8 +26,8 @@ BOTH = ("udp", "tls")
 FEW = TransportSettings(handshake_limit_s=5, handshakes=8)
 
 
-def tls_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: object) -> bytes:
-    return wire(method, via=peer.address, transport="TLS", **fields)  # type: ignore[arg-type]
+def tls_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: Any) -> bytes:
+    return wire(method, via=peer.address, transport="TLS", **fields)
 
 
 async def refused(stage: Scene, listener: TcpListener) -> RequestFailed:

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, WSServerHandshakeError
@@ -31,13 +32,13 @@ UPGRADE = (
 
 @asynccontextmanager
 async def browser(
-    address: Address, tls: ssl.SSLContext | None = None, source: str = HOST, **fields: object
+    address: Address, tls: ssl.SSLContext | None = None, source: str = HOST, **fields: Any
 ) -> AsyncIterator[ClientWebSocketResponse]:
     """A client as JsSIP is one."""
     url = f"{'wss' if tls else 'ws'}://{address}/sip"
     async with ClientSession(connector=TCPConnector(local_addr=(source, 0))) as session:
         settings: dict[str, object] = {"protocols": ("sip",), **fields}
-        async with session.ws_connect(url, ssl=tls or True, **settings) as socket:  # type: ignore[arg-type]
+        async with session.ws_connect(url, ssl=tls or True, **settings) as socket:  # type: ignore[call-overload]
             yield socket
 
 
@@ -47,10 +48,10 @@ async def message(socket: ClientWebSocketResponse) -> Message:
     return parse_message(frame.data.encode())
 
 
-def ws_wire(method: str = "OPTIONS", **fields: object) -> bytes:
+def ws_wire(method: str = "OPTIONS", **fields: Any) -> bytes:
     """A request as a browser makes it: it does not know its own address (RFC 7118 §5)."""
     known = {"transport": "WS", "params": "", "via": Address("df7jal23ls0d.invalid", 5060), **fields}
-    text = wire(method, **known).decode()  # type: ignore[arg-type]
+    text = wire(method, **known).decode()
     return text.replace("df7jal23ls0d.invalid:5060", "df7jal23ls0d.invalid").replace(">", ";transport=ws>").encode()
 
 

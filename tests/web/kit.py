@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -19,6 +19,7 @@ from splitter.calls.logins.access import ApiSettings, Scope, Token
 from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
+from splitter.calls.states import CallState, LegState
 from splitter.calls.view import CallView, LegView, TrunkView
 from splitter.core.net import Address
 from splitter.media.ports.health import InstanceStatus
@@ -38,7 +39,7 @@ from tests.telemetry.kit import AUDIO, FLOW, INVITE, VirtualClock, message
 CALL = CallView(
     call_id="7kq2m0000000",
     short_code="4711",
-    state="connected",
+    state=CallState.CONNECTED,
     caller="13800138000",
     called="110",
     started_at=1000.0,
@@ -50,9 +51,15 @@ CALL = CallView(
     showing="slate",
     legs=(
         LegView(
-            "caller", "sbc", "10.0.0.1:5060", "a@x", "confirmed", "PCMA/8000 sendrecv", "H264 42c01f mode 1 sendrecv"
+            "caller",
+            "sbc",
+            "10.0.0.1:5060",
+            "a@x",
+            LegState.CONFIRMED,
+            "PCMA/8000 sendrecv",
+            "H264 42c01f mode 1 sendrecv",
         ),
-        LegView("centre", "pbx", "10.1.0.20:5060", "b@y", "confirmed", "PCMA/8000 sendrecv", ""),
+        LegView("centre", "pbx", "10.1.0.20:5060", "b@y", LegState.CONFIRMED, "PCMA/8000 sendrecv", ""),
     ),
 )
 
@@ -71,7 +78,9 @@ SEAT = SeatView(
 
 
 def ended(view: CallView, at: float = 1063.0) -> CallView:
-    return replace(view, state="ended", ended_at=at, end_reason="the caller hung up", end_status=200, showing="none")
+    return replace(
+        view, state=CallState.ENDED, ended_at=at, end_reason="the caller hung up", end_status=200, showing="none"
+    )
 
 
 @dataclass
@@ -146,6 +155,7 @@ class Gateway:
         self.recorder.unbind(call_id)
 
 
+T = TypeVar("T")
 SECRET = b"s" * 32
 TOKENS = {
     "reader": "calls:read",
@@ -236,7 +246,13 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     path = str(directory / "control.sock")
     pictures = PictureLibrary(directory / "pictures", wall=clock.wall)
     revoked = Revocations(None, access().tokens, clock)
-    fields = {"access": access(), "clock": clock, "network": "core", "album": Album(), "pictures": pictures}
+    fields: dict[str, Any] = {
+        "access": access(),
+        "clock": clock,
+        "network": "core",
+        "album": Album(),
+        "pictures": pictures,
+    }
     fields |= {"revoked": revoked, **more}
     ports = Ports(
         calls, store, recorder, lambda: parts.status(), lambda: parts.seats, trunks=lambda: parts.trunks, **fields
@@ -252,5 +268,5 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
         await store.stop()
 
 
-async def in_thread(function, *args):  # type: ignore[no-untyped-def]
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
     return await asyncio.to_thread(function, *args)

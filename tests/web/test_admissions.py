@@ -9,6 +9,7 @@ import pytest
 
 from splitter.calls.asks import Admit, AskIn, Denial, Dismiss, Join
 from splitter.calls.logins.access import Scope
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.sdp.write import write
 from splitter.web import find
@@ -18,7 +19,9 @@ from tests.web.kit import CALL, SECRET, Gateway, Web
 
 OTHERS = replace(CALL, extension="502", bound_by="centre p-asserted-identity")
 OWN = replace(CALL, extension="501", bound_by="centre p-asserted-identity")
-INSIDE = replace(OTHERS, admitted=("501",), parties=(PartyView("desk-2", "webrtc", "501", "tab", "connected"),))
+INSIDE = replace(
+    OTHERS, admitted=("501",), parties=(PartyView("desk-2", PartyKind.WEBRTC, "501", "tab", PartyState.CONNECTED),)
+)
 OFFER: dict[str, Any] = {"data": write(browser_offer()), "headers": {"Content-Type": "application/sdp"}}
 NOT_ADMITTED = Denial(403, "not-admitted", "ask")
 

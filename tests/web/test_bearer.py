@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.calls.logins.access import Scope
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.web.bearer import Bearer, TokenFault, mint, read
 from tests.web.kit import CALL
@@ -92,10 +93,10 @@ class TestScopes:
             ("501", None, True),
             ("502", None, False),
             ("", None, False),
-            ("", PartyView("seat-1", "webrtc", "501", state="connected"), True),
-            ("502", PartyView("seat-1", "webrtc", "501", state="interrupted"), True),
-            ("502", PartyView("seat-1", "webrtc", "501", state="left"), False),
-            ("502", PartyView("seat-1", "webrtc", "502", state="connected"), False),
+            ("", PartyView("seat-1", PartyKind.WEBRTC, "501", state=PartyState.CONNECTED), True),
+            ("502", PartyView("seat-1", PartyKind.WEBRTC, "501", state=PartyState.INTERRUPTED), True),
+            ("502", PartyView("seat-1", PartyKind.WEBRTC, "501", state=PartyState.LEFT), False),
+            ("502", PartyView("seat-1", PartyKind.WEBRTC, "502", state=PartyState.CONNECTED), False),
         ],
     )
     def test_a_desk_takes_part_in_what_is_bound_to_it_or_what_it_is_in(

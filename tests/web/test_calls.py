@@ -12,6 +12,7 @@ import pytest
 from splitter.calls.asks import Bind, Denial, DropVideo, RaiseVideo
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView, StrangerView
 from splitter.core.errors import MediaUnavailable
 from splitter.web import traces
@@ -38,7 +39,7 @@ def say(**fields: Any) -> dict[str, Any]:
 
 class TestReading:
     async def test_a_desk_sees_its_own_calls_alone(self, parts: Gateway, outside: Web) -> None:
-        joined = replace(NOBODYS, parties=(PartyView("seat-1", "webrtc", "501", state="connected"),))
+        joined = replace(NOBODYS, parties=(PartyView("seat-1", PartyKind.WEBRTC, "501", state=PartyState.CONNECTED),))
         parts.calls.add(MINE, THEIRS, joined)
         _, body = await outside.ask("GET", "/v1/calls", "desk")
         assert set(ids(body)) == {MINE.call_id, NOBODYS.call_id}
@@ -213,7 +214,9 @@ class TestBinding:
         assert not parts.calls.asked
 
     async def test_a_desk_that_only_joined_does_not_unbind(self, parts: Gateway, outside: Web) -> None:
-        parts.calls.add(replace(THEIRS, parties=(PartyView("seat-2", "webrtc", "501", state="connected"),)))
+        parts.calls.add(
+            replace(THEIRS, parties=(PartyView("seat-2", PartyKind.WEBRTC, "501", state=PartyState.CONNECTED),))
+        )
         assert await outside.code("DELETE", "/v1/calls/4712/desk", "desk") == (409, "not-bound")
 
 

@@ -222,7 +222,7 @@ class TestEnding:
     async def test_a_listener_that_vanishes(self, scene: Scene) -> None:
         async with scene.listening("desk", "?client=tab-1") as opened:
             await frame(opened)
-            transport = opened._response.connection.transport  # type: ignore[union-attr]
+            transport = opened._response.connection.transport
             assert transport is not None
             transport.abort()
             await until(lambda: len(scene.hub) == 0 and not scene.desks.online("501"))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, Notice, PartyView
 from splitter.web.bearer import CONSOLE, Bearer
 from splitter.web.hub import KEPT_S, MOST_KEPT, MOST_WAITING, SLOW, EventListener, Hub
@@ -23,7 +24,7 @@ from tests.web.kit import CALL, ended
 READER = Bearer("crm", frozenset({Scope.READ}))
 WANG = Bearer("wang", frozenset({Scope.DESK}), "8001")
 LI = Bearer("li", frozenset({Scope.DESK}), "8002")
-PARTY = PartyView("seat-1", "webrtc", "8001", "tab-1", "connected")
+PARTY = PartyView("seat-1", PartyKind.WEBRTC, "8001", "tab-1", PartyState.CONNECTED)
 
 
 class Stand:
@@ -127,14 +128,14 @@ class TestWhoHears:
         stand = Stand()
         wang = stand.hub.attach(WANG)
         stand.call(parties=(PARTY,))
-        stand.call(parties=(replace(PARTY, state="left"),))
+        stand.call(parties=(replace(PARTY, state=PartyState.LEFT),))
         assert words(news(wang)) == ["call connected", "call gone connected"]
 
     def test_its_end_is_told_to_who_was_in_it(self) -> None:
         stand = Stand()
         wang = stand.hub.attach(WANG)
         view = stand.call(parties=(PARTY,))
-        stand.hub.call(ended(replace(view, parties=(replace(PARTY, state="left"),))))
+        stand.hub.call(ended(replace(view, parties=(replace(PARTY, state=PartyState.LEFT),))))
         assert words(news(wang)) == ["call connected", "call ended"]
 
     def test_a_desk_is_not_told_what_the_network_said_in_confidence(self) -> None:
@@ -166,7 +167,7 @@ class TestWhoHears:
         stand = Stand()
         wang = stand.hub.attach(WANG)
         stand.call(parties=(PARTY,))
-        stand.call(parties=(replace(PARTY, state="left"),))
+        stand.call(parties=(replace(PARTY, state=PartyState.LEFT),))
         stand.hub.notice(Notice(CALL.call_id, "party-removed", "the call was passed on", "seat-1"))
         assert words(news(wang)) == ["call connected", "call gone connected", "notice"]
 

@@ -83,7 +83,7 @@ class TestLogin:
         ],
     )
     async def test_that_is_none_is_refused(self, body: bytes, outside: Web) -> None:
-        more = {"data": body, "headers": {"Content-Type": "application/json"}}
+        more: dict[str, Any] = {"data": body, "headers": {"Content-Type": "application/json"}}
         status, code = await outside.code("POST", "/v1/login", **more)
         assert status == 400 and code in ("bad-body", "no-body")
 
@@ -92,7 +92,7 @@ class TestLogin:
 
         refused = await outside.code("POST", "/v1/login", data={"user": "8001", "password": "red"})
         assert refused == (415, "wrong-type")
-        text = {"data": '{"user":"8001","password":"red"}', "headers": {"Content-Type": "text/plain"}}
+        text: dict[str, Any] = {"data": '{"user":"8001","password":"red"}', "headers": {"Content-Type": "text/plain"}}
         assert await outside.code("POST", "/v1/login", **text) == (415, "wrong-type")
 
 

@@ -15,6 +15,7 @@ from splitter.calls.asks import Limits
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings
+from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
 from splitter.transport.bans import Ban
 from splitter.web.api import build, table
@@ -31,8 +32,8 @@ FULL = replace(
     extension="501",
     bound_by="cti",
     facts=CallerFacts(latitude=39.9, longitude=116.4, video_capable=True),
-    parties=(PartyView("seat-1", "webrtc", "501", "tab", "connected", True, "caller"),),
-    video=VideoView("on", "accepted", "", True, Limits(640, 480, 30, 960), True),
+    parties=(PartyView("seat-1", PartyKind.WEBRTC, "501", "tab", PartyState.CONNECTED, True, "caller"),),
+    video=VideoView(VideoState.ON, "accepted", "", True, Limits(640, 480, 30, 960), True),
 )
 TARGET = TargetView("udp 10.1.0.20:5060", "up", "", 1.0, 2.5, None)
 TRUNK = TrunkView("pbx", "centre", "up", "", 1.0, 3, 0, 0.0, "10.1.0.20", 2.5, 0.1, (TARGET,))
@@ -145,7 +146,7 @@ class TestAnswers:
         settings = ApiSettings(guest_url="https://video.example/guest/")
         async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK]) as (parts, outside):
             parts.calls.add(FULL)
-            parts.save(replace(FULL, call_id="old", state="ended", ended_at=2.0))
+            parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]
             status, body = await outside.ask(method, path, token, **more)
             answer = _answer(table(parts.ports), method, path, status)

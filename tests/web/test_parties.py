@@ -10,6 +10,7 @@ import pytest
 
 from splitter.calls.asks import Admitted, Denial, Desk, Join, Limits, Remove, Restart
 from splitter.calls.logins.access import Scope
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal
@@ -50,8 +51,8 @@ def joined(view: CallView, *parties: PartyView) -> CallView:
     return replace(view, parties=parties)
 
 
-def party(name: str = "desk-1", extension: str = "501", kind: str = "webrtc") -> PartyView:
-    return PartyView(name, kind, extension, "c1", "connected")
+def party(name: str = "desk-1", extension: str = "501", kind: PartyKind = PartyKind.WEBRTC) -> PartyView:
+    return PartyView(name, kind, extension, "c1", PartyState.CONNECTED)
 
 
 async def join(outside: Web, token: str = "desk", path: str = PATH, **query: str) -> tuple[int, Any, bytes]:
@@ -133,7 +134,7 @@ class TestChanging:
         admit(parts)
         _, headers, _ = await join(outside)
         parts.calls.asked.clear()
-        return headers["ETag"]
+        return headers["ETag"]  # type: ignore[no-any-return]
 
     async def test_more_candidates_are_for_the_generation_that_is_named(self, parts: Gateway, outside: Web) -> None:
         etag = await self.etag(parts, outside)
@@ -182,7 +183,7 @@ class TestChanging:
         assert not parts.calls.asked
 
     async def test_of_somebody_elses_transport_is_refused(self, parts: Gateway, outside: Web) -> None:
-        await self.etag(parts, outside, party(), party("desk-2", "502", "sip"))
+        await self.etag(parts, outside, party(), party("desk-2", "502", PartyKind.SIP))
         token = mint(SECRET, Bearer("8002", frozenset({Scope.DESK}), "502"), parts.clock.wall() + 60)
         more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
         assert await outside.code("PATCH", f"{PATH}/desk-1", token, **more) == (403, "not-your-party")
@@ -236,7 +237,7 @@ class TestGuests:
     async def test_are_not_who_has_their_name(self, parts: Gateway, outside: Web) -> None:
         """A login may be called "guest" too."""
 
-        parts.calls.add(replace(joined(CALL, party("guest-1", "", "guest")), extension="501"))
+        parts.calls.add(replace(joined(CALL, party("guest-1", "", "guest")), extension="501"))  # type: ignore[arg-type]
         admit(parts, "guest-1")
         await join(outside, self.guest(parts))
         desk = mint(SECRET, Bearer("guest", frozenset({Scope.DESK}), "777"), parts.clock.wall() + 60)
@@ -247,7 +248,7 @@ class TestGuests:
         assert not [ask for _, ask in parts.calls.asked if isinstance(ask, Restart)]
 
     async def test_may_leave_and_take_nobody_with_them(self, parts: Gateway, outside: Web) -> None:
-        parts.calls.add(joined(CALL, party(), party("guest-1", "", "guest")))
+        parts.calls.add(joined(CALL, party(), party("guest-1", "", "guest")))  # type: ignore[arg-type]
         admit(parts, "guest-1")
         token = self.guest(parts)
         await join(outside, token)

@@ -96,7 +96,7 @@ class TestHeaders:
 
     async def test_say_to_come_by_tls_alone_where_a_proxy_speaks_it(self, tmp_path: Path) -> None:
         async with web(tmp_path, BEHIND) as (_, outside):
-            said = {"headers": {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}}
+            said: dict[str, Any] = {"headers": {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}}
             for path in self.PATHS:
                 async with outside.request("GET", path, **said) as response:
                     assert response.headers[HSTS] == "max-age=31536000", path

@@ -21,11 +21,14 @@ from splitter.web.hub import EXPIRED, Hub
 from splitter.web.revocations import KEPT_S, Revocations
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
+from tests.web.kit import CALL as MINE
 from tests.web.kit import SECRET, TOKENS, Gateway, Web, access, web
-from tests.web.test_parties import CALL as MINE
 from tests.web.test_parties import PATH, admit, join, joined, party
 
-LOGIN = {"data": json.dumps({"user": "8001", "password": "red"}), "headers": {"Content-Type": "application/json"}}
+LOGIN: dict[str, Any] = {
+    "data": json.dumps({"user": "8001", "password": "red"}),
+    "headers": {"Content-Type": "application/json"},
+}
 
 
 def revoke(what: str) -> dict[str, Any]:

@@ -200,7 +200,7 @@ class FakeEngine:
     def abandon(self) -> None:
         """The gateway dies; what is open stays so, and waits for the next one."""
         for media in (*self.relays.values(), *self.rooms.values()):
-            media.listener = None
+            media.listener = None  # type: ignore[attr-defined]
 
     def transport(self, room: Room, name: str, state: str, reason: str = "", after_s: float = 0.0) -> None:
         """The WebRTC transport of a participant changes its state."""

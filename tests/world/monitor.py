@@ -67,7 +67,7 @@ class Monitor:
 
     def forget(self, sip_call_id: str) -> None:
         for kept in (self.faults, self._talks, self._offers, self._seen):
-            kept.pop(sip_call_id, None)  # type: ignore[attr-defined]
+            kept.pop(sip_call_id, None)
 
     # ---- inside ----
 

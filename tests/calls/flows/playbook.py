@@ -225,7 +225,7 @@ class Playbook:
         done, self.done = self.done, []
         if done != list(expected):
             lines = [[line for command in some for line in _lines(command)] for some in (expected, done)]
-            raise AssertionError("\n".join(("not what was expected:", *ndiff(*lines))))
+            raise AssertionError("\n".join(("not what was expected:", *ndiff(*lines))))  # type: ignore[arg-type]
 
     def _run(self, steps: c.Steps[None]) -> None:
         try:

@@ -48,7 +48,7 @@ class Guard:
     def _arrived(self, event: RequestArrived) -> None:
         request = event.request
         if not self.asks(request):
-            return self._deliver(event)
+            return self._deliver(event)  # type: ignore[no-any-return]
         now = self._peer.world.now
         judged = request
         if self.proxy:
@@ -57,7 +57,7 @@ class Guard:
                 judged.headers.add("Authorization", value)
         verdict = self.authenticator.judge(judged, "here", now).verdict
         if verdict is LoginVerdict.GRANTED:
-            return self._deliver(event)
+            return self._deliver(event)  # type: ignore[no-any-return]
         self.refused.append(request)
         lines = self.authenticator.challenges("here", self._rng.getrandbits(64), now, stale=verdict.stale)
         lines = [(HEADERS[self.proxy][0], value) for _, value in lines]

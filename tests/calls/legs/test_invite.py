@@ -85,7 +85,7 @@ class TestOnTheWire:
             centre.answer()
             centre.expect("ACK")
             caller.cancel()
-            caller.prack(progress)
+            caller.prack(progress)  # type: ignore[arg-type]
             caller.expect("487")
             centre.expect("BYE")
             world.settle()

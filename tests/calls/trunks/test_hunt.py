@@ -63,7 +63,7 @@ class Scene:
 
 
 NO = Faulty("no answer")
-ONE_NAME = {"pbx": {"address": HostName("pbx.example.com"), "transport": "auto", "answer_limit_s": 2.0}}
+ONE_NAME: dict[str, Any] = {"pbx": {"address": HostName("pbx.example.com"), "transport": "auto", "answer_limit_s": 2.0}}
 
 
 def located(*targets: Target) -> Located:

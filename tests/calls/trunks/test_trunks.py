@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ def target(n: int) -> Target:
     return Target("udp", Address(f"10.0.0.{n}", 5060))
 
 
-def trunk(n: int, address: Address | HostName | None = None, **settings: object) -> Trunk:
+def trunk(n: int, address: Address | HostName | None = None, **settings: Any) -> Trunk:
     where = address or target(n).address
-    return Trunk(f"pbx{n}", Role.CENTRE, "core", (), where, **settings)  # type: ignore[arg-type]
+    return Trunk(f"pbx{n}", Role.CENTRE, "core", (), where, **settings)
 
 
 ONE, TWO, THREE = trunk(1), trunk(2), trunk(3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.media.contract.given import Given, fake, rtpengine, workers
 
-ENGINES = ["fake", pytest.param("workers", marks=pytest.mark.slow)]
-VOICE_ALONE = [pytest.param("rtpengine", marks=pytest.mark.interop)]
+ENGINES: list[Any] = ["fake", pytest.param("workers", marks=pytest.mark.slow)]
+VOICE_ALONE: list[Any] = [pytest.param("rtpengine", marks=pytest.mark.interop)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -58,5 +59,5 @@ def given(request: pytest.FixtureRequest) -> Iterator[Given]:
 def hasty(request: pytest.FixtureRequest) -> Iterator[Given]:
     """An engine that waits for no answer longer than two seconds."""
     make = {"fake": fake, "workers": lambda: workers(request_limit_s=2), "rtpengine": lambda: rtpengine(2)}
-    with make[request.param]() as made:
+    with make[request.param]() as made:  # type: ignore[no-untyped-call]
         yield made

@@ -33,11 +33,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         begin(loop)
         loops.append(loop)
 
-    kit.Loop.__init__ = kept
+    kit.Loop.__init__ = kept  # type: ignore[assignment,method-assign]
     try:
         return (yield)
     finally:
-        kit.Loop.__init__ = begin
+        kit.Loop.__init__ = begin  # type: ignore[method-assign]
         if loops:
             _lines[item.nodeid] = _hash(loops)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 import av.logging
@@ -264,7 +264,7 @@ class Peer:
         """Do as a good camera does: a key frame when PLI or FIR came."""
         for data, _, _ in self.pair.rtcp[self._heard :]:
             for message in rtcp.parse(data):
-                if isinstance(message, rtcp.feedback.Pli | rtcp.feedback.Fir) and self.camera is not None:
+                if isinstance(message, rtcp.feedback.Pli | rtcp.feedback.Fir) and self.camera is not None:  # type: ignore[attr-defined]
                     self.camera.key_frame()
         self._heard = len(self.pair.rtcp)
 
@@ -341,7 +341,7 @@ def _sequence_delta(newer: int, older: int) -> int:
 
 def _decode(context: av.CodecContext, unit: list[bytes]) -> list[tuple[int, tuple[int, int]]]:
     data = b"".join(b"\x00\x00\x00\x01" + nal for nal in unit)
-    frames = context.decode(av.Packet(data) if data else None)
+    frames = context.decode(av.Packet(data) if data else None)  # type: ignore[attr-defined]
     seen = []
     for frame in frames:
         assert not frame.is_corrupt
@@ -353,18 +353,18 @@ def _decode(context: av.CodecContext, unit: list[bytes]) -> list[tuple[int, tupl
 class Stage:
     """A room, and peers that join it."""
 
-    def __init__(self, **room: object) -> None:
+    def __init__(self, **room: Any) -> None:
         self.loop = Loop()
         self.events: list[MediaEvent] = []
         self.room = Room("c1", "r1", self.loop, SLATE, self.events.append, ids=IdSource(Random(7)), **room)  # type: ignore[arg-type]
         self._count = count(1)
 
-    def join(self, name: str, camera: Camera | None = None, *, answered: bool = True, **changes: object) -> Peer:
+    def join(self, name: str, camera: Camera | None = None, *, answered: bool = True, **changes: Any) -> Peer:
         """A participant joins; `changes` are fields of its VideoFormat, both ways."""
         self.room.join(name, "127.0.0.1")
         number = next(self._count)
         rtp = Address(f"127.0.0.{number}", 40_000 + 2 * number)
-        both = VideoFormat(payload_type=96 + number, **changes)  # type: ignore[arg-type]
+        both = VideoFormat(payload_type=96 + number, **changes)
         media = ParticipantMedia(RemoteEnd(rtp, Address(rtp.host, rtp.port + 1)), both, both)
         peer = Peer(self, name, self.loop.pairs[-1], media, rtp, camera, ssrc=0x1000 + number, sequence=5000 * number)
         if answered:

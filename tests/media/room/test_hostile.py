@@ -66,7 +66,7 @@ class TestManyMessages:
         before = participant.wire.rejected
         count = RTCP_BYTES // 4
         nack = struct.pack("!BBHII", 0x81, 205, 2 + count, caller.ssrc, ours(caller)) + b"\x00\x01\xff\xff" * count
-        caller.pair.on_rtcp(memoryview(nack), caller.media.remote.rtcp, stage.loop.time)  # type: ignore[union-attr]
+        caller.pair.on_rtcp(memoryview(nack), caller.media.remote.rtcp, stage.loop.time)
         assert participant.wire.rejected == before + 1
 
     def test_one_nack_is_about_so_many_packets(self) -> None:
@@ -83,7 +83,7 @@ class TestGoodbye:
         stage, caller, _ = pair()
         before = len(stage.events)
         for _ in range(200):
-            caller.camera.key_frame()  # type: ignore[union-attr]
+            caller.camera.key_frame()
             for data in caller.packets():
                 caller.deliver(data)
             caller.feed(rtcp.Bye((caller.ssrc,)))

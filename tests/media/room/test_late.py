@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
+from typing import Any
 
 import pylibsrtp
 import pytest
@@ -21,7 +22,7 @@ class Narrow(PlainWire):
     packet_limit = 1200
 
 
-def narrow(stage: Stage, monkeypatch: pytest.MonkeyPatch, **changes: object) -> Peer:
+def narrow(stage: Stage, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Peer:
     monkeypatch.setattr(PlainWire, "packet_limit", Narrow.packet_limit)
     peer = stage.join("seat-1", **changes)
     monkeypatch.undo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from splitter.media.ports.events import SourceShown, SourceUnfit
 from splitter.rtp.feedback import BitrateLimit, Tmmbr
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
 
-CIF = {"max_macroblocks": 396, "bitrate_kbps": 384, "profile_level_id": "42e00c", "level_idc": 12}
+CIF: dict[str, Any] = {"max_macroblocks": 396, "bitrate_kbps": 384, "profile_level_id": "42e00c", "level_idc": 12}
 
 
 def sizes(peer: Peer) -> list[tuple[int, int]]:
@@ -84,11 +85,11 @@ class TestAPictureThatIsTooLarge:
         stage.join("caller", **CIF)
         seat = stage.join("seat-1", Camera(200, (640, 480)))
         seat.show(10)
-        seat.camera.key_frame()  # type: ignore[union-attr]
+        seat.camera.key_frame()
         seat.show(10)
         seat.camera = Camera(200, (1280, 720))
         seat.show(10)
-        assert ["640x480" in one.reason for one in stage.of(SourceUnfit)] == [True, False]  # type: ignore[attr-defined]
+        assert ["640x480" in one.reason for one in stage.of(SourceUnfit)] == [True, False]
 
     def test_whoever_can_take_it_is_shown_it(self) -> None:
         stage = Stage()
@@ -97,7 +98,7 @@ class TestAPictureThatIsTooLarge:
         caller.show(10)
         assert sizes(able) == [(1280, 720)]
         assert sizes(weak) == []
-        assert [one.viewer for one in stage.of(SourceUnfit)] == ["seat-2"]  # type: ignore[attr-defined]
+        assert [one.viewer for one in stage.of(SourceUnfit)] == ["seat-2"]
 
     def test_a_higher_level_negotiated_later_lets_it_in(self) -> None:
         stage = Stage()

@@ -219,7 +219,7 @@ class TestSlowRepairs:
             for _ in range(7):
                 for nack in caller.told(Nack)[heard:]:
                     heard += 1
-                    for number in nack.lost:  # type: ignore[attr-defined]
+                    for number in nack.lost:
                         asked[number] = asked.get(number, 0) + 1
                         due.append((stage.loop.time + answer_s, number))
                 while due and due[0][0] <= stage.loop.time:

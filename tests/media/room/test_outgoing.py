@@ -15,7 +15,7 @@ NAMED = VideoFormat(payload_type=96, orientation_id=3, mid_id=4, mid="video0")
 def outgoing(wanted: VideoFormat, to: Address = THERE) -> tuple[Outgoing, list[bytes]]:
     """A stream to a peer, and what it sends."""
     sent: list[bytes] = []
-    out = Outgoing(Switch(0xCAFE, 0, 0, 0.0), lambda data, _: sent.append(data), 1200)
+    out = Outgoing(Switch(0xCAFE, 0, 0, 0.0), lambda data, _: sent.append(data), 1200)  # type: ignore[arg-type]
     out.to = to
     out.configure(wanted)
     return out, sent

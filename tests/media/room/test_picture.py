@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from splitter.rtp.packet import Packet
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
 
 
-def watch(stage: Stage, camera: Camera, seat: dict[str, object] | None = None, **caller: object) -> tuple[Peer, Peer]:
+def watch(stage: Stage, camera: Camera, seat: dict[str, Any] | None = None, **caller: Any) -> tuple[Peer, Peer]:
     """A caller with a camera, and a seat that watches."""
     return stage.join("caller", camera, **caller), stage.join("seat-1", **(seat or {}))
 

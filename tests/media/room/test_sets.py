@@ -161,7 +161,7 @@ class TestSetsBeforeAKeyFrame:
         caller = stage.join("caller")
         old, new = stage.join("seat-1", Camera(90)), stage.join("seat-2", Camera(150))
         Source(stage, old, SINGLE).show(5)
-        late = numbered(new, payloads(new.camera.picture(), SINGLE))  # type: ignore[union-attr]
+        late = numbered(new, payloads(new.camera.picture(), SINGLE))
         for data in late[2:]:
             new.deliver(data)
         old.show(3)
@@ -209,7 +209,7 @@ class TestOldSets:
         stage = Stage()
         caller, seat = stage.join("caller", Camera(90)), stage.join("seat-1")
         caller.show(3)
-        caller.camera.key_frame()  # type: ignore[union-attr]
+        caller.camera.key_frame()
         old = caller.packets()
         for data in old:
             caller.deliver(data)

@@ -42,7 +42,7 @@ def reference(units: list[bytes]) -> Picture:
     context = av.CodecContext.create("h264", "r")
     data = b"".join(b"\x00\x00\x01" + unit for unit in units)
     (frame, *_) = [*context.decode(av.Packet(data)), *context.decode(None)]
-    return frame.to_ndarray(format="rgb24")
+    return frame.to_ndarray(format="rgb24")  # type: ignore[return-value]
 
 
 class Recorded(Camera):
@@ -76,7 +76,7 @@ class TestWhatIsSent:
         stage = Stage()
         caller = stage.join("caller", Camera(90))
         caller.show(3)
-        caller.camera.luma = 200  # type: ignore[union-attr]
+        caller.camera.luma = 200
         outcome = take(stage)
         caller.show(6)
         assert about(int(np.median(picture(outcome[0]))), 200, 25)
@@ -108,7 +108,7 @@ class TestWhatIsSent:
         stage.loop.advance(0.1)
         assert stage.of(KeyFrameWanted) == [KeyFrameWanted("c1", "caller")]
         assert not caller.told(Pli)
-        caller.camera.key_frame()  # type: ignore[union-attr]
+        caller.camera.key_frame()
         caller.show(4)
         picture(outcome[0])
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def put(stage: Stage, picture_id: str, data: bytes) -> Exception | None:
     return outcome[0]
 
 
-def stand(**caller: object) -> tuple[Stage, Peer, Peer, Peer]:
+def stand(**caller: Any) -> tuple[Stage, Peer, Peer, Peer]:
     """A caller, two seats that send, and two pictures."""
     stage = Stage()
     shown = stage.join("caller", **caller)
@@ -174,7 +175,7 @@ class TestSwitching:
         for data in packets[:3]:
             seat.deliver(data)
         stage.room.show("caller", source)
-        assert stage.events[-1].source == "seat-1", "the picture is not cut in two"  # type: ignore[union-attr]
+        assert stage.events[-1].source == "seat-1", "the picture is not cut in two"
         if lost_marker:
             stage.loop.advance(0.11)
             assert stage.events[-1] == SourceShown("c1", "caller", source, "asked for")
@@ -262,7 +263,7 @@ class TestFormsOfAPicture:
         ],
     )
     def test_fits_the_viewer(
-        self, negotiated: dict[str, object], source: tuple[int, int], expected: tuple[int, int]
+        self, negotiated: dict[str, Any], source: tuple[int, int], expected: tuple[int, int]
     ) -> None:
         stage = Stage()
         caller = stage.join("caller", **negotiated)
@@ -279,7 +280,7 @@ class TestFormsOfAPicture:
         put(stage, "busy", _busy(480, 640))
         stage.room.show("caller", "picture:busy")
         stage.loop.advance(2.0)
-        assert stage.events[-1].source == "picture:busy"  # type: ignore[union-attr]
+        assert stage.events[-1].source == "picture:busy"
         assert all(0 < one.payload[0] & 0x1F < h264.STAP_A for one in caller.got())
         assert max(len(data) for data, _, _ in caller.pair.rtp) <= 1200
 

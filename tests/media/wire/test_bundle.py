@@ -165,7 +165,7 @@ class TestRtcp:
 
     def test_that_asks_goes_to_whom_it_asks(self, both: Both) -> None:
         asked = [Nack(1, 0xA, (5,)), Pli(1, 0xB), Fir(1, ((0xB, 3), (0xA, 4))), Remb(1, 5000, (0xB,))]
-        both.bundle.on_rtcp([*asked, Tmmbr(1, (BitrateLimit(0xA, 9), BitrateLimit(0xB, 8)))], 1.0)
+        both.bundle.on_rtcp([*asked, Tmmbr(1, (BitrateLimit(0xA, 9), BitrateLimit(0xB, 8)))], 1.0)  # type: ignore[list-item]
         assert both.audio.rtcp == [asked[0], Fir(1, ((0xA, 4),)), Tmmbr(1, (BitrateLimit(0xA, 9),))]
         assert both.video.rtcp == [asked[1], Fir(1, ((0xB, 3),)), asked[3], Tmmbr(1, (BitrateLimit(0xB, 8),))]
 

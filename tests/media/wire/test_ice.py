@@ -54,7 +54,7 @@ def check(agent: Agent, *, nominates: bool = False, priority: bool = True) -> by
 async def connected() -> tuple[Agent, Port]:
     """An agent whose path leads home."""
     port = Port()
-    agent = port.agent = Agent(port, "127.0.0.1", lambda agent: None, lambda: None)
+    agent = port.agent = Agent(port, "127.0.0.1", lambda agent: None, lambda: None)  # type: ignore[arg-type]
     agent.meet(UFRAG, PASSWORD, False)
     connecting = asyncio.ensure_future(agent.connect())
     await asyncio.sleep(0)

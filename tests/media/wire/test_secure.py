@@ -347,7 +347,7 @@ class TestIce:
             assert report[1].stream.lost == 0 and report[0].source == "seat-1"
             assert s.states == ["connecting", "connected"]
             watched = len(s.host.poller)
-            s.wire()._before[0].timer.cancel()  # type: ignore[union-attr]
+            s.wire()._before[0].timer.cancel()
             s.wire()._forget(s.wire()._before[0])
             assert len(s.host.poller) == watched - 2  # the old port, and its short cut
             pump.cancel()
@@ -519,7 +519,7 @@ class TestStrangers:
             stranger.close()
             await browser.show(3)
             await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
-            assert s.wire()._cipher.unauthentic == 2  # type: ignore[union-attr]
+            assert s.wire()._cipher.unauthentic == 2
             assert s.wire()._current.agent.malformed >= 2
             assert s.wire().state == "connected" and s.room.report().participants[0].source == "seat-1"
             await browser.close()
@@ -549,7 +549,7 @@ class TestStrangers:
             sealed = browser.dtls._tx_srtp.protect(browser.packets()[0])
             for _ in range(5):
                 await browser.ice.send(sealed)
-            await until(lambda: s.wire()._cipher.replayed == 4)  # type: ignore[union-attr]
+            await until(lambda: s.wire()._cipher.replayed == 4)
             assert s.room.report().participants[1].stream.packets_in == taken + 1
             await browser.close()
 
@@ -559,8 +559,8 @@ class TestStrangers:
             await s.seat(browser)
             for ssrc in range(1, 201):
                 await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
-            await until(lambda: s.wire()._cipher.unauthentic >= 136)  # type: ignore[union-attr]
-            assert len(s.wire()._cipher._ssrcs) == 64  # type: ignore[union-attr]
+            await until(lambda: s.wire()._cipher.unauthentic >= 136)
+            assert len(s.wire()._cipher._ssrcs) == 64
             await browser.close()
 
 

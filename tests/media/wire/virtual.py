@@ -138,7 +138,7 @@ class End:
         self._host = VirtualHost(link.loop, link.cables, 40_000)
 
         def make(end: WireEnd) -> SecureWire:
-            return SecureWire(end, self._host, host, host, name=name, call_id="c1", emit=self.events.append)  # type: ignore[arg-type]
+            return SecureWire(end, self._host, host, host, name=name, call_id="c1", emit=self.events.append)
 
         if user is None:
             self.wire = make(self.heard)

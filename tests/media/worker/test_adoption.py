@@ -294,7 +294,7 @@ class TestASecondGateway:
             await other.ask(HELLO, LIMIT_S)
         for verb in (Ping(), Shutdown()):
             with pytest.raises(MediaUnavailable, match="Hello comes first"):
-                await other.ask(verb, LIMIT_S)
+                await other.ask(verb, LIMIT_S)  # type: ignore[misc]
         other.close()
         assert await made.close(relay) is not None
         await made.stop()
