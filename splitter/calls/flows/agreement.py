@@ -91,7 +91,7 @@ class Agreement:
         """The direction that the other side wants for its talk with this one."""
         return self.wishes[self._call.other_side(leg).name]
 
-    def heed(self, leg: LegFacts, answer: Session) -> Steps[None]:
+    def heed_answer(self, leg: LegFacts, answer: Session) -> Steps[None]:
         """Learn what a side wants from its answer to our offer; `unsettled` says who has to hear of it."""
         if leg not in (self._call.caller, self._call.centre) or leg.terms.local is None or self._call.talk.plan is None:
             return
@@ -145,7 +145,7 @@ class Agreement:
 
     # ---- carrying it out ----
 
-    def settle(self, leg: LegFacts, session: Session) -> Steps[None]:
+    def settle_side(self, leg: LegFacts, session: Session) -> Steps[None]:
         """A peer's description counts from now on, together with ours."""
         call = self._call
         if leg is call.centre:
@@ -165,15 +165,15 @@ class Agreement:
             chosen = replace(chosen, video=None, video_format=None)
         call.caller.terms.note_remote(session)
         call.talk.plan = chosen
-        yield from self.point(CALLER, session, chosen.audio)
+        yield from self.point_side(CALLER, session, chosen.audio)
         yield SettleVideo(PARTICIPANT, session, ours, None if call.pending.question is not None else chosen.video)
         yield Tell()
 
     def settle_centre(self, session: Session) -> Steps[None]:
         self._call.centre_leg.terms.note_remote(session)
-        yield from self.point(CENTRE, session, audio_line(session))
+        yield from self.point_side(CENTRE, session, audio_line(session))
 
-    def point(self, side: int, session: Session, index: int) -> Steps[None]:
+    def point_side(self, side: int, session: Session, index: int) -> Steps[None]:
         call = self._call
         yield PointVoice(side, remote_end(session, index, call.sources(SIDES[side])))
 

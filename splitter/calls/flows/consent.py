@@ -25,7 +25,7 @@ from splitter.calls.talk.commands import (
 from splitter.calls.talk.live import LiveCall
 
 Enter = Callable[[LiveCall, SeatArrived], Steps[None]]
-"""Lets a SIP seat that waited come in; see `flows.seats.join`."""
+"""Lets a SIP seat that waited come in; see `flows.seats.join_seat`."""
 
 
 def may_enter(call: LiveCall, extension: str, by_rule: bool) -> bool:
@@ -60,7 +60,7 @@ def ask_in(call: LiveCall, asked: Asked, ask: AskIn) -> Steps[None]:
     yield AnswerAsk(asked)
 
 
-def ring(call: LiveCall, event: SeatArrived) -> Steps[None]:
+def ring_seat(call: LiveCall, event: SeatArrived) -> Steps[None]:
     """A SIP seat asks by its INVITE, and hears it ring until there is an answer."""
     if not event.extension or call.pending.ringing >= MOST_RINGING:
         yield RefuseInvite(event.leg, 403, "the call is another desk's")
@@ -75,7 +75,7 @@ def ring(call: LiveCall, event: SeatArrived) -> Steps[None]:
     yield RingInvite(event.leg)
 
 
-def admit(call: LiveCall, asked: Asked, ask: Admit, enter: Enter) -> Steps[None]:
+def admit_desk(call: LiveCall, asked: Asked, ask: Admit, enter: Enter) -> Steps[None]:
     """Let a desk in, whether it has asked or not."""
     if len(call.talk.admitted) >= MOST_ADMITTED:
         raise Denial(409, "full", "as many desks as can be were let into the call")
@@ -87,7 +87,7 @@ def admit(call: LiveCall, asked: Asked, ask: Admit, enter: Enter) -> Steps[None]
     yield AnswerAsk(asked)
 
 
-def dismiss(call: LiveCall, asked: Asked, ask: Dismiss) -> Steps[None]:
+def dismiss_desk(call: LiveCall, asked: Asked, ask: Dismiss) -> Steps[None]:
     """Say no to a desk that asks, or take back what it was allowed; who asked may take that back itself."""
     extension = ask.extension
     if extension not in call.pending.asking and extension not in call.talk.admitted:

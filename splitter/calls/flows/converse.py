@@ -30,7 +30,7 @@ from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers
-from splitter.calls.flows.seats import leave
+from splitter.calls.flows.seats import leave_call
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.calls.talk.commands import EndDialogs, Note, RefreshLater, RefuseInvite, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts
@@ -184,7 +184,7 @@ class _Step:
         call = self._call
         if leg.name in call.seats:
             yield SendBye(leg.key)
-            yield from leave(call, leg, "it did not refresh its session in time")
+            yield from leave_call(call, leg, "it did not refresh its session in time")
         elif call.settings.end_on_missed_refresh:
             yield from self._end(f"the {leg.name} did not refresh its session in time")
         else:
@@ -197,7 +197,7 @@ class _Step:
         call, leg = self._call, self._call.leg_of(event)
         if leg.name in call.seats:
             yield SendBye(leg.key)
-            yield from leave(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
+            yield from leave_call(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
         elif event.status in (405, 422, 501):  # it wants another interval, or a re-INVITE
             yield from self._reoffers.refresh(leg)
         elif event.status == 481:

@@ -26,9 +26,9 @@ from splitter.calls.asks import (
 )
 from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.flows.belonging import give_to
-from splitter.calls.flows.binding import bind
-from splitter.calls.flows.consent import admit, ask_in, dismiss, is_anothers, may_enter
-from splitter.calls.flows.seats import forget, join, take_in, uncover
+from splitter.calls.flows.binding import bind_call
+from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, is_anothers, may_enter
+from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind
 from splitter.calls.talk.commands import (
@@ -93,9 +93,9 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
         case AskIn():
             yield from ask_in(call, asked, ask)
         case Admit():
-            yield from admit(call, asked, ask, join)
+            yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
-            yield from dismiss(call, asked, ask)
+            yield from dismiss_desk(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
 
@@ -137,7 +137,7 @@ def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
     if before is None and kind != "guest" and is_anothers(call, ask.desk.extension):
         call.talk.room.aside.add(name)
-    yield from take_in(call, party)
+    yield from admit_party(call, party)
     yield PlaceClient(asked, party, offer, ask.network)
     yield Tell()
 
@@ -171,7 +171,7 @@ def _admit(call: LiveCall, asked: Asked, party: Party, answer: Session) -> Steps
         yield from give_to(call, party.desk.extension, "client")
     yield AnswerAsk(asked, Admitted(party.name, answer, limits))
     yield Count(Counted.WEBRTC_JOINS, "joined")
-    yield from uncover(call, party)
+    yield from uncover_viewers(call, party)
     yield from reshow(call)
     yield Tell()
 
@@ -179,7 +179,7 @@ def _admit(call: LiveCall, asked: Asked, party: Party, answer: Session) -> Steps
 def _fail(call: LiveCall, asked: Asked, party: Party, denial: Denial) -> Steps[None]:
     """A join that fails leaves nothing."""
     if call.talk.parties.get(party.name) is party:
-        yield from forget(call, party.name)
+        yield from forget_party(call, party.name)
         yield Note(f"{_who(party.desk)} could not join: {denial}", party.name)
         yield Tell()
     yield from _deny(call, asked, denial)
@@ -230,7 +230,7 @@ def _remove(call: LiveCall, asked: Asked, ask: Remove) -> Steps[None]:
     why = ask.reason or ("it left" if own else f"taken out by {ask.by or 'an operator'}")
     if leg := call.seats.get(party.name):
         yield SendBye(leg.key)
-    yield from forget(call, party.name)
+    yield from forget_party(call, party.name)
     if not own and party.desk.extension != call.talk.extension:
         call.talk.admitted.discard(party.desk.extension)
     yield Notify("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
@@ -324,5 +324,5 @@ def _bind(call: LiveCall, asked: Asked, ask: Bind) -> Steps[None]:
         raise Denial(422, "bad-extension", "an extension is a few printable letters")
     if ask.by == "client" and extension and call.talk.extension not in ("", extension):
         raise Denial(409, "bound-already", "the call is another desk's: ask to be let in")
-    yield from bind(call, extension, ask.by)
+    yield from bind_call(call, extension, ask.by)
     yield AnswerAsk(asked)

@@ -182,7 +182,7 @@ class Escalation:
             return
         opened.unusable = False
         yield from self._agreement.settle_caller(session, leg.terms.ours, chosen)
-        yield from self._agreement.heed(leg, session)
+        yield from self._agreement.heed_answer(leg, session)
         if event.early:
             opened.answered = leg.terms.local
             yield Note("the phone has answered; its user is being asked", leg.name)

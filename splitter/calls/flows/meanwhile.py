@@ -43,7 +43,7 @@ from splitter.calls.flows.desk import (
 from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_digits_late, pass_digit
 from splitter.calls.flows.moves import move_media
 from splitter.calls.flows.presence import on_room, on_window
-from splitter.calls.flows.seats import join, on_seat, on_seat_placed, on_seat_restarted
+from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import WantKeyFrame
@@ -117,7 +117,7 @@ def _on_seat(
 ) -> Steps[None]:
     match event:
         case SeatArrived():
-            yield from join(call, event)
+            yield from join_seat(call, event)
         case SeatPlaced():
             yield from on_seat_placed(call, event)
         case SeatRestarted():

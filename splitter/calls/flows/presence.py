@@ -7,7 +7,7 @@ Pure.
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.flows.seats import forget, leave
+from splitter.calls.flows.seats import forget_party, leave_call
 from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party
 from splitter.calls.states import PartyState
@@ -111,7 +111,7 @@ def media_lost(call: LiveCall) -> Steps[None]:
         yield Notify("media-lost", f"the media of {name} are lost: its client has to join again", name)
         if leg := call.seats.get(name):
             yield SendBye(leg.key, [("Reason", 'SIP;cause=503;text="media lost, call again"')])
-            yield from leave(call, leg, "its media were lost")
+            yield from leave_call(call, leg, "its media were lost")
         else:
             party.lost, party.placed = True, False
             yield from _interrupt(call, party, "its media worker died")
@@ -126,8 +126,8 @@ def on_window(call: LiveCall, name: str) -> Steps[None]:
     text = f"{party.name} {why} within {call.settings.rejoin_window_s:.0f} s"
     if leg := call.seats.get(party.name):
         yield SendBye(leg.key, [("Reason", 'SIP;cause=408;text="no media"')])
-        yield from leave(call, leg, text)
+        yield from leave_call(call, leg, text)
     else:
-        yield from forget(call, party.name)
+        yield from forget_party(call, party.name)
         yield Notify("party-removed", text, party.name)
         yield Tell()

@@ -28,7 +28,7 @@ from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, install, origin_of
 from splitter.calls.flows.own_offers import OwnOffers
-from splitter.calls.flows.seats import leave
+from splitter.calls.flows.seats import leave_call
 from splitter.calls.flows.words import video_news, wish_in_words
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState
@@ -284,8 +284,8 @@ class Reoffers:
             check_peer_answer(leg.terms.latest, session)
             if consult is None or consult.own:
                 self._own.taken(leg)
-                yield from self._agreement.settle(leg, session)
-                yield from self._agreement.heed(leg, session)
+                yield from self._agreement.settle_side(leg, session)
+                yield from self._agreement.heed_answer(leg, session)
                 yield from self.escalation.follow()
             elif consult.withdrawn:
                 self._consult.put_back(consult)
@@ -324,7 +324,7 @@ class Reoffers:
             return
         self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
         yield from self._agreement.settle_centre(session)
-        yield from self._agreement.heed(call.legs[consult.asked], session)
+        yield from self._agreement.heed_answer(call.legs[consult.asked], session)
         yield from self._agreement.settle_caller(offer, answer, chosen)
         yield from self.escalation.follow()
 
@@ -332,7 +332,7 @@ class Reoffers:
         """The caller accepted what the centre offered."""
         call, centre, offer = self._call, self._call.centre_leg, offered.offer
         if offered.leg == call.pending.newcomer:
-            yield from self._agreement.settle(call.caller, session)
+            yield from self._agreement.settle_side(call.caller, session)
             answer = yield from answer_newcomer(call, call.leg_of(offered), offer, session)
             if not (yield from install(call, self._agreement, offered, answer, offer)):
                 self._consult.put_back(consult)
@@ -346,8 +346,8 @@ class Reoffers:
             return
         self._agreement.wishes[centre.name] = offer.flow_of(audio_line(offer))
         yield from self._agreement.settle_centre(offer)
-        yield from self._agreement.settle(call.caller, session)
-        yield from self._agreement.heed(call.legs[consult.asked], session)
+        yield from self._agreement.settle_side(call.caller, session)
+        yield from self._agreement.heed_answer(call.legs[consult.asked], session)
         yield from self.escalation.follow()
 
     def _on_refused(self, event: OfferRefused) -> Steps[str]:
@@ -361,7 +361,7 @@ class Reoffers:
             if leg.name not in call.seats:
                 return f"the {leg.name} no longer knows the call"
             yield SendBye(leg.key)
-            yield from leave(call, leg, "it no longer knows the call")
+            yield from leave_call(call, leg, "it no longer knows the call")
         elif consult is None or consult.own:
             if leg is call.caller:
                 yield from self.escalation.untold(event.status, event.reason)
@@ -384,8 +384,8 @@ class Reoffers:
             yield Note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")
             call.owe(leg)  # an ACK cannot be refused: what it says is in force there, so both sides say it once more
             return
-        yield from self._agreement.settle(leg, session)
-        yield from self._agreement.heed(leg, session)
+        yield from self._agreement.settle_side(leg, session)
+        yield from self._agreement.heed_answer(leg, session)
         yield from self.escalation.follow()
 
     def _is_question(self, leg: LegFacts) -> bool:

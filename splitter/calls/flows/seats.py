@@ -17,7 +17,7 @@ from splitter.calls.events import (
     SeatRestarted,
 )
 from splitter.calls.flows.belonging import give_to
-from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring
+from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring_seat
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.talk.commands import (
@@ -46,14 +46,14 @@ from splitter.sdp.merge import in_sequence
 from splitter.sdp.model import Session
 
 
-def join(call: LiveCall, event: SeatArrived) -> Steps[None]:
+def join_seat(call: LiveCall, event: SeatArrived) -> Steps[None]:
     """Answer a seat and show it the caller; the caller sees the seat from its first key frame on.
 
     Where the call is another desk's, that one is asked first.
     """
     leg, offer = call.leg_of(event), webrtc.resolved(event.session)
     if not may_enter(call, event.extension, event.by_rule):
-        yield from ring(call, event)
+        yield from ring_seat(call, event)
         return
     if call.talk.parties.full(PartyKind.SIP) or len(call.pending.arriving) >= MAX_PARTIES:
         yield RefuseInvite(leg.key, 486, "as many as can be are in the call")
@@ -86,7 +86,7 @@ def on_seat_placed(call: LiveCall, event: SeatPlaced) -> Steps[None]:
         return
     call.pending.arriving.remove(leg.key)
     leg.terms.note_remote(offer)
-    yield from take_in(call, party)
+    yield from admit_party(call, party)
     call.talk.seats.append(leg.name)
     call.talk.legs[leg.name] = leg.record
     party.placed = True
@@ -109,14 +109,14 @@ def _turn_away(call: LiveCall, leg: LegFacts, status: int, reason: str) -> Steps
     yield RemoveParticipant(leg.name)
 
 
-def take_in(call: LiveCall, party: Party) -> Steps[None]:
+def admit_party(call: LiveCall, party: Party) -> Steps[None]:
     """A party is in the call, in the place of one that had its name."""
     if call.talk.parties.get(party.name) is None:
         yield Count(Counted.SEATS_JOINED)
     call.talk.parties.admit(party)
 
 
-def let_go(call: LiveCall, name: str) -> Steps[None]:
+def release_party(call: LiveCall, name: str) -> Steps[None]:
     """A party left; the leg of a SIP seat stays in the call's record."""
     if party := call.talk.parties.remove(name):
         yield StopAlarm(Alarm(AlarmKind.REJOIN, party.name))
@@ -128,18 +128,18 @@ def let_go(call: LiveCall, name: str) -> Steps[None]:
         yield RememberLeg(leg.key)
 
 
-def leave(call: LiveCall, leg: LegFacts, why: str) -> Steps[None]:
+def leave_call(call: LiveCall, leg: LegFacts, why: str) -> Steps[None]:
     """A seat is gone; the slate is back, the call goes on."""
-    yield from forget(call, leg.name)
+    yield from forget_party(call, leg.name)
     yield Notify("party-left", f"{leg.name} left: {why}", leg.name)
     yield Tell()
 
 
-def forget(call: LiveCall, name: str) -> Steps[None]:
+def forget_party(call: LiveCall, name: str) -> Steps[None]:
     """A party's place is free; who watched it sees the slate."""
     if party := call.talk.parties.get(name):
-        yield from uncover(call, party)
-    yield from let_go(call, name)
+        yield from uncover_viewers(call, party)
+    yield from release_party(call, name)
     call.talk.room.aside.discard(name)
     choices = call.talk.room.choices
     choices.pop(name, None)
@@ -148,7 +148,7 @@ def forget(call: LiveCall, name: str) -> Steps[None]:
     yield RemoveParticipant(name)
 
 
-def uncover(call: LiveCall, party: Party) -> Steps[None]:
+def uncover_viewers(call: LiveCall, party: Party) -> Steps[None]:
     """Take back the slate that a desk chose, such as for a camera that was off: it has left, or comes anew.
 
     The page that chose it may be gone, and then nobody else would.
@@ -169,10 +169,10 @@ def on_seat(call: LiveCall, event: Ended | AckMissing | Offered | Cancelled) -> 
                 yield from forget_ringing(call, leg.name)
                 yield from _turn_away(call, leg, 487, "")
         case Ended():
-            yield from leave(call, leg, "it hung up")
+            yield from leave_call(call, leg, "it hung up")
         case AckMissing():
             yield SendBye(leg.key)
-            yield from leave(call, leg, "it never acknowledged our answer")
+            yield from leave_call(call, leg, "it never acknowledged our answer")
         case Offered():
             yield from _reoffered(call, event)
 
