@@ -13,19 +13,17 @@ _TELLING_S = 1.0  # between two streams or sizes that are told not to fit
 
 
 class Fit:
-    """What a viewer has been found to be able to take, and what it was told that it cannot.
+    """What a viewer can take of profiles, and what it was told that it cannot.
 
     Attributes:
         any_profile: the viewer decodes more profiles than the one that was agreed, as all browsers do.
-        fitting: the latest shape that was found to fit.
         unfit: why the stream that was chosen is not shown; "" where it can be.
     """
 
-    __slots__ = ("_refused", "_told_at", "any_profile", "fitting", "unfit")
+    __slots__ = ("_refused", "_told_at", "any_profile", "unfit")
 
     def __init__(self) -> None:
         self.any_profile = False
-        self.fitting: Shape | None = None
         self.unfit = ""
         self._refused: tuple[str, Shape] | None = None  # which stream did not fit, and of which shape it was
         self._told_at = float("-inf")

@@ -32,18 +32,21 @@ class Seen(NamedTuple):
     """What is in a packet.
 
     Attributes:
-        payload: without what no decoder wants.
+        payload: what is to stand in its place, without what no decoder wants; None: as it is.
         sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one.
         key: (a part of) a key frame is in it.
         first: the id of the sets that its key frame needs, if that begins here; None if none does.
         shows: it is not only what stands before a picture.
     """
 
-    payload: Buffer
+    payload: Buffer | None = None
     sets: int = 0
     key: bool = False
     first: int | None = None
     shows: bool = True
+
+
+_SLICE_BEGINS = Seen()
 
 
 class Lens(Protocol):
@@ -98,9 +101,11 @@ class H264Lens:
         if kind == h264.FU_A and len(payload) > 1:
             if payload[1] & 0x1F in _SETS:
                 nal = self._fragments.push(sequence, payload)
-                return Seen(payload, self.learn(nal, sequence) if nal is not None else 0)
+                return Seen(sets=self.learn(nal, sequence) if nal is not None else 0)
             if not payload[1] & 0x80:
                 return None
+            if payload[1] & 0x1F == h264.SLICE:
+                return _SLICE_BEGINS
         if kind == h264.STAP_A:
             payload = h264.tidy(payload)
         sets, key, first, shows = 0, False, None, kind == h264.FU_A

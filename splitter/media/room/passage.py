@@ -56,7 +56,8 @@ class Passage:
             else:
                 self._forward_units(stream, now)
             return
-        switch = self._out.switch
+        out = self._out
+        switch = out.switch
         payload = stream.payload
         if not payload:
             if self._units is None:
@@ -79,8 +80,8 @@ class Passage:
             self._orientation_due = False
             if orientation is None:
                 orientation = stream.last_orientation or 0
-        if len(payload) <= self._out.payload_limit:
-            self._out.emit(sequence, timestamp, stream.marker, payload, orientation)
+        if len(payload) <= out.payload_limit:
+            out.emit(sequence, timestamp, stream.marker, payload, orientation)
         else:
             self._emit_large(stream, sequence, timestamp, orientation)
 

@@ -302,8 +302,11 @@ class Stream:
         if seen is None:
             return
         self._enter_unit()
-        self.payload, self.sets, self.idr = seen.payload, seen.sets, seen.key
-        self.shape = self.lens.shape
+        if seen.payload is None and not seen.sets:
+            return  # a slice begins, of no key frame
+        if seen.payload is not None:
+            self.payload = seen.payload
+        self.sets, self.idr, self.shape = seen.sets, seen.key, self.lens.shape
         if self.marker and not seen.shows:  # what stands before the slices ends no picture
             self.marker, self._bare = False, self.sequence
             self.pictures -= 1

@@ -46,6 +46,7 @@ class View:
         "_due",
         "_due_by",
         "_fit",
+        "_fitting",
         "_generation",
         "_grown_at",
         "_held_up",
@@ -78,6 +79,7 @@ class View:
         self._due: tuple[str, str] | None = None  # the still that is to be shown, and why
         self._due_by: float | None = None  # when it does not wait any longer for the picture under way
         self._fit = Fit()
+        self._fitting: Shape | None = None  # the latest shape that was found to fit
         self._grown_at = self._calm_at = float("-inf")
         self._restless: Stream | None = None  # not shown before `_calm_at`
         self._changed = changed
@@ -107,7 +109,7 @@ class View:
         """
         before = self.out.format
         self.out.configure(negotiated)
-        self._fit.any_profile, self._fit.fitting = any_profile, None
+        self._fit.any_profile, self._fitting = any_profile, None
         if before is None or before == negotiated:
             return
         if self._fit.refuses and self._awaited is not None:
@@ -275,8 +277,6 @@ class View:
         if still is not None:
             self._player.start(still, now)
 
-    # ---- what fits --------------------------------------------------------------------------------------------------
-
     def _fits(self, stream: Stream, now: float) -> bool:
         """Whether the viewer can take a stream's pictures; if not, it is refused."""
         shape = stream.shape
@@ -284,7 +284,7 @@ class View:
         if shape is not None and reason:
             self._refuse(stream, shape, reason, now)
             return False
-        self._fit.fitting = shape
+        self._fitting = shape
         return True
 
     def _refuse(self, stream: Stream, shape: Shape, reason: str, now: float) -> None:
@@ -309,7 +309,7 @@ class View:
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of a stream that is shown or awaited."""
-        if stream.shape is not self._fit.fitting and not self._fits(stream, now):
+        if stream.shape is not self._fitting and not self._fits(stream, now):
             return
         if stream is self._restless and now < self._calm_at:
             if stream.starts:

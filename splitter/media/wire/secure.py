@@ -24,6 +24,7 @@ from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.dtls import DtlsState, Handshake, certificate
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
+from splitter.media.wire.generation import Generation
 from splitter.media.wire.host import Host, Timer
 from splitter.media.wire.ice import Agent
 from splitter.media.wire.srtp import Cipher
@@ -33,8 +34,6 @@ from splitter.sdp.webrtc import SecureLocal, SecureRemote
 log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
-_STRANGERS_LIMIT = 200
-"""STUN messages per second of sources that ICE does not know yet: each costs as much as several packets of media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,48 +53,6 @@ class SecureTimes:
     consent_s: float = 30.0
     patience_s: float = 120.0
     linger_s: float = 3.0
-
-
-class _Generation:
-    """One ICE generation: an agent and its port."""
-
-    __slots__ = ("_believed", "_strangers", "_wire", "agent", "port", "task", "timer")
-
-    def __init__(self, wire: SecureWire, loop: Host, host: str, advertised: str) -> None:
-        self._wire = wire
-        self._believed: Address | None = None
-        self._strangers = Bucket.per_second(_STRANGERS_LIMIT)
-        self.task: asyncio.Task[None] | None = None
-        self.timer: Timer | None = None
-        self.port = loop.open_port(host, self._on_datagram)
-        self.agent = Agent(self.port, advertised, wire.on_agent_path, wire.on_heard)
-
-    def _on_datagram(self, data: bytearray | memoryview, source: Address, now: float) -> None:
-        """Tell the protocols apart (RFC 7983 §7). What is not STUN counts only from sources that ICE has checked."""
-        first = data[0] if len(data) > 1 else 255
-        if 128 <= first <= 191:
-            if source is not self._believed:
-                if source not in self.agent.known:
-                    self._wire.strays += 1
-                    return
-                self._believed = source
-            self._wire.on_media(data, now)
-        elif first <= 3:
-            if source in self.agent.known or self._strangers.permit(now):
-                self.agent.receive(bytes(data), source)
-            else:
-                self._wire.strays += 1
-        elif 20 <= first <= 63 and source in self.agent.known:
-            self._wire.on_dtls(bytes(data), now)
-        else:
-            self._wire.strays += 1
-
-    def close(self) -> None:
-        self.agent.shut()
-        for pending in (self.task, self.timer):
-            if pending is not None:
-                pending.cancel()
-        self.port.close()
 
 
 class SecureWire:
@@ -133,9 +90,9 @@ class SecureWire:
         self._name, self._call_id, self._emit = name, call_id, emit
         self._times = times or SecureTimes()
         self._own = certificate()
-        self._current = _Generation(self, loop, host, advertised)
-        self._next: _Generation | None = None
-        self._before: list[_Generation] = []
+        self._current = Generation(self, loop, host, advertised)
+        self._next: Generation | None = None
+        self._before: list[Generation] = []
         self._handshake = Handshake(self._own)
         self._cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
@@ -151,8 +108,6 @@ class SecureWire:
         self.reason = ""
         self.to = NOWHERE
         self.strays = self.malformed = 0
-
-    # ---- what the participant says ----------------------------------------------------------------------------------
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -199,7 +154,7 @@ class SecureWire:
         if self._next is not None:
             self._next.close()
             self._next = None
-        self._next = _Generation(self, self._loop, self._host, self._advertised)
+        self._next = Generation(self, self._loop, self._host, self._advertised)
 
     def seal_rtp(self, packet: bytes) -> memoryview | None:
         cipher = self._cipher
@@ -250,13 +205,13 @@ class SecureWire:
 
     # ---- ICE ------------------------------------------------------------------------------------------------------
 
-    def _begin(self, generation: _Generation, remote: SecureRemote) -> None:
+    def _begin(self, generation: Generation, remote: SecureRemote) -> None:
         agent = generation.agent
         agent.meet(remote.ufrag, remote.password, remote.lite)
         agent.add(remote.candidates)
         generation.task = self._loop.spawn(self._connect(generation))
 
-    async def _connect(self, generation: _Generation) -> None:
+    async def _connect(self, generation: Generation) -> None:
         try:
             async with asyncio.timeout(self._times.connect_limit_s):
                 await generation.agent.connect()
@@ -269,7 +224,7 @@ class SecureWire:
             elif generation is self._current:
                 self.fail(self._no_path(generation))
 
-    def _no_path(self, generation: _Generation) -> str:
+    def _no_path(self, generation: Generation) -> str:
         agent, limit_s = generation.agent, self._times.connect_limit_s
         if agent.checks:
             return f"ICE: the browser's checks arrive, but it answered none of ours within {limit_s:g} s"
@@ -295,12 +250,10 @@ class SecureWire:
         else:
             self._send_dtls()
 
-    def _forget(self, generation: _Generation) -> None:
+    def _forget(self, generation: Generation) -> None:
         if generation in self._before:
             self._before.remove(generation)
             generation.close()
-
-    # ---- DTLS -----------------------------------------------------------------------------------------------------
 
     def on_dtls(self, data: bytes, now: float) -> None:
         """A DTLS datagram of a source that ICE knows."""
@@ -357,8 +310,6 @@ class SecureWire:
             if timer is not None:
                 timer.cancel()
         self._resending = self._patience = None
-
-    # ---- SRTP -----------------------------------------------------------------------------------------------------
 
     def on_media(self, data: bytearray | memoryview, now: float) -> None:
         """An SRTP or SRTCP packet of a source that ICE knows."""
