@@ -143,7 +143,7 @@ class Call:
 
     @property
     def pending(self) -> Pending:
-        """What is under way."""
+        """Everything that is under way."""
         return self.live.pending
 
     # ---- the inbox ----

@@ -207,7 +207,7 @@ def _(command: c.RemoveParticipant, call: Call) -> None:
 
 
 @carry_out_media.register
-def _(command: c.ShowSource, call: Call) -> None:
+def _(command: c.ShowChoice, call: Call) -> None:
     failed = ShownAsAsked(command.asked, Denial(500, "fault", FAULT))
     call.jobs.start(_DISPLAY, partial(_show, call, command.asked, command.ask), failed)
 

@@ -47,7 +47,7 @@ from splitter.calls.talk.commands import (
     Tell,
 )
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.media_commands import PlaceClient, RestartClient, ShowAgain, ShowSource, TakeStill
+from splitter.calls.talk.media_commands import PlaceClient, RestartClient, ShowAgain, ShowChoice, TakeStill
 from splitter.calls.talk.room import CALLER, PICTURE, SLATE
 from splitter.core.errors import PeerError
 from splitter.media.ports.rooms import Snapshot
@@ -255,7 +255,7 @@ def _show(call: LiveCall, asked: Asked, ask: Show) -> Steps[None]:
     named = source == CALLER or call.talk.parties.get(source) is not None
     if source == viewer or not (source in ("", SLATE) or source.startswith(PICTURE) or named):
         raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
-    yield ShowSource(asked, ask)
+    yield ShowChoice(asked, ask)
 
 
 def on_shown_as_asked(call: LiveCall, event: ShownAsAsked) -> Steps[None]:

@@ -115,7 +115,7 @@ class Setup:
         )
 
     def refuse(self, refused: Refused | Denied) -> None:
-        """No route is left: tell the caller."""
+        """Tell the caller that no route is left."""
         if isinstance(refused, Denied):
             # Not 503: the SBC must not take this gateway for full because a centre is.
             self.call.live.conclude(refused.reason, 480)

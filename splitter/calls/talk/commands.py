@@ -187,7 +187,7 @@ class AnswerInfo(Command[None]):
 
 
 class Counted(StrEnum):
-    """What is counted in /metrics."""
+    """A count that /metrics shows."""
 
     BINDINGS = "bindings"
     SEATS_JOINED = "seats joined"

@@ -93,15 +93,17 @@ class LiveCall:
         return self.caller if leg is self.centre else self.centre_leg
 
     def sources(self, name: str) -> tuple[str, ...]:
-        """Whose media are believed to be those of a leg's peer; see `Trunk.sources`."""
+        """Networks whose media are believed to be those of a leg's peer; see `Trunk.sources`."""
         leg = self.leg(name)
         return leg.trunk.sources if leg is not None else ()
 
     # ---- what it owes ----
 
     def owe(self, *legs: LegFacts | None) -> None:
-        """These legs need an offer with what stands now, once the call is answered; a leg that was told nothing
-        hears it anyway."""
+        """Note that these legs need an offer with what stands now, once the call is answered.
+
+        A leg that was told nothing yet hears it anyway.
+        """
         owed = self.talk.exchange.owed
         owed.extend(leg.name for leg in legs if leg is not None and leg.terms.sent is not None and leg.name not in owed)
 

@@ -152,7 +152,7 @@ class RemoveParticipant(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class ShowSource(MediaCommand[None]):
+class ShowChoice(MediaCommand[None]):
     """Show what a desk chose; ends in ShownAsAsked."""
 
     asked: Asked

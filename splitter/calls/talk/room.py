@@ -61,7 +61,7 @@ class RoomState:
 
     @property
     def secure_members(self) -> tuple[str, ...]:
-        """Those who speak WebRTC."""
+        """Names of the participants that speak WebRTC."""
         return tuple(name for name, member in self.members.items() if member.secure)
 
     def ours(self, name: str) -> LocalEnd | None:

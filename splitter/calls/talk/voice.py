@@ -64,7 +64,7 @@ class VoiceState:
         return packets != before
 
     def note_unavailable(self, turn: int) -> bool:
-        """No relay is to be had; False where that was said of an earlier request than the last one."""
+        """Note that no relay is to be had; False where that was said of an earlier request than the last one."""
         missed = turn == self.turn
         self.failed_moves += missed
         return missed
