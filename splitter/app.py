@@ -1,4 +1,5 @@
-"""The composition root: builds the gateway out of its parts, runs it, drains it, stops it."""
+"""The composition root: builds the gateway out of its parts, runs it, drains it, stops it, or leaves its calls to the
+process that comes after it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import contextlib
 import gc
 import signal
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 
 import structlog
@@ -17,6 +19,8 @@ from splitter.calls.desks import Desks, DeskView
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registration import Registrations
+from splitter.calls.records import Records
+from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.rows import row_of
@@ -27,7 +31,7 @@ from splitter.calls.view import CallView, Notice
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
-from splitter.core.errors import LocalError
+from splitter.core.errors import ConfigError, LocalError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.media.chooser import EngineChooser
@@ -35,6 +39,7 @@ from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
+from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import beside
 from splitter.store.sqlite import Store
@@ -56,15 +61,28 @@ from splitter.web.webhooks import Webhooks
 
 log = structlog.get_logger(__name__)
 
-_UNCLAIMED_S = 60.0  # media of a gateway before this one go on so long, though no call of ours has taken them up
 _COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
+_ANSWER_S = 0.2  # for the answer to whoever asked for a restart
+
+
+class Ending(Enum):
+    """How the gateway ended."""
+
+    STOPPED = "stopped"
+    LEFT = "left"  # its calls live on, for the process that comes after it
+    AGAIN = "again"  # likewise, and this process is to begin anew with the configuration as it is now
 
 
 class Gateway:
-    """Every part of the program, wired."""
+    """Every part of the program, wired.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        restart: begins anew, for the API; raises LocalError where the configuration cannot be used.
+    """
+
+    def __init__(self, settings: Settings, restart: Callable[[], None] = lambda: None) -> None:
         self._settings = settings
+        self._restart = restart
         self._clock = SystemClock()
         self._ids = IdSource()
         self._bus = Bus(self._clock)
@@ -82,6 +100,8 @@ class Gateway:
         settings = self._settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
+        self._live = LiveStore(beside(settings.store.path, "live.db"))
+        self._records = Records(self._live)
         self._pictures = PictureLibrary(beside(settings.store.path, "pictures"), wall=self._clock.wall)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
@@ -132,8 +152,10 @@ class Gateway:
             strangers=watch.strangers,
             pictures=self._pictures,
             desks=self._desks,
+            records=self._records,
         )
         self._calls.attach(services, self._reception)
+        self._recovery = Recovery(services, self._calls)
 
     def _build_web(self) -> None:
         """Build the watchers, and the listeners for people and programs."""
@@ -145,7 +167,7 @@ class Gateway:
         revoked = beside(settings.store.path, "revoked.json") if settings.api.listen else None
         self._revoked = Revocations(revoked, settings.tokens, clock)
         self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
-        self._defences = Defences(self._driver, clock)
+        self._defences = Defences(self._driver, clock, self._restart)
         self._health = Health()
         self._board = StatusBoard(
             settings.calls,
@@ -213,6 +235,7 @@ class Gateway:
         ask("media workers", lambda: missing_workers(self._engine))
         ask("rtpengines", self._farm.alarms)
         ask("store", lambda: [self._store.alarm])
+        ask("records", lambda: [self._live.alarm])
         ask("trunks", self._watch.alarms)
         ask("registrations", self._registrations.alarms)
         ask("HTTP", lambda: self._server.alarms(self._clock.wall()))
@@ -236,10 +259,12 @@ class Gateway:
             await self._pictures.start()
             await self._engine.start()
             await self._farm.start()
-            self._releasing = asyncio.create_task(self._engine.release_unclaimed(_UNCLAIMED_S))
-            await self._server.start()
             await self._watch.find()
-            await self._driver.start()
+            await self._driver.start(hearing=False)
+            await self._recovery.take_up(await asyncio.to_thread(self._live.start))
+            self._driver.hear()
+            self._releasing = asyncio.create_task(self._engine.release_unclaimed())
+            await self._server.start()
             self._watch.start()
             self._registrations.start()
         except BaseException:
@@ -273,40 +298,96 @@ class Gateway:
         await self._webhooks.stop()
         await self._pictures.stop()
         await self._store.stop()
+        await asyncio.to_thread(self._live.stop)
+
+    async def leave(self) -> None:
+        """Leave the calls to the process that comes after this one, which must end at once: no peer is told anything.
+
+        Their media go on in the workers, which outlive it.
+        """
+        log.info("leaving the calls to the next process", calls=len(self._calls))
+        self._records.flush()
+        await asyncio.gather(asyncio.to_thread(self._live.stop), self._store.stop())
 
     def reload(self) -> None:
         """Read the certificates again; see `Defences.reload`."""
         self._defences.reload()
 
 
-async def run(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
-    """Run the gateway until SIGTERM or SIGINT; a second signal does not wait for calls.
+class _Orders:
+    """What the gateway was told to do next: by signals, and by the API."""
+
+    def __init__(self, reread: Callable[[], Settings]) -> None:
+        self._reread = reread
+        self._given = asyncio.Event()
+        self._ending = Ending.STOPPED
+
+    def stop(self) -> None:
+        """Drain and stop; told twice, do not wait for calls."""
+        self._give(Ending.STOPPED)
+
+    def leave(self) -> None:
+        """Leave the calls to the next process."""
+        self._give(Ending.LEFT)
+
+    def restart(self) -> None:
+        """Begin anew, with the calls that live.
+
+        Raises:
+            LocalError: the configuration cannot be used; nothing has changed.
+        """
+        try:
+            self._reread()
+        except ConfigError as error:
+            raise LocalError("; ".join(error.problems)) from error
+        asyncio.get_running_loop().call_later(_ANSWER_S, self._give, Ending.AGAIN)
+
+    async def given(self) -> Ending:
+        """Wait for the next one."""
+        await self._given.wait()
+        self._given.clear()
+        return self._ending
+
+    def _give(self, ending: Ending) -> None:
+        self._ending = ending
+        self._given.set()
+
+
+async def run(settings: Settings, reread: Callable[[], Settings], ready: Callable[[], None] = lambda: None) -> Ending:
+    """Run the gateway until SIGTERM or SIGINT, of which a second one does not wait for calls, or until it is to leave
+    its calls to another process (SIGUSR1, `splitter restart`): then the caller must end this one without a word.
 
     Args:
+        reread: reads the configuration again. Raises ConfigError.
         ready: called once calls are taken.
     """
-    gateway = Gateway(settings)
+    orders = _Orders(reread)
+    gateway = Gateway(settings, orders.restart)
     # What is loaded by now stays: the collector need not look at it again, nor at every few hundred objects of the
     # calls, nearly all of which go by reference count.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, orders.stop)
+    loop.add_signal_handler(signal.SIGUSR1, orders.leave)
     loop.add_signal_handler(signal.SIGHUP, _reload, gateway)
     await gateway.start()
     ready()
+    ending = Ending.STOPPED
     try:
-        await stop.wait()
-        stop.clear()
-        draining = asyncio.ensure_future(gateway.drain())
-        again = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (draining, again):
-            task.cancel()
+        ending = await orders.given()
+        if ending is Ending.STOPPED:
+            draining, again = asyncio.ensure_future(gateway.drain()), asyncio.ensure_future(orders.given())
+            await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (draining, again):
+                task.cancel()
+        else:
+            await gateway.leave()
     finally:
-        await gateway.stop()
+        if ending is Ending.STOPPED:
+            await gateway.stop()
+    return ending
 
 
 def _reload(gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 """Records of live calls: when they are written, and what the bytes say about themselves.
 
 A call that is at rest is written down a moment after its last change (`FLUSH_S`), so that a burst of changes is one
-record. One that does not come to rest keeps its last record, which is then marked as doubtful: its peers may know
+record. One that does not come to rest keeps its last record, and beside it stands what is under way: its peers know
 something that the record does not.
 """
 
@@ -42,8 +42,8 @@ class RecordStore(Protocol):
     def keep(self, call_id: str, record: bytes) -> None:
         """Keep this record of a call instead of the one before."""
 
-    def doubt(self, call_id: str) -> None:
-        """Mark the record of a call: something is under way."""
+    def doubt(self, call_id: str, note: bytes) -> None:
+        """Keep beside the record of a call what is under way; the next record takes it away."""
 
     def forget(self, call_id: str) -> None:
         """Keep no record of a call any longer."""
@@ -59,6 +59,9 @@ class Recorded(Protocol):
     def record(self) -> bytes | None:
         """The call as it is now, framed by `framed`; None while it is not at rest."""
 
+    def doubt(self) -> bytes:
+        """What is under way while it is not at rest."""
+
 
 class Records:
     """Keeps the records of all calls up to date.
@@ -72,7 +75,7 @@ class Records:
         self._generation = store.generation if store is not None else 0
         self._changed: dict[str, Recorded] = {}
         self._written: dict[str, int] = {}  # by call, the hash of its last record
-        self._doubtful: set[str] = set()
+        self._doubtful: dict[str, int] = {}  # by call, the hash of what is under way
         self._living: dict[str, Recorded] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -88,7 +91,7 @@ class Records:
         """A call is over."""
         self._changed.pop(key, None)
         self._living.pop(key, None)
-        self._doubtful.discard(key)
+        self._doubtful.pop(key, None)
         self._written.pop(key, None)
         if self._store is not None:
             self._store.forget(key)
@@ -104,6 +107,7 @@ class Records:
         if store.generation != self._generation:
             self._generation = store.generation
             self._written.clear()
+            self._doubtful.clear()
             self._changed |= self._living
         changed, self._changed = self._changed, {}
         for call in changed.values():
@@ -116,14 +120,14 @@ class Records:
     def _write(self, store: RecordStore, call: Recorded) -> None:
         key, record = call.key, call.record()
         if record is None:
-            if key in self._written and key not in self._doubtful:
-                self._doubtful.add(key)
-                store.doubt(key)
+            if key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
+                self._doubtful[key] = seen
+                store.doubt(key, note)
             return
         seen = hash(record)
         if self._written.get(key) != seen or key in self._doubtful:
             self._written[key], self._living[key] = seen, call
-            self._doubtful.discard(key)
+            self._doubtful.pop(key, None)
             store.keep(key, record)
 
 

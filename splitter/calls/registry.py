@@ -31,6 +31,7 @@ from splitter.calls.setup.split import split
 from splitter.calls.states import LegState
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
+from splitter.calls.unfinished import Undertaker
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
@@ -58,6 +59,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._services: Services | None = None
+        self._undertaker: Undertaker | None = None
         self._reception: Reception | None = None
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,7 +71,15 @@ class Calls:
     def attach(self, services: Services, reception: Reception | None = None) -> None:
         """Hand in what calls need; before the driver is started. Without a reception, every seat is let in."""
         self._services = services
+        self._undertaker = Undertaker(services.driver, services.recorder)
         self._reception = reception
+
+    @property
+    def undertaker(self) -> Undertaker:
+        """What ends the calls that a former process has left unanswered."""
+        if self._undertaker is None:
+            raise LocalError("calls were used before attach")
+        return self._undertaker
 
     @property
     def services(self) -> Services:
@@ -94,6 +104,8 @@ class Calls:
             return
         try:
             match event.request.method:
+                case "INVITE" if (answer := self.undertaker.refuses(event.request)) is not None:
+                    self.services.driver.respond(event.txn, answer)
                 case "INVITE":
                     self._on_invite(trunk, event)
                 case "OPTIONS":
@@ -287,6 +299,7 @@ class Calls:
             for place in places:
                 place.release()
             await call.release()
+            self.services.records.forget(call.talk.call_id)
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)
 

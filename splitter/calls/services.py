@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.pictures import NoPictures, PictureSource
+from splitter.calls.records import Records
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings
 from splitter.calls.signalling import Signalling
@@ -37,4 +38,5 @@ class Services:
     admission: Admission = field(default_factory=Admission)
     pictures: PictureSource = field(default_factory=NoPictures)
     desks: Desks = field(default_factory=Desks)
+    records: Records = field(default_factory=Records)
     strangers: TrunkStrangers = field(default_factory=TrunkStrangers)

@@ -55,7 +55,17 @@ class LegSignalling(Protocol):
         """Host and port that reach us on this network, for a peer at `host`."""
 
 
-class Signalling(LegSignalling, Protocol):
+class Resuming(LegSignalling, Protocol):
+    """What carries on where a former process has ended."""
+
+    def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
+        """Go on with an INVITE that it sent; see `Endpoint.resume`."""
+
+    def received(self, flow: Flow, data: bytes) -> None:
+        """A message came in over a flow."""
+
+
+class Signalling(Resuming, Protocol):
     """What calls, trunks and registrations need beside that."""
 
     def flow_to(self, network: str, transport: str, remote: Address) -> Flow:
@@ -69,13 +79,3 @@ class Signalling(LegSignalling, Protocol):
 
     def on_abuse(self, flow: Flow, reason: str) -> None:
         """A source misbehaved in a way that only the user sees; see `transport.bans`."""
-
-
-class Resuming(LegSignalling, Protocol):
-    """What carries on where a former process has ended."""
-
-    def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
-        """Go on with an INVITE that it sent; see `Endpoint.resume`."""
-
-    def received(self, flow: Flow, data: bytes) -> None:
-        """A message came in over a flow."""

@@ -35,7 +35,7 @@ class Waiting:
 
     Attributes:
         flow: where it came from, or went to.
-        invite: the message; as we handed it to the transaction layer, where it is ours.
+        invite: the message, with its Via.
     """
 
     flow: Flow
@@ -49,14 +49,13 @@ class Unfinished:
     Attributes:
         caller: its INVITE, as it came.
         tag: the To tag of our provisional responses; "" where there was none.
-        centre: the INVITE to the centre, if there is one; branch: of its Via.
+        centre: the INVITE to the centre, if there is one.
     """
 
     call_id: str
     caller: Waiting
     tag: str = ""
     centre: Waiting | None = None
-    branch: str = ""
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)
@@ -97,11 +96,12 @@ class Undertaker:
         """
         caller = _invite(call.caller.invite)
         self._recorder.bind(caller.call_id, call.call_id, "caller", caller.from_tag or "")
-        self._recorder.event(call.call_id, "", "alarm", "the gateway was restarted before this call was answered")
+        reason = "ended: the gateway was restarted before this call was answered"
+        self._recorder.event(call.call_id, "", "state", reason)
         if call.centre is not None:
             invite = _invite(call.centre.invite)
             self._recorder.bind(invite.call_id, call.call_id, "centre", invite.from_tag or "")
-            _Abandoned(self._driver, invite, call.centre.flow, call.branch).cancel()
+            _Abandoned(self._driver, invite, call.centre.flow).cancel()
         # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
         self._tags[_key(caller)] = call.tag
         self._driver.received(call.caller.flow, call.caller.invite)
@@ -116,11 +116,11 @@ class Undertaker:
 class _Abandoned:
     """An INVITE that a former process sent and nobody wants any longer."""
 
-    def __init__(self, driver: Resuming, invite: Request, flow: Flow, branch: str) -> None:
+    def __init__(self, driver: Resuming, invite: Request, flow: Flow) -> None:
         self._driver = driver
         self._invite = invite
         self._flow = flow
-        self._txn: TransactionId = driver.resume(invite, flow, branch, self.on_event)
+        self._txn: TransactionId = driver.resume(invite, flow, invite.via.branch or "", self.on_event)
 
     def cancel(self) -> None:
         """Give it up."""

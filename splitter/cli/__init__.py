@@ -40,6 +40,7 @@ COMMANDS = {
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
     "reload": ("splitter.cli.bans:reload", "Read the certificates again; live connections keep theirs."),
+    "restart": ("splitter.cli.bans:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),

@@ -1,4 +1,4 @@
-"""splitter bans, reload: hostile sources, and certificates that were renewed."""
+"""splitter bans, reload, restart: hostile sources, renewed certificates, and a changed configuration."""
 
 from __future__ import annotations
 
@@ -45,9 +45,20 @@ def bans(ctx: click.Context, lift: str | None, as_json: bool) -> None:
 @click.command()
 @click.pass_context
 def reload(ctx: click.Context) -> None:
-    """Read the certificates again: new connections use them, live ones stay. Other settings need a restart."""
+    """Read the certificates again: new connections use them, live ones stay. For other settings: restart."""
     try:
         open_door(ctx).read("POST", "reload")
     except RefusedByGateway as error:
         fail(str(error))
     say("certificates reloaded")
+
+
+@click.command()
+@click.pass_context
+def restart(ctx: click.Context) -> None:
+    """Begin anew with the configuration as it is now, and with the program as it is installed now; calls go on."""
+    try:
+        open_door(ctx).read("POST", "restart")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say("restarting; calls go on")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from splitter.cli.text import counted, fail
@@ -14,7 +16,7 @@ from splitter.core.errors import ConfigError, LocalError
 @click.command()
 @click.option("-c", "--config", "file", required=True, type=click.Path(), help="Configuration file.")
 def run(file: str) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; then drain and stop."""
+    """Run the gateway until SIGTERM or Ctrl-C; then drain and stop. SIGUSR1 leaves the calls to the next process."""
     try:
         settings = load(file)
     except ConfigError as error:
@@ -22,22 +24,26 @@ def run(file: str) -> None:
         fail(f"not started: {file} has {counted(len(error.problems), 'problem')}")
     try:
         exposed = [writable(file), *warnings(file, settings)]
-        serve(settings, tuple(filter(None, exposed)))
+        serve(settings, tuple(filter(None, exposed)), lambda: load(file))
     except LocalError as error:
         fail(f"not started: {error}")
 
 
-def serve(settings: Settings, exposed: tuple[str, ...] = ()) -> None:
+def serve(settings: Settings, exposed: tuple[str, ...] = (), reread: Callable[[], Settings] | None = None) -> None:
     """Run until told to stop, and keep the service manager informed.
 
     Args:
         exposed: what others can read, change or know; for the log.
+        reread: reads the configuration again, for a restart in place; None where it stands in no file.
     """
     import asyncio
+    import os
+    import sys
 
     import structlog
     import uvloop
 
+    from splitter.app import Ending
     from splitter.app import run as run_gateway
     from splitter.telemetry import log
     from splitter.telemetry.notify import Notifier
@@ -50,7 +56,16 @@ def serve(settings: Settings, exposed: tuple[str, ...] = ()) -> None:
     async def main() -> None:
         watchdog = asyncio.create_task(notifier.keep_alive(), name="watchdog")
         try:
-            await run_gateway(settings, ready=lambda: notifier.ready(f"{len(settings.trunks)} trunks"))
+            ending = await run_gateway(
+                settings, reread or (lambda: settings), lambda: notifier.ready(f"{len(settings.trunks)} trunks")
+            )
+            if ending is not Ending.STOPPED:
+                log.close()
+            # Nothing else is unwound: what ends in order would end the calls with it.
+            if ending is Ending.AGAIN:
+                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            if ending is Ending.LEFT:
+                os._exit(0)
         finally:
             notifier.stopping()
             watchdog.cancel()

@@ -84,6 +84,19 @@ class ResponseArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class StrayAnswer:
+    """A 2xx, in a dialog of ours, to an INVITE that no transaction knows: a process before this one sent it.
+
+    The endpoint drops it (RFC 6026 §8.7). A peer in a dialog that was taken up again has agreed to something meanwhile,
+    and waits for the ACK: without one it ends the call (RFC 3261 §13.3.1.4). So the driver tells it.
+    """
+
+    txn: TransactionId
+    response: Response
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFailed:
     """Our request got no final response.
 
@@ -113,6 +126,7 @@ SipEvent: TypeAlias = (
     | AckTimedOut
     | PrackTimedOut
     | ResponseArrived
+    | StrayAnswer
     | RequestFailed
     | TransactionEnded
 )

@@ -31,14 +31,14 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS live (
     call_id    TEXT PRIMARY KEY,
     written_at REAL NOT NULL,
-    doubtful   INTEGER NOT NULL,  -- 1: something was under way after this was written
+    doubt      BLOB,           -- what was under way after this was written
     record     BLOB NOT NULL
 )
 """
 
 _KEEP = """
-INSERT INTO live VALUES (?, ?, 0, ?)
-ON CONFLICT (call_id) DO UPDATE SET written_at = excluded.written_at, doubtful = 0, record = excluded.record
+INSERT INTO live VALUES (?, ?, NULL, ?)
+ON CONFLICT (call_id) DO UPDATE SET written_at = excluded.written_at, doubt = NULL, record = excluded.record
 """
 
 
@@ -49,13 +49,13 @@ class LiveRow:
     Attributes:
         written_at: Unix seconds.
         record: opaque here.
-        doubtful: something was under way after it was written.
+        doubt: what was under way after it was written; None for nothing. Opaque as well.
     """
 
     call_id: str
     written_at: float
     record: bytes
-    doubtful: bool = False
+    doubt: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Change:
     """
 
     record: bytes | None = None
-    doubtful: bool = False
+    doubt: bytes | None = None
     over: bool = False
 
 
@@ -106,8 +106,8 @@ class LiveStore:
         rows: list[LiveRow] = []
         try:
             with closing(self._open()) as db:
-                found = db.execute("SELECT call_id, written_at, record, doubtful FROM live ORDER BY rowid")
-                rows = [LiveRow(call_id, at, record, bool(doubtful)) for call_id, at, record, doubtful in found]
+                found = db.execute("SELECT call_id, written_at, record, doubt FROM live ORDER BY rowid")
+                rows = [LiveRow(*row) for row in found]
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
             if kind_of(error) == "corrupt":
@@ -130,11 +130,11 @@ class LiveStore:
         """Keep this record of a call instead of the one before."""
         self._put(call_id, _Change(record))
 
-    def doubt(self, call_id: str) -> None:
-        """Something is under way in this call: what its record says may not be what its peers know."""
+    def doubt(self, call_id: str, note: bytes) -> None:
+        """Keep beside the record of a call what is under way; the next record takes it away."""
         with self._lock:
             before = self._waiting.get(call_id, _Change())
-        self._put(call_id, replace(before, doubtful=True))
+        self._put(call_id, replace(before, doubt=note))
 
     def forget(self, call_id: str) -> None:
         """Keep no record of a call any longer: it is over."""
@@ -278,8 +278,8 @@ def _write(db: sqlite3.Connection, batch: dict[str, _Change]) -> None:
     try:
         kept = [(call_id, now, change.record) for call_id, change in batch.items() if change.record is not None]
         db.executemany(_KEEP, kept)
-        doubtful = [(call_id,) for call_id, change in batch.items() if change.doubtful]
-        db.executemany("UPDATE live SET doubtful = 1 WHERE call_id = ?", doubtful)
+        doubts = [(change.doubt, call_id) for call_id, change in batch.items() if change.doubt is not None]
+        db.executemany("UPDATE live SET doubt = ? WHERE call_id = ?", doubts)
         db.executemany("DELETE FROM live WHERE call_id = ?", [(one,) for one, change in batch.items() if change.over])
         db.execute("COMMIT")
     except BaseException:

@@ -9,6 +9,7 @@ import structlog
 
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
+from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
     AckArrived,
@@ -19,6 +20,7 @@ from splitter.sip.events import (
     RequestFailed,
     ResponseArrived,
     SipEvent,
+    StrayAnswer,
     TransactionEnded,
 )
 from splitter.sip.message import Request, Response
@@ -73,6 +75,10 @@ class EventDelivery:
                     return self.deliver_request(event)
                 case ResponseArrived() | RequestFailed():
                     self._deliver_response(event)
+                case StrayAnswer(response=response):
+                    dialog = DialogId(response.call_id, response.from_tag or "", response.to_tag or "")
+                    if (listener := self._dispatch.listener(dialog)) is not None:
+                        listener(event)
                 case CancelArrived() | AckArrived() | AckTimedOut() | PrackTimedOut():
                     return self._deliver_to_owner(event)
                 case TransactionEnded():

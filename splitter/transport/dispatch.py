@@ -68,6 +68,10 @@ class Dispatch:
         """True while somebody has this dialog."""
         return dialog in self._dialogs
 
+    def listener(self, dialog: DialogId) -> EventSink | None:
+        """Who has this dialog."""
+        return self._dialogs.get(dialog, _NOBODY)[0]
+
     def dialog(self, request: Request) -> EventSink | None:
         """The owner of the dialog that a request belongs to (RFC 3261 §12.2.2)."""
         return self._dialogs.get(_dialog_of(request), _NOBODY)[0]

@@ -235,6 +235,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
     status, trunks = GoodAnswer(200, "how it is", GatewayStatus), GoodAnswer(200, "the neighbours", shapes.TrunkList)
     desks, bans = GoodAnswer(200, "every desk", shapes.DeskList), GoodAnswer(200, "who is banned", shapes.BanList)
     lifted, reloaded = GoodAnswer(200, "it is", shapes.Lifted), GoodAnswer(200, "they are", shapes.Reloaded)
+    restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
     return (
         Operation("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
         Operation("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),
@@ -247,6 +248,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
             body=REVOCATION_BODY,
         ),
         Operation("POST", "/v1/reload", _ADMIN, security.reload, "Read the certificates again", (reloaded,)),
+        Operation("POST", "/v1/restart", _ADMIN, security.restart, "Begin anew; calls go on", (restarting,)),
     )
 
 

@@ -1,9 +1,11 @@
-"""Bans and certificates as the API changes them: what stands behind the port `security.Security`.
+"""Bans, certificates and restarts as the API changes them: what stands behind the port `security.Security`.
 
 Does I/O: reads certificates.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import structlog
 
@@ -18,11 +20,16 @@ log = structlog.get_logger(__name__)
 
 
 class Defences:
-    """The bans of the transport, and the certificates of every network and of the API."""
+    """The bans of the transport, and the certificates of every network and of the API.
 
-    def __init__(self, driver: Driver, clock: Clock) -> None:
+    Attributes:
+        restart: begins anew with the configuration as it is now; calls go on. Raises LocalError where that is faulty.
+    """
+
+    def __init__(self, driver: Driver, clock: Clock, restart: Callable[[], None] = lambda: None) -> None:
         self._driver = driver
         self._clock = clock
+        self.restart = restart
         self._api: HttpListener | None = None
 
     def cover(self, api: HttpListener) -> None:

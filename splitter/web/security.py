@@ -1,8 +1,9 @@
-"""The part of the API that is about hostile sources and certificates. Does I/O through aiohttp.
+"""The part of the API that is about hostile sources, certificates and restarts. Does I/O through aiohttp.
 
 GET    /v1/bans           sources that are banned, and for how long yet
 DELETE /v1/bans/{source}  lift a ban
 POST   /v1/reload         read the certificates again; live connections keep theirs
+POST   /v1/restart        begin anew with the configuration as it is now; calls go on
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class Security(Protocol):
         """Raises LocalError where a file cannot be used; nothing has changed then."""
         ...
 
+    def restart(self) -> None:
+        """Begin anew in a moment. Raises LocalError where the configuration is faulty; nothing has changed then."""
+        ...
+
 
 class NoSecurity:
     """A gateway where nobody is banned and there is nothing to reload."""
@@ -42,6 +47,9 @@ class NoSecurity:
         return False
 
     def reload(self) -> None:
+        pass
+
+    def restart(self) -> None:
         pass
 
 
@@ -66,6 +74,13 @@ class SecurityRoutes:
         except LocalError as error:
             raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
         return json_response({"reloaded": "certificates"})
+
+    async def restart(self, request: web.Request) -> web.Response:
+        try:
+            self._security.restart()
+        except LocalError as error:
+            raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
+        return json_response({"restarting": "calls go on"})
 
 
 def _shown(ban: Ban, left_s: float) -> dict[str, object]:

@@ -165,6 +165,12 @@ class Lifted(Struct):
     source: str
 
 
+class Restarting(Struct):
+    """What happens to the calls meanwhile."""
+
+    restarting: str
+
+
 class Reloaded(Struct):
     """The files that were read again."""
 

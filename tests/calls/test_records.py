@@ -21,8 +21,8 @@ class Shelf:
     def keep(self, call_id: str, record: bytes) -> None:
         self.told.append(("keep", call_id, record.decode()))
 
-    def doubt(self, call_id: str) -> None:
-        self.told.append(("doubt", call_id))
+    def doubt(self, call_id: str, note: bytes) -> None:
+        self.told.append(("doubt", call_id, note.decode()))
 
     def forget(self, call_id: str) -> None:
         self.told.append(("forget", call_id))
@@ -38,11 +38,15 @@ class OneCall:
 
     key: str = "a"
     says: bytes | Exception | None = b"1"
+    asks: bytes = b"?"
 
     def record(self) -> bytes | None:
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
+
+    def doubt(self) -> bytes:
+        return self.asks
 
 
 class TestWhen:
@@ -101,7 +105,10 @@ class TestWhat:
         call.says = None
         self.look(records, call)
         self.look(records, call)
-        assert shelf.news() == [("keep", "a", "1"), ("doubt", "a")]
+        assert shelf.news() == [("keep", "a", "1"), ("doubt", "a", "?")]
+        call.asks = b"??"
+        self.look(records, call)
+        assert shelf.news() == [("doubt", "a", "??")], "something else is under way"
         call.says = b"1"
         self.look(records, call)
         assert shelf.news() == [("keep", "a", "1")], "what it says is sure again, though it is what it was"

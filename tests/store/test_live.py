@@ -53,18 +53,18 @@ class TestRecords:
         with opened(path) as (store, _):
             for call in ("a", "b", "c"):
                 store.keep(call, b"1")
-            store.doubt("a")  # while its record still waits
+            store.doubt("a", b"?")  # while its record still waits
             store.flush()
-            store.doubt("b")
+            store.doubt("b", b"?")
             store.flush()
-            store.doubt("c")
+            store.doubt("c", b"?")
             store.flush()
             store.keep("c", b"2")
-            store.doubt("not kept yet")
+            store.doubt("not kept yet", b"?")
         store = LiveStore(path)
-        rows = {row.call_id: (row.record, row.doubtful) for row in store.start()}
+        rows = {row.call_id: (row.record, row.doubt) for row in store.start()}
         store.stop()
-        assert rows == {"a": (b"1", True), "b": (b"1", True), "c": (b"2", False)}
+        assert rows == {"a": (b"1", b"?"), "b": (b"1", b"?"), "c": (b"2", None)}
 
     def test_the_oldest_call_comes_first(self, path: Path) -> None:
         with opened(path) as (store, _):

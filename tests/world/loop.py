@@ -7,7 +7,9 @@ asks its selector to wait: here the wait is the leap.
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 EPOCH = 1_700_000_000.0
@@ -25,6 +27,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._selector: Any = self  # what BaseEventLoop waits on
         self._now = 0.0
+        self._count = 0
         self._until: Callable[[], bool] = lambda: False
         self._deadline = float("inf")
         self._reached = False
@@ -52,6 +55,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def leave(self) -> None:
         asyncio._set_running_loop(None)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio's; of timers for the same moment the one that was set first rings first, whatever else is set."""
+        self._count += 1
+        timer = _InTurn(when, callback, args, self, context)
+        timer.turn = self._count
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def timers(self) -> list[asyncio.TimerHandle]:
         """Timers that will still ring."""
@@ -88,6 +102,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         self.faults.append(f"{context.get('message')}: {error!r}")
+
+
+class _InTurn(asyncio.TimerHandle):
+    """A timer that knows when it was set."""
+
+    turn = 0
+
+    def __lt__(self, other: Any) -> bool:
+        return (self.when(), self.turn) < (other.when(), other.turn)
 
 
 class VirtualClock:

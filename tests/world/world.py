@@ -9,39 +9,29 @@ from collections import defaultdict
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from ipaddress import ip_network
 from types import TracebackType
 from typing import Any
 
 from structlog.testing import capture_logs
 
-from splitter.calls.bus import Bus
 from splitter.calls.call import Call
-from splitter.calls.desks import Desks
 from splitter.calls.inbox import Inbox
-from splitter.calls.registry import Calls
-from splitter.calls.routing import Routing
-from splitter.calls.services import Services
+from splitter.calls.recovery import Recovered
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.calls.settings import Peer as Source
-from splitter.calls.talk.record import read, written
 from splitter.calls.view import CallView, Notice
-from splitter.core.ids import IdSource
 from splitter.core.net import Address
-from splitter.lab.counters import PlainCounters
-from splitter.sip.endpoint import Endpoint
-from splitter.sip.timers import Timers
 from splitter.telemetry.ladder import draw
-from splitter.telemetry.trace import Recorder, TraceEvent
-from splitter.transport.driver import Driver
-from splitter.transport.settings import ListenPoint, Network, TransportSettings
+from splitter.telemetry.trace import TraceEvent
+from splitter.transport.settings import ListenPoint, Network
+from tests.world.life import Ground, Life
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.world.media import FakeEngine
 from tests.world.monitor import Monitor
 from tests.world.peer import Peer, PeerCall
 from tests.world.voice import voice_faults
-from tests.world.wire import FAIR, Weather, Wire, WireSockets, label
+from tests.world.wire import FAIR, Weather, Wire, label
 
 _HOSTS = {"access": "10.1.0.1", "core": "10.2.0.1", "desks": "10.3.0.1"}
 SBC, PBX, PBX2 = Address("10.1.0.5", 5060), Address("10.2.0.5", 5060), Address("10.2.0.6", 5060)
@@ -63,6 +53,7 @@ class World:
             "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
         calls, engine, driver, recorder, desks: the gateway's parts.
         wire, loop, clock: the network and time.
+        rows: records of live calls, as the store has them. lives: of the gateway's process, the last one lives.
         traces: the trace of each call by its id. views: what the store was told of each call, the last one.
         notices: what desks were told, in order.
         logs: what was logged. monitor: what it saw that is illegal.
@@ -86,7 +77,6 @@ class World:
         self.views: dict[str, CallView] = {}
         self.notices: list[Notice] = []
         self.logs: list[Any] = []
-        self._dead: list[Calls] = []  # of processes that are no more; held, so that nothing of them ends by itself
         self._stack = ExitStack()
         self._build(settings or CallSettings(), trunk or {}, untrusted)
         self.sbc = Peer(self, "sbc", SBC, Address(_HOSTS["access"], 5060))
@@ -102,51 +92,24 @@ class World:
         self.monitor = Monitor(frozenset(Address(host, 5060) for host in _HOSTS.values()))
         self.wire.watchers.append(self.monitor.watch)
         self.engine = FakeEngine(networks)
-        self.recorder = Recorder(self, self.clock)
-        self.desks = Desks()
-        self.bus = Bus(self.clock)
-        self.bus.subscribe("world", CallView, self._changed)
-        self.bus.subscribe("world", Notice, self.notices.append)
         self.trunks = _trunks(trunk, untrusted)
-        self.settings, self.networks = settings, networks
-        self._start_gateway(f"{self.seed} gateway")
-
-    def _start_gateway(self, seed: str) -> None:
-        """The gateway's process begins: SIP and calls, with nothing of either yet."""
-        networks, settings = self.networks, self.settings
-        self.calls = Calls()
-        ids = IdSource(random.Random(seed))
-        self.driver = Driver(
-            Endpoint(Timers(), ids, settings.name),
-            networks,
-            TransportSettings(),
-            self.clock,
-            self.calls.on_request,
-            self.recorder,
-            source_ok=self.calls.source_ok,
-            party_ok=self.calls.party_ok,
-            counters=PlainCounters(),
-            sockets=partial(WireSockets, self.wire),
-        )
-        routes = [
+        routes = (
             Route(re.compile("110"), ("pbx", "pbx2")),
             Route(re.compile("12345"), ("pbx",)),
             Route(re.compile("sos"), ("pbx",)),
-        ]
-        self.calls.attach(
-            Services(
-                driver=self.driver,
-                voice=self.engine,
-                rooms=self.engine,
-                recorder=self.recorder,
-                clock=self.clock,
-                ids=ids,
-                routing=Routing(self.trunks, routes),
-                settings=settings,
-                bus=self.bus,
-                desks=self.desks,
-            )
         )
+        self._ground = Ground(self.wire, self.engine, self.clock, networks, self.trunks, routes, settings)
+        self._ground.write, self._ground.changed, self._ground.noticed = self.write, self._changed, self.notices.append
+        self.rows = self._ground.rows
+        self.lives: list[Life] = []
+        self._begin_life()
+
+    def _begin_life(self) -> None:
+        """The gateway's process begins: SIP and calls, with nothing of either yet."""
+        number = f" {len(self.lives)}" if self.lives else ""
+        self.lives.append(life := Life(self._ground, f"{self.seed} gateway{number}"))
+        self.calls, self.driver, self.recorder = life.calls, life.driver, life.recorder
+        self.desks, self.bus = life.desks, life.bus
 
     # ---- life ----
 
@@ -165,38 +128,26 @@ class World:
         self.loop.run_until(lambda: not asyncio.all_tasks(self.loop), 10)
         self.loop.close()
 
-    def restart(self, cseq_gap: int = 0) -> None:
-        """The gateway's process dies; another one carries its calls on with what was written down, all being at rest.
-
-        The media engine is another process, and notices nothing.
-
-        Args:
-            cseq_gap: see `Call.restored`.
-        """
-        calls = tuple(self.calls._calls.values())
-        assert all(call.at_rest for call in calls), [call.talk.call_id for call in calls if not call.at_rest]
-        records = [written(call.value()) for call in calls]
-        for call in calls:
-            call._inbox._alarms.clear()
-            call._inbox._arm()
-        self.engine.abandon()
+    def kill(self) -> None:
+        """Kill the gateway's process: it says goodbye to nobody. Media workers, the store and time go on."""
         self.loop.leave()
-        self.loop.run_until_complete(self.driver.stop())
-        self._dead.append(self.calls)
-        self._start_gateway(f"{self.seed} gateway {len(self._dead)}")
-        self.loop.run_until_complete(self.driver.start())
+        self.loop.run_until_complete(self.lives[-1].die())
         self.loop.enter()
-        for record in records:
-            self.calls.restore(read(record), cseq_gap)
-        for call in self.calls._calls.values():
-            self.run_until(self.loop.create_task(self._adopt(call)).done)
 
-    async def _adopt(self, call: Call) -> None:
-        """Let a restored call take up its media."""
-        if call.talk.voice.relay is not None:
-            await self.engine.adopt(call.talk.voice.relay, call.post)
-        if call.talk.room.room is not None:
-            await self.engine.adopt_room(call.talk.room.room, call.post)
+    def begin_again(self) -> Recovered:
+        """Start the process that comes after the one that was killed. Returns: what became of the calls."""
+        self._begin_life()
+        self.loop.leave()
+        try:
+            return self.loop.run_until_complete(self.lives[-1].begin())
+        finally:
+            self.loop.enter()
+
+    def restart(self) -> Recovered:
+        """Kill the gateway's process when all is written down, and start the next one."""
+        self.lives[-1].records.flush()
+        self.kill()
+        return self.begin_again()
 
     # ---- time ----
 

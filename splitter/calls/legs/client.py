@@ -15,6 +15,7 @@ from splitter.calls.legs.invite import ClientState, ClientStep, client_after
 from splitter.calls.legs.offers import ATTEMPTS, Offers
 from splitter.calls.messages import SDP, has_session, session_of
 from splitter.calls.states import LegState
+from splitter.calls.unfinished import Waiting
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Connection, Origin, Session
 from splitter.sdp.video import refuse
@@ -23,6 +24,7 @@ from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request, Response
+from splitter.sip.transactions.matching import branch_of
 
 _MOST_EARLY = 32  # branches of a fork; each costs the caller's leg a dialog too
 
@@ -104,6 +106,14 @@ class InviteClient:
         """Refuse the offer in the 2xx: before the dialog can end, the offer wants an answer and the 2xx an ACK."""
         if self.state is ClientState.ACK_OWED:
             self._send_ack(self._refusal())
+
+    def waiting(self) -> Waiting | None:
+        """The INVITE under the Via that it went out with; None before that."""
+        if not self._txn:
+            return None
+        flow, headers = self._context.flow, self._request.headers.copy()
+        headers.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.local};branch={branch_of(self._txn)}")
+        return Waiting(flow, Request("INVITE", self._request.uri, headers, self._request.body).serialize())
 
     # ---- what the transaction layer says ----
 

@@ -58,6 +58,10 @@ class LegDialog:
         match event:
             case sip.RequestArrived():
                 self._on_request(event)
+            case sip.StrayAnswer() if self.context.state is LegState.CONFIRMED:
+                # What it agreed to is settled by the next offer; see `calls.recovery`.
+                ack = self.context.named(self.context.dialog.ack(event.response.cseq[0]))
+                self.context.driver.acknowledge(event.txn, ack, self.context.way())
             case sip.ResponseArrived() | sip.RequestFailed():
                 self._on_outcome(event)
             case sip.CancelArrived() | sip.PrackTimedOut() if isinstance(

@@ -18,6 +18,7 @@ from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.terms import Terms
+from splitter.calls.unfinished import Waiting
 from splitter.calls.view import LegView
 from splitter.core.errors import LocalError
 from splitter.core.net import Flow
@@ -201,6 +202,22 @@ class SipLeg:
     def acknowledge(self, session: Session) -> None:
         if isinstance(self._dialog.invite, InviteClient):
             self._dialog.invite.acknowledge(session)
+
+    # ---- for the process that comes after this one ----
+
+    def uncalled(self) -> tuple[Waiting, str] | None:
+        """The INVITE of the peer and our To tag, while it is not answered."""
+        invite = self._dialog.invite
+        return invite.waiting() if self.state is LegState.EARLY and isinstance(invite, InviteServer) else None
+
+    def calling(self) -> Waiting | None:
+        """Our INVITE, while it is not answered."""
+        invite = self._dialog.invite
+        return invite.waiting() if self.state is LegState.EARLY and isinstance(invite, InviteClient) else None
+
+    def unanswered(self) -> tuple[Waiting, ...]:
+        """Offers of the peer that are not answered."""
+        return self._offers.unanswered()
 
     # ---- offers ----
 

@@ -31,6 +31,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.states import LegState
+from splitter.calls.unfinished import Waiting
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.pauses import retry_after_s
 from splitter.sdp.align import aligned, lengthened, shortened
@@ -93,6 +94,10 @@ class Offers:
     def ack_owed(self) -> bool:
         """A 2xx of ours waits for its ACK."""
         return bool(self._unacknowledged)
+
+    def unanswered(self) -> tuple[Waiting, ...]:
+        """The requests of the peer that have no final response of ours, as they came."""
+        return tuple(Waiting(self._context.flow, request.serialize()) for request in self._theirs.values())
 
     # ---- ours ----
 

@@ -26,6 +26,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.states import LegState
+from splitter.calls.unfinished import Waiting
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions
@@ -95,6 +96,11 @@ class InviteServer:
     def cancelled(self) -> bool:
         """True where nobody waits for an answer any more."""
         return self.state in (ServerState.CANCELLED, ServerState.REFUSED)
+
+    def waiting(self) -> tuple[Waiting, str]:
+        """The INVITE, and the To tag of what it was answered so far."""
+        tag = next((dialog.local_tag for dialog in self._early.values()), "")
+        return Waiting(self._context.flow, self.request.serialize()), tag
 
     def is_own(self, txn: str) -> bool:
         """True for the transaction of the INVITE."""

@@ -6,24 +6,25 @@ record has each of these texts as its bytes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.state import Talk
 
 _PLAIN, _ESCAPED = b"\x01", b"\x02"
 _TEXT = 1  # the extension that holds a text as its bytes
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Talk)
+T = TypeVar("T")
 
 
-def written(talk: Talk) -> bytes:
-    """A call that is at rest, as bytes."""
+def written(value: Talk | Doubt) -> bytes:
+    """A call that is at rest, or what is under way in one, as bytes."""
     try:
-        return _PLAIN + _ENCODER.encode(talk)
+        return _PLAIN + _ENCODER.encode(value)
     except UnicodeEncodeError:
-        return _ESCAPED + _ENCODER.encode(_escaped(msgspec.to_builtins(talk)))
+        return _ESCAPED + _ENCODER.encode(_escaped(msgspec.to_builtins(value)))
 
 
 def read(data: bytes) -> Talk:
@@ -32,11 +33,23 @@ def read(data: bytes) -> Talk:
     Raises:
         ValueError: these bytes are not one.
     """
+    return _read(data, _TALK)
+
+
+def read_doubt(data: bytes) -> Doubt:
+    """What was under way. Raises as `read`."""
+    return _read(data, _DOUBT)
+
+
+_TALK, _DOUBT = msgspec.msgpack.Decoder(Talk), msgspec.msgpack.Decoder(Doubt)
+
+
+def _read(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
     how, rest = data[:1], data[1:]
     if how == _PLAIN:
-        return _DECODER.decode(rest)
+        return decoder.decode(rest)
     if how == _ESCAPED:
-        return msgspec.convert(msgspec.msgpack.decode(rest, ext_hook=_text), Talk)
+        return msgspec.convert(msgspec.msgpack.decode(rest, ext_hook=_text), decoder.type)
     raise ValueError("this is no record of a call")
 
 

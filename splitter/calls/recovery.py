@@ -1,0 +1,140 @@
+"""Calls of a former process, taken up again at the start: their dialogs, their media, and what was under way.
+
+Media went on meanwhile, in workers that outlive the process. What a record says is carried on as it stands; only where
+something was under way when the process died are both sides offered what stands now, so that all agree again, and what
+a peer had asked is answered. What cannot be carried on is ended on both sides, and the trace says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from splitter.calls import unfinished
+from splitter.calls.call import Call
+from splitter.calls.records import RecordKind, unframed
+from splitter.calls.registry import Calls
+from splitter.calls.services import Services
+from splitter.calls.talk import record as talks
+from splitter.core.errors import LocalError, MediaError
+from splitter.media.ports.events import RelayLost, RoomLost
+from splitter.telemetry import metrics
+
+CSEQ_GAP = 100
+"""So many requests may have been sent on a leg after its doubtful record; RFC 3261 §12.2.1.1 wants them to grow, not to
+be without gaps."""
+
+log = structlog.get_logger(__name__)
+
+
+class Row(Protocol):
+    """A record as the store found it; see `splitter.store.live.LiveRow`."""
+
+    @property
+    def call_id(self) -> str: ...
+
+    @property
+    def record(self) -> bytes: ...
+
+    @property
+    def doubt(self) -> bytes | None: ...
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What became of the calls of a former process."""
+
+    taken_up: int = 0
+    ended: int = 0
+    refused: int = 0
+
+
+class Recovery:
+    """Takes up the calls of a former process, once the driver hears and the media engine has found its workers."""
+
+    def __init__(self, services: Services, calls: Calls) -> None:
+        self._services = services
+        self._calls = calls
+
+    async def take_up(self, rows: Sequence[Row]) -> Recovered:
+        """Take up what these records hold, the oldest first."""
+        found = Recovered()
+        for row in rows:
+            try:
+                await self._one(row, found)
+            except (ValueError, LocalError) as error:
+                found.refused += 1
+                self._refuse(row, str(error))
+            except Exception:  # the border of one call: the others are taken up all the same
+                log.exception("a call of before could not be taken up", call_id=row.call_id)
+                found.refused += 1
+                self._refuse(row, "a fault in the gateway; see the log")
+        if rows:
+            log.info("calls of before", taken_up=found.taken_up, ended=found.ended, refused=found.refused)
+        return found
+
+    async def _one(self, row: Row, found: Recovered) -> None:
+        kind, body = unframed(row.record)
+        if kind is RecordKind.UNFINISHED:
+            self._calls.undertaker.end(unfinished.read(body))
+            self._services.records.forget(row.call_id)
+            metrics.CALLS_RECOVERED.labels("ended").inc()
+            found.ended += 1
+            return
+        talk, doubt = talks.read(body), talks.read_doubt(row.doubt) if row.doubt is not None else None
+        if doubt is not None:
+            doubt.settle(talk)
+        call = self._calls.restore(talk, CSEQ_GAP if doubt is not None else 0)
+        call.note("taken up again after a restart of the gateway", kind="state")
+        metrics.CALLS_RECOVERED.labels("taken-up").inc()
+        found.taken_up += 1
+        if doubt is not None:  # said before the flow of the call begins to run
+            call.note("something was under way at the restart: both sides are offered what stands now")
+            call.live.owe(call.caller, call.centre)
+            for request in doubt.requests:  # as if it came again
+                self._services.driver.received(request.flow, request.invite)
+        await self._take_up_voice(call)
+        await self._take_up_room(call)
+        call.tell()
+
+    async def _take_up_voice(self, call: Call) -> None:
+        """Hear of the relay again; one that is gone is replaced as if its worker had died."""
+        voice = call.talk.voice
+        if voice.relay is None:
+            return
+        try:
+            carried = await self._services.voice.adopt(voice.relay, call.post)
+        except MediaError as error:
+            call.note(f"the voice has to move: {error}", kind="media")
+            call.post(RelayLost(call.talk.call_id, voice.relay.relay_id, str(error)))
+            return
+        for side, remote in enumerate(carried.remotes):
+            if remote != voice.pointed[side]:  # it was pointed elsewhere after the record was written
+                voice.pointed[side] = remote
+        call.audio.follow()
+
+    async def _take_up_room(self, call: Call) -> None:
+        """Hear of the video room again; one that is gone is replaced as if its worker had died."""
+        room = call.talk.room
+        if room.room is None:
+            return
+        try:
+            carried = await self._services.rooms.adopt_room(room.room, call.post)
+        except MediaError as error:
+            call.note(f"the video has to move: {error}", kind="media")
+            call.post(RoomLost(call.talk.call_id, room.room.room_id, str(error)))
+            return
+        known = {name: member.handle for name, member in room.members.items()}
+        for participant in carried.participants:
+            if known.get(participant.handle.name) != participant.handle:
+                await self._services.rooms.leave(participant.handle)
+
+    def _refuse(self, row: Row, reason: str) -> None:
+        """A call that cannot be carried on: nothing is kept of it, and operators are told."""
+        metrics.CALLS_RECOVERED.labels("refused").inc()
+        log.error("a call of before is lost", call_id=row.call_id, reason=reason)
+        self._services.recorder.event(row.call_id, "", "state", f"ended: lost at the restart of the gateway: {reason}")
+        self._services.records.forget(row.call_id)

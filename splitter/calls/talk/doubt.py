@@ -1,0 +1,32 @@
+"""What was under way in a call when it was last looked at: beside its record, for the process that comes after.
+
+A record holds a call at rest. What peers have asked meanwhile and were not answered is answered by the next process as
+if it came again, and what we have said meanwhile is not said under the same number again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from splitter.calls.talk.state import Talk
+from splitter.calls.unfinished import Waiting
+from splitter.sdp.model import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What a record does not say.
+
+    Attributes:
+        requests: INVITEs and UPDATEs of peers inside dialogs that have no final response.
+        sent: by leg, the last description that we sent: the next one follows it (RFC 3264 §8).
+    """
+
+    requests: tuple[Waiting, ...] = ()
+    sent: dict[str, Session] = field(default_factory=dict)
+
+    def settle(self, talk: Talk) -> None:
+        """Let what is sent next follow what was sent last."""
+        for name, session in self.sent.items():
+            if (leg := talk.legs.get(name)) is not None and leg.terms.sent != session:
+                leg.terms.note_sent(session)

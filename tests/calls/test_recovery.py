@@ -1,0 +1,228 @@
+"""The gateway's process is killed, and the next one takes its calls up (or ends what was not answered yet)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from splitter.calls.asks import RaiseVideo
+from splitter.calls.records import FLUSH_S, RecordKind, unframed
+from splitter.core.errors import MediaUnavailable
+from splitter.lab.offers import VideoLine
+from splitter.store.live import LiveRow
+from tests.calls.kit import connected, ended, joined, ringing, told
+from tests.world import PeerCall, World
+
+A_MOMENT = 2 * FLUSH_S
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World() as world:
+        yield world
+
+
+def kinds(world: World) -> list[RecordKind]:
+    return [unframed(row.record)[0] for row in world.rows.values()]
+
+
+def thinks(call: PeerCall) -> None:
+    """The phone asks its user, or is slow: the re-INVITE is left to the script."""
+
+
+class TestWhatIsWritten:
+    def test_a_call_from_its_invite_to_its_end(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        assert kinds(world) == [RecordKind.UNFINISHED]
+        centre.answer()
+        caller.expect("200")
+        world.run(A_MOMENT)
+        assert kinds(world) == [RecordKind.CALL]
+        ended(world, caller, centre)
+        assert world.rows == {}
+
+    def test_one_that_is_refused_leaves_nothing(self, world: World) -> None:
+        caller, centre = ringing(world)
+        centre.refuse(486)
+        caller.expect("486")
+        world.settle()
+        assert world.rows == {}
+
+    def test_what_is_under_way_makes_it_doubtful(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        assert [row.doubt is not None for row in world.rows.values()] == [False]
+        caller.on_reinvite = thinks
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        world.run(A_MOMENT)
+        assert [row.doubt is not None for row in world.rows.values()] == [True]
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(A_MOMENT)
+        assert [row.doubt is not None for row in world.rows.values()] == [False]
+        ended(world, caller, centre)
+
+
+class TestUnanswered:
+    def test_while_it_rings_both_sides_are_told(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        world.kill()
+        world.run(1)
+        assert world.begin_again().ended == 1
+        caller.expect("480")
+        centre.expect("CANCEL")
+        world.settle()
+        assert world.rows == {}
+
+    def test_before_anybody_rings(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        world.kill()
+        world.begin_again()
+        caller.expect("480")
+        centre.expect("CANCEL")
+        world.settle()
+
+    def test_an_answer_while_nobody_is_there_is_ended(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        world.kill()
+        centre.answer()
+        world.run(1)
+        world.begin_again()
+        centre.expect("ACK")
+        centre.expect("BYE")
+        caller.expect("480")
+        world.settle()
+
+    def test_the_next_call_of_the_same_caller_is_taken(self, world: World) -> None:
+        first, _ = ringing(world)
+        world.run(A_MOMENT)
+        world.kill()
+        world.begin_again()
+        first.expect("480")
+        world.run(5)
+        caller, centre = connected(world)
+        ended(world, caller, centre)
+
+
+class TestAnswered:
+    def test_ends_on_both_sides_after_a_hang_up_that_nobody_heard_at_first(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        world.kill()
+        caller.bye()
+        world.run(1)  # its BYE is repeated meanwhile (RFC 3261 §17.1.2)
+        assert world.begin_again().taken_up == 1
+        centre.expect("BYE")
+        caller.expect("200 BYE")
+        world.settle()
+
+    def test_a_question_to_the_caller_that_was_open(self, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        caller.on_reinvite = thinks
+        told(world, caller, RaiseVideo("agent"))
+        caller.expect("INVITE")  # the phone asks its user
+        world.run(A_MOMENT)
+        assert [row.doubt is not None for row in world.rows.values()] == [True]
+        world.kill()
+        world.run(1)
+        world.begin_again()
+        caller.accept()  # of the question that its gateway no longer knows of
+        caller.on_reinvite = PeerCall.accept
+        world.run(60)
+        assert world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
+
+    def test_a_hold_that_was_under_way_is_agreed_on_again(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        caller.on_reinvite = thinks
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        world.run(A_MOMENT)
+        world.kill()
+        world.run(1)
+        world.begin_again()
+        caller.on_reinvite = PeerCall.accept
+        caller.accept()
+        world.run(60)  # whatever is repeated, is given up, collides and is offered again
+        assert world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
+
+    def test_a_worker_that_died_with_it_costs_the_ports_alone(self, world: World) -> None:
+        caller, centre = connected(world)
+        seat = joined(world, caller)
+        world.run(A_MOMENT)
+        world.kill()
+        world.engine.lose_relay(world.engine.relay_of(next(iter(world.rows))))
+        world.engine.lose_room(next(iter(world.engine.rooms.values())))
+        world.begin_again()
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        assert set(next(iter(world.engine.rooms.values())).members) == {"caller", "seat-1"}
+        for peer in (caller, centre, seat):
+            peer.unread.clear()
+        ended(world, caller, centre)
+
+    def test_an_engine_that_is_not_there_yet(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        world.kill()
+        world.engine.fault = lambda what, call: MediaUnavailable("starting") if what.startswith("adopt") else None
+        world.begin_again()
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
+
+    def test_people_at_the_desks_see_it_again(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        world.views.clear()
+        world.restart()
+        world.run(0.1)
+        [view] = world.views.values()
+        assert view.state == "connected" and world.call_of(caller).talk.call_id == view.call_id
+        ended(world, caller, centre)
+
+
+class TestBadRecords:
+    @pytest.mark.parametrize(
+        ("record", "reason"),
+        [
+            (b"", "no record"),
+            (b"SPL\x63Cwhatever", "version 99 of records"),
+            (b"SPL\x01C\x01\xc1", "malformed"),
+            (b"SPL\x01U\xc1", "malformed"),
+            (b"SPL\x01C", "no record"),
+        ],
+    )
+    def test_is_refused_with_its_reason_and_costs_no_other(self, world: World, record: bytes, reason: str) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        world.rows["bad"] = LiveRow("bad", 0.0, record)
+        found = world.restart()
+        assert (found.taken_up, found.refused) == (1, 1)
+        [line] = [line for line in world.logs if line["log_level"] == "error"]
+        assert line["event"] == "a call of before is lost" and reason in line["reason"].lower()
+        assert "bad" not in world.rows
+        world.logs.clear()
+        ended(world, caller, centre)
+
+    def test_of_a_trunk_that_is_configured_no_longer(self, world: World) -> None:
+        connected(world)
+        world.run(A_MOMENT)
+        world.kill()
+        del world.trunks["pbx"]
+        found = world.begin_again()
+        assert (found.taken_up, found.refused) == (0, 1)

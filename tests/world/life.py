@@ -1,0 +1,170 @@
+"""One life of the gateway's process in the world: its SIP, its calls, and the thread by which all of it hangs.
+
+A process that is killed says goodbye to nobody. Here that is one flag: from then on nothing that its objects do reaches
+the wire, the media engine, the trace, the desks or the store of records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from splitter.calls.bus import Bus
+from splitter.calls.desks import Desks
+from splitter.calls.records import Records
+from splitter.calls.recovery import Recovered, Recovery
+from splitter.calls.registry import Calls
+from splitter.calls.routing import Routing
+from splitter.calls.services import Services
+from splitter.calls.settings import CallSettings, Route, Trunk
+from splitter.calls.view import CallView, Notice
+from splitter.core.errors import MediaUnavailable
+from splitter.core.ids import IdSource
+from splitter.lab.counters import PlainCounters
+from splitter.sip.endpoint import Endpoint
+from splitter.sip.events import Transmit
+from splitter.sip.timers import Timers
+from splitter.store.live import LiveRow
+from splitter.telemetry.trace import Recorder, TraceEvent
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Network, TransportSettings
+from tests.world.loop import VirtualClock
+from tests.world.media import FakeEngine
+from tests.world.wire import Wire, WireSockets
+
+
+@dataclass
+class Ground:
+    """What outlives a process: the network, the media workers, the disk, and those who watch."""
+
+    wire: Wire
+    engine: FakeEngine
+    clock: VirtualClock
+    networks: Mapping[str, Network]
+    trunks: Mapping[str, Trunk]
+    routes: Collection[Route]
+    settings: CallSettings
+    rows: dict[str, LiveRow] = field(default_factory=dict)
+    write: Callable[[TraceEvent], None] = lambda event: None
+    changed: Callable[[CallView], None] = lambda view: None
+    noticed: Callable[[Notice], None] = lambda notice: None
+
+
+class Life:
+    """A process from its start to its death.
+
+    Attributes:
+        alive: what its objects do reaches the world.
+    """
+
+    def __init__(self, ground: Ground, seed: str) -> None:
+        self._ground = ground
+        self.alive = True
+        self.recorder = Recorder(self, ground.clock)
+        self.desks = Desks()
+        self.bus = Bus(ground.clock)
+        self.bus.subscribe("world", CallView, lambda view: self.alive and ground.changed(view))
+        self.bus.subscribe("world", Notice, lambda notice: self.alive and ground.noticed(notice))
+        self.calls = Calls()
+        ids = IdSource(random.Random(seed))
+        self.driver = Driver(
+            Endpoint(Timers(), ids, ground.settings.name),
+            ground.networks,
+            TransportSettings(),
+            ground.clock,
+            self.calls.on_request,
+            self.recorder,
+            source_ok=self.calls.source_ok,
+            party_ok=self.calls.party_ok,
+            counters=PlainCounters(),
+            sockets=partial(_MortalSockets, self, ground.wire),
+        )
+        engine: Any = _Connection(self, ground.engine)
+        self.records = Records(self)
+        self.calls.attach(
+            services := Services(
+                driver=self.driver,
+                voice=engine,
+                rooms=engine,
+                recorder=self.recorder,
+                clock=ground.clock,
+                ids=ids,
+                routing=Routing(dict(ground.trunks), list(ground.routes)),
+                settings=ground.settings,
+                bus=self.bus,
+                desks=self.desks,
+                records=self.records,
+            )
+        )
+        self._recovery = Recovery(services, self.calls)
+
+    async def begin(self) -> Recovered:
+        """Begin, with the calls that the one before has left."""
+        await self.driver.start(hearing=False)
+        found = await self._recovery.take_up(tuple(self._ground.rows.values()))
+        self.driver.hear()
+        await self._ground.engine.release_unclaimed()
+        return found
+
+    async def die(self) -> None:
+        """Be killed: nothing is said to anybody."""
+        self.alive = False
+        self._ground.engine.abandon()
+        await self.driver.stop()
+        tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("call ")]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- the sink of the trace ----
+
+    def write(self, event: TraceEvent) -> None:
+        if self.alive:
+            self._ground.write(event)
+
+    # ---- the store of records; a disk that is always there ----
+
+    generation = 0
+
+    def keep(self, call_id: str, record: bytes) -> None:
+        if self.alive:
+            self._ground.rows[call_id] = LiveRow(call_id, self._ground.clock.wall(), record)
+
+    def doubt(self, call_id: str, note: bytes) -> None:
+        if self.alive and (row := self._ground.rows.get(call_id)) is not None:
+            self._ground.rows[call_id] = LiveRow(call_id, row.written_at, row.record, note)
+
+    def forget(self, call_id: str) -> None:
+        if self.alive:
+            self._ground.rows.pop(call_id, None)
+
+
+class _MortalSockets(WireSockets):
+    def __init__(self, life: Life, wire: Wire, *rest: Any) -> None:
+        super().__init__(wire, *rest)
+        self._life = life
+
+    def send(self, transmit: Transmit) -> None:
+        if self._life.alive:
+            super().send(transmit)
+
+
+class _Connection:
+    """The connection of one life to the media engine: what a dead process asks for is never heard."""
+
+    def __init__(self, life: Life, engine: FakeEngine) -> None:
+        self._life = life
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        if self._life.alive:
+            return getattr(self._engine, name)
+        return _unheard
+
+
+async def _unheard(*args: object, **named: object) -> None:
+    raise MediaUnavailable("the process is dead")
