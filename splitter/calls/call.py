@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from splitter.calls import unfinished
 from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
@@ -29,11 +28,11 @@ from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.records import RecordKind, framed
+from splitter.calls.remains import doubt_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import CallSettings, Trunk
 from splitter.calls.states import CallState, LegState
-from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
@@ -42,7 +41,6 @@ from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
 from splitter.calls.talk.voice import CENTRE, SIDES
-from splitter.calls.unfinished import Unfinished
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, VideoView
 from splitter.core.errors import LocalError, PeerError
@@ -323,18 +321,11 @@ class Call:
         """The call as it is to be written down now; None while something is under way that could not be carried on."""
         if self.at_rest:
             return framed(RecordKind.CALL, written(self.value()))
-        if (waiting := self._legs[CALLER].uncalled()) is None:
-            return None
-        centre = self._legs.get(self.talk.centre)
-        calling = centre.calling() if centre is not None else None
-        return framed(RecordKind.UNFINISHED, unfinished.written(Unfinished(self.key, *waiting, calling)))
+        return unfinished_of(self.talk, self._legs)
 
     def doubt(self) -> bytes:
         """What is under way, for the process that has to carry the call on from its last record."""
-        legs = [self._legs[record.key] for record in self.talk.legs.values()]
-        requests = tuple(request for leg in legs for request in leg.unanswered())
-        sent = {leg.name: leg.terms.sent for leg in legs if leg.terms.sent is not None}
-        return written(Doubt(requests, sent))
+        return doubt_of(self.talk, self._legs)
 
     def take_up(self, talk: Talk) -> None:
         """Go on with this value in place of the present one, such as one that was read back; at rest.

@@ -1,0 +1,35 @@
+"""What a call leaves to the process that comes after this one while it is not at rest. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from splitter.calls import unfinished
+from splitter.calls.legs.leg import SipLeg
+from splitter.calls.records import RecordKind, framed
+from splitter.calls.talk.doubt import Doubt
+from splitter.calls.talk.record import written
+from splitter.calls.talk.room import CALLER
+from splitter.calls.talk.state import Talk
+from splitter.calls.unfinished import Unfinished
+
+
+def unfinished_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
+    """A call that is not answered yet, as a record; None for one that is.
+
+    Args:
+        legs: by their keys.
+    """
+    if (waiting := legs[CALLER].uncalled()) is None:
+        return None
+    centre = legs.get(talk.centre)
+    calling = centre.calling() if centre is not None else None
+    return framed(RecordKind.UNFINISHED, unfinished.written(Unfinished(talk.call_id, *waiting, calling)))
+
+
+def doubt_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
+    """What is under way in an answered call; see `Doubt`."""
+    present = [legs[record.key] for record in talk.legs.values()]
+    requests = tuple(request for leg in present for request in leg.unanswered())
+    sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}
+    return written(Doubt(requests, sent))
