@@ -26,7 +26,7 @@ class RecordKind(StrEnum):
     """What a record holds."""
 
     CALL = "C"  # an answered call at rest; see `talk.record`
-    UNFINISHED = "U"  # one that is not answered yet; see `unfinished`
+    UNFINISHED = "U"  # one that is not answered yet; see `talk.unfinished`
 
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class Recorded(Protocol):
         """The call as it is now, framed by `framed`; None while it is not at rest."""
 
     def doubt(self) -> bytes:
-        """What is under way while it is not at rest."""
+        """A note of what is under way, while the call is not at rest."""
 
 
 class Records:

@@ -13,12 +13,12 @@ from typing import Protocol
 
 import structlog
 
-from splitter.calls import unfinished
 from splitter.calls.call import Call
 from splitter.calls.records import RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.talk import record as talks
+from splitter.calls.talk import unfinished
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.telemetry import metrics

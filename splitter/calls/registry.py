@@ -31,7 +31,7 @@ from splitter.calls.setup.split import split
 from splitter.calls.states import LegState
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
-from splitter.calls.unfinished import Undertaker
+from splitter.calls.undertaker import Undertaker
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from splitter.calls import unfinished
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.records import RecordKind, framed
+from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.record import written
 from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.state import Talk
-from splitter.calls.unfinished import Unfinished
+from splitter.calls.talk.unfinished import Unfinished
 
 
 def unfinished_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
@@ -28,7 +28,7 @@ def unfinished_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
 
 
 def doubt_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
-    """What is under way in an answered call; see `Doubt`."""
+    """A note of what is under way in an answered call; see `Doubt`."""
     present = [legs[record.key] for record in talk.legs.values()]
     requests = tuple(request for leg in present for request in leg.unanswered())
     sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}

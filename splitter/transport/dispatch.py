@@ -69,7 +69,7 @@ class Dispatch:
         return dialog in self._dialogs
 
     def listener(self, dialog: DialogId) -> EventSink | None:
-        """Who has this dialog."""
+        """The listener of this dialog; None where it has none."""
         return self._dialogs.get(dialog, _NOBODY)[0]
 
     def dialog(self, request: Request) -> EventSink | None:

@@ -163,7 +163,7 @@ class TestAnswered:
         seat = joined(world, caller)
         world.run(A_MOMENT)
         world.kill()
-        world.engine.lose_relay(world.engine.relay_of(next(iter(world.rows))))
+        world.engine.lose_relay(next(iter(world.engine.relays.values())))
         world.engine.lose_room(next(iter(world.engine.rooms.values())))
         world.begin_again()
         world.run(5)

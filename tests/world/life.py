@@ -67,8 +67,8 @@ class Life:
         self.recorder = Recorder(self, ground.clock)
         self.desks = Desks()
         self.bus = Bus(ground.clock)
-        self.bus.subscribe("world", CallView, lambda view: self.alive and ground.changed(view))
-        self.bus.subscribe("world", Notice, lambda notice: self.alive and ground.noticed(notice))
+        self.bus.subscribe("world", CallView, self._changed)
+        self.bus.subscribe("world", Notice, self._noticed)
         self.calls = Calls()
         ids = IdSource(random.Random(seed))
         self.driver = Driver(
@@ -119,6 +119,16 @@ class Life:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- those who watch ----
+
+    def _changed(self, view: CallView) -> None:
+        if self.alive:
+            self._ground.changed(view)
+
+    def _noticed(self, notice: Notice) -> None:
+        if self.alive:
+            self._ground.noticed(notice)
 
     # ---- the sink of the trace ----
 

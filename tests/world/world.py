@@ -100,7 +100,7 @@ class World:
         )
         self._ground = Ground(self.wire, self.engine, self.clock, networks, self.trunks, routes, settings)
         self._ground.write, self._ground.changed, self._ground.noticed = self.write, self._changed, self.notices.append
-        self.rows = self._ground.rows
+        self.rows, self.networks = self._ground.rows, networks
         self.lives: list[Life] = []
         self._begin_life()
 

@@ -15,7 +15,7 @@ from splitter.calls.legs.invite import ClientState, ClientStep, client_after
 from splitter.calls.legs.offers import ATTEMPTS, Offers
 from splitter.calls.messages import SDP, has_session, session_of
 from splitter.calls.states import LegState
-from splitter.calls.unfinished import Waiting
+from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Connection, Origin, Session
 from splitter.sdp.video import refuse

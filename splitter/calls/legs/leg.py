@@ -18,7 +18,7 @@ from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.terms import Terms
-from splitter.calls.unfinished import Waiting
+from splitter.calls.talk.unfinished import Waiting
 from splitter.calls.view import LegView
 from splitter.core.errors import LocalError
 from splitter.core.net import Flow

@@ -31,7 +31,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.states import LegState
-from splitter.calls.unfinished import Waiting
+from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.pauses import retry_after_s
 from splitter.sdp.align import aligned, lengthened, shortened

@@ -26,7 +26,7 @@ from splitter.calls.messages import (
     session_of,
 )
 from splitter.calls.states import LegState
-from splitter.calls.unfinished import Waiting
+from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from splitter.calls.talk.state import Talk
-from splitter.calls.unfinished import Waiting
+from splitter.calls.talk.unfinished import Waiting
 from splitter.sdp.model import Session
 
 

@@ -37,7 +37,7 @@ def read(data: bytes) -> Talk:
 
 
 def read_doubt(data: bytes) -> Doubt:
-    """What was under way. Raises as `read`."""
+    """The note of what was under way. Raises as `read`."""
     return _read(data, _DOUBT)
 
 

@@ -23,7 +23,7 @@ from splitter.media.ports.events import MediaEvent
 from splitter.media.worker.client import RefusedByWorker, WorkerClient
 from splitter.media.worker.process import WorkerProcess
 from splitter.media.worker.pulse import Patience, Pulse, look
-from splitter.media.worker.verbs.inventory import Carried, Inventory
+from splitter.media.worker.verbs.inventory import Carried, ListHoldings
 from splitter.media.worker.verbs.process import Hello, Status
 
 log = structlog.get_logger(__name__)
@@ -165,7 +165,7 @@ class Arrival:
         """Ask what it carries."""
         after = ""
         while True:
-            page = await self._attend(client.ask(Inventory(after), LONG_S))
+            page = await self._attend(client.ask(ListHoldings(after), LONG_S))
             self._on_found(client, page)
             after = page.last
             if not after:

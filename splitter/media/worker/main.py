@@ -33,7 +33,7 @@ from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.notices import ProtocolError
-from splitter.media.worker.place import Place, peer_of
+from splitter.media.worker.place import WorkerPlace, peer_of
 from splitter.media.worker.protocol import (
     FRAME_LIMIT_BYTES,
     Framer,
@@ -300,7 +300,7 @@ def _warm_up(slate: Slate) -> None:
 
 async def serve(path: Path, grace_s: float, stay: bool = False) -> None:
     """Run a worker on the control socket `path` until it ends. Raises LocalError where another one listens there."""
-    place = Place(path)
+    place = WorkerPlace(path)
     worker = Worker(grace_s, stay)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stopped.set)

@@ -47,7 +47,7 @@ def peer_of(transport: asyncio.BaseTransport) -> tuple[int, int]:
     return pid, uid
 
 
-class Place:
+class WorkerPlace:
     """A worker's socket.
 
     Attributes:

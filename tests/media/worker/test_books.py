@@ -13,7 +13,7 @@ from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.media.worker.books import Books
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.verbs.close_relay import CloseRelay
-from splitter.media.worker.verbs.inventory import PAGE, Carried, Inventory
+from splitter.media.worker.verbs.inventory import PAGE, Carried, ListHoldings
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.put_picture import PutPicture
@@ -33,7 +33,7 @@ def opened(books: Books, id: str) -> RelayHandle:
 
 def asked(books: Books, after: str = "") -> Carried:
     worker: Any = SimpleNamespace(books=books)
-    return Inventory(after).run(worker)
+    return ListHoldings(after).run(worker)
 
 
 class TestBooks:

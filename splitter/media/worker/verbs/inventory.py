@@ -31,7 +31,7 @@ class Carried(Message, frozen=True):
     last: str
 
 
-class Inventory(Verb[Carried], frozen=True):
+class ListHoldings(Verb[Carried], frozen=True):
     """Say what comes after the relay or room with the id `after`, in the order of ids."""
 
     answer = Carried

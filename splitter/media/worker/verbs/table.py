@@ -6,7 +6,7 @@ from typing import Any
 
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
-from splitter.media.worker.verbs.inventory import Inventory
+from splitter.media.worker.verbs.inventory import ListHoldings
 from splitter.media.worker.verbs.join import JoinRoom
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
@@ -28,7 +28,7 @@ from splitter.media.worker.verbs.verb import Failed, Message, Verb
 VERBS: tuple[type[Verb[Any]], ...] = (
     CloseRelay,
     CloseRoom,
-    Inventory,
+    ListHoldings,
     JoinRoom,
     JoinSecure,
     Leave,
