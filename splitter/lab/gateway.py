@@ -125,7 +125,7 @@ class GatewayProcess:
         Raises:
             GatewayFailed: it ended, or was not ready in time.
         """
-        with self.log_file.open("wb") as log:
+        with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", _PROGRAM, "run", "-c", str(self.configuration)),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -150,6 +150,12 @@ class GatewayProcess:
             response.raise_for_status()
             return await response.json()
 
+    async def post(self, path: str) -> None:
+        """POST on the control socket, e.g. "/v1/restart"."""
+        assert self._http is not None
+        async with self._http.post(f"http://splitter{path}", timeout=aiohttp.ClientTimeout(total=5)) as response:
+            response.raise_for_status()
+
     async def stop(self) -> int | None:
         """End it in order (SIGTERM); kill it if it stays.
 
@@ -170,6 +176,21 @@ class GatewayProcess:
         if status != 0:
             _end_workers(self.configuration.parent)
         return status
+
+    async def kill(self) -> None:
+        """SIGKILL, as when memory runs out; its media workers go on, and `start` begins the next one."""
+        await self._end_with(signal.SIGKILL)
+
+    async def leave(self) -> None:
+        """Have it leave its calls to the next one (SIGUSR1)."""
+        await self._end_with(signal.SIGUSR1)
+
+    async def _end_with(self, number: signal.Signals) -> None:
+        assert self._http is not None
+        assert self._process is not None
+        await self._http.close()
+        self._process.send_signal(number)
+        await self._process.wait()
 
     @property
     def alive(self) -> bool:

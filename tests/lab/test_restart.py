@@ -1,0 +1,78 @@
+"""The gateway is killed, or restarted, under a live call: nobody hears, sees or has to do anything of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import pytest
+
+from splitter.lab.gateway import GatewayProcess
+from tests.lab.test_through_gateway import Scene, conversation
+from tests.patience import PATIENCE_S, until
+
+pytestmark = pytest.mark.interop
+
+How = Callable[[GatewayProcess], Awaitable[None]]
+
+
+async def killed(gateway: GatewayProcess) -> None:
+    await gateway.kill()
+    await gateway.start()
+
+
+async def left(gateway: GatewayProcess) -> None:
+    await gateway.leave()
+    await gateway.start()
+
+
+async def restarted(gateway: GatewayProcess) -> None:
+    """In place: the process stays, the program begins anew."""
+    pid, began = gateway.pid, await _began(gateway)
+    await gateway.post("/v1/restart")
+    async with asyncio.timeout(PATIENCE_S):
+        while await _began(gateway) in (began, 0.0):  # noqa: ASYNC110 — what is waited for sets no event of ours
+            await asyncio.sleep(0.05)
+    assert gateway.pid == pid and gateway.alive
+
+
+async def _began(gateway: GatewayProcess) -> float:
+    """When the program began; 0.0 while it is not there."""
+    try:
+        status = await gateway.get("/v1/status")
+    except (OSError, aiohttp.ClientError):
+        return 0.0
+    return float(status["started_at"]) if status["state"] == "running" else 0.0
+
+
+def lost(scene: Scene) -> list[int]:
+    """Packets that did not come, or came too late: voice and video of the handset, video of the seat."""
+    counts = (scene.handset.audio.counts, scene.handset.video.counts, scene.seat.video.counts)
+    return [count.lost + count.late for count in counts]
+
+
+class TestALiveCall:
+    @pytest.mark.parametrize("how", [killed, left, restarted])
+    async def test_is_seen_and_heard_through_it_and_changes_after_it(self, how: How) -> None:
+        async with conversation() as scene:
+            before = lost(scene)
+            await how(scene.stage.gateway)
+            [call] = (await scene.stage.gateway.get("/v1/calls"))["calls"]
+            assert call["state"] == "connected" and len(call["parties"]) == 1
+            await scene.seen_again()
+            await scene.heard_again()
+            assert lost(scene) == before, "not a packet of voice or video is missing"
+            scene.centre("hold")
+            await until(lambda: scene.directions()[0] != "sendrecv")
+            scene.centre("resume")
+            await until(lambda: scene.directions()[0] == "sendrecv")
+            await scene.heard_again()
+
+    async def test_survives_one_kill_after_the_other(self) -> None:
+        async with conversation() as scene:
+            before = lost(scene)
+            for _ in range(3):
+                await killed(scene.stage.gateway)
+            await scene.seen_again()
+            assert lost(scene) == before
