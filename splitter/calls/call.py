@@ -162,7 +162,7 @@ class Call:
         """The next event; the one place where a flow waits."""
         while True:
             if not self._inbox.unread:
-                self.services.records.touch(self)
+                self.services.records.touch(self.talk.call_id, self)
             event = await self._inbox.next()
             if not isinstance(event, LegEvent | SeatArrived | SeatPlaced) or event.leg in self._legs:
                 return event
@@ -311,11 +311,6 @@ class Call:
         wall = self.services.clock.wall()
         self.talk.alarms = [Due(alarm.kind, alarm.subject, wall + left_s) for alarm, left_s in self._inbox.alarms()]
         return self.talk
-
-    @property
-    def key(self) -> str:
-        """The id of the call, for its record."""
-        return self.talk.call_id
 
     def record(self) -> bytes | None:
         """The call as it is to be written down now; None while something is under way that could not be carried on."""

@@ -52,10 +52,6 @@ class RecordStore(Protocol):
 class Recorded(Protocol):
     """A call, as far as it is written down."""
 
-    @property
-    def key(self) -> str:
-        """The id of the call."""
-
     def record(self) -> bytes | None:
         """The call as it is now, framed by `framed`; None while it is not at rest."""
 
@@ -79,11 +75,15 @@ class Records:
         self._living: dict[str, Recorded] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def touch(self, call: Recorded) -> None:
-        """Something has happened to a call: look at it in a moment."""
+    def touch(self, key: str, call: Recorded) -> None:
+        """Look at a call in a moment: something has happened to it.
+
+        Args:
+            key: the id of the call.
+        """
         if self._store is None:
             return
-        self._changed[call.key] = call
+        self._changed[key] = call
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
@@ -110,15 +110,15 @@ class Records:
             self._doubtful.clear()
             self._changed |= self._living
         changed, self._changed = self._changed, {}
-        for call in changed.values():
+        for key, call in changed.items():
             try:
-                self._write(store, call)
+                self._write(store, key, call)
             except Exception:  # the record of one call must not cost those of the others, nor the call itself
                 metrics.RECORD_FAULTS.inc()
-                log.exception("a call could not be written down", call_id=call.key)
+                log.exception("a call could not be written down", call_id=key)
 
-    def _write(self, store: RecordStore, call: Recorded) -> None:
-        key, record = call.key, call.record()
+    def _write(self, store: RecordStore, key: str, call: Recorded) -> None:
+        record = call.record()
         if record is None:
             if key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
                 self._doubtful[key] = seen

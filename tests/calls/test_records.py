@@ -57,7 +57,7 @@ class TestWhen:
         async def burst() -> None:
             for word in (b"1", b"2", b"3"):
                 call.says = word
-                records.touch(call)
+                records.touch(call.key, call)
             await asyncio.sleep(FLUSH_S / 2)
             assert shelf.news() == []
             await asyncio.sleep(FLUSH_S)
@@ -73,7 +73,7 @@ class TestWhen:
 
         async def twice() -> None:
             for _ in range(2):
-                records.touch(call)
+                records.touch(call.key, call)
                 records.flush()
 
         loop.run_until_complete(twice())
@@ -94,7 +94,7 @@ class TestWhat:
     def look(records: Records, *calls: OneCall) -> None:
         async def touch() -> None:
             for call in calls:
-                records.touch(call)
+                records.touch(call.key, call)
             records.flush()
 
         asyncio.run(touch())
