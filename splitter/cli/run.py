@@ -43,8 +43,8 @@ def serve(settings: Settings, exposed: tuple[str, ...] = (), reread: Callable[[]
     import structlog
     import uvloop
 
-    from splitter.app import Ending
-    from splitter.app import run as run_gateway
+    from splitter.running import Ending
+    from splitter.running import run as run_gateway
     from splitter.telemetry import log
     from splitter.telemetry.notify import Notifier
 
