@@ -143,7 +143,7 @@ def _(command: c.InstallNewcomer, call: Call) -> str:
 
 @_perform.register
 def _(command: c.RememberLeg, call: Call) -> None:
-    call.remember(call.by_key(command.leg))
+    call.talk.remember(call.by_key(command.leg).view())
 
 
 @_perform.register

@@ -31,7 +31,7 @@ from splitter.calls.records import RecordKind, framed
 from splitter.calls.remains import doubt_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
-from splitter.calls.settings import CallSettings, Trunk
+from splitter.calls.settings import Trunk
 from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
@@ -44,16 +44,13 @@ from splitter.calls.talk.voice import CENTRE, SIDES
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, VideoView
 from splitter.core.errors import LocalError, PeerError
-from splitter.core.net import Flow
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
-from splitter.sip.session_timer import TimerSettings
 from splitter.telemetry import metrics
 from splitter.transport.targets import Target
 
 _MOST_ASKS = 32  # of one call at a time
 _MOST_LEGS = 64  # that are remembered: what a leg says may be read after it has gone
-_PAST_LEGS = 32  # that are shown
 
 
 class Call:
@@ -95,7 +92,7 @@ class Call:
         """
         # Whatever may refuse the INVITE comes before the leg, which the driver knows from then on.
         facts, identity = facts_of(event.request, trunk.trusted), identity_of(event.request, trunk.trusted)
-        sip_call_id, timers = event.request.call_id, _timers(services.settings)
+        sip_call_id, timers = event.request.call_id, services.settings.session_timers
         talk = Talk(
             call_id,
             short_code,
@@ -200,9 +197,10 @@ class Call:
         request = centre_invite(self.talk.identity, to, self.talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if self.centre is not None:
-            self.remember(self.centre)
+            self.talk.remember(self.centre.view())
         key = f"centre.{len(self._legs)}"
-        record = self._record(SIDES[CENTRE], Opener.US, to.trunk, flow, request.call_id, key)
+        timers = services.settings.session_timers
+        record = LegRecord.of(SIDES[CENTRE], Opener.US, to.trunk.name, flow, request.call_id, timers, key)
         leg = SipLeg(self._context, to.trunk, record)
         self.talk.centre = key
         self._enlist(leg)
@@ -236,7 +234,7 @@ class Call:
         self.talk.legs.pop(before.name, None)
         self.talk.legs[leg.name] = leg.record
         leg.ask_line({"", self.talk.called_number, self.talk.identity.number})
-        self.remember(before)
+        self.talk.remember(before.view())
         self.talk.route = leg.trunk.name
         for aside in tuple(self.pending.put_aside):
             if aside.leg == before.key:
@@ -248,17 +246,13 @@ class Call:
         return self._arrived(self.talk.parties.new_name("seat"), trunk, event)
 
     def _arrived(self, name: str, trunk: Trunk, event: RequestArrived) -> SipLeg:
-        record = self._record(name, Opener.PEER, trunk, event.flow, event.request.call_id)
+        timers, sip_call_id = self.services.settings.session_timers, event.request.call_id
+        record = LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)
         leg = SipLeg(self._context, trunk, record)
         leg.arrive(event)
         self._enlist(leg)
         self._trace_leg(leg, event.request.from_tag)
         return leg
-
-    def _record(
-        self, name: str, opener: Opener, trunk: Trunk, flow: Flow, sip_call_id: str, key: str = ""
-    ) -> LegRecord:
-        return LegRecord.of(name, opener, trunk.name, flow, sip_call_id, _timers(self.services.settings), key)
 
     def _trace_leg(self, leg: Leg, tag: str | None) -> None:
         """Its messages belong to the trace of this call; `tag`: of who sent its INVITE."""
@@ -389,7 +383,7 @@ class Call:
             self.talk.parties.remove(party.name)
             metrics.SEATS_JOINED.dec()
         for seat in self.seats.values():
-            self.remember(seat)
+            self.talk.remember(seat.view())
         self.talk.seats.clear()
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
@@ -400,14 +394,6 @@ class Call:
         legs = tuple(self.by_key(leg.key).view() for leg in self.live.sides)
         return view_of(self.talk, legs, tuple(self.pending.asking), self.services.settings.bitrate_kbps)
 
-    def remember(self, leg: Leg) -> None:
-        """Show a leg on after it has left the call."""
-        self.talk.past_legs = [*self.talk.past_legs, leg.view()][-_PAST_LEGS:]
-
     def _note_in_video(self) -> Callable[[str, str], None]:
         event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox
         return lambda leg, text: event(call_id, leg, "media", text)
-
-
-def _timers(settings: CallSettings) -> TimerSettings:
-    return TimerSettings(settings.session_expires_s, settings.min_session_expires_s)

@@ -14,6 +14,7 @@ from splitter.core.keys import Key, ValueProblem, optional, suggest
 from splitter.core.net import Address
 from splitter.core.values import parse_host, parse_network, parse_pattern, split_port
 from splitter.sip.digest import ALGORITHMS
+from splitter.sip.session_timer import TimerSettings
 from splitter.transport.targets import AUTO, HostName, parse_target
 
 SENT_OVER = ("udp", "tcp", "tls")
@@ -272,3 +273,8 @@ class CallSettings:
     end_on_missed_refresh: Annotated[bool, Key()] = False
     """A peer that was to refresh the session and did not is asked by us, while its call goes on; true ends the call at
     once."""
+
+    @property
+    def session_timers(self) -> TimerSettings:
+        """What we ask for in session timers (RFC 4028)."""
+        return TimerSettings(self.session_expires_s, self.min_session_expires_s)

@@ -9,6 +9,7 @@ import structlog
 
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
+from splitter.core.net import Flow
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
@@ -23,7 +24,8 @@ from splitter.sip.events import (
     StrayAnswer,
     TransactionEnded,
 )
-from splitter.sip.message import Request, Response
+from splitter.sip.message import Message, Request, Response
+from splitter.sip.transactions.matching import response_key
 from splitter.transport.counters import TransportCounters
 from splitter.transport.dispatch import Dispatch
 from splitter.transport.quiet import Quiet
@@ -88,6 +90,13 @@ class EventDelivery:
             kind = type(event).__name__
             self._faults.write("listener failed", kind, sip_event=kind, txn=event.txn)
         return None
+
+    def stray(self, message: Message, flow: Flow) -> list[SipEvent]:
+        """A 2xx to an INVITE that a process before this one sent; see `StrayAnswer`."""
+        if isinstance(message, Request) or not 200 <= message.status < 300 or message.cseq[1] != "INVITE":
+            return []
+        txn = response_key(message)
+        return [] if self._endpoint.flow_of(txn) is not None else [StrayAnswer(txn, message, flow)]
 
     def deliver_request(self, event: RequestArrived) -> Response | None:
         """Tell the owner of its dialog, or who takes those outside of dialogs. Returns the refusal that it is owed."""

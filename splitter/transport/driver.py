@@ -20,12 +20,10 @@ from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
     Output,
     SipEvent,
-    StrayAnswer,
     TransactionId,
     Transmit,
 )
 from splitter.sip.message import Message, Request, Response
-from splitter.sip.transactions.matching import response_key
 from splitter.transport.addressing import Addressing
 from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.counters import PrometheusCounters, TransportCounters
@@ -337,7 +335,7 @@ class Driver:
             if request is not None and self._screening.is_foreign(request, flow):
                 self._send_at_once(self._screening.disown(request, flow))
                 return
-            outputs = self._endpoint.receive(message, flow, self._clock.now()) or self._stray(message, flow)
+            outputs = self._endpoint.receive(message, flow, self._clock.now()) or self._delivery.stray(message, flow)
         except PeerError as error:
             self._send_at_once(self._screening.refuse(flow, error, request))
             return
@@ -346,13 +344,6 @@ class Driver:
                 self._sockets.alias(flow, request.via.port or (5061 if flow.transport == "tls" else 5060))
             self._hold_for(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""), flow)
         self._carry_out(outputs)
-
-    def _stray(self, message: Message, flow: Flow) -> list[Output]:
-        """A 2xx to an INVITE that a process before this one sent; see `StrayAnswer`."""
-        if isinstance(message, Request) or not 200 <= message.status < 300 or message.cseq[1] != "INVITE":
-            return []
-        txn = response_key(message)
-        return [] if self._endpoint.flow_of(txn) is not None else [StrayAnswer(txn, message, flow)]
 
     def _hold_for(self, dialog: DialogId, flow: Flow) -> None:
         """A request of a dialog went over this connection: it is worth keeping alive while the dialog lives."""

@@ -18,6 +18,8 @@ from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
 from splitter.sdp.split import Plan
 
+_PAST_LEGS = 32  # that are shown
+
 
 @dataclass(slots=True)
 class Wish:
@@ -131,6 +133,10 @@ class Talk:
     room: RoomState = field(default_factory=RoomState)
     video: CallerVideo = field(default_factory=CallerVideo)
     exchange: Exchange = field(default_factory=Exchange)
+
+    def remember(self, leg: LegView) -> None:
+        """Show a leg on after it has left the call."""
+        self.past_legs = [*self.past_legs, leg][-_PAST_LEGS:]
 
     @property
     def lines(self) -> Plan:
