@@ -383,31 +383,6 @@ LOG_DROPPED = Gauge(
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
 READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
 
-_BASIC = {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER"}  # RFC 3261
-_EXTENSIONS = {"UPDATE", "INFO", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "PUBLISH"}
-_METHODS = frozenset(_BASIC | _EXTENSIONS)
-_message_counters: dict[tuple[str, str, str], Counter] = {}
-
-
-def count_message(network: str, direction: str, method_or_status: str | int) -> None:
-    """Count one SIP message.
-
-    Args:
-        network: our network's name.
-        direction: "in" or "out".
-        method_or_status: a request's method or a response's status. Unknown methods are counted as "other", so that a
-            peer cannot make up labels.
-    """
-    if isinstance(method_or_status, int):
-        kind = f"{method_or_status // 100}xx"
-    else:
-        kind = method_or_status if method_or_status in _METHODS else "other"
-    key = (network, direction, kind)
-    counter = _message_counters.get(key)
-    if counter is None:  # labels() costs a lock and a string per label; a child is looked up once
-        counter = _message_counters[key] = SIP_MESSAGES.labels(*key)
-    counter.inc()
-
 
 def render() -> bytes:
     """All metrics in the text format of Prometheus."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from splitter.telemetry import metrics
+from splitter.telemetry.sip_counts import count_message
 
 
 class TransportCounters(Protocol):
@@ -55,7 +56,7 @@ class PrometheusCounters:
     """Counts into the registry of `splitter.telemetry.metrics`."""
 
     def message(self, network: str, direction: str, kind: str | int) -> None:
-        metrics.count_message(network, direction, kind)
+        count_message(network, direction, kind)
 
     def malformed(self, network: str, transport: str) -> None:
         metrics.SIP_MALFORMED.labels(network, transport).inc()

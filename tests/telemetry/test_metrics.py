@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from splitter.telemetry import metrics
+from splitter.telemetry.sip_counts import count_message
 
 
 class TestMetrics:
@@ -17,7 +18,7 @@ class TestMetrics:
 
     def test_methods_are_counted_by_name_and_responses_by_class(self) -> None:
         for what in ("INVITE", 200, 202, "XYZZY", "PLUGH"):
-            metrics.count_message("test-net", "in", what)
+            count_message("test-net", "in", what)
         text = metrics.render().decode()
         counted = dict(
             re.findall(r'splitter_sip_messages_total\{direction="in",kind="(\S+)",network="test-net"\} (\S+)', text)

@@ -32,7 +32,8 @@ from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
 from splitter.media.settings import MediaSettings
 from splitter.media.wire.latch import LatchRules
-from splitter.media.worker.pool import RELAY_LOAD, ROOM_LOAD, Held, MediaNetwork, Opening, Pool
+from splitter.media.worker.held import RELAY_LOAD, ROOM_LOAD, Held, Opening
+from splitter.media.worker.pool import MediaNetwork, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom

@@ -12,10 +12,8 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +29,7 @@ from splitter.media.standing import Standing
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.held import Held, Opening, Unclaimed
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import Tenancy, indexes_in
 from splitter.media.worker.record import PortRecord
@@ -44,8 +43,6 @@ from splitter.telemetry.settings import TelemetrySettings
 log = structlog.get_logger(__name__)
 
 SUCCESSOR_S = 1.0
-RELAY_LOAD = 1
-ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 
 R = TypeVar("R", bound=Message)
 
@@ -58,75 +55,6 @@ class MediaNetwork(Protocol):
 
     @property
     def advertised_address(self) -> str | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A relay or room that is wanted.
-
-    Attributes:
-        load: what it costs a worker, in relays.
-        lost: makes the event that tells its loss, of the reason.
-    """
-
-    id: str
-    call_id: str
-    listener: MediaListener
-    load: int
-    lost: Callable[[str], MediaEvent]
-
-
-@dataclass(slots=True)
-class Held:
-    """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
-
-    media: Opening
-    supervisor: Supervisor
-    client: WorkerClient
-    ports: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def found(
-        cls, carried: CarriedRelay | CarriedRoom, listener: MediaListener, supervisor: Supervisor, client: WorkerClient
-    ) -> Held:
-        """What a worker carries from before our time."""
-        call_id = carried.handle.call_id
-        if isinstance(carried, CarriedRelay):
-            id = carried.handle.relay_id
-            held = cls(Opening(id, call_id, listener, RELAY_LOAD, partial(RelayLost, call_id, id)), supervisor, client)
-            for side, end in enumerate(carried.handle.local):
-                held.bound(str(side), end.rtp_port)
-            return held
-        id = carried.handle.room_id
-        held = cls(Opening(id, call_id, listener, ROOM_LOAD, partial(RoomLost, call_id, id)), supervisor, client)
-        for one in carried.participants:
-            held.bound(one.handle.name, one.handle.local.rtp_port)
-        return held
-
-    @property
-    def call_id(self) -> str:
-        return self.media.call_id
-
-    def bound(self, whose: str, port: int) -> None:
-        """A pair of ports is in use from now on; the one that it takes the place of rests."""
-        self.freed(whose)
-        self.ports[whose] = port
-        self.supervisor.ledger.opened(port)
-
-    def freed(self, whose: str) -> bool:
-        """A pair of ports rests from now on; False where there was none."""
-        port = self.ports.pop(whose, None)
-        if port is not None:
-            self.supervisor.ledger.closed(time.monotonic(), port)
-        return port is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Unclaimed:
-    """What is held for nobody. `standing`: what was heard of it."""
-
-    carried: CarriedRelay | CarriedRoom
-    standing: Standing
 
 
 class Pool:

@@ -1,0 +1,87 @@
+"""Relays and rooms that workers hold for us, and those that they hold for nobody. Does no I/O of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
+from splitter.media.ports.rooms import CarriedRoom
+from splitter.media.ports.voice import CarriedRelay
+from splitter.media.standing import Standing
+from splitter.media.worker.client import WorkerClient
+from splitter.media.worker.supervisor import Supervisor
+
+RELAY_LOAD = 1
+ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A relay or room that is wanted.
+
+    Attributes:
+        load: what it costs a worker, in relays.
+        lost: makes the event that tells its loss, of the reason.
+    """
+
+    id: str
+    call_id: str
+    listener: MediaListener
+    load: int
+    lost: Callable[[str], MediaEvent]
+
+
+@dataclass(slots=True)
+class Held:
+    """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
+
+    media: Opening
+    supervisor: Supervisor
+    client: WorkerClient
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def found(
+        cls, carried: CarriedRelay | CarriedRoom, listener: MediaListener, supervisor: Supervisor, client: WorkerClient
+    ) -> Held:
+        """What a worker carries from before our time."""
+        call_id = carried.handle.call_id
+        if isinstance(carried, CarriedRelay):
+            id = carried.handle.relay_id
+            held = cls(Opening(id, call_id, listener, RELAY_LOAD, partial(RelayLost, call_id, id)), supervisor, client)
+            for side, end in enumerate(carried.handle.local):
+                held.bound(str(side), end.rtp_port)
+            return held
+        id = carried.handle.room_id
+        held = cls(Opening(id, call_id, listener, ROOM_LOAD, partial(RoomLost, call_id, id)), supervisor, client)
+        for one in carried.participants:
+            held.bound(one.handle.name, one.handle.local.rtp_port)
+        return held
+
+    @property
+    def call_id(self) -> str:
+        return self.media.call_id
+
+    def bound(self, whose: str, port: int) -> None:
+        """A pair of ports is in use from now on; the one that it takes the place of rests."""
+        self.freed(whose)
+        self.ports[whose] = port
+        self.supervisor.ledger.opened(port)
+
+    def freed(self, whose: str) -> bool:
+        """A pair of ports rests from now on; False where there was none."""
+        port = self.ports.pop(whose, None)
+        if port is not None:
+            self.supervisor.ledger.closed(time.monotonic(), port)
+        return port is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """What is held for nobody. `standing`: what was heard of it."""
+
+    carried: CarriedRelay | CarriedRoom
+    standing: Standing
