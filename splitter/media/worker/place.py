@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from splitter.core.errors import LocalError
@@ -93,6 +93,14 @@ def _clear(path: Path) -> None:
             path.unlink()
         else:
             raise LocalError(f"{path}: another media worker listens there")
+
+
+def clear_dead(folder: Path) -> None:
+    """Remove the sockets of workers that were killed before they could do so themselves."""
+    with suppress(OSError), _alone(folder):
+        for path in folder.glob("media-*.sock"):
+            with suppress(OSError, LocalError):
+                _clear(path)
 
 
 @contextmanager

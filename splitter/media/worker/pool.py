@@ -31,7 +31,7 @@ from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.held import Held, Opening, Unclaimed
 from splitter.media.worker.notices import read_event
-from splitter.media.worker.place import Tenancy, indexes_in
+from splitter.media.worker.place import Tenancy, clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.inventory import Carried
@@ -151,6 +151,7 @@ class Pool:
         """End all workers. What they held is gone, without events."""
         self._forget()
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors))
+        clear_dead(Path(self._settings.socket_dir))
         self._vacate()
 
     async def abandon(self) -> None:

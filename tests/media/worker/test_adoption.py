@@ -196,9 +196,10 @@ class TestAKilledGateway:
 
             other = Peer("127.0.0.2")
             await made.point(written.relay, 1, other.remote)
-            call.streams[0].target = other.rtp
+            call.streams[0].target, before = other.rtp, len(call.streams[0].got)
             await call.flow(time.monotonic() + 0.1)
-            await until(lambda: arrived(other.rtp))
+            await call.all_arrived()
+            assert len(call.streams[0].got) > before
             await made.show(written.room, "seat-1", "slate")
             await until(lambda: (events.of(SourceShown)[-1].viewer, events.of(SourceShown)[-1].source)[1] == "slate")
             assert await made.close(written.relay) is not None
