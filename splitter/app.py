@@ -252,6 +252,9 @@ class Gateway:
             self._watch.start()
             self._registrations.start()
         except BaseException:
+            left = self._engine.inventory()
+            if len(self._calls) or left.relays or left.rooms:
+                await self._engine.abandon()  # what calls of before have there is for the next try
             await self.stop()
             raise
         measure(self._engine, self._farm)
@@ -290,6 +293,7 @@ class Gateway:
         Their media go on in the workers, which outlive it.
         """
         log.info("leaving the calls to the next process", calls=len(self._calls))
+        self._driver.pause()  # what comes now is repeated, and heard by that one
         self._records.flush()
         await asyncio.gather(asyncio.to_thread(self._live.stop), self._store.stop())
 

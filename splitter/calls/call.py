@@ -159,7 +159,8 @@ class Call:
         """The next event; the one place where a flow waits."""
         while True:
             if not self._inbox.unread:
-                self.services.records.touch(self.talk.call_id, self)
+                answered = self.talk.state is CallState.CONNECTED
+                self.services.records.touch(self.talk.call_id, self, answered)
             event = await self._inbox.next()
             if not isinstance(event, LegEvent | SeatArrived | SeatPlaced) or event.leg in self._legs:
                 return event
@@ -306,9 +307,9 @@ class Call:
         self.talk.alarms = [Due(alarm.kind, alarm.subject, wall + left_s) for alarm, left_s in self._inbox.alarms()]
         return self.talk
 
-    def record(self) -> bytes | None:
-        """The call as it is to be written down now; None while something is under way that could not be carried on."""
-        if self.at_rest:
+    def record(self, restless: bool = False) -> bytes | None:
+        """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
+        if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
             return framed(RecordKind.CALL, written(self.value()))
         return unfinished_of(self.talk, self._legs)
 

@@ -52,8 +52,12 @@ class RecordStore(Protocol):
 class Recorded(Protocol):
     """A call, as far as it is written down."""
 
-    def record(self) -> bytes | None:
-        """The call as it is now, framed by `framed`; None while it is not at rest."""
+    def record(self, restless: bool = False) -> bytes | None:
+        """The call as it is now, framed by `framed`; None while it is not at rest.
+
+        Args:
+            restless: an answered one all the same, at rest or not.
+        """
 
     def doubt(self) -> bytes:
         """A note of what is under way, while the call is not at rest."""
@@ -71,18 +75,22 @@ class Records:
         self._generation = store.generation if store is not None else 0
         self._changed: dict[str, Recorded] = {}
         self._written: dict[str, int] = {}  # by call, the hash of its last record
+        self._answered: set[str] = set()  # calls that have a record of their own, and not that of an unanswered one
         self._doubtful: dict[str, int] = {}  # by call, the hash of what is under way
         self._living: dict[str, Recorded] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def touch(self, key: str, call: Recorded) -> None:
+    def touch(self, key: str, call: Recorded, answered: bool = False) -> None:
         """Look at a call in a moment: something has happened to it.
 
         Args:
             key: the id of the call.
+            answered: it is; what says otherwise does not stand for a moment longer.
         """
         if self._store is None:
             return
+        if answered and key not in self._answered:
+            self._try_to_write(self._store, key, call)
         self._changed[key] = call
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
@@ -93,6 +101,7 @@ class Records:
         self._living.pop(key, None)
         self._doubtful.pop(key, None)
         self._written.pop(key, None)
+        self._answered.discard(key)
         if self._store is not None:
             self._store.forget(key)
 
@@ -107,28 +116,39 @@ class Records:
         if store.generation != self._generation:
             self._generation = store.generation
             self._written.clear()
+            self._answered.clear()
             self._doubtful.clear()
             self._changed |= self._living
         changed, self._changed = self._changed, {}
         for key, call in changed.items():
-            try:
-                self._write(store, key, call)
-            except Exception:  # the record of one call must not cost those of the others, nor the call itself
-                metrics.RECORD_FAULTS.inc()
-                log.exception("a call could not be written down", call_id=key)
+            self._try_to_write(store, key, call)
+
+    def _try_to_write(self, store: RecordStore, key: str, call: Recorded) -> None:
+        """Write one call: what goes wrong with it must not cost the records of the others, nor the call itself."""
+        try:
+            self._write(store, key, call)
+        except Exception:
+            metrics.RECORD_FAULTS.inc()
+            log.exception("a call could not be written down", call_id=key)
 
     def _write(self, store: RecordStore, key: str, call: Recorded) -> None:
         record = call.record()
+        if record is None and key not in self._answered and (first := call.record(restless=True)) is not None:
+            self._keep(store, key, call, first)  # until it comes to rest for the first time
         if record is None:
             if key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
                 self._doubtful[key] = seen
                 store.doubt(key, note)
             return
-        seen = hash(record)
-        if self._written.get(key) != seen or key in self._doubtful:
-            self._written[key], self._living[key] = seen, call
-            self._doubtful.pop(key, None)
-            store.keep(key, record)
+        if self._written.get(key) != hash(record) or key in self._doubtful:
+            self._keep(store, key, call, record)
+
+    def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes) -> None:
+        self._written[key], self._living[key] = hash(record), call
+        self._doubtful.pop(key, None)
+        if unframed(record)[0] is RecordKind.CALL:
+            self._answered.add(key)
+        store.keep(key, record)
 
 
 def framed(kind: RecordKind, body: bytes) -> bytes:

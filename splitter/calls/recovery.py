@@ -19,6 +19,7 @@ from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
+from splitter.calls.talk.doubt import Doubt
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.telemetry import metrics
@@ -84,7 +85,7 @@ class Recovery:
             metrics.CALLS_RECOVERED.labels("ended").inc()
             found.ended += 1
             return
-        talk, doubt = talks.read(body), talks.read_doubt(row.doubt) if row.doubt is not None else None
+        talk, doubt = talks.read(body), _doubt_of(row)
         if doubt is not None:
             doubt.settle(talk)
         call = self._calls.restore(talk, CSEQ_GAP if doubt is not None else 0)
@@ -96,8 +97,11 @@ class Recovery:
             call.live.owe(call.caller, call.centre)
             for request in doubt.requests:  # as if it came again
                 self._services.driver.received(request.flow, request.invite)
-        await self._take_up_voice(call)
-        await self._take_up_room(call)
+        try:
+            await self._take_up_voice(call)
+            await self._take_up_room(call)
+        except Exception:  # of the media alone: the call lives by now
+            log.exception("media of before could not be taken up", call_id=row.call_id)
         call.tell()
 
     async def _take_up_voice(self, call: Call) -> None:
@@ -138,3 +142,14 @@ class Recovery:
         log.error("a call of before is lost", call_id=row.call_id, reason=reason)
         self._services.recorder.event(row.call_id, "", "state", f"ended: lost at the restart of the gateway: {reason}")
         self._services.records.forget(row.call_id)
+
+
+def _doubt_of(row: Row) -> Doubt | None:
+    """What was under way; where that cannot be read, something unknown was."""
+    if row.doubt is None:
+        return None
+    try:
+        return talks.read_doubt(row.doubt)
+    except ValueError as error:
+        log.warning("what was under way in a call of before cannot be read", call_id=row.call_id, reason=str(error))
+        return Doubt()

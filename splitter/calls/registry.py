@@ -226,6 +226,9 @@ class Calls:
             permit.release()
             metrics.CALLS_REJECTED.labels("bad-request").inc()
             raise
+        except BaseException:
+            permit.release()
+            raise
         self._begin(call, split(call), permit)
 
     def restore(self, talk: Talk, cseq_gap: int = 0) -> Call:
@@ -298,8 +301,8 @@ class Calls:
             self._short_codes.discard(call.talk.short_code)
             for place in places:
                 place.release()
+            self.services.records.forget(call.talk.call_id)  # first: what is over must not come back
             await call.release()
-            self.services.records.forget(call.talk.call_id)
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)
 

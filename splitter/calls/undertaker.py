@@ -51,13 +51,13 @@ class Undertaker:
         self._recorder.bind(caller.call_id, call.call_id, "caller", caller.from_tag or "")
         reason = "ended: the gateway was restarted before this call was answered"
         self._recorder.event(call.call_id, "", "state", reason)
+        # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
+        self._tags[_key(caller)] = call.tag
+        self._driver.received(call.caller.flow, call.caller.invite)
         if call.centre is not None:
             invite = _invite(call.centre.invite)
             self._recorder.bind(invite.call_id, call.call_id, "centre", invite.from_tag or "")
             _Abandoned(self._driver, invite, call.centre.flow).cancel()
-        # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
-        self._tags[_key(caller)] = call.tag
-        self._driver.received(call.caller.flow, call.caller.invite)
 
     def refuses(self, request: Request) -> Response | None:
         """The answer to an INVITE of a former process, which comes again or seems to; None for any other request."""

@@ -242,7 +242,12 @@ class LiveStore:
     def _put_back(self, batch: dict[str, _Change], began: float | None) -> bool:
         """Keep what could not be written for the next try; False where there will be none."""
         with self._lock:
-            self._waiting = batch | self._waiting
+            for call_id, older in batch.items():
+                newer = self._waiting.get(call_id)
+                if newer is None:
+                    self._waiting[call_id] = older
+                elif newer.record is None and not newer.over:
+                    self._waiting[call_id] = replace(newer, record=older.record)
             self._since, self._busy = began, False
             if self._stopping:
                 return False

@@ -125,13 +125,16 @@ class Driver:
         """Open every listener.
 
         Args:
-            hearing: False keeps what comes until `hear`: a request in a dialog that is still being taken up again
-                must not be told that there is none.
+            hearing: False keeps what comes until `hear`: no dialog that is still being taken up is told to be unknown.
         Raises:
             LocalError: one cannot be opened; none is left open then.
         """
         self._unheard = None if hearing else []
         await self._sockets.start()
+
+    def pause(self) -> None:
+        """Handle nothing more of what comes."""
+        self._unheard = []
 
     def hear(self) -> None:
         """Handle what came since the start, in its order, and whatever comes from now on."""

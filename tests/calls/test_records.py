@@ -19,7 +19,7 @@ class Shelf:
     told: list[tuple[str, ...]] = field(default_factory=list)
 
     def keep(self, call_id: str, record: bytes) -> None:
-        self.told.append(("keep", call_id, record.decode()))
+        self.told.append(("keep", call_id, unframed(record)[1].decode()))
 
     def doubt(self, call_id: str, note: bytes) -> None:
         self.told.append(("doubt", call_id, note.decode()))
@@ -37,10 +37,13 @@ class OneCall:
     """A call that says what it is told to say."""
 
     key: str = "a"
-    says: bytes | Exception | None = b"1"
+    says: bytes | Exception | None = b"SPL\x01C1"
     asks: bytes = b"?"
+    restless: bytes | None = None
 
-    def record(self) -> bytes | None:
+    def record(self, restless: bool = False) -> bytes | None:
+        if restless:
+            return self.restless
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
@@ -56,7 +59,7 @@ class TestWhen:
 
         async def burst() -> None:
             for word in (b"1", b"2", b"3"):
-                call.says = word
+                call.says = framed(RecordKind.CALL, word)
                 records.touch(call.key, call)
             await asyncio.sleep(FLUSH_S / 2)
             assert shelf.news() == []
@@ -109,9 +112,17 @@ class TestWhat:
         call.asks = b"??"
         self.look(records, call)
         assert shelf.news() == [("doubt", "a", "??")], "something else is under way"
-        call.says = b"1"
+        call.says = framed(RecordKind.CALL, b"1")
         self.look(records, call)
         assert shelf.news() == [("keep", "a", "1")], "what it says is sure again, though it is what it was"
+
+    def test_one_that_is_answered_has_one_though_it_never_rested(self, records: Records, shelf: Shelf) -> None:
+        call = OneCall(says=framed(RecordKind.UNFINISHED, b"rings"))
+        self.look(records, call)
+        call.says, call.restless = None, framed(RecordKind.CALL, b"answered")
+        self.look(records, call)
+        self.look(records, call)
+        assert shelf.news() == [("keep", "a", "rings"), ("keep", "a", "answered"), ("doubt", "a", "?")]
 
     def test_one_that_was_never_at_rest_has_none(self, records: Records, shelf: Shelf) -> None:
         self.look(records, OneCall(says=None))

@@ -196,7 +196,49 @@ class TestAnswered:
         ended(world, caller, centre)
 
 
+class TestTheFirstMoment:
+    def test_a_call_is_written_down_as_soon_as_it_is_answered(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        centre.answer()
+        caller.expect("200")
+        world.kill()
+        assert world.begin_again().taken_up == 1
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
+
+    def test_a_call_that_was_answered_and_never_at_rest_is_carried_on(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        caller.acks = False  # its ACK is late: the answered call does not come to rest
+        centre.answer()
+        caller.expect("200")
+        world.run(A_MOMENT)
+        world.kill()
+        assert world.begin_again().taken_up == 1
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
+
+
 class TestBadRecords:
+    def test_a_note_of_what_was_under_way_that_cannot_be_read_costs_nothing(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        [(key, row)] = world.rows.items()
+        world.rows[key] = LiveRow(key, row.written_at, row.record, b"x")
+        assert world.restart().taken_up == 1
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        caller.unread.clear()
+        centre.unread.clear()
+        ended(world, caller, centre)
+
     @pytest.mark.parametrize(
         ("record", "reason"),
         [
