@@ -16,6 +16,7 @@ from aiohttp import web
 
 from splitter.calls.asks import Admitted, Denial, Desk, Join, Limits, Remove, Restart
 from splitter.calls.logins.access import ENTERS, Scope
+from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from splitter.core.errors import PeerError
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
@@ -100,20 +101,21 @@ class PartyRoutes:
 
     async def restart(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.3: more candidates of a party, or new credentials."""
-        call, party = await self._own_party(request)
+        call, party, known = await self._own_party(request)
         fragment = _fragment(await read_body(request, FRAGMENT_BODY))
-        known = self._transports[call.call_id, party]
         wanted = request.headers.get("If-Match", "").strip()
         if not wanted:
             raise ApiError(428, "no-etag", 'say If-Match: the ETag of the answer, or "*" to restart ICE')
         if wanted != "*" and known.etag not in (tag.strip() for tag in wanted.split(",")):
-            raise ApiError(412, "old-etag", "ICE has been restarted since", {"ETag": known.etag})
+            headers = {"ETag": known.etag} if known.etag else {}  # none: a former process knew it
+            raise ApiError(412, "old-etag", 'that is not the ICE of now; say "*" to restart it', headers)
         restart = Restart(party, fragment.ufrag, fragment.password, fragment.candidates)
         local = await self._calls.ask(call.call_id, restart)
         if not isinstance(local, SecureLocal):
             return web.Response(status=204, headers={"ETag": known.etag})
         etag = _etag(local.ufrag)
-        self._remember(call.call_id, party, replace(known, etag=etag))
+        known = replace(known, etag=etag, mid=known.mid or fragment.mid)
+        self._remember(call.call_id, party, known)
         body = write_fragment(local, known.mid, known.kind)
         return web.Response(body=body, content_type=FRAGMENT, headers={"ETag": etag})
 
@@ -145,21 +147,21 @@ class PartyRoutes:
 
     # ---- inner ---------------------------------------------------------------------------------------------------
 
-    async def _own_party(self, request: web.Request) -> tuple[CallView, str]:
+    async def _own_party(self, request: web.Request) -> tuple[CallView, str, _Transport]:
         call, party = await self._find.to_take(request), request.match_info["party"]
         bearer = bearer_of(request)
-        known = self._transports.get((call.call_id, party))
+        known = self._transports.get((call.call_id, party)) or _of_before(call, party, bearer)
         if not bearer.may(Scope.ADMIN) and not bearer.takes_part(call) and (known is None or known.by != _who(bearer)):
             raise self._find.not_yours(request.match_info["ref"], bearer)
-        if (call.call_id, party) not in self._transports or not any(one.name == party for one in call.parties):
+        if known is None or not any(one.name == party for one in call.parties):
             raise ApiError(404, "no-such-party", f"call {call.call_id} has no WebRTC party {party[:40]}")
-        if not self._is_own(call, party, bearer):
+        if known.by != _who(bearer) and not self._is_own(call, party, bearer):
             raise ApiError(403, "not-your-party", f"{party} is somebody else")
-        return call, party
+        return call, party, known
 
     def _is_own(self, call: CallView, name: str, bearer: Bearer) -> bool:
         """Who joined may change it, from whichever login; nobody else, since that would take over its picture."""
-        known = self._transports.get((call.call_id, name))
+        known = self._transports.get((call.call_id, name)) or _of_before(call, name, bearer)
         if bearer.may(Scope.ADMIN) or (known is not None and known.by == _who(bearer)):
             return True
         return any(party.name == name and _same_desk(party, bearer.extension) for party in call.parties)
@@ -201,6 +203,18 @@ def _desk(request: web.Request, bearer: Bearer) -> Desk:
 
 def _same_desk(party: PartyView, extension: str) -> bool:
     return bool(extension) and party.extension == extension and party.kind == "webrtc"
+
+
+def _of_before(call: CallView, name: str, bearer: Bearer) -> _Transport | None:
+    """The transport of a party that joined in a former process, for whom it belongs to: its desk, or the call's guest.
+
+    Which generation its ICE has is not known; the line is the one that its client names.
+    """
+    for party in call.parties:
+        guest = party.kind == PartyKind.GUEST and bearer.call_id == call.call_id
+        if party.name == name and party.state != PartyState.LEFT and (guest or _same_desk(party, bearer.extension)):
+            return _Transport("", "video", "", bearer)
+    return None
 
 
 def _etag(ufrag: str) -> str:

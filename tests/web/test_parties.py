@@ -192,6 +192,39 @@ class TestChanging:
         assert not parts.calls.asked
 
 
+class TestAfterARestartOfTheGateway:
+    """Who joined in a former process is known by the call alone: its client goes on with the resource that it has."""
+
+    async def test_a_desk_restarts_ice_and_has_a_generation_again(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party()))
+        parts.calls.answers[Restart] = OURS
+        path, more = f"{PATH}/desk-1", {"data": FRAGMENT + "m=video 9 RTP/AVP 0\r\na=mid:1\r\n" + CANDIDATE}
+        async with outside.request("PATCH", path, "desk", headers={**FRAG, "If-Match": "*"}, **more) as response:
+            assert response.status == 200 and "a=mid:1" in (await response.read()).decode()
+            etag = response.headers["ETag"]
+        parts.calls.answers[Restart] = None
+        headers = {**FRAG, "If-Match": etag}
+        assert (await outside.ask("PATCH", path, "desk", headers=headers, data=FRAGMENT + CANDIDATE))[0] == 204
+
+    async def test_candidates_of_a_generation_that_nobody_knows_are_refused(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party()))
+        more = {"data": FRAGMENT + CANDIDATE, "headers": {**FRAG, "If-Match": '"of-before"'}}
+        assert await outside.code("PATCH", f"{PATH}/desk-1", "desk", **more) == (412, "old-etag")
+        assert not parts.calls.asked
+
+    async def test_it_is_nobody_elses(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(replace(joined(CALL, party(), party("desk-2", "502")), extension="501"))
+        more = {"data": FRAGMENT, "headers": {**FRAG, "If-Match": "*"}}
+        assert await outside.code("PATCH", f"{PATH}/desk-2", "desk", **more) == (404, "no-such-party")
+        assert not parts.calls.asked
+
+    async def test_a_guest_leaves(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party(), party("guest-1", "", PartyKind.GUEST)))
+        token = TestGuests().guest(parts)
+        assert await outside.code("DELETE", f"{PATH}/desk-1", token) == (403, "not-your-party")
+        assert (await outside.ask("DELETE", f"{PATH}/guest-1", token))[0] == 204
+
+
 class TestLeaving:
     async def test_is_deleting(self, parts: Gateway, outside: Web) -> None:
         parts.calls.add(joined(CALL, party()))
