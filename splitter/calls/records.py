@@ -85,11 +85,11 @@ class Records:
 
         Args:
             key: the id of the call.
-            answered: it is; what says otherwise does not stand for a moment longer.
+            answered: it is. Of a call that nothing is known of yet, or was said to be unanswered, no moment is lost.
         """
         if self._store is None:
             return
-        if answered and key not in self._answered:
+        if key not in self._written or (answered and key not in self._answered):
             self._try_to_write(self._store, key, call)
         self._changed[key] = call
         if self._timer is None:

@@ -132,6 +132,12 @@ class Recovery:
             call.post(RoomLost(call.talk.call_id, room.room.room_id, str(error)))
             return
         known = {name: member.handle for name, member in room.members.items()}
+        if missing := known.keys() - {participant.handle.name for participant in carried.participants}:
+            # It was about to change when the process died: a new one holds whoever the call says is in it.
+            call.note(f"the video has to move: {', '.join(sorted(missing))} has no place in it", kind="media")
+            await self._services.rooms.close_room(room.room)
+            call.post(RoomLost(call.talk.call_id, room.room.room_id, "it was about to change at a restart"))
+            return
         for participant in carried.participants:
             if known.get(participant.handle.name) != participant.handle:
                 await self._services.rooms.leave(participant.handle)

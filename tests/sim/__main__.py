@@ -61,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="only calls that everybody wants")
     parser.add_argument("--no-mishaps", action="store_true", help="media never fail")
     parser.add_argument("--no-amnesia", action="store_true", help="calls go on with the values they have")
+    parser.add_argument("--deaths", type=int, default=0, help="how often the gateway is killed in each world")
     parser.add_argument("--faults", type=int, default=SHOWN, help="how many faults are shown of each world")
     parser.add_argument("--digest", action="store_true", help="print a hash of all datagrams of each world")
     parser.add_argument("--at-least", type=float, default=0.0, help="with --plain: the share that must be set up")
@@ -72,7 +73,15 @@ def _settings(given: argparse.Namespace) -> list[Setting]:
     for number, first in enumerate(range(0, given.calls, WORLD)):
         calls = min(WORLD, given.calls - first)
         settings.append(
-            Setting(given.seed + number, calls, given.loss, given.plain, not given.no_mishaps, not given.no_amnesia)
+            Setting(
+                given.seed + number,
+                calls,
+                given.loss,
+                given.plain,
+                mishaps=not given.no_mishaps,
+                amnesia=not given.no_amnesia,
+                deaths=given.deaths,
+            )
         )
     return settings
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from splitter.calls.settings import CallSettings
+from splitter.calls.states import CallState
 from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
@@ -33,6 +34,7 @@ class Setting:
         loss: of datagrams; duplication, jitter and lateness grow with it.
         plain: every call is wanted by everybody; else anything may happen.
         mishaps: media workers die, and requests about video fail.
+        deaths: how often the gateway's process is killed and begun again.
         amnesia: now and then a call at rest is written down and goes on with what was read; nobody may notice.
     """
 
@@ -42,6 +44,7 @@ class Setting:
     plain: bool = False
     mishaps: bool = True
     amnesia: bool = True
+    deaths: int = 0
 
     @property
     def weather(self) -> Weather:
@@ -52,6 +55,7 @@ class Setting:
     def command(self) -> str:
         """How to play it again."""
         flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps) + " --no-amnesia" * (not self.amnesia)
+        flags += f" --deaths {self.deaths}" * bool(self.deaths)
         return f"python -m tests.sim --seed {self.seed} --calls {self.calls} --loss {self.loss:g}{flags}"
 
 
@@ -64,6 +68,7 @@ class Result:
         ghosts: phones of the centre that rang on for long after the call had gone elsewhere.
         wanted, connected: calls that only the network could keep from being set up, and those that were.
         forgotten: how often a call went on with what was written down of it.
+        taken_up: calls that went on after a death.
         faults: what must not be, each with the ladder of its call.
         digest: of every datagram that was sent, in order: equal for equal behaviour of everybody.
     """
@@ -77,6 +82,7 @@ class Result:
     lost: int = 0
     virtual_s: float = 0.0
     forgotten: int = 0
+    taken_up: int = 0
     faults: list[str] = field(default_factory=list)
     digest: str = ""
 
@@ -116,6 +122,8 @@ class Run:
             if self.setting.mishaps:
                 world.engine.fault = self._fault
                 self._storm = world.loop.create_task(self._mishaps())
+            if self.setting.deaths:
+                self._begin(self._deaths())
             roll = plain if self.setting.plain else mixed
             for number in range(self.setting.calls):
                 name = f"138{number:08d}"
@@ -159,6 +167,23 @@ class Run:
         while True:
             await asyncio.sleep(self._rng.uniform(5, 40))
             self.world.engine.kill(self._rng.randrange(2), self._rng.uniform(0.1, 3))
+
+    async def _deaths(self) -> None:
+        """The gateway's process is killed while calls are at whatever they are at."""
+        dice = random.Random(f"{self.setting.seed} deaths")
+        for at_s in sorted(dice.uniform(5, 2 * SPREAD_S) for _ in range(self.setting.deaths)):
+            await asyncio.sleep(max(0.0, at_s - self.world.now))
+            answered = {call.talk.call_id for call in self.world.live_calls() if call.talk.state is CallState.CONNECTED}
+            before = {call_id: len(self.world.traces[call_id]) for call_id in answered}
+            found = await self.world.die_for(dice.uniform(0.1, 2))
+            lost = [call_id for call_id in sorted(answered) if not self._went_on(call_id, before[call_id])]
+            self.result.taken_up += found.taken_up
+            self.result.faults += [f"the answered call {call_id} was lost by a death" for call_id in lost]
+            self.result.faults += [f"{found.refused} calls were refused after a death"] * bool(found.refused)
+
+    def _went_on(self, call_id: str, since: int) -> bool:
+        """A call was taken up after a death, whatever became of it then."""
+        return any(event.text.startswith("taken up again") for event in self.world.traces[call_id][since:])
 
     def _fault(self, operation: str, call_id: str) -> Exception | None:
         """Requests about video fail sometimes; that must never show in the voice."""
@@ -271,6 +296,7 @@ class Run:
                     self._blame(call, f"{peer.name} still thinks it is in the call ({call.state})")
                 for fault in world.monitor.faults.get(call.sip_call_id, ()):
                     self._blame(call, f"illegal: {fault}")
+        result.faults += [f"left behind: the record of {call_id}" for call_id in world.rows]
         result.faults += [*world.leftovers(), *world.faults(wire=False)]
         if joined := value(metrics.SEATS_JOINED) - self._joined_before:
             result.faults.append(f"left behind: {joined:g} seats that are counted as joined")

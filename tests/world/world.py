@@ -149,6 +149,13 @@ class World:
         self.kill()
         return self.begin_again()
 
+    async def die_for(self, seconds: float) -> Recovered:
+        """Kill the gateway's process while others go on, and start the next one so much later."""
+        await self.lives[-1].die()
+        await asyncio.sleep(seconds)
+        self._begin_life()
+        return await self.lives[-1].begin()
+
     # ---- time ----
 
     @property
@@ -189,6 +196,10 @@ class World:
         if call is None or centre is None:
             return ["there is no call" if call is None else "no centre has it"]
         return voice_faults(caller, centre, self.engine.relay_of(call.talk.call_id))
+
+    def live_calls(self) -> list[Call]:
+        """The gateway's calls."""
+        return list(self.calls._calls.values())
 
     def call_of(self, peer_call: PeerCall) -> Call:
         """The gateway's live call that a peer's call belongs to; there must be one."""
