@@ -452,6 +452,8 @@ class TestOtherSettings:
         for relay in relays:
             await made.close(relay)
         await until(lambda: _ended(pids[1]) and len(made.status()) == 1)
+        # The other one had other ports, and is replaced as well; it may not have begun to be.
+        await until(lambda: _ended(pids[0]) and [status.state for status in made.status()] == ["ready"])
         await made.stop()
         assert nothing_left(folder)
 
