@@ -40,7 +40,7 @@ class Unclear:
 
 @dataclass(slots=True)
 class LineMemory:
-    """What one leg of the centre has said so far; plain data.
+    """The sayings of one leg of the centre so far; plain data.
 
     Attributes:
         others: numbers that are in these headers for another reason: the one we dialled, and the caller's.

@@ -314,7 +314,7 @@ class Call:
         return unfinished_of(self.talk, self._legs)
 
     def doubt(self) -> bytes:
-        """What is under way, for the process that has to carry the call on from its last record."""
+        """A note of what is under way, for the process that has to carry the call on from its last record."""
         return doubt_of(self.talk, self._legs)
 
     def take_up(self, talk: Talk) -> None:

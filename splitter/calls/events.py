@@ -252,7 +252,7 @@ class ShownAsAsked:
 
 @dataclass(frozen=True, slots=True)
 class ShowFailed:
-    """What a viewer is to see could not be shown again, or not be taken back."""
+    """A picture could not be shown to a viewer again, or not be taken back."""
 
     viewer: str
     words: str

@@ -2,7 +2,8 @@
 
 Media went on meanwhile, in workers that outlive the process. What a record says is carried on as it stands; only where
 something was under way when the process died are both sides offered what stands now, so that all agree again, and what
-a peer had asked is answered. What cannot be carried on is ended on both sides, and the trace says why.
+a peer had asked is answered. A call that was not answered yet is ended on both sides. One whose record cannot be used
+is lost: the log and its trace say why, and its peers hear nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Recovered:
 
 
 class Recovery:
-    """Takes up the calls of a former process, once the driver hears and the media engine has found its workers."""
+    """Takes up the calls of a former process: after the media engine has found its workers, before the driver hears."""
 
     def __init__(self, services: Services, calls: Calls) -> None:
         self._services = services
@@ -115,9 +116,7 @@ class Recovery:
             call.note(f"the voice has to move: {error}", kind="media")
             call.post(RelayLost(call.talk.call_id, voice.relay.relay_id, str(error)))
             return
-        for side, remote in enumerate(carried.remotes):
-            if remote != voice.pointed[side]:  # it was pointed elsewhere after the record was written
-                voice.pointed[side] = remote
+        voice.pointed = list(carried.remotes)  # it may have been pointed elsewhere after the record was written
         call.audio.follow()
 
     async def _take_up_room(self, call: Call) -> None:
@@ -135,8 +134,8 @@ class Recovery:
         if missing := known.keys() - {participant.handle.name for participant in carried.participants}:
             # It was about to change when the process died: a new one holds whoever the call says is in it.
             call.note(f"the video has to move: {', '.join(sorted(missing))} has no place in it", kind="media")
-            await self._services.rooms.close_room(room.room)
             call.post(RoomLost(call.talk.call_id, room.room.room_id, "it was about to change at a restart"))
+            await self._services.rooms.close_room(room.room)
             return
         for participant in carried.participants:
             if known.get(participant.handle.name) != participant.handle:

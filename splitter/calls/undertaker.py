@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import structlog
-
 from splitter.calls.signalling import Resuming
 from splitter.calls.talk.unfinished import Unfinished
 from splitter.core.errors import PeerError
@@ -24,8 +22,6 @@ from splitter.telemetry.trace import Recorder
 STATUS = 480
 """For the caller. Not 503: the SBC would take this gateway out of service, and it is there again."""
 _REASON = f'SIP;cause={STATUS};text="the gateway was restarted"'
-
-log = structlog.get_logger(__name__)
 
 
 class Undertaker:

@@ -27,6 +27,13 @@ def kinds(world: World) -> list[RecordKind]:
     return [unframed(row.record)[0] for row in world.rows.values()]
 
 
+def over(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """The caller hangs up, whatever both have heard meanwhile."""
+    caller.unread.clear()
+    centre.unread.clear()
+    ended(world, caller, centre)
+
+
 def thinks(call: PeerCall) -> None:
     """The phone asks its user, or is slow: the re-INVITE is left to the script."""
 
@@ -136,9 +143,7 @@ class TestAnswered:
         caller.on_reinvite = PeerCall.accept
         world.run(60)
         assert world.voice_faults(caller) == []
-        caller.unread.clear()
-        centre.unread.clear()
-        ended(world, caller, centre)
+        over(world, caller, centre)
 
     def test_a_hold_that_was_under_way_is_agreed_on_again(self, world: World) -> None:
         caller, centre = connected(world)
@@ -154,9 +159,7 @@ class TestAnswered:
         caller.accept()
         world.run(60)  # whatever is repeated, is given up, collides and is offered again
         assert world.voice_faults(caller) == []
-        caller.unread.clear()
-        centre.unread.clear()
-        ended(world, caller, centre)
+        over(world, caller, centre)
 
     def test_a_worker_that_died_with_it_costs_the_ports_alone(self, world: World) -> None:
         caller, centre = connected(world)
@@ -181,9 +184,7 @@ class TestAnswered:
         world.begin_again()
         world.run(5)
         assert world.voice_faults(caller) == []
-        caller.unread.clear()
-        centre.unread.clear()
-        ended(world, caller, centre)
+        over(world, caller, centre)
 
     def test_people_at_the_desks_see_it_again(self, world: World) -> None:
         caller, centre = connected(world)
@@ -206,9 +207,7 @@ class TestTheFirstMoment:
         assert world.begin_again().taken_up == 1
         world.run(5)
         assert world.voice_faults(caller) == []
-        caller.unread.clear()
-        centre.unread.clear()
-        ended(world, caller, centre)
+        over(world, caller, centre)
 
     def test_a_call_that_was_answered_and_never_at_rest_is_carried_on(self, world: World) -> None:
         caller, centre = ringing(world)
@@ -221,9 +220,7 @@ class TestTheFirstMoment:
         assert world.begin_again().taken_up == 1
         world.run(5)
         assert world.voice_faults(caller) == []
-        caller.unread.clear()
-        centre.unread.clear()
-        ended(world, caller, centre)
+        over(world, caller, centre)
 
 
 class TestBadRecords:
@@ -235,9 +232,7 @@ class TestBadRecords:
         assert world.restart().taken_up == 1
         world.run(5)
         assert world.voice_faults(caller) == []
-        caller.unread.clear()
-        centre.unread.clear()
-        ended(world, caller, centre)
+        over(world, caller, centre)
 
     @pytest.mark.parametrize(
         ("record", "reason"),

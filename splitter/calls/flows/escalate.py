@@ -364,7 +364,7 @@ class Escalation:
     # ---- what is known ----
 
     def begin(self) -> Steps[None]:
-        """What the call's first answer said of video; it may still wait for PRACKs and resources (see InviteServer)."""
+        """Read what the call's first answer said of video; it may still wait for PRACKs and resources."""
         call = self._call
         if not self._call.talk.video.begun and call.caller.terms.local is not None:
             self._call.talk.video.begun = True

@@ -1,4 +1,4 @@
-"""What may happen in any state of a call, beside its set-up and its voice: media move, desks ask, seats come and go.
+"""Events of any state of a call, beside its set-up and its voice: media move, desks ask, seats come and go.
 
 Pure.
 """

@@ -122,7 +122,7 @@ class InviteClient:
         return self._txn in (txn, "")
 
     def receive(self, event: sip.ResponseArrived | sip.RequestFailed) -> Refused | None:
-        """What becomes of the INVITE.
+        """Follow what becomes of the INVITE.
 
         Returns: what the call is to be told once the dialog is ended: its 2xx cannot be used.
         """
@@ -240,7 +240,7 @@ class InviteClient:
 
     @property
     def glare(self) -> PeerError:
-        """What a re-INVITE gets while this one is open (RFC 3261 §14.2)."""
+        """The refusal that a re-INVITE gets while this one is open (RFC 3261 §14.2)."""
         return PeerError("our own INVITE is open", 491)
 
     def on_early_bye(self, request: Request) -> None:

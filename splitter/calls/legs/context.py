@@ -1,4 +1,4 @@
-"""What every message in a leg's dialog needs: where it goes, what it says of us, what the peer can.
+"""The ground of every message in a leg's dialog: where it goes, what it says of us, what the peer can.
 
 No I/O of its own. What a leg does with its dialog stands in `leg`, `offers`, `server` and `client`.
 """
@@ -57,7 +57,7 @@ M = TypeVar("M", Request, Response)
 
 @dataclass(frozen=True, slots=True)
 class LegContext:
-    """What every leg of a call shares.
+    """The parts that all legs of a call share.
 
     Attributes:
         session: the two halves of the call's Session-ID (RFC 7989).
@@ -98,7 +98,7 @@ class DialogContext:
         self.neighbour = Neighbour(trunk, record.host)
         self.driver = with_credentials(shared.driver, trunk, shared.ids, record)
         self.timer = LegTimer(record.timer, record.name, shared.after, shared.stop_timer)
-        self.infos = LegInfos(record)
+        self.infos = LegInfos()
         self._hear = hear
         self._line: ConnectedLine | None = None
         if record.line is not None:

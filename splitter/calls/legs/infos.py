@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.talk.leg import LegRecord
 from splitter.sip import events as sip
 from splitter.sip.message import Request, Response
 
@@ -32,25 +31,11 @@ class _Info:
 
 
 class LegInfos:
-    """The INFOs that are under way in both directions.
+    """The INFOs that are under way in both directions."""
 
-    Args:
-        record: of the leg; it keeps what the peer is known not to take.
-    """
-
-    def __init__(self, record: LegRecord) -> None:
-        self._record = record
+    def __init__(self) -> None:
         self._ours: deque[_Info] = deque()  # the first one is under way
         self._theirs: dict[str, Request] = {}
-
-    @property
-    def refused(self) -> bool:
-        """True once the peer was sent a digit and did not take it so."""
-        return self._record.refuses_digits
-
-    def note_refused(self) -> None:
-        """The peer does not take digits in INFO."""
-        self._record.refuses_digits = True
 
     @property
     def idle(self) -> bool:

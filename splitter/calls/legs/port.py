@@ -27,17 +27,6 @@ class SessionClock(Protocol):
         """Try our refresh once more after a while."""
 
 
-class Infos(Protocol):
-    """The digits of a leg that go beside its voice."""
-
-    @property
-    def refused(self) -> bool:
-        """True once the peer was sent a digit and did not take it so."""
-
-    def note_refused(self) -> None:
-        """The peer does not take digits so."""
-
-
 class Leg(Protocol):
     """A leg of a call, whoever began it.
 
@@ -82,10 +71,6 @@ class Leg(Protocol):
     @property
     def timer(self) -> SessionClock:
         """The session timer."""
-
-    @property
-    def infos(self) -> Infos:
-        """Digits that go beside its voice."""
 
     @property
     def allows(self) -> frozenset[str]:

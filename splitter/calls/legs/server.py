@@ -184,7 +184,7 @@ class InviteServer:
     # ---- what the peer does ----
 
     def receive(self, event: sip.SipEvent) -> None:
-        """What becomes of the INVITE."""
+        """Follow what becomes of the INVITE."""
         match event:
             case sip.CancelArrived():
                 self.on_cancel(event.request)
@@ -237,7 +237,7 @@ class InviteServer:
 
     @property
     def glare(self) -> PeerError:
-        """What a re-INVITE gets while this one is open (RFC 3261 §14.2)."""
+        """The refusal that a re-INVITE gets while this one is open (RFC 3261 §14.2)."""
         return Refusal(500, "the first INVITE is not answered yet", [("Retry-After", "1")])
 
     # ---- what waits ----
