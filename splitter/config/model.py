@@ -10,6 +10,7 @@ from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
+from splitter.cluster.settings import ClusterSettings
 from splitter.core.keys import Key
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
@@ -38,6 +39,7 @@ class Settings:
         api: the API over the network.
         tokens: who may use it, beside the accounts.
         webhooks: other programs that are told what happens.
+        cluster: who else is this gateway where this one dies; its `node` is empty where nobody is.
     """
 
     networks: Mapping[str, Network]
@@ -57,6 +59,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     tokens: tuple[Token, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     control_socket: Annotated[str, Key(table="gateway", file=True)] = CONTROL_SOCKET
     """The Unix socket of the command line (splitter calls, trace, …). Whoever may write to it may hang up calls."""
 

@@ -21,6 +21,7 @@ from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Route, Trunk
 from splitter.calls.webhook import Webhook
+from splitter.cluster.settings import ClusterSettings
 from splitter.config.fields import Declared, declared
 from splitter.config.model import Settings
 from splitter.media.ng.settings import RtpengineSettings
@@ -140,6 +141,13 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[dns]", (DnsSettings,)),
     Heading("store"),
     Example("[store]", (StoreSettings,)),
+    Heading("several gateways"),
+    Example(
+        "[cluster]",
+        (ClusterSettings,),
+        about="Gateways that stand in for each other, and see each other's calls. Without this table there is one "
+        "gateway. sipconf/valkey and sipconf/keepalived hold what belongs beside it.",
+    ),
     Heading("log and metrics"),
     Example("[log]", (TelemetrySettings,)),
     Example("[metrics]", (TelemetrySettings,)),

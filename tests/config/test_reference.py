@@ -13,6 +13,7 @@ from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
+from splitter.cluster.settings import ClusterSettings
 from splitter.config.fields import declared
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
@@ -30,6 +31,7 @@ TABLES = {
     Account: "account",
     ApiSettings: "api",
     CallSettings: "calls",
+    ClusterSettings: "cluster",
     DnsSettings: "dns",
     MediaSettings: "media",
     RtpengineSettings: "rtpengine",
@@ -132,7 +134,7 @@ OTHERS = {
     "api.guest_url": '"https://video.example/guest/"',
 }
 # Their tables are examples, which have tests of their own beside this file.
-EXAMPLES = ("account", "network", "trunk", "route", "metrics", "token", "webhook", "rtpengine")
+EXAMPLES = ("account", "network", "trunk", "route", "metrics", "token", "webhook", "rtpengine", "cluster")
 API = ("api.listen", "api.certificate", "api.key", "api.client_ca")  # tests/config/test_api.py
 ITEMS = {
     place: (kind, item)

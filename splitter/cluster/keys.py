@@ -1,0 +1,50 @@
+"""The names of all keys in Valkey. Pure.
+
+P:lease:NODE    hash: who is the node now, its fence, its beat; see `splitter.cluster.lease`
+P:host:HOST     number that each process of a host counts up while it lives, active or not
+P:calls:NODE    hash: call → its record
+P:doubts:NODE   hash: call → what was under way after its record
+P:mark:NODE     hash: up to which change these two are complete
+P:nodes         hash: node → what it says of itself (JSON)
+P:events:NODE   stream, capped: what others show of its calls and desks
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterKeys:
+    """Names of the keys of one cluster."""
+
+    prefix: str
+
+    def lease(self, node: str) -> str:
+        """Key of who is the node now."""
+        return f"{self.prefix}:lease:{node}"
+
+    def host(self, host: str) -> str:
+        """Key of a host's sign of life."""
+        return f"{self.prefix}:host:{host}"
+
+    def calls(self, node: str) -> str:
+        """Key of the records of its calls."""
+        return f"{self.prefix}:calls:{node}"
+
+    def doubts(self, node: str) -> str:
+        """Key of what was under way after its records."""
+        return f"{self.prefix}:doubts:{node}"
+
+    def mark(self, node: str) -> str:
+        """Key of how complete its records are."""
+        return f"{self.prefix}:mark:{node}"
+
+    def events(self, node: str) -> str:
+        """Key of what others show of its calls and desks."""
+        return f"{self.prefix}:events:{node}"
+
+    @property
+    def nodes(self) -> str:
+        """Key of what the nodes say of themselves."""
+        return f"{self.prefix}:nodes"

@@ -1,0 +1,40 @@
+"""The table [cluster], and what is wrong with it. Does I/O: asks for the name of the machine."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+from splitter.cluster.settings import ClusterSettings, parse_name
+from splitter.config.fields import declared, read
+from splitter.config.reader import Table
+from splitter.core.keys import ValueProblem
+
+
+def read_cluster(table: Table) -> ClusterSettings:
+    """Read [cluster]; a host without a name is called as its machine is."""
+    settings = read(table, ClusterSettings, _check_cluster)
+    return replace(settings, host=settings.host or socket.gethostname()) if settings.node else settings
+
+
+def _check_cluster(table: Table, settings: ClusterSettings) -> None:
+    written = [item.name for item in declared(ClusterSettings) if item.name in table]
+    if not settings.node:
+        if written and "node" not in table:
+            table.problem(written[0], "has no meaning without a node", 'add node = "NAME", or remove the table')
+        return
+    if not settings.valkey and not table.problems.within((*table.path, "valkey")):
+        table.problem("valkey", "is missing", 'say where it is, such as valkey = ["valkey://10.1.0.40:6379"]')
+    if bool(settings.certificate) != bool(settings.key):
+        table.problem("certificate", "stands without its key, or the key without it", "add the other one")
+    secure = any(url.startswith("rediss:") for url in settings.valkey)
+    for name in ("ca", "certificate", "key"):
+        if settings.valkey and getattr(settings, name) and not secure:
+            table.problem(name, "has no meaning without TLS", 'use "valkeys://…", or remove it')
+    if not settings.host:
+        try:
+            parse_name(socket.gethostname())
+        except ValueProblem as problem:
+            table.problem(
+                "host", f"is missing, and that of the machine will not do: {problem.what}", 'add host = "NAME"'
+            )

@@ -1,0 +1,103 @@
+"""A real Valkey (or Redis) on a Unix socket in a folder of its own; started, killed and paused as the test says. Does I/O."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import redis
+
+from splitter.cluster.settings import ClusterSettings
+from tests.interop.process import Process, eventually
+
+
+class Server:
+    """One server.
+
+    Args:
+        folder: of its socket and log; a path of few bytes.
+        options: of the command line, such as ("--maxmemory", "2mb").
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options
+        self.socket = folder / "valkey.sock"
+        self._process: Process | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it, with nothing in it."""
+        program = shutil.which("valkey-server") or shutil.which("redis-server")
+        assert program, "neither valkey-server nor redis-server: `make peers` installs one"
+        port = ("--port", "0") if "--port" not in self.options else ()
+        plain = ("--unixsocket", str(self.socket), *port, "--save", "", "--appendonly", "no")
+        self._process = Process("valkey", [program, *plain, *self.options], self.folder)
+        eventually(self._answers, "Valkey answers", more=self._process.tail)
+
+    def kill(self) -> None:
+        """End it at once; all that it held is gone."""
+        assert self._process
+        self._process.kill()
+
+    def pause(self) -> None:
+        """Let it accept and answer nothing."""
+        assert self._process
+        self._process.signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process
+        self._process.signal(signal.SIGCONT)
+
+    def command(self, *words: str | bytes | int) -> Any:
+        """Send one command as the operator."""
+        with redis.Redis(unix_socket_path=str(self.socket), protocol=2) as client:
+            return client.execute_command(*words)
+
+    def settings(self, **changes: Any) -> ClusterSettings:
+        """The settings of node a on host A with this server."""
+        return ClusterSettings(**{"node": "a", "host": "A", "valkey": (self.url,), "prefix": "p"} | changes)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.command("PING"))
+        except redis.AuthenticationError:
+            return True
+        except (redis.ConnectionError, OSError):
+            return False
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.go_on()
+        self.kill()
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name."""
+    with tempfile.TemporaryDirectory(prefix="vk") as name:
+        yield Path(name)
+
+
+def certificates(folder: Path) -> None:
+    """A certificate of 127.0.0.1, signed by itself: server.pem with server.key."""
+    run = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    subprocess.run(
+        [*run, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "server.key", "-out", "server.pem"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
