@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -35,6 +36,12 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """The loop of this test; a parameter is what makes the loop."""
     with strict(getattr(request, "param", None)) as runner:
         yield runner
+
+
+def pytest_collection_finish() -> None:
+    """Set all that was imported and collected aside: it stays, and need not be looked through during each test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> None:

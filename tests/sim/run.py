@@ -7,7 +7,7 @@ import hashlib
 import random
 import traceback
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from splitter.calls.settings import CallSettings
@@ -15,6 +15,7 @@ from splitter.calls.states import CallState
 from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
+from tests.alike import alike
 from tests.counted import value
 from tests.sim.browsers import astray
 from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
@@ -214,7 +215,7 @@ class Run:
         if live is None or not live.at_rest or self._forgetting.random() < 0.5:
             return
         talk = read(written(live.talk))
-        if asdict(talk) != asdict(live.talk):
+        if not alike(talk, live.talk):
             self._blame(caller_call, "what was read is not what was written")
         live.take_up(talk)
         self.result.forgotten += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,15 @@ def constants(node: ast.expr, names: dict[str, set[str]]) -> set[str]:
     return _COMPUTED.get(ast.unparse(node), set())
 
 
+@cache
+def modules(folder: str) -> list[tuple[str, ast.Module]]:
+    """Those of a folder of the package, by file."""
+    return [(path.name, ast.parse(path.read_text())) for path in sorted((PACKAGE / folder).rglob("*.py"))]
+
+
 def said(arguments: dict[str, int], folder: str) -> Iterator[tuple[str, set[str]]]:
     """Each place of the package where a code is said: where, and which ones it may be."""
-    for path in sorted((PACKAGE / folder).rglob("*.py")):
-        tree = ast.parse(path.read_text())
+    for file, tree in modules(folder):
         names: dict[str, set[str]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -66,7 +72,7 @@ def said(arguments: dict[str, int], folder: str) -> Iterator[tuple[str, set[str]
             if called in arguments and len(node.args) > arguments[called]:
                 code = node.args[arguments[called]]
                 if not re.search(r"\.code$|^code$", text := ast.unparse(code)) or constants(code, names):
-                    yield f"{path.name}:{node.lineno}: {text}", constants(code, names)
+                    yield f"{file}:{node.lineno}: {text}", constants(code, names)
 
 
 @pytest.fixture(scope="module", params=["english", "chinese"])

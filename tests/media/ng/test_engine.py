@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.core.net import Address
-from splitter.media.ng.instance import ORPHANS_LIMIT, InstanceState
+from splitter.media.ng.instance import InstanceState
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import RelayLost
 from splitter.media.ports.voice import CarriedRelay, RelayHandle
@@ -380,13 +380,16 @@ class TestNothingIsLeft:
 
         play(farm("one"), scenario)
 
-    def test_is_bounded(self) -> None:
+    def test_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def scenario(made: Farm) -> None:
-            [instance] = made.engine._instances
-            for number in range(ORPHANS_LIMIT + 10):
-                instance.orphan(f"relay-{number}")
-            assert len(instance._orphans) == ORPHANS_LIMIT
+            await opened(made, 5)
+            made.network.loss = 1.0
+            await asyncio.sleep(3)
+            made.network.loss = 0.0
+            await asyncio.sleep(2)
+            assert len(made.daemons["one"].calls) == 2, "of five only three were kept in mind"
 
+        monkeypatch.setattr("splitter.media.ng.instance.ORPHANS_LIMIT", 3)
         play(farm("one"), scenario)
 
 
@@ -436,12 +439,13 @@ class TestTheWay:
 
         play(farm("one"), scenario)
 
-    def test_takes_so_many_requests_at_once_and_no_more(self) -> None:
+    def test_takes_so_many_requests_at_once_and_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def scenario(made: Farm) -> None:
             made.daemons["one"].hung = True
-            outcomes = await asyncio.gather(*(opened(made) for _ in range(6000)), return_exceptions=True)
-            assert sum("too many requests" in str(outcome) for outcome in outcomes) == 1000
+            outcomes = await asyncio.gather(*(opened(made) for _ in range(60)), return_exceptions=True)
+            assert sum("too many requests" in str(outcome) for outcome in outcomes) == 10
 
+        monkeypatch.setattr("splitter.media.ng.client.WAITING_LIMIT", 50)
         play(farm("one"), scenario)
 
 

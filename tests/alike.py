@@ -1,0 +1,27 @@
+"""Whether two values are the same through and through: kinds, and what a dataclass does not compare, as well."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any
+
+
+def alike(one: object, other: object) -> bool:
+    """The same kinds with the same content, however deep; much faster than two `asdict`."""
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if names := _names(kind):
+        return all(alike(getattr(one, name), getattr(other, name)) for name in names)
+    match one, other:
+        case (list() | tuple() as mine, list() | tuple() as theirs):
+            return len(mine) == len(theirs) and all(map(alike, mine, theirs))
+        case (dict() as mine, dict() as theirs):
+            return mine.keys() == theirs.keys() and all(alike(mine[key], theirs[key]) for key in mine)
+    return one == other
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
