@@ -27,8 +27,7 @@ from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import Pairs, Refusal
-from splitter.calls.records import RecordKind, framed
-from splitter.calls.remains import doubt_of, unfinished_of
+from splitter.calls.remains import doubt_of, record_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import Trunk
@@ -36,7 +35,6 @@ from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
-from splitter.calls.talk.record import written
 from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
@@ -310,7 +308,7 @@ class Call:
     def record(self, restless: bool = False) -> bytes | None:
         """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
         if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
-            return framed(RecordKind.CALL, written(self.value()))
+            return record_of(self.value(), self._legs)
         return unfinished_of(self.talk, self._legs)
 
     def doubt(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Records of live calls: when they are written, and what the bytes say about themselves.
+"""Records of live calls: when they are written.
 
 A call that is at rest is written down a moment after its last change (`FLUSH_S`), so that a burst of changes is one
 record. One that does not come to rest keeps its last record, and beside it stands what is under way: its peers know
@@ -8,26 +8,14 @@ something that the record does not.
 from __future__ import annotations
 
 import asyncio
-from enum import StrEnum
 from typing import Protocol
 
 import structlog
 
+from splitter.calls.frame import RecordKind, kind_of
 from splitter.telemetry import metrics
 
 FLUSH_S = 0.1
-VERSION = 1
-"""Of what a record holds. Fields may be added without a new one; what is renamed, or means something else, needs it."""
-
-_MAGIC = b"SPL"
-
-
-class RecordKind(StrEnum):
-    """What a record holds."""
-
-    CALL = "C"  # an answered call at rest; see `talk.record`
-    UNFINISHED = "U"  # one that is not answered yet; see `talk.unfinished`
-
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +41,7 @@ class Recorded(Protocol):
     """A call, as far as it is written down."""
 
     def record(self, restless: bool = False) -> bytes | None:
-        """The call as it is now, framed by `framed`; None while it is not at rest.
+        """The call as it is now, framed by `frame.framed`; None while it is not at rest.
 
         Args:
             restless: an answered one all the same, at rest or not.
@@ -146,24 +134,6 @@ class Records:
     def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes) -> None:
         self._written[key], self._living[key] = hash(record), call
         self._doubtful.pop(key, None)
-        if unframed(record)[0] is RecordKind.CALL:
+        if kind_of(record) is RecordKind.CALL:
             self._answered.add(key)
         store.keep(key, record)
-
-
-def framed(kind: RecordKind, body: bytes) -> bytes:
-    """A record: by which version it was written, what it is, and its body."""
-    return _MAGIC + bytes((VERSION,)) + kind.encode() + body
-
-
-def unframed(record: bytes) -> tuple[RecordKind, bytes]:
-    """The kind and the body of a record.
-
-    Raises:
-        ValueError: it is none, or was written by a version that we do not know.
-    """
-    if record[:3] != _MAGIC or len(record) < 5:
-        raise ValueError("this is no record of a call")
-    if record[3] != VERSION:
-        raise ValueError(f"it was written by version {record[3]} of records; this program reads version {VERSION}")
-    return RecordKind(record[4:5].decode("latin-1")), record[5:]

@@ -15,19 +15,17 @@ from typing import Protocol
 import structlog
 
 from splitter.calls.call import Call
-from splitter.calls.records import RecordKind, unframed
+from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
+from splitter.calls.talk.outline import Outline
+from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.telemetry import metrics
-
-CSEQ_GAP = 100
-"""So many requests may have been sent on a leg after its doubtful record; RFC 3261 §12.2.1.1 wants them to grow, not to
-be without gaps."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,25 +66,27 @@ class Recovery:
             try:
                 await self._one(row, found)
             except (ValueError, LocalError) as error:
-                found.refused += 1
-                self._refuse(row, str(error))
+                self._refuse(row, str(error), found)
             except Exception:  # the border of one call: the others are taken up all the same
                 log.exception("a call of before could not be taken up", call_id=row.call_id)
-                found.refused += 1
-                self._refuse(row, "a fault in the gateway; see the log")
+                self._refuse(row, "a fault in the gateway; see the log", found)
         if rows:
             log.info("calls of before", taken_up=found.taken_up, ended=found.ended, refused=found.refused)
         return found
 
     async def _one(self, row: Row, found: Recovered) -> None:
-        kind, body = unframed(row.record)
-        if kind is RecordKind.UNFINISHED:
-            self._calls.undertaker.end(unfinished.read(body))
+        frame = unframed(row.record)
+        if frame.kind is RecordKind.UNFINISHED:
+            self._calls.undertaker.end(unfinished.read(frame.body))
             self._services.records.forget(row.call_id)
             metrics.CALLS_RECOVERED.labels("ended").inc()
             found.ended += 1
             return
-        talk, doubt = talks.read(body), _doubt_of(row)
+        if not frame.readable:
+            raise ValueError(
+                f"it was written by version {frame.version} of records; this program reads up to {VERSION}"
+            )
+        talk, doubt = talks.read(frame.body), _doubt_of(row)
         if doubt is not None:
             doubt.settle(talk)
         call = self._calls.restore(talk, CSEQ_GAP if doubt is not None else 0)
@@ -141,11 +141,16 @@ class Recovery:
             if known.get(participant.handle.name) != participant.handle:
                 await self._services.rooms.leave(participant.handle)
 
-    def _refuse(self, row: Row, reason: str) -> None:
-        """A call that cannot be carried on: nothing is kept of it, and operators are told."""
+    def _refuse(self, row: Row, reason: str, found: Recovered) -> None:
+        """A call that cannot be carried on is ended on both sides, and operators are told."""
+        found.refused += 1
         metrics.CALLS_RECOVERED.labels("refused").inc()
-        log.error("a call of before is lost", call_id=row.call_id, reason=reason)
+        outline = _outline_of(row)
+        log.error(
+            "a call of before is lost", call_id=row.call_id, reason=reason, told=[one.leg for one in outline.dialogs]
+        )
         self._services.recorder.event(row.call_id, "", "state", f"ended: lost at the restart of the gateway: {reason}")
+        self._calls.undertaker.part(row.call_id, outline)
         self._services.records.forget(row.call_id)
 
 
@@ -158,3 +163,11 @@ def _doubt_of(row: Row) -> Doubt | None:
     except ValueError as error:
         log.warning("what was under way in a call of before cannot be read", call_id=row.call_id, reason=str(error))
         return Doubt()
+
+
+def _outline_of(row: Row) -> Outline:
+    """The dialogs that a call has left; none where that cannot be read either."""
+    try:
+        return talks.read_outline(unframed(row.record).outline)
+    except ValueError:
+        return Outline()

@@ -1,17 +1,25 @@
-"""What a call leaves to the process that comes after this one while it is not at rest. Does no I/O."""
+"""What a call leaves to the process that comes after this one. Does no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from splitter.calls.frame import RecordKind, framed
 from splitter.calls.legs.leg import SipLeg
-from splitter.calls.records import RecordKind, framed
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
+from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.record import written
 from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
+
+
+def record_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
+    """An answered call, as a record."""
+    dialogs = (legs[record.key].open_dialog() for record in talk.legs.values())
+    outline = Outline(tuple(dialog for dialog in dialogs if dialog is not None))
+    return framed(RecordKind.CALL, written(talk), written(outline))
 
 
 def unfinished_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:

@@ -1,20 +1,23 @@
-"""Calls that were not answered yet when their process died: both sides are told that they are over.
+"""Calls of a former process that are not carried on: both sides are told that they are over.
 
 An early call is not carried on: its caller and the centre would wait for what only the former process knew. It costs
 its caller a redial, and nobody rings for nothing: the caller's INVITE gets a final answer and the centre's a CANCEL, or
-a BYE where its answer crosses (RFC 3261 §9.1, §13.2.2.4).
+a BYE where its answer crosses (RFC 3261 §9.1, §13.2.2.4). An answered one whose record cannot be carried on is ended by
+a BYE in each of its dialogs.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
-from splitter.calls.signalling import Resuming
+from splitter.calls.signalling import Signalling
+from splitter.calls.talk.outline import OpenDialog, Outline
 from splitter.calls.talk.unfinished import Unfinished
-from splitter.core.errors import PeerError
-from splitter.core.net import Flow
+from splitter.core.errors import LocalError, PeerError
+from splitter.core.net import Address, Flow
 from splitter.sip.dialog import Dialog
-from splitter.sip.events import ResponseArrived, SipEvent, TransactionId
+from splitter.sip.events import RequestFailed, ResponseArrived, SipEvent, TransactionId
 from splitter.sip.message import Request, Response
 from splitter.sip.parse import parse_message
 from splitter.telemetry.trace import Recorder
@@ -22,6 +25,11 @@ from splitter.telemetry.trace import Recorder
 STATUS = 480
 """For the caller. Not 503: the SBC would take this gateway out of service, and it is there again."""
 _REASON = f'SIP;cause={STATUS};text="the gateway was restarted"'
+_NOT_CARRIED_ON = 'SIP;cause=500;text="the call could not be carried on"'
+
+CSEQ_GAP = 100
+"""So many requests may have been sent on a leg after what was written down last; RFC 3261 §12.2.1.1 wants them to grow,
+not to be without gaps."""
 
 
 class Undertaker:
@@ -32,7 +40,7 @@ class Undertaker:
         recorder: what is sent and comes belongs to the trace of its call.
     """
 
-    def __init__(self, driver: Resuming, recorder: Recorder) -> None:
+    def __init__(self, driver: Signalling, recorder: Recorder) -> None:
         self._driver = driver
         self._recorder = recorder
         self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of a caller's INVITE
@@ -54,6 +62,28 @@ class Undertaker:
             invite = _invite(call.centre.invite)
             self._recorder.bind(invite.call_id, call.call_id, "centre", invite.from_tag or "")
             _Abandoned(self._driver, invite, call.centre.flow).cancel()
+        self._recorder.unbind(call.call_id)  # what still comes is recorded for a while
+
+    def part(self, call_id: str, outline: Outline) -> None:
+        """Send a BYE in each dialog of an answered call that is not carried on."""
+        for one in outline.dialogs:
+            try:
+                self._part(call_id, one)
+            except (LocalError, PeerError) as error:
+                self._recorder.event(call_id, one.leg, "note", f"the {one.leg} cannot be told that it is over: {error}")
+        self._recorder.unbind(call_id)
+
+    def _part(self, call_id: str, one: OpenDialog) -> None:
+        flow = self._driver.flow_to(one.network, one.transport, Address(one.host, one.port))
+        self._recorder.bind(one.call_id, call_id, one.leg)
+        bye = one.resumed(CSEQ_GAP).request("BYE", headers=[("Reason", _NOT_CARRIED_ON)])
+        note = partial(self._recorder.event, call_id, one.leg, "note")
+
+        def on_event(event: SipEvent) -> None:
+            if isinstance(event, RequestFailed):
+                note(f"the {one.leg} has not heard that it is over: {event.reason}")
+
+        self._driver.request(bye, flow, on_event)
 
     def refuses(self, request: Request) -> Response | None:
         """The answer to an INVITE of a former process, which comes again or seems to; None for any other request."""
@@ -65,7 +95,7 @@ class Undertaker:
 class _Abandoned:
     """An INVITE that a former process sent and nobody wants any longer."""
 
-    def __init__(self, driver: Resuming, invite: Request, flow: Flow) -> None:
+    def __init__(self, driver: Signalling, invite: Request, flow: Flow) -> None:
         self._driver = driver
         self._invite = invite
         self._flow = flow

@@ -1,4 +1,4 @@
-"""When calls are written down, and what a record says about itself."""
+"""When calls are written down."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from splitter.calls.records import FLUSH_S, VERSION, RecordKind, Records, framed, unframed
+from splitter.calls.frame import RecordKind, framed, unframed
+from splitter.calls.records import FLUSH_S, Records
 from tests.world.loop import VirtualLoop
 
 
@@ -19,7 +20,7 @@ class Shelf:
     told: list[tuple[str, ...]] = field(default_factory=list)
 
     def keep(self, call_id: str, record: bytes) -> None:
-        self.told.append(("keep", call_id, unframed(record)[1].decode()))
+        self.told.append(("keep", call_id, unframed(record).body.decode()))
 
     def doubt(self, call_id: str, note: bytes) -> None:
         self.told.append(("doubt", call_id, note.decode()))
@@ -32,12 +33,15 @@ class Shelf:
         return told
 
 
+FIRST = framed(RecordKind.CALL, b"1")
+
+
 @dataclass
 class OneCall:
     """A call that says what it is told to say."""
 
     key: str = "a"
-    says: bytes | Exception | None = b"SPL\x01C1"
+    says: bytes | Exception | None = FIRST
     asks: bytes = b"?"
     restless: bytes | None = None
 
@@ -152,19 +156,3 @@ class TestWhat:
         records = Records()
         self.look(records, OneCall(says=KeyError("never asked")))
         records.forget("a")
-
-
-class TestFrame:
-    @pytest.mark.parametrize("kind", RecordKind)
-    def test_goes_there_and_back(self, kind: RecordKind) -> None:
-        assert unframed(framed(kind, b"body")) == (kind, b"body")
-
-    @pytest.mark.parametrize("data", [b"", b"SPL", b"SPL\x01", b"XYZ\x01Cbody", b"SPL\x01?body", b"\xff" * 40])
-    def test_foreign_bytes_are_refused(self, data: bytes) -> None:
-        with pytest.raises(ValueError):
-            unframed(data)
-
-    @pytest.mark.parametrize("version", [0, VERSION + 1, 255])
-    def test_another_version_is_refused_with_its_number(self, version: int) -> None:
-        with pytest.raises(ValueError, match=f"version {version} of records"):
-            unframed(b"SPL" + bytes((version,)) + b"Cbody")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from splitter.calls.asks import RaiseVideo
-from splitter.calls.records import FLUSH_S, RecordKind, unframed
+from splitter.calls.frame import VERSION, RecordKind, framed, unframed
+from splitter.calls.records import FLUSH_S
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
 from splitter.store.live import LiveRow
 from tests.calls.kit import connected, ended, joined, ringing, told
+from tests.calls.test_frame import STORED
 from tests.world import PeerCall, World
 
 A_MOMENT = 2 * FLUSH_S
@@ -24,7 +26,7 @@ def world() -> Iterator[World]:
 
 
 def kinds(world: World) -> list[RecordKind]:
-    return [unframed(row.record)[0] for row in world.rows.values()]
+    return [unframed(row.record).kind for row in world.rows.values()]
 
 
 def over(world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -238,10 +240,12 @@ class TestBadRecords:
         ("record", "reason"),
         [
             (b"", "no record"),
-            (b"SPL\x63Cwhatever", "version 99 of records"),
+            (b"SPL\x63C\0\0\0\0whatever", "version 99 of records"),
             (b"SPL\x01C\x01\xc1", "malformed"),
+            (b"SPL\x02C\0\0\0\0\x01\xc1", "malformed"),
             (b"SPL\x01U\xc1", "malformed"),
             (b"SPL\x01C", "no record"),
+            (b"SPL\x02C\0\0\0\x09cut", "cut off"),
         ],
     )
     def test_is_refused_with_its_reason_and_costs_no_other(self, world: World, record: bytes, reason: str) -> None:
@@ -256,10 +260,71 @@ class TestBadRecords:
         world.logs.clear()
         ended(world, caller, centre)
 
-    def test_of_a_trunk_that_is_configured_no_longer(self, world: World) -> None:
-        connected(world)
+
+def of_another_version(record: bytes) -> bytes:
+    return record[:3] + b"\x63" + record[4:]
+
+
+def garbled(record: bytes) -> bytes:
+    """Its outline is whole, and its body is not."""
+    return framed(RecordKind.CALL, b"\x01\xc1", unframed(record).outline)
+
+
+class TestWhatCannotBeCarriedOn:
+    @pytest.mark.parametrize("spoil", [of_another_version, garbled])
+    def test_is_ended_on_every_side(self, world: World, spoil: Callable[[bytes], bytes]) -> None:
+        caller, centre = connected(world)
+        seat = joined(world, caller)
+        world.run(A_MOMENT)
+        world.kill()
+        [(key, row)] = world.rows.items()
+        world.rows[key] = LiveRow(key, row.written_at, spoil(row.record))
+        self.is_lost(world, caller, centre, seat)
+
+    def test_as_its_trunk_is_configured_no_longer(self, world: World) -> None:
+        caller, centre = connected(world)
         world.run(A_MOMENT)
         world.kill()
         del world.trunks["pbx"]
+        self.is_lost(world, caller, centre)
+
+    def test_one_that_was_changing_gets_a_number_that_is_new(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(A_MOMENT)
+        caller.on_reinvite = thinks
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        world.run(A_MOMENT)
+        world.kill()
+        del world.trunks["pbx"]
+        assert world.begin_again().refused == 1
+        caller.expect("BYE")
+        assert (caller.dialog.remote_cseq or 0) > 100
+        centre.expect("BYE")
+
+    @staticmethod
+    def is_lost(world: World, *peers: PeerCall) -> None:
         found = world.begin_again()
         assert (found.taken_up, found.refused) == (0, 1)
+        for peer in peers:
+            peer.expect("BYE")
+        [line] = [line for line in world.logs if line["log_level"] == "error"]
+        assert line["event"] == "a call of before is lost" and "caller" in line["told"]
+        world.logs.clear()
+        [end] = [event for event in world.trace_of(peers[0]) if event.text.startswith("ended: ")]
+        assert "lost at the restart" in end.text
+        assert {event.leg for event in world.trace_of(peers[0]) if event.text == "BYE"} >= {"caller", "centre"}
+        world.settle()
+
+
+class TestRecordsOfBefore:
+    @pytest.mark.parametrize("version", range(1, VERSION + 1))
+    def test_are_carried_on(self, world: World, version: int) -> None:
+        """Its peers are not in this world: they answer that they know of no such call, and it ends on all sides."""
+        world.kill()
+        stored = (STORED / f"call-{version}").read_bytes()
+        world.rows["old"] = LiveRow("g27y4tsbs6sr", 0.0, stored)
+        assert world.begin_again().taken_up == 1
+        [view] = world.calls.list()
+        assert view.caller == "13900000000" and view.state == "connected" and len(view.parties) == 2
+        world.run_until(lambda: not len(world.calls), 300)

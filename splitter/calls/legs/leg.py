@@ -17,6 +17,7 @@ from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord
+from splitter.calls.talk.outline import OpenDialog
 from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.unfinished import Waiting
 from splitter.calls.view import LegView
@@ -214,6 +215,15 @@ class SipLeg:
         """Our INVITE, while it is not answered."""
         invite = self._dialog.invite
         return invite.waiting() if self.state is LegState.EARLY and isinstance(invite, InviteClient) else None
+
+    def open_dialog(self) -> OpenDialog | None:
+        """What a BYE needs; None where there is no dialog to end."""
+        dialog, credentials = self.record.dialog, self.record.credentials
+        if dialog is None or self.state is not LegState.CONFIRMED:
+            return None
+        network, transport, _, peer = self._context.way(dialog)
+        cseq = max(dialog.local_cseq, credentials.highest if credentials is not None else 0)
+        return OpenDialog.of(self.name, network, transport, peer, dialog, cseq)
 
     def unanswered(self) -> tuple[Waiting, ...]:
         """Offers of the peer that are not answered."""

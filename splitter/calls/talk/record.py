@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from splitter.calls.talk.doubt import Doubt
+from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.state import Talk
 
 _PLAIN, _ESCAPED = b"\x01", b"\x02"
@@ -19,8 +20,8 @@ _ENCODER = msgspec.msgpack.Encoder()
 T = TypeVar("T")
 
 
-def written(value: Talk | Doubt) -> bytes:
-    """A call that is at rest, or what is under way in one, as bytes."""
+def written(value: Talk | Doubt | Outline) -> bytes:
+    """A call that is at rest, or what is under way in one, or its open dialogs, as bytes."""
     try:
         return _PLAIN + _ENCODER.encode(value)
     except UnicodeEncodeError:
@@ -41,7 +42,18 @@ def read_doubt(data: bytes) -> Doubt:
     return _read(data, _DOUBT)
 
 
+def read_outline(data: bytes) -> Outline:
+    """The open dialogs. Raises as `read`."""
+    return _read(data, _OUTLINE)
+
+
+def read_fields(data: bytes) -> Any:
+    """The fields of what was written, whatever its type was: dictionaries and lists. Raises as `read`."""
+    return _read(data, _ANYTHING)
+
+
 _TALK, _DOUBT = msgspec.msgpack.Decoder(Talk), msgspec.msgpack.Decoder(Doubt)
+_OUTLINE, _ANYTHING = msgspec.msgpack.Decoder(Outline), msgspec.msgpack.Decoder(Any)
 
 
 def _read(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
