@@ -23,7 +23,7 @@ from splitter.calls.rows import row_of
 from splitter.calls.services import Services
 from splitter.calls.settings import Role
 from splitter.calls.trunks.watch import Watch
-from splitter.calls.view import CallView, Notice
+from splitter.calls.view import CallView, Notice, lost
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
@@ -34,6 +34,7 @@ from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
+from splitter.store.journal import Journal
 from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import beside
@@ -144,7 +145,8 @@ class Gateway:
     def _build_web(self) -> None:
         """Build the watchers, and the listeners for people and programs."""
         settings, clock = self._settings, self._clock
-        self._hub = Hub(clock, self._ids.tag())
+        self._journal = Journal(Path(settings.media.socket_dir) / "events.db")
+        self._hub = Hub(clock, self._ids.tag(), self._journal)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
         self._album = Album(taken=self._bus.publish)
         self._leftovers = Leftovers(self._pictures)
@@ -220,6 +222,7 @@ class Gateway:
         ask("rtpengines", self._farm.alarms)
         ask("store", lambda: [self._store.alarm])
         ask("records", lambda: [self._live.alarm])
+        ask("events", lambda: [self._journal.alarm])
         ask("trunks", self._watch.alarms)
         ask("registrations", self._registrations.alarms)
         ask("HTTP", lambda: self._server.alarms(self._clock.wall()))
@@ -245,7 +248,9 @@ class Gateway:
             await self._farm.start()
             await self._watch.find()
             await self._driver.start(hearing=False)
+            await asyncio.to_thread(self._hub.resume)  # its folder is ours by now
             await self._recovery.take_up(await asyncio.to_thread(self._live.start))
+            self._tell_lost()
             self._driver.hear()
             self._releasing = asyncio.create_task(self._engine.release_unclaimed())
             await self._server.start()
@@ -261,6 +266,12 @@ class Gateway:
         self._defences.measure()
         self._board.enter(GatewayState.RUNNING)
         log.info("ready", version=__version__, networks=list(self._settings.networks))
+
+    def _tell_lost(self) -> None:
+        """Tell everybody of the end of calls that were not taken up, or were not answered yet."""
+        live = {view.call_id for view in self._calls.list()}
+        for view in self._hub.missing(live):
+            self._bus.publish(lost(view, self._clock.wall()))
 
     async def drain(self) -> None:
         """Refuse new calls and let those that live end, for as long as the operator allows."""

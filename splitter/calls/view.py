@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
@@ -153,3 +153,18 @@ class TrunkView:
     jitter_ms: float | None
     targets: tuple[TargetView, ...]
     registration: str = ""
+
+
+def lost(view: CallView, at: float) -> CallView:
+    """A call whose process has ended and that no other one carries on."""
+    unanswered = view.answered_at is None
+    return replace(
+        view,
+        state=CallState.ENDED,
+        ended_at=at,
+        end_reason=f"the gateway was restarted{' before it was answered' if unanswered else ', and could not go on'}",
+        end_status=480 if unanswered else 200,
+        showing="none",
+        legs=tuple(replace(leg, state=LegState.ENDED) for leg in view.legs),
+        parties=tuple(replace(party, state=PartyState.LEFT, sends=False, showing="none") for party in view.parties),
+    )

@@ -1,15 +1,14 @@
 """The event socket, GET /v1/events (RFC 6455). Does I/O through aiohttp.
 
 Subprotocols "splitter.v1" and "bearer.TOKEN"; the first one is selected. Query: client= the listener's own id, which
-makes a desk with the scope `desk` online; after= and epoch= to resume: the seq of the last frame seen, whatever
-it was, and the epoch of the last hello. Each frame is JSON:
+makes a desk with the scope `desk` online; after= to resume, see docs/events.md. Each frame is JSON:
 
-    {"type":"hello","epoch":…,"seq":N,"resumed":…,"me":{…}}  resumed false: forget everything, what lives follows
-    {"type":"ready","seq":N}                                 what was missed, or what lives, is complete
-    {"type":"call","seq":N,"at":…,"call":{…}}                "gone":true: it is no longer this desk's
-    {"type":"notice","seq":N,"at":…,"notice":{…}}
-    {"type":"desk","seq":N,"at":…,"desk":{…}}
-    {"type":"ping","seq":N}                                  nothing happened up to N; resume from there
+    {"type":"hello","after":C,"resumed":…,"me":{…}}            resumed false: forget everything, what lives follows
+    {"type":"ready","after":C}                                 what was missed, or what lives, is complete; resume there
+    {"type":"call","stream":S,"seq":N,"at":…,"call":{…}}       "gone":true: it is no longer this desk's
+    {"type":"notice","stream":S,"seq":N,"at":…,"notice":{…}}
+    {"type":"desk","stream":S,"seq":N,"at":…,"desk":{…}}
+    {"type":"ping","after":C}                                  nothing happened up to C; resume from there
 
 Closed with 1001: the gateway ends; 4001: the token holds no longer, log in again; 4008: too slow, come back and resume;
 4009: the same client opened another socket, do not come back; 1008: it sends too much. What the listener sends is not
@@ -33,11 +32,13 @@ from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.limits import Bucket, KeyedBuckets
 from splitter.telemetry import metrics
+from splitter.web.audience import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, EventListener
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
 from splitter.web.happenings import frame
-from splitter.web.hub import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, EventListener, Hub
+from splitter.web.hub import Hub
+from splitter.web.streams import read_cursor
 
 PROTOCOL = "splitter.v1"
 PING_S = 15.0
@@ -84,7 +85,7 @@ class Events:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one socket, from its opening to its end."""
         bearer = bearer_of(request)
-        after, epoch, client = _after(request), request.query.get("epoch", ""), _client(request)
+        after, client = _after(request), _client(request)
         self._let_open(bearer)
         if len(self._hub) >= MOST_LISTENERS or self._of[bearer.name] >= MOST_OF_ONE:
             raise ApiError(503, "too-many-listeners", f"{bearer.name} has too many event sockets open, or all have")
@@ -96,7 +97,7 @@ class Events:
         self._of[bearer.name] += 1
         try:
             await socket.prepare(request)
-            session = _Session(socket, request.transport, self._hub, self._hub.attach(bearer, after, epoch))
+            session = _Session(socket, request.transport, self._hub, self._hub.attach(bearer, after))
             try:
                 with self._present(bearer, client, session.listener):
                     await session.run(self._clock)
@@ -167,7 +168,7 @@ class _Session:
                 continue
             try:
                 async with asyncio.timeout(SEND_LIMIT_S):
-                    await self.socket.send_str(text or frame("ping", self.hub.seq))
+                    await self.socket.send_str(text or frame("ping", self.hub.seq, after=self.hub.cursor))
             except TimeoutError:
                 listener.close(SLOW)
             except ConnectionError:
@@ -202,13 +203,16 @@ class _Session:
             self.transport.abort()
 
 
-def _after(request: web.Request) -> int | None:
+def _after(request: web.Request) -> dict[str, int] | None:
+    """The number of each stream that was heard last: as a cursor, or as the number of the one that `epoch` names."""
     text = request.query.get("after", "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise ApiError(400, "bad-query", f'after must be the number of an event, not "{text[:40]}"')
-    return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return {request.query.get("epoch", ""): int(text)}
+    if (cursor := read_cursor(text)) is None:
+        raise ApiError(400, "bad-query", f'after must be what a frame of the socket said, not "{text[:40]}"')
+    return cursor
 
 
 def _client(request: web.Request) -> str:

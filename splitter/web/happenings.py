@@ -30,6 +30,7 @@ class CallChanged:
     at: float
     view: CallView
     before: CallView | None
+    stream: str = ""
     _texts: dict[str, str] = field(default_factory=dict)
 
     def addresses(self) -> set[Audience]:
@@ -56,7 +57,7 @@ class CallChanged:
     def _text(self, sight: str, view: CallView, **more: bool) -> str:
         text = self._texts.get(sight)
         if text is None:
-            text = self._texts[sight] = frame("call", self.seq, self.at, call=view, **more)
+            text = self._texts[sight] = frame("call", self.seq, self.at, stream=self.stream, call=view, **more)
         return text
 
 
@@ -74,6 +75,7 @@ class Told:
     notice: Notice
     view: CallView | None
     extension: str = ""
+    stream: str = ""
     _text: str = ""
 
     def addresses(self) -> set[Audience]:
@@ -90,7 +92,7 @@ class Told:
         its_own = bool(self.extension) and Scope.DESK in bearer.scopes and bearer.extension == self.extension
         if not (its_own and not bearer.call_id) and not hears(self.notice, self.view, bearer):
             return None
-        self._text = self._text or frame("notice", self.seq, self.at, notice=self.notice)
+        self._text = self._text or frame("notice", self.seq, self.at, stream=self.stream, notice=self.notice)
         return self._text
 
 
@@ -101,6 +103,7 @@ class DeskChanged:
     seq: int
     at: float
     view: DeskView
+    stream: str = ""
     _text: str = ""
 
     def addresses(self) -> set[Audience]:
@@ -111,7 +114,7 @@ class DeskChanged:
         """What this listener is told; None for nothing."""
         if not wide(bearer):
             return None
-        self._text = self._text or frame("desk", self.seq, self.at, desk=self.view)
+        self._text = self._text or frame("desk", self.seq, self.at, stream=self.stream, desk=self.view)
         return self._text
 
 

@@ -37,9 +37,9 @@ class Ring(Generic[T]):
             self._kept.popleft()
         self.forget(now)
 
-    def skip(self) -> None:
-        """Something happened that nobody will ask for: it only has its number."""
-        self.seq += 1
+    def skip(self, to: int | None = None) -> None:
+        """Something happened that nobody will ask for, or all up to `to`: it only has its number."""
+        self.seq = self.seq + 1 if to is None else to
         self._kept.clear()
 
     def forget(self, now: float) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
@@ -76,3 +78,45 @@ class TestALiveCall:
                 await killed(scene.stage.gateway)
             await scene.seen_again()
             assert lost(scene) == before
+
+
+class TestTheEventSocket:
+    @pytest.mark.parametrize("how", [killed, left, restarted])
+    async def test_goes_on_with_every_number_once(self, how: How) -> None:
+        """A listener is cut by the restart and resumes: no call is told anew, and none of what happened is missing."""
+        async with conversation() as scene:
+            gateway = scene.stage.gateway
+            async with listening(gateway) as events:
+                first = await heard(events, lambda frame: frame["type"] == "ready")
+                await how(gateway)
+            async with listening(gateway, first[-1]["after"]) as events:
+                [hello, *_] = again = await heard(events, lambda frame: frame["type"] == "ready")
+                assert hello["resumed"] is True and hello["epoch"] == first[0]["epoch"]
+                scene.centre("hold")
+                again += await heard(events, lambda frame: frame["type"] == "call" and "sendonly" in audio_of(frame))
+            numbers = [frame["seq"] for frame in again if frame["type"] in ("call", "notice", "desk")]
+            assert numbers == [*range(first[-1]["seq"] + 1, first[-1]["seq"] + 1 + len(numbers))]
+
+
+@asynccontextmanager
+async def listening(gateway: GatewayProcess, after: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """The event socket, on the control socket."""
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(gateway.control_socket))) as http,
+        http.ws_connect(f"http://splitter/v1/events?after={after}", protocols=("splitter.v1",)) as events,
+    ):
+        yield events
+
+
+async def heard(events: aiohttp.ClientWebSocketResponse, last: Callable[[Any], bool]) -> list[Any]:
+    """Every frame up to one of which that holds."""
+    frames: list[Any] = []
+    async with asyncio.timeout(PATIENCE_S):
+        while not frames or not last(frames[-1]):
+            frames.append(await events.receive_json())
+    return frames
+
+
+def audio_of(frame: Any) -> str:
+    """Our audio towards the centre, or from it: "" where there is none."""
+    return " ".join(leg["audio"] for leg in frame["call"]["legs"])

@@ -119,7 +119,18 @@ class TestFrames:
         async with scene.listening(query="?after=1&epoch=e1") as opened:
             frames = [await frame(opened) for _ in range(3)]
         assert frames[0]["resumed"] is True and frames[1]["call"]["showing"] == "seat-1"
-        assert frames[2] == {"type": "ready", "seq": 2}
+        assert frames[2] == {"type": "ready", "seq": 2, "after": "e1:2"}
+
+    async def test_resumes_by_the_cursor_that_a_frame_said(self, scene: Scene) -> None:
+        async with scene.listening() as opened:
+            await frame(opened)
+            cursor = (await frame(opened))["after"]
+        await until(lambda: len(scene.hub) == 0)
+        scene.hub.call(CALL)
+        async with scene.listening(query=f"?after={cursor}") as opened:
+            assert (await frame(opened))["resumed"] is True
+            told = await frame(opened)
+        assert (told["type"], told["stream"], told["seq"]) == ("call", "e1", 1)
 
     async def test_pings_when_nothing_happens_and_says_from_where_to_resume(
         self, monkeypatch: pytest.MonkeyPatch, scene: Scene
@@ -128,7 +139,7 @@ class TestFrames:
         async with scene.listening("desk") as opened:
             await frame(opened), await frame(opened)
             scene.hub.call(CALL)  # somebody else's
-            assert await frame(opened) == {"type": "ping", "seq": 1}
+            assert await frame(opened) == {"type": "ping", "seq": 1, "after": "e1:1"}
 
     async def test_what_the_listener_says_is_nothing_to_us(self, scene: Scene) -> None:
         async with scene.listening() as opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,12 @@ from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
-from splitter.calls.view import CallView, Notice, PartyView
+from splitter.calls.view import CallView, Notice, PartyView, lost
+from splitter.store.journal import Journal, KeptEvent
+from splitter.web.audience import MOST_WAITING, SLOW, EventListener
 from splitter.web.bearer import CONSOLE, Bearer
-from splitter.web.hub import KEPT_S, MOST_KEPT, MOST_WAITING, SLOW, EventListener, Hub
+from splitter.web.hub import Hub
+from splitter.web.streams import KEPT_S, MOST_KEPT
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, ended
 
@@ -227,7 +231,7 @@ class TestResuming:
         stand = Stand()
         seen = self.cut_off(stand)
         stand.hub.call(ended(stand.call(extension="8001")))
-        frames = heard(stand.hub.attach(READER, seen, "e1"))
+        frames = heard(stand.hub.attach(READER, {"e1": seen}))
         assert words(frames) == ["hello", "call connected", "call ended", "ready"]
         assert frames[0]["resumed"] is True
         assert [frame["seq"] for frame in frames] == [1, 2, 3, 3]
@@ -237,19 +241,19 @@ class TestResuming:
         seen = self.cut_off(stand, WANG)
         stand.call(extension="8002")
         stand.call(extension="8002", showing="seat-1")
-        assert words(news(stand.hub.attach(WANG, seen, "e1"))) == ["call gone ringing"]
+        assert words(news(stand.hub.attach(WANG, {"e1": seen}))) == ["call gone ringing"]
 
     def test_nothing_missed(self) -> None:
         stand = Stand()
         seen = self.cut_off(stand)
-        frames = heard(stand.hub.attach(READER, seen, "e1"))
+        frames = heard(stand.hub.attach(READER, {"e1": seen}))
         assert words(frames) == ["hello", "ready"] and frames[0]["resumed"] is True
 
-    @pytest.mark.parametrize(("after", "epoch"), [(1, "e0"), (1, ""), (99, "e1"), (None, "e1")])
-    def test_begins_anew_where_the_number_means_nothing(self, after: int | None, epoch: str) -> None:
+    @pytest.mark.parametrize("after", [{"e0": 1}, {"": 1}, {"e1": 99}, {}, None])
+    def test_begins_anew_where_the_number_means_nothing(self, after: dict[str, int] | None) -> None:
         stand = Stand()
         self.cut_off(stand)
-        frames = heard(stand.hub.attach(READER, after, epoch))
+        frames = heard(stand.hub.attach(READER, after))
         assert words(frames) == ["hello", "call ringing", "ready"] and frames[0]["resumed"] is False
 
     def test_too_much_happened(self) -> None:
@@ -257,25 +261,25 @@ class TestResuming:
         seen = self.cut_off(stand)
         for number in range(MOST_KEPT + 1):
             stand.call(started_at=float(number))
-        frames = heard(stand.hub.attach(READER, seen, "e1"))
+        frames = heard(stand.hub.attach(READER, {"e1": seen}))
         assert words(frames) == ["hello", "call connected", "ready"] and frames[0]["resumed"] is False
-        assert len(stand.hub._ring) == MOST_KEPT
+        assert len(stand.hub._own.ring) == MOST_KEPT
 
     def test_too_long_ago(self) -> None:
         stand = Stand()
         seen = self.cut_off(stand)
         stand.call()
         stand.clock.time += KEPT_S + 1
-        assert heard(stand.hub.attach(READER, seen, "e1"))[0]["resumed"] is False
+        assert heard(stand.hub.attach(READER, {"e1": seen}))[0]["resumed"] is False
 
     def test_while_nobody_listens_for_long_nothing_is_kept(self) -> None:
         stand = Stand()
         stand.call()
-        assert len(stand.hub._ring) == 0 and stand.hub.seq == 1
+        assert len(stand.hub._own.ring) == 0 and stand.hub.seq == 1
         self.cut_off(stand)
         stand.clock.time += KEPT_S + 1
         stand.call(state="connected")
-        assert len(stand.hub._ring) == 0
+        assert len(stand.hub._own.ring) == 0
 
     @settings(deadline=None, max_examples=60)
     @given(
@@ -297,10 +301,94 @@ class TestResuming:
                 frames += taken
                 seen = taken[-1]["seq"] if taken else seen
                 stand.hub.detach(shaky)
-                shaky = stand.hub.attach(WANG, seen, "e1")
+                shaky = stand.hub.attach(WANG, {"e1": seen})
         frames += heard(shaky)
         calls = [frame for frame in frames if frame["type"] == "call"]
         assert calls == news(steady)
+
+
+class TestOverARestart:
+    """The process is killed: its successor reads the journal, and hears of the calls that it takes up."""
+
+    def killed(self, stand: Stand, tmp_path: Path) -> Hub:
+        hub = Hub(stand.clock, "e2", Journal(tmp_path / "events.db"))
+        hub.resume()
+        return hub
+
+    def stand(self, tmp_path: Path) -> Stand:
+        stand = Stand()
+        stand.hub = Hub(stand.clock, "e1", Journal(tmp_path / "events.db"))
+        return stand
+
+    def test_every_number_once(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        listener = stand.hub.attach(READER)
+        stand.call(state="ringing")
+        before = heard(listener)
+        stand.call(showing="seat-1")
+        stand.hub.notice(Notice(CALL.call_id, "video-refused", "the caller declined"))
+        after = self.killed(stand, tmp_path)
+        after.call(replace(CALL, showing="seat-1"))  # taken up, and as it was
+        after.call(replace(CALL, showing="slate"))
+        frames = heard(after.attach(READER, {"e1": before[-1]["seq"]}))
+        assert frames[0]["resumed"] is True and frames[0]["epoch"] == "e1"
+        assert words(frames) == ["hello", "call connected", "notice", "call connected", "ready"]
+        assert [frame["seq"] for frame in frames[1:-1]] == [2, 3, 4]
+
+    def test_a_desk_hears_that_its_call_went_elsewhere_before_the_kill(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        stand.hub.attach(WANG)
+        stand.call(extension="8001")
+        stand.call(extension="8002")
+        assert words(news(self.killed(stand, tmp_path).attach(WANG, {"e1": 1}))) == ["call gone connected"]
+
+    def test_calls_that_nobody_took_up_are_known(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        stand.hub.attach(READER)
+        stand.call(call_id="lives")
+        gone = stand.call(call_id="is lost")
+        after = self.killed(stand, tmp_path)
+        after.call(replace(CALL, call_id="lives"))
+        assert after.missing({"lives"}) == [gone]
+        after.call(lost(gone, 5.0))
+        frames = news(after.attach(READER, {"e1": 2}))
+        assert words(frames) == ["call ended"] and frames[0]["call"]["end_reason"].startswith("the gateway was restart")
+
+    def test_desks_are_offline_until_they_come_back(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        stand.hub.attach(READER)
+        stand.hub.desk(DeskView("8001", "online", (ClientView("tab-1", "webrtc", 5.0),)))
+        frames = news(self.killed(stand, tmp_path).attach(READER, {"e1": 1}))
+        assert [frame["desk"]["state"] for frame in frames] == ["offline"]
+
+    def test_what_is_too_old_is_so_after_it(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        stand.hub.attach(READER)
+        stand.call()
+        stand.clock.time += KEPT_S + 1
+        assert heard(self.killed(stand, tmp_path).attach(READER, {"e1": 0}))[0]["resumed"] is False
+
+    def test_what_another_version_wrote_is_not_believed(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        stand.hub.attach(READER)
+        journal = stand.hub._journal
+        journal.append(KeptEvent(1, stand.clock.wall(), b"\xff"))
+        after = self.killed(stand, tmp_path)
+        assert after.epoch == "e2"
+        assert heard(after.attach(READER, {"e1": 1}))[0]["resumed"] is False
+
+    def test_numbers_that_nobody_heard_are_not_given_twice(self, tmp_path: Path) -> None:
+        """Nobody listens for long, so that nothing is kept; whoever comes then, and is cut by the kill, resumes."""
+        stand = self.stand(tmp_path)
+        stand.hub.detach(stand.hub.attach(READER))
+        stand.clock.time += KEPT_S + 1
+        stand.call(state="ringing")
+        stand.call()
+        seen = heard(stand.hub.attach(READER))[-1]["seq"]
+        after = self.killed(stand, tmp_path)
+        after.call(replace(CALL, showing="seat-1"))
+        frames = heard(after.attach(READER, {"e1": seen}))
+        assert frames[0]["resumed"] is True and [frame["seq"] for frame in frames] == [2, 3, 3]
 
 
 class TestBounds:
@@ -311,7 +399,7 @@ class TestBounds:
             stand.call(started_at=float(number))
         assert (slow.closing, quick.closing) == (SLOW, SLOW)
         assert asyncio.run(slow.next(1.0)) is None
-        assert heard(stand.hub.attach(READER, 0, "e1"))[0]["resumed"] is True
+        assert heard(stand.hub.attach(READER, {"e1": 0}))[0]["resumed"] is True
 
     def test_a_long_snapshot_is_not_slowness(self) -> None:
         stand = Stand()
@@ -334,7 +422,7 @@ class TestBounds:
         stand.hub.attach(READER)
         for number in range(50):
             stand.hub.call(ended(stand.call(call_id=str(number), parties=(PARTY,))))
-        assert (stand.hub._calls, stand.hub._names) == ({}, {})
+        assert (stand.hub._own.calls, stand.hub._own._names) == ({}, {})
 
     def test_the_end_of_the_gateway(self) -> None:
         stand = Stand()

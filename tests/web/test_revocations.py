@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 from splitter.calls.asks import Remove
 from splitter.calls.desks import Desks
 from splitter.calls.logins.access import Scope, Token
+from splitter.web.audience import EXPIRED
 from splitter.web.bearer import ID_LETTERS, Bearer, id_of, mint, read
 from splitter.web.events import Events
-from splitter.web.hub import EXPIRED, Hub
+from splitter.web.hub import Hub
 from splitter.web.revocations import KEPT_S, Revocations
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
