@@ -9,7 +9,7 @@ from typing import Any
 
 def alike(one: object, other: object) -> bool:
     """The same kinds with the same content, however deep; much faster than two `asdict`."""
-    kind = type(one)
+    kind: type[Any] = type(one)
     if kind is not type(other):
         return False
     if names := _names(kind):

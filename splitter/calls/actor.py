@@ -133,7 +133,7 @@ def _(command: c.RingInvite, call: Call) -> None:
 
 @_perform.register
 def _(command: c.RingAgain, call: Call) -> None:
-    call.caller.ring_again()
+    call.arrived.ring_again()
 
 
 @_perform.register

@@ -63,13 +63,15 @@ class Audio:
         Args:
             networks: where the next route lies in another network; there is nothing to point to there yet.
         """
-        before, self.state.relay = self.state.relay, None
+        former, self.state.relay = self.state.relay, None
         if networks is not None:
+            for side, before in enumerate(self.state.networks):
+                if before != networks[side]:
+                    self.state.wanted[side] = None
             self.state.networks = networks
-            self.state.wanted[CENTRE] = None
         self.state.turn += 1
-        if before is not None:
-            self._jobs.start("the former relay", partial(self._give_back, before))
+        if former is not None:
+            self._jobs.start("the former relay", partial(self._give_back, former))
         self._jobs.start("the relay", partial(self._open, self.state.turn), VoiceUnavailable(self.state.turn, FAULT, 5))
 
     def adopt(self, event: VoiceOpened) -> bool:

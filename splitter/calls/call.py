@@ -19,8 +19,8 @@ from splitter.calls.events import (
     SeatArrived,
     SeatPlaced,
 )
-from splitter.calls.facts import facts_of
-from splitter.calls.identity import Destination, centre_invite, identity_of
+from splitter.calls.facts import CallerFacts, facts_of
+from splitter.calls.identity import Destination, identity_of, voice_invite
 from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.legs.context import LegContext
@@ -30,18 +30,17 @@ from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.remains import doubt_of, record_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
-from splitter.calls.settings import Trunk
-from splitter.calls.states import CallState, LegState
+from splitter.calls.settings import Role, Trunk
+from splitter.calls.states import CallState, Direction, LegState
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
-from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
-from splitter.calls.talk.voice import CENTRE, SIDES
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, VideoView
-from splitter.core.errors import LocalError, PeerError
+from splitter.core.errors import PeerError
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
 from splitter.telemetry import metrics
@@ -83,27 +82,33 @@ class Call:
 
     @classmethod
     def begun(cls, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> Call:
-        """A new call, by the caller's INVITE.
+        """A new call, by an INVITE of the caller, or of the centre, which calls outwards.
 
         Raises:
             PeerError: the INVITE cannot be taken; see also InviteServer.
         """
         # Whatever may refuse the INVITE comes before the leg, which the driver knows from then on.
-        facts, identity = facts_of(event.request, trunk.trusted), identity_of(event.request, trunk.trusted)
+        direction = Direction.OUT if trunk.role is Role.CENTRE else Direction.IN
+        facts = facts_of(event.request, trunk.trusted) if direction is Direction.IN else CallerFacts()
+        identity = identity_of(event.request, trunk.trusted)
         sip_call_id, timers = event.request.call_id, services.settings.session_timers
+        name = SIDES[CALLER] if direction is Direction.IN else SIDES[CENTRE]
         talk = Talk(
             call_id,
             short_code,
             identity,
             facts,
             services.clock.wall(),
-            session_id_of(event.request, services.ids),
-            legs={"caller": LegRecord.of("caller", Opener.PEER, trunk.name, event.flow, sip_call_id, timers)},
+            session_id_of(event.request, services.ids, direction),
+            legs={name: LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)},
             video=CallerVideo(VideoView(supported=facts.video_capable)),
+            direction=direction,
         )
+        if direction is Direction.OUT:
+            talk.caller, talk.centre, talk.route = "", name, trunk.name
         call = cls(services, talk)
-        call._legs["caller"].arrive(event)
-        call._trace_leg(call.caller, event.request.from_tag)
+        call._legs[name].arrive(event)
+        call._trace_leg(call.arrived, event.request.from_tag)
         return call
 
     @classmethod
@@ -191,22 +196,24 @@ class Call:
     # ---- legs ----
 
     def dial(self, to: Destination, target: Target, offer: Session | None) -> DialledLeg:
-        """Send the centre's INVITE; ends in Answered or Refused. Without an offer the centre makes one in its 200."""
-        services = self.services
-        request = centre_invite(self.talk.identity, to, self.talk.call_id, services.ids, offer)
+        """Send our INVITE; ends in Answered or Refused. Without an offer the peer makes one in its 200."""
+        services, talk, name = self.services, self.talk, SIDES[self.talk.far]
+        request = voice_invite(talk.identity, to, talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
-        if self.centre is not None:
-            self.talk.remember(self.centre.view())
-        key = f"centre.{len(self._legs)}"
+        if (before := self._dialled()) is not None:
+            talk.remember(before.view())
+        key = f"{name}.{len(self._legs)}"
         timers = services.settings.session_timers
-        record = LegRecord.of(SIDES[CENTRE], Opener.US, to.trunk.name, flow, request.call_id, timers, key)
+        record = LegRecord.of(name, Opener.US, to.trunk.name, flow, request.call_id, timers, key)
         leg = SipLeg(self._context, to.trunk, record)
-        self.talk.centre = key
         self._enlist(leg)
         self._trace_leg(leg, request.from_tag)
-        self.talk.legs[leg.name] = leg.record
-        leg.ask_line({to.number, self.talk.called_number, self.talk.identity.number})
-        self.talk.route = to.trunk.name
+        talk.legs[name] = leg.record
+        if self.talk.far == CENTRE:
+            talk.centre, talk.route = key, to.trunk.name
+            leg.ask_line({to.number, talk.called_number, talk.identity.number})
+        else:
+            talk.caller = key
         leg.dial(request, offer)
         return leg
 
@@ -228,7 +235,7 @@ class Call:
 
     def install_newcomer(self) -> Leg:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
-        before, leg = self.centre_leg, self.by_key(self.pending.newcomer)
+        before, leg = self.by_key(self.talk.centre), self.by_key(self.pending.newcomer)
         self.talk.centre, self.pending.newcomer = leg.key, ""
         self.talk.legs.pop(before.name, None)
         self.talk.legs[leg.name] = leg.record
@@ -268,20 +275,27 @@ class Call:
 
     @property
     def caller(self) -> ArrivedLeg:
-        """The leg of whoever calls."""
-        return self.by_key(CALLER)
+        """The leg of the caller."""
+        return self.by_key(self.talk.caller)
+
+    def networks(self, trunk: Trunk) -> tuple[str, str]:
+        """The networks of the caller and the centre, where this trunk is called."""
+        here, there = self.arrived.flow.network, trunk.network
+        return (here, there) if self.talk.far == CENTRE else (there, here)
+
+    def _dialled(self) -> SipLeg | None:
+        """The leg of the route being tried, or that was answered."""
+        return self._legs.get(self.talk.centre if self.talk.far == CENTRE else self.talk.caller)
+
+    @property
+    def arrived(self) -> ArrivedLeg:
+        """The leg that the call began with, until it is answered."""
+        return self.by_key(SIDES[self.talk.near])
 
     @property
     def centre(self) -> Leg | None:
         """The leg of the route being tried, or that carries the call."""
         return self._legs.get(self.talk.centre)
-
-    @property
-    def centre_leg(self) -> Leg:
-        """The leg of the centre that carries the call. Raises LocalError while none is called."""
-        if (centre := self.centre) is None:
-            raise LocalError("a call was used before it has a leg towards the centre")
-        return centre
 
     @property
     def seats(self) -> dict[str, ArrivedLeg]:
@@ -293,7 +307,7 @@ class Call:
     @property
     def at_rest(self) -> bool:
         """Nothing is under way: the value could be written down now. Alarms are set beside it, in the inbox."""
-        legs = (self.caller, self.centre, *self.seats.values())
+        legs = (self._legs.get(self.talk.caller), self._legs.get(self.talk.centre), *self.seats.values())
         settled = all(leg is not None and leg.at_rest for leg in legs)
         engine = self.audio.at_rest and not len(self.jobs)
         waits = self._asked or self._inbox.unread or not self.pending.empty
@@ -309,7 +323,8 @@ class Call:
         """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
         if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
             return record_of(self.value(), self._legs)
-        return unfinished_of(self.talk, self._legs)
+        arrived = self._legs.get(SIDES[self.talk.near])
+        return unfinished_of(self.talk.call_id, arrived, self._dialled()) if arrived is not None else None
 
     def doubt(self) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""
@@ -349,11 +364,12 @@ class Call:
         Args:
             headers: for the BYE to the caller and the centre.
         """
-        self.caller.refuse(self.talk.end_status if self.talk.end_status >= 300 else 480)
-        self.caller.bye(headers)
-        if self.centre is not None:
-            self.centre.cancel()
-            self.centre.bye(headers)
+        status = self.talk.end_status if self.talk.end_status >= 300 else 480
+        for leg in (self._legs.get(self.talk.caller), self.centre):
+            if leg is not None:
+                leg.refuse(status)
+                leg.cancel()
+                leg.bye(headers)
         if self.pending.newcomer:
             self.by_key(self.pending.newcomer).refuse(480, "the call is over")
         for seat in self.seats.values():

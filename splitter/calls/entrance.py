@@ -48,7 +48,7 @@ class Entrance:
             PeerError: 485, for never is it guessed whose picture a desk gets.
         """
         found = [call for call in calls if name in (call.talk.call_id, call.talk.short_code)]
-        found = found or [call for call in calls if name and call.talk.identity.number == name]
+        found = found or [call for call in calls if name and call.talk.number == name]
         own = [call for call in found if entrant.extension and call.talk.extension == entrant.extension]
         if not own and (wait_s := self._guesses.wait_s(entrant.source, now)) > 0:
             after = [("Retry-After", str(math.ceil(wait_s)))]

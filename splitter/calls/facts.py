@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from splitter.calls.identity import is_private
 from splitter.core.errors import PeerError
 from splitter.core.text import plain
-from splitter.sip.message import Request
+from splitter.sip.message import Message, Request
 from splitter.sip.multipart import parts
 from splitter.sip.uri import NameAddr
 
@@ -59,7 +59,7 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
     Args:
         trusted: of the trunk it came from; a stranger's word on location and charging is not taken.
     """
-    capable, private = _video_capable(request), is_private(request)
+    capable, private = video_capable(request), is_private(request)
     if not trusted:
         return CallerFacts(video_capable=capable, private=private)
     point, radius, civic = _location(request)
@@ -78,14 +78,15 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
     )
 
 
-def _video_capable(request: Request) -> bool | None:
+def video_capable(message: Message) -> bool | None:
+    """Whether the phone that sent this can show video; None where it names no feature. See CallerFacts."""
     with suppress(PeerError):
-        contact = request.contact
+        contact = message.contact
         features = {name.lower() for name in contact.params} if contact is not None else set()
         if features & {"audio", "video", "text", "+g.3gpp.icsi-ref"}:
             return "video" in features
     with suppress(PeerError):
-        if any("video" in _names(value) for value in request.headers.values("accept-contact")):
+        if any("video" in _names(value) for value in message.headers.values("accept-contact")):
             return True
     return None
 

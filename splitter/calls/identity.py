@@ -1,4 +1,4 @@
-"""Who calls, and the centre's INVITE: a plain voice call of the same person (RFC 3261 §8.1.1, RFC 3325). Pure."""
+"""Who calls, and our INVITE: a plain voice call of the same person (RFC 3261 §8.1.1, RFC 3325). Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from splitter.calls.settings import Trunk
+from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
@@ -76,14 +76,14 @@ class Destination:
     local: Address
 
 
-def centre_invite(identity: Identity, to: Destination, call_id: str, ids: IdSource, offer: Session | None) -> Request:
-    """Make the centre's INVITE.
+def voice_invite(identity: Identity, to: Destination, call_id: str, ids: IdSource, offer: Session | None) -> Request:
+    """Make the INVITE of a plain voice call of the same person.
 
     Args:
         identity: who calls.
         to: where it goes.
-        call_id: told to the centre in the headers that the trunk names, so that CTI can find the video.
-        offer: audio alone; None where the centre is to make the offer.
+        call_id: told to a centre in the headers that the trunk names, so that CTI can find the video.
+        offer: audio alone; None where the peer is to make the offer.
     Returns: the INVITE without Via and Contact, which belong to the driver and the leg.
     Raises:
         PeerError: status 483 where Max-Forwards is used up.
@@ -117,7 +117,9 @@ def centre_invite(identity: Identity, to: Destination, call_id: str, ids: IdSour
 
 
 def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
-    """How this trunk is told the call id."""
+    """How this trunk is told the call id; only a centre is."""
+    if trunk.role is not Role.CENTRE:
+        return []
     ways = {
         "x-splitter-call": ("X-Splitter-Call", call_id),
         "user-to-user": ("User-to-User", f"{call_id.encode().hex()};encoding=hex"),  # RFC 7433 §4.1
@@ -126,7 +128,7 @@ def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
 
 
 def _told(identity: Identity, within_trust: bool) -> tuple[str, ...]:
-    """The caller's headers that the centre gets too; History-Info and Diversion may name a caller who hides."""
+    """The caller's headers that the called side gets too; History-Info and Diversion may name a caller who hides."""
     if within_trust:
         return (*_CARRIED, *WITHIN_TRUST)
     if identity.hides:

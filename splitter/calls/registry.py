@@ -24,7 +24,7 @@ from splitter.calls.messages import (
     session_of,
     warning,
 )
-from splitter.calls.routing import Neighbour
+from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.services import Services
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.setup.split import split
@@ -188,15 +188,19 @@ class Calls:
         if trunk.role is Role.SEAT:
             self._on_seat(trunk, event, self._entrant(trunk, event))
         elif trunk.role is Role.ACCESS:
-            self._on_caller(trunk, event)
+            self._on_call(trunk, event)
         else:
             self._on_centre(trunk, event)
 
     def _on_centre(self, trunk: Trunk, event: RequestArrived) -> None:
-        """The centre takes a call over from itself (RFC 3891 §3), as at the end of an attended transfer."""
+        """The centre takes a call over from itself (RFC 3891 §3), as at the end of an attended transfer, or it calls
+        outwards, where a route allows that."""
         wanted = replaces(event.request)
         if wanted is None:
-            raise PeerError("calls from the centre are not routed", 403)
+            if not self.services.routing.destinations(called_of(event.request.uri), Role.CENTRE):
+                raise PeerError("no route of the centre leads to this number", 403)
+            self._on_call(trunk, event)
+            return
         for call in self._calls.values():
             leg = call.centre
             if leg is None or not leg.is_in(wanted.dialog):
@@ -205,6 +209,8 @@ class Calls:
                 break  # RFC 3891 §3: only who could send requests in that dialog may replace it
             if leg.state is LegState.ENDED:
                 raise PeerError("that dialog is over", 603)
+            if leg.state is LegState.EARLY and leg is call.arrived:
+                break  # RFC 3891 §3: an early dialog that its own side began cannot be replaced
             if leg.state is LegState.CONFIRMED and wanted.early_only:
                 raise PeerError("that call was answered", 486)
             session = session_of(event.request)
@@ -213,7 +219,7 @@ class Calls:
             return
         raise PeerError("no dialog of a live call is named by Replaces", 481)
 
-    def _on_caller(self, trunk: Trunk, event: RequestArrived) -> None:
+    def _on_call(self, trunk: Trunk, event: RequestArrived) -> None:
         limit = self.services.settings.max_calls
         if self._draining or len(self._calls) >= limit:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
@@ -244,7 +250,7 @@ class Calls:
             raise LocalError(f"the call {talk.call_id} lives already")
         call = Call.restored(self.services, talk, cseq_gap)
         limits = self.services.admission.limits
-        places = [limits.take_again(leg.trunk) for leg in (call.caller, call.centre_leg)]
+        places = [limits.take_again(leg.trunk) for leg in (call.caller, call.by_key(talk.centre))]
         self._begin(call, converse(call, answered=False), *places)
         return call
 
@@ -291,7 +297,8 @@ class Calls:
         structlog.contextvars.bind_contextvars(call=call.talk.call_id)
         try:
             begun = "call began" if call.talk.answered_at is None else "call carried on"
-            log.info(begun, caller=call.talk.identity.number, source=str(call.caller.flow))
+            sources = [str(leg.flow) for leg in call.live.sides]
+            log.info(begun, caller=call.talk.identity.number, direction=call.talk.direction, source=sources[0])
             await flow
         except Exception:
             log.exception("the call failed", call_id=call.talk.call_id)

@@ -10,9 +10,9 @@ from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.record import written
-from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
+from splitter.calls.talk.voice import CALLER, SIDES
 
 
 def record_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
@@ -22,17 +22,18 @@ def record_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
     return framed(RecordKind.CALL, written(talk), written(outline))
 
 
-def unfinished_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
+def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> bytes | None:
     """A call that is not answered yet, as a record; None for one that is.
 
     Args:
-        legs: by their keys.
+        arrived: the leg that it began with. dialled: the one that we have called for it, if there is one.
     """
-    if (waiting := legs[CALLER].uncalled()) is None:
+    if (waiting := arrived.uncalled()) is None:
         return None
-    centre = legs.get(talk.centre)
-    calling = centre.calling() if centre is not None else None
-    return framed(RecordKind.UNFINISHED, unfinished.written(Unfinished(talk.call_id, *waiting, calling)))
+    came, tag = waiting
+    sent = dialled.calling() if dialled is not None else None
+    caller, centre = (came, sent) if arrived.name == SIDES[CALLER] else (sent, came)
+    return framed(RecordKind.UNFINISHED, unfinished.written(Unfinished(call_id, caller, tag, centre, arrived.name)))
 
 
 def doubt_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:

@@ -64,22 +64,25 @@ class Routing:
             return False
         return trunk.role is not Role.SEAT or source_of(flow.remote.host) == source_of(neighbour.host)
 
-    def destinations(self, called: str) -> list[tuple[Trunk, str]]:
-        """The centre trunks for a called number or service, in the order to be tried, each with the number it is shown.
+    def destinations(self, called: str, origin: Role = Role.ACCESS) -> list[tuple[Trunk, str]]:
+        """The trunks for a called number or service, in the order to be tried, each with the number it is shown.
 
         A service (RFC 5031) may be routed by its whole name, by what follows "urn:service:", or as the service that it
         is a part of: "urn:service:sos.police" is "sos.police" too, and "sos". The centre is shown the short form.
+
+        Args:
+            origin: the role of the trunk that the call came from.
         """
-        found = self._route(called)
+        found = self._route(called, origin)
         if found is None:
             return []
         route, match = found
         number = match.expand(route.number) if route.number else called.removeprefix(_SERVICE)
         return [(self._trunks[name], number) for name in route.trunks]
 
-    def choice(self, called: str) -> Choice:
+    def choice(self, called: str, origin: Role = Role.ACCESS) -> Choice:
         """Which of the destinations that are up is tried first."""
-        found = self._route(called)
+        found = self._route(called, origin)
         return found[0].choice if found else Choice.ORDER
 
     def learn(self, name: str, hosts: Iterable[str], now: float) -> None:
@@ -92,11 +95,11 @@ class Routing:
         self._learnt[name] = {host: until for host, until in believed.items() if until > now}
         self._known.clear()
 
-    def _route(self, called: str) -> tuple[Route, re.Match[str]] | None:
+    def _route(self, called: str, origin: Role) -> tuple[Route, re.Match[str]] | None:
         """The first route that takes the number, under any of its names."""
         names = list(_names(called))
         for route in self._routes:
-            for name in names:
+            for name in names if route.origin is origin else ():
                 if match := route.called.fullmatch(name):
                     return route, match
         return None
@@ -157,4 +160,4 @@ def _names(called: str) -> Iterator[str]:
 
 def routable(trunk: Trunk) -> bool:
     """True where a call may be sent to this trunk."""
-    return trunk.role is Role.CENTRE and trunk.address is not None
+    return trunk.role is not Role.SEAT and trunk.address is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splitter.calls.states import Direction
 from splitter.core.ids import IdSource
 from splitter.sip.message import Message
 
@@ -24,7 +25,7 @@ def half_of(message: Message) -> str:
 class SessionId:
     """The two halves of one call; plain data."""
 
-    caller: str
+    caller: str = NONE
     centre: str = NONE
 
     def learn_caller(self, message: Message) -> None:
@@ -46,6 +47,7 @@ class SessionId:
         return f"{self.caller};remote={self.centre}"
 
 
-def session_id_of(invite: Message, ids: IdSource) -> SessionId:
-    """Begin with the caller's INVITE; a caller without Session-ID gets a half made for it (§5)."""
-    return SessionId(half_of(invite) or f"{ids.number(2**128):032x}")
+def session_id_of(invite: Message, ids: IdSource, direction: Direction) -> SessionId:
+    """Begin with the first INVITE; a side that calls without Session-ID gets a half made for it (§5)."""
+    half = half_of(invite) or f"{ids.number(2**128):032x}"
+    return SessionId(caller=half) if direction is Direction.IN else SessionId(centre=half)

@@ -99,9 +99,10 @@ class Trunk:
     address: Annotated[
         Address | HostName | None, Key(parse=partial(parse_target, port=0), example='"10.1.0.20:5060"')
     ] = None
-    """Where calls to it go. A centre needs one. An IP address, without a port 5060 (tls: 5061); or a name, such as
-    "pbx.example.com": its NAPTR, SRV and address records name the servers, which are tried by priority and weight (RFC
-    3263), and are believed as sources. With a port, only its address records are asked for."""
+    """Where calls to it go. A centre needs one, and so does an access trunk for calls outwards. An IP address, without
+    a port 5060 (tls: 5061); or a name, such as "pbx.example.com": its NAPTR, SRV and address records name the servers,
+    which are tried by priority and weight (RFC 3263), and are believed as sources. With a port, only its address
+    records are asked for."""
     transport: Annotated[str, Key(choices=(*SENT_OVER, AUTO))] = "udp"
     """For requests to it: "udp", "tcp" or "tls"; the network must listen on it. Without it, a name in the address says
     which by its records, as it does with "auto"."""
@@ -202,12 +203,16 @@ class Route:
     """Called numbers: a regular expression (Python's) that must match the whole number. Services are called by their
     names: 'sos' takes urn:service:sos and, where no route before it does, urn:service:sos.police and the like."""
     trunks: Annotated[tuple[str, ...], Key(name="to", example='["pbx", "pbx2"]')]
-    """Centres to try, one after the other, until one takes the call. Those that are down come last."""
+    """Trunks to try, one after the other, until one takes the call. Those that are down come last."""
+    origin: Annotated[Role, Key(name="from", choices=(Role.ACCESS, Role.CENTRE))] = Role.ACCESS
+    """Where its calls come from: "access", callers, for the centres above; "centre", calls outwards, for access trunks
+    that have an address: the centre then reaches these numbers and no others. They begin as plain voice calls, and
+    video is asked for as in any other call."""
     number: Annotated[str, Key()] = ""
-    """What the centre sees as the called number; \\1 is the first group of the pattern. Empty: the number that was
+    """What that trunk sees as the called number; \\1 is the first group of the pattern. Empty: the number that was
     called."""
     choice: Annotated[Choice, Key()] = Choice.ORDER
-    """Which of the centres that are up comes first: "order", as they are written; "weighted", drawn anew for each call,
+    """Which of the trunks that are up comes first: "order", as they are written; "weighted", drawn anew for each call,
     one that answers OPTIONS quickly and evenly more often."""
 
 

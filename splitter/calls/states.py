@@ -17,6 +17,13 @@ class CallState(StrEnum):
     ENDED = "ended"
 
 
+class Direction(StrEnum):
+    """Which way a call goes."""
+
+    IN = "in"  # a caller of the network calls the centre
+    OUT = "out"  # the centre calls somebody in the network
+
+
 class LegState(StrEnum):
     """How far the dialog of a leg is."""
 

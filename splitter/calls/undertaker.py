@@ -1,9 +1,9 @@
 """Calls of a former process that are not carried on: both sides are told that they are over.
 
-An early call is not carried on: its caller and the centre would wait for what only the former process knew. It costs
-its caller a redial, and nobody rings for nothing: the caller's INVITE gets a final answer and the centre's a CANCEL, or
-a BYE where its answer crosses (RFC 3261 §9.1, §13.2.2.4). An answered one whose record cannot be carried on is ended by
-a BYE in each of its dialogs.
+An early call is not carried on: both sides would wait for what only the former process knew. It costs whoever called
+a redial, and nobody rings for nothing: the INVITE that came gets a final answer and the one that was sent for it a
+CANCEL, or a BYE where its answer crosses (RFC 3261 §9.1, §13.2.2.4). An answered one whose record cannot be carried on
+is ended by a BYE in each of its dialogs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 from splitter.calls.signalling import Signalling
 from splitter.calls.talk.outline import OpenDialog, Outline
 from splitter.calls.talk.unfinished import Unfinished
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.dialog import Dialog
@@ -23,7 +24,7 @@ from splitter.sip.parse import parse_message
 from splitter.telemetry.trace import Recorder
 
 STATUS = 480
-"""For the caller. Not 503: the SBC would take this gateway out of service, and it is there again."""
+"""For whoever called. Not 503: the SBC would take this gateway out of service, and it is there again."""
 _REASON = f'SIP;cause={STATUS};text="the gateway was restarted"'
 _NOT_CARRIED_ON = 'SIP;cause=500;text="the call could not be carried on"'
 
@@ -43,7 +44,7 @@ class Undertaker:
     def __init__(self, driver: Signalling, recorder: Recorder) -> None:
         self._driver = driver
         self._recorder = recorder
-        self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of a caller's INVITE
+        self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of an INVITE that came
 
     def end(self, call: Unfinished) -> None:
         """Tell both sides of a call that it is over.
@@ -51,17 +52,22 @@ class Undertaker:
         Raises:
             ValueError: what was written down of it is no SIP.
         """
-        caller = _invite(call.caller.invite)
-        self._recorder.bind(caller.call_id, call.call_id, "caller", caller.from_tag or "")
+        came, sent, far = call.caller, call.centre, SIDES[CENTRE]
+        if call.near == far:
+            came, sent, far = sent, came, SIDES[CALLER]
+        if came is None:
+            raise ValueError("it has no INVITE of the side that called")
+        arrived = _invite(came.invite)
+        self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
         reason = "ended: the gateway was restarted before this call was answered"
         self._recorder.event(call.call_id, "", "state", reason)
         # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
-        self._tags[_key(caller)] = call.tag
-        self._driver.received(call.caller.flow, call.caller.invite)
-        if call.centre is not None:
-            invite = _invite(call.centre.invite)
-            self._recorder.bind(invite.call_id, call.call_id, "centre", invite.from_tag or "")
-            _Abandoned(self._driver, invite, call.centre.flow).cancel()
+        self._tags[_key(arrived)] = call.tag
+        self._driver.received(came.flow, came.invite)
+        if sent is not None:
+            invite = _invite(sent.invite)
+            self._recorder.bind(invite.call_id, call.call_id, far, invite.from_tag or "")
+            _Abandoned(self._driver, invite, sent.flow).cancel()
         self._recorder.unbind(call.call_id)  # what still comes is recorded for a while
 
     def part(self, call_id: str, outline: Outline) -> None:

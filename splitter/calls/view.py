@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
-from splitter.calls.states import CallState, LegState, PartyKind, PartyState, VideoState
+from splitter.calls.states import CallState, Direction, LegState, PartyKind, PartyState, VideoState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,11 @@ class Notice:
 class CallView:
     """One call. Times are seconds since the Unix epoch; None where it has not happened.
 
-    `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a party's name or
-    "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows; `bound_by` says what
-    told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be let in, `admitted`:
-    those that were.
+    `direction`: "in", or "out" for a call of the centre to somebody in the network, who is the caller in all else that
+    is said of it. `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a
+    party's name or "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows;
+    `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
+    let in, `admitted`: those that were.
     """
 
     call_id: str
@@ -117,6 +118,12 @@ class CallView:
     asking: tuple[str, ...] = ()
     admitted: tuple[str, ...] = ()
     strangers: tuple[StrangerView, ...] = ()
+    direction: Direction = Direction.IN
+
+    @property
+    def number(self) -> str:
+        """The number of the person in the network, whoever called."""
+        return self.caller if self.direction is Direction.IN else self.called
 
 
 @dataclass(frozen=True, slots=True)

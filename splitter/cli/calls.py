@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from splitter.calls.states import VideoState
+from splitter.calls.states import Direction, VideoState
 from splitter.calls.view import CallView, LegView, PartyView, StrangerView, VideoView
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
@@ -91,6 +91,7 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("state", view.state),
         ("caller", view.caller),
         ("called", view.called),
+        *([("direction", "out: the centre calls")] if view.direction is Direction.OUT else []),
         ("centre", view.route or "-"),
         ("agent", f"{view.extension}  (by {view.bound_by})" if view.extension else "-"),
         ("video", _video(view.video)),

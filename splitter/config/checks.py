@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from itertools import combinations
 
-from splitter.calls.settings import MediaSources, Role, Trunk
+from splitter.calls.settings import MediaSources, Role, Route, Trunk
 from splitter.config.accounts import check_logins
 from splitter.config.api import check_api
 from splitter.config.locate import Path
@@ -108,25 +108,34 @@ def _check_peers(settings: Settings, problems: Problems) -> None:
 
 
 def _check_routes(settings: Settings, problems: Problems) -> None:
-    seen: dict[str, int] = {}
+    seen: dict[tuple[Role, str], int] = {}
     for index, route in enumerate(settings.routes):
         path = ("route", index)
+        wanted = Role.ACCESS if route.origin is Role.CENTRE else Role.CENTRE
         for name in route.trunks:
             trunk = settings.trunks.get(name)
             if trunk is None:
-                remedy = suggest(name, [centre.name for centre in settings.trunks_of(Role.CENTRE)])
+                remedy = suggest(name, [known.name for known in settings.trunks_of(wanted)])
                 problems.add((*path, "to"), f'there is no trunk "{name}"', remedy)
-            elif trunk.role is not Role.CENTRE and not problems.within(("trunk", name, "role")):
+            elif trunk.role is not wanted and not problems.within(("trunk", name, "role")):
                 what = f'trunk "{name}" has the role {trunk.role}'
-                problems.add((*path, "to"), what, "route to trunks of role centre")
+                problems.add((*path, "to"), what, _remedy_of(route, wanted))
+            elif trunk.address is None and not problems.within(("trunk", name)):
+                remedy = 'say where calls to it go, such as address = "198.51.100.5:5060"'
+                problems.add(("trunk", name, "address"), f"is missing, and route[{index + 1}] leads there", remedy)
         if len(set(route.trunks)) < len(route.trunks):
             problems.add((*path, "to"), "names a trunk twice", "name each trunk once; it is tried once per call")
         pattern = route.called.pattern
-        if pattern and pattern in seen:
-            problems.add(
-                (*path, "called"), f"is the pattern of route[{seen[pattern]}] already", "remove one of the two"
-            )
-        seen.setdefault(pattern, index + 1)
+        if pattern and (route.origin, pattern) in seen:
+            former = seen[route.origin, pattern]
+            problems.add((*path, "called"), f"is the pattern of route[{former}] already", "remove one of the two")
+        seen.setdefault((route.origin, pattern), index + 1)
+
+
+def _remedy_of(route: Route, wanted: Role) -> str:
+    if route.origin is Role.ACCESS:
+        return f'route to trunks of role {wanted}, or, for calls outwards, add from = "centre"'
+    return f"calls outwards go to trunks of role {wanted}"
 
 
 def _check_network(network: Network, problems: Problems) -> None:

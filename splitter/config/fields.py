@@ -98,7 +98,7 @@ def _value(table: Table, item: Declared) -> object:
     if kind is float:
         return table.take_number(name, default, key.low, key.high)
     if issubclass(kind, StrEnum):
-        return kind(table.take_text(name, default, tuple(kind)))
+        return kind(table.take_text(name, default, key.choices or tuple(kind)))
     text = table.take_text(name, default, key.choices)
     if not key.file or text == key.not_a_file:
         return text

@@ -84,7 +84,12 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[network.access]", (Network, TlsSettings)),
     Example("[network.core]", (Network,), {"listen": '["udp:10.1.0.10:5060"]'}, only="listen"),
     Heading("neighbours", 'One [trunk.NAME] per neighbour. At least one of role "access" and one of role "centre".'),
-    Example("[trunk.sbc]", (Trunk,), {"trusted": "true"}, only="role network peers trusted media_sources"),
+    Example(
+        "[trunk.sbc]",
+        (Trunk,),
+        {"address": '"198.51.100.1:5060"', "trusted": "true"},
+        only="role network peers address trusted media_sources",
+    ),
     Example("[trunk.pbx]", (Trunk,), _PBX, without="peers media_sources bannable authenticate algorithms"),
     Example("[trunk.pbx2]", (Trunk,), _PBX | {"address": '"10.1.0.21:5060"'}, only="role network address"),
     Example(
@@ -100,6 +105,9 @@ _PARTS: tuple[Heading | Example, ...] = (
         (Route,),
         {"called": r"'400(\d{7})'", "to": '["pbx"]', "number": r"'9\1'"},
         only="called to number",
+    ),
+    Example(
+        "[[route]]", (Route,), {"called": r"'1\d{10}'", "to": '["sbc"]', "from": '"centre"'}, only="called to from"
     ),
     Heading(
         "seats",

@@ -109,7 +109,7 @@ class Finder:
             return Found(view.call_id, view)
         views = self._calls.list()
         found = [view for view in views if view.short_code == reference]
-        found = found or [view for view in views if view.caller == reference and _names(view, bearer)]
+        found = found or [view for view in views if view.number == reference and _names(view, bearer)]
         if not found and len(reference) >= LEAST_PREFIX and bearer.may(Scope.READ, Scope.CONTROL):
             found = [view for view in views if view.call_id.startswith(reference)]
         matches = [Found(view.call_id, view) for view in found]

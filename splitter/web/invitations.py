@@ -51,6 +51,6 @@ class InvitationRoutes:
         guest = Bearer("guest", frozenset({Scope.GUEST}), call_id=call.call_id)
         # Behind "#": browsers keep it to themselves, so that it stands in no log of a server.
         link = f"{self._page}#{mint(self._secret, guest, expires_at, self._clock.wall())}"
-        number = wish.number or call.caller
+        number = wish.number or call.number
         reason = self._inviter(Invited(call.call_id, number, link, expires_at, said_by(bearer_of(request))))
         return json_response(Invitation(link, expires_at, not reason, reason), 201)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.identity import Destination, call_id_headers, centre_invite, identity_of
+from splitter.calls.identity import Destination, call_id_headers, identity_of, voice_invite
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
@@ -41,7 +41,7 @@ def made(request: Request, *, source: Trunk = SBC, to: Trunk = PBX, number: str 
     """What is on the wire, read again: nothing that was smuggled in stays hidden."""
     where = Destination(to, number, Address("10.2.0.1", 5060))
     ids = IdSource(random.Random(1))
-    sent = centre_invite(identity_of(request, source.trusted), where, "callid123456", ids, OFFER)
+    sent = voice_invite(identity_of(request, source.trusted), where, "callid123456", ids, OFFER)
     sent.headers.prepend("Via", "SIP/2.0/UDP 10.2.0.1;branch=z9hG4bK2")
     again = parse_message(sent.serialize())
     assert isinstance(again, Request)

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from splitter.calls.session_id import NONE, half_of, session_id_of
+from splitter.calls.states import Direction
 from splitter.core.ids import IdSource
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
@@ -22,12 +23,14 @@ def invite(*headers: tuple[str, str]) -> Request:
 
 class TestHalves:
     def test_the_callers_half_is_kept(self) -> None:
-        session = session_id_of(invite(("Session-ID", f"{CALLER.upper()};remote={NONE}")), IdSource(random.Random(1)))
+        session = session_id_of(
+            invite(("Session-ID", f"{CALLER.upper()};remote={NONE}")), IdSource(random.Random(1)), Direction.IN
+        )
         assert session.towards_centre == f"{CALLER};remote={NONE}"
         assert session.towards_caller == f"{NONE};remote={CALLER}"
 
     def test_the_centres_half_is_learned_and_kept(self) -> None:
-        session = session_id_of(invite(("Session-ID", CALLER)), IdSource(random.Random(1)))
+        session = session_id_of(invite(("Session-ID", CALLER)), IdSource(random.Random(1)), Direction.IN)
         session.learn_centre(invite(("Session-ID", f"{CENTRE};remote={CALLER}")))
         session.learn_centre(invite())
         assert session.towards_caller == f"{CENTRE};remote={CALLER}"
@@ -36,7 +39,7 @@ class TestHalves:
     def test_a_useless_one_is_none_and_one_is_made(self, value: str) -> None:
         request = invite(("Session-ID", value))
         assert half_of(request) == ""
-        made = session_id_of(request, IdSource(random.Random(1))).towards_centre
+        made = session_id_of(request, IdSource(random.Random(1)), Direction.IN).towards_centre
         assert made.endswith(f";remote={NONE}")
         assert len(made.partition(";")[0]) == 32 and not made.startswith(NONE)
 

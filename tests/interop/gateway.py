@@ -38,8 +38,10 @@ media_address = "{desk.core}"
 [trunk.sbc]
 role = "access"
 network = "access"
+address = "{desk.caller}:5060"
 peers = ["{desk.caller}"]
 trusted = true
+options_interval_s = 0
 
 [trunk.pbx]
 role = "centre"
@@ -74,6 +76,11 @@ to = ["pbx"]
 [[route]]
 called = "110"
 to = ["pbx", "pbx2"]
+
+[[route]]
+called = "{outwards}"
+to = ["sbc"]
+from = "centre"
 
 {accounts}
 

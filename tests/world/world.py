@@ -49,7 +49,7 @@ class World:
         logs: let log lines through, instead of keeping them in `logs`.
 
     Attributes:
-        sbc: the neighbour that brings callers. pbx, pbx2: the centre, and the one behind it when it fails (the number
+        sbc: the neighbour that brings callers, and takes the centre's calls to mobile numbers. pbx, pbx2: the centre, and the one behind it when it fails (the number
             "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
         calls, engine, driver, recorder, desks: the gateway's parts.
         wire, loop, clock: the network and time.
@@ -97,6 +97,7 @@ class World:
             Route(re.compile("110"), ("pbx", "pbx2")),
             Route(re.compile("12345"), ("pbx",)),
             Route(re.compile("sos"), ("pbx",)),
+            Route(re.compile("13[0-9]{9}"), ("sbc",), origin=Role.CENTRE),
         )
         self._ground = Ground(self.wire, self.engine, self.clock, networks, self.trunks, routes, settings)
         self._ground.write, self._ground.changed, self._ground.noticed = self.write, self._changed, self.notices.append
@@ -210,8 +211,7 @@ class World:
     def find_call(self, peer_call: PeerCall) -> Call | None:
         """The gateway's live call that a peer's call belongs to, if there is one."""
         for call in self.calls._calls.values():
-            legs = (call.caller, call.centre, *call.seats.values())
-            if any(leg is not None and leg.sip_call_id == peer_call.sip_call_id for leg in legs):
+            if any(leg.sip_call_id == peer_call.sip_call_id for leg in call.live.sides):
                 return call
         return None
 
@@ -309,7 +309,7 @@ class World:
 
 def _trunks(trunk: dict[str, Any], untrusted: Collection[str]) -> dict[str, Trunk]:
     ours = (
-        Trunk("sbc", Role.ACCESS, "access", _from(SBC), trusted=True),
+        Trunk("sbc", Role.ACCESS, "access", _from(SBC), address=SBC, trusted=True),
         Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),
         Trunk("pbx2", Role.CENTRE, "core", _from(PBX2), address=PBX2, trusted=True),
         Trunk("desk", Role.SEAT, "desks", _from(DESK)),

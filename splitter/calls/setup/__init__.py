@@ -4,6 +4,6 @@ They act on the call themselves, and run steps of `flows` by `actor.carry_out` f
 
 split       an INVITE from the SBC is taken in, brought to the centre and answered; then the call is `actor.converse`'s
 intake      the INVITE is judged, and the voice gets its ports
-caller_side what the caller offers and is told until the answer
+arrived_side the side that called: what it offers and is told until the answer
 delayed     an INVITE without SDP, of the caller or towards the centre
 """

@@ -1,8 +1,9 @@
 """Delayed offers (RFC 3261 §13.2.1): an INVITE without SDP, whose 2xx makes the offer and whose ACK answers it.
 
-a caller without an offer   the centre is called without one as well; its offer and our video go to the caller in our
-                            200, and the caller's ACK answers both
-a centre that must offer    `delayed_offer` of its trunk: the caller's offer waits here, and answers it in our ACK
+a call without an offer     the far side is called without one as well; its offer goes to the near side in our 200, to
+                            a caller with our video, and the ACK of the near side answers both
+a centre that must offer    `delayed_offer` of its trunk: the offer of the near side waits here, and answers it in our
+                            ACK
 """
 
 from __future__ import annotations
@@ -15,81 +16,96 @@ from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, Ha
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.legs.port import DialledLeg
+from splitter.calls.states import Direction
 from splitter.calls.talk.media_commands import SettleVideo
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
+from splitter.calls.talk.voice import SIDES
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.merge import caller_offer, centre_answer
-from splitter.sdp.model import Session
+from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer
 from splitter.sdp.split import Plan, audio_line, plan
 from splitter.sdp.upgrade import without_refused
 from splitter.sdp.video import offer_video
 
 
-def answer_centre(call: Call, leg: DialledLeg, centre_sdp: Session, offer: Session) -> None:
-    """Answer the offer in the centre's 2xx with what the caller offered.
+def answer_far_side(call: Call, leg: DialledLeg, said: Session, offer: Session, lines: Plan) -> None:
+    """Answer the offer in the far side's 2xx with what the near one has offered.
 
+    Args:
+        said: that offer.
+        lines: which m-lines of `offer` are used.
     Raises:
         PeerError: status 488 if they have no codec in common.
     """
     origin = call.origin(leg.flow.network, leg.flow.transport)
-    answer = centre_answer(centre_sdp, offer, call.talk.lines, call.audio.local(CENTRE), origin)
-    check_answer(centre_sdp, answer)
+    answer = centre_answer(said, offer, lines, call.audio.local(call.talk.far), origin)
+    check_answer(said, answer)
     leg.acknowledge(answer)
 
 
-async def offer_to_caller(call: Call, leg: DialledLeg, centre_sdp: Session, branch: str) -> Session | None:
-    """Answer a caller that made no offer, with the centre's offer and our video; the centre gets the caller's answer.
+async def offer_to_near_side(call: Call, leg: DialledLeg, said: Session, branch: str) -> Session | None:
+    """Answer a side that called without an offer, with that of the far one, which then gets its answer.
 
-    Returns: the caller's answer; None where the call is over, and concluded.
+    Args:
+        said: the offer of the far side.
+    Returns: the answer of the near side; None where the call is over, and concluded.
     Raises:
-        PeerError: the centre's offer, or the caller's answer, cannot be used.
+        PeerError: the offer, or its answer, cannot be used.
     """
-    call.caller.accept(await _offer(call, centre_sdp), branch)
+    near, talk = call.arrived, call.talk
+    near.accept(await _offer(call, said), branch)
     session = await _answer(call, leg)
     if session is None:
         return None
-    if (kept := without_foreign_video(call.caller.terms.ours, session)) is not session:
-        call.live.owe(call.caller)  # is told that its picture is off
+    if (kept := without_foreign_video(near.terms.ours, session)) is not session:
+        call.live.owe(near)  # is told that its picture is off
         session = kept
-    check_peer_answer(call.caller.terms.ours, session)
-    call.talk.plan = plan(session, ours=call.audio.local(CALLER).host)
-    answer_centre(call, leg, centre_sdp, session)
-    leg.terms.note_remote(centre_sdp)
-    call.caller.terms.local = without_refused(call.caller.terms.ours, session)
-    call.caller.terms.note_remote(session)
-    call.audio.point(CALLER, session, call.talk.plan.audio, call.live.sources(SIDES[CALLER]))
-    call.audio.point(CENTRE, centre_sdp, audio_line(centre_sdp), call.live.sources(SIDES[CENTRE]))
-    carry_out(call, SettleVideo("caller", session, call.caller.terms.ours, call.talk.plan.video))
+    check_peer_answer(near.terms.ours, session)
+    lines = plan(session, ours=call.audio.local(call.talk.near).host)
+    talk.plan = lines if talk.direction is Direction.IN else Plan(audio=audio_line(said))
+    answer_far_side(call, leg, said, session, lines)
+    leg.terms.note_remote(said)
+    near.terms.local = without_refused(near.terms.ours, session)
+    near.terms.note_remote(session)
+    call.audio.point(call.talk.near, session, lines.audio, call.live.sources(SIDES[call.talk.near]))
+    call.audio.point(call.talk.far, said, audio_line(said), call.live.sources(SIDES[call.talk.far]))
+    if talk.direction is Direction.IN:
+        carry_out(call, SettleVideo("caller", session, near.terms.ours, lines.video))
     return session
 
 
-async def _offer(call: Call, centre_sdp: Session) -> Session:
-    """The centre's audio and, if there is a room, our video."""
-    flow = call.caller.flow
+async def _offer(call: Call, said: Session) -> Session:
+    """The far side's audio and, towards a caller, our video if there is a room."""
+    flow = call.arrived.flow
     origin = call.origin(flow.network, flow.transport)
-    call.video.prepare(flow.network)
+    alone = replace(said, origin=origin, media=(said.media[audio_line(said)],))
+    return caller_offer(alone, Plan(audio=0), alone, call.audio.local(call.talk.near), origin, await _video(call))
+
+
+async def _video(call: Call) -> Media | None:
+    if call.talk.direction is Direction.OUT:
+        return None
+    call.video.prepare(call.arrived.flow.network)
     here = call.talk.room.ours("caller") if await call.video.ready() else None
-    alone = replace(centre_sdp, origin=origin, media=(centre_sdp.media[audio_line(centre_sdp)],))
-    video = offer_video(None, here) if here is not None else None
-    return caller_offer(alone, Plan(audio=0), alone, call.audio.local(CALLER), origin, video)
+    return offer_video(None, here) if here is not None else None
 
 
 async def _answer(call: Call, leg: DialledLeg) -> Session | None:
-    """Wait for the caller's ACK; None where somebody hangs up first."""
+    """Wait for the ACK of the near side; None where somebody hangs up first."""
     while True:
         event = await call.next()
         match event:
-            case Acknowledged() if event.leg == call.caller.key:
+            case Acknowledged() if event.leg == call.arrived.key:
                 if event.session is None:
-                    raise PeerError(f"the caller's ACK has no answer: {event.fault or 'it is empty'}", 488)
+                    fault = event.fault or "it is empty"
+                    raise PeerError(f"the ACK of the {call.arrived.name} has no answer: {fault}", 488)
                 return event.session
             case Offered() if event.leg == call.pending.newcomer:
                 call.pending.put_aside.append(event)
-            case Offered() if call.by_key(event.leg) in (call.caller, leg):
+            case Offered() if call.by_key(event.leg) in (call.arrived, leg):
                 call.by_key(event.leg).decline(event.txn, 491)  # an offer is open towards both
-            case Ended() | AckMissing() | Cancelled() if call.by_key(event.leg) in (call.caller, leg):
+            case Ended() | AckMissing() | Cancelled() if call.by_key(event.leg) in (call.arrived, leg):
                 call.live.conclude(f"the {call.by_key(event.leg).name} hung up before the session stood", 487)
                 return None
             case Cancelled() if event.leg == call.pending.newcomer:

@@ -12,7 +12,7 @@ from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.messages import headers_of
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk
-from splitter.calls.talk.voice import CALLER
+from splitter.calls.states import Direction
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan, plan
@@ -24,37 +24,44 @@ class Intake:
     """What the INVITE asks for.
 
     Attributes:
-        offer: the caller's; None where it leaves that to us.
+        offer: of whoever called; None where it leaves that to us.
+        plan: which of its m-lines are used.
         destinations: trunk and number of each route, in order.
     """
 
     offer: Session | None
+    plan: Plan | None
     destinations: list[tuple[Trunk, str]]
 
 
 async def take_in(call: Call) -> Intake | None:
     """Judge the INVITE and get the ports; None where it was refused."""
-    caller = call.caller
+    arrived, talk = call.arrived, call.talk
     try:
-        call.talk.called_number = caller.called
-        if call.talk.identity.hops_left <= 0:
+        talk.called_number = arrived.called
+        if talk.direction is Direction.OUT:  # its agent may be named by the INVITE itself
+            arrived.ask_line({"", talk.called_number, talk.identity.number})
+        if talk.identity.hops_left <= 0:
             raise PeerError("Max-Forwards is used up", 483)
-        offer = caller.first_offer()
-        destinations = [d for d in call.services.routing.destinations(call.talk.called_number) if routable(d[0])]
+        offer = arrived.first_offer()
+        found = call.services.routing.destinations(talk.called_number, arrived.trunk.role)
+        destinations = [(trunk, number) for trunk, number in found if routable(trunk)]
         if not destinations:
-            raise PeerError(f"no route for {call.talk.called_number[:40]!r}", 404)
-        networks = (caller.flow.network, destinations[0][0].network)
-        call.audio.open(networks)
+            raise PeerError(f"no route for {talk.called_number[:40]!r}", 404)
+        call.audio.open(call.networks(destinations[0][0]))
         if not await has_ports(call):
             return None
-        call.talk.plan = _planned(call, offer) if offer is not None else None
-        call.note(f"{call.talk.identity.number} calls {call.talk.called_number}: {_wish(call.talk.plan)}", "caller")
+        chosen = _planned(call, offer) if offer is not None else None
+        call.note(f"{talk.identity.number} calls {talk.called_number}: {_wish(chosen)}", arrived.name)
     except PeerError as error:
         _turn_away(call, error)
         return None
-    if call.talk.plan is not None and call.talk.plan.video is not None:
-        call.video.prepare(caller.flow.network)
-    return Intake(offer, destinations)
+    talk.plan = chosen
+    if talk.direction is Direction.OUT:
+        talk.plan = Plan(audio=0)  # of the caller, who is offered one line
+    elif chosen is not None and chosen.video is not None:
+        call.video.prepare(arrived.flow.network)
+    return Intake(offer, chosen, destinations)
 
 
 async def has_ports(call: Call) -> bool:
@@ -69,16 +76,16 @@ async def has_ports(call: Call) -> bool:
                 pause_s = f"{event.retry_after_s:g}"
                 call.note(f"no media for the voice: {event.reason}", kind="alarm")
                 call.live.conclude(f"no media for the voice: {event.reason}", 503)
-                call.caller.refuse(503, "no media resources", [("Retry-After", pause_s)])
+                call.arrived.refuse(503, "no media resources", [("Retry-After", pause_s)])
                 return False
-            case Cancelled() if event.leg == call.caller.key:
-                call.caller.refuse(487)
-                call.live.conclude("the caller hung up before the answer", 487)
+            case Cancelled() if event.leg == call.arrived.key:
+                call.arrived.refuse(487)
+                call.live.conclude(f"the {call.arrived.name} hung up before the answer", 487)
                 return False
             case Cancelled() if event.leg == call.pending.newcomer:
                 carry_out(call, withdraw_newcomer(call.live))
             case HangupAsked():
-                call.caller.refuse(480, event.reason)
+                call.arrived.refuse(480, event.reason)
                 call.live.conclude(event.reason, 480)
                 return False
             case Offered():
@@ -91,8 +98,10 @@ async def has_ports(call: Call) -> bool:
 
 
 def _planned(call: Call, offer: Session) -> Plan:
-    """What of the offer is used; under load without its video."""
-    chosen = plan(offer, ours=call.audio.local(CALLER).host)
+    """What of the offer is used: of a caller's, under load without its video; of the centre's the voice alone."""
+    chosen = plan(offer, ours=call.audio.local(call.talk.near).host)
+    if call.talk.direction is Direction.OUT:
+        return Plan(audio=chosen.audio)
     if chosen.video is None or not (fault := call.services.admission.video_fault()):
         return chosen
     metrics.VIDEO_REFUSED.inc()
@@ -100,9 +109,9 @@ def _planned(call: Call, offer: Session) -> Plan:
 
 
 def _turn_away(call: Call, error: PeerError) -> None:
-    call.note(f"refused with {error.status}: {error.reason}", "caller")
+    call.note(f"refused with {error.status}: {error.reason}", call.arrived.name)
     call.live.conclude(error.reason, error.status)
-    call.caller.refuse(error.status, error.reason, headers_of(error))
+    call.arrived.refuse(error.status, error.reason, headers_of(error))
 
 
 def _wish(chosen: Plan | None) -> str:

@@ -1,11 +1,13 @@
 """The flow `split`: an audio + video call from the SBC becomes a voice call into the centre and a picture for a seat.
 
-Follow `split` from top to bottom to follow a call from its INVITE to its end.
+Follow `split` from top to bottom to follow a call from its INVITE to its end. A call of the centre outwards goes the
+same way with the sides exchanged: the *near* side has called us, the *far* one is called for it.
 """
 
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from dataclasses import replace
 
 from splitter.calls.actor import carry_out, converse
 from splitter.calls.alarms import Alarm, AlarmKind
@@ -23,6 +25,7 @@ from splitter.calls.events import (
     TimeUp,
     VoiceOpened,
 )
+from splitter.calls.facts import video_capable
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
@@ -35,11 +38,11 @@ from splitter.calls.messages import (
     headers_of,
     plain_headers,
 )
-from splitter.calls.setup.caller_side import CallerSide
-from splitter.calls.setup.delayed import answer_centre, offer_to_caller
+from splitter.calls.setup.arrived_side import ArrivedSide
+from splitter.calls.setup.delayed import answer_far_side, offer_to_near_side
 from splitter.calls.setup.intake import Intake, has_ports, take_in
-from splitter.calls.states import CallState
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
+from splitter.calls.states import CallState, Direction
+from splitter.calls.talk.voice import CENTRE, SIDES
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import PeerError
@@ -61,7 +64,7 @@ async def split(call: Call) -> None:
     if intake is None:
         return
     setup = Setup(call, intake)
-    call.caller.await_answer()
+    call.arrived.await_answer()
     with closing(setup.hunt()) as hunt:
         refused = await _connect(setup, hunt)
         if refused is not None:
@@ -82,7 +85,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
             if call.talk.state is CallState.CONNECTED:
                 hunt.took(way, clock.now())
             return None
-        call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", "centre")
+        call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", SIDES[call.talk.far])
         pause_s = retry_after_s(refused.response.headers.get("retry-after")) if refused.response else None
         hunt.refused(way, refused.status, refused.response is not None, pause_s, clock.now())
         if not tries_next_route(refused.status):
@@ -96,9 +99,9 @@ class Setup:
     def __init__(self, call: Call, intake: Intake) -> None:
         self.call = call
         self._destinations = intake.destinations
-        self._caller = CallerSide(call, intake.offer)
-        self._early: dict[str, Session] = {}  # the centre's description in each of its early dialogs
-        self._updated: set[str] = set()  # those that the centre changed by UPDATE
+        self._near = ArrivedSide(call, intake.offer, intake.plan)
+        self._early: dict[str, Session] = {}  # the far side's description in each of its early dialogs
+        self._updated: set[str] = set()  # those that it changed by UPDATE
         self._gate = EarlyMedia()
 
     def hunt(self) -> Hunt:
@@ -108,46 +111,47 @@ class Setup:
             services.trunks,
             services.admission.limits,
             self._destinations,
-            services.routing.choice(call.talk.called_number),
+            services.routing.choice(call.talk.called_number, call.arrived.trunk.role),
             services.ids.number,
             services.clock.now(),
-            lambda text: call.note(text, "centre"),
+            lambda text: call.note(text, SIDES[call.talk.far]),
         )
 
     def refuse(self, refused: Refused | Denied) -> None:
-        """Tell the caller that no route is left."""
+        """Tell the near side that no route is left."""
         if isinstance(refused, Denied):
             # Not 503: the SBC must not take this gateway for full because a centre is.
             self.call.live.conclude(refused.reason, 480)
-            self.call.caller.refuse(480, refused.reason, retry_after_headers(refused.retry_after_s))
+            self.call.arrived.refuse(480, refused.reason, retry_after_headers(refused.retry_after_s))
             return
         status = status_for_caller(refused.status)
         self.call.live.conclude(
             f"{self.call.by_key(refused.leg).trunk.name}: {refused.status} {refused.reason}", status
         )
-        # Why, in the words of the network behind the centre (RFC 6432), where it is the centre's refusal that is told.
+        # Why, in the words of the network over there (RFC 6432), where it is its refusal that is told.
         told = refused.response if status == refused.status else None
         headers = plain_headers(told, "Reason") if told is not None else Headers()
-        self.call.caller.refuse(status, f"the centre: {refused.status} {refused.reason}", headers.items())
+        words = f"the {SIDES[self.call.talk.far]}: {refused.status} {refused.reason}"
+        self.call.arrived.refuse(status, words, headers.items())
 
     async def attempt(self, way: Way) -> Refused | None:
         """Try one way; None once the call is connected or over."""
         call, (trunk, number, target) = self.call, way
-        networks = (call.caller.flow.network, trunk.network)
+        networks = call.networks(trunk)
         if networks != call.talk.voice.networks:
             call.audio.open(networks)
         if not call.audio.is_open and not await has_ports(call):
             return None
         offer = None
-        if self._caller.offer is not None and call.talk.plan is not None and not trunk.delayed_offer:
+        if self._near.offer is not None and not trunk.delayed_offer:
             origin = call.origin(trunk.network, target.transport)
-            offer = centre_offer(self._caller.offer, call.talk.plan, call.audio.local(CENTRE), origin)
+            offer = centre_offer(self._near.offer, self._near.lines, call.audio.local(call.talk.far), origin)
         local = call.services.driver.contact(trunk.network, target.transport)
         self._gate = EarlyMedia()
-        if call.talk.bound_by.startswith("centre"):  # by one that gave the call up
+        if call.talk.far == CENTRE and call.talk.bound_by.startswith("centre"):  # by one that gave the call up
             carry_out(call, give_to(call.live, "", "centre"))
         leg = call.dial(Destination(trunk, number, local), target, offer)
-        call.note(f"trying {trunk.name} at {target.address} as {number}", "centre")
+        call.note(f"trying {trunk.name} at {target.address} as {number}", leg.name)
         call.after(trunk.ring_limit_s, _RING)
         try:
             while True:
@@ -164,7 +168,7 @@ class Setup:
             call.stop_timer(_RING)
 
     async def _on(self, event: CallEvent, leg: DialledLeg) -> bool:
-        """Handle one event while the centre is called; True once the call is connected or over."""
+        """Handle one event while the far side is called; True once the call is connected or over."""
         call = self.call
         match event:
             case Rang() if call.by_key(event.leg) is leg:
@@ -175,74 +179,74 @@ class Setup:
                 return await self._on_pickup(event, call.by_key(event.leg), leg)
             case Cancelled() if event.leg == call.pending.newcomer:
                 carry_out(call, withdraw_newcomer(call.live))
-            case Offered() if call.by_key(event.leg) in (call.caller, leg):
+            case Offered() if call.by_key(event.leg) in (call.arrived, leg):
                 self._on_early_offer(event, leg)
-            case Cancelled() if call.by_key(event.leg) is call.caller:
+            case Cancelled() if call.by_key(event.leg) is call.arrived:
                 leg.cancel(", ".join(event.request.headers.get_all("reason")) or None)
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
-                call.caller.refuse(487)
-                call.live.conclude("the caller hung up before the answer", 487)
+                call.arrived.refuse(487)
+                call.live.conclude(f"the {call.arrived.name} hung up before the answer", 487)
                 return True
             case HangupAsked():
                 leg.cancel()
                 leg.bye()
-                call.caller.refuse(480, event.reason)
+                call.arrived.refuse(480, event.reason)
                 call.live.conclude(event.reason, 480)
                 return True
             case _:
                 carry_out(call, meanwhile(call.live, event))
                 if isinstance(event, VoiceOpened):
-                    self._caller.moved()
+                    self._near.moved()
         return False
 
     async def _on_ringing(self, event: Rang, leg: DialledLeg) -> None:
-        """Relay 18x, with early media where the centre has some (announcements, queue music)."""
+        """Relay 18x, with early media where there are some (announcements, queue music)."""
         call, branch = self.call, _branch(leg, event.response)
         if event.response.status == 199:
-            return  # a branch of the centre's fork ended (RFC 6228); the caller did not say that it understands that
+            return  # a branch of a fork ended (RFC 6228); who called did not say that it understands that
         if call.talk.state is not CallState.RINGING:
             call.enter(CallState.RINGING, f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
         answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
         if event.session is not None and leg.terms.local is not None:
             try:
                 self._connect_voice(leg, event.session, relearn=False)
-                answer = await self._caller.answer(event.session, self._caller.dialog(branch))
+                answer = await self._near.answer(event.session, self._near.dialog(branch))
                 self._early[branch] = event.session
             except PeerError as error:
-                call.note(f"early media cannot be passed on: {error}", "centre")
+                call.note(f"early media cannot be passed on: {error}", leg.name)
                 answer = None
         elif word and branch in self._early:
             self._connect_voice(leg, self._early[branch], relearn=False)
-        told = call.caller.wants_early_media and (answer is not None or word)
+        told = call.arrived.wants_early_media and (answer is not None or word)
         headers = self._gate.headers() if told else []
         headers += _told(call, leg, event.response).items()
-        call.caller.ring(event.response.status, event.response.reason, self._caller.dialog(branch), answer, headers)
-        self._caller.take_video(answer, relearn=False)
+        call.arrived.ring(event.response.status, event.response.reason, self._near.dialog(branch), answer, headers)
+        self._near.take_video(answer, relearn=False)
 
     async def _on_answer(self, event: Answered, leg: DialledLeg) -> bool:
-        """Answer the caller with what the centre answered; False where that cannot be used."""
+        """Answer the near side with what the far one answered; False where that cannot be used."""
         call, branch = self.call, _branch(leg, event.response)
         session = event.session or self._early.get(branch)
         if branch in self._updated:
             session = self._early[branch]  # its 2xx can only repeat the answer to our INVITE (RFC 3262 §5)
         try:
             if session is None:
-                raise PeerError("the centre answered without a session description", 488)
-            if self._caller.offer is None:
+                raise PeerError(f"the {leg.name} answered without a session description", 488)
+            if self._near.offer is None:
                 return await self._on_answer_with_offer(leg, session, event.response)
             if leg.terms.local is None:
-                answer_centre(call, leg, session, self._caller.offer)
+                answer_far_side(call, leg, session, self._near.offer, self._near.lines)
             self._gate = EarlyMedia()  # it was that of early media alone
             self._connect_voice(leg, session)
-            answer = await self._caller.answer(session, self._caller.dialog(branch))
+            answer = await self._near.answer(session, self._near.dialog(branch))
         except PeerError as error:
             leg.bye()
             call.post(Refused(leg.key, error.status, error.reason, event.response))
             return False
-        if call.caller.cancelled:
+        if call.arrived.cancelled:
             return False  # its CANCEL came first and waits in the inbox
         self._accept(answer, branch, _told(call, leg, event.response).items())
-        self._connected(leg, _who(event.response))
+        self._connected(leg, _who(event.response), event.response)
         return True
 
     async def _on_pickup(self, event: Offered, newcomer: ArrivedLeg, leg: DialledLeg) -> bool:
@@ -250,17 +254,17 @@ class Setup:
         call, session = self.call, event.session
         branch = newcomer.sip_call_id
         try:
-            if session is None or self._caller.offer is None:
+            if session is None or self._near.offer is None:
                 raise PeerError("who takes a call that rings must make an offer", 488)
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
-            ours = centre_answer(session, self._caller.offer, call.talk.lines, call.audio.local(CENTRE), origin)
+            ours = centre_answer(session, self._near.offer, self._near.lines, call.audio.local(CENTRE), origin)
             check_answer(session, ours)
-            answer = await self._caller.answer(session, self._caller.dialog(branch))
+            answer = await self._near.answer(session, self._near.dialog(branch))
         except PeerError as error:
             call.pending.newcomer = ""
             newcomer.refuse(error.status, error.reason)
             return False
-        if call.caller.cancelled or not newcomer.answer(event.txn, ours):
+        if call.arrived.cancelled or not newcomer.answer(event.txn, ours):
             return False  # its CANCEL waits in the inbox; who rings may be heard on
         self._connect_voice(newcomer, session)
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
@@ -270,28 +274,30 @@ class Setup:
         self._connected(newcomer, newcomer.calls_itself or "somebody")
         return True
 
-    async def _on_answer_with_offer(self, leg: DialledLeg, centre_sdp: Session, response: Response) -> bool:
-        """The caller made no offer: the centre's goes to it."""
+    async def _on_answer_with_offer(self, leg: DialledLeg, said: Session, response: Response) -> bool:
+        """The near side made no offer: that of the far one goes to it."""
         try:
-            session = await offer_to_caller(self.call, leg, centre_sdp, self._caller.dialog(_branch(leg, response)))
+            session = await offer_to_near_side(self.call, leg, said, self._near.dialog(_branch(leg, response)))
         except PeerError as error:
             self.call.live.conclude(f"no session could be agreed on: {error}", 488)
             session = None
         if session is None:
             self.call.end_dialogs()
         else:
-            self._connected(leg, _who(response))
+            self._connected(leg, _who(response), response)
         return True
 
     def _accept(self, answer: Session, branch: str, headers: Pairs = ()) -> None:
-        caller = self.call.caller
-        if self._caller.offer is not None:
-            caller.terms.note_remote(self._caller.offer)
-        caller.accept(answer, self._caller.dialog(branch), headers)
-        self._caller.take_video(answer, relearn=True)
+        arrived = self.call.arrived
+        if self._near.offer is not None:
+            arrived.terms.note_remote(self._near.offer)
+        arrived.accept(answer, self._near.dialog(branch), headers)
+        self._near.take_video(answer, relearn=True)
 
-    def _connected(self, leg: Leg, who: str) -> None:
+    def _connected(self, leg: Leg, who: str, response: Response | None = None) -> None:
         call = self.call
+        if call.talk.direction is Direction.OUT and response is not None:
+            call.talk.facts = replace(call.talk.facts, video_capable=video_capable(response))
         call.talk.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
         call.enter(CallState.CONNECTED, f"answered by {who} at {leg.trunk.name}")
@@ -301,14 +307,14 @@ class Setup:
         asker = self.call.by_key(event.leg)
         try:
             if asker is leg:
-                self._from_centre(event, leg)
+                self._from_far_side(event, leg)
             else:
-                if self._caller.take_offer(event):
-                    self._point(CALLER, self._caller.offered, self.call.talk.lines.audio)
+                if self._near.take_offer(event):
+                    self._point(self.call.talk.near, self._near.offered, self._near.lines.audio)
         except PeerError as error:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
 
-    def _from_centre(self, event: Offered, leg: DialledLeg) -> None:
+    def _from_far_side(self, event: Offered, leg: DialledLeg) -> None:
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.offer
         before = self._early.get(branch)
         if before is None or leg.terms.local is None:
@@ -320,39 +326,39 @@ class Setup:
         self._early[branch] = offer
         leg.terms.note_remote(offer)
         self._updated.add(branch)
-        self._point(CENTRE, offer, index)
+        self._point(self.call.talk.far, offer, index)
 
-    def _connect_voice(self, leg: Leg, centre_sdp: Session, relearn: bool = True) -> None:
+    def _connect_voice(self, leg: Leg, said: Session, relearn: bool = True) -> None:
         """Let voice flow; before anything of video, which may take its time. `relearn`: see `Audio.point`."""
-        leg.terms.note_remote(centre_sdp)
-        self._point(CALLER, self._caller.offered, self.call.talk.lines.audio, relearn)
-        self._point(CENTRE, centre_sdp, audio_line(centre_sdp), relearn)
+        leg.terms.note_remote(said)
+        self._point(self.call.talk.near, self._near.offered, self._near.lines.audio, relearn)
+        self._point(self.call.talk.far, said, audio_line(said), relearn)
 
     def _point(self, side: int, session: Session, index: int, relearn: bool = True) -> None:
-        if side == CALLER and self._gate.gated:
+        if side == self.call.talk.near and self._gate.gated:
             self.call.audio.hush(side)
         else:
             self.call.audio.point(side, session, index, self.call.live.sources(SIDES[side]), relearn=relearn)
 
 
 def _branch(leg: DialledLeg, response: Response) -> str:
-    """Names an early dialog of the centre; each has a To tag of its own towards the caller."""
+    """Names an early dialog of the far side; each has a To tag of its own towards the near one."""
     return f"{leg.sip_call_id} {response.to_tag or ''}"
 
 
 def _told(call: Call, leg: DialledLeg, response: Response) -> Headers:
-    """What a response of the centre says to the caller: who answers, within trust, and what its application says.
+    """What a response of the far side says to the near one: who answers, within trust, and its application's word.
 
-    Some return the User-to-User of the INVITE: of that, what was ours is not for the caller.
+    Some return the User-to-User of the INVITE: of that, what was ours is not for the near side.
     """
-    trusted = call.caller.trunk.trusted and leg.trunk.trusted
+    trusted = call.arrived.trunk.trusted and leg.trunk.trusted
     ours = {value for _, value in call_id_headers(leg.trunk, call.talk.call_id)}
     found = plain_headers(response, *(WITHIN_TRUST if trusted else ()), "User-to-User")
     return Headers((name, value) for name, value in found.items() if value not in ours)
 
 
 def _who(response: Response) -> str:
-    """Who answered, by the centre's word, as far as it can be read."""
+    """Who answered, by its network's word, as far as it can be read."""
     with suppress(PeerError):
         for value in response.headers.values("p-asserted-identity"):
             if user := NameAddr.parse(value).user:

@@ -12,7 +12,6 @@ from splitter.calls.events import LegEvent, SeatArrived, SeatPlaced
 from splitter.calls.settings import CallSettings
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.pending import Pending
-from splitter.calls.talk.room import CALLER
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.voice import CENTRE, SIDES
 from splitter.core.errors import LocalError
@@ -41,8 +40,10 @@ class LiveCall:
 
     @property
     def caller(self) -> LegFacts:
-        """The leg of whoever calls."""
-        return self.legs[CALLER]
+        """The leg of the caller. Raises LocalError before there is one: the centre calls outwards."""
+        if (caller := self.legs.get(self.talk.caller)) is None:
+            raise LocalError("a call outwards was used before it has a leg towards the network")
+        return caller
 
     @property
     def centre(self) -> LegFacts | None:
@@ -68,9 +69,9 @@ class LiveCall:
 
     @property
     def sides(self) -> tuple[LegFacts, ...]:
-        """The caller, the centre and the seats."""
-        centre = self.centre
-        return (self.caller, *((centre,) if centre is not None else ()), *self.seats.values())
+        """The caller, the centre and the seats, as far as they are there."""
+        talking = (self.legs.get(self.talk.caller), self.centre)
+        return (*(leg for leg in talking if leg is not None), *self.seats.values())
 
     def leg(self, name: str) -> LegFacts | None:
         """The leg of this name that is in the call; "centre" is whichever of the centre's legs carries it."""
@@ -85,7 +86,7 @@ class LiveCall:
 
     def has(self, leg: LegFacts) -> bool:
         """True while the leg is in the call, or waits to be."""
-        inside = (self.caller, self.centre, self.newcomer)
+        inside = (self.legs.get(self.talk.caller), self.centre, self.newcomer)
         return leg in inside or leg.name in self.talk.seats or leg.name in self.pending.arriving
 
     def other_side(self, leg: LegFacts) -> LegFacts:

@@ -45,6 +45,7 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitr
         asking=asking,
         admitted=tuple(sorted(talk.admitted)),
         strangers=tuple(talk.strangers.values()),
+        direction=talk.direction,
     )
 
 

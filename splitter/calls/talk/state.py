@@ -9,10 +9,10 @@ from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
 from splitter.calls.session_id import SessionId
-from splitter.calls.states import CallState
+from splitter.calls.states import CallState, Direction
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.room import RoomState
-from splitter.calls.talk.voice import VoiceState
+from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, VoiceState
 from splitter.calls.view import LegView, StrangerView, VideoView
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
@@ -97,7 +97,9 @@ class Talk:
         session: the two halves of its Session-ID (RFC 7989).
         legs: those that are in the call, by name. past_legs: those that were, as operators see them.
         centres: how many legs of the centre there have been; each new one is named by its number.
-        centre: the key of its leg towards the centre, "" before there is one. seats: names of its SIP seats.
+        direction: whether a caller calls the centre, or the centre somebody in the network, who is the caller here.
+        caller, centre: the keys of its legs towards the two that talk, "" before there is one. seats: names of its SIP
+            seats.
         parties: who is in the room besides the caller, SIP seats included.
         strangers: whose media are not taken though nothing else comes, by leg and kind.
         alarms: that are set, as of when it was written down; while it lives they stand in its inbox.
@@ -122,6 +124,8 @@ class Talk:
     bound_by: str = ""
     plan: Plan | None = None
     legs: dict[str, LegRecord] = field(default_factory=dict)
+    direction: Direction = Direction.IN
+    caller: str = SIDES[CALLER]
     centre: str = ""
     seats: list[str] = field(default_factory=list)
     past_legs: list[LegView] = field(default_factory=list)
@@ -137,6 +141,21 @@ class Talk:
     def remember(self, leg: LegView) -> None:
         """Show a leg on after it has left the call."""
         self.past_legs = [*self.past_legs, leg][-_PAST_LEGS:]
+
+    @property
+    def near(self) -> int:
+        """The side that has called us."""
+        return CALLER if self.direction is Direction.IN else CENTRE
+
+    @property
+    def far(self) -> int:
+        """The side that we call for it."""
+        return CENTRE if self.direction is Direction.IN else CALLER
+
+    @property
+    def number(self) -> str:
+        """The number of the person in the network, whoever called."""
+        return self.identity.number if self.direction is Direction.IN else self.called_number
 
     @property
     def lines(self) -> Plan:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from splitter.calls.talk.voice import CALLER, SIDES
 from splitter.core.net import Flow
 
 
@@ -27,15 +28,17 @@ class Unfinished:
     """A call that is not answered yet, as it is written down.
 
     Attributes:
-        caller: its INVITE, as it came.
+        caller, centre: the INVITE of each side: the one that came, and the one that we have sent for it, if there is
+            one.
         tag: the To tag of our provisional responses; "" where there was none.
-        centre: the INVITE to the centre, if there is one.
+        near: the side that called.
     """
 
     call_id: str
-    caller: Waiting
+    caller: Waiting | None = None
     tag: str = ""
     centre: Waiting | None = None
+    near: str = SIDES[CALLER]
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)

@@ -204,7 +204,7 @@ class TestAnotherLegOfTheCentre:
         newcomer.expect("200")
         centre.expect("BYE")
         call = carried_on(world, caller)
-        assert call.centre_leg.name == "centre-2"
+        assert call.live.centre_leg.name == "centre-2"
         newcomer.unread.clear()
         ended(world, caller, newcomer)
 

@@ -210,6 +210,7 @@ export const CHINESE = {
   "side.log": "经过",
   "fact.number": "号码",
   "fact.called": "被叫",
+  "fact.shown": "外显号码",
   "fact.place": "位置",
   "fact.around": "误差 {radius} 米",
   "fact.cell": "小区",

@@ -3,7 +3,7 @@
 
 import { KEYS } from "./actions.js";
 import { byId, make } from "./elements.js";
-import { callerOf, partyName } from "./entry.js";
+import { callerOf, numberOf, partyName } from "./entry.js";
 import { fault, plainly, t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -185,7 +185,7 @@ export async function openCameras(splitter, choose) {
 
 /** @param {Entry} entry @param {(invitation: import("../sdk/splitter.js").Invitation) => void} made */
 export function openInvite(entry, made) {
-  const number = make("input", { id: "invite-number", type: "tel", value: entry.call.view.caller, autocomplete: "off" });
+  const number = make("input", { id: "invite-number", type: "tel", value: numberOf(entry.call.view), autocomplete: "off" });
   const label = make("label", { for: "invite-number", text: t("invite.number") });
   const problem = make("p", { class: "fault", role: "alert" });
   const submit = make("button", { type: "submit", class: "primary", text: t("invite.submit") });

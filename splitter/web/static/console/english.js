@@ -210,6 +210,7 @@ export const ENGLISH = {
   "side.log": "What happened",
   "fact.number": "Number",
   "fact.called": "Called",
+  "fact.shown": "Shown as",
   "fact.place": "Place",
   "fact.around": "within {radius} m",
   "fact.cell": "Cell",

@@ -143,7 +143,7 @@ export class Entry {
     const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
     const date = `${day.getFullYear()}${two(day.getMonth() + 1)}${two(day.getDate())}`;
     const time = `${two(day.getHours())}${two(day.getMinutes())}${two(day.getSeconds())}`;
-    const number = (this.call.view.caller || this.id).replace(/[^0-9A-Za-z]/g, "");
+    const number = (numberOf(this.call.view) || this.id).replace(/[^0-9A-Za-z]/g, "");
     const kept = { at: still.takenAt, url: URL.createObjectURL(still.blob), file: `${number}-${date}-${time}.png` };
     this.stills.push(kept);
     this.remark(still.takenAt, "log.still");
@@ -163,9 +163,14 @@ export function spoken(remark) {
   return { text: t(key, remark.values()), more: plainly(remark.more) };
 }
 
+/** The number of the person in the network, whoever called; "" where it is hidden. @param {CallView} view */
+export function numberOf(view) {
+  return view.direction === "out" ? view.called : view.caller;
+}
+
 /** @param {CallView} view */
 export function callerOf(view) {
-  return view.caller || t("calls.unknown");
+  return numberOf(view) || t("calls.unknown");
 }
 
 /** A party for people. @param {CallHandle} call @param {string} name */

@@ -3,7 +3,7 @@
 
 import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
-import { callerOf, partyName, spoken } from "./entry.js";
+import { callerOf, numberOf, partyName, spoken } from "./entry.js";
 import { t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -29,10 +29,10 @@ export function renderSide(splitter, entry, doing) {
 function renderFacts(entry) {
   const { view } = entry.call;
   const { facts } = view;
-  const hidden = !view.caller && facts.private;
+  const hidden = !numberOf(view) && facts.private;
   const found = [
     [t("fact.number"), hidden ? t("fact.hidden") : callerOf(view)],
-    [t("fact.called"), view.called],
+    view.direction === "out" ? [t("fact.shown"), view.caller] : [t("fact.called"), view.called],
     [t("fact.place"), placeOf(facts)],
     [t("fact.cell"), facts.access_network],
     [t("fact.code"), view.short_code],

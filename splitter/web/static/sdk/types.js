@@ -12,7 +12,7 @@
  *   civic_address: string, charging_id: string, location_uri: string, video_capable: boolean|null,
  *   private: boolean}} CallerFacts */
 /** @typedef {{call_id: string, short_code: string, state: "routing"|"ringing"|"connected"|"ended", caller: string,
- *   called: string, started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
+ *   called: string, direction: "in"|"out", started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: LegView[], facts: CallerFacts, parties: PartyView[],
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
  *   admitted: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
