@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -34,6 +35,7 @@ from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
+from splitter.store.copies import Copies
 from splitter.store.journal import Journal
 from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
@@ -72,6 +74,7 @@ class Gateway:
         self._ids = IdSource()
         self._bus = Bus(self._clock)
         self._releasing: asyncio.Task[int] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._build_floor()
         self._build_calls()
         self._build_web()
@@ -85,7 +88,7 @@ class Gateway:
         settings = self._settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
-        self._live = LiveStore(beside(settings.store.path, "live.db"))
+        self._live = Copies([LiveStore(beside(settings.store.path, "live.db"), on_loss=self._records_lost)])
         self._records = Records(self._live)
         self._pictures = PictureLibrary(beside(settings.store.path, "pictures"), wall=self._clock.wall)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
@@ -221,7 +224,7 @@ class Gateway:
         ask("media workers", lambda: missing_workers(self._engine))
         ask("rtpengines", self._farm.alarms)
         ask("store", lambda: [self._store.alarm])
-        ask("records", lambda: [self._live.alarm])
+        ask("records", lambda: self._live.alarms)
         ask("events", lambda: [self._journal.alarm])
         ask("trunks", self._watch.alarms)
         ask("registrations", self._registrations.alarms)
@@ -240,6 +243,7 @@ class Gateway:
         Raises:
             LocalError: a listener or the control socket cannot be opened.
         """
+        self._loop = asyncio.get_running_loop()
         try:
             self._store.start()
             await self._webhooks.start()
@@ -307,6 +311,12 @@ class Gateway:
         self._driver.pause()  # what comes now is repeated, and heard by that one
         self._records.flush()
         await asyncio.gather(asyncio.to_thread(self._live.stop), self._store.stop())
+
+    def _records_lost(self) -> None:
+        """Keep everything that lives again; called by the thread that keeps it."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._records.flush)
 
     def reload(self) -> None:
         """Read the certificates again; see `Defences.reload`."""

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class RecordStore(Protocol):
-    """Where records are kept; nothing here blocks or raises. `splitter.store.live.LiveStore` implements it."""
+    """Where records are kept; nothing here blocks or raises. `splitter.store.copies.Copies` implements it."""
 
     @property
     def generation(self) -> int:
@@ -35,6 +35,9 @@ class RecordStore(Protocol):
 
     def forget(self, call_id: str) -> None:
         """Keep no record of a call any longer."""
+
+    def whole(self) -> None:
+        """Know that everything that lives was kept again since `generation` was asked for."""
 
 
 class Recorded(Protocol):
@@ -101,8 +104,8 @@ class Records:
         store = self._store
         if store is None:
             return
-        if store.generation != self._generation:
-            self._generation = store.generation
+        if again := (generation := store.generation) != self._generation:
+            self._generation = generation
             self._written.clear()
             self._answered.clear()
             self._doubtful.clear()
@@ -110,6 +113,8 @@ class Records:
         changed, self._changed = self._changed, {}
         for key, call in changed.items():
             self._try_to_write(store, key, call)
+        if again:
+            store.whole()
 
     def _try_to_write(self, store: RecordStore, key: str, call: Recorded) -> None:
         """Write one call: what goes wrong with it must not cost the records of the others, nor the call itself."""

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class Row(Protocol):
-    """A record as the store found it; see `splitter.store.live.LiveRow`."""
+    """A record as the store found it; see `splitter.store.gathering.LiveRow`."""
 
     @property
     def call_id(self) -> str: ...

@@ -272,13 +272,22 @@ STORE_ALARMS = Counter(
 )
 RECORDS_WRITTEN = Counter(
     "splitter_records_written_total",
-    "Records of live calls that were written, or deleted at the end of their call.",
+    "Records of live calls that were written, or deleted at the end of their call, by where: disk, valkey.",
+    ["store"],
     registry=REGISTRY,
 )
 RECORD_SECONDS = Histogram(
     "splitter_record_seconds",
-    "From a change of a live call to its record on disk.",
+    "From a change of a live call to its record, by where: disk, valkey.",
+    ["store"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30),
+    registry=REGISTRY,
+)
+RECORD_ALARMS = Counter(
+    "splitter_record_alarms_total",
+    "Tries to write records of live calls that failed, by where (disk, valkey) and kind: full, unwritable, corrupt; of "
+    "Valkey down, password, full, slow, read-only, refused, overtaken. Calls go on meanwhile.",
+    ["store", "kind"],
     registry=REGISTRY,
 )
 RECORD_FAULTS = Counter(

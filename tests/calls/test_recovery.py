@@ -11,7 +11,7 @@ from splitter.calls.frame import VERSION, RecordKind, framed, unframed
 from splitter.calls.records import FLUSH_S
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
-from splitter.store.live import LiveRow
+from splitter.store.gathering import LiveRow
 from tests.calls.kit import connected, ended, joined, ringing, told
 from tests.calls.test_frame import STORED
 from tests.world import PeerCall, World

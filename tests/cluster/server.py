@@ -63,6 +63,7 @@ class Server:
     def command(self, *words: str | bytes | int) -> Any:
         """Send one command as the operator."""
         with redis.Redis(unix_socket_path=str(self.socket), protocol=2) as client:
+            client.response_callbacks.clear()
             return client.execute_command(*words)
 
     def settings(self, **changes: Any) -> ClusterSettings:

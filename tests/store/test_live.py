@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from splitter.store.live import LiveRow, LiveStore
+from splitter.store.gathering import LiveRow
+from splitter.store.live import LiveStore
 
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[tuple[LiveStore, dict[str, bytes]]]:
     """A store that runs, and what it found at its start."""
     store = LiveStore(path)
-    rows = store.start()
+    rows = store.start().rows
     try:
         yield store, {row.call_id: row.record for row in rows}
     finally:
@@ -62,7 +63,7 @@ class TestRecords:
             store.keep("c", b"2")
             store.doubt("not kept yet", b"?")
         store = LiveStore(path)
-        rows = {row.call_id: (row.record, row.doubt) for row in store.start()}
+        rows = {row.call_id: (row.record, row.doubt) for row in store.start().rows}
         store.stop()
         assert rows == {"a": (b"1", b"?"), "b": (b"1", b"?"), "c": (b"2", None)}
 
@@ -73,7 +74,7 @@ class TestRecords:
                 store.flush()
             store.keep("a", b"2")
         store = LiveStore(path)
-        rows = store.start()
+        rows = store.start().rows
         store.stop()
         assert [row.call_id for row in rows] == ["a", "b", "c"]
         assert all(isinstance(row, LiveRow) and row.written_at > 0 for row in rows)

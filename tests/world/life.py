@@ -28,7 +28,7 @@ from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import Transmit
 from splitter.sip.timers import Timers
-from splitter.store.live import LiveRow
+from splitter.store.gathering import LiveRow
 from splitter.telemetry.trace import Recorder, TraceEvent
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Network, TransportSettings
@@ -147,6 +147,9 @@ class Life:
     def doubt(self, call_id: str, note: bytes) -> None:
         if self.alive and (row := self._ground.rows.get(call_id)) is not None:
             self._ground.rows[call_id] = LiveRow(call_id, row.written_at, row.record, note)
+
+    def whole(self) -> None:
+        """Nothing is ever lost here."""
 
     def forget(self, call_id: str) -> None:
         if self.alive:

@@ -1,0 +1,69 @@
+"""The same records on several shelves: written to each, read from the one that is furthest. Does I/O by its shelves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from splitter.store.gathering import Gatherer, LiveRow, Mark, ShelfContent
+
+log = structlog.get_logger(__name__)
+
+
+class Copies:
+    """Records of live calls, kept once or more; `splitter.calls.records.RecordStore`.
+
+    Each shelf is complete up to its own mark, so the whole of the one with the greatest is taken, and not the newest of
+    each call: a call that is missing on the newer shelf is over.
+    """
+
+    def __init__(self, stores: Sequence[Gatherer]) -> None:
+        self._stores = tuple(stores)
+
+    def start(self) -> tuple[LiveRow, ...]:
+        """Begin to write. Returns: the records that the newest of the shelves held, the oldest first."""
+        found = [store.start() for store in self._stores]
+        best = max(found, key=_worth)
+        if len(found) > 1:
+            log.info("records of live calls", shelves=[(len(one.rows), one.mark) for one in found], used=len(best.rows))
+            for store in self._stores:
+                store.replace(best.rows)
+        return best.rows
+
+    def stop(self) -> None:
+        """Write what waits, to each as far as it can be written."""
+        for store in self._stores:
+            store.stop()
+
+    @property
+    def alarms(self) -> list[str]:
+        """Alarms of each; "" where nothing is wrong."""
+        return [store.alarm for store in self._stores]
+
+    # ---- RecordStore ---------------------------------------------------------------------------------------------
+
+    @property
+    def generation(self) -> int:
+        return sum(store.look() for store in self._stores)
+
+    def keep(self, call_id: str, record: bytes) -> None:
+        for store in self._stores:
+            store.keep(call_id, record)
+
+    def doubt(self, call_id: str, note: bytes) -> None:
+        for store in self._stores:
+            store.doubt(call_id, note)
+
+    def forget(self, call_id: str) -> None:
+        for store in self._stores:
+            store.forget(call_id)
+
+    def whole(self) -> None:
+        for store in self._stores:
+            store.whole()
+
+
+def _worth(found: ShelfContent) -> tuple[Mark, int]:
+    """Marks decide; without any, more is better than nothing."""
+    return found.mark or Mark(-1, -1), len(found.rows)

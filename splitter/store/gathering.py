@@ -1,0 +1,326 @@
+"""Records on their way to where they are kept: gathered by the event loop, written by a thread. Does I/O: a thread.
+
+The event loop hands over the newest record of a call; one that was not written yet is replaced by it, so what waits is
+bounded by the number of calls. What cannot be written is tried again until it can, and nothing that a call does here
+blocks or raises.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from splitter.core.errors import SplitterError
+from splitter.telemetry import metrics
+
+GATHER_S = 0.05  # a call that changes twice in a moment is written once
+RETRY_S = 0.5
+SLOW_S = 0.5  # a record that waits longer is late: what would be lost now is more than was promised
+LOOK_S = 5.0  # between two looks whether what was written is still there
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """The record of one call, as it was last written.
+
+    Attributes:
+        written_at: Unix seconds.
+        record: opaque here.
+        doubt: what was under way after it was written; None for nothing. Opaque as well.
+    """
+
+    call_id: str
+    written_at: float
+    record: bytes
+    doubt: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """How far a shelf is complete: the greater of two tells which shelf is the newer one.
+
+    Attributes:
+        fence: of the process that wrote; see `splitter.cluster.lease`. 0 where there is only one process.
+        number: of its changes; -1 while records may be missing.
+    """
+
+    fence: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """Part of a batch: what is to be written of one call.
+
+    Attributes:
+        record: None: the one that is there stays.
+        over: nothing is kept of it any longer.
+    """
+
+    record: bytes | None = None
+    doubt: bytes | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes that are written in one step.
+
+    Attributes:
+        mark: what the shelf may say of itself then.
+        anew: whatever is there goes first.
+    """
+
+    changes: Mapping[str, RecordChange]
+    mark: Mark
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfContent:
+    """Records that a shelf held at the start.
+
+    Attributes:
+        mark: None where it does not know how complete it is.
+    """
+
+    rows: tuple[LiveRow, ...] = ()
+    mark: Mark | None = None
+
+
+class ShelfFault(SplitterError):
+    """A shelf could not be written or read; the text is the alarm.
+
+    Attributes:
+        kind: for logs and counters.
+        lost: what it held is gone.
+    """
+
+    def __init__(self, kind: str, text: str, lost: bool = False) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.lost = lost
+
+
+class Shelf(Protocol):
+    """Where records are kept; all of it is called by one thread at a time, and may wait."""
+
+    @property
+    def name(self) -> str:
+        """Name in logs and metrics."""
+
+    @property
+    def late(self) -> str:
+        """The alarm while records wait for it."""
+
+    def read(self) -> ShelfContent:
+        """All that it holds. Raises ShelfFault."""
+
+    def write(self, batch: Batch) -> bool:
+        """Write all of it or nothing. Returns: False where what was there before is gone. Raises ShelfFault."""
+
+    def close(self) -> None:
+        """Close it; the next request opens it again."""
+
+
+class Gatherer:
+    """Hands records to a shelf, in a thread of its own.
+
+    Args:
+        shelf: None keeps nothing.
+        fence: of this process; see `Mark`.
+        on_loss: called, in the thread, when everything has to be handed in again.
+
+    Attributes:
+        generation: goes up when the shelf lost what it held: whatever lives has to be kept again.
+    """
+
+    def __init__(self, shelf: Shelf | None, fence: int = 0, on_loss: Callable[[], None] = lambda: None) -> None:
+        self._shelf = shelf
+        self._fence = fence
+        self._on_loss = on_loss
+        self.generation = 0
+        self._known = 0  # the generation that the event loop has heard of
+        self._whole = True  # all that lives was handed in since the last loss
+        self._anew = False
+        self._number = 0  # of the last change that was handed in
+        self._waiting: dict[str, RecordChange] = {}  # by call
+        self._since: float | None = None  # when the oldest of them was handed in
+        self._lock = threading.Condition()
+        self._stopping = False
+        self._busy = False
+        self._alarm = ""
+        self._thread: threading.Thread | None = None
+
+    # ---- at the start and at the end -----------------------------------------------------------------------------
+
+    def start(self) -> ShelfContent:
+        """Begin to write. Returns: what was there. A shelf that cannot be read is an alarm, not an error."""
+        shelf, found = self._shelf, ShelfContent()
+        if shelf is None:
+            return found
+        try:
+            found = shelf.read()
+        except ShelfFault as fault:
+            self._failed(fault)
+        finally:
+            shelf.close()
+        self._thread = threading.Thread(target=self._run, args=(shelf,), name=f"records {shelf.name}", daemon=True)
+        self._thread.start()
+        return found
+
+    def stop(self, limit_s: float = 5.0) -> None:
+        """Write what waits and close the shelf; a broken one is given up after `limit_s`."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify_all()
+        if self._thread is not None:
+            self._thread.join(limit_s)
+
+    # ---- called by the event loop --------------------------------------------------------------------------------
+
+    def keep(self, call_id: str, record: bytes) -> None:
+        """Keep this record of a call instead of the one before."""
+        self._put(call_id, RecordChange(record))
+
+    def doubt(self, call_id: str, note: bytes) -> None:
+        """Keep beside the record of a call what is under way; the next record takes it away."""
+        with self._lock:
+            before = self._waiting.get(call_id, RecordChange())
+        self._put(call_id, replace(before, doubt=note))
+
+    def forget(self, call_id: str) -> None:
+        """Keep no record of a call any longer: it is over."""
+        self._put(call_id, RecordChange(over=True))
+
+    def replace(self, rows: tuple[LiveRow, ...]) -> None:
+        """Keep these, and nothing that was there before."""
+        with self._lock:
+            self._anew = True
+        for row in rows:
+            self._put(row.call_id, RecordChange(row.record, row.doubt))
+
+    def whole(self) -> None:
+        """All that lives was handed in again, of the generation that was last asked for."""
+        with self._lock:
+            if self._known == self.generation:
+                self._whole = True
+                self._since = self._since or time.monotonic()
+                self._lock.notify_all()
+
+    def look(self) -> int:
+        """The generation, for `whole`."""
+        self._known = self.generation
+        return self._known
+
+    @property
+    def alarm(self) -> str:
+        """The alarm of the records, in plain words; "" while records are written in time."""
+        if not self._alarm and self._shelf is not None and self.lag_s > SLOW_S + GATHER_S:
+            return self._shelf.late
+        return self._alarm
+
+    @property
+    def lag_s(self) -> float:
+        """How long the oldest change has waited; what would be lost now."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def flush(self, limit_s: float = 5.0) -> bool:
+        """Wait until all that was handed in is kept; False where that takes longer than `limit_s`."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._waiting and not self._busy, limit_s)
+
+    def _put(self, call_id: str, change: RecordChange) -> None:
+        if self._shelf is None:
+            return
+        with self._lock:
+            self._number += 1
+            self._waiting[call_id] = change
+            if self._since is None:
+                self._since = time.monotonic()
+                self._lock.notify_all()
+
+    # ---- the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self, shelf: Shelf) -> None:
+        while self._wait_for_some():
+            with self._lock:
+                changes, self._waiting = self._waiting, {}
+                began, self._since, self._busy = self._since, None, True
+                mark = Mark(self._fence, self._number if self._whole else -1)
+                batch = Batch(changes, mark, self._anew)
+            try:
+                kept = shelf.write(batch)
+            except ShelfFault as fault:
+                shelf.close()
+                self._failed(fault)
+                if not self._put_back(changes, began):
+                    break
+            else:
+                self._works(shelf, batch, began)
+                if not kept:
+                    self._lost()
+        with suppress(ShelfFault):
+            shelf.close()
+
+    def _wait_for_some(self) -> bool:
+        """Wait until there is something to write, or it is time to look after the shelf; False at the end."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._since is not None or self._anew or self._stopping, LOOK_S)
+            if self._stopping:
+                return bool(self._waiting or self._anew)
+            if self._since is not None:
+                self._lock.wait(GATHER_S)
+            return True
+
+    def _works(self, shelf: Shelf, batch: Batch, began: float | None) -> None:
+        metrics.RECORDS_WRITTEN.labels(shelf.name).inc(len(batch.changes))
+        if began is not None:
+            metrics.RECORD_SECONDS.labels(shelf.name).observe(time.monotonic() - began)
+        if self._alarm:
+            log.info("records of live calls are written again", store=shelf.name)
+        self._alarm = ""
+        with self._lock:
+            self._anew = self._anew and not batch.anew
+            self._busy = False
+            self._lock.notify_all()
+
+    def _put_back(self, changes: Mapping[str, RecordChange], began: float | None) -> bool:
+        """Keep what could not be written for the next try; False where there will be none."""
+        with self._lock:
+            for call_id, older in changes.items():
+                newer = self._waiting.get(call_id)
+                if newer is None:
+                    self._waiting[call_id] = older
+                elif newer.record is None and not newer.over:
+                    self._waiting[call_id] = replace(newer, record=older.record)
+            self._since, self._busy = began, False
+            if self._stopping:
+                return False
+            self._lock.wait_for(lambda: self._stopping, RETRY_S)
+            return True
+
+    def _failed(self, fault: ShelfFault) -> None:
+        first, self._alarm = not self._alarm, str(fault)
+        assert self._shelf is not None
+        metrics.RECORD_ALARMS.labels(self._shelf.name, fault.kind).inc()
+        if first:
+            log.error("records of live calls cannot be written", store=self._shelf.name, reason=str(fault))
+        if fault.lost:
+            self._lost()
+
+    def _lost(self) -> None:
+        with self._lock:
+            self.generation += 1
+            self._whole = False
+            self._since = self._since or time.monotonic()  # the mark must say so
+        self._on_loss()
