@@ -18,6 +18,10 @@ from splitter.cluster.settings import ClusterSettings
 from tests.interop.process import Process, eventually
 
 
+class ServerEnded(Exception):
+    """It did not start: such as because its port was taken."""
+
+
 class Server:
     """One server.
 
@@ -44,7 +48,7 @@ class Server:
         port = ("--port", "0") if "--port" not in self.options else ()
         plain = ("--unixsocket", str(self.socket), *port, "--save", "", "--appendonly", "no")
         self._process = Process("valkey", [program, *plain, *self.options], self.folder)
-        eventually(self._answers, "Valkey answers", more=self._process.tail)
+        eventually(lambda: self._answers() or self._ended(), "Valkey answers", more=self._process.tail)
 
     def kill(self) -> None:
         """End it at once; all that it held is gone."""
@@ -69,6 +73,12 @@ class Server:
     def settings(self, **changes: Any) -> ClusterSettings:
         """The settings of node a on host A with this server."""
         return ClusterSettings(**{"node": "a", "host": "A", "valkey": (self.url,), "prefix": "p"} | changes)
+
+    def _ended(self) -> bool:
+        assert self._process
+        if not self._process.running:
+            raise ServerEnded(self._process.tail())
+        return False
 
     def _answers(self) -> bool:
         try:

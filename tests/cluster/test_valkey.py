@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Script, Valkey, ValkeyError, ValkeyFault
-from tests.cluster.server import Server, certificates, short_folder
+from tests.cluster.server import Server, ServerEnded, certificates, short_folder
 
 pytestmark = pytest.mark.interop
 
@@ -28,6 +30,20 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+@contextmanager
+def over_tls(folder: Path, files: Path) -> Iterator[tuple[Server, int]]:
+    """A server on a port that nobody else took meanwhile."""
+    for _ in range(10):
+        port = free_port()
+        tls = ["--port", "0", "--tls-port", str(port), "--tls-cert-file", str(files / "server.pem")]
+        with (
+            suppress(ServerEnded),
+            Server(folder, *tls, "--tls-key-file", str(files / "server.key"), "--tls-auth-clients", "no") as server,
+        ):
+            yield server, port
+            return
 
 
 class TestRequests:
@@ -52,11 +68,8 @@ class TestRequests:
         valkey.close()
 
     def test_speak_tls_and_check_who_answers(self, tmp_path: Path) -> None:
-        port = str(free_port())
         certificates(tmp_path)
-        tls = ["--port", "0", "--tls-port", port, "--tls-cert-file", str(tmp_path / "server.pem")]
-        tls += ["--tls-key-file", str(tmp_path / "server.key"), "--tls-auth-clients", "no"]
-        with short_folder() as folder, Server(folder, *tls) as server:
+        with short_folder() as folder, over_tls(folder, tmp_path) as (server, port):
             settings = server.settings(valkey=(f"rediss://127.0.0.1:{port}",), ca=str(tmp_path / "server.pem"))
             assert Valkey(settings).command("PING") == b"PONG"
             kind, text = fault(replace(settings, ca=""))
