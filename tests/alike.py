@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any
 
 
 def alike(one: object, other: object) -> bool:
     """The same kinds with the same content, however deep; much faster than two `asdict`."""
-    kind: type[Any] = type(one)
-    if kind is not type(other):
+    if type(one) is not type(other):
         return False
-    if names := _names(kind):
+    if names := _names(one.__class__):
         return all(alike(getattr(one, name), getattr(other, name)) for name in names)
     match one, other:
         case (list() | tuple() as mine, list() | tuple() as theirs):
@@ -22,6 +20,10 @@ def alike(one: object, other: object) -> bool:
     return one == other
 
 
-@cache
+_NAMES: dict[object, tuple[str, ...]] = {}  # by class
+
+
 def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+    return _NAMES[kind]

@@ -78,7 +78,7 @@ called = "110"
 to = ["pbx", "pbx2"]
 
 [[route]]
-called = "{outwards}"
+called = '0[0-9]+'
 to = ["sbc"]
 from = "centre"
 
