@@ -2,6 +2,7 @@
 
 Those in INFO (RFC 6086, and what went before it) are masked where a message enters the trace, so that no store, export
 or follower has them. The message keeps its length. RFC 4733 events are counted in media workers and told to nobody.
+Numbers that messages are sent to stand in the log with their last digits alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ _KEY = re.compile(rb"[0-9*#]")
 # Letters A to D, or whatever stands where the format has a digit: Signal=5, d=7, digits="12".
 _NAMED = re.compile(rb"((?:signal|digits?|key|\bd)\s*[=:]\s*\"?)([^\s\";,<>&]+)", re.IGNORECASE)
 _MASK = b"x"
+
+_SHOWN = 4  # digits of a number: enough to know it again, not enough to call it
+
+
+def masked_number(number: str) -> str:
+    """A telephone number for the log: its end alone."""
+    return f"…{number[-_SHOWN:]}" if len(number) > _SHOWN else "…"
 
 
 def masked(message: Message, data: bytes) -> bytes:
