@@ -17,7 +17,7 @@ from enum import StrEnum
 from splitter.core.errors import LocalError, PeerError
 from splitter.sms.message import SmsReceipt
 from splitter.sms.smpp import status as statuses
-from splitter.sms.smpp.pdu import SmppCommand, Pdu, PduReader, bind_transceiver, deliver_sm, message_id_of
+from splitter.sms.smpp.pdu import Pdu, PduReader, SmppCommand, bind_transceiver, deliver_sm, message_id_of
 from splitter.sms.smpp.receipt import receipt_of
 
 _LAST_SEQUENCE = 0x7FFFFFFF  # §5.1.4

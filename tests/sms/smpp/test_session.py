@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from splitter.core.errors import LocalError, PeerError
 from splitter.sms.smpp.pdu import (
     MOST_BYTES,
-    SmppCommand,
     Pdu,
     PduReader,
     SmppAddress,
+    SmppCommand,
     deliver_sm,
     relative_time,
     submit_sm,
