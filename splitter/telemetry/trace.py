@@ -250,6 +250,11 @@ class Recorder:
         finally:
             call.subscriptions.remove(subscription)
 
+    def followers(self, call_id: str) -> int:
+        """How many follow this call live."""
+        call = self._calls.get(call_id)
+        return len(call.subscriptions) if call is not None else 0
+
     def __len__(self) -> int:
         """Calls and waiting messages held in memory, for leak tests."""
         return len(self._calls) + len(self._unbound)

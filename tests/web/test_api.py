@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.web import traces
+from tests.patience import until
 from tests.web.kit import CALL, Gateway, ended, gateway
 
 
@@ -158,7 +158,7 @@ class TestTrace:
             "BYE",
         ]
         assert [event["seq"] for event in seen] == [1, 2, 3, 4], "each once"
-        assert parts.recorder._calls[CALL.call_id].subscriptions == []
+        assert parts.recorder.followers(CALL.call_id) == 0
 
     async def test_what_happens_while_the_past_is_read_is_told_once(
         self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
@@ -185,10 +185,9 @@ class TestTrace:
         parts.begin()
         async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
             await response.content.readline()
-            assert len(parts.recorder._calls[CALL.call_id].subscriptions) == 1
+            assert parts.recorder.followers(CALL.call_id) == 1
             response.close()
-        while parts.recorder._calls[CALL.call_id].subscriptions:  # noqa: ASYNC110 - pytest's timeout is the limit
-            await asyncio.sleep(0.01)
+        await until(lambda: parts.recorder.followers(CALL.call_id) == 0)
 
     async def test_following_goes_on_when_the_store_cannot_be_read(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client

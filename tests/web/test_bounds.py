@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +11,8 @@ from splitter.web import album
 from splitter.web.album import Album
 from splitter.web.errors import ApiError
 from splitter.web.turns import Turns
+from tests.garbage import held_by
+from tests.patience import until
 
 
 def still(size: int = 10) -> Snapshot:
@@ -54,9 +54,10 @@ class TestAlbum:
     @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 60)), max_size=50))
     def test_holds_no_more_than_it_may_and_knows_how_much(self, added: list[tuple[str, int]]) -> None:
         kept = Album(per_call=5, size_bytes=100)
+        ids = set[tuple[str, int]]()
         for call_id, size in added:
-            kept.add(call_id, still(size))
-            assert kept.size_bytes == sum(len(one.png) for one in kept._kept.values()) <= 100
+            ids.add((call_id, kept.add(call_id, still(size))))
+            assert kept.size_bytes == sum(len(one.png) for id in ids if (one := kept.get(*id))) <= 100
 
     def test_the_newest_is_always_there(self) -> None:
         kept = Album(size_bytes=100)
@@ -68,13 +69,16 @@ class TestAlbum:
         kept = Album()
         kept.add("a", still())
         kept.add("b", still())
+        of_b = Album()
+        of_b.add("b", still())
         kept.ended("a")
         kept.ended("none")
         assert kept.get("a", 1) is not None, "not at once"
-        while kept.get("a", 1) is not None:  # noqa: ASYNC110 - pytest's timeout is the limit
-            await asyncio.sleep(0.005)
+        await until(lambda: kept.get("a", 1) is None)
         assert kept.size_bytes == 10 and kept.get("b", 1) is not None
-        assert not kept._timers and set(kept._taken) == {"b"}
+        held = held_by(kept)
+        assert held == held_by(of_b), "as if there had been no other call"
         kept.ended("b")
+        assert held_by(kept) > held
         kept.close()
-        assert not kept._timers
+        assert held_by(kept) == held

@@ -79,7 +79,7 @@ class Stream:
         timestamp, payload: of the packet in hand; the payload is empty for a packet that is not to be shown.
         late: it was overtaken by others, or sent again.
         idr: it holds (a part of) a key frame. starts: the first slice of a new one.
-        marker: it ends its picture; mended where the source does not tell.
+        marker: it ends its picture; mended where the source does not tell. mending: that is so.
         sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one; UNENDED if the picture before it ended
             and nobody was told.
         start: where the latest key frame begins.
@@ -95,7 +95,6 @@ class Stream:
         "_left",
         "_markers",
         "_measured",
-        "_mending",
         "_newest",
         "_orientation_id",
         "_payload_type",
@@ -120,6 +119,7 @@ class Stream:
         "malformed",
         "mapping",
         "marker",
+        "mending",
         "name",
         "octets",
         "orientation",
@@ -168,7 +168,7 @@ class Stream:
         self._left: int | None = None  # the SSRC before this one
         self._newest = 0  # timestamp of the latest packet that was not late
         self._markers = Markers()
-        self._mending = False
+        self.mending = False
         self._bare = 0  # the latest packet with a marker and no slice
         self._unit_after, self._unit_timestamp = 0, -1  # the picture that was looked into last
         self._unseen = False  # the latest key frame may miss something that it needs
@@ -285,7 +285,7 @@ class Stream:
                 and not (kind == h264.FU_A and end - start > 1 and data[start + 1] & 0x9F in _MIDDLES)
             ):
                 self._look(data, first, now)
-            if odd or self._mending:
+            if odd or self.mending:
                 self._mend(before)
         for watcher in self.watchers:
             watcher.forward(self, now)
@@ -316,7 +316,7 @@ class Stream:
     def _mend(self, before: int) -> None:
         """Tell the end of pictures where the markers do not; `before` is the timestamp of the packet before."""
         markers, claimed = self._markers, self.marker
-        if not self._mending:
+        if not self.mending:
             if self._bare == self.sequence - 1 or (before == self.timestamp and begins_picture(self.payload)):
                 return  # parameter sets as a picture of their own; or two pictures with one timestamp
             markers.begin(before)
@@ -329,7 +329,7 @@ class Stream:
                 self.sets |= UNENDED
                 self.pictures += 1
         self.pictures += self.marker - claimed
-        self._mending = markers.mending
+        self.mending = markers.mending
 
     def _enter_unit(self) -> None:
         """Note where the picture in hand begins, if it is another one than before."""
@@ -440,7 +440,7 @@ class Stream:
         self.reception = ReceivedStream(ssrc)
         self.lens.restart()
         self._markers = Markers()
-        self._mending = False
+        self.mending = False
         self._bare = 0
         self.start = _NO_START
         self.late = self._unseen = False

@@ -45,13 +45,14 @@ class Line:
 
     Attributes:
         port: its number.
+        direct: the socket of the short cut, while there is one.
+        reopening: when the port hears strays again, while it is shut to them.
         unsent: packets the kernel would not take; lost as on the way.
     """
 
     __slots__ = (
         "_buffer",
         "_call_later",
-        "_direct",
         "_make",
         "_on_fault",
         "_on_packet",
@@ -59,12 +60,13 @@ class Line:
         "_poller",
         "_read",
         "_read_direct",
-        "_reopening",
         "_send",
         "_send_direct",
         "_sock",
         "_strays",
+        "direct",
         "port",
+        "reopening",
         "unsent",
     )
 
@@ -83,11 +85,11 @@ class Line:
         self._buffer, self._on_packet, self._call_later = buffer, on_packet, call_later
         self._send: Callable[[Datagram, Address], int] = sock.sendto
         self._send_direct: Callable[[Datagram], int] = sock.send
-        self._direct: socket.socket | None = None
+        self.direct: socket.socket | None = None
         self._peer: Address | None = None  # of the short cut
         self._read = self._read_direct = _reader(sock, buffer, self._on_other)
         self._strays = (0.0, 0)  # since when, and how many
-        self._reopening: Timer | None = None
+        self.reopening: Timer | None = None
         self.port: int = sock.getsockname()[1]
         self.unsent = 0
         poller.watch(sock.fileno(), self._read, on_fault)
@@ -95,7 +97,7 @@ class Line:
     @property
     def missed(self) -> int:
         """Packets that the kernel kept from us, on either socket."""
-        return drops(self._sock) + (drops(self._direct) if self._direct is not None else 0)
+        return drops(self._sock) + (drops(self.direct) if self.direct is not None else 0)
 
     def send(self, data: Datagram, to: Address) -> bool:
         """Send. Returns: whether the kernel took it."""
@@ -114,18 +116,18 @@ class Line:
 
     def _on_other(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         """A packet that did not come by the short cut."""
-        if self._direct is not None:
+        if self.direct is not None:
             since, strays = self._strays
             self._strays = (since, strays + 1) if now - since < SHUT_S else (now, 1)
-            if strays >= FLOOD and self._reopening is None and shut(self._sock, NOBODY):
-                self._reopening = self._call_later(SHUT_S, self._reopen)
+            if strays >= FLOOD and self.reopening is None and shut(self._sock, NOBODY):
+                self.reopening = self._call_later(SHUT_S, self._reopen)
         self._on_packet(data, source, now)
 
     def _reopen(self) -> None:
         """Hear strays again."""
-        if self._reopening is not None:
-            self._reopening.cancel()
-            self._reopening = None
+        if self.reopening is not None:
+            self.reopening.cancel()
+            self.reopening = None
             reopen(self._sock)
 
     def settle(self, peer: Address) -> None:
@@ -141,14 +143,14 @@ class Line:
         if self._sock.fileno() < 0:  # and one of those packets was the last
             direct.close()
             return
-        self._direct, self._peer = direct, peer
+        self.direct, self._peer = direct, peer
         self._send_direct = direct.send
         self._read_direct = _direct_reader(direct, self._buffer, peer, self._on_packet)
         self._poller.watch(direct.fileno(), self._read_direct, self._on_fault)
 
     def _cut(self) -> None:
         """Give up the short cut."""
-        direct, self._direct, self._peer = self._direct, None, None
+        direct, self.direct, self._peer = self.direct, None, None
         if direct is not None:
             self._empty(self._read_direct)
             self._poller.forget(direct.fileno())
@@ -164,7 +166,7 @@ class Line:
     def close(self) -> None:
         """Watch nothing more, and give up the short cut; what waits is lost."""
         self._reopen()
-        direct, self._direct, self._peer = self._direct, None, None
+        direct, self.direct, self._peer = self.direct, None, None
         self._on_packet = self._read = self._read_direct = _nothing  # nor hold whoever used it
         for sock in (self._sock, direct):
             if sock is not None:

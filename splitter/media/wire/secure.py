@@ -67,6 +67,8 @@ class SecureWire:
         packet_limit: what paths to browsers carry, tunnels and TURN included.
         strays: datagrams from sources that ICE does not know, or of no protocol.
         malformed: RTCP that is none, though it was encrypted well.
+        current: the generation of ICE that carries now.
+        cipher: of SRTP, once there are keys.
     """
 
     packet_limit = 1200
@@ -90,11 +92,11 @@ class SecureWire:
         self._name, self._call_id, self._emit = name, call_id, emit
         self._times = times or SecureTimes()
         self._own = certificate()
-        self._current = Generation(self, loop, host, advertised)
+        self.current = Generation(self, loop, host, advertised)
         self._next: Generation | None = None
         self._before: list[Generation] = []
         self._handshake = Handshake(self._own)
-        self._cipher: Cipher | None = None
+        self.cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
         self._resending: Timer | None = None  # of the last flight of DTLS
         self._patience: Timer | None = None
@@ -103,7 +105,7 @@ class SecureWire:
         self._reused = 0
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._hasty = 0  # RTCP that was too much
-        self._send = self._current.port.send
+        self._send = self.current.port.send
         self.state = "new"
         self.reason = ""
         self.to = NOWHERE
@@ -111,20 +113,20 @@ class SecureWire:
 
     @property
     def ports(self) -> tuple[int, int]:
-        port = (self._next or self._current).port.number
+        port = (self._next or self.current).port.number
         return port, port
 
     @property
     def local(self) -> SecureLocal:
         """Our side, as the next description has to say it."""
-        agent = (self._next or self._current).agent
+        agent = (self._next or self.current).agent
         fingerprint = next(one for one in self._own.getFingerprints() if one.algorithm == "sha-256")
         return SecureLocal(agent.local_username, agent.local_password, f"sha-256 {fingerprint.value}", agent.candidates)
 
     @property
     def rejected(self) -> int:
-        unauthentic = self._cipher.unauthentic if self._cipher is not None else 0
-        return self.strays + self._current.agent.rejected + unauthentic + self._hasty
+        unauthentic = self.cipher.unauthentic if self.cipher is not None else 0
+        return self.strays + self.current.agent.rejected + unauthentic + self._hasty
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Take the peer's side: begin, add candidates, or complete a restart. A pause leaves the transport as it is."""
@@ -136,11 +138,11 @@ class SecureWire:
         before, self._remote = self._remote, remote
         if before is None:
             self._change("connecting", "")
-            self._begin(self._current, remote)
+            self._begin(self.current, remote)
         elif set(remote.fingerprints) != set(before.fingerprints):
             self.fail("the peer came with another certificate: it has to join anew")
         elif (remote.ufrag, remote.password) == (before.ufrag, before.password):
-            begun = self._next if self._next is not None and self._next.task is not None else self._current
+            begun = self._next if self._next is not None and self._next.task is not None else self.current
             begun.agent.add(remote.candidates)
         elif self._next is not None:
             self._begin(self._next, remote)
@@ -157,7 +159,7 @@ class SecureWire:
         self._next = Generation(self, self._loop, self._host, self._advertised)
 
     def seal_rtp(self, packet: bytes) -> memoryview | None:
-        cipher = self._cipher
+        cipher = self.cipher
         if cipher is None:
             return None
         sealed = cipher.seal_rtp(packet)
@@ -170,14 +172,14 @@ class SecureWire:
         self._send(data, to)
 
     def send_rtcp(self, data: bytes) -> None:
-        if self._cipher is not None and self.to.port:
-            sealed = self._cipher.seal_rtcp(data)
+        if self.cipher is not None and self.to.port:
+            sealed = self.cipher.seal_rtcp(data)
             if sealed is not None:
                 self._send(sealed, self.to)
 
     def close(self) -> None:
         """Say goodbye and free everything."""
-        cipher = self._cipher
+        cipher = self.cipher
         if cipher is not None and (cipher.unauthentic or cipher.replayed or cipher.reused):
             log.info(
                 "packets of a browser were not believed, or of ours refused",
@@ -197,7 +199,7 @@ class SecureWire:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for generation in (self._current, self._next, *self._before):
+        for generation in (self.current, self._next, *self._before):
             if generation is not None:
                 generation.close()
         self._next, self._before = None, []
@@ -221,7 +223,7 @@ class SecureWire:
                 self._next = None
                 generation.task = None
                 generation.close()
-            elif generation is self._current:
+            elif generation is self.current:
                 self.fail(self._no_path(generation))
 
     def _no_path(self, generation: Generation) -> str:
@@ -236,14 +238,14 @@ class SecureWire:
     def on_agent_path(self, agent: Agent) -> None:
         """An agent has a path, or another one."""
         if self._next is not None and agent is self._next.agent:
-            before, self._current, self._next = self._current, self._next, None
+            before, self.current, self._next = self.current, self._next, None
             self._before.append(before)
             before.timer = self._loop.call_later(self._times.linger_s, partial(self._forget, before))
             self.strays += before.agent.rejected
-        if agent is not self._current.agent:
+        if agent is not self.current.agent:
             return
-        self._send = self._current.port.send
-        if self._cipher is not None:
+        self._send = self.current.port.send
+        if self.cipher is not None:
             self._resume("")
         elif self._handshake.state is DtlsState.NEW:
             self._secure()
@@ -278,7 +280,7 @@ class SecureWire:
         self._after_dtls()
 
     def _send_dtls(self) -> None:
-        path = self._current.agent.path
+        path = self.current.agent.path
         for datagram in self._handshake.poll():
             if path is not None:
                 self._send(datagram, path)
@@ -299,11 +301,11 @@ class SecureWire:
             self.fail(f"DTLS: {handshake.reason}")
         elif handshake.state is DtlsState.CLOSED:
             self.fail("the browser ended the connection")
-        elif handshake.keys is not None and self._cipher is None:
+        elif handshake.keys is not None and self.cipher is None:
             keys = handshake.keys
-            self._cipher = Cipher(keys.profile, keys.incoming, keys.outgoing)
+            self.cipher = Cipher(keys.profile, keys.incoming, keys.outgoing)
             self._timer = self._loop.call_later(_TICK_S, self._on_tick)
-            self._resume(f"{self._current.agent.path}, {keys.name}")
+            self._resume(f"{self.current.agent.path}, {keys.name}")
 
     def _disarm_dtls(self) -> None:
         for timer in (self._resending, self._patience):
@@ -313,7 +315,7 @@ class SecureWire:
 
     def on_media(self, data: bytearray | memoryview, now: float) -> None:
         """An SRTP or SRTCP packet of a source that ICE knows."""
-        cipher = self._cipher
+        cipher = self.cipher
         if cipher is None:
             return  # it overtook the handshake's last flight
         if 192 <= data[1] <= 223:
@@ -348,16 +350,16 @@ class SecureWire:
             self._resume("the browser is back")
 
     def _consents(self, now: float) -> bool:
-        return now - self._current.agent.consent_at < self._times.consent_s
+        return now - self.current.agent.consent_at < self._times.consent_s
 
     def _resume(self, reason: str) -> None:
         """There are a path and keys: media flows."""
-        path = self._current.agent.path
+        path = self.current.agent.path
         if path is None or self.state == "failed":
             return
         now = self._heard_at = self._loop.now()
         self.to = path
-        self._current.port.settle(path)
+        self.current.port.settle(path)
         if self.state != "connected":
             self._change("connected", reason)
         self._end.on_path(path, now)

@@ -171,27 +171,28 @@ class RoomPort:
 
     Attributes:
         number: the port.
+        line: what its packets come and go by.
         send: the line's own.
     """
 
-    __slots__ = ("_line", "_loop", "_sock", "closed", "number", "send")
+    __slots__ = ("_loop", "_sock", "closed", "line", "number", "send")
 
     def __init__(self, loop: RoomLoop, line: Line, sock: socket.socket) -> None:
         self._loop = loop
-        self._line, self._sock = line, sock
+        self.line, self._sock = line, sock
         self.send = line.send
         self.number = line.port
         self.closed = False
 
     def settle(self, peer: Address) -> None:
         """As the port says."""
-        self._loop.settle(self._line, peer)
+        self._loop.settle(self.line, peer)
 
     def close(self) -> None:
         """Close the socket; again is no error."""
         if not self.closed:
             self.closed = True
-            self._line.close()
+            self.line.close()
             self._loop.release(self, self._sock)
 
 
@@ -296,6 +297,11 @@ class RoomLoop:
 
     def wall(self) -> float:
         return time.time()
+
+    @property
+    def timers(self) -> int:
+        """How many are armed."""
+        return len(self._timers)
 
     def close(self) -> None:
         """Close whatever was left open."""

@@ -118,7 +118,7 @@ class TestRightMarkers:
                 caller.sequence += 1
                 caller.deliver(bytes((data[0] | 0x20,)) + data[1:] + b"\0\0\0\4")
         stream = stage.room.participant("caller").stream
-        assert not stream._mending
+        assert not stream.mending
         assert stream.pictures == 30
         assert all(ended_once(one) for one in by_picture(seat))
         assert not any(one.payload == b"\x0c\x80" for one in seat.got())
@@ -128,7 +128,7 @@ class TestRightMarkers:
         caller, seat = stage.join("caller", Camera(150)), stage.join("seat-1")
         play(caller, never, 10)
         stream = stage.room.participant("caller").stream
-        assert stream._mending
+        assert stream.mending
         play(caller, right, 60)
-        assert not stream._mending
+        assert not stream.mending
         assert sum(ended_once(one) for one in by_picture(seat)) >= 69

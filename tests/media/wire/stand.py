@@ -291,7 +291,7 @@ async def stand(camera: Camera | None = None) -> AsyncIterator[Stand]:
         yield Stand(room, rooms, host, phone, events)
         room.close()
         assert len(host.poller) == 0, "sockets are left"
-        assert not rooms._timers, "timers are left"
+        assert not rooms.timers, "timers are left"
         await settled(lambda: asyncio.all_tasks() <= before)
         assert not faults
     finally:

@@ -38,7 +38,7 @@ class Stand:
 
     @property
     def direct(self) -> socket.socket | None:
-        return self.port._line._direct
+        return self.port.line.direct
 
     async def settle(self, peer: socket.socket) -> None:
         before = self.direct
@@ -74,14 +74,14 @@ class TestFlood:
             await s.settle(peer)
             for _ in range(200):
                 stray.sendto(b"x", (HOST, s.port.number))
-            await until(lambda: s.port._line._reopening is not None)
+            await until(lambda: s.port.line.reopening is not None)
             for number in range(60):
                 stray.sendto(b"x", (HOST, s.port.number))
                 peer.sendto(b"%d" % number, (HOST, s.port.number))
             await until(lambda: sum(source == address(peer) for _, source in s.seen) == 60)
-            assert s.port._line.missed == 60
+            assert s.port.line.missed == 60
             assert len(s.seen) - 60 <= 200
-            await until(lambda: s.port._line._reopening is None)
+            await until(lambda: s.port.line.reopening is None)
             stray.sendto(b"later", (HOST, s.port.number))
             await until(lambda: s.seen[-1][0] == b"later")
 
@@ -93,7 +93,7 @@ class TestFlood:
             for _ in range(200):
                 other.sendto(b"x", (HOST, s.port.number))
             await s.hears(200)
-            assert s.port._line.missed == 0
+            assert s.port.line.missed == 0
 
 
 class TestShortCut:
@@ -117,7 +117,7 @@ class TestShortCut:
             assert (await receive(peer))[0] == b"to the peer"
             data, source = await receive(stray)
             assert (data, source[1]) == (b"to another", s.port.number)
-            assert s.port._line.unsent == 0
+            assert s.port.line.unsent == 0
             peer.close()
             stray.close()
 
@@ -134,7 +134,7 @@ class TestShortCut:
 
             for to in (peer, other, peer):
                 play()  # nobody reads before the loop's next turn
-                s.port._line.settle(address(to))
+                s.port.line.settle(address(to))
                 play()
             assert [data for data, _ in await s.hears(sent)] == [b"%d" % number for number in range(sent)]
             peer.close()
@@ -189,7 +189,7 @@ class TestShortCut:
             assert (await receive(back))[0] == b"welcome back"
             back.sendto(b"hello again", (HOST, s.port.number))
             assert await s.hears(1) == [(b"hello again", at)]
-            assert s.port._line.unsent == 0 and not s.faults
+            assert s.port.line.unsent == 0 and not s.faults
             back.close()
 
 
@@ -198,7 +198,7 @@ class TestWithoutShortCut:
     async def test_an_address_that_the_socket_cannot_reach_leaves_all_as_it_was(self, peer: Address) -> None:
         async with stand() as s:
             near = client()
-            s.port._line.settle(peer)
+            s.port.line.settle(peer)
             assert s.direct is None
             near.sendto(b"heard", (HOST, s.port.number))
             assert await s.hears(1) == [(b"heard", address(near))]
@@ -208,11 +208,14 @@ class TestWithoutShortCut:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with stand() as s:
-            peer = client()
+            peer, thief = client(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             monkeypatch.setattr(line, "shut", lambda *_: False)
-            s.port._line.settle(address(peer))
+            s.port.line.settle(address(peer))
             assert s.direct is None
-            assert s.port._line._sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0
+            with pytest.raises(OSError, match="in use"):
+                thief.bind((HOST, s.port.number))
+            thief.close()
             s.port.send(b"all the same", address(peer))
             assert (await receive(peer))[0] == b"all the same"
             peer.close()

@@ -249,7 +249,7 @@ class TestIce:
             )
             await s.seat(browser, candidates=odd)
             assert s.wire().state == "connected"
-            assert len(s.wire()._current.agent.remote_candidates) <= 21
+            assert len(s.wire().current.agent.remote_candidates) <= 21
             await browser.close()
 
     async def test_a_browser_that_never_comes_is_given_up_with_the_reason(self) -> None:
@@ -281,7 +281,7 @@ class TestIce:
             stranger.data_received = lambda data, component: heard.append(data)  # type: ignore[method-assign]
             connecting = asyncio.ensure_future(stranger.connect())
             await until(lambda: s.room.report().participants[1].stream.rejected > 0)
-            assert s.wire()._current.agent.checks == 0 and not heard
+            assert s.wire().current.agent.checks == 0 and not heard
             connecting.cancel()
             await stranger.close()
             await browser.connect(local)
@@ -519,8 +519,8 @@ class TestStrangers:
             stranger.close()
             await browser.show(3)
             await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
-            assert s.wire()._cipher.unauthentic == 2
-            assert s.wire()._current.agent.malformed >= 2
+            assert s.wire().cipher.unauthentic == 2
+            assert s.wire().current.agent.malformed >= 2
             assert s.wire().state == "connected" and s.room.report().participants[0].source == "seat-1"
             await browser.close()
 
@@ -533,8 +533,8 @@ class TestStrangers:
             for _ in range(600):
                 stranger.sendto(check, (HOST, s.wire().ports[0]))
             stranger.close()
-            await until(lambda: s.wire().strays + s.wire()._current.agent.rejected >= 500)
-            assert s.wire()._current.agent.rejected <= 400, "the others were not even parsed"
+            await until(lambda: s.wire().strays + s.wire().current.agent.rejected >= 500)
+            assert s.wire().current.agent.rejected <= 400, "the others were not even parsed"
             seen = len(browser.rtp)
             await until(lambda: len(browser.rtp) > seen)
             await browser.close()
@@ -549,7 +549,7 @@ class TestStrangers:
             sealed = browser.dtls._tx_srtp.protect(browser.packets()[0])
             for _ in range(5):
                 await browser.ice.send(sealed)
-            await until(lambda: s.wire()._cipher.replayed == 4)
+            await until(lambda: s.wire().cipher.replayed == 4)
             assert s.room.report().participants[1].stream.packets_in == taken + 1
             await browser.close()
 
@@ -559,8 +559,8 @@ class TestStrangers:
             await s.seat(browser)
             for ssrc in range(1, 201):
                 await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
-            await until(lambda: s.wire()._cipher.unauthentic >= 136)
-            assert len(s.wire()._cipher._ssrcs) == 64
+            await until(lambda: s.wire().cipher.unauthentic >= 136)
+            assert len(s.wire().cipher._ssrcs) == 64
             await browser.close()
 
 
@@ -586,12 +586,12 @@ class TestInterruption:
             await s.seat(browser)
             wire = s.wire()
             wire._heard_at -= 31
-            wire._current.agent.consent_at -= 31
+            wire.current.agent.consent_at -= 31
             wire.look(s.loop.now())
             assert wire.to == Address("", 0)
             out = s.room.participant("seat-1").view.out
             assert out.to.port == 0
-            wire._current.agent.consent_at += 31  # as a check of ours that is answered does
+            wire.current.agent.consent_at += 31  # as a check of ours that is answered does
             wire.on_heard()
             assert wire.state == "connected" and out.to == browser.ice.address
             await browser.close()
