@@ -78,8 +78,9 @@ called = "110"
 to = ["pbx", "pbx2"]
 
 [[route]]
-called = '0[0-9]+'
+called = '{outwards}'
 to = ["sbc"]
+number = '{outwards_as}'
 from = "centre"
 
 {accounts}
@@ -144,6 +145,8 @@ class Gateway:
         """The text of its file."""
         values: dict[str, Any] = {
             "called": "12345",
+            "outwards": "0[0-9]+",
+            "outwards_as": "",
             "max_calls": 2000,
             "answer_limit_s": 4,
             "pbx_login": "",

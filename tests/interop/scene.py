@@ -33,6 +33,11 @@ class Scene:
         eventually(lambda: listens(*sipp.local), f"{name} listens", 5, sipp.complaint)
         return sipp
 
+    def agent(self, scenario: str, offer: str = "voice", name: str = "agent", **more: Any) -> Sipp:
+        """Start SIPp as the phone of an agent who calls over the centre. Keywords as of `caller`."""
+        more = {"gateway": self.desk.centre, "host": self.desk.agent, "record_route": "", **more}
+        return self._start(scenario, name, self.desk.agent, (self.desk.centre, 5060), {"offer": offer, **more})
+
     def voices(self) -> tuple[Voice, Voice]:
         """The caller's and the centre's voice, at the ports that their SDP names; silent until told where to talk."""
         caller = self.voice(self.desk.caller, CALLER_PORT, CALLER_TONE)
