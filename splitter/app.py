@@ -40,6 +40,7 @@ from splitter.store.journal import Journal
 from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import beside
+from splitter.store.screenshots import ScreenshotFiles
 from splitter.store.sqlite import Store
 from splitter.telemetry import log as logs
 from splitter.telemetry.trace import Recorder
@@ -47,6 +48,7 @@ from splitter.transport.driver import Driver
 from splitter.web.album import Album, ScreenshotTaken
 from splitter.web.defences import Defences
 from splitter.web.events import Events
+from splitter.web.evictions import Evictions
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
@@ -151,11 +153,13 @@ class Gateway:
         self._journal = Journal(Path(settings.media.socket_dir) / "events.db")
         self._hub = Hub(clock, self._ids.tag(), self._journal)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
-        self._album = Album(taken=self._bus.publish)
+        shots = ScreenshotFiles(beside(settings.store.path, "screenshots"))
+        self._album = Album(taken=self._bus.publish, files=shots, wall=clock.wall)
         self._leftovers = Leftovers(self._pictures)
         revoked = beside(settings.store.path, "revoked.json") if settings.api.listen else None
         self._revoked = Revocations(revoked, settings.tokens, clock)
         self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
+        self._evictions = Evictions(self._calls, self._revoked)
         self._defences = Defences(self._driver, clock, self._restart)
         self._health = Health()
         self._board = StatusBoard(
@@ -247,14 +251,16 @@ class Gateway:
         try:
             self._store.start()
             await self._webhooks.start()
-            await self._pictures.start()
             await self._engine.start()
             await self._farm.start()
             await self._watch.find()
             await self._driver.start(hearing=False)
             await asyncio.to_thread(self._hub.resume)  # its folder is ours by now
-            await self._recovery.take_up(await asyncio.to_thread(self._live.start))
+            rows = await asyncio.to_thread(self._live.start)
+            await self._pictures.start({row.call_id for row in rows})
+            await self._recovery.take_up(rows)
             self._tell_lost()
+            await self._album.start({view.call_id for view in self._calls.list()})
             self._driver.hear()
             self._releasing = asyncio.create_task(self._engine.release_unclaimed())
             await self._server.start()

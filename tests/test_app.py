@@ -125,7 +125,7 @@ class TestSubscribers:
         monkeypatch.setattr(Webhooks, "snapshot", lambda self, taken: told.append(taken))
         gateway = built(tmp_path)
         gateway._desks.attach("key", "8001", "tab-1", "webrtc", 1.0)
-        gateway._album.add(CALL.call_id, Snapshot(b"png", 4, 4, 1.0))
+        loop.run_until_complete(gateway._album.add(CALL.call_id, Snapshot(b"png", 4, 4, 1.0)))
         assert [type(one) for one in told] == [DeskView, ScreenshotTaken]
 
 

@@ -31,6 +31,21 @@ class Denial(SplitterError):
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """The holder of the token that let a client in, for the day on which that is revoked.
+
+    Attributes:
+        name: of its login or token.
+        token_id: tells the token from others, and is no secret.
+        made_at: Unix seconds; None for a token of the configuration.
+    """
+
+    name: str
+    token_id: str = ""
+    made_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """The person or program behind a video client.
 
@@ -39,12 +54,14 @@ class Desk:
         extension: of the centre; empty for those who have none.
         kind: "desk", or "guest" (the caller's own browser).
         by: the login, for the trace.
+        holder: of the token; None for a SIP seat.
     """
 
     client: str
     extension: str = ""
     kind: str = "desk"
     by: str = ""
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)

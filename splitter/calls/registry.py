@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable
 import structlog
 
 from splitter.calls.actor import converse
-from splitter.calls.asks import Answer, Ask, Denial
+from splitter.calls.asks import Answer, Ask, Denial, Desk
 from splitter.calls.call import Call
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess
@@ -133,6 +133,11 @@ class Calls:
         """The live call with this id."""
         call = self._calls.get(call_id)
         return call.view() if call else None
+
+    def desks_of(self, call_id: str) -> dict[str, Desk]:
+        """The people and programs in a live call, by the name of the party that each is."""
+        call = self._calls.get(call_id)
+        return {party.name: party.desk for party in call.talk.parties.all()} if call else {}
 
     def hangup(self, call_id: str, reason: str) -> bool:
         """Ask a call to end; False if it does not live."""

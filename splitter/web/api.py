@@ -134,7 +134,7 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
-    parties = PartyRoutes(ports.calls, finder, ports.network, ports.revoked)
+    parties = PartyRoutes(ports.calls, finder, ports.network)
     display = DisplayRoutes(ports.calls, finder)
     settings, access = ports.settings, ports.access
     invite = InvitationRoutes(finder, settings.guest_url, access.secret, ports.inviter, ports.clock)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from splitter.calls.asks import Admitted, Denial, Desk, Join, Limits, Remove, Restart
+from splitter.calls.asks import Admitted, Denial, Desk, Holder, Join, Limits, Remove, Restart
 from splitter.calls.logins.access import ENTERS, Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
@@ -25,7 +24,6 @@ from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal, tagged
 from splitter.sdp.write import write
-from splitter.transport.tasks import Tasks
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_body
@@ -33,7 +31,6 @@ from splitter.web.calls import said_by
 from splitter.web.errors import ApiError
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
-from splitter.web.revocations import Revocations
 from splitter.web.routes import SDP, SDP_BYTES, Body
 
 OFFER_BODY = Body((SDP,), SDP_BYTES)
@@ -45,17 +42,11 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Transport:
-    """What was agreed with a party: `etag` of its ICE generation, the line of its transport, `bearer`: who joined."""
+    """What was agreed with a party: `etag` of its ICE generation ("" where a former process knew it), and its line."""
 
-    etag: str
-    kind: str
-    mid: str
-    bearer: Bearer
-
-    @property
-    def by(self) -> tuple[str, str]:
-        """Who joined. A guest is another one than a login of that name: it has the call of its link, too."""
-        return _who(self.bearer)
+    etag: str = ""
+    kind: str = "video"
+    mid: str = ""
 
 
 class PartyRoutes:
@@ -63,17 +54,13 @@ class PartyRoutes:
 
     Args:
         network: where browsers' video comes in.
-        revoked: whose tokens hold no longer: they are taken out.
     """
 
-    def __init__(self, calls: LiveCalls, finder: Finder, network: str, revoked: Revocations) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, network: str) -> None:
         self._calls = calls
         self._find = finder
         self._network = network
         self._transports: dict[tuple[str, str], _Transport] = {}
-        self._revoked = revoked
-        self._leaving = Tasks()
-        revoked.watch(self._take_out)
 
     async def join(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.2: an offer becomes a party and an answer."""
@@ -89,7 +76,7 @@ class PartyRoutes:
             raise
         assert isinstance(admitted, Admitted)
         line = tagged(admitted.answer)
-        transport = _Transport(_etag(line.get("ice-ufrag") or ""), line.kind, line.get("mid") or "", bearer)
+        transport = _Transport(_etag(line.get("ice-ufrag") or ""), line.kind, line.get("mid") or "")
         self._remember(call.call_id, admitted.name, transport)
         headers = {
             "Location": f"/v1/calls/{call.call_id}/parties/{admitted.name}",
@@ -134,35 +121,25 @@ class PartyRoutes:
         """RFC 9725 §4.2: what may be sent here."""
         return web.Response(status=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
 
-    def _take_out(self) -> None:
-        """Tokens hold no longer: what they opened is closed."""
-        for (call_id, party), transport in tuple(self._transports.items()):
-            if self._revoked.holds(transport.bearer):
-                del self._transports[call_id, party]
-                self._leaving.start(self._ask_out(call_id, party), f"{party} leaves")
-
-    async def _ask_out(self, call_id: str, party: str) -> None:
-        with suppress(Denial):  # it has left, or the call is over
-            await self._calls.ask(call_id, Remove(party, "an operator", "its login was revoked"))
-
     # ---- inner ---------------------------------------------------------------------------------------------------
 
     async def _own_party(self, request: web.Request) -> tuple[CallView, str, _Transport]:
         call, party = await self._find.to_take(request), request.match_info["party"]
         bearer = bearer_of(request)
-        known = self._transports.get((call.call_id, party)) or _of_before(call, party, bearer)
-        if not bearer.may(Scope.ADMIN) and not bearer.takes_part(call) and (known is None or known.by != _who(bearer)):
+        own = self._is_own(call, party, bearer)
+        if not own and not bearer.takes_part(call):
             raise self._find.not_yours(request.match_info["ref"], bearer)
+        known = self._transports.get((call.call_id, party)) or _of_before(call, party)
         if known is None or not any(one.name == party for one in call.parties):
             raise ApiError(404, "no-such-party", f"call {call.call_id} has no WebRTC party {party[:40]}")
-        if known.by != _who(bearer) and not self._is_own(call, party, bearer):
+        if not own:
             raise ApiError(403, "not-your-party", f"{party} is somebody else")
         return call, party, known
 
     def _is_own(self, call: CallView, name: str, bearer: Bearer) -> bool:
         """Who joined may change it, from whichever login; nobody else, since that would take over its picture."""
-        known = self._transports.get((call.call_id, name)) or _of_before(call, name, bearer)
-        if bearer.may(Scope.ADMIN) or (known is not None and known.by == _who(bearer)):
+        desk = self._calls.desks_of(call.call_id).get(name)
+        if bearer.may(Scope.ADMIN) or (desk is not None and _is_holder(call, desk, bearer)):
             return True
         return any(party.name == name and _same_desk(party, bearer.extension) for party in call.parties)
 
@@ -173,8 +150,15 @@ class PartyRoutes:
         self._transports[call_id, party] = transport
 
 
-def _who(bearer: Bearer) -> tuple[str, str]:
-    return bearer.name, bearer.call_id
+def _is_holder(call: CallView, desk: Desk, bearer: Bearer) -> bool:
+    """A guest is another one than a login of its name: it has the call of its link, too."""
+    guest = desk.kind == PartyKind.GUEST
+    if guest and desk.holder is None:  # of a record of before
+        return bearer.call_id == call.call_id
+    return desk.holder is not None and (desk.holder.name, call.call_id if guest else "") == (
+        bearer.name,
+        bearer.call_id,
+    )
 
 
 def _offer(data: bytes) -> Session:
@@ -198,23 +182,19 @@ def _desk(request: web.Request, bearer: Bearer) -> Desk:
     if not _CLIENT.fullmatch(client):
         raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
     kind = "guest" if bearer.call_id else "desk"
-    return Desk(client, bearer.extension, kind, said_by(bearer))
+    holder = Holder(bearer.name, bearer.token_id, bearer.made_at)
+    return Desk(client, bearer.extension, kind, said_by(bearer), holder)
 
 
 def _same_desk(party: PartyView, extension: str) -> bool:
     return bool(extension) and party.extension == extension and party.kind == "webrtc"
 
 
-def _of_before(call: CallView, name: str, bearer: Bearer) -> _Transport | None:
-    """The transport of a party that joined in a former process, for whom it belongs to: its desk, or the call's guest.
-
-    Which generation its ICE has is not known; the line is the one that its client names.
-    """
-    for party in call.parties:
-        guest = party.kind == PartyKind.GUEST and bearer.call_id == call.call_id
-        if party.name == name and party.state != PartyState.LEFT and (guest or _same_desk(party, bearer.extension)):
-            return _Transport("", "video", "", bearer)
-    return None
+def _of_before(call: CallView, name: str) -> _Transport | None:
+    """The transport of a party that joined in a former process: its line is the one that its client names."""
+    kinds = (PartyKind.WEBRTC, PartyKind.GUEST)
+    there = (one for one in call.parties if one.kind in kinds and one.state != PartyState.LEFT)
+    return _Transport() if any(one.name == name for one in there) else None
 
 
 def _etag(ufrag: str) -> str:

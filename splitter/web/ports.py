@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from splitter.calls.asks import Answer, Ask
+from splitter.calls.asks import Answer, Ask, Desk
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.passwords import Passwords
@@ -30,6 +30,10 @@ class LiveCalls(Protocol):
     def list(self) -> list[CallView]: ...
 
     def get(self, call_id: str) -> CallView | None: ...
+
+    def desks_of(self, call_id: str) -> dict[str, Desk]:
+        """The people and programs in a live call, by the name of the party that each is."""
+        ...
 
     def hangup(self, call_id: str, reason: str) -> bool:
         """Ask for the end of a call; False where there is no such call."""

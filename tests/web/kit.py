@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from splitter.calls.asks import Answer, Ask
+from splitter.calls.asks import Admitted, Answer, Ask, Desk, Join
 from splitter.calls.logins.access import ApiSettings, Scope, Token
 from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.passwords import Passwords
@@ -91,6 +91,7 @@ class FakeCalls:
     hung_up: list[tuple[str, str]] = field(default_factory=list)
     asked: list[tuple[str, Ask]] = field(default_factory=list)
     answers: dict[type, Answer | Exception] = field(default_factory=dict)
+    desks: dict[str, dict[str, Desk]] = field(default_factory=dict)
 
     def list(self) -> list[CallView]:
         return [*self.views.values()]
@@ -107,7 +108,12 @@ class FakeCalls:
         answer = self.answers.get(type(ask))
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(ask, Join) and isinstance(answer, Admitted):
+            self.desks.setdefault(call_id, {})[answer.name] = ask.desk
         return answer
+
+    def desks_of(self, call_id: str) -> dict[str, Desk]:
+        return self.desks.get(call_id, {})
 
     def add(self, *views: CallView) -> None:
         self.views.update({view.call_id: view for view in views})

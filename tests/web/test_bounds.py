@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import stat
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.media.ports.rooms import Snapshot
+from splitter.store.screenshots import ScreenshotFiles
 from splitter.web import album
 from splitter.web.album import Album
 from splitter.web.errors import ApiError
@@ -40,15 +46,15 @@ class TestTurns:
 
 
 class TestAlbum:
-    def test_numbers_the_stills_of_each_call(self) -> None:
+    async def test_numbers_the_stills_of_each_call(self) -> None:
         kept = Album()
-        assert [kept.add("a", still()), kept.add("a", still()), kept.add("b", still())] == [1, 2, 1]
+        assert [await kept.add(call_id, still()) for call_id in "aab"] == [1, 2, 1]
         assert kept.get("a", 2) is not None and kept.get("a", 3) is None
 
-    def test_keeps_so_many_of_a_call(self) -> None:
+    async def test_keeps_so_many_of_a_call(self) -> None:
         kept = Album(per_call=2)
         for _ in range(3):
-            kept.add("a", still())
+            await kept.add("a", still())
         assert [kept.get("a", number) is not None for number in (1, 2, 3)] == [False, True, True]
 
     @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 60)), max_size=50))
@@ -56,21 +62,21 @@ class TestAlbum:
         kept = Album(per_call=5, size_bytes=100)
         ids = set[tuple[str, int]]()
         for call_id, size in added:
-            ids.add((call_id, kept.add(call_id, still(size))))
+            ids.add((call_id, asyncio.run(kept.add(call_id, still(size)))))
             assert kept.size_bytes == sum(len(one.png) for id in ids if (one := kept.get(*id))) <= 100
 
-    def test_the_newest_is_always_there(self) -> None:
+    async def test_the_newest_is_always_there(self) -> None:
         kept = Album(size_bytes=100)
-        kept.add("a", still(60))
-        assert kept.get("a", kept.add("a", still(5000))) is not None
+        await kept.add("a", still(60))
+        assert kept.get("a", await kept.add("a", still(5000))) is not None
 
     async def test_forgets_a_call_a_while_after_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(album, "KEPT_S", 0.02)
         kept = Album()
-        kept.add("a", still())
-        kept.add("b", still())
+        await kept.add("a", still())
+        await kept.add("b", still())
         of_b = Album()
-        of_b.add("b", still())
+        await of_b.add("b", still())
         kept.ended("a")
         kept.ended("none")
         assert kept.get("a", 1) is not None, "not at once"
@@ -82,3 +88,71 @@ class TestAlbum:
         assert held_by(kept) > held
         kept.close()
         assert held_by(kept) == held
+
+
+class TestAlbumOverARestart:
+    def album(self, folder: Path, wall: float = 1000.0, **bounds: int) -> Album:
+        return Album(files=ScreenshotFiles(folder, **bounds), wall=lambda: wall)
+
+    async def test_the_next_process_has_them_and_numbers_on(self, tmp_path: Path) -> None:
+        before = self.album(tmp_path)
+        for size in (5, 6):
+            await before.add("a", Snapshot(b"p" * size, 64, 48, 12.5))
+        after = self.album(tmp_path)
+        await after.start({"a"})
+        assert after.get("a", 2) == Snapshot(b"pppppp", 64, 48, 12.5)
+        assert await after.add("a", still()) == 3 and after.size_bytes == 21
+        before.close(), after.close()
+
+    async def test_those_of_a_call_that_has_ended_go_when_they_would_have_gone(self, tmp_path: Path) -> None:
+        before = self.album(tmp_path)
+        for call_id in ("long ago", "just now"):
+            await before.add(call_id.replace(" ", "-"), still())
+        for name, at in (("long-ago", 1000.0), ("just-now", 1500.0)):
+            [file] = tmp_path.glob(f"{name}*")
+            os.utime(file, (at, at))
+        after = self.album(tmp_path, wall=1000.0 + album.KEPT_S)
+        await after.start(())
+        await asyncio.sleep(0)
+        while after.get("long-ago", 1) is not None:  # noqa: ASYNC110 - pytest's timeout is the limit
+            await asyncio.sleep(0.005)
+        assert after.get("just-now", 1) is not None
+        before.close(), after.close()
+
+    async def test_the_end_of_a_call_is_known_to_the_next(self, tmp_path: Path) -> None:
+        kept = self.album(tmp_path)
+        await kept.add("a", still())
+        [file] = tmp_path.iterdir()
+        os.utime(file, (1.0, 1.0))
+        kept.ended("a")
+        kept._files._thread.shutdown(wait=True)
+        assert file.stat().st_mtime > 1.0
+        kept.close()
+
+    async def test_others_cannot_read_them_and_what_is_dropped_is_deleted(self, tmp_path: Path) -> None:
+        kept = Album(per_call=1, files=ScreenshotFiles(tmp_path / "shots"))
+        await kept.add("a", still())
+        await kept.add("a", still())
+        kept._files._thread.shutdown(wait=True)
+        [file] = (tmp_path / "shots").iterdir()
+        assert file.name.startswith("a.2.") and stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        kept.close()
+
+    async def test_garbage_and_too_much_are_deleted_and_strangers_left(self, tmp_path: Path) -> None:
+        before = self.album(tmp_path)
+        for call_id in "abc":
+            await before.add(call_id, still(40))
+        for name in ("a.7.1.4x4.new", "notes.txt"):
+            (tmp_path / name).write_bytes(b"x")
+        after = self.album(tmp_path, size_bytes=100)
+        await after.start("abc")
+        assert after.size_bytes == 80
+        assert len(list(tmp_path.glob("*.png"))) == 2 and (tmp_path / "notes.txt").exists()
+        assert not list(tmp_path.glob("*.new"))
+        before.close(), after.close()
+
+    async def test_a_folder_that_cannot_be_written_costs_the_next_process_alone(self) -> None:
+        kept = self.album(Path("/proc/nowhere"))
+        assert await kept.add("a", still()) == 1 and kept.get("a", 1) is not None
+        kept.close()

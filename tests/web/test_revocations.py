@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from splitter.calls.asks import Remove
+from splitter.calls.asks import Desk, Holder, Remove
 from splitter.calls.desks import Desks
 from splitter.calls.logins.access import Scope, Token
 from splitter.web.audience import EXPIRED
 from splitter.web.bearer import ID_LETTERS, Bearer, id_of, mint, read
 from splitter.web.events import Events
+from splitter.web.evictions import Evictions
 from splitter.web.hub import Hub
 from splitter.web.revocations import KEPT_S, Revocations
 from tests.patience import PATIENCE_S, until
@@ -101,6 +102,7 @@ class TestAtOnce:
                 assert len(hub) == 1 and not other.closed
 
     async def test_its_place_in_a_call_is_taken_away(self, parts: Gateway, outside: Web) -> None:
+        Evictions(parts.calls, parts.ports.revoked)
         parts.calls.add(joined(MINE, party("seat-1", "501")))
         admit(parts, "seat-1")
         _, first = await outside.ask("POST", "/v1/login", **LOGIN)
@@ -110,6 +112,19 @@ class TestAtOnce:
         await until(lambda: any(isinstance(ask, Remove) for _, ask in parts.calls.asked))
         (gone,) = (ask for _, ask in parts.calls.asked if isinstance(ask, Remove))
         assert (gone.party, gone.reason) == ("seat-1", "its login was revoked") and PATH
+
+    @pytest.mark.parametrize(("what", "leaves"), [("8001", True), ("501", True), ("ab" * 8, True), ("8002", False)])
+    async def test_so_is_that_of_one_who_joined_in_a_former_process(
+        self, parts: Gateway, outside: Web, what: str, leaves: bool
+    ) -> None:
+        """Nothing but the call knows of it by then."""
+        Evictions(parts.calls, parts.ports.revoked)
+        parts.calls.add(joined(MINE, party("seat-1", "501")))
+        holder = Holder("8001", "ab" * 8, parts.clock.wall() - 60)
+        parts.calls.desks[MINE.call_id] = {"seat-1": Desk("tab-1", "501", "desk", "8001 (501)", holder)}
+        await outside.ask("POST", "/v1/revocations", "admin", **revoke(what))
+        await asyncio.sleep(0)
+        assert [type(ask) for _, ask in parts.calls.asked] == [Remove] * leaves
 
 
 class TestKept:
