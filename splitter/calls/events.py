@@ -62,6 +62,7 @@ __all__ = [
     "OfferWithdrawn",
     "Offered",
     "Overlooked",
+    "PlacesLost",
     "PlacesMade",
     "Rang",
     "RefreshFailed",
@@ -204,6 +205,13 @@ class PlacesMade:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacesLost:
+    """The room goes on without these: they speak WebRTC, and their transports died. Nor has it pictures any more."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SeatPlaced:
     """A SIP seat has its place in the room, and `answer` says so; or it cannot have one."""
 
@@ -274,6 +282,7 @@ JobDone = (
     | RoomPrepared
     | VideoCarriedOut
     | PlacesMade
+    | PlacesLost
     | SeatPlaced
     | SeatRestarted
     | ClientPlaced

@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from splitter.calls.call import Call
+from splitter.calls.events import PlacesLost
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
@@ -22,9 +23,13 @@ from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import Outline
+from splitter.calls.talk.room import RoomState
+from splitter.calls.talk.voice import SIDES, VoiceState
 from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
+from splitter.media.ports.rooms import CarriedRoom, RoomHandle
+from splitter.media.ports.voice import CarriedRelay, RelayHandle, SideSpec
 from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -111,7 +116,7 @@ class Recovery:
         if voice.relay is None:
             return
         try:
-            carried = await self._services.voice.adopt(voice.relay, call.post)
+            carried = await self._relay_again(call, voice, voice.relay)
         except MediaError as error:
             call.note(f"the voice has to move: {error}", kind="media")
             call.post(RelayLost(call.talk.call_id, voice.relay.relay_id, str(error)))
@@ -119,27 +124,54 @@ class Recovery:
         voice.pointed = list(carried.remotes)  # it may have been pointed elsewhere after the record was written
         call.audio.follow()
 
+    async def _relay_again(self, call: Call, voice: VoiceState, relay: RelayHandle) -> CarriedRelay:
+        """The relay of before; where its worker is gone, it is opened again as it was. Raises MediaError."""
+        engine = self._services.voice
+        try:
+            return await engine.adopt(relay, call.post)
+        except MediaError as error:
+            carried = CarriedRelay(relay, tuple(voice.pointed))
+            await engine.restore(carried, tuple(map(SideSpec, SIDES, voice.networks)), call.post)
+            call.note(f"the voice has its ports again: {error}", kind="media")
+            return carried
+
     async def _take_up_room(self, call: Call) -> None:
         """Hear of the video room again; one that is gone is replaced as if its worker had died."""
         room = call.talk.room
         if room.room is None:
             return
         try:
-            carried = await self._services.rooms.adopt_room(room.room, call.post)
+            carried = await self._room_again(call, room, room.room)
         except MediaError as error:
             call.note(f"the video has to move: {error}", kind="media")
             call.post(RoomLost(call.talk.call_id, room.room.room_id, str(error)))
             return
         known = {name: member.handle for name, member in room.members.items()}
-        if missing := known.keys() - {participant.handle.name for participant in carried.participants}:
+        there = {participant.handle.name: participant.handle for participant in carried.participants}
+        missing = {name for name, handle in known.items() if there.get(name) != handle}
+        lost = tuple(name for name in room.secure_members if name in missing)
+        if missing.difference(lost):
             # It was about to change when the process died: a new one holds whoever the call says is in it.
             call.note(f"the video has to move: {', '.join(sorted(missing))} has no place in it", kind="media")
             call.post(RoomLost(call.talk.call_id, room.room.room_id, "it was about to change at a restart"))
             await self._services.rooms.close_room(room.room)
             return
+        if lost or len(carried.pictures) < len(room.images):
+            call.post(PlacesLost(lost))
         for participant in carried.participants:
             if known.get(participant.handle.name) != participant.handle:
                 await self._services.rooms.leave(participant.handle)
+
+    async def _room_again(self, call: Call, room: RoomState, handle: RoomHandle) -> CarriedRoom:
+        """The room of before; where its worker is gone, it is opened again as it was. Raises MediaError."""
+        engine = self._services.rooms
+        try:
+            return await engine.adopt_room(handle, call.post)
+        except MediaError as error:
+            networks = {name: member.network for name, member in room.members.items()}
+            carried = await engine.restore_room(room.carried(handle), networks, call.post)
+            call.note(f"the video has its ports again: {error}", kind="media")
+            return carried
 
     def _refuse(self, row: Row, reason: str, found: Recovered) -> None:
         """A call that cannot be carried on is ended on both sides, and operators are told."""

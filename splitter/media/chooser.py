@@ -62,6 +62,13 @@ class EngineChooser:
                 return carried
         raise faults[0]
 
+    async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
+        able = [one for one in (self._otherwise, self._preferred) if Capability.RESTORE in one.can]
+        if not able:
+            raise MediaUnavailable("no engine opens a relay again")
+        await able[0].restore(relay, sides, on_event)
+        self._holders[relay.handle.relay_id] = able[0]
+
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._holder(relay).point(relay, side, remote)
 

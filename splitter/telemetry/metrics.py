@@ -221,6 +221,12 @@ MEDIA_ADOPTED = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+MEDIA_RESTORED = Counter(
+    "splitter_media_restored",
+    "Relays and rooms whose worker was gone, and that were opened again at the same ports.",
+    ["kind"],
+    registry=REGISTRY,
+)
 MEDIA_UNCLAIMED = Counter(
     "splitter_media_unclaimed",
     "Relays and rooms that outlived a gateway and were closed, for no call knew them.",

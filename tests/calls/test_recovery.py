@@ -9,10 +9,11 @@ import pytest
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.frame import VERSION, RecordKind, framed, unframed
 from splitter.calls.records import FLUSH_S
+from splitter.calls.states import PartyState
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
 from splitter.store.gathering import LiveRow
-from tests.calls.kit import connected, ended, joined, ringing, told
+from tests.calls.kit import connected, ended, joined, ringing, told, with_webrtc
 from tests.calls.test_frame import STORED
 from tests.world import PeerCall, World
 
@@ -163,11 +164,35 @@ class TestAnswered:
         assert world.voice_faults(caller) == []
         over(world, caller, centre)
 
+    def test_workers_that_died_with_it_cost_nothing_but_the_keys_of_browsers(self, world: World) -> None:
+        caller, centre = connected(world)
+        desk, seat = with_webrtc(world, caller).name, joined(world, caller)
+        world.run(A_MOMENT)
+        for peer in (caller, centre, seat):
+            peer.unread.clear()
+        world.kill()
+        relay, room = next(iter(world.engine.relays.values())), next(iter(world.engine.rooms.values()))
+        here = room.local["caller"], room.local["seat-1"]
+        world.engine.lose_relay(relay)
+        world.engine.lose_room(room)
+        world.begin_again()
+        world.run(5)
+        assert world.voice_faults(caller) == []
+        assert next(iter(world.engine.relays.values())).handle == relay.handle
+        room = next(iter(world.engine.rooms.values()))
+        assert (room.local["caller"], room.local["seat-1"]) == here and desk not in room.local
+        assert not (caller.unread or centre.unread or seat.unread), "nobody is asked for anything"
+        call = world.call_of(caller).talk
+        party = call.parties.get(desk)
+        assert party is not None and party.state is PartyState.INTERRUPTED and desk not in call.room.members
+        ended(world, caller, centre)
+
     def test_a_worker_that_died_with_it_costs_the_ports_alone(self, world: World) -> None:
         caller, centre = connected(world)
         seat = joined(world, caller)
         world.run(A_MOMENT)
         world.kill()
+        world.engine.fault = lambda what, call: MediaUnavailable("taken") if what.startswith("restore") else None
         world.engine.lose_relay(next(iter(world.engine.relays.values())))
         world.engine.lose_room(next(iter(world.engine.rooms.values())))
         world.begin_again()
@@ -320,8 +345,9 @@ class TestWhatCannotBeCarriedOn:
 class TestRecordsOfBefore:
     @pytest.mark.parametrize("version", range(1, VERSION + 1))
     def test_are_carried_on(self, world: World, version: int) -> None:
-        """Its peers are not in this world: they answer that they know of no such call, and it ends on all sides."""
+        """Its peers are not in this world: told of other ports, they answer that they know of no such call."""
         world.kill()
+        world.engine.fault = lambda what, call: MediaUnavailable("taken") if what.startswith("restore") else None
         stored = (STORED / f"call-{version}").read_bytes()
         world.rows["old"] = LiveRow("g27y4tsbs6sr", 0.0, stored)
         assert world.begin_again().taken_up == 1

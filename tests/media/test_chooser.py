@@ -13,7 +13,7 @@ from splitter.core.net import Address
 from splitter.media.chooser import EngineChooser
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import EnginePassedOver
-from splitter.media.ports.voice import Capability
+from splitter.media.ports.voice import Capability, CarriedRelay
 from splitter.rtp.telephone_event import Digit
 from tests.media.worker.stand import NETWORKS, Events, sides
 from tests.world.loop import VirtualLoop
@@ -96,6 +96,23 @@ class TestARelayOfAnotherLife:
             assert await after.close(relay) is not None
             with pytest.raises(MediaUnavailable, match="gone"):
                 await after.adopt(relay, print)
+
+
+class TestARelayWhoseWorkerIsGone:
+    async def test_is_opened_again_by_the_engine_that_can(
+        self, chooser: EngineChooser, preferred: FakeEngine, other: FakeEngine
+    ) -> None:
+        relay = await chooser.open("call-1", sides("core", "core"), print)
+        other.kill(0), other.kill(1)
+        await asyncio.sleep(1)
+        preferred.can -= {Capability.RESTORE}
+        after = EngineChooser(preferred, [], other)
+        await after.restore(CarriedRelay(relay, (None, None)), sides("core", "core"), print)
+        assert [*other.relays] == [relay.relay_id] and preferred.relays == {}
+        assert await after.close(relay) is not None
+        other.can -= {Capability.RESTORE}
+        with pytest.raises(MediaUnavailable):
+            await after.restore(CarriedRelay(relay, (None, None)), sides("core", "core"), print)
 
 
 class TestAnEngineThatCannot:

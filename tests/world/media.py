@@ -127,7 +127,7 @@ class FakeEngine:
         can: what it can do beyond relaying.
         delay: how long a request takes, in seconds.
         fault: asked before each request with (operation, call id): "open", "point", "close",
-            "adopt", "adopt_room", "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
+            "adopt", "adopt_room", "restore", "restore_room", "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`; those that close something
             do so all the same, and report nothing.
         silent: (call id, side) from which no voice comes: `report` counts nothing more there.
@@ -138,7 +138,7 @@ class FakeEngine:
     def __init__(self, networks: Mapping[str, MediaNetwork], workers: int = 2) -> None:
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, Room] = {}
-        self.can = frozenset({Capability.DIGITS, Capability.QUALITY})
+        self.can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE})
         self.workers = workers
         self.down: set[int] = set()
         self.delay: Callable[[], float] = lambda: 0.001
@@ -228,6 +228,16 @@ class FakeEngine:
         found = self.relays.get(relay.relay_id)
         return self._claim(found, relay, on_event, _carried)
 
+    async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
+        handle = relay.handle
+        await self._ask("restore", handle.call_id)
+        if handle.relay_id in self.relays:
+            raise MediaUnavailable(f"{handle.relay_id} is open")
+        for side, end in zip(sides, handle.local, strict=True):
+            self._take_again(side.network, end)
+        names = tuple(side.name for side in sides)
+        self.relays[handle.relay_id] = Relay(handle, names, self._worker(), on_event, remote=list(relay.remotes))
+
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask("point", relay.call_id)
         found = self._relay(relay, side)
@@ -270,6 +280,24 @@ class FakeEngine:
         await self._ask("adopt_room", room.call_id)
         found = self.rooms.get(room.room_id)
         return self._claim(found, room, on_event, Room.carried)
+
+    async def restore_room(
+        self, room: CarriedRoom, networks: Mapping[str, str], on_event: MediaListener
+    ) -> CarriedRoom:
+        handle = room.handle
+        await self._ask("restore_room", handle.call_id)
+        if handle.room_id in self.rooms:
+            raise MediaUnavailable(f"{handle.room_id} is open")
+        plain = [one for one in room.participants if one.handle.secure is None]
+        for one in plain:
+            self._take_again(networks.get(one.handle.name, ""), one.handle.local)
+        made = self.rooms[handle.room_id] = Room(handle, self._worker(), on_event)
+        for one in plain:
+            name = one.handle.name
+            made.local[name], made.members[name] = one.handle.local, one.media
+            if one.chosen:
+                made.chosen[name] = one.chosen
+        return made.carried()
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host = self._host(network)
@@ -430,6 +458,15 @@ class FakeEngine:
     def _local(self, host: str) -> LocalEnd:
         port = next(self._port)
         return LocalEnd(host, port, port + 1)
+
+    def _take_again(self, network: str, end: LocalEnd) -> None:
+        """A pair of ports that was in use before."""
+        if network not in self._networks or self._host(network) != end.host:
+            raise MediaUnavailable(f"{end.host} is no address of network {network!r}")
+        ends = [*(end for relay in self.relays.values() for end in relay.handle.local)]
+        ends += [end for room in self.rooms.values() for end in room.local.values()]
+        if any((one.host, one.rtp_port) == (end.host, end.rtp_port) for one in ends):
+            raise MediaUnavailable(f"media port {end.rtp_port} is in use")
 
     def _relay(self, handle: RelayHandle, side: int) -> Relay:
         if handle.relay_id not in self.relays:

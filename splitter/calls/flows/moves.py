@@ -6,7 +6,15 @@ While no worker is ready (the only one restarts), it is tried again until there 
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import CallEvent, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
+from splitter.calls.events import (
+    CallEvent,
+    PlacesLost,
+    PlacesMade,
+    TimeUp,
+    VoiceOpened,
+    VoicePointed,
+    VoiceUnavailable,
+)
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
 from splitter.calls.talk.commands import Note, SetAlarm, Steps
@@ -28,9 +36,13 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
             yield OpenVoice()
         case RoomLost() if call.talk.room.is_on(event.room_id):
             yield Note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
-            yield from media_lost(call)
+            yield from media_lost(call, call.talk.room.secure_members)
             call.talk.room.lose()
             yield MoveRoom()
+        case PlacesLost():
+            yield from media_lost(call, event.names)
+            call.talk.room.lose_some(event.names)
+            yield from reshow(call)
         case VoiceOpened():
             if (yield from AdoptVoice(event)):
                 call.owe(call.caller, call.centre)

@@ -102,9 +102,9 @@ def _interrupt(call: LiveCall, party: Party, reason: str) -> Steps[None]:
     yield Tell()
 
 
-def media_lost(call: LiveCall) -> Steps[None]:
+def media_lost(call: LiveCall, names: tuple[str, ...]) -> Steps[None]:
     """The room is gone. A WebRTC transport cannot be moved: it hangs on keys that died with the worker."""
-    for name in call.talk.room.secure_members:
+    for name in names:
         party = call.talk.parties.get(name)
         if party is None:
             continue

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from splitter.media.ports.ends import LocalEnd
-from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia, RoomHandle
+from splitter.media.ports.rooms import (
+    CarriedParticipant,
+    CarriedRoom,
+    ParticipantHandle,
+    ParticipantMedia,
+    RoomHandle,
+)
 from splitter.sdp.video import VideoFormat
 
 CALLER = "caller"
@@ -73,6 +79,22 @@ class RoomState:
         """What a participant receives; None where its video is off."""
         member = self.members.get(name)
         return member.media.send_format if member is not None and member.media is not None else None
+
+    def lose_some(self, names: tuple[str, ...]) -> None:
+        """The room was opened again without these, and without pictures."""
+        for name in names:
+            self.members.pop(name, None)
+        self.images.clear()
+
+    def carried(self, room: RoomHandle) -> CarriedRoom:
+        """What the engine is to have in it."""
+        return CarriedRoom(room, tuple(self._carried(name, member) for name, member in self.members.items()))
+
+    def _carried(self, name: str, member: Member) -> CarriedParticipant:
+        media = member.media
+        if media is not None and name in self.aside:
+            media = replace(media, aside=True)
+        return CarriedParticipant(member.handle, media, self.choices.get(name, ""))
 
     def lose(self) -> None:
         """The room died: its members, except for `secure_members`, need places in a new one."""

@@ -117,6 +117,9 @@ class NgEngine:
                 return CarriedRelay(relay, remotes)
         raise MediaUnavailable(f"{relay.relay_id} is gone")
 
+    async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
+        raise MediaUnavailable("an rtpengine opens no ports of our choice")
+
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         instance, held = self._find(relay.relay_id)
         _check_side(side)

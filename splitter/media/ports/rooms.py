@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -132,6 +133,22 @@ class RoomEngine(Protocol):
 
         Returns: who is in it, and what is in force. Whoever is there and should not be is to `leave`; the handles of
         those who have stayed equal those that were given when they joined, or restarted ICE.
+        """
+        ...
+
+    async def restore_room(
+        self, room: CarriedRoom, networks: Mapping[str, str], on_event: MediaListener
+    ) -> CarriedRoom:
+        """Open a room again whose worker is gone, with the participants who speak plain RTP, at the same ports.
+
+        Their pictures go on under another SSRC, with a key frame. Keys died with the worker: who speaks WebRTC has to
+        join anew. Pictures have to be put again.
+
+        Args:
+            networks: by participant, where its ports are.
+        Returns: what is in force: who is missing there is not in the room.
+        Raises:
+            MediaUnavailable: as `VoiceEngine.restore`.
         """
         ...
 

@@ -5,6 +5,9 @@ its own: `VoiceEngine.adopt`, `RoomEngine.adopt_room`. These raise MediaUnavaila
 is not the one of the handle, or was taken up already. Whoever adopts is told at once how things stand, by the events
 of old: who was heard, what is shown, how the transports are; what passed in between is summed up in them. What nobody
 has taken up is closed (`release_unclaimed`).
+
+What is gone may be opened again as it was, on this machine or on another one that is to have its addresses:
+`VoiceEngine.restore`, `RoomEngine.restore_room`.
 """
 
 from __future__ import annotations

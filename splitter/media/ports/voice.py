@@ -18,11 +18,13 @@ class Capability(StrEnum):
         DIGITS: let a side hear a digit (RFC 4733).
         QUALITY: say what was lost and how much the packets jitter.
         MIX: connect more than two sides.
+        RESTORE: open a relay again where it was.
     """
 
     DIGITS = "digits"
     QUALITY = "quality"
     MIX = "mix"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,18 @@ class VoiceEngine(Protocol):
         """Take up a relay that was opened by a gateway before this one; see `survivors`. No packet of it is lost.
 
         Returns: what is in force; its handle equals the one given.
+        """
+        ...
+
+    async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
+        """Open a relay again whose worker is gone, as it was: the same ports, pointed to the same peers.
+
+        Where each peer really sends from is learned anew, by the rules of `point`.
+
+        Args:
+            sides: as it was opened with.
+        Raises:
+            MediaUnavailable: it is open, its ports or addresses are not to be had, or the engine cannot RESTORE.
         """
         ...
 

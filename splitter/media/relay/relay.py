@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 
 from splitter.core.errors import LocalError, MediaUnavailable
@@ -76,9 +77,10 @@ class Relay:
         host: what the worker gives; told what a lane raised: the relay is of no use then and wants closing.
         rules: of latching RTP.
         emit: takes MediaStarted and StrangerHeard events.
+        ports: the even port that each side had, where the relay is opened again.
 
     Raises:
-        MediaUnavailable: no ports, or another number of sides than two.
+        MediaUnavailable: no ports, or not these, or another number of sides than two.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Relay:
         host: Host,
         rules: LatchRules,
         emit: Callable[[MediaEvent], None],
+        ports: tuple[int, ...] = (),
     ) -> None:
         self.call_id = call_id
         self.relay_id = relay_id
@@ -97,9 +100,10 @@ class Relay:
         self._emit = emit
         if len(sides) != 2:
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
-        first = self._open(*sides[0])
+        had = ports or (0, 0)
+        first = self._open(*sides[0], had[0])
         try:
-            second = self._open(*sides[1])
+            second = self._open(*sides[1], had[1])
         except Exception:
             first.pair.close()
             raise
@@ -107,10 +111,11 @@ class Relay:
         for one, other in ((first, second), (second, first)):
             one.rtp.peer, one.rtcp.peer = other.rtp, other.rtcp
 
-    def _open(self, name: str, at: str) -> Side:
+    def _open(self, name: str, at: str, port: int) -> Side:
         rtp = Lane(self._rules, True, self)
         rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
-        pair = self._host.open_pair(at, rtp.on_packet, rtcp.on_packet)
+        open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
+        pair = open_pair(at, rtp.on_packet, rtcp.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
         rtp.settle = pair.settle
         return Side(name, at, rtp, rtcp, pair)

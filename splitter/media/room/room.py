@@ -69,15 +69,15 @@ class Room:
 
     # ---- what calls ask for ---------------------------------------------------------------------------------------
 
-    def join(self, name: str, host: str) -> tuple[int, int]:
-        """Bind a participant's ports on our address `host`.
+    def join(self, name: str, host: str, port: int = 0) -> tuple[int, int]:
+        """Bind a participant's ports on our address `host`; `port` and the one above, if it had these before.
 
         Returns: (RTP port, RTCP port).
         Raises:
             LocalError: the name is taken, or not one that a participant can have.
-            MediaUnavailable: no port is free.
+            MediaUnavailable: no port is free, or not these.
         """
-        return self._join(name, lambda end: PlainWire(end, self._loop, host, self._times)).wire.ports
+        return self._join(name, lambda end: PlainWire(end, self._loop, host, self._times, port)).wire.ports
 
     def join_secure(self, name: str, host: str, advertised: str) -> tuple[int, SecureLocal]:
         """Like `join` for WebRTC: one port on `host`, and our side of its transport, whose candidate is `advertised`.

@@ -83,6 +83,10 @@ class Host(Protocol):
         """Bind a pair on one of our addresses. Raises MediaUnavailable."""
         ...
 
+    def reopen_pair(self, port: int, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Pair:
+        """Bind the pair whose even port this is. Raises MediaUnavailable."""
+        ...
+
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> Port:
         """Bind one port on one of our addresses. Raises MediaUnavailable."""
         ...

@@ -46,6 +46,10 @@ def canonical(host: str) -> str:
         return host
 
 
+RESTORED_WINDOW_S = 30.0
+"""The window of a port that was opened again on another machine: the network may take a while to find it there."""
+
+
 @dataclass(frozen=True, slots=True)
 class LatchRules:
     """Timing and strictness of relearning.

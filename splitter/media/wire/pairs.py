@@ -24,6 +24,7 @@ class PortPairs:
 
     def __init__(self, first: int, last: int, quarantine_s: float, rng: random.Random | None = None) -> None:
         pairs = list(range(first + first % 2, last, 2))
+        self._slice = frozenset(pairs)
         (rng or random.SystemRandom()).shuffle(pairs)
         self._free = deque(pairs)
         self._quarantine_s = quarantine_s
@@ -42,9 +43,26 @@ class PortPairs:
             raise MediaUnavailable("no free media ports", max(1, round(soonest - now)))
         return self._free.popleft()
 
+    def take_again(self, port: int) -> None:
+        """Take this very pair, also while it rests: it is what used it before that comes back.
+
+        Of another worker's pairs nothing is known here: the system says whether they can be had.
+
+        Raises:
+            MediaUnavailable: it is in use.
+        """
+        if self._resting.pop(port, None) is not None:
+            return
+        if port in self._slice:
+            try:
+                self._free.remove(port)
+            except ValueError:
+                raise MediaUnavailable(f"media port {port} is in use") from None
+
     def rest(self, port: int, now: float) -> None:
-        """Put a pair that was taken to rest."""
-        self._resting[port] = now + self._quarantine_s
+        """Put a pair that was taken to rest; another worker's is forgotten."""
+        if port in self._slice:
+            self._resting[port] = now + self._quarantine_s
 
     def withhold(self, resting: Iterable[tuple[int, float]], now: float) -> None:
         """Put free pairs to rest that were in use before our time, each for so many seconds; before any is taken."""

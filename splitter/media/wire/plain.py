@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 from splitter.core.errors import LocalError, PeerError
@@ -10,7 +11,7 @@ from splitter.core.net import Address
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, Seal, WireEnd
 from splitter.media.wire.host import Host
-from splitter.media.wire.latch import Latch, LatchRules, Verdict, canonical
+from splitter.media.wire.latch import RESTORED_WINDOW_S, Latch, LatchRules, Verdict, canonical
 from splitter.media.wire.sources import Sources
 from splitter.media.wire.strangers import Strangers
 from splitter.rtp import rtcp
@@ -37,14 +38,16 @@ class PlainWire:
     packet_limit = 1350
     seal_rtp: Seal | None = None
 
-    def __init__(self, end: WireEnd, loop: Host, host: str, times: Windows) -> None:
-        """Bind two ports on our address `host`. Raises MediaUnavailable."""
+    def __init__(self, end: WireEnd, loop: Host, host: str, times: Windows, port: int = 0) -> None:
+        """Bind two ports on our address `host`; `port` and the one above, if it had these. Raises MediaUnavailable."""
         self._end = end
         self._loop = loop
-        self._pair = loop.open_pair(host, self._on_rtp, self._on_rtcp)
+        open_pair = partial(loop.reopen_pair, port) if port else loop.open_pair
+        self._pair = open_pair(host, self._on_rtp, self._on_rtcp)
         self.send_rtp = self._pair.send_rtp
-        self._latch = Latch(LatchRules(times.latch_window_s, doubts=True))
-        self._rtcp_latch = Latch(LatchRules(2 * times.latch_window_s, in_a_row=1, doubts=True))
+        window_s = max(times.latch_window_s, RESTORED_WINDOW_S) if port else times.latch_window_s
+        self._latch = Latch(LatchRules(window_s, doubts=True))
+        self._rtcp_latch = Latch(LatchRules(2 * window_s, in_a_row=1, doubts=True))
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._held: list[tuple[Address, bytes]] = []
         self._short_cut: Address | None = None

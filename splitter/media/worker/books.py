@@ -31,6 +31,8 @@ from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.put_picture import PutPicture
 from splitter.media.worker.verbs.restart_ice import RestartIce
+from splitter.media.worker.verbs.restore_relay import RestoreRelay
+from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.show import ShowSource
@@ -64,6 +66,12 @@ class RoomBook:
     chosen: dict[str, str] = field(default_factory=dict)
     pictures: list[str] = field(default_factory=list)
     standing: Standing = field(default_factory=Standing)
+
+    @classmethod
+    def of(cls, room: CarriedRoom) -> RoomBook:
+        """The book of a room that is opened again."""
+        everybody = {one.handle.name: replace(one, chosen="") for one in room.participants}
+        return cls(room.handle, everybody, {one.handle.name: one.chosen for one in room.participants})
 
     def carried(self) -> CarriedRoom:
         everybody = [replace(one, chosen=self.chosen.get(name, "")) for name, one in self.participants.items()]
@@ -123,8 +131,13 @@ class Books:
                 handle = RelayHandle(verb.relay_id, verb.call_id, local)
                 names = tuple(name for name, _ in verb.sides)
                 self._books[verb.relay_id] = RelayBook(handle, names, [None] * len(names))
+            case RestoreRelay(), _:
+                handle, names = verb.relay.handle, tuple(name for name, _ in verb.sides)
+                self._books[handle.relay_id] = RelayBook(handle, names, list(verb.relay.remotes))
             case OpenRoom(), _:
                 self._books[verb.room_id] = RoomBook(RoomHandle(verb.room_id, verb.call_id))
+            case RestoreRoom(), _:
+                self._books[verb.room.handle.room_id] = RoomBook.of(verb.room)
             case CloseRelay(), _:
                 self._books.pop(verb.relay_id, None)
             case CloseRoom(), _:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
 from splitter.media.relay.relay import Relay
-from splitter.media.wire.latch import LatchRules
+from splitter.media.wire.latch import RESTORED_WINDOW_S, LatchRules
 from splitter.media.worker.books import Books
 from splitter.media.worker.loop import DSCP_EF, PacketHost, RoomLoop
 from splitter.media.worker.verbs.process import PROTOCOL, Status
@@ -124,17 +124,22 @@ class Dispatcher:
 
     # ---- what verbs need of it -----------------------------------------------------------------------------------
 
-    def open_relay(self, call_id: str, relay_id: str, sides: tuple[tuple[str, str], ...]) -> Relay:
-        """Bind a relay's ports. Raises MediaUnavailable, LocalError."""
+    def open_relay(
+        self, call_id: str, relay_id: str, sides: tuple[tuple[str, str], ...], ports: tuple[int, ...] = ()
+    ) -> Relay:
+        """Bind a relay's ports; `ports`: those that it had. Raises MediaUnavailable, LocalError."""
         if relay_id in self.relays:
             raise LocalError(f"relay {relay_id} is open already")
         loop = RoomLoop(self._host, partial(self._lose_relay, relay_id), DSCP_EF)
+        rules = self._rules
+        if ports:
+            rules = replace(rules, window_s=max(rules.window_s, RESTORED_WINDOW_S))
         relay = self.relays[relay_id] = Relay(
-            call_id, relay_id, sides, loop, self._rules, partial(self._emit, relay_id)
+            call_id, relay_id, sides, loop, rules, partial(self._emit, relay_id), ports
         )
         return relay
 
-    def open_room(self, call_id: str, room_id: str) -> None:
+    def open_room(self, call_id: str, room_id: str) -> Room:
         """Make an empty room. Raises MediaUnavailable, LocalError."""
         if room_id in self.rooms:
             raise LocalError(f"room {room_id} is open already")
@@ -145,6 +150,7 @@ class Dispatcher:
         loop = RoomLoop(self._host, partial(self._lose_room, room_id))
         room = Room(call_id, room_id, loop, self.slate, partial(self._emit, room_id))
         self.rooms[room_id] = HeldRoom(room, loop)
+        return room
 
     def close_room(self, room_id: str) -> RoomReport | None:
         """Close a room and its sockets; None where it is not open."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -16,7 +16,7 @@ import structlog
 from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
 from splitter.core.ids import IdSource
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
-from splitter.media.ports.events import MediaListener, RelayLost, RoomLost
+from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import (
     PICTURE_LIMIT_BYTES,
@@ -32,7 +32,7 @@ from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
 from splitter.media.settings import MediaSettings
 from splitter.media.wire.latch import LatchRules
-from splitter.media.worker.held import RELAY_LOAD, ROOM_LOAD, Held, Opening
+from splitter.media.worker.held import Held, relay_opening, room_opening
 from splitter.media.worker.pool import MediaNetwork, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.close_relay import CloseRelay
@@ -47,6 +47,8 @@ from splitter.media.worker.verbs.report_relay import ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom
 from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
 from splitter.media.worker.verbs.restart_ice import RestartIce
+from splitter.media.worker.verbs.restore_relay import RestoreRelay
+from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.send_digit import SendDigit
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
@@ -74,9 +76,10 @@ class WorkerEngine:
         rules: of latching; the window is what workers are told.
         logs: passed on to the workers.
         ids: names relays and rooms.
+        freebind: networks may have addresses that this machine is still to get.
     """
 
-    can = frozenset({Capability.DIGITS, Capability.QUALITY})
+    can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE})
 
     def __init__(
         self,
@@ -87,10 +90,12 @@ class WorkerEngine:
         rules: LatchRules | None = None,
         logs: TelemetrySettings | None = None,
         ids: IdSource | None = None,
+        freebind: bool = False,
     ) -> None:
         self._networks = networks
         self._ids = ids or IdSource()
-        self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs or TelemetrySettings())
+        logs = logs or TelemetrySettings()
+        self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs, freebind)
 
     async def start(self) -> None:
         """Find or start the workers and wait until rooms can be opened on them at once, or the limits have passed.
@@ -129,7 +134,7 @@ class WorkerEngine:
         id = self._new_id("relay")
         hosts = [self._host(side.network) for side in sides]
         bound = tuple((side.name, host) for side, (host, _) in zip(sides, hosts, strict=True))
-        wanted = Opening(id, call_id, on_event, RELAY_LOAD, partial(RelayLost, call_id, id))
+        wanted = relay_opening(id, call_id, on_event)
         verb = OpenRelay(call_id, id, bound, tuple(public for _, public in hosts))
         held, opened = await self._pool.open(wanted, verb, CloseRelay(id))
         for side, (rtp, _) in enumerate(opened.ports):
@@ -139,6 +144,16 @@ class WorkerEngine:
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
         return cast(CarriedRelay, self._pool.claim(relay.relay_id, relay, on_event))
+
+    async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
+        handle = relay.handle
+        if not len(sides) == len(handle.local) == len(relay.remotes):
+            raise MediaUnavailable(f"{handle.relay_id} had another number of sides than {len(sides)}")
+        ends = zip(sides, handle.local, strict=True)
+        bound = tuple((side.name, self._host_again(side.network, end)) for side, end in ends)
+        wanted = relay_opening(handle.relay_id, handle.call_id, on_event)
+        ports = {str(side): end.rtp_port for side, end in enumerate(handle.local)}
+        await self._pool.reopen(wanted, RestoreRelay(relay, bound), CloseRelay(handle.relay_id), ports)
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._pool.ask(self._pool.find(relay.relay_id), SetRemote(relay.relay_id, side, remote))
@@ -162,12 +177,23 @@ class WorkerEngine:
 
     async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
         id = self._new_id("room")
-        wanted = Opening(id, call_id, on_event, ROOM_LOAD, partial(RoomLost, call_id, id))
-        await self._pool.open(wanted, OpenRoom(id, call_id), CloseRoom(id))
+        await self._pool.open(room_opening(id, call_id, on_event), OpenRoom(id, call_id), CloseRoom(id))
         return RoomHandle(id, call_id)
 
     async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
         return cast(CarriedRoom, self._pool.claim(room.room_id, room, on_event))
+
+    async def restore_room(
+        self, room: CarriedRoom, networks: Mapping[str, str], on_event: MediaListener
+    ) -> CarriedRoom:
+        handle = room.handle
+        plain = tuple(one for one in room.participants if one.handle.secure is None)
+        back = replace(room, participants=plain, pictures=())
+        hosts = tuple(self._host_again(networks.get(one.handle.name, ""), one.handle.local) for one in plain)
+        wanted = room_opening(handle.room_id, handle.call_id, on_event)
+        ports = {one.handle.name: one.handle.local.rtp_port for one in plain}
+        await self._pool.reopen(wanted, RestoreRoom(back, hosts), CloseRoom(handle.room_id), ports)
+        return back
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         host, public = self._host(network)
@@ -273,6 +299,15 @@ class WorkerEngine:
         if found is None:
             raise LocalError(f"no network {network!r}")
         return found.media_address, found.advertised_address or found.media_address
+
+    def _host_again(self, network: str, end: LocalEnd) -> str:
+        """The address to bind for ports that were there before. Raises MediaUnavailable where they were elsewhere."""
+        if network not in self._networks:
+            raise MediaUnavailable(f"there is no network {network!r} any more")
+        host, public = self._host(network)
+        if end.host != public or end.rtcp_port != end.rtp_port + 1:
+            raise MediaUnavailable(f"{end.host}:{end.rtp_port} and {end.rtcp_port} are no pair of network {network}")
+        return host
 
     async def _join(self, room: RoomHandle, name: str, verb: RoomVerb[R]) -> tuple[Held, R]:
         held = self._pool.find(room.room_id)

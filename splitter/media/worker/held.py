@@ -34,6 +34,16 @@ class Opening:
     lost: Callable[[str], MediaEvent]
 
 
+def relay_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
+    """A relay that is wanted."""
+    return Opening(id, call_id, listener, RELAY_LOAD, partial(RelayLost, call_id, id))
+
+
+def room_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
+    """A room that is wanted."""
+    return Opening(id, call_id, listener, ROOM_LOAD, partial(RoomLost, call_id, id))
+
+
 @dataclass(slots=True)
 class Held:
     """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
@@ -50,13 +60,11 @@ class Held:
         """What a worker carries from before our time."""
         call_id = carried.handle.call_id
         if isinstance(carried, CarriedRelay):
-            id = carried.handle.relay_id
-            held = cls(Opening(id, call_id, listener, RELAY_LOAD, partial(RelayLost, call_id, id)), supervisor, client)
+            held = cls(relay_opening(carried.handle.relay_id, call_id, listener), supervisor, client)
             for side, end in enumerate(carried.handle.local):
                 held.bound(str(side), end.rtp_port)
             return held
-        id = carried.handle.room_id
-        held = cls(Opening(id, call_id, listener, ROOM_LOAD, partial(RoomLost, call_id, id)), supervisor, client)
+        held = cls(room_opening(carried.handle.room_id, call_id, listener), supervisor, client)
         for one in carried.participants:
             held.bound(one.handle.name, one.handle.local.rtp_port)
         return held

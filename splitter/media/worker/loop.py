@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from splitter.core.errors import MediaUnavailable
+from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.line import Line
@@ -43,13 +44,15 @@ class PacketHost:
     Args:
         loop: the worker's event loop.
         ports: its slice of the range.
+        freebind: its addresses may be ones that this machine is still to get.
 
     Attributes:
         buffer: every packet is received into it; its content is valid until the handler returns.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ports: PortPairs) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ports: PortPairs, freebind: bool = False) -> None:
         self._loop = loop
+        self._freebind = freebind
         self.ports = ports
         self.poller = Poller(loop)
         self.buffer = bytearray(DATAGRAM_LIMIT)
@@ -64,6 +67,16 @@ class PacketHost:
         rtp, rtcp = self._bind(host, tos, 2)
         return rtp, rtcp
 
+    def bind_again(self, host: str, port: int, tos: int) -> tuple[socket.socket, socket.socket]:
+        """Sockets on this pair of ports, which was in use before. Raises MediaUnavailable."""
+        self.ports.take_again(port)
+        try:
+            rtp, rtcp = self._open(host, port, tos, 2)
+        except OSError as error:
+            self.ports.rest(port, time.monotonic())
+            raise MediaUnavailable(f"cannot bind {host}:{port} again: {error.strerror or error}") from error
+        return rtp, rtcp
+
     def bind_one(self, host: str, tos: int) -> socket.socket:
         """A socket on the even port of a free pair, for all that is multiplexed. Raises MediaUnavailable."""
         return self._bind(host, tos, 1)[0]
@@ -71,18 +84,43 @@ class PacketHost:
     def _bind(self, host: str, tos: int, count: int) -> list[socket.socket]:
         for _ in range(BIND_ATTEMPTS):
             port = self.ports.take(time.monotonic())
-            opened: list[socket.socket] = []
             try:
-                for number in range(port, port + count):
-                    opened.append(_bound(host, number, tos))
-                return opened
+                return self._open(host, port, tos, count)
             except OSError as error:
-                for sock in opened:
-                    sock.close()
                 self.ports.rest(port, time.monotonic())
                 if error.errno != errno.EADDRINUSE:
                     raise MediaUnavailable(f"cannot bind {host}:{port}: {error.strerror or error}") from error
         raise MediaUnavailable(f"the media ports of {host} are taken by another program")
+
+    def _open(self, host: str, port: int, tos: int, count: int) -> list[socket.socket]:
+        """Bound sockets on `port` and those above. Raises OSError; none is left open then."""
+        opened: list[socket.socket] = []
+        try:
+            for number in range(port, port + count):
+                opened.append(self.make(socket.AF_INET6 if ":" in host else socket.AF_INET, tos))
+                opened[-1].bind((host, number))
+        except BaseException:
+            for sock in opened:
+                sock.close()
+            raise
+        return opened
+
+    def make(self, family: int, tos: int) -> socket.socket:
+        """A socket that is not bound."""
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            if self._freebind:
+                bind_anywhere(sock)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def release(self, *socks: socket.socket) -> None:
         """Close the sockets of one pair, the even port first."""
@@ -103,27 +141,6 @@ class PacketHost:
         """Watch nothing more; work that has not begun is given up."""
         self.poller.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _bound(host: str, port: int, tos: int) -> socket.socket:
-    sock = _socket(socket.AF_INET6 if ":" in host else socket.AF_INET, tos)
-    try:
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _socket(family: int, tos: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
-    else:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    return sock
 
 
 class RoomPair:
@@ -216,7 +233,15 @@ class RoomLoop:
 
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> RoomPair:
         """Bind a pair of ports. Raises MediaUnavailable."""
-        socks = self._host.bind(network_host, self._tos)
+        return self._pair(self._host.bind(network_host, self._tos), on_rtp, on_rtcp)
+
+    def reopen_pair(self, port: int, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> RoomPair:
+        """Bind this pair of ports, which was in use before. Raises MediaUnavailable."""
+        return self._pair(self._host.bind_again(network_host, port, self._tos), on_rtp, on_rtcp)
+
+    def _pair(
+        self, socks: tuple[socket.socket, socket.socket], on_rtp: PacketHandler, on_rtcp: PacketHandler
+    ) -> RoomPair:
         pair = RoomPair(self, self._line(socks[0], on_rtp), self._line(socks[1], on_rtcp), socks)
         self._pairs.add(pair)
         return pair
@@ -229,8 +254,8 @@ class RoomLoop:
         return port
 
     def _line(self, sock: socket.socket, on_packet: PacketHandler) -> Line:
-        make = partial(_socket, sock.family, self._tos)
         host = self._host
+        make = partial(host.make, sock.family, self._tos)
         return Line(sock, make, host.poller, host.buffer, on_packet, self._on_fault, self.call_later)
 
     def settle(self, line: Line, peer: Address) -> None:

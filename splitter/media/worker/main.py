@@ -245,7 +245,7 @@ class Worker:
     def _prepare(self, hello: Hello) -> Dispatcher:
         ports = PortPairs(*hello.ports, hello.quarantine_s)
         ports.withhold(hello.resting, time.monotonic())
-        self._host = PacketHost(self._loop, ports)
+        self._host = PacketHost(self._loop, ports, hello.freebind)
         dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit)
         # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.
         self._slate = self._loop.run_in_executor(None, _prepare_video, hello.slate_text, hello.slate_picture)

@@ -65,12 +65,19 @@ class Pool:
         timers: of the supervisors.
         rules: of latching; the window is what workers are told.
         logs: passed on to the workers.
+        freebind: as the engine has it.
     """
 
     def __init__(
-        self, settings: MediaSettings, timers: SupervisorTimers, rules: LatchRules, logs: TelemetrySettings
+        self,
+        settings: MediaSettings,
+        timers: SupervisorTimers,
+        rules: LatchRules,
+        logs: TelemetrySettings,
+        freebind: bool = False,
     ) -> None:
         self._settings = settings
+        self._freebind = freebind
         self._timers = timers
         self._rules = rules
         self._logs = logs
@@ -130,6 +137,7 @@ class Pool:
             slate_text=settings.slate_text,
             slate_picture=settings.slate_picture,
             latch_window_s=self._rules.window_s,
+            freebind=self._freebind,
         )
         supervisor = Supervisor(
             index,
@@ -261,15 +269,22 @@ class Pool:
         self._loads[held.supervisor.index] -= held.media.load
         return held
 
-    def _by_load(self, video: bool = False) -> list[Supervisor]:
+    def _by_load(self, video: bool = False, ports: frozenset[int] = frozenset()) -> list[Supervisor]:
         """Workers to try, the least loaded first; those that are stuck only if there is no other.
 
         Args:
             video: for a room: a successor that still draws its slate comes after the others.
+            ports: that are wanted: whose they are comes first, for it knows whether they are free.
         """
+
+        def order(one: Supervisor) -> tuple[bool, bool, bool, int]:
+            first, last = one.ports
+            theirs = any(first <= port <= last for port in ports)
+            return one.outdated, not theirs, video and not one.video, self._loads[one.index]
+
         alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
         ready = [supervisor for supervisor in alive if supervisor.state is WorkerState.READY]
-        return sorted(ready or alive, key=lambda one: (one.outdated, video and not one.video, self._loads[one.index]))
+        return sorted(ready or alive, key=order)
 
     async def ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:
         """Ask the worker that holds it."""
@@ -291,16 +306,33 @@ class Pool:
             log.warning("no report of closed media", call=held.call_id, reason=str(error))
             return None
 
-    async def open(self, media: Opening, verb: Verb[R], undo: Verb[Any]) -> tuple[Held, R]:
+    async def reopen(self, media: Opening, verb: Verb[Any], undo: Verb[Any], ports: dict[str, int]) -> None:
+        """Have a relay or room opened again where it was.
+
+        Args:
+            undo: as of `open`.
+            ports: the even port of each pair, by whose it is.
+        """
+        if media.id in self._held:
+            raise MediaUnavailable(f"{media.id} is open")
+        held, _ = await self.open(media, verb, undo, frozenset(ports.values()))
+        for whose, port in ports.items():
+            held.bound(whose, port)
+        metrics.MEDIA_RESTORED.labels("relay" if verb.needs is Need.NOTHING else "room").inc()
+
+    async def open(
+        self, media: Opening, verb: Verb[R], undo: Verb[Any], ports: frozenset[int] = frozenset()
+    ) -> tuple[Held, R]:
         """Have a new relay or room opened by some worker, within one request limit over all that are tried.
 
         Args:
             undo: what closes it again, where the answer is waited for no longer.
+            ports: that it is to have, if it cannot have any.
         """
         deadline = time.monotonic() + self._settings.request_limit_s
         refusal = MediaUnavailable("no media worker is ready", retry_after_s=2)
         await self._some_worker(deadline)
-        for supervisor in self._by_load(video=verb.needs is not Need.NOTHING):
+        for supervisor in self._by_load(verb.needs is not Need.NOTHING, ports):
             client = supervisor.client
             if client is None:
                 continue

@@ -163,7 +163,7 @@ def fake() -> Iterator[Given]:
 @contextmanager
 def workers(request_limit_s: float = 50.0) -> Iterator[Given]:
     """WorkerEngine with one worker, in real time."""
-    ports = {"first_port": FIRST_PORT + 220, "last_port": FIRST_PORT + 499, "quarantine_s": 5}
+    ports: dict[str, Any] = {"first_port": FIRST_PORT + 220, "last_port": FIRST_PORT + 499, "quarantine_s": 5}
     with (
         tempfile.TemporaryDirectory(prefix="media-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -15,7 +15,7 @@ from splitter.core.net import Address
 from splitter.media.ng.instance import InstanceState
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import RelayLost
-from splitter.media.ports.voice import CarriedRelay, RelayHandle
+from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle
 from tests.media.ng.daemon import Farm, farm
 from tests.media.worker.stand import Events, sides
 from tests.world.loop import VirtualLoop
@@ -335,6 +335,9 @@ class TestARelayOfAnotherLife:
             ):
                 with pytest.raises(MediaUnavailable, match="gone"):
                     await after.engine.adopt(wrong, print)
+            with pytest.raises(MediaUnavailable, match="of our choice"):
+                await after.engine.restore(CarriedRelay(relay, (None, None)), sides(), print)
+            assert Capability.RESTORE not in after.engine.can
             assert held(after) == [0, 0]
             await after.engine.stop()
 

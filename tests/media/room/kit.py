@@ -85,6 +85,11 @@ class Loop:
         self._timers: list[tuple[float, int, Timer, Callable[[], None]]] = []
         self._order = count()
 
+    def reopen_pair(self, port: int, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Pair:
+        pair = self.open_pair(network_host, on_rtp, on_rtcp)
+        pair.rtp_port = port
+        return pair
+
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Pair:
         self.pairs.append(Pair(self, 30_000 + 2 * len(self.pairs), on_rtp, on_rtcp))
         return self.pairs[-1]

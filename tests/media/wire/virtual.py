@@ -81,6 +81,9 @@ class VirtualHost:
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Any:
         raise NotImplementedError
 
+    def reopen_pair(self, port: int, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Any:
+        raise NotImplementedError
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks.append(self.loop.create_task(work))
         return self.tasks[-1]

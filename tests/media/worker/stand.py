@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,6 +142,8 @@ def gateway(
     request_limit_s: float = 50.0,
     window_s: float = 60.0,
     timers: SupervisorTimers | None = None,
+    networks: Mapping[str, Network] = NETWORKS,
+    freebind: bool = False,
     **others: Any,
 ) -> WorkerEngine:
     """An engine whose workers are found in a folder."""
@@ -154,7 +156,8 @@ def gateway(
         socket_dir=folder,
         **others,
     )
-    return WorkerEngine(settings, NETWORKS, timers=timers, rules=LatchRules(window_s=window_s))
+    rules = LatchRules(window_s=window_s)
+    return WorkerEngine(settings, networks, timers=timers, rules=rules, freebind=freebind)
 
 
 @asynccontextmanager

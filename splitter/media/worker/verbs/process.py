@@ -10,7 +10,7 @@ from splitter.media.worker.verbs.verb import Done, Message, Need, Verb
 if TYPE_CHECKING:
     from splitter.media.worker.dispatch import Dispatcher
 
-PROTOCOL = 8
+PROTOCOL = 9
 
 
 class Status(Message, frozen=True):
@@ -31,6 +31,7 @@ class Hello(Verb[Status], frozen=True):
         protocol: a worker of another version answers Failed and is of no use.
         ports: first and last of its slice of the range.
         resting: pairs of a predecessor that must not be used yet, each with the seconds that are left.
+        freebind: sockets may be bound to addresses that this machine is still to get.
     """
 
     answer = Status
@@ -42,6 +43,7 @@ class Hello(Verb[Status], frozen=True):
     slate_text: str
     slate_picture: str
     latch_window_s: float
+    freebind: bool = False
 
     def run(self, worker: Dispatcher) -> Status:
         raise LocalError("the worker is at work already")

@@ -18,6 +18,8 @@ from splitter.media.worker.verbs.report_relay import ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom
 from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
 from splitter.media.worker.verbs.restart_ice import RestartIce
+from splitter.media.worker.verbs.restore_relay import RestoreRelay
+from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.send_digit import SendDigit
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
@@ -43,6 +45,8 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     ReportRoom,
     RequestKeyFrame,
     RestartIce,
+    RestoreRelay,
+    RestoreRoom,
     SendDigit,
     SetParticipant,
     SetRemote,
