@@ -35,3 +35,5 @@ class MediaSettings:
     network: see sipconf/rtpengine. The ports above are the workers'; an rtpengine has its own."""
     socket_dir: Annotated[str, Key(file=True)] = "/run/splitter"
     """Where the control sockets of the workers live, and the record of ports: a folder that outlives a restart."""
+    freebind: bool = False
+    """Sockets may be bound to addresses that this machine is still to get: a cluster needs that."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
+from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ class Acceptor:
         on_accept: given each connection and its peer; owns the socket from then on. Must not raise.
         batch: accepted before timers and other sockets get their turn again.
         breath_s: the pause after a whole batch.
+        freebind: the address may be one that this machine is still to get.
 
     Attributes:
         address: where it is really bound.
@@ -43,12 +45,19 @@ class Acceptor:
         OSError: it cannot be bound.
     """
 
-    def __init__(self, address: Address, on_accept: OnAccept, batch: int = _BATCH, breath_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        address: Address,
+        on_accept: OnAccept,
+        batch: int = _BATCH,
+        breath_s: float = 0.0,
+        freebind: bool = False,
+    ) -> None:
         self._on_accept = on_accept
         self._batch = batch
         self._breath_s = breath_s
         self._rest: asyncio.TimerHandle | None = None
-        self._socket = _listening(address)
+        self._socket = _listening(address, freebind)
         self.address = Address(*self._socket.getsockname()[:2])
 
     def start(self) -> None:
@@ -102,7 +111,7 @@ def reset(sock: socket.socket) -> None:
     sock.close()
 
 
-def _listening(address: Address) -> socket.socket:
+def _listening(address: Address, freebind: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -110,6 +119,8 @@ def _listening(address: Address) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if freebind:
+            bind_anywhere(sock)
         sock.bind(address)
         sock.listen(_BACKLOG)
     except OSError:

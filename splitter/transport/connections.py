@@ -101,7 +101,7 @@ class Connections:
         def accepted(sock: socket.socket, remote: Address) -> None:
             self._accepted(Flow(network, transport, acceptor.address, remote), sock)
 
-        acceptor = Acceptor(address, accepted)
+        acceptor = Acceptor(address, accepted, freebind=self._settings.freebind)
         self._acceptors.append(acceptor)
         return acceptor.address
 

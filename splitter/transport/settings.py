@@ -143,3 +143,5 @@ class TransportSettings:
     ban_s: Annotated[float, Key(1, 365 * _DAY_S)] = 600.0
     source_messages_per_s: Annotated[int, Key(1, 1_000_000)] = 100
     """What one source of a bannable trunk may send; the rest is dropped, and costs points."""
+    freebind: bool = False
+    """Listeners may be opened on addresses that this machine is still to get: a cluster needs that."""

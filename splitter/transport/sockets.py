@@ -125,7 +125,7 @@ class Sockets:
     def _listen(self, network: str, transport: str, address: Address) -> Address:
         if transport != "udp":
             return self._connections.listen(network, transport, address)
-        sock = UdpSocket(network, address, self._datagram, self._user.bounced)
+        sock = UdpSocket(network, address, self._datagram, self._user.bounced, self._settings.freebind)
         self._udp[network, sock.address] = sock
         return sock.address
 

@@ -19,6 +19,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address, Flow
 
 _BATCH = 64
@@ -41,6 +42,7 @@ class UdpSocket:
         on_datagram: called with each datagram; must not raise.
         on_bounced: called with the beginning of a datagram of ours that an ICMP error came back for, its destination,
             and the error in words; must not raise.
+        freebind: the address may be one that this machine is still to get.
 
     Attributes:
         address: where it is really bound.
@@ -52,12 +54,13 @@ class UdpSocket:
         address: Address,
         on_datagram: Callable[[Flow, bytes], None],
         on_bounced: Callable[[bytes, Address, str], None],
+        freebind: bool = False,
     ) -> None:
         self._network = network
         self._on_datagram = on_datagram
         self._on_bounced = on_bounced
         self._flows: dict[tuple[object, ...], Flow] = {}
-        self._socket = _bound(address)
+        self._socket = _bound(address, freebind)
         self._watch = select.epoll()
         self._watch.register(self._socket.fileno(), select.EPOLLIN)
         self.address = Address(*self._socket.getsockname()[:2])
@@ -124,7 +127,7 @@ class UdpSocket:
         return flow
 
 
-def _bound(address: Address) -> socket.socket:
+def _bound(address: Address, freebind: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -136,6 +139,8 @@ def _bound(address: Address) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+        if freebind:
+            bind_anywhere(sock)
         sock.bind(address)
     except OSError:
         sock.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 
 import pytest
@@ -452,6 +453,15 @@ class TestLife:
                 await driver.start()
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
                 again.bind(one)
+
+    @pytest.mark.parametrize("host", ["192.0.2.77", "2001:db8::77"])
+    async def test_an_address_that_the_machine_is_still_to_get(self, host: str) -> None:
+        """A node of a cluster opens its listeners before its virtual address has come over."""
+        with pytest.raises(LocalError, match=re.escape(f"{host}")):
+            async with scene(host=host):
+                pass
+        async with scene(host=host, settings=TransportSettings(freebind=True)) as stage:
+            assert stage.address("udp").host == stage.address("tcp").host == host
 
     async def test_a_call_after_stop_does_not_raise(self) -> None:
         async with scene() as stage:

@@ -76,7 +76,6 @@ class WorkerEngine:
         rules: of latching; the window is what workers are told.
         logs: passed on to the workers.
         ids: names relays and rooms.
-        freebind: networks may have addresses that this machine is still to get.
     """
 
     can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE})
@@ -90,12 +89,10 @@ class WorkerEngine:
         rules: LatchRules | None = None,
         logs: TelemetrySettings | None = None,
         ids: IdSource | None = None,
-        freebind: bool = False,
     ) -> None:
         self._networks = networks
         self._ids = ids or IdSource()
-        logs = logs or TelemetrySettings()
-        self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs, freebind)
+        self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs or TelemetrySettings())
 
     async def start(self) -> None:
         """Find or start the workers and wait until rooms can be opened on them at once, or the limits have passed.

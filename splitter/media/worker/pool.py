@@ -65,19 +65,12 @@ class Pool:
         timers: of the supervisors.
         rules: of latching; the window is what workers are told.
         logs: passed on to the workers.
-        freebind: as the engine has it.
     """
 
     def __init__(
-        self,
-        settings: MediaSettings,
-        timers: SupervisorTimers,
-        rules: LatchRules,
-        logs: TelemetrySettings,
-        freebind: bool = False,
+        self, settings: MediaSettings, timers: SupervisorTimers, rules: LatchRules, logs: TelemetrySettings
     ) -> None:
         self._settings = settings
-        self._freebind = freebind
         self._timers = timers
         self._rules = rules
         self._logs = logs
@@ -137,7 +130,7 @@ class Pool:
             slate_text=settings.slate_text,
             slate_picture=settings.slate_picture,
             latch_window_s=self._rules.window_s,
-            freebind=self._freebind,
+            freebind=settings.freebind,
         )
         supervisor = Supervisor(
             index,

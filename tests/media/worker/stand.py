@@ -143,7 +143,6 @@ def gateway(
     window_s: float = 60.0,
     timers: SupervisorTimers | None = None,
     networks: Mapping[str, Network] = NETWORKS,
-    freebind: bool = False,
     **others: Any,
 ) -> WorkerEngine:
     """An engine whose workers are found in a folder."""
@@ -156,8 +155,7 @@ def gateway(
         socket_dir=folder,
         **others,
     )
-    rules = LatchRules(window_s=window_s)
-    return WorkerEngine(settings, networks, timers=timers, rules=rules, freebind=freebind)
+    return WorkerEngine(settings, networks, timers=timers, rules=LatchRules(window_s=window_s))
 
 
 @asynccontextmanager
