@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from splitter.core.keys import Key, ValueProblem, suggest
+from splitter.core.keys import Key, Uptake, ValueProblem, suggest
 
 EVENTS = ("call", "notice", "desk", "snapshot", "invitation")
 
@@ -36,7 +36,10 @@ def _parse_event(text: str) -> str:
 class Webhook:
     """A receiver of events, by HTTP."""
 
-    name: Annotated[str, Key(parse=_parse_name, missing="add what the log and the metrics call it", example='"crm"')]
+    name: Annotated[
+        str,
+        Key(parse=_parse_name, missing="add what the log and the metrics call it", example='"crm"', taken=Uptake.LIVE),
+    ]
     """What the log and the metrics call it."""
     url: Annotated[
         str,
@@ -44,6 +47,7 @@ class Webhook:
             parse=_parse_url,
             missing="add where events are posted to",
             example='"https://crm.example.org/splitter"',
+            taken=Uptake.LIVE,
         ),
     ]
     """Where events are posted to. Its certificate is verified."""
@@ -53,18 +57,19 @@ class Webhook:
             secret=True,
             missing="add what they are signed with, such as from: openssl rand -hex 32",
             example='"change this example secret"',
+            taken=Uptake.LIVE,
         ),
     ] = field(repr=False)
     """What events are signed with, at least 16 characters: openssl rand -hex 32"""
-    events: Annotated[tuple[str, ...], Key(parse=_parse_event, unique=True)] = ("call", "invitation")
+    events: Annotated[tuple[str, ...], Key(parse=_parse_event, unique=True, taken=Uptake.LIVE)] = ("call", "invitation")
     """What it is told: "call", every change of a call; "notice", what desks are told; "desk", who is online;
     "snapshot", a still was taken; "invitation", a link that a caller is to get."""
-    timeout_s: Annotated[float, Key(0.1, 60)] = 5.0
+    timeout_s: Annotated[float, Key(0.1, 60, taken=Uptake.LIVE)] = 5.0
     """How long an answer may take, and how often an event is tried, with pauses that double from 1 s to 300 s."""
-    attempts: Annotated[int, Key(1, 1000)] = 12
-    queue: Annotated[int, Key(1, 100_000)] = 5000
+    attempts: Annotated[int, Key(1, 1000, taken=Uptake.LIVE)] = 12
+    queue: Annotated[int, Key(1, 100_000, taken=Uptake.LIVE)] = 5000
     """How many events wait for it at most; then the oldest give way."""
-    ca: Annotated[str, Key(file=True)] = ""
+    ca: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
     """Authorities that its certificate must come from, a PEM file. Empty: those of the system."""
-    insecure: Annotated[bool, Key()] = False
+    insecure: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """Post to it by plain HTTP, where others can hear it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from splitter.core.keys import Key, ValueProblem, optional
+from splitter.core.keys import Key, Uptake, ValueProblem, optional
 
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss", "unix": "unix"}
 
@@ -48,34 +48,36 @@ def parse_url(text: str) -> str:
 class ClusterSettings:
     """Nodes and hosts, and the Valkey that they share."""
 
-    node: Annotated[str, Key(parse=optional(parse_name), example='"a"')] = ""
+    node: Annotated[str, Key(parse=optional(parse_name), example='"a"', taken=Uptake.RESTART)] = ""
     """The name of this gateway among several. Its calls, its addresses and this file are one thing: each host that is
     to stand in for it runs `splitter run` with this same file, host aside. The first is active, the others wait."""
-    host: Annotated[str, Key(parse=optional(parse_name))] = ""
+    host: Annotated[str, Key(parse=optional(parse_name), taken=Uptake.RESTART)] = ""
     """The name of this machine. Without it: its host name."""
-    valkey: Annotated[tuple[str, ...], Key(parse=parse_url, unique=True, example='["valkey://10.1.0.40:6379"]')] = ()
+    valkey: Annotated[
+        tuple[str, ...], Key(parse=parse_url, unique=True, example='["valkey://10.1.0.40:6379"]', taken=Uptake.RESTART)
+    ] = ()
     """The Valkey (or Redis from 6 on) that all share: "valkeys://" speaks TLS, "unix:///run/valkey/valkey.sock" is a
     socket. Of several the first that takes writes is used: they must be one store, of which Sentinel or an operator
     makes another one the primary."""
-    user: Annotated[str, Key()] = ""
+    user: Annotated[str, Key(taken=Uptake.RESTART)] = ""
     """Who we are there (ACL); without it the default user."""
-    password_file: Annotated[str, Key(file=True)] = ""
+    password_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """A file that holds the password alone. It is read at each connection, so a new one needs no restart."""
-    ca: Annotated[str, Key(file=True)] = ""
+    ca: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """TLS: whose certificates are believed (PEM; without it those that the system believes), and our own, where Valkey
     asks for one."""
-    certificate: Annotated[str, Key(file=True)] = ""
-    key: Annotated[str, Key(file=True)] = ""
-    prefix: Annotated[str, Key(parse=parse_prefix)] = "splitter"
+    certificate: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    key: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    prefix: Annotated[str, Key(parse=parse_prefix, taken=Uptake.RESTART)] = "splitter"
     """What stands before each key there, so that several clusters may share one Valkey."""
-    lease_ttl_s: Annotated[float, Key(0.5, 60)] = 1.5
+    lease_ttl_s: Annotated[float, Key(0.5, 60, taken=Uptake.RESTART)] = 1.5
     """How long a node is believed to live after its last word. The voice of a dead host is silent for about this long
     and a second more; a network or a Valkey that falls silent longer than this moves the calls."""
-    restart_grace_s: Annotated[float, Key(0, 600)] = 10.0
+    restart_grace_s: Annotated[float, Key(0, 600, taken=Uptake.RESTART)] = 10.0
     """How long others wait for a gateway whose host lives: it may be restarting, and its workers still carry the
     media, so that no packet is lost if it is the one that goes on."""
-    track_file: Annotated[str, Key(file=True)] = ""
+    track_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """A file for keepalived: 2 while we hold the lease, 1 while we go on without having heard of Valkey, 0 while we
     wait. See sipconf/keepalived: the address follows the lease."""
-    api_url: Annotated[str, Key(example='"https://10.1.0.10:8443"')] = ""
+    api_url: Annotated[str, Key(example='"https://10.1.0.10:8443"', taken=Uptake.RESTART)] = ""
     """Where the other nodes reach the API of this one, to pass on what concerns its calls."""

@@ -15,6 +15,7 @@ Layout:
     webhooks.py  other programs that are told what happens
     checks.py    what only shows when the whole file is known: dangling names, overlapping listeners, no centre
     locate.py    key → line number, which the standard TOML parser does not tell
+    difference.py what differs between two configurations, key by key, and how much of it a running gateway can take
     reference.py the reference file: every key with its words, bounds and default
     exposure.py  who else may read or change the file
 

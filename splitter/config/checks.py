@@ -8,7 +8,7 @@ from itertools import combinations
 from splitter.calls.settings import MediaSources, Role, Route, Trunk
 from splitter.config.accounts import check_logins
 from splitter.config.api import check_api
-from splitter.config.locate import Path
+from splitter.config.locate import Locator, Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
 from splitter.config.reader import Problems
@@ -37,6 +37,13 @@ def check(settings: Settings, problems: Problems) -> None:
     _check_listeners(settings, problems)
     _check_ports(settings, problems)
     _check_rtpengines(settings, problems)
+
+
+def conflicts(settings: Settings) -> list[str]:
+    """List the faults of a configuration that was put together of others and stands in no file."""
+    problems = Problems("", Locator(""))
+    check(settings, problems)
+    return problems.texts()
 
 
 def _check_presence(settings: Settings, problems: Problems) -> None:

@@ -11,7 +11,7 @@ from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
-from splitter.core.keys import Key
+from splitter.core.keys import Key, Uptake
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
@@ -60,7 +60,7 @@ class Settings:
     tokens: tuple[Token, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
-    control_socket: Annotated[str, Key(table="gateway", file=True)] = CONTROL_SOCKET
+    control_socket: Annotated[str, Key(table="gateway", file=True, taken=Uptake.RESTART)] = CONTROL_SOCKET
     """The Unix socket of the command line (splitter calls, trace, …). Whoever may write to it may hang up calls."""
 
     @property

@@ -27,7 +27,7 @@ class Problems:
         """Note a problem with the value at `path`."""
         self._paths.add(path)
         line = self._locator.line(path)
-        self._found.append((line, f"{self._file}:{line}: {dotted(path)}: {what}; {remedy}"))
+        self._found.append((line, f"{dotted(path)}: {what}; {remedy}"))
 
     def within(self, path: Path) -> bool:
         """True where something is wrong at `path` or below it: what only follows from that need not be told."""
@@ -35,7 +35,12 @@ class Problems:
 
     def lines(self) -> list[str]:
         """The problems in the order of the file, each once."""
-        return list(dict.fromkeys(text for _, text in sorted(self._found, key=lambda found: found[0])))
+        found = sorted(self._found, key=lambda found: found[0])
+        return list(dict.fromkeys(f"{self._file}:{line}: {text}" for line, text in found))
+
+    def texts(self) -> list[str]:
+        """The same without file and line, for a configuration that stands in no file."""
+        return list(dict.fromkeys(text for _, text in self._found))
 
     def __len__(self) -> int:
         return len(self._found)

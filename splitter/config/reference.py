@@ -24,6 +24,7 @@ from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
 from splitter.config.fields import Declared, declared
 from splitter.config.model import Settings
+from splitter.core.keys import Uptake
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
@@ -38,7 +39,10 @@ _HEAD = """Reference configuration of splitter: every key, its default and its m
 
 A key behind "#" is shown with its default; remove the "#" to change it. Keys without "#" have no default: they say what
 stands where, and the values here are examples. Behind a number stand the least and the most that it may be. Relative
-paths start at the directory of this file. A change takes effect at the next start."""
+paths start at the directory of this file.
+
+A change is taken by `splitter reload`; that of a key with "restart" behind it, by `splitter restart`. Calls go on
+through both: see docs/changing.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +203,12 @@ def _shown(example: Example) -> Iterator[tuple[type, Declared]]:
 
 
 def _line(item: Declared, example: str) -> str:
-    """The key with its example, or behind "#" with its default."""
+    """The key with its example, or behind "#" with its default; then its bounds, and whether it needs a restart."""
     text = f"{item.name} = {example}" if example else f"#{item.name} = {_toml(item.default)}"
-    return f"{text}  # {item.key.low:.10g} to {item.key.high:.10g}" if item.kind in (int, float) else text
+    notes = [f"{item.key.low:.10g} to {item.key.high:.10g}"] if item.kind in (int, float) else []
+    if item.key.taken is Uptake.RESTART:
+        notes.append("restart")
+    return "  # ".join(filter(None, (text, "; ".join(notes))))
 
 
 def _toml(value: Any) -> str:

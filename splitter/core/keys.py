@@ -1,6 +1,6 @@
 '''How a key of the configuration file is declared: once, at the field of the settings that it fills. Pure.
 
-    rejoin_window_s: Annotated[float, Key(5, 3600)] = 60.0
+    rejoin_window_s: Annotated[float, Key(5, 3600, taken=Uptake.LIVE)] = 60.0
     """How long an agent's browser that lost its connection may take to come back into the call."""
 
 Type and default are the field's own, `Key` adds what they do not tell, and the text below is for operators: the
@@ -11,8 +11,16 @@ key. `splitter.config.fields` reads files by these declarations, `splitter.confi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from enum import StrEnum
+
+
+class Uptake(StrEnum):
+    """How a running gateway takes the changed value of a key."""
+
+    LIVE = "live"  # by `splitter reload`
+    RESTART = "restart"  # by `splitter restart`, which loses no call either
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class Key:
     """What a field does not tell about its key.
 
     Attributes:
+        taken: how its change reaches a running gateway.
         low, high: bounds of a number, both possible themselves.
         choices: the words that a text may be; those of a StrEnum need not be told.
         parse: turns the text, or each text of a list, into the value; raises ValueProblem.
@@ -46,6 +55,7 @@ class Key:
     not_a_file: str | None = None
     unique: bool = False
     filled: bool = False
+    taken: Uptake = field(kw_only=True)
 
 
 class ValueProblem(ValueError):

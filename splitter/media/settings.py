@@ -5,35 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from splitter.core.keys import Key
+from splitter.core.keys import Key, Uptake
 
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
     """Workers, ports and the slate."""
 
-    workers: Annotated[int, Key(0, 256)] = 0
+    workers: Annotated[int, Key(0, 256, taken=Uptake.RESTART)] = 0
     """Worker processes that carry RTP; 0 means one per core."""
-    first_port: Annotated[int, Key(1024, 65_534)] = 30_000
+    first_port: Annotated[int, Key(1024, 65_534, taken=Uptake.RESTART)] = 30_000
     """UDP ports of RTP (even) and RTCP (the odd one above). A video call takes four on the caller's side. Open them in
     the firewall, and keep them outside net.ipv4.ip_local_port_range or add them to net.ipv4.ip_local_reserved_ports."""
-    last_port: Annotated[int, Key(1025, 65_535)] = 39_999
-    quarantine_s: Annotated[float, Key(0, 3600)] = 30.0
+    last_port: Annotated[int, Key(1025, 65_535, taken=Uptake.RESTART)] = 39_999
+    quarantine_s: Annotated[float, Key(0, 3600, taken=Uptake.RESTART)] = 30.0
     """A closed port rests this long before its next use, so that no late packet reaches another call. This holds over a
     restart as well: a file in socket_dir keeps which ports were in use."""
-    slate_text: Annotated[str, Key()] = "Please hold: your agent's picture will appear here"
+    slate_text: Annotated[str, Key(taken=Uptake.RESTART)] = "Please hold: your agent's picture will appear here"
     """What the caller sees until an agent's picture is there: a line of text, or a picture (PNG or JPEG) instead."""
-    slate_picture: Annotated[str, Key(file=True)] = ""
-    spawn: Annotated[bool, Key()] = True
+    slate_picture: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    spawn: Annotated[bool, Key(taken=Uptake.RESTART)] = True
     """Whether the gateway starts its workers itself; false where they are units of their own, as calls need that are
     to outlive the gateway's unit: systemd/splitter-media@.service, one instance for each of 0 to workers - 1."""
-    request_limit_s: Annotated[float, Key(0.1, 30)] = 2.0
+    request_limit_s: Annotated[float, Key(0.1, 30, taken=Uptake.RESTART)] = 2.0
     """The bound on one request to a worker."""
-    rtpengine_for: Annotated[tuple[str, ...], Key(unique=True)] = ()
+    rtpengine_for: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.RESTART)] = ()
     """Networks whose callers' voice is carried by the rtpengines below, as long as one of them can. The workers carry
     all other voice, and all video. Each rtpengine needs an interface for every network of such a call, named like the
     network: see sipconf/rtpengine. The ports above are the workers'; an rtpengine has its own."""
-    socket_dir: Annotated[str, Key(file=True)] = "/run/splitter"
+    socket_dir: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = "/run/splitter"
     """Where the control sockets of the workers live, and the record of ports: a folder that outlives a restart."""
     freebind: bool = False
     """Sockets may be bound to addresses that this machine is still to get: a cluster needs that."""

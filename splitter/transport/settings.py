@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from splitter.core.keys import Key, ValueProblem
+from splitter.core.keys import Key, Uptake, ValueProblem
 from splitter.core.net import Address
 from splitter.core.values import parse_address, parse_host, parse_origin, parse_sip_address
 
@@ -55,15 +55,15 @@ def _parse_server(text: str) -> Address:
 class TlsSettings:
     """The identity of the gateway on one network, and whom it believes: paths of PEM files."""
 
-    certificate: Annotated[str, Key(file=True)]
+    certificate: Annotated[str, Key(file=True, taken=Uptake.LIVE)]
     """For tls and wss: our certificate followed by those up to the authority, and its key, in PEM files; the key may
     stand in the same file, and has no passphrase. After a renewal: splitter reload (or SIGHUP). TLS is 1.2 or later."""
-    key: Annotated[str, Key(file=True)] = ""
-    ca: Annotated[str, Key(file=True)] = ""
+    key: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
+    ca: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
     """Authorities that certificates of peers must come from. Without it: those that the system trusts."""
-    client_certificate: Annotated[bool, Key()] = False
+    client_certificate: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """Whoever connects by tls or wss must show a certificate of these authorities."""
-    verify: Annotated[bool, Key()] = True
+    verify: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """Servers that we connect to must show a certificate of these authorities, for their own name (RFC 5922)."""
 
 
@@ -79,17 +79,20 @@ class Network:
             parse=parse_listener,
             missing='add where SIP is heard, such as listen = ["udp:10.0.0.5:5060"]',
             example='["udp:192.0.2.10:5060", "tcp:192.0.2.10:5060"]',
+            taken=Uptake.RESTART,
         ),
     ]
     """Where SIP is heard: "udp:ADDRESS:PORT", and "tcp:…", "tls:…", "ws:…", "wss:…". Without a port: 5060, for tls
     5061, for WebSocket 80 and 443. The first one of its transport is named in Via and Contact. With a TCP listener,
     requests too long for a datagram go over TCP. WebSocket is for clients such as browsers (RFC 7118)."""
-    media_address: Annotated[str, Key(parse=parse_host, example='"192.0.2.10"')]
+    media_address: Annotated[str, Key(parse=parse_host, example='"192.0.2.10"', taken=Uptake.RESTART)]
     """The address that RTP is received on. Without it: the address of the first listener."""
-    advertised_address: Annotated[str | None, Key(parse=parse_host, example='"203.0.113.10"')] = None
+    advertised_address: Annotated[str | None, Key(parse=parse_host, example='"203.0.113.10"', taken=Uptake.RESTART)] = (
+        None
+    )
     """What SDP, Via and Contact say instead, where a 1:1 NAT stands before us. Without it: the addresses above."""
     tls: TlsSettings | None = None
-    web_origins: Annotated[tuple[str, ...], Key(parse=parse_origin)] = ()
+    web_origins: Annotated[tuple[str, ...], Key(parse=parse_origin, taken=Uptake.LIVE)] = ()
     """Pages of other sites whose scripts may connect by WebSocket, such as "https://desk.example". Pages that came from
     the host that they connect to may anyway (by name over wss, by address over ws too), and clients that are no
     browsers."""
@@ -99,11 +102,11 @@ class Network:
 class DnsSettings:
     """How names of trunks are looked up."""
 
-    servers: Annotated[tuple[Address, ...], Key(parse=_parse_server)] = ()
+    servers: Annotated[tuple[Address, ...], Key(parse=_parse_server, taken=Uptake.RESTART)] = ()
     """Name servers for the names of trunks: "ADDRESS" or "ADDRESS:PORT". Without any: those of /etc/resolv.conf. Names
     in /etc/hosts are not asked for. A call never waits for them: answers are renewed before their time, and kept when
     renewing them fails."""
-    limit_s: Annotated[float, Key(0.1, 30)] = 2.0
+    limit_s: Annotated[float, Key(0.1, 30, taken=Uptake.RESTART)] = 2.0
     """What finding all servers of one name may take."""
 
 
@@ -111,37 +114,37 @@ class DnsSettings:
 class TransportSettings:
     """Bounds on what the network may cost us."""
 
-    tcp_connect_limit_s: Annotated[float, Key(0.1, 30)] = 3.0
+    tcp_connect_limit_s: Annotated[float, Key(0.1, 30, taken=Uptake.RESTART)] = 3.0
     """What an outgoing TCP connection may take; its TLS handshake may take as long again. "TCP" means everything above
     it too, here and below: TLS and WebSocket."""
-    tcp_idle_limit_s: Annotated[float, Key(5, _DAY_S)] = 300.0
+    tcp_idle_limit_s: Annotated[float, Key(5, _DAY_S, taken=Uptake.RESTART)] = 300.0
     """A connection without any message for this long is closed, unless a dialog or registration needs it."""
-    tcp_message_limit_s: Annotated[float, Key(0.5, 120)] = 10.0
+    tcp_message_limit_s: Annotated[float, Key(0.5, 120, taken=Uptake.RESTART)] = 10.0
     """What one message may take to arrive over TCP once it has begun."""
-    tcp_connections: Annotated[int, Key(1, 100_000)] = 2000
+    tcp_connections: Annotated[int, Key(1, 100_000, taken=Uptake.RESTART)] = 2000
     """The most connections at a time; past it new ones are refused and counted."""
-    tcp_connections_per_source: Annotated[int, Key(1, 100_000)] = 500
+    tcp_connections_per_source: Annotated[int, Key(1, 100_000, taken=Uptake.RESTART)] = 500
     """The most of one source address. Many seats behind one NAT are one source."""
-    handshake_limit_s: Annotated[float, Key(0.5, 60)] = 5.0
+    handshake_limit_s: Annotated[float, Key(0.5, 60, taken=Uptake.RESTART)] = 5.0
     """What the handshake of TLS, and that of WebSocket, may take; and the most that are in progress at a time: past it
     the oldest gives way. One source may have a quarter of them."""
-    handshakes: Annotated[int, Key(4, 100_000)] = 400
-    keep_alive_s: Annotated[float, Key(1, 3600)] = 60.0
+    handshakes: Annotated[int, Key(4, 100_000, taken=Uptake.RESTART)] = 400
+    keep_alive_s: Annotated[float, Key(1, 3600, taken=Uptake.RESTART)] = 60.0
     """A connection that a dialog or registration needs is pinged after this long without a message (RFC 5626)."""
-    message_limit_bytes: Annotated[int, Key(2000, 1_000_000)] = 65_535
+    message_limit_bytes: Annotated[int, Key(2000, 1_000_000, taken=Uptake.RESTART)] = 65_535
     """A longer message is dropped (UDP), or ends its connection (TCP)."""
-    udp_request_limit_bytes: Annotated[int, Key(500, 65_535)] = 1300
+    udp_request_limit_bytes: Annotated[int, Key(500, 65_535, taken=Uptake.RESTART)] = 1300
     """A longer request goes over TCP, where the network listens on TCP (RFC 3261 §18.1.1)."""
-    resolve_limit_s: Annotated[float, Key(0.1, 30)] = 2.0
+    resolve_limit_s: Annotated[float, Key(0.1, 30, taken=Uptake.RESTART)] = 2.0
     """What a host name in SIP (never in this file) may take to resolve."""
-    ban_after: Annotated[int, Key(0, 1_000_000)] = 50
+    ban_after: Annotated[int, Key(0, 1_000_000, taken=Uptake.RESTART)] = 50
     """Sources that misbehave (malformed messages, connections without a message, floods, wrong passwords, or no trunk
     names them) get points. With this many within the window a source is banned: what it sends is dropped unread for a
     while. `splitter bans` lists and lifts bans. 0 points: never. Addresses of trunks are spared, but for those with
     bannable = true."""
-    ban_window_s: Annotated[float, Key(1, _DAY_S)] = 60.0
-    ban_s: Annotated[float, Key(1, 365 * _DAY_S)] = 600.0
-    source_messages_per_s: Annotated[int, Key(1, 1_000_000)] = 100
+    ban_window_s: Annotated[float, Key(1, _DAY_S, taken=Uptake.RESTART)] = 60.0
+    ban_s: Annotated[float, Key(1, 365 * _DAY_S, taken=Uptake.RESTART)] = 600.0
+    source_messages_per_s: Annotated[int, Key(1, 1_000_000, taken=Uptake.RESTART)] = 100
     """What one source of a bannable trunk may send; the rest is dropped, and costs points."""
     freebind: bool = False
     """Listeners may be opened on addresses that this machine is still to get: a cluster needs that."""

@@ -14,7 +14,7 @@ import pytest
 from splitter.config.fields import read, read_fields
 from splitter.config.locate import Locator
 from splitter.config.reader import Problems, Table
-from splitter.core.keys import Key, ValueProblem, optional
+from splitter.core.keys import Key, Uptake, ValueProblem, optional
 
 
 class Colour(StrEnum):
@@ -35,24 +35,24 @@ def pair(text: str) -> tuple[str, str]:
 @dataclass(frozen=True)
 class Everything:
     own: int  # no key: whoever reads gives it
-    must: Annotated[str, Key(parse=upper, missing="add one")]
-    pattern: Annotated[re.Pattern[str], Key(parse=re.compile)] = field(default=re.compile("x"))
-    count: Annotated[int, Key(1, 9)] = 3
-    length_s: Annotated[float, Key(0.5, 9)] = 1.5
-    flag: Annotated[bool, Key()] = True
-    word: Annotated[str, Key(choices=("one", "two"))] = "one"
-    colour: Annotated[Colour, Key()] = Colour.BLUE
-    renamed: Annotated[str, Key(name="called")] = ""
-    secret: Annotated[str, Key(secret=True)] = field(default="", repr=False)
-    folder: Annotated[str, Key(file=True)] = "/run"
-    file: Annotated[str, Key(file=True, not_a_file="none")] = ""
-    texts: Annotated[tuple[str, ...], Key(parse=upper)] = ("a",)
-    once: Annotated[tuple[str, ...], Key(unique=True)] = ()
-    some: Annotated[tuple[str, ...], Key(parse=upper, filled=True)] = ("a",)
-    kinds: Annotated[frozenset[str], Key()] = frozenset()
-    pairs: Annotated[Mapping[str, str], Key(parse=pair)] = field(default_factory=dict)
-    maybe: Annotated[str | None, Key(parse=optional(upper))] = None
-    elsewhere: Annotated[int, Key(0, 9, table="other")] = 7
+    must: Annotated[str, Key(parse=upper, missing="add one", taken=Uptake.LIVE)]
+    pattern: Annotated[re.Pattern[str], Key(parse=re.compile, taken=Uptake.LIVE)] = field(default=re.compile("x"))
+    count: Annotated[int, Key(1, 9, taken=Uptake.LIVE)] = 3
+    length_s: Annotated[float, Key(0.5, 9, taken=Uptake.LIVE)] = 1.5
+    flag: Annotated[bool, Key(taken=Uptake.LIVE)] = True
+    word: Annotated[str, Key(choices=("one", "two"), taken=Uptake.LIVE)] = "one"
+    colour: Annotated[Colour, Key(taken=Uptake.LIVE)] = Colour.BLUE
+    renamed: Annotated[str, Key(name="called", taken=Uptake.LIVE)] = ""
+    secret: Annotated[str, Key(secret=True, taken=Uptake.LIVE)] = field(default="", repr=False)
+    folder: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = "/run"
+    file: Annotated[str, Key(file=True, not_a_file="none", taken=Uptake.LIVE)] = ""
+    texts: Annotated[tuple[str, ...], Key(parse=upper, taken=Uptake.LIVE)] = ("a",)
+    once: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.LIVE)] = ()
+    some: Annotated[tuple[str, ...], Key(parse=upper, filled=True, taken=Uptake.LIVE)] = ("a",)
+    kinds: Annotated[frozenset[str], Key(taken=Uptake.LIVE)] = frozenset()
+    pairs: Annotated[Mapping[str, str], Key(parse=pair, taken=Uptake.LIVE)] = field(default_factory=dict)
+    maybe: Annotated[str | None, Key(parse=optional(upper), taken=Uptake.LIVE)] = None
+    elsewhere: Annotated[int, Key(0, 9, table="other", taken=Uptake.LIVE)] = 7
 
 
 def table_of(data: dict[str, object]) -> Table:

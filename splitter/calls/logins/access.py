@@ -8,7 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from splitter.core.keys import Key, ValueProblem, suggest
+from splitter.core.keys import Key, Uptake, ValueProblem, suggest
 from splitter.core.net import Address
 from splitter.core.values import parse_address, parse_host, parse_network, parse_origin, split_port
 from splitter.transport.settings import TlsSettings
@@ -92,21 +92,28 @@ class Token:
             parse=_parse_name,
             missing="add whose it is; the log and the traces of calls tell it",
             example='"crm"',
+            taken=Uptake.LIVE,
         ),
     ]
     """Whose it is; the log and the traces of calls tell it."""
-    scopes: Annotated[frozenset[Scope], Key(parse=_parse_scope, example='["calls:read", "calls:control"]')]
+    scopes: Annotated[
+        frozenset[Scope], Key(parse=_parse_scope, example='["calls:read", "calls:control"]', taken=Uptake.LIVE)
+    ]
     """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "pictures", put up stills; "admin", everything, making tokens for others included."""
     sha256: Annotated[
         str,
-        Key(parse=_parse_digest, example='"f6dd3e33c1ba68ae9ad4a52a01d4e6ff9a3a9d5bbd4ea1e2ad7f5a4dfb0e7f11"'),
+        Key(
+            parse=_parse_digest,
+            example='"f6dd3e33c1ba68ae9ad4a52a01d4e6ff9a3a9d5bbd4ea1e2ad7f5a4dfb0e7f11"',
+            taken=Uptake.LIVE,
+        ),
     ] = field(default="", repr=False)
     """The hash of its bearer token: splitter token NAME makes both."""
-    certificate: Annotated[str, Key()] = ""
+    certificate: Annotated[str, Key(taken=Uptake.LIVE)] = ""
     """The common name of its client certificate, instead of a token."""
-    extension: Annotated[str, Key()] = ""
+    extension: Annotated[str, Key(taken=Uptake.LIVE)] = ""
     """The desk that it is, for the scope "desk"."""
 
 
@@ -114,34 +121,36 @@ class Token:
 class ApiSettings:
     """The API over the network; the control socket is always there."""
 
-    listen: Annotated[tuple[Address, ...], Key(parse=_parse_listen, example='["127.0.0.1:8443"]')] = ()
+    listen: Annotated[
+        tuple[Address, ...], Key(parse=_parse_listen, example='["127.0.0.1:8443"]', taken=Uptake.RESTART)
+    ] = ()
     """Where browsers and other programs reach the API, the agents' console and the SDK, such as "10.1.0.10:8443".
     Without the table: nowhere but at the control socket."""
-    certificate: Annotated[str, Key(file=True)] = ""
+    certificate: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
     """Our certificate followed by those up to the authority, and its key, as of a network. Browsers give camera and
     screen to pages that came by HTTPS alone. After a renewal: splitter reload."""
-    key: Annotated[str, Key(file=True)] = ""
-    client_ca: Annotated[str, Key(file=True)] = ""
+    key: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
+    client_ca: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
     """Authorities of client certificates: whoever shows one that a [[token]] below names needs no bearer token."""
-    insecure: Annotated[bool, Key()] = False
+    insecure: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """Listen on outer addresses without TLS, where another program before the gateway does that, such as
     sipconf/nginx."""
-    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], Key(parse=_parse_proxy)] = ()
+    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], Key(parse=_parse_proxy, taken=Uptake.LIVE)] = ()
     """Proxies before us whose word is believed on who asks (X-Forwarded-For) and whether by TLS (X-Forwarded-Proto):
     "ADDRESS" or "NETWORK/BITS", such as "127.0.0.1". Without it all who come through a proxy are one source, and
     whoever guesses passwords there makes others wait."""
-    web_origins: Annotated[tuple[str, ...], Key(parse=parse_origin)] = ()
+    web_origins: Annotated[tuple[str, ...], Key(parse=parse_origin, taken=Uptake.LIVE)] = ()
     """Pages of other sites whose scripts may use the API, and which may frame the console, such as
     "https://crm.example". Empty: our own pages alone."""
-    media_network: Annotated[str, Key()] = ""
+    media_network: Annotated[str, Key(taken=Uptake.RESTART)] = ""
     """The network whose address browsers send their video to. Empty: that of the seats, or else the first."""
-    guest_url: Annotated[str, Key(parse=_parse_url)] = ""
+    guest_url: Annotated[str, Key(parse=_parse_url, taken=Uptake.LIVE)] = ""
     """The page that callers are invited to when their phone has no video, as the internet sees it, such as
     "https://video.example.org/guest/"; https, for phones give no camera otherwise. Empty: no invitations. See
     docs/desk.md."""
-    token_lifetime_s: Annotated[int, Key(60, 30 * 86_400)] = 43_200
+    token_lifetime_s: Annotated[int, Key(60, 30 * 86_400, taken=Uptake.LIVE)] = 43_200
     """How long a login lasts, in seconds."""
-    secret_file: Annotated[str, Key(file=True)] = ""
+    secret_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """What logins are signed with: a file of 32 random bytes or more; another one ends all logins. Empty: "api-secret"
     beside the store, made at the first start."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from splitter.calls.logins.access import OF_ACCOUNTS, Scope
-from splitter.core.keys import Key, ValueProblem, optional, suggest
+from splitter.core.keys import Key, Uptake, ValueProblem, optional, suggest
 from splitter.sip.digest import ALGORITHMS, secret_of
 
 _DAY_S = 86_400
@@ -68,17 +68,24 @@ def _parse_right(text: str) -> Scope:
 class Account:
     """A user of SIP seats."""
 
-    user: Annotated[str, Key(parse=parse_user, missing="add the name that the seat logs in with", example='"8001"')]
+    user: Annotated[
+        str,
+        Key(parse=parse_user, missing="add the name that the seat logs in with", example='"8001"', taken=Uptake.LIVE),
+    ]
     """The name that the seat logs in with, and that it calls and registers as."""
-    password: Annotated[str, Key(secret=True, example='"change this example"')] = field(default="", repr=False)
+    password: Annotated[str, Key(secret=True, example='"change this example"', taken=Uptake.LIVE)] = field(
+        default="", repr=False
+    )
     """Its password. It stands in no log, trace or status."""
-    ha1: Annotated[Mapping[str, str], Key(parse=parse_hash)] = field(default_factory=dict, repr=False)
+    ha1: Annotated[Mapping[str, str], Key(parse=parse_hash, taken=Uptake.LIVE)] = field(
+        default_factory=dict, repr=False
+    )
     """Instead of the password, its hash for each algorithm of the trunks: H(user:realm:password), such as from
       printf '8002:seats.example.org:PASSWORD' | sha256sum           (openssl dgst -sha512-256; md5sum)
     Whoever reads a hash can log in with it, but not learn the password."""
-    extension: Annotated[str, Key(parse=optional(parse_user), example='"8001"')] = ""
+    extension: Annotated[str, Key(parse=optional(parse_user), example='"8001"', taken=Uptake.LIVE)] = ""
     """The extension of the same desk in the voice centre; the seat may call and register as this too."""
-    may: Annotated[frozenset[Scope], Key(parse=_parse_right)] = frozenset()
+    may: Annotated[frozenset[Scope], Key(parse=_parse_right, taken=Uptake.LIVE)] = frozenset()
     """What it may do beyond the calls of its own desk, for supervisors: "calls:read", see all calls; "calls:join",
     enter the picture of any call, which others do by consent of the desk that has it; "calls:control", hang up, take
     out and bind too; "pictures", put up stills for all calls."""
@@ -90,6 +97,11 @@ class Account:
         return self.ha1.get(algorithm, "")
 
     @property
+    def proof(self) -> tuple[str, str, dict[str, str]]:
+        """What a login of it proves: whoever logged in by another one has to do so again."""
+        return self.user, self.password, dict(self.ha1)
+
+    @property
     def names(self) -> frozenset[str]:
         """The names that it may call itself in To and From."""
         return frozenset((self.user, self.extension)) - {""}
@@ -99,11 +111,11 @@ class Account:
 class RegistrarSettings:
     """Bounds on registrations of seats."""
 
-    min_expires_s: Annotated[int, Key(1, _DAY_S)] = 60
+    min_expires_s: Annotated[int, Key(1, _DAY_S, taken=Uptake.LIVE)] = 60
     """The shortest and the longest registration. A seat that asks for less is told to ask for the first; one that asks
     for more, or names no time, gets the second."""
-    max_expires_s: Annotated[int, Key(1, _DAY_S)] = 3600
-    contacts: Annotated[int, Key(1, 100)] = 5
+    max_expires_s: Annotated[int, Key(1, _DAY_S, taken=Uptake.LIVE)] = 3600
+    contacts: Annotated[int, Key(1, 100, taken=Uptake.LIVE)] = 5
     """The most Contacts of one seat; a further one replaces the one that was refreshed longest ago."""
-    seats: Annotated[int, Key(1, 1_000_000)] = 10_000
+    seats: Annotated[int, Key(1, 1_000_000, taken=Uptake.LIVE)] = 10_000
     """The most seats that are registered at a time."""
