@@ -13,7 +13,6 @@ import structlog
 from splitter import __version__
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks, DeskView
-from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registration import Registrations
 from splitter.calls.records import Records
@@ -22,17 +21,17 @@ from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.rows import row_of
 from splitter.calls.services import Services
-from splitter.calls.settings import Role
 from splitter.calls.trunks.watch import Watch
 from splitter.calls.view import CallView, Notice, lost
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
-from splitter.core.net import Address
 from splitter.media.chooser import EngineChooser
 from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
+from splitter.prepared import Prepared, extensions_of, login_marks, passwords_of, read, tls_names
+from splitter.reload import Reload, ReloadOutcome
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
 from splitter.store.copies import Copies
@@ -45,6 +44,8 @@ from splitter.store.sqlite import Store
 from splitter.telemetry import log as logs
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
+from splitter.web import reloads
+from splitter.web.access import Access
 from splitter.web.album import Album, ScreenshotTaken
 from splitter.web.defences import Defences
 from splitter.web.events import Events
@@ -52,7 +53,7 @@ from splitter.web.evictions import Evictions
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
-from splitter.web.ports import Access, Ports
+from splitter.web.ports import Ports
 from splitter.web.revocations import Revocations
 from splitter.web.secret import secret_beside, secret_or_new
 from splitter.web.server import Server
@@ -67,16 +68,27 @@ class Gateway:
 
     Args:
         restart: begins anew, for the API; raises LocalError where the configuration cannot be used.
+        reread: reads the configuration again, for a reload; None where it stands in no file. Raises ConfigError.
+
+    Attributes:
+        settings: what it goes by now.
     """
 
-    def __init__(self, settings: Settings, restart: Callable[[], None] = lambda: None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        restart: Callable[[], None] = lambda: None,
+        reread: Callable[[], Settings] | None = None,
+    ) -> None:
+        self.settings = settings
         self._restart = restart
         self._clock = SystemClock()
         self._ids = IdSource()
         self._bus = Bus(self._clock)
         self._releasing: asyncio.Task[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._started = asyncio.Event()
+        self._reload = Reload(settings, reread or (lambda: settings), self, self._clock)
         self._build_floor()
         self._build_calls()
         self._build_web()
@@ -87,7 +99,7 @@ class Gateway:
 
     def _build_floor(self) -> None:
         """Build the floor of the calls: the store, the media engines and SIP."""
-        settings = self._settings
+        settings = self.settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
         self._live = Copies([LiveStore(beside(settings.store.path, "live.db"), on_loss=self._records_lost)])
@@ -108,17 +120,16 @@ class Gateway:
             party_ok=self._calls.party_ok,
             spared=spared(settings),
         )
-        for trunk in settings.trunks.values():
-            if trunk.tls_name and isinstance(trunk.address, Address):
-                self._driver.expect(trunk.network, trunk.address.host, trunk.tls_name)
+        for expected in tls_names(settings):
+            self._driver.expect(*expected)
 
     def _build_calls(self) -> None:
         """Neighbours, logins and desks, and the calls over all of them."""
-        settings, driver, clock, ids = self._settings, self._driver, self._clock, self._ids
+        settings, driver, clock, ids = self.settings, self._driver, self._clock, self._ids
         name = settings.calls.name
         trunks, routing = tuple(settings.trunks.values()), Routing(settings.trunks, settings.routes)
-        extensions = frozenset(account.extension or account.user for account in settings.accounts)
-        self._desks = Desks(extensions, self._bus.publish)
+        self._routing = routing
+        self._desks = Desks(extensions_of(settings), self._bus.publish)
         watching = (settings.monitor, settings.overload, settings.dns)
         self._watch = watch = Watch(settings.trunks, settings.networks, driver, routing, clock, ids, name, *watching)
         self._reception = Reception(
@@ -149,7 +160,7 @@ class Gateway:
 
     def _build_web(self) -> None:
         """Build the watchers, and the listeners for people and programs."""
-        settings, clock = self._settings, self._clock
+        settings, clock = self.settings, self._clock
         self._journal = Journal(Path(settings.media.socket_dir) / "events.db")
         self._hub = Hub(clock, self._ids.tag(), self._journal)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
@@ -157,10 +168,11 @@ class Gateway:
         self._album = Album(taken=self._bus.publish, files=shots, wall=clock.wall)
         self._leftovers = Leftovers(self._pictures)
         revoked = beside(settings.store.path, "revoked.json") if settings.api.listen else None
-        self._revoked = Revocations(revoked, settings.tokens, clock)
+        self._access = self._make_access()
+        self._revoked = Revocations(revoked, settings.tokens, clock, login_marks(settings, self._access.secret))
         self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
         self._evictions = Evictions(self._calls, self._revoked)
-        self._defences = Defences(self._driver, clock, self._restart)
+        self._defences = Defences(self._driver, clock, self._ordered, self._restart)
         self._health = Health()
         self._board = StatusBoard(
             settings.calls,
@@ -177,7 +189,7 @@ class Gateway:
 
     def _ports(self) -> Ports:
         """Make the parts that the API is served from."""
-        settings = self._settings
+        settings = self.settings
         return Ports(
             calls=self._calls,
             archive=self._store,
@@ -187,8 +199,7 @@ class Gateway:
             security=self._defences,
             trunks=lambda: self._registrations.beside(self._watch.views()),
             desks=self._desks.views,
-            settings=settings.api,
-            access=self._access(),
+            access=self._access,
             network=settings.media_network,
             clock=self._clock,
             album=self._album,
@@ -198,14 +209,12 @@ class Gateway:
             revoked=self._revoked,
         )
 
-    def _access(self) -> Access:
+    def _make_access(self) -> Access:
         """Make the access to the API; without its secret file logins end with this process."""
-        settings = self._settings
+        settings = self.settings
         path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
         secret, self._secret_alarm = secret_or_new(path if settings.api.listen else None)
-        realms = [trunk.realm or settings.calls.name for trunk in settings.trunks_of(Role.SEAT)]
-        passwords = Passwords(settings.accounts, [*realms, settings.calls.name], secret.hex())
-        return Access(secret, passwords, settings.tokens)
+        return Access(secret, passwords_of(settings, secret), settings.tokens, settings.api)
 
     def _subscribe(self) -> None:
         """Subscribe to what happens, in the order in which each is told."""
@@ -238,6 +247,7 @@ class Gateway:
         ask("resources", lambda: shortages(self._engine))
         ask("log", lambda: [logs.alarm()])
         ask("certificates", lambda: expiring_certificates(self._driver, self._clock))
+        ask("configuration", self._reload.alarms)
 
     # ---- start, drain, stop ------------------------------------------------------------------------------------------
 
@@ -275,7 +285,8 @@ class Gateway:
         measure(self._engine, self._farm)
         self._defences.measure()
         self._board.enter(GatewayState.RUNNING)
-        log.info("ready", version=__version__, networks=list(self._settings.networks))
+        self._started.set()
+        log.info("ready", version=__version__, networks=list(self.settings.networks))
 
     def _tell_lost(self) -> None:
         """Tell everybody of the end of calls that were not taken up, or were not answered yet."""
@@ -287,7 +298,7 @@ class Gateway:
         """Refuse new calls and let those that live end, for as long as the operator allows."""
         self._board.enter(GatewayState.DRAINING)
         log.info("draining", calls=len(self._calls))
-        await self._calls.drain(self._settings.calls.drain_limit_s)
+        await self._calls.drain(self.settings.calls.drain_limit_s)
 
     async def stop(self) -> None:
         """Stop every part, in the reverse order."""
@@ -324,6 +335,50 @@ class Gateway:
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._records.flush)
 
-    def reload(self) -> None:
-        """Read the certificates again; see `Defences.reload`."""
-        self._defences.reload()
+    # ---- change ------------------------------------------------------------------------------------------------------
+
+    async def reload(self, dry_run: bool = False, by: str = "") -> ReloadOutcome:
+        """Take what has changed in the configuration, once the gateway has started; see `Reload.reload`."""
+        await self._started.wait()
+        return await self._reload.reload(dry_run, by)
+
+    async def _ordered(self, dry_run: bool, by: str) -> reloads.Reloaded:
+        """A reload, for the API."""
+        done = await self.reload(dry_run, by)
+        changes = [reloads.ChangedKey(one.key, one.change, one.taken, one.before, one.after) for one in done.changes]
+        return reloads.Reloaded(dry_run, changes, list(done.unchanged), list(done.refused))
+
+    async def prepare(self, settings: Settings) -> Prepared:
+        """Make ready all of a change that can fail, and what takes its time. Raises LocalError."""
+        prepared = await asyncio.to_thread(read, settings, self._access.secret)
+        await self._watch.prepare(settings.trunks)
+        return prepared
+
+    def adopt(self, settings: Settings, prepared: Prepared) -> None:
+        """Have every part go by these settings from now on; those of them that need a restart are as they were."""
+        before, self.settings = self.settings, settings
+        self._adopt_floor(before, settings, prepared)
+        trunks = tuple(settings.trunks.values())
+        self._desks.adopt(extensions_of(settings))
+        self._reception.adopt(trunks, settings.accounts, settings.registrar)
+        self._registrations.adopt(trunks)
+        self._calls.adopt(settings.calls)
+        self._access.adopt(prepared.passwords, settings.tokens, settings.api)
+        self._revoked.adopt(settings.tokens, prepared.logins)
+        self._server.api.adopt(settings.api, prepared.api)
+        self._webhooks.adopt(settings.webhooks)
+        self._board.adopt(settings.calls)
+        self._store.adopt(settings.store)
+        self._recorder.adopt(settings.store.digits)
+        self._defences.measure()
+        logs.set_level(settings.telemetry.log_level)
+
+    def _adopt_floor(self, before: Settings, settings: Settings, prepared: Prepared) -> None:
+        """Who may speak to us, and where calls go."""
+        for former in tls_names(before):
+            self._driver.expect_no_longer(*former)
+        for expected in tls_names(settings):
+            self._driver.expect(*expected)
+        self._routing.adopt(settings.trunks, settings.routes)
+        self._driver.renew(settings.networks, prepared.networks, [*spared(settings), *self._routing.hosts])
+        self._watch.adopt(settings.trunks, settings.monitor, settings.overload)

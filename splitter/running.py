@@ -1,7 +1,7 @@
 """A run of the gateway: from its start to the order that ends it. Does I/O: signals.
 
 SIGTERM and SIGINT drain and stop it, SIGUSR1 and `splitter restart` leave its calls to the process that comes after it
-(docs/decisions/0020), SIGHUP reads the certificates again.
+(docs/decisions/0020), SIGHUP takes what has changed in the configuration.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from enum import Enum
 from splitter.app import Gateway
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
+from splitter.transport.tasks import Tasks
 
 _COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
 _ANSWER_S = 0.2  # for the answer to whoever asked for a restart
@@ -77,7 +78,8 @@ async def run(settings: Settings, reread: Callable[[], Settings], ready: Callabl
         ready: called once calls are taken.
     """
     orders = _Orders(reread)
-    gateway = Gateway(settings, orders.restart)
+    gateway = Gateway(settings, orders.restart, reread)
+    reloads = Tasks()
     # What is loaded by now stays: the collector need not look at it again, nor at every few hundred objects of the
     # calls, nearly all of which go by reference count.
     gc.freeze()
@@ -86,7 +88,7 @@ async def run(settings: Settings, reread: Callable[[], Settings], ready: Callabl
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, orders.stop)
     loop.add_signal_handler(signal.SIGUSR1, orders.leave)
-    loop.add_signal_handler(signal.SIGHUP, _reload, gateway)
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.start(_reload(gateway), "reload"))
     await gateway.start()
     ready()
     ending = Ending.STOPPED
@@ -105,7 +107,7 @@ async def run(settings: Settings, reread: Callable[[], Settings], ready: Callabl
     return ending
 
 
-def _reload(gateway: Gateway) -> None:
+async def _reload(gateway: Gateway) -> None:
     """SIGHUP; what is wrong stands in the log already."""
     with contextlib.suppress(LocalError):
-        gateway.reload()
+        await gateway.reload(by="SIGHUP")

@@ -38,11 +38,13 @@ class Holder:
         name: of its login or token.
         token_id: tells the token from others, and is no secret.
         made_at: Unix seconds; None for a token of the configuration.
+        login: the mark of the account that it logged in by; empty where it did not.
     """
 
     name: str
     token_id: str = ""
     made_at: float | None = None
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)

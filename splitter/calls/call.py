@@ -30,7 +30,7 @@ from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.remains import doubt_of, record_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
-from splitter.calls.settings import Role, Trunk
+from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.states import CallState, Direction, LegState
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
@@ -148,6 +148,14 @@ class Call:
     def pending(self) -> Pending:
         """Everything that is under way."""
         return self.live.pending
+
+    def adopt(self, settings: CallSettings) -> None:
+        """Go by these bounds from now on; what was agreed with peers stays."""
+        self.live.settings = settings
+
+    def used_trunks(self) -> list[Trunk]:
+        """The trunks that its legs are on, each as it was configured when the leg began."""
+        return [leg.trunk for leg in self._legs.values() if leg.state is not LegState.ENDED]
 
     # ---- the inbox ----
 

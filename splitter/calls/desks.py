@@ -60,6 +60,10 @@ class Desks:
     _in_calls: dict[str, _Parties] = field(default_factory=dict)
     _calls_of: dict[str, dict[str, _Parties]] = field(default_factory=dict)  # by extension, then by call
 
+    def adopt(self, extensions: Collection[str]) -> None:
+        """Accounts have these extensions from now on; clients that are there stay."""
+        self.extensions = extensions
+
     def attach(self, key: Hashable, extension: str, client: str, kind: str, wall: float) -> None:
         """A client is there; `key` tells it apart from all others. Of one that is there already nothing changes."""
         before = self._where.get(key)

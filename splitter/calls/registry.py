@@ -26,7 +26,7 @@ from splitter.calls.messages import (
 )
 from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.services import Services
-from splitter.calls.settings import Role, Trunk
+from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.setup.split import split
 from splitter.calls.states import LegState
 from splitter.calls.talk.state import Talk
@@ -36,6 +36,7 @@ from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
 from splitter.sip.events import RequestArrived
+from splitter.sip.message import Request
 from splitter.sip.replaces import replaces
 from splitter.sip.uri import user_of
 from splitter.telemetry import metrics
@@ -87,6 +88,13 @@ class Calls:
             raise LocalError("calls were used before attach")
         return self._services
 
+    def adopt(self, settings: CallSettings) -> None:
+        """Go by these bounds from now on, in live calls too. Trunks that no call is on are forgotten (`Routing`)."""
+        self.services.settings = settings
+        for call in self._calls.values():
+            call.adopt(settings)
+        self._forget_trunks()
+
     # ---- for the driver ----
 
     def source_ok(self, flow: Flow) -> bool:
@@ -103,6 +111,7 @@ class Calls:
         if trunk is None:
             return
         try:
+            self._refuse_former(trunk, event.request)
             match event.request.method:
                 case "INVITE" if (answer := self.undertaker.refuses(event.request)) is not None:
                     self.services.driver.respond(event.txn, answer)
@@ -122,6 +131,12 @@ class Calls:
             if error.status != 401:  # the ordinary beginning of a login; the reception tells of those that fail
                 self._tell_refusal(event.flow, error)
             self._refuse(event, error.status, error.reason, getattr(error, "headers", ()))
+
+    def _refuse_former(self, trunk: Trunk, request: Request) -> None:
+        """A trunk that was taken out goes on with the calls that it has, and is told at once that it gets no others."""
+        takes_over = trunk.role is Role.CENTRE and request.headers.get("replaces") is not None
+        if self.services.routing.is_former(trunk) and not takes_over:
+            raise Refusal(503, f"trunk {trunk.name} is no longer configured here", ())
 
     # ---- for the API ----
 
@@ -315,8 +330,15 @@ class Calls:
                 place.release()
             self.services.records.forget(call.talk.call_id)  # first: what is over must not come back
             await call.release()
+            self._forget_trunks()
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)
+
+    def _forget_trunks(self) -> None:
+        if self.services.routing.former:
+            self.services.routing.forget_former(
+                [trunk for call in self._calls.values() for trunk in call.used_trunks()]
+            )
 
     def _count(self, call: Call) -> None:
         metrics.CALLS_ACTIVE.set(len(self._calls))

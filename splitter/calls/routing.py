@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
 from splitter.core.errors import LocalError, PeerError
@@ -26,16 +26,50 @@ _SERVICE = "urn:service:"
 
 
 class Routing:
-    """The trunks and routes of the configuration, ready to be asked."""
+    """The trunks and routes of the configuration, ready to be asked.
+
+    A trunk that is no longer configured, or is configured otherwise, is a former one for as long as calls are on it: it
+    may speak in their dialogs, and takes no new calls.
+    """
 
     def __init__(self, trunks: Mapping[str, Trunk], routes: Iterable[Route]) -> None:
         self._trunks = dict(trunks)
         self._routes = tuple(routes)
+        self._former: list[Trunk] = []  # the latest first
         self._known: dict[tuple[str, str, str, int], Trunk | None] = {}
         self._learnt: dict[str, dict[str, float]] = {}
 
+    def adopt(self, trunks: Mapping[str, Trunk], routes: Iterable[Route]) -> None:
+        """Go by these from now on; those that were there are former ones until `forget_former`."""
+        gone = [trunk for name, trunk in self._trunks.items() if trunks.get(name) != trunk]
+        self._former = [*gone, *(trunk for trunk in self._former if trunks.get(trunk.name) != trunk)]
+        self._trunks, self._routes = dict(trunks), tuple(routes)
+        self._known.clear()
+
+    @property
+    def former(self) -> tuple[Trunk, ...]:
+        """The trunks that calls may still be on although they are configured no longer, or otherwise."""
+        return tuple(self._former)
+
+    @property
+    def hosts(self) -> list[IPv4Network | IPv6Network]:
+        """The addresses that names of trunks have led to, and those of former trunks."""
+        learnt = [ip_network(host) for hosts in self._learnt.values() for host in hosts]
+        return [*learnt, *(peer.network for trunk in self._former if not trunk.bannable for peer in trunk.peers)]
+
+    def forget_former(self, used: Collection[Trunk]) -> None:
+        """Forget former trunks but for these, which calls are on."""
+        self._former = [trunk for trunk in self._former if any(trunk is one for one in used)]
+        names = {*self._trunks, *(trunk.name for trunk in self._former)}
+        self._learnt = {name: hosts for name, hosts in self._learnt.items() if name in names}
+        self._known.clear()
+
+    def is_former(self, trunk: Trunk) -> bool:
+        """True for a trunk that takes no new calls: none of its name is configured any longer."""
+        return trunk.name not in self._trunks
+
     def trunk_of(self, flow: Flow) -> Trunk | None:
-        """The trunk that this source belongs to; None for a stranger.
+        """The trunk that this source belongs to, be it a former one; None for a stranger.
 
         A port in `peers` counts over UDP alone: a TCP connection comes from any port.
         """
@@ -48,10 +82,11 @@ class Routing:
         return self._known[key]
 
     def trunk(self, name: str) -> Trunk:
-        """The trunk of this name. Raises LocalError where none is configured."""
-        if name not in self._trunks:
+        """The trunk of this name, be it a former one. Raises LocalError where there is none."""
+        known = {trunk.name: trunk for trunk in reversed(self._former)} | self._trunks
+        if name not in known:
             raise LocalError(f"no trunk is named {name[:40]!r}")
-        return self._trunks[name]
+        return known[name]
 
     def is_of(self, flow: Flow, neighbour: Neighbour) -> bool:
         """True for a source that may speak in this neighbour's dialogs.
@@ -116,8 +151,12 @@ class Routing:
             if trunk.network == network and _is_peer(trunk, transport, host, port):
                 return trunk
         for name, believed in self._learnt.items():
-            if self._trunks[name].network == network and host in believed:
+            if name in self._trunks and self._trunks[name].network == network and host in believed:
                 return self._trunks[name]
+        for trunk in self._former:
+            learnt = host in self._learnt.get(trunk.name, ())
+            if trunk.network == network and (learnt or _is_peer(trunk, transport, host, port)):
+                return trunk
         return None
 
 

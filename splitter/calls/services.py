@@ -21,9 +21,9 @@ from splitter.media.ports.voice import VoiceEngine
 from splitter.telemetry.trace import Recorder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Services:
-    """What a call needs of the rest of the program."""
+    """What a call needs of the rest of the program; `settings` may change while it lives."""
 
     driver: Signalling
     voice: VoiceEngine

@@ -12,7 +12,8 @@ Layout, one file per group:
     token.py      token
     demo.py       demo: the gateway with simulated neighbours
     door.py       talks to the running gateway over its control socket
-    bans.py       bans, reload
+    bans.py       bans
+    reload.py     reload, restart
     text.py       tables, times and exit codes
 
 Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
@@ -39,8 +40,8 @@ COMMANDS = {
     "trunks": ("splitter.cli.trunks:trunks", "Show whether the neighbours are there, and how many calls they have."),
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
-    "reload": ("splitter.cli.bans:reload", "Read the certificates again; live connections keep theirs."),
-    "restart": ("splitter.cli.bans:restart", "Begin anew with the configuration as it is now; calls go on."),
+    "reload": ("splitter.cli.reload:reload", "Take what has changed in the configuration; calls go on."),
+    "restart": ("splitter.cli.reload:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),

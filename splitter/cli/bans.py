@@ -1,4 +1,4 @@
-"""splitter bans, reload, restart: hostile sources, renewed certificates, and a changed configuration."""
+"""splitter bans: hostile sources."""
 
 from __future__ import annotations
 
@@ -40,25 +40,3 @@ def bans(ctx: click.Context, lift: str | None, as_json: bool) -> None:
     else:
         rows = [(ban.source, ban.reason, str(ban.offences), span(ban.expires_in_s)) for ban in found]
         say(table(("SOURCE", "LAST REASON", "OFFENCES", "ENDS IN"), rows))
-
-
-@click.command()
-@click.pass_context
-def reload(ctx: click.Context) -> None:
-    """Read the certificates again: new connections use them, live ones stay. For other settings: restart."""
-    try:
-        open_door(ctx).read("POST", "reload")
-    except RefusedByGateway as error:
-        fail(str(error))
-    say("certificates reloaded")
-
-
-@click.command()
-@click.pass_context
-def restart(ctx: click.Context) -> None:
-    """Begin anew with the configuration as it is now, and with the program as it is installed now; calls go on."""
-    try:
-        open_door(ctx).read("POST", "restart")
-    except RefusedByGateway as error:
-        fail(str(error))
-    say("restarting; calls go on")

@@ -50,7 +50,7 @@ def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extensi
     if extension:
         lines.append(f"extension = {_quoted(extension)}")
     click.echo(f"# Give this to {name}, and to nobody else: Authorization: Bearer {secret}", err=True)
-    click.echo("# Add this to the configuration, then restart:", err=True)
+    click.echo("# Add this to the configuration, then: splitter reload", err=True)
     click.echo("\n".join(lines))
 
 

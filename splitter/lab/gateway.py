@@ -150,11 +150,20 @@ class GatewayProcess:
             response.raise_for_status()
             return await response.json()
 
-    async def post(self, path: str) -> None:
-        """POST on the control socket, e.g. "/v1/restart"."""
+    async def post(self, path: str) -> Any:
+        """POST on the control socket, e.g. "/v1/restart"; the JSON that comes back, be it that of a refusal."""
         assert self._http is not None
-        async with self._http.post(f"http://splitter{path}", timeout=aiohttp.ClientTimeout(total=5)) as response:
-            response.raise_for_status()
+        async with self._http.post(f"http://splitter{path}", timeout=aiohttp.ClientTimeout(total=20)) as response:
+            return await response.json()
+
+    def configure(self, *changes: tuple[str, str]) -> None:
+        """Change the text of its configuration; nothing is told to the gateway."""
+        text = self.configuration.read_text()
+        for before, after in changes:
+            if before not in text:
+                raise ValueError(f"not in the configuration: {before}")
+            text = text.replace(before, after)
+        self.configuration.write_text(text)
 
     async def stop(self) -> int | None:
         """End it in order (SIGTERM); kill it if it stays.

@@ -154,9 +154,7 @@ def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
     # With WAL, NORMAL loses at most the last moments on power failure and never corrupts (sqlite.org/wal.html).
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA journal_size_limit = 16777216")
-    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
-    # The last line of defence of the disk; pruning keeps far below it.
-    db.execute(f"PRAGMA max_page_count = {max_size_bytes * 5 // 4 // page_bytes + 64}")
+    bound(db, max_size_bytes)
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise NewerStore(f"the file has format {version}, this program knows {VERSION}")
@@ -164,6 +162,12 @@ def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
         db.executescript(f"BEGIN; {_TABLES} {outbox.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
     for older in range(version or VERSION, VERSION):
         db.executescript(f"BEGIN; {_FROM_VERSION[older]} PRAGMA user_version = {older + 1}; COMMIT;")
+
+
+def bound(db: sqlite3.Connection, max_size_bytes: int) -> None:
+    """Set how large the file may become: the last line of defence of the disk; pruning keeps far below it."""
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    db.execute(f"PRAGMA max_page_count = {max_size_bytes * 5 // 4 // page_bytes + 64}")
 
 
 def open_for_reading(path: str) -> sqlite3.Connection:

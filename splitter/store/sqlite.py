@@ -44,6 +44,10 @@ class Store:
         """Start writing. A file that cannot be opened is an alarm, not an error."""
         self._writer.start()
 
+    def adopt(self, settings: StoreSettings) -> None:
+        """Keep as much as these say, from now on; in the same file."""
+        self._writer.adopt(settings)
+
     async def stop(self, limit_s: float = 5.0) -> None:
         """Write what is queued and close the file."""
         await asyncio.to_thread(self._writer.finish, limit_s)

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class Writer(threading.Thread):
         self._hurry = threading.Event()
         self._stopping = False
         self._suspect = False
+        self._bounded = True  # the file has the bound that the settings say
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._tidy_at = 0.0
@@ -117,6 +119,15 @@ class Writer(threading.Thread):
         if not self._wake.is_set():
             self._wake.set()
         return True
+
+    def adopt(self, settings: StoreSettings) -> None:
+        """Keep as much as these say, from the next tidying on; in the same file."""
+        path = self._settings.path
+        self._settings = replace(settings, path=path)
+        self._max_bytes = settings.max_size_mb * 1_000_000
+        self._bounded = False
+        self._tidy_at = 0.0
+        self._wake.set()
 
     # ---- called by other threads ---------------------------------------------------------------------------------
 
@@ -169,6 +180,9 @@ class Writer(threading.Thread):
                 raise sqlite3.DatabaseError("found corrupt by a reader")
             if self._db is None:
                 self._db = self._open()
+            if not self._bounded:
+                self._bounded = True
+                schema.bound(self._db, self._max_bytes)
             if self._batch:
                 self._write(self._db)
             if time.monotonic() >= self._tidy_at or schema.used_bytes(self._db) > self._max_bytes:

@@ -26,13 +26,13 @@ from splitter.telemetry.sink import Sink, keep_standard_descriptors
 _STDERR = 2
 _LINES, _TRACEBACKS = (500.0, 100.0), (10.0, 0.5)  # of one event: at once, and per second; calls have two lines each
 _EVENTS = 500  # that are remembered; a text of our own, or of a library, names each
+_LEVELS = logging.getLevelNamesMapping()
+_level = logging.INFO  # the least that this process writes
 _sink: Sink | None = None  # of this process; loggers that were made before a new `configure` use the new one
 
 
 def configure(settings: TelemetrySettings, fd: int = _STDERR) -> Sink:
     """Set up structlog and the standard library's logging behind it, and give Python's own complaints the same way out.
-
-    Levels below the configured one cost a no-op call: the filter is a class without those methods, made once.
 
     Args:
         settings: format and level.
@@ -43,15 +43,27 @@ def configure(settings: TelemetrySettings, fd: int = _STDERR) -> Sink:
     close()
     keep_standard_descriptors()
     _sink = Sink(fd, _tell_missing)
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
-        processors=[_Guarded([Moderator(), *_shared(settings), *_renderers(settings, fd)])],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[_Guarded([_above_level, Moderator(), *_shared(settings), *_renderers(settings, fd)])],
         logger_factory=_Writer,
         cache_logger_on_first_use=True,
     )
-    _configure_standard(settings, fd, level)
+    _configure_standard(settings, fd)
+    set_level(settings.log_level)
     return _sink
+
+
+def set_level(name: str) -> None:
+    """Write lines of this level and above from now on, whoever has a logger already."""
+    global _level
+    _level = _LEVELS[name.upper()]
+    logging.getLogger().setLevel(max(_level, logging.WARNING))
+
+
+def _above_level(logger: Any, method: str, event: EventDict) -> EventDict:
+    if _LEVELS.get(method.upper(), logging.ERROR) < _level:
+        raise structlog.DropEvent
+    return event
 
 
 def alarm() -> str:
@@ -196,7 +208,7 @@ class _Handler(logging.Handler):
             _sink.put(line)
 
 
-def _configure_standard(settings: TelemetrySettings, fd: int, level: int) -> None:
+def _configure_standard(settings: TelemetrySettings, fd: int) -> None:
     """Lines of libraries (asyncio, aiohttp) take the same shape; they are of interest from warnings on.
 
     Python itself would write what nobody caught, and its warnings, straight to standard error.
@@ -209,7 +221,6 @@ def _configure_standard(settings: TelemetrySettings, fd: int, level: int) -> Non
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
     threading.excepthook = _thread_failed
     sys.unraisablehook = _unraisable

@@ -131,8 +131,31 @@ TLS_CERTIFICATE_ENDS = Gauge(
     ["network"],
     registry=REGISTRY,
 )
-TLS_RELOADS = Counter(
-    "splitter_tls_reloads_total", "Reloads of the certificates, by result: done, failed.", ["result"], registry=REGISTRY
+
+# ---- configuration -----------------------------------------------------------------------------------------------
+
+CONFIG_RELOADS = Counter(
+    "splitter_config_reloads_total",
+    "Reloads of the configuration, certificates included, by result: done; failed (it has a fault); refused (it takes "
+    "a restart). Nothing has changed after the last two.",
+    ["result"],
+    registry=REGISTRY,
+)
+CONFIG_RELOADED_AT = Gauge(
+    "splitter_config_reload_seconds",
+    "When the configuration was last to be reloaded, in seconds since the Unix epoch.",
+    registry=REGISTRY,
+)
+CONFIG_RELOAD_OK = Gauge(
+    "splitter_config_reload_ok",
+    "0 after a reload that changed nothing: the configuration on disk is not what runs; see the log.",
+    registry=REGISTRY,
+)
+CONFIG_RELOAD_OK.set(1)
+CONFIG_PENDING = Gauge(
+    "splitter_config_pending_keys",
+    "Keys of the configuration on disk that the last reload has seen changed, and that wait for `splitter restart`.",
+    registry=REGISTRY,
 )
 
 # ---- trunks and load ---------------------------------------------------------------------------------------------

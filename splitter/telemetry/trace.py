@@ -184,6 +184,10 @@ class Recorder:
         self._lingering: deque[tuple[float, str]] = deque()
         self._unbound = _Unbound()
 
+    def adopt(self, digits: bool) -> None:
+        """Keep the digits that people press, or keep them no longer."""
+        self._digits = digits
+
     def bind(self, sip_call_id: str, call_id: str, leg: str, tag: str = "") -> None:
         """Messages with this SIP Call-ID belong to this leg from now on, and those that just passed as well.
 

@@ -83,8 +83,10 @@ class Bans:
 
     def spare_only(self, networks: Iterable[IpNetwork]) -> None:
         """Never ban these addresses, and no others."""
-        self._spared = list(networks)
+        self._spared = []
         self._known.clear()
+        for network in networks:
+            self.spare(network)
 
     def spare(self, network: IpNetwork) -> None:
         """Never ban these addresses from now on: a neighbour's name has resolved to them."""

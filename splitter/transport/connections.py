@@ -111,6 +111,10 @@ class Connections:
             acceptor.start()
         self._tasks.start(self._sweep(), "connections")
 
+    def adopt(self, networks: Mapping[str, Network]) -> None:
+        """Let pages of these networks' origins in, from the next connection on."""
+        self._networks = networks
+
     async def stop(self) -> None:
         """Close all listeners and connections; what was written still goes out."""
         for acceptor in self._acceptors:

@@ -34,6 +34,7 @@ from splitter.transport.quiet import Quiet
 from splitter.transport.screening import Screening
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.sockets import Sockets
+from splitter.transport.tls import TlsIdentity
 from splitter.transport.undelivered import Undelivered
 from splitter.transport.x509 import Validity
 
@@ -255,13 +256,22 @@ class Driver:
         """A TLS server at this address is to prove that it is `name` (RFC 5922); else, that it has the address."""
         self._sockets.credentials.expect(network, host, name)
 
-    def reload(self) -> None:
-        """Read the certificates again; live connections keep theirs.
+    def expect_no_longer(self, network: str, host: str, name: str) -> None:
+        """Take an `expect` back."""
+        self._sockets.credentials.expect_no_longer(network, host, name)
 
-        Raises:
-            LocalError: a file cannot be used; nothing has changed.
+    def renew(
+        self, networks: Mapping[str, Network], identities: Mapping[str, TlsIdentity], spared: Iterable[IpNetwork]
+    ) -> None:
+        """Take new values of what can change while it runs; live connections keep what they have.
+
+        Args:
+            networks: with the listeners that are open.
+            identities: their certificates; see `tls.identities_of`.
+            spared: addresses of neighbours, which are never banned.
         """
-        self._sockets.credentials.load()
+        self._sockets.adopt(networks, identities)
+        self._sockets.gate.bans.spare_only(spared)
 
     def certificates(self) -> dict[str, Validity]:
         """The times between which our certificates hold, by network."""

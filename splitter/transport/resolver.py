@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,22 @@ HOSTS = Path("/etc/hosts")
 REFRESH_LEAST_S, REFRESH_MOST_S = 5.0, 3600.0
 """Bounds on the time to live that the records tell: neither a storm of questions nor a change that is never seen."""
 RETRY_MOST_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedName:
+    """A name whose answer is kept fresh.
+
+    Attributes:
+        told: set once it was found for the first time, or was not.
+    """
+
+    told: asyncio.Event
+    _task: asyncio.Task[None]
+
+    def stop(self) -> None:
+        """Ask for it no longer."""
+        self._task.cancel()
 
 
 class Resolver:
@@ -62,17 +79,15 @@ class Resolver:
         finally:
             metrics.DNS_LOOKUPS.labels(outcome).inc()
 
-    def watch(self, wanted: Wanted, found: Callable[[Located], None], failed: Callable[[str], None]) -> asyncio.Event:
-        """Keep an answer fresh until `stop`.
+    def watch(self, wanted: Wanted, found: Callable[[Located], None], failed: Callable[[str], None]) -> WatchedName:
+        """Keep an answer fresh until it, or the resolver, is stopped.
 
         Args:
             found: told each answer, changed or not.
             failed: told why there is none; the last one stands.
-        Returns: an event that is set once either was told for the first time.
         """
         told = asyncio.Event()
-        self._tasks.start(self._keep(wanted, found, failed, told), f"dns {wanted.host.name}")
-        return told
+        return WatchedName(told, self._tasks.start(self._keep(wanted, found, failed, told), f"dns {wanted.host.name}"))
 
     async def stop(self) -> None:
         """Stop watching."""

@@ -19,7 +19,7 @@ from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.stream import StreamUser
-from splitter.transport.tls import TlsIdentities
+from splitter.transport.tls import TlsIdentities, TlsIdentity
 from splitter.transport.udp import UdpSocket
 
 
@@ -90,6 +90,12 @@ class Sockets:
         for sock in self._udp.values():
             sock.start()
         self._connections.start()
+
+    def adopt(self, networks: Mapping[str, Network], identities: Mapping[str, TlsIdentity]) -> None:
+        """Go by these from the next connection on; their listeners are those that are open."""
+        self._networks = networks
+        self.credentials.adopt(networks, identities)
+        self._connections.adopt(networks)
 
     async def stop(self) -> None:
         """Close everything."""

@@ -44,23 +44,22 @@ class TlsIdentities:
     """
 
     def __init__(self, networks: Mapping[str, Network]) -> None:
-        self._settings = {name: network.tls for name, network in networks.items() if network.tls is not None}
+        self._settings = tls_of(networks)
         self._identities: dict[str, TlsIdentity] = {}
         self._names: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def load(self) -> None:
-        """Read all files, for the first time or again.
+        """Read all files for the first time. Raises LocalError where one cannot be used, with the reason."""
+        self._identities = identities_of(self._settings)
 
-        Raises:
-            LocalError: one cannot be used, with the reason; everything stays as it was.
+    def adopt(self, networks: Mapping[str, Network], identities: Mapping[str, TlsIdentity]) -> None:
+        """Be these from now on; live connections keep what they have.
+
+        Args:
+            identities: what `identities_of` has read for the networks.
         """
-        found = {}
-        for name, tls in self._settings.items():
-            if wrong := faults(tls):
-                fault = wrong[0]
-                raise LocalError(f"network.{name}.{fault.key}: {fault.what}; {fault.remedy}")
-            found[name] = identity(tls)
-        self._identities = found
+        self._settings = tls_of(networks)
+        self._identities = dict(identities)
 
     def server(self, network: str) -> ssl.SSLContext:
         """The context for connections that a peer opens."""
@@ -77,6 +76,10 @@ class TlsIdentities:
     def expect(self, network: str, host: str, name: str) -> None:
         """A server at this address may prove to be `name`: that is how it was looked up, or what the operator said."""
         self._names[network, host].add(name)
+
+    def expect_no_longer(self, network: str, host: str, name: str) -> None:
+        """A server at this address is no longer that one."""
+        self._names[network, host].discard(name)
 
     def server_name(self, network: str, host: str) -> str:
         """What to ask the server at an address for (RFC 6066 §3)."""
@@ -98,6 +101,26 @@ class TlsIdentities:
         if known is None:
             raise LocalError(f"network {network!r} has no certificate")
         return known
+
+
+def tls_of(networks: Mapping[str, Network]) -> dict[str, TlsSettings]:
+    """The settings of those networks that have a certificate."""
+    return {name: network.tls for name, network in networks.items() if network.tls is not None}
+
+
+def identities_of(settings: Mapping[str, TlsSettings]) -> dict[str, TlsIdentity]:
+    """Read the files of networks.
+
+    Raises:
+        LocalError: one cannot be used, with the reason.
+    """
+    found = {}
+    for name, tls in settings.items():
+        if wrong := faults(tls):
+            fault = wrong[0]
+            raise LocalError(f"network.{name}.{fault.key}: {fault.what}; {fault.remedy}")
+        found[name] = identity(tls)
+    return found
 
 
 def identity(tls: TlsSettings) -> TlsIdentity:

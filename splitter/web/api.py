@@ -12,7 +12,7 @@ from aiohttp import web
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
-from splitter.web import shapes
+from splitter.web import reloads, shapes
 from splitter.web.admissions import AdmissionRoutes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
 from splitter.web.calls import DESK_BODY, CallRoutes
@@ -31,7 +31,6 @@ from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
 from splitter.web.protection import protect
-from splitter.web.proxies import Proxies
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
 from splitter.web.security import SecurityRoutes
@@ -61,19 +60,14 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
         precedence: of those who ask over the network, and must say who they are; the control socket trusts whoever may
             open it, and lets nobody wait.
     """
-    access, origins = ports.access, ports.settings.web_origins
-    doorman: Doorman = (
-        Strict(access.tokens, access.secret, origins, ports.clock, ports.revoked)
-        if precedence is not None
-        else Trusting()
-    )
-    cors = Cors(origins)
-    proxies = Proxies(ports.settings.proxies)
+    access = ports.access
+    doorman: Doorman = Strict(access, ports.clock, ports.revoked) if precedence is not None else Trusting()
+    cors, proxies = Cors(access), access.proxies
     in_turn = [] if precedence is None else [precedence.middleware(doorman)]
     app = web.Application(middlewares=[proxies.look, border, *in_turn, cors.preflight], client_max_size=PICTURE_BYTES)
     app.on_response_prepare.append(cors.on_prepare)
     app.on_response_prepare.append(protect)
-    for route in (*table(ports), *pages(Pages(origins))):
+    for route in (*table(ports), *pages(Pages(access))):
         app.router.add_route(route.method, route.path, guarded(route, doorman))
         if route.method == "GET" and not route.from_protocol:
             app.router.add_route("HEAD", route.path, guarded(route, doorman))
@@ -89,8 +83,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
 
 
 def _logins(ports: Ports) -> tuple[Operation, ...]:
-    access, settings = ports.access, ports.settings
-    login = LoginRoutes(access.passwords, access.secret, settings.token_lifetime_s, ports.clock)
+    login = LoginRoutes(ports.access, ports.clock)
     wrong = ((401, "wrong-login"), (429, "too-many-logins"))
     granted = GoodAnswer(200, "a token for this account's desk", shapes.LoggedIn)
     minted = GoodAnswer(201, "the token", shapes.Minted)
@@ -136,8 +129,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
     parties = PartyRoutes(ports.calls, finder, ports.network)
     display = DisplayRoutes(ports.calls, finder)
-    settings, access = ports.settings, ports.access
-    invite = InvitationRoutes(finder, settings.guest_url, access.secret, ports.inviter, ports.clock)
+    invite = InvitationRoutes(finder, ports.access, ports.inviter, ports.clock)
     party, accepted = f"{_CALL}/parties/{{party}}", GoodAnswer(202, "it is on its way", shapes.CallId)
     admitted = GoodAnswer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
     patched = (
@@ -234,7 +226,8 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
     gateway, security = GatewayRoutes(ports), SecurityRoutes(ports.security)
     status, trunks = GoodAnswer(200, "how it is", GatewayStatus), GoodAnswer(200, "the neighbours", shapes.TrunkList)
     desks, bans = GoodAnswer(200, "every desk", shapes.DeskList), GoodAnswer(200, "who is banned", shapes.BanList)
-    lifted, reloaded = GoodAnswer(200, "it is", shapes.Lifted), GoodAnswer(200, "they are", shapes.Reloaded)
+    lifted, reloaded = GoodAnswer(200, "it is", shapes.Lifted), GoodAnswer(200, "what has changed", reloads.Reloaded)
+    dry = Query("dry_run", "1: only tell what would happen", "integer")
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
     return (
         Operation("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
@@ -247,7 +240,11 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
             answers=(GoodAnswer(200, "it is so from now on", shapes.Revoked),),
             body=REVOCATION_BODY,
         ),
-        Operation("POST", "/v1/reload", _ADMIN, security.reload, "Read the certificates again", (reloaded,)),
+        Operation(
+            *("POST", "/v1/reload", _ADMIN, security.reload, "Take what has changed in the configuration"),
+            answers=(reloaded,),
+            query=(dry,),
+        ),
         Operation("POST", "/v1/restart", _ADMIN, security.restart, "Begin anew; calls go on", (restarting,)),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -15,7 +14,8 @@ from splitter.calls.logins.access import Token
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
-from splitter.web.bearer import CONSOLE, ID_LETTERS, LONGEST_TOKEN, Bearer, TokenFault, certificate_id, is_minted, read
+from splitter.web.access import Access
+from splitter.web.bearer import CONSOLE, LONGEST_TOKEN, Bearer, TokenFault, configured_bearer, is_minted, read
 from splitter.web.errors import ApiError, Handler
 from splitter.web.proxies import remote_of
 from splitter.web.revocations import Revocations
@@ -54,23 +54,24 @@ class Strict:
     """The authentication of the listeners that others reach.
 
     Args:
-        tokens: of the configuration.
-        secret: what minted tokens are signed with.
-        origins: other sites whose pages are as good as ours.
+        access: the tokens of the configuration, what minted ones are signed with, and other sites whose pages are as
+            good as ours.
         revoked: whom to believe no longer.
     """
 
-    def __init__(
-        self, tokens: Iterable[Token], secret: bytes, origins: Iterable[str], clock: Clock, revoked: Revocations
-    ) -> None:
-        known = tuple(tokens)
-        self._hashes = [(bytes.fromhex(token.sha256), _bearer(token)) for token in known if token.sha256]
-        self._names = {token.certificate: _bearer(token, True) for token in known if token.certificate}
-        self._secret = secret
-        self._origins = frozenset(origins)
+    def __init__(self, access: Access, clock: Clock, revoked: Revocations) -> None:
+        self._access = access
+        self._read = _Configured(access.tokens)
         self._clock = clock
         self._revoked = revoked
         self._quiet = Quiet()
+
+    @property
+    def _configured(self) -> _Configured:
+        """The tokens of the configuration as it is now."""
+        if self._read.tokens is not self._access.tokens:
+            self._read = _Configured(self._access.tokens)
+        return self._read
 
     def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
         token = _token_of(request, from_protocol)
@@ -92,7 +93,7 @@ class Strict:
     def name(self, request: web.Request) -> str:
         token, bearer = _token_of(request, from_protocol=True), None
         if token is None:
-            bearer = next((self._names[name] for name in _named(request) if name in self._names), None)
+            bearer = self._configured.named(request)
         else:
             with suppress(TokenFault):
                 bearer = self._known(token)
@@ -100,12 +101,12 @@ class Strict:
 
     def _known(self, token: str) -> Bearer:
         if is_minted(token):
-            return read(self._secret, token, self._clock.wall())
+            return read(self._access.secret, token, self._clock.wall())
         if len(token) > LONGEST_TOKEN:
             raise TokenFault("malformed")
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         found = None
-        for known, bearer in self._hashes:  # all of them, so that time tells nothing
+        for known, bearer in self._configured.hashes:  # all of them, so that time tells nothing
             if hmac.compare_digest(digest, known):
                 found = bearer
         if found is None:
@@ -114,7 +115,7 @@ class Strict:
 
     def _certified(self, request: web.Request) -> Bearer | None:
         """Whoever's client certificate names a token; the listener has verified it."""
-        bearer = next((self._names[name] for name in _named(request) if name in self._names), None)
+        bearer = self._configured.named(request)
         if bearer is None:
             return None
         if self._revoked.holds(bearer):
@@ -122,10 +123,24 @@ class Strict:
             raise ApiError(401, "wrong-token", "the certificate is no longer believed", _challenge("invalid_token"))
         # A browser shows its certificate to requests that pages of other sites make, too.
         origin = request.headers.get("Origin", "").lower()
-        if origin and origin not in self._origins and origin.partition("://")[2] != request.host.lower():
+        known = self._access.settings.web_origins
+        if origin and origin not in known and origin.partition("://")[2] != request.host.lower():
             metrics.API_REFUSED.labels("origin").inc()
             raise ApiError(403, "wrong-origin", f"pages of {origin[:100]} may not use the API; see api.web_origins")
         return bearer
+
+
+class _Configured:
+    """The tokens of one configuration, ready to be asked."""
+
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        self.tokens = tokens
+        self.hashes = [(bytes.fromhex(token.sha256), configured_bearer(token)) for token in tokens if token.sha256]
+        self._names = {token.certificate: configured_bearer(token, True) for token in tokens if token.certificate}
+
+    def named(self, request: web.Request) -> Bearer | None:
+        """The bearer of the client certificate that came with the connection."""
+        return next((self._names[name] for name in _named(request) if name in self._names), None)
 
 
 def guarded(route: Operation, doorman: Doorman) -> Handler:
@@ -170,11 +185,6 @@ def _named(request: web.Request) -> list[str]:
     certificate: Any = request.get_extra_info("peercert")
     parts = certificate.get("subject", ()) if isinstance(certificate, dict) else ()
     return [value for part in parts for key, value in part if key == "commonName"]
-
-
-def _bearer(token: Token, certified: bool = False) -> Bearer:
-    token_id = certificate_id(token.certificate) if certified else token.sha256[:ID_LETTERS]
-    return Bearer(token.name, token.scopes, token.extension, certified=certified, token_id=token_id)
 
 
 def _challenge(error: str = "") -> dict[str, str]:

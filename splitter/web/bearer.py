@@ -11,11 +11,12 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from splitter.calls.logins.access import Scope
+from splitter.calls.logins.access import Scope, Token
+from splitter.calls.logins.accounts import Account
 from splitter.calls.view import CallView
 
 LONGEST_TOKEN = 2048
@@ -46,6 +47,7 @@ class Bearer:
         call_id: the only call that it may touch; empty for those that its scopes reach.
         token_id: tells its token from others, and is no secret; empty for none.
         made_at: when its token was made, Unix seconds; None for one of the configuration.
+        login: the mark of the account that it logged in by; see `login_mark`. Empty for whoever did not log in.
         certified: it showed a certificate instead of a token, which browsers do without being asked by a script.
     """
 
@@ -57,6 +59,7 @@ class Bearer:
     certified: bool = False
     token_id: str = field(default="", compare=False)
     made_at: float | None = field(default=None, compare=False)
+    login: str = field(default="", compare=False)
 
     @property
     def turn(self) -> str:
@@ -104,7 +107,24 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     e: int
     x: str = ""
     c: str = ""
+    a: str = ""
     m: int = 0  # milliseconds: whoever logs in again at once has a token that holds
+
+
+def configured_bearer(token: Token, certified: bool = False) -> Bearer:
+    """Whoever shows a token of the configuration, or its certificate."""
+    token_id = certificate_id(token.certificate) if certified else token.sha256[:ID_LETTERS]
+    return Bearer(token.name, token.scopes, token.extension, certified=certified, token_id=token_id)
+
+
+def login_mark(secret: bytes, account: Account) -> str:
+    """What logins by an account carry: another one once its password, or what it may do, is changed.
+
+    It says nothing of the password to those who do not have the secret.
+    """
+    ha1, may = sorted(account.ha1.items()), sorted(account.may)
+    said = msgspec.json.encode((account.user, account.password, ha1, account.extension, may))
+    return hmac.digest(secret, said, hashlib.sha256).hex()[:ID_LETTERS]
 
 
 def id_of(token: str) -> str:
@@ -120,7 +140,8 @@ def certificate_id(name: str) -> str:
 def mint(secret: bytes, bearer: Bearer, expires_at: float, made_at: float = 0.0) -> str:
     """A token that says who this is, from one time to another (Unix seconds)."""
     made_ms = int(made_at * 1000)
-    claims = _Claims(bearer.name, sorted(bearer.scopes), int(expires_at), bearer.extension, bearer.call_id, made_ms)
+    who = bearer.extension, bearer.call_id, bearer.login
+    claims = _Claims(bearer.name, sorted(bearer.scopes), int(expires_at), *who, made_ms)
     signed = f"{_VERSION}.{_text(msgspec.json.encode(claims))}"
     return f"{signed}.{_text(_signature(secret, signed))}"
 
@@ -149,7 +170,8 @@ def read(secret: bytes, token: str, wall: float) -> Bearer:
     if wall >= claims.e:
         raise TokenFault("expired")
     made_at, token_id = claims.m / 1000, id_of(token)
-    return Bearer(claims.n, scopes, claims.x, float(claims.e), claims.c, token_id=token_id, made_at=made_at)
+    known = Bearer(claims.n, scopes, claims.x, float(claims.e), claims.c, token_id=token_id)
+    return replace(known, made_at=made_at, login=claims.a)
 
 
 def _signature(secret: bytes, text: str) -> bytes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from aiohttp import web
 
+from splitter.web.access import Access
 from splitter.web.errors import Handler
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -17,13 +16,13 @@ _REMEMBERED_S = 600
 
 
 class Cors:
-    """Lets pages of these origins in; none is given leave to send certificates along.
+    """Lets pages of the origins in that [api] names; none is given leave to send certificates along.
 
     `preflight` is a middleware of aiohttp, `on_prepare` its signal: headers of streams leave before their handlers end.
     """
 
-    def __init__(self, origins: Iterable[str]) -> None:
-        self._origins = frozenset(origins)
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Say to whom the response may be shown."""
@@ -45,4 +44,4 @@ class Cors:
         return response
 
     def _knows(self, request: web.Request) -> bool:
-        return request.headers.get("Origin", "").lower() in self._origins
+        return request.headers.get("Origin", "").lower() in self._access.settings.web_origins

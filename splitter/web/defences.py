@@ -1,36 +1,51 @@
-"""Bans, certificates and restarts as the API changes them: what stands behind the port `security.Security`.
-
-Does I/O: reads certificates.
-"""
+"""Bans, and changes of the configuration as the API orders them: what stands behind the port `security.Security`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from splitter.core.clock import Clock
-from splitter.core.errors import LocalError
 from splitter.telemetry import metrics
 from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
 from splitter.web.listener import HttpListener
+from splitter.web.reloads import Reloaded
 
 log = structlog.get_logger(__name__)
 
 
+Reloads = Callable[[bool, str], Awaitable[Reloaded]]
+"""Takes what has changed in the configuration; dry run or not, and who asks."""
+
+
 class Defences:
-    """The bans of the transport, and the certificates of every network and of the API.
+    """The bans of the transport, the certificates of every network and of the API, and the configuration.
+
+    Args:
+        reload: takes a changed configuration.
 
     Attributes:
         restart: begins anew with the configuration as it is now; calls go on. Raises LocalError where that is faulty.
     """
 
-    def __init__(self, driver: Driver, clock: Clock, restart: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        clock: Clock,
+        reload: Reloads,
+        restart: Callable[[], None] = lambda: None,
+    ) -> None:
         self._driver = driver
         self._clock = clock
+        self._reload = reload
         self.restart = restart
         self._api: HttpListener | None = None
+
+    async def reload(self, dry_run: bool, by: str) -> Reloaded:
+        """Take what has changed in the configuration, or only tell. Raises LocalError; nothing has changed then."""
+        return await self._reload(dry_run, by)
 
     def cover(self, api: HttpListener) -> None:
         """Look after the certificate of the API, too: its listener is made after us, since it serves us."""
@@ -43,26 +58,6 @@ class Defences:
     def lift_ban(self, host: str) -> bool:
         """End a ban; False where there is none."""
         return self._driver.lift_ban(host)
-
-    def reload(self) -> None:
-        """Read the certificates again; live connections keep theirs.
-
-        Raises:
-            LocalError: a file cannot be used; nothing has changed.
-        """
-        try:
-            if self._api is not None:
-                self._api.check()
-            self._driver.reload()
-            if self._api is not None:
-                self._api.reload()
-        except LocalError as error:
-            metrics.TLS_RELOADS.labels("failed").inc()
-            log.error("certificates not reloaded", reason=str(error))
-            raise
-        metrics.TLS_RELOADS.labels("done").inc()
-        self.measure()
-        log.info("certificates reloaded")
 
     def measure(self) -> None:
         """Show when each certificate ends; say so of those that must be renewed."""

@@ -100,6 +100,19 @@ class DeliveryQueue:
         self._failed = 0  # attempts of it
         self._due_at = 0.0
 
+    def adopt(self, effort: Effort) -> list[Concluded]:
+        """Go by this from now on, and try at once what waits for its next attempt. Returns: what had to give way."""
+        self._effort, self._due_at = effort, 0.0
+        return [self._drop("too many wait") for _ in range(len(self._waiting) - effort.most)]
+
+    def clear(self, why: str) -> list[Concluded]:
+        """The receiver is no longer to be told: nothing waits after this."""
+        gone = [self._drop(why) for _ in range(len(self._waiting))]
+        if self._under_way is not None:
+            gone.insert(0, self._conclude(self._under_way, Fate.DROPPED, why))
+            self._under_way = None
+        return gone
+
     def add(self, row: Delivery) -> Concluded | None:
         """Keep one more, and send it in its turn. Returns: the oldest, where it had to give way."""
         self._outbox.save_delivery(row)
@@ -109,7 +122,7 @@ class DeliveryQueue:
         """Take up one that the outbox holds already. Returns: the oldest, where it had to give way."""
         dropped = None
         if len(self._waiting) >= self._effort.most:
-            dropped = self._conclude(self._waiting.popleft(), Fate.DROPPED, "too many wait")
+            dropped = self._drop("too many wait")
         self._waiting.append(row)
         return dropped
 
@@ -148,6 +161,10 @@ class DeliveryQueue:
     def __len__(self) -> int:
         """How many wait, apart from the one that is under way."""
         return len(self._waiting)
+
+    def _drop(self, why: str) -> Concluded:
+        """The oldest one gives way."""
+        return self._conclude(self._waiting.popleft(), Fate.DROPPED, why)
 
     def _conclude(self, row: Delivery, fate: Fate, why: str) -> Concluded:
         self._outbox.save_delivery(Delivered(row.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from splitter.calls.asks import Denial, Desk, Holder, Remove
 from splitter.calls.states import PartyKind
@@ -36,6 +37,5 @@ class Evictions:
 def _bearer(call_id: str, desk: Desk, holder: Holder) -> Bearer:
     """The bearer that joined, as far as it matters whether it is still believed."""
     guest = call_id if desk.kind == PartyKind.GUEST else ""
-    return Bearer(
-        holder.name, frozenset(), desk.extension, None, guest, token_id=holder.token_id, made_at=holder.made_at
-    )
+    known = Bearer(holder.name, frozenset(), desk.extension, None, guest, token_id=holder.token_id)
+    return replace(known, made_at=holder.made_at, login=holder.login)

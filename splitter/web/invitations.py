@@ -8,6 +8,7 @@ from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
 from splitter.telemetry import metrics
+from splitter.web.access import Access
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer, mint
 from splitter.web.bodies import read_json
@@ -27,14 +28,13 @@ class InvitationRoutes:
     """Handler of /v1/calls/{ref}/invitations.
 
     Args:
-        page: where links point to; empty where there is no such page.
+        access: where links point to, if there is such a page, and what they are signed with.
         inviter: told of each link, so that somebody sends it.
     """
 
-    def __init__(self, finder: Finder, page: str, secret: bytes, inviter: Inviter, clock: Clock) -> None:
+    def __init__(self, finder: Finder, access: Access, inviter: Inviter, clock: Clock) -> None:
         self._find = finder
-        self._page = page
-        self._secret = secret
+        self._access = access
         self._inviter = inviter
         self._clock = clock
         self._sent = KeyedBuckets(MOST, FADE_S)
@@ -42,7 +42,8 @@ class InvitationRoutes:
     async def invite(self, request: web.Request) -> web.Response:
         wish = await read_json(request, INVITATION_BODY, InvitationWish)
         call = await self._find.to_own(request)
-        if not self._page:
+        page = self._access.settings.guest_url
+        if not page:
             raise ApiError(422, "no-guest-page", "callers cannot be invited: api.guest_url is not set")
         if not self._sent.permit(call.call_id, self._clock.now()):
             metrics.API_REFUSED.labels("rate").inc()
@@ -50,7 +51,7 @@ class InvitationRoutes:
         expires_at = float(int(self._clock.wall() + LIFETIME_S))
         guest = Bearer("guest", frozenset({Scope.GUEST}), call_id=call.call_id)
         # Behind "#": browsers keep it to themselves, so that it stands in no log of a server.
-        link = f"{self._page}#{mint(self._secret, guest, expires_at, self._clock.wall())}"
+        link = f"{page}#{mint(self._access.secret, guest, expires_at, self._clock.wall())}"
         number = wish.number or call.number
         reason = self._inviter(Invited(call.call_id, number, link, expires_at, said_by(bearer_of(request))))
         return json_response(Invitation(link, expires_at, not reason, reason), 201)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiohttp import web
@@ -46,27 +46,33 @@ class HttpListener:
     Args:
         precedence: lets connections in one after the other.
         what: is served here, in the words of an alarm.
+        proxies: before it.
     """
 
     def __init__(
-        self, app: web.Application, settings: ApiSettings, precedence: Precedence, what: str = "the API"
+        self,
+        app: web.Application,
+        settings: ApiSettings,
+        precedence: Precedence,
+        what: str = "the API",
+        proxies: Proxies | None = None,
     ) -> None:
         self._settings = settings
         self._precedence = precedence
         self._not_served = f"{what} is not served"
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        self._proxies = Proxies(settings.proxies)
+        self._proxies = proxies or Proxies()
         self._places = _Places()
         self._acceptors: dict[Address, Acceptor] = {}
         self._greeting = Tasks()
-        self._context: ssl.SSLContext | None = None
-        self._validity: Validity | None = None
+        self._identity: HttpIdentity | None = None
         self._alarms: list[str] = []
 
     async def start(self) -> None:
         """Open it. What cannot be opened is an alarm only: calls do without desks."""
         await self._runner.setup()
         try:
+            self._identity = identity_of(self._settings)
             self._open()
         except LocalError as error:
             self._alarm(f"{self._not_served}: {error}")
@@ -78,31 +84,26 @@ class HttpListener:
         await self._greeting.stop()
         await self._runner.cleanup()
 
-    def check(self) -> None:
-        """Raises LocalError where the certificate cannot be read."""
-        tls = self._settings.tls
-        if tls is not None and (wrong := faults(tls)):
-            fault = wrong[0]
-            raise LocalError(f"api.{_FILES.get(fault.key, fault.key)}: {fault.what}; {fault.remedy}")
+    def adopt(self, settings: ApiSettings, identity: HttpIdentity | None) -> None:
+        """Show this certificate from the next connection on, and open what could not be opened before.
 
-    def reload(self) -> None:
-        """Read the certificate again, and open what could not be opened before.
-
-        Raises:
-            LocalError: it cannot be used; nothing has changed.
+        Args:
+            settings: with the addresses that it was made with.
+            identity: what `identity_of` has read for them.
         """
+        self._settings, self._identity = settings, identity
         if self._runner.server is not None:
             self._open()
 
     def alarms(self, wall: float) -> list[str]:
         """The alarms of this listener."""
-        warning = self._validity.warning(wall) if self._validity else ""
+        warning = self.validity.warning(wall) if self.validity else ""
         return [*self._alarms, *([f"the certificate of the API {warning}"] if warning else [])]
 
     @property
     def validity(self) -> Validity | None:
         """The times between which our certificate holds; None without one."""
-        return self._validity
+        return self._identity.validity if self._identity else None
 
     @property
     def urls(self) -> list[str]:
@@ -122,8 +123,7 @@ class HttpListener:
     # ---- inner ---------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Listen wherever nobody does yet, with the certificate of now."""
-        self._load()
+        """Listen wherever nobody does yet."""
         self._alarms.clear()
         for address in self._settings.listen:
             if address in self._acceptors:
@@ -135,21 +135,6 @@ class HttpListener:
                 continue
             acceptor.start()
             self._acceptors[address] = acceptor
-
-    def _load(self) -> None:
-        tls = self._settings.tls
-        if tls is None:
-            return
-        self.check()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-        context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(tls.certificate, tls.key or None, password="")
-        if tls.ca:
-            context.load_verify_locations(tls.ca)
-            context.verify_mode = ssl.CERT_OPTIONAL  # who shows none needs a token
-        self._context, self._validity = context, validity_of(tls)
 
     def _arrived(self, sock: socket.socket, peer: Address) -> None:
         source = "" if self._proxies.holds(peer.host) else source_of(peer.host)
@@ -163,13 +148,14 @@ class HttpListener:
         """The TLS handshake, and the connection is aiohttp's."""
         loop, server = asyncio.get_running_loop(), self._runner.server
         assert server is not None
-        limit_s = HANDSHAKE_LIMIT_S if self._context else None
+        context = self._identity.context if self._identity else None
+        limit_s = HANDSHAKE_LIMIT_S if context else None
         try:
-            await self._precedence.connect(source, secure=self._context is not None)
+            await self._precedence.connect(source, secure=context is not None)
             await loop.connect_accepted_socket(
                 lambda: _HttpConnection(server, loop, self._places, source),
                 sock,
-                ssl=self._context,
+                ssl=context,
                 ssl_handshake_timeout=limit_s,
             )
         except BaseException as error:
@@ -183,6 +169,36 @@ class HttpListener:
     def _alarm(self, text: str) -> None:
         self._alarms.append(text)
         log.error(f"{self._not_served}; calls go on", reason=text)
+
+
+class HttpIdentity(NamedTuple):
+    """What a listener shows to those who connect."""
+
+    context: ssl.SSLContext
+    validity: Validity
+
+
+def identity_of(settings: ApiSettings) -> HttpIdentity | None:
+    """Read the certificate of [api]; None where it has none.
+
+    Raises:
+        LocalError: it cannot be used, with the reason.
+    """
+    tls = settings.tls
+    if tls is None:
+        return None
+    if wrong := faults(tls):
+        fault = wrong[0]
+        raise LocalError(f"api.{_FILES.get(fault.key, fault.key)}: {fault.what}; {fault.remedy}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(tls.certificate, tls.key or None, password="")
+    if tls.ca:
+        context.load_verify_locations(tls.ca)
+        context.verify_mode = ssl.CERT_OPTIONAL  # who shows none needs a token
+    return HttpIdentity(context, validity_of(tls))
 
 
 class _Places:

@@ -9,13 +9,13 @@ from aiohttp import web
 
 from splitter.calls.logins.access import GRANTED, Scope
 from splitter.calls.logins.limits import LoginLimits
-from splitter.calls.logins.passwords import Passwords
 from splitter.core.clock import Clock
 from splitter.core.net import source_of
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
+from splitter.web.access import Access
 from splitter.web.auth import bearer_of
-from splitter.web.bearer import Bearer, id_of, mint
+from splitter.web.bearer import Bearer, id_of, login_mark, mint
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.proxies import remote_of
@@ -32,14 +32,11 @@ class LoginRoutes:
     """Handlers of /v1/login, /v1/tokens and /v1/me.
 
     Args:
-        secret: that tokens are signed with.
-        lifetime_s: how long a token holds at most.
+        access: the passwords, how long a token holds at most, and what it is signed with.
     """
 
-    def __init__(self, passwords: Passwords, secret: bytes, lifetime_s: float, clock: Clock) -> None:
-        self._passwords = passwords
-        self._secret = secret
-        self._lifetime_s = lifetime_s
+    def __init__(self, access: Access, clock: Clock) -> None:
+        self._access = access
         self._clock = clock
         self._limits = LoginLimits()
         self._quiet = Quiet()
@@ -52,16 +49,17 @@ class LoginRoutes:
             metrics.API_LOGINS.labels("limited").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many-logins", "too many logins failed; wait before the next one", after)
-        account = self._passwords.account(wish.user, wish.password)
+        account = self._access.passwords.account(wish.user, wish.password)
         if account is None:
             self._failed(wish.user, source, now)
             raise ApiError(401, "wrong-login", "no such user, or not its password", {"WWW-Authenticate": "Bearer"})
         metrics.API_LOGINS.labels("granted").inc()
         self._limits.succeeded(wish.user, source)
         # A desk without an extension of its own is known to the centre by its user.
-        bearer = Bearer(account.user, account.may | {Scope.DESK}, account.extension or account.user)
-        expires_at = float(int(self._clock.wall() + self._lifetime_s))
-        token = mint(self._secret, bearer, expires_at, self._clock.wall())
+        login = login_mark(self._access.secret, account)
+        bearer = Bearer(account.user, account.may | {Scope.DESK}, account.extension or account.user, login=login)
+        expires_at = float(int(self._clock.wall() + self._access.settings.token_lifetime_s))
+        token = mint(self._access.secret, bearer, expires_at, self._clock.wall())
         log.info("logged in", user=account.user, extension=bearer.extension, source=source, token=id_of(token))
         return json_response(LoggedIn(token, expires_at, account.user, bearer.extension, account.user))
 
@@ -75,8 +73,8 @@ class LoginRoutes:
             raise ApiError(422, "no-extension", "a desk acts for an extension: say which")
         by = bearer_of(request).name
         bearer = Bearer(wish.name or wish.extension or by, scopes, wish.extension)
-        expires_at = float(int(self._clock.wall() + min(wish.expires_in_s, self._lifetime_s)))
-        token = mint(self._secret, bearer, expires_at, self._clock.wall())
+        expires_at = float(int(self._clock.wall() + min(wish.expires_in_s, self._access.settings.token_lifetime_s)))
+        token = mint(self._access.secret, bearer, expires_at, self._clock.wall())
         told = {"name": bearer.name, "extension": bearer.extension, "scopes": sorted(scopes), "by": by}
         log.info("token made", **told, token=id_of(token))
         return json_response(Minted(token, expires_at), 201)

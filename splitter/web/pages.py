@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
 
+from splitter.web.access import Access, closed
 from splitter.web.documents import Document
 from splitter.web.proxies import is_secure
 
@@ -38,13 +38,13 @@ class Pages:
     """Handler of all pages.
 
     Args:
-        origins: sites that may frame them, such as a CRM's.
+        access: knows the sites that may frame them, such as a CRM's.
         folder: of the files; that of the package.
     """
 
-    def __init__(self, origins: Iterable[str] = (), folder: Path | None = None) -> None:
+    def __init__(self, access: Access | None = None, folder: Path | None = None) -> None:
         folder = folder or STATIC
-        self._origins = tuple(origins)
+        self._access = access or closed()
         self._files = {
             path.relative_to(folder).as_posix(): _read(path)
             for name in FOLDERS
@@ -75,7 +75,7 @@ class Pages:
         # not say so.
         schemes = ("wss",) if is_secure(request) else ("ws", "wss")
         socket = "".join(f" {scheme}://{host}" for scheme in schemes) if host else ""
-        frames = " ".join(("'self'", *self._origins))
+        frames = " ".join(("'self'", *self._access.settings.web_origins))
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
             f"media-src 'self' blob:; connect-src 'self'{socket}; base-uri 'none'; "

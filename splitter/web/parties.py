@@ -182,7 +182,7 @@ def _desk(request: web.Request, bearer: Bearer) -> Desk:
     if not _CLIENT.fullmatch(client):
         raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
     kind = "guest" if bearer.call_id else "desk"
-    holder = Holder(bearer.name, bearer.token_id, bearer.made_at)
+    holder = Holder(bearer.name, bearer.token_id, bearer.made_at, bearer.login)
     return Desk(client, bearer.extension, kind, said_by(bearer), holder)
 
 

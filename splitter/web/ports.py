@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -10,14 +9,13 @@ from typing import Protocol
 
 from splitter.calls.asks import Answer, Ask, Desk
 from splitter.calls.desks import DeskView
-from splitter.calls.logins.access import ApiSettings, Token
-from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, TrunkView
 from splitter.core.clock import Clock, SystemClock
 from splitter.media.ports.health import InstanceStatus
 from splitter.store.pictures import PictureLibrary
 from splitter.telemetry.trace import Subscription, TraceEvent
+from splitter.web.access import Access, closed
 from splitter.web.album import Album
 from splitter.web.errors import Handler
 from splitter.web.revocations import Revocations
@@ -132,26 +130,6 @@ def nobody_sends(invited: Invited) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """The logins and tokens that let somebody in, and what they are made of.
-
-    Attributes:
-        secret: that tokens are signed with.
-        passwords: of the accounts.
-        tokens: of the configuration.
-    """
-
-    secret: bytes
-    passwords: Passwords
-    tokens: tuple[Token, ...] = ()
-
-
-def closed() -> Access:
-    """An access that lets nobody in, but for the control socket."""
-    return Access(secrets.token_bytes(32), Passwords((), (), secrets.token_hex(16)))
-
-
-@dataclass(frozen=True, slots=True)
 class Ports:
     """The rest of the program as the API needs it.
 
@@ -169,7 +147,6 @@ class Ports:
     security: Security = field(default_factory=NoSecurity)
     trunks: Callable[[], list[TrunkView]] = list
     desks: Callable[[], list[DeskView]] = list
-    settings: ApiSettings = field(default_factory=ApiSettings)
     access: Access = field(default_factory=closed)
     network: str = ""
     clock: Clock = field(default_factory=SystemClock)

@@ -30,6 +30,10 @@ class Proxies:
     def __init__(self, networks: Iterable[Subnet] = ()) -> None:
         self._networks = tuple(networks)
 
+    def adopt(self, networks: Iterable[Subnet]) -> None:
+        """Believe these from now on."""
+        self._networks = tuple(networks)
+
     def holds(self, host: str) -> bool:
         """True for the address of one."""
         address = _address(host)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import structlog
 
 from splitter.calls.logins.access import Token
 from splitter.core.clock import Clock
-from splitter.web.bearer import ID_LETTERS, Bearer, certificate_id, id_of, is_minted
+from splitter.web.bearer import ID_LETTERS, Bearer, certificate_id, configured_bearer, id_of, is_minted
 
 KEPT_S = 31 * 86_400.0  # no token of ours lasts longer
 _MOST = 20_000
@@ -41,18 +41,30 @@ def _id(token: Token) -> str:
     return token.sha256[:ID_LETTERS] or certificate_id(token.certificate)
 
 
+def _bearers(tokens: Iterable[Token]) -> dict[str, Bearer]:
+    """Everybody whom these tokens let in, by the token's id."""
+    found = [configured_bearer(token) for token in tokens if token.sha256]
+    found += [configured_bearer(token, certified=True) for token in tokens if token.certificate]
+    return {bearer.token_id: bearer for bearer in found}
+
+
 class Revocations:
     """The tokens and names that are revoked.
 
     Args:
         path: of the file; None keeps nothing over a restart.
         tokens: of the configuration.
-
+        logins: the mark of each account by its user (`bearer.login_mark`); None where they are not known.
     """
 
-    def __init__(self, path: Path | None, tokens: Iterable[Token], clock: Clock) -> None:
+    def __init__(
+        self, path: Path | None, tokens: Iterable[Token], clock: Clock, logins: Mapping[str, str] | None = None
+    ) -> None:
         self._path = path
         self._tokens = tuple(tokens)
+        self._logins = logins
+        self._configured = _bearers(self._tokens)
+        self._gone: set[str] = set()  # ids of tokens of a former configuration: who has a socket open lets go of it
         self._clock = clock
         self._watchers: list[RevocationWatcher] = []
         self._writing = asyncio.Lock()
@@ -68,6 +80,10 @@ class Revocations:
     def holds(self, bearer: Bearer) -> bool:
         """True for a bearer that must no longer be believed."""
         kept = self._kept
+        if bearer.login and self._logins is not None and self._logins.get(bearer.name) != bearer.login:
+            return True
+        if self._is_gone(bearer):
+            return True
         if bearer.token_id in kept.ids or bearer.token_id in kept.configured:
             return True
         if bearer.made_at is None:
@@ -78,6 +94,13 @@ class Revocations:
     def watch(self, watcher: RevocationWatcher) -> None:
         """Call this whenever something was revoked: who holds what must let go of it."""
         self._watchers.append(watcher)
+
+    def adopt(self, tokens: Iterable[Token], logins: Mapping[str, str]) -> None:
+        """Believe these from now on: who holds a token, or a login, that is no longer configured so has to let go."""
+        former, self._tokens, self._logins = self._configured, tuple(tokens), logins
+        self._configured = _bearers(self._tokens)
+        self._gone = (self._gone | former.keys()) - self._configured.keys()
+        self._tell()
 
     async def revoke(self, what: str) -> bool:
         """Revoke these tokens, from now on and after a restart.
@@ -100,11 +123,23 @@ class Revocations:
         self._forget(wall)
         # What is as long as a token may be one, be it cut or mistyped: its secret has no place in a log.
         log.warning("tokens revoked", what=what if len(what) <= _LONGEST_NAME else f"the token {hashed}")
-        for watcher in self._watchers:
-            watcher()
+        self._tell()
         async with self._writing:
             await asyncio.to_thread(self._write, msgspec.json.encode(self._kept))
         return not self._unkept and self._path is not None
+
+    def _is_gone(self, bearer: Bearer) -> bool:
+        """True for a token of the configuration that has been taken out, or may do something else by now."""
+        if bearer.made_at is not None or not bearer.token_id:
+            return False
+        now = self._configured.get(bearer.token_id)
+        if now is None:
+            return bearer.token_id in self._gone
+        return bool(bearer.scopes) and bearer != now  # of a party of a call the scopes are not known
+
+    def _tell(self) -> None:
+        for watcher in self._watchers:
+            watcher()
 
     def _forget(self, wall: float) -> None:
         """What has expired by now need not be remembered; nor more than a bounded number, the oldest ones first."""

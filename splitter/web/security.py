@@ -2,7 +2,7 @@
 
 GET    /v1/bans           sources that are banned, and for how long yet
 DELETE /v1/bans/{source}  lift a ban
-POST   /v1/reload         read the certificates again; live connections keep theirs
+POST   /v1/reload         take what has changed in the configuration, certificates included; ?dry_run=1 only tells
 POST   /v1/restart        begin anew with the configuration as it is now; calls go on
 """
 
@@ -14,11 +14,15 @@ from aiohttp import web
 
 from splitter.core.errors import LocalError
 from splitter.transport.bans import Ban
+from splitter.web import reloads
+from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError, json_response
+
+Change = reloads.Reloaded
 
 
 class Security(Protocol):
-    """The bans and certificates of the gateway, as the API needs them."""
+    """The bans and the configuration of the gateway, as the API needs them."""
 
     def bans(self) -> list[tuple[Ban, float]]:
         """The bans, each with the seconds that it still lasts."""
@@ -28,8 +32,12 @@ class Security(Protocol):
         """False where there is no such ban."""
         ...
 
-    def reload(self) -> None:
-        """Raises LocalError where a file cannot be used; nothing has changed then."""
+    async def reload(self, dry_run: bool, by: str) -> Change:
+        """Take what has changed in the configuration.
+
+        Raises:
+            LocalError: it cannot be used; nothing has changed.
+        """
         ...
 
     def restart(self) -> None:
@@ -46,8 +54,8 @@ class NoSecurity:
     def lift_ban(self, host: str) -> bool:
         return False
 
-    def reload(self) -> None:
-        pass
+    async def reload(self, dry_run: bool, by: str) -> Change:
+        return reloads.Reloaded(dry_run)
 
     def restart(self) -> None:
         pass
@@ -69,11 +77,11 @@ class SecurityRoutes:
         return json_response({"source": source})
 
     async def reload(self, request: web.Request) -> web.Response:
+        dry_run = request.query.get("dry_run", "0") not in ("", "0")
         try:
-            self._security.reload()
+            return json_response(await self._security.reload(dry_run, bearer_of(request).name))
         except LocalError as error:
             raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
-        return json_response({"reloaded": "certificates"})
 
     async def restart(self, request: web.Request) -> web.Response:
         try:

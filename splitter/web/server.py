@@ -40,11 +40,12 @@ class Server:
     def __init__(self, control_socket: str, metrics_address: Address | None, ports: Ports) -> None:
         self._path = Path(control_socket)
         self._metrics_address = metrics_address
-        self._listens = bool(ports.settings.listen)
+        access = ports.access
+        self._listens = bool(access.settings.listen)
         self._runner = web.AppRunner(build(ports), access_log=None, shutdown_timeout=CLOSING_S)
         precedence = self.precedence = Precedence()
         metrics.API_WAITING.set_function(lambda: precedence.waiting)
-        self.api = HttpListener(build(ports, precedence), ports.settings, precedence)
+        self.api = HttpListener(build(ports, precedence), access.settings, precedence, proxies=access.proxies)
         addresses = ApiSettings((metrics_address,) if metrics_address else ())
         self.scraped = HttpListener(_metrics_app(precedence), addresses, precedence, "/metrics")
         self._inode = 0

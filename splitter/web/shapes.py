@@ -169,9 +169,3 @@ class Restarting(Struct):
     """What happens to the calls meanwhile."""
 
     restarting: str
-
-
-class Reloaded(Struct):
-    """The files that were read again."""
-
-    reloaded: str

@@ -54,6 +54,10 @@ class StatusBoard:
         self._health = health
         self._state = GatewayState.STARTING
 
+    def adopt(self, settings: CallSettings) -> None:
+        """Show these bounds from now on."""
+        self._settings = settings
+
     def enter(self, state: GatewayState) -> None:
         """Show this state from now on."""
         self._state = state

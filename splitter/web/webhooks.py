@@ -7,6 +7,7 @@ restart; after one, the last moments may come twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -50,6 +51,7 @@ class Webhooks:
         self._wanted = frozenset(event for hook in self._hooks.values() for event in hook.events)
         self._calls: dict[str, CallView] = {}
         self._tasks = Tasks()
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Take up what waited before the restart, and begin to send."""
@@ -66,8 +68,22 @@ class Webhooks:
                 sender.send(row, kept=True)
             else:
                 self._outbox.save_delivery(Delivered(row.id))  # its webhook is no longer configured
-        for name, sender in self._senders.items():
-            self._tasks.start(sender.run(), f"webhook {name}")
+        for name in self._senders:
+            self._start(name)
+
+    def adopt(self, hooks: Iterable[Webhook]) -> None:
+        """Tell these from now on. What waits for one that is told no longer is dropped; for one that is told otherwise,
+        goes its new way."""
+        before, self._hooks = self._hooks, {hook.name: hook for hook in hooks}
+        self._wanted = frozenset(event for hook in self._hooks.values() for event in hook.events)
+        for name in before.keys() - self._hooks.keys():
+            self._tasks.start(self._end(name, self._senders.pop(name), self._running.pop(name)), f"webhook {name} ends")
+        for name, hook in self._hooks.items():
+            if name not in self._senders:
+                self._senders[name] = self._sender(hook)
+                self._start(name)
+            elif before[name] != hook:
+                self._senders[name].adopt(HttpPost(hook, self._clock), _effort(hook))
 
     async def stop(self) -> None:
         """Stop sending; what waits is in the store."""
@@ -113,6 +129,15 @@ class Webhooks:
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
+    def _start(self, name: str) -> None:
+        self._running[name] = self._tasks.start(self._senders[name].run(), f"webhook {name}")
+
+    async def _end(self, name: str, sender: Sender, running: asyncio.Task[None]) -> None:
+        running.cancel()
+        await asyncio.wait({running})
+        dropped = sender.give_up("its webhook is no longer configured")
+        log.info("webhook is told no longer", hook=name, dropped=dropped)
+
     def _post(self, event: str, **fields: object) -> None:
         if event not in self._wanted:
             return
@@ -123,10 +148,14 @@ class Webhooks:
                 sender.send(Delivery(self._ids.tag() + self._ids.tag(), name, wall, body))
 
     def _sender(self, hook: Webhook) -> Sender:
-        queue = DeliveryQueue(Effort(hook.attempts, hook.queue, FIRST_PAUSE_S, LONGEST_PAUSE_S), self._outbox)
+        queue = DeliveryQueue(_effort(hook), self._outbox)
         return Sender(
             queue, HttpPost(hook, self._clock), _WebhookLedger(hook.name, self._clock), self._clock, self._ids
         )
+
+
+def _effort(hook: Webhook) -> Effort:
+    return Effort(hook.attempts, hook.queue, FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
 
 class _WebhookLedger:

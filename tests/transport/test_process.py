@@ -149,7 +149,7 @@ class TestReload:
             before = running.counts("splitter_tls_certificate_not_after_seconds")
             assert _serial(running) == 21
             _copy(paper(serial=22, days=60), ours)
-            assert running.command("reload") == (0, "certificates reloaded\n")
+            assert running.command("reload") == (0, "nothing has changed but what files hold, such as certificates\n")
             assert _serial(running) == 22
             wait(lambda: _lasts_longer(running, before))  # metrics are made twice a second at most
             _copy(paper(serial=23), ours)
@@ -166,7 +166,7 @@ class TestReload:
             assert "nothing has changed" in said
             assert "key.pem is not the key of" in said
             running.process.send_signal(signal.SIGHUP)
-            wait(lambda: running.counts("splitter_tls_reloads_total").get('{result="failed"}') == 2.0)
+            wait(lambda: running.counts("splitter_config_reloads_total").get('{result="failed"}') == 2.0)
             assert _serial(running) == 21
 
     def test_an_expired_certificate_is_an_alarm_and_calls_go_on(self, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ class TestWatching:
 
         server.zone = {("example.com", "A"): ["10.0.0.1"]}
         first = resolver.watch(wanted(), told.put_nowait, told.put_nowait)
-        await first.wait()
+        await first.told.wait()
         await until(Located, lambda located: located.targets == (udp("10.0.0.1"),))  # type: ignore[attr-defined]
         server.zone = {("example.com", "A"): ["10.0.0.2"]}
         await until(Located, lambda located: located.targets == (udp("10.0.0.2"),))  # type: ignore[attr-defined]
@@ -188,7 +188,7 @@ class TestWatching:
         self, server: NameServer, resolver: Resolver
     ) -> None:
         reasons: list[str] = []
-        await resolver.watch(wanted(), lambda located: None, reasons.append).wait()
+        await resolver.watch(wanted(), lambda located: None, reasons.append).told.wait()
         assert len(reasons) == 1
 
     def test_how_long_an_answer_is_used(self) -> None:

@@ -15,8 +15,9 @@ from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address
 from splitter.sip.events import RequestFailed
 from splitter.sip.message import Request, Response
-from splitter.transport.settings import TlsSettings, TransportSettings
-from splitter.transport.tls import faults
+from splitter.transport.driver import Driver
+from splitter.transport.settings import Network, TlsSettings, TransportSettings
+from splitter.transport.tls import faults, identities_of
 from tests.missing import MISSING
 from tests.patience import until
 from tests.transport.pki import Paper, client, paper
@@ -251,6 +252,13 @@ class TestSips:
             assert refusal.value.status == 416
 
 
+def renew(driver: Driver, ours: Paper) -> None:
+    """Read the certificate of the one network again."""
+    tls = {"access": ours.settings()}
+    networks = {"access": Network("access", (), HOST, tls=tls["access"])}
+    driver.renew(networks, identities_of(tls), ())
+
+
 class TestReload:
     async def test_new_connections_get_the_new_certificate_and_live_ones_stay(self, tmp_path: Path) -> None:
         ours = Paper(tmp_path / "certificate.pem", tmp_path / "key.pem")
@@ -259,7 +267,7 @@ class TestReload:
             old = await TcpPeer.connect(stage.address("tls"), client())
             assert _serial(old) == 11
             _copy(paper(serial=12), ours)
-            stage.driver.reload()
+            renew(stage.driver, ours)
             new = await TcpPeer.connect(stage.address("tls"), client())
             assert _serial(new) == 12
             for i, peer in enumerate((old, new)):
@@ -274,7 +282,7 @@ class TestReload:
             before = stage.driver.certificates()
             shutil.copy(paper(serial=12).certificate, ours.certificate)
             with pytest.raises(LocalError, match=r"network\.access\.key: .* is not the key of"):
-                stage.driver.reload()
+                renew(stage.driver, ours)
             peer = await TcpPeer.connect(stage.address("tls"), client())
             assert _serial(peer) == 11
             assert stage.driver.certificates() == before

@@ -29,8 +29,9 @@ from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry.trace import Recorder
+from splitter.web.access import Access
 from splitter.web.album import Album
-from splitter.web.ports import Access, GatewayStatus, Ports
+from splitter.web.ports import GatewayStatus, Ports
 from splitter.web.revocations import Revocations
 from splitter.web.server import Server
 from tests.patience import PATIENCE_S
@@ -174,7 +175,7 @@ TOKENS = {
 """Bearer token → its scopes; the desk is that of extension 501."""
 
 
-def access() -> Access:
+def access(settings: ApiSettings | None = None) -> Access:
     accounts = (
         Account("8001", "red", extension="501"),
         Account("8002", ha1={"SHA-256": secret_of("SHA-256", "8002", "seats.example", "blue")}),
@@ -189,7 +190,9 @@ def access() -> Access:
         for name, scopes in TOKENS.items()
     )
     certified = Token("machine", frozenset({Scope.READ}), certificate="common.example")
-    return Access(SECRET, Passwords(accounts, ("seats.example",), "decoy"), (*tokens, certified))
+    return Access(
+        SECRET, Passwords(accounts, ("seats.example",), "decoy"), (*tokens, certified), settings or ApiSettings()
+    )
 
 
 @dataclass
@@ -253,7 +256,7 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     pictures = PictureLibrary(directory / "pictures", wall=clock.wall)
     revoked = Revocations(None, access().tokens, clock)
     fields: dict[str, Any] = {
-        "access": access(),
+        "access": access(more.pop("settings", None)),
         "clock": clock,
         "network": "core",
         "album": Album(),

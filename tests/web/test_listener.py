@@ -21,6 +21,7 @@ from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
 from splitter.web import bodies, listener
+from splitter.web.listener import identity_of
 from tests.transport.pki import Paper, client, paper
 from tests.web.kit import Gateway, Web, gateway, web
 
@@ -59,8 +60,9 @@ class TestTls:
             assert await serial_of(address) == 21
             reader, writer = await asyncio.open_connection(*address, ssl=client())
             for serial in (22, 23, 22):
+                renewed = parts.ports.access.settings
                 installed(tmp_path, paper(serial=serial))
-                parts.server.api.reload()
+                parts.server.api.adopt(renewed, identity_of(renewed))
                 while await serial_of(address) != serial:  # noqa: ASYNC110 - pytest's timeout is the limit
                     await asyncio.sleep(0.01)
             writer.write(b"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer reader\r\n\r\n")
@@ -72,9 +74,8 @@ class TestTls:
         settings = installed(tmp_path, paper(serial=24))
         async with web(tmp_path, settings, client()) as (parts, _):
             (tmp_path / "c.pem").write_text("nothing")
-            for change in (parts.server.api.check, parts.server.api.reload):
-                with pytest.raises(LocalError, match=r"api\.certificate"):
-                    change()
+            with pytest.raises(LocalError, match=r"api\.certificate"):
+                identity_of(settings)
             assert await serial_of(parts.server.api.addresses[0]) == 24
 
     @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
@@ -96,7 +97,7 @@ class TestTls:
                 assert alarm.startswith("the API is not served: api.certificate")
                 assert parts.server.api.addresses == []
                 installed(tmp_path, paper(serial=25))
-                parts.server.api.reload()
+                parts.server.api.adopt(settings, identity_of(settings))
                 assert parts.server.api.alarms(time.time()) == []
                 assert await serial_of(parts.server.api.addresses[0]) == 25
         assert any("calls go on" in line["event"] for line in logs)

@@ -100,11 +100,39 @@ class Reception:
         self._desks = desks or Desks()
         self._accounts = {account.user: account for account in accounts}
         self._registrar = Registrar(settings)
-        self._authenticators = self._authenticate(trunks, name)
+        self._name = name
+        self._nonces = Nonces(self._ids.number(2**256).to_bytes(32, "big"))
+        self._trunks = {trunk.name: trunk for trunk in trunks if trunk.role is Role.SEAT}
+        self._authenticators = self._authenticate()
         self._limits = LoginLimits()
         self._quiet = Quiet()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+
+    def adopt(self, trunks: Iterable[Trunk], accounts: Iterable[Account], settings: RegistrarSettings) -> None:
+        """Go by these from now on. Seats that could not log in again as they did are signed off; their calls go on."""
+        before, trunks_before = self._accounts, self._trunks
+        self._accounts = {account.user: account for account in accounts}
+        self._trunks = {trunk.name: trunk for trunk in trunks if trunk.role is Role.SEAT}
+        self._authenticators = self._authenticate()
+        self._registrar.adopt(settings)
+
+        def ended(binding: Binding) -> bool:
+            trunk, former = self._trunks.get(binding.trunk), trunks_before.get(binding.trunk)
+            if trunk is None or former is None:
+                return True
+            if not trunk.authenticate:
+                return False
+            account, known = _account_of(binding.user, self._accounts), _account_of(binding.user, before)
+            same = account is not None and known is not None and account.proof == known.proof
+            return not (same and former.authenticate and self._realm(trunk) == self._realm(former))
+
+        for binding in self._registrar.drop(ended):
+            self._drop(binding, "seat signed off: its login holds no longer")
+        for binding in self._registrar.all(self._clock.now()):
+            extension = self._extension(binding.user) or binding.user
+            self._desks.attach(binding.id, extension, binding.contact, "sip", self._clock.wall())
+        self._settle()
 
     # ---- for requests ----
 
@@ -207,17 +235,19 @@ class Reception:
 
     # ---- inside ----
 
-    def _authenticate(self, trunks: Iterable[Trunk], name: str) -> dict[str, Authenticator]:
+    def _authenticate(self) -> dict[str, Authenticator]:
         """An authenticator for each trunk that asks."""
-        nonces = Nonces(self._ids.number(2**256).to_bytes(32, "big"))
         found = {}
-        for trunk in trunks:
-            if trunk.role is Role.SEAT and trunk.authenticate:
-                realm = trunk.realm or name
+        for trunk in self._trunks.values():
+            if trunk.authenticate:
+                realm = self._realm(trunk)
                 secrets = {user: _secrets(account, realm, trunk) for user, account in self._accounts.items()}
                 decoy = f"{self._ids.number(2**256):064x}"
-                found[trunk.name] = Authenticator(realm, secrets, trunk.algorithms, nonces, decoy)
+                found[trunk.name] = Authenticator(realm, secrets, trunk.algorithms, self._nonces, decoy)
         return found
+
+    def _realm(self, trunk: Trunk) -> str:
+        return trunk.realm or self._name
 
     def _limit(self, judgement: Judgement, flow: Flow, now: float) -> None:
         """Raises Refusal where too many passwords were wrong; a right one is told the same, so none is found out."""
@@ -254,7 +284,7 @@ class Reception:
             )
 
     def _extension(self, user: str) -> str:
-        account = self._accounts.get(user) or next((a for a in self._accounts.values() if user in a.names), None)
+        account = _account_of(user, self._accounts)
         return account.extension if account else ""
 
     def _settle(self) -> None:
@@ -278,6 +308,11 @@ class Reception:
         self._flows.release(binding.id)
         self._desks.detach(binding.id)
         log.info(what, **_shown(binding))
+
+
+def _account_of(name: str, accounts: Mapping[str, Account]) -> Account | None:
+    """The account that comes under this name, its user or its extension."""
+    return accounts.get(name) or next((account for account in accounts.values() if name in account.names), None)
 
 
 def _secrets(account: Account, realm: str, trunk: Trunk) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ flow is the one way that was just proved to work (RFC 5626 §5.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from splitter.calls.logins.accounts import RegistrarSettings
@@ -111,6 +111,19 @@ class Registrar:
             refreshed=tuple(after[key] for key in after if key in before and after[key] is not before[key]),
             lost=tuple(before[key] for key in before if key not in after),
         )
+
+    def adopt(self, settings: RegistrarSettings) -> None:
+        """Go by these bounds from the next REGISTER on."""
+        self._settings = settings
+
+    def drop(self, unwanted: Callable[[Binding], bool]) -> list[Binding]:
+        """Drop bindings whatever time they have left; what was dropped."""
+        gone = []
+        for seat, bindings in tuple(self._seats.items()):
+            kept = {key: binding for key, binding in bindings.items() if not unwanted(binding)}
+            gone += [binding for key, binding in bindings.items() if key not in kept]
+            self._keep(seat, bindings, kept)
+        return gone
 
     def bindings(self, trunk: str, user: str, now: float) -> list[Binding]:
         """The ways to one seat, the latest refreshed first."""

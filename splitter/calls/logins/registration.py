@@ -28,6 +28,7 @@ from splitter.sip.message import Request, Response
 from splitter.sip.uri import NameAddr, SipUri, parse_uri
 from splitter.telemetry import metrics
 from splitter.transport.targets import AUTO, Target
+from splitter.transport.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -332,17 +333,36 @@ class Registrations:
         server: str,
         targets: Targets = own_address,
     ) -> None:
-        self._all = {
-            trunk.name: Registration(trunk, driver, clock, ids, server, targets) for trunk in trunks if trunk.register
-        }
+
+        def make(trunk: Trunk) -> Registration:
+            return Registration(trunk, driver, clock, ids, server, targets)
+
+        self._make = make
+        self._all = {trunk.name: make(trunk) for trunk in trunks if trunk.register}
+        self._changing = Tasks()
 
     def start(self) -> None:
         """Begin with all; the driver must be running."""
         for registration in self._all.values():
             registration.start()
 
+    def adopt(self, trunks: Iterable[Trunk]) -> None:
+        """Register at these from now on: what is wanted no longer, or otherwise, is taken back first."""
+        wanted = {trunk.name: trunk for trunk in trunks if trunk.register}
+        before, self._all = self._all, {}
+        for name in dict.fromkeys((*wanted, *before)):
+            registration, trunk = before.get(name), wanted.get(name)
+            if registration is not None and trunk is not None and _terms(registration.trunk) == _terms(trunk):
+                registration.trunk = trunk
+                self._all[name] = registration
+                continue
+            if trunk is not None:
+                self._all[name] = self._make(trunk)
+            self._changing.start(_replace(registration, self._all.get(name)), f"registration of {name} changes")
+
     async def stop(self) -> None:
         """Take all back, side by side."""
+        await self._changing.stop()
         await asyncio.gather(*(registration.stop() for registration in self._all.values()))
 
     def status(self) -> dict[str, RegistrationView]:
@@ -358,6 +378,19 @@ class Registrations:
         """Registrations that are not in force, in plain words."""
         views = self.status().values()
         return tuple(f"not registered at trunk {view.trunk}: {view.reason}" for view in views if view.state == "failed")
+
+
+async def _replace(former: Registration | None, new: Registration | None) -> None:
+    if former is not None:
+        await former.stop()
+    if new is not None:
+        new.start()
+
+
+def _terms(trunk: Trunk) -> tuple[object, ...]:
+    """What makes it another registration."""
+    who = trunk.username, trunk.password, trunk.realm, trunk.domain
+    return *who, trunk.network, trunk.address, trunk.transport, trunk.register_expires_s
 
 
 _Place = tuple[str, str, int]

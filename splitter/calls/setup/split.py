@@ -115,6 +115,7 @@ class Setup:
             services.ids.number,
             services.clock.now(),
             lambda text: call.note(text, SIDES[call.talk.far]),
+            services.routing.is_former,
         )
 
     def refuse(self, refused: Refused | Denied) -> None:

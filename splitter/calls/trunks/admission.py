@@ -60,7 +60,7 @@ class TrunkLimits:
 
     def __init__(self) -> None:
         self._calls: dict[str, int] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, tuple[float, Bucket]] = {}  # with the rate that it was made for
 
     def take(self, trunk: Trunk, now: float) -> Permit | Denied:
         """A place for one more call from or to the trunk."""
@@ -68,9 +68,10 @@ class TrunkLimits:
         if trunk.max_calls and calls >= trunk.max_calls:
             return Denied("trunk-calls", f"{trunk.name} has {calls} calls, which is its limit", 5)
         if trunk.calls_per_s:
-            bucket = self._buckets.get(trunk.name)
-            if bucket is None:
-                bucket = self._buckets[trunk.name] = Bucket.per_second(trunk.calls_per_s, now)
+            rate, bucket = self._buckets.get(trunk.name, (0.0, None))
+            if bucket is None or rate != trunk.calls_per_s:
+                bucket = Bucket.per_second(trunk.calls_per_s, now)
+                self._buckets[trunk.name] = trunk.calls_per_s, bucket
             if not bucket.permit(now):
                 reason = f"{trunk.name} may have {trunk.calls_per_s:g} new calls per second"
                 return Denied("trunk-rate", reason, ceil(bucket.wait_s(now)))
@@ -114,6 +115,10 @@ class Overload:
         self.lag_s = 0.0
         self.cpu = 0.0
         self.reason = ""
+
+    def adopt(self, settings: OverloadSettings) -> None:
+        """Go by these thresholds from the next measurement on."""
+        self._settings = settings
 
     def observe(self, lag_s: float, cpu: float, now: float) -> bool:
         """Take one measurement in; True where the level has changed."""

@@ -35,6 +35,7 @@ class Hunt:
     Args:
         destinations: trunk and number, in the order of the route.
         note: told why a trunk is passed over.
+        is_former: True for a trunk that was taken out of the configuration meanwhile.
 
     Attributes:
         denied: why the last trunk that was passed over was; what the caller is told where no way is left.
@@ -49,11 +50,13 @@ class Hunt:
         pick: Pick,
         now: float,
         note: Callable[[str], None],
+        is_former: Callable[[Trunk], bool] = lambda trunk: False,
     ) -> None:
         self._trunks = trunks
         self._limits = limits
         self._pick = pick
         self._note = note
+        self._is_former = is_former
         self._permit: Permit | None = None
         self._servers: deque[Way] = deque()
         order = trunks.order(destinations, choice, now, pick)
@@ -104,6 +107,9 @@ class Hunt:
     # ---- inside ----
 
     def _enter(self, trunk: Trunk, number: str, now: float) -> None:
+        if self._is_former(trunk):
+            self._note(f"{trunk.name} is passed over: it is no longer configured")
+            return
         targets = self._trunks.targets(trunk, now, self._pick)
         if not targets:
             self._note(f"{trunk.name} is passed over: {self._trunks.state(trunk, now)[1]}")

@@ -91,6 +91,19 @@ class Link:
         self._successes = 0
         self._held_until: float | None = None
 
+    def adopt(self, rules: MonitorSettings, interval_s: float, now: float) -> None:
+        """Go by these rules from now on; what is known of the server stays."""
+        self._rules = rules
+        before, self._interval_s = self._interval_s, interval_s
+        if not interval_s:
+            self.due, self._failures = None, 0
+            if self.state is TrunkState.DOWN:  # nothing would tell of its recovery
+                self._enter(TrunkState.UP, "not watched", now)
+        elif not before:
+            self.due = now
+        elif self.due is not None and not self.held:
+            self.due = min(self.due, now + interval_s)
+
     @property
     def watched(self) -> bool:
         return self._interval_s > 0
@@ -134,6 +147,9 @@ class Link:
         Args:
             spread: about 1; keeps servers from being asked all at once.
         """
+        if not self._interval_s:
+            self.due = None  # it was watched when it was asked
+            return
         if self._held_until is not None:
             self.due = self._held_until
             return

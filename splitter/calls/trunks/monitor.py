@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 
@@ -26,7 +27,7 @@ from splitter.sip import events as sip
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 from splitter.telemetry import metrics
-from splitter.transport.resolver import Resolver
+from splitter.transport.resolver import Resolver, WatchedName
 from splitter.transport.targets import AUTO, HostName, Located, Wanted
 from splitter.transport.tasks import Tasks
 
@@ -72,6 +73,8 @@ class Monitor:
     ) -> None:
         self._trunks = trunks
         self._watched = tuple(watched)
+        self._names: dict[Trunk, WatchedName] = {}
+        self._early: dict[Trunk, Located] = {}  # where trunks lead that are not watched yet
         self._routing = routing
         self._driver = driver
         self._resolver = resolver
@@ -85,16 +88,40 @@ class Monitor:
 
     async def find(self) -> None:
         """Look names up, and from now on; returns once each has led somewhere or failed to, which is bounded."""
-        told = []
         for trunk in self._watched:
             metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
-            if isinstance(trunk.address, HostName):
-                wanted = Wanted(trunk.address, trunk.transport, self._reach(trunk.network))
-                told.append(
-                    self._resolver.watch(wanted, partial(self._located, trunk), partial(self._unlocated, trunk))
-                )
-        if told:
-            await asyncio.gather(*(event.wait() for event in told))
+        await self.look_up(self._watched)
+
+    async def look_up(self, trunks: Iterable[Trunk]) -> None:
+        """Find out where trunks lead that are to be watched soon: a call must not come before that. Bounded as `find`.
+
+        What is found is used by `adopt`, which drops it for trunks that are not watched then.
+        """
+        new = [trunk for trunk in trunks if isinstance(trunk.address, HostName) and trunk not in self._names]
+        for trunk in new:
+            assert isinstance(trunk.address, HostName)
+            wanted = Wanted(trunk.address, trunk.transport, self._reach(trunk.network))
+            self._names[trunk] = self._resolver.watch(
+                wanted, partial(self._located, trunk), partial(self._unlocated, trunk)
+            )
+        await asyncio.gather(*(self._names[trunk].told.wait() for trunk in new))
+
+    def adopt(self, trunks: Iterable[Trunk], settings: MonitorSettings) -> None:
+        """Watch these from now on; `Trunks` and `Routing` know them by now."""
+        before, self._watched, self._settings = self._watched, tuple(trunks), settings
+        for name in {trunk.name for trunk in before} - {trunk.name for trunk in self._watched}:
+            for gauge in (metrics.TRUNK_UP, metrics.TRUNK_CALLS, metrics.TRUNK_LATENCY_SECONDS,
+                          metrics.TRUNK_JITTER_SECONDS):  # fmt: skip
+                with suppress(KeyError):
+                    gauge.remove(name)
+        for trunk in [trunk for trunk in self._names if trunk not in self._watched]:
+            self._names.pop(trunk).stop()
+        for trunk in self._watched:
+            metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
+            if (located := self._early.get(trunk)) is not None:
+                self._located(trunk, located)
+        self._early.clear()
+        self._wake.set()
 
     def start(self) -> None:
         """Begin to ask; the driver has its sockets now."""
@@ -108,6 +135,9 @@ class Monitor:
     # ---- names ----
 
     def _located(self, trunk: Trunk, located: Located) -> None:
+        if trunk not in self._watched:
+            self._early[trunk] = located
+            return
         now = self._clock.now()
         name = trunk.address.name if isinstance(trunk.address, HostName) else ""
         for target in located.targets:
@@ -122,6 +152,8 @@ class Monitor:
             self._wake.set()
 
     def _unlocated(self, trunk: Trunk, reason: str) -> None:
+        if trunk not in self._watched:
+            return
         self._trunks.unlocated(trunk.name, reason, self._clock.now())
         log.warning("trunk not located", trunk=trunk.name, name=str(trunk.address), reason=reason)
 

@@ -91,11 +91,28 @@ class Trunks:
         for trunk in trunks:
             self._add(trunk, now, watched=True)
 
+    def adopt(self, trunks: Iterable[Trunk], settings: MonitorSettings, now: float) -> None:
+        """Watch these from now on, by these rules. What is known of the servers of one whose address stays is kept."""
+        self._settings = settings
+        before, self._known = self._known, {}
+        for trunk in trunks:
+            known = before.get(trunk.name)
+            if known is None or _way(known.trunk) != _way(trunk):
+                self._add(trunk, now, watched=True)
+                continue
+            known.trunk = trunk
+            self._known[trunk.name] = known
+            for link in known.links.values():
+                link.adopt(settings, trunk.options_interval_s, now)
+            self._settle(known, now)
+
     # ---- what is heard ----
 
     def located(self, name: str, located: Located, now: float) -> tuple[Target, ...]:
         """A trunk's name leads here now; servers that stay keep their state. Returns those that are new."""
-        known = self._known[name]
+        known = self._known.get(name)
+        if known is None:
+            return ()  # it was taken out while it was looked up
         known.located, known.fault = located, ""
         before = known.links
         interval_s = known.trunk.options_interval_s
@@ -107,7 +124,9 @@ class Trunks:
 
     def unlocated(self, name: str, reason: str, now: float) -> None:
         """A trunk's name could not be looked up; the last good answer stays in use."""
-        known = self._known[name]
+        known = self._known.get(name)
+        if known is None:
+            return
         known.fault = f"{reason}; the last good answer is used" if known.links else reason
         self._settle(known, now)
 
@@ -134,8 +153,8 @@ class Trunks:
 
     def asked(self, probe: Probe, now: float, spread: float = 1.0) -> None:
         """The asking is over, whatever came of it; see `Link.ask_again`."""
-        known = self._known[probe.trunk.name]
-        if link := known.links.get(probe.target):
+        known = self._known.get(probe.trunk.name)
+        if known is not None and (link := known.links.get(probe.target)):
             link.ask_again(now, spread)
 
     def next_due(self) -> float | None:
@@ -262,6 +281,11 @@ class Trunks:
     def _weight(self, known: _WatchedTrunk) -> float | None:
         nearest = known.nearest()
         return None if nearest is None else weight(nearest.latency_s, nearest.jitter_s, self._settings.jitter_factor)
+
+
+def _way(trunk: Trunk) -> tuple[object, ...]:
+    """What makes it the same servers."""
+    return trunk.network, trunk.address, trunk.transport
 
 
 def weight(latency_s: float | None, jitter_s: float | None, jitter_factor: float) -> float:

@@ -76,6 +76,18 @@ class Watch:
         self._publish()
         await self._monitor.find()
 
+    async def prepare(self, trunks: Mapping[str, Trunk]) -> None:
+        """Find out where names lead that `adopt` will bring; bounded."""
+        await self._monitor.look_up(trunks.values())
+
+    def adopt(self, trunks: Mapping[str, Trunk], monitor: MonitorSettings, overload: OverloadSettings) -> None:
+        """Watch these trunks from now on; `Routing` goes by them already."""
+        self._names = tuple(trunks)
+        self.trunks.adopt(trunks.values(), monitor, self._clock.now())
+        self.admission.overload.adopt(overload)
+        self._monitor.adopt(trunks.values(), monitor)
+        self._publish()
+
     def start(self) -> None:
         """Begin to ask, and to measure; the driver has its sockets now."""
         self._meter.start()
