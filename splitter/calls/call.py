@@ -222,6 +222,8 @@ class Call:
             leg.ask_line({to.number, talk.called_number, talk.identity.number})
         else:
             talk.caller = key
+        if offer is not None:
+            record.terms.note_answered(offer, as_offer=True)  # until the answer comes, early media go by it
         leg.dial(request, offer)
         return leg
 

@@ -68,12 +68,6 @@ class Consultation:
         headers = [("Retry-After", "3")] if told == 500 else []
         yield DeclineOffer(offered.leg, offered.txn, told, reason, headers)
 
-    def put_back(self, consult: Consult) -> None:
-        """The asked side accepted what is not wanted any more, or cannot be used: the state before is offered to it."""
-        asked = self._call.legs[consult.asked]
-        asked.terms.local = consult.before
-        self._call.owe(asked)
-
     def withdraw(self, event: OfferWithdrawn | Cancelled) -> Steps[None]:
         """The asker cancelled; so is our question, and if it was answered already the old state is offered again."""
         aside = self._call.pending.put_aside

@@ -175,25 +175,33 @@ class Escalation:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
             check_peer_answer(leg.terms.latest, session)
-            chosen = plan(session, replace(opened.plan, video=opened.index), call.talk.voice.ours(CALLER).host)
+            chosen = plan(session, replace(call.talk.lines, video=opened.index), call.talk.voice.ours(CALLER).host)
         except PeerError as error:
             yield Note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
             yield from self._on_unusable(opened, event.early, error.reason)
             return
-        opened.unusable = False
-        yield from self._agreement.settle_caller(session, leg.terms.ours, chosen)
-        yield from self._agreement.heed_answer(leg, session)
+        opened.answer, opened.chosen, opened.unusable = session, chosen, False
         if event.early:
-            opened.answered = leg.terms.local
+            yield from self._agreement.point_side(CALLER, session, chosen.audio)
             yield Note("the phone has answered; its user is being asked", leg.name)
         else:
             yield from self.on_finished()
 
+    def on_overtaken(self) -> Steps[None]:
+        """The caller offers anew inside our question, on top of what it has answered early: that counts from now on."""
+        opened = self._call.pending.question
+        if opened is not None and not opened.overtaken and (opened.answer is not None or opened.unusable):
+            opened.overtaken = True
+            yield from self._commit(opened)
+
     def on_finished(self) -> Steps[None]:
-        """The last 2xx to our question."""
-        call, opened = self._call, (yield from self._close_offer())
+        """The last 2xx to our question: what was answered counts."""
+        call, opened = self._call, self._call.pending.question
         if opened is None:
             return
+        if not opened.overtaken:
+            yield from self._commit(opened)
+        yield from self._close_offer()
         if opened.unusable:
             yield from self._stop()
             return
@@ -211,10 +219,13 @@ class Escalation:
 
     def on_refused(self, event: OfferRefused) -> Steps[None]:
         """The question was refused, or its CANCEL took effect; the session stands as it was."""
-        wish, opened = self._call.talk.video.wish, (yield from self._close_offer())
+        call, wish, opened = self._call, self._call.talk.video.wish, (yield from self._close_offer())
         if opened is None:
             return
-        yield from self._roll_back(opened)
+        if opened.overtaken:
+            yield from self._stop()  # more than the video has changed: only that is undone
+        elif opened.answer is not None:  # the voice goes on as it did before the early answer (RFC 6141 §3.4)
+            yield from self._agreement.point_side(CALLER, call.caller.terms.theirs, call.talk.lines.audio)
         yield Note(f"our question for video ended with {event.status} {event.reason}", event.leg)
         if event.status in (408, 481):
             yield Post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse
@@ -293,7 +304,7 @@ class Escalation:
         offer = with_origin(offer, leg.terms.latest.origin.next())
         check_reoffer(leg.terms.latest, offer, leg.terms.ours)
         call.talk.video.line, call.talk.video.index = line, index
-        self._call.pending.question = Question(leg.terms.ours, leg.terms.theirs, call.talk.lines, index)
+        self._call.pending.question = Question(index)
         self._call.talk.video.refused = False
         yield SendOffer(leg.key, offer)
         yield SetAlarm(call.settings.consent_limit_s, _CONSENT)
@@ -327,28 +338,24 @@ class Escalation:
         """RFC 3261 §14.1: who does not own the Call-ID waits up to 2 s; longer where the caller wants video too."""
         return (_ITS_TURN_S if wish.collided else 0.0) + (yield from DrawPause(self._call.caller.key))
 
-    def _roll_back(self, opened: Question) -> Steps[None]:
-        """A refusal after an early answer: what was before counts again (RFC 6141 §3.4)."""
+    def _commit(self, opened: Question) -> Steps[None]:
+        """Our question, and its answer where that can be used, are in force at the phone, and now here."""
         leg = self._call.caller
-        if opened.answered is None:
-            return
-        if leg.terms.local is opened.answered:
-            leg.terms.local = opened.ours
-            yield from self._agreement.settle_caller(opened.theirs, opened.ours, opened.plan)
-        else:
-            yield from self._stop()  # an UPDATE has changed more than the video: only that is undone
+        leg.terms.note_accepted()
+        if opened.answer is not None and opened.chosen is not None:
+            yield from self._agreement.settle_caller(opened.answer, leg.terms.ours, opened.chosen)
+            yield from self._agreement.heed_answer(leg, opened.answer)
 
     def _on_unusable(self, opened: Question, early: bool, reason: str) -> Steps[None]:
         """An answer that breaks the rules: the picture is given up, and the caller is told what stands."""
         if opened.wanted:
             yield from self._conclude(FAILED, f"the phone's answer cannot be used: {reason}")
         opened.wanted = False
+        opened.unusable = True
         if early:  # our line counts there until the end of the question tells
-            opened.answered, opened.unusable = self._call.caller.terms.local, True
             yield WithdrawOffer(self._call.caller.key)
-            return
-        (yield from self._close_offer())
-        yield from self._stop()
+        else:
+            yield from self.on_finished()
 
     def _stop(self) -> Steps[None]:
         """No picture goes to the caller or comes from it; it is told so by an offer of our own."""

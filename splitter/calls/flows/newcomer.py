@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from splitter.calls.events import Offered
 from splitter.calls.flows.agreement import Agreement
+from splitter.calls.flows.answers import answer_offer
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.talk.commands import (
-    AnswerOffer,
     InstallNewcomer,
     MakeOrigin,
     Note,
@@ -45,15 +45,17 @@ def goes_on(call: LiveCall, offer: Session, index: int, wish: str) -> bool:
     return keeps_voice(theirs, ours, offer.media[index]) and offer.flow_of(index) == wish
 
 
-def answer_newcomer(call: LiveCall, leg: LegFacts, offer: Session, said: Session) -> Steps[Session]:
+def answer_newcomer(call: LiveCall, leg: LegFacts, offer: Session, said: Session, told: Session) -> Steps[Session]:
     """Our answer, out of what the caller said last: the codecs that it was told to use, and no others.
 
+    Args:
+        offer: the newcomer's. said: by the caller. told: what we said to the caller with it.
     Raises:
         PeerError: status 488 if none of them was offered.
     """
     index = call.talk.lines.audio
     lines = list(said.media)
-    lines[index] = narrowed(lines[index], call.caller.terms.ours.media[index].formats)
+    lines[index] = narrowed(lines[index], told.media[index].formats)
     source = replace(said, media=tuple(lines))
     origin = yield from origin_of(leg)
     answer = centre_answer(offer, source, call.talk.lines, call.talk.voice.ours(CENTRE), origin)
@@ -68,7 +70,7 @@ def install(call: LiveCall, agreement: Agreement, event: Offered, ours: Session,
         ours: our answer, or our offer where it has asked for one. offer: what it offered.
     """
     leg, exchange = call.leg_of(event), call.talk.exchange
-    if not (yield from AnswerOffer(leg.key, event.txn, ours)):
+    if not (yield from answer_offer(leg, event, ours)):
         return False
     before = call.legs[(yield from InstallNewcomer())]
     if before.terms.remote is not None:

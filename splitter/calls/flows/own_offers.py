@@ -32,7 +32,7 @@ class OwnOffers:
         call = self._call
         session = self._agreement.present_offer(leg)
         if leg.name not in call.seats:
-            yield from self._consultation.begin(Consult(leg.key, leg.terms.local, own=True))
+            yield from self._consultation.begin(Consult(leg.key, own=True))
         if leg is call.caller and self._agreement.refuses_video and "UPDATE" in leg.allows:
             yield Note("UPDATE with what we have now: nobody need consent to that", leg.name)
             yield SendUpdate(leg.key, in_sequence(leg.terms.latest, session))
@@ -49,8 +49,9 @@ class OwnOffers:
     def unusable(self, leg: LegFacts) -> Steps[None]:
         """A leg took an offer of ours, but its answer is unknown: it may say it better next time.
 
-        The offer is in force there, so nothing is taken back; only what it wants, and where it is, is not known.
+        The offer is in force there; only what it wants, and where it is, is not known.
         """
+        leg.terms.note_accepted()
         unusable = self._call.talk.exchange.unusable
         unusable[leg.name] = unusable.get(leg.name, 0) + 1
         if unusable[leg.name] < _UNUSABLE_LIMIT:

@@ -23,6 +23,7 @@ from splitter.calls.events import (
     Refreshed,
 )
 from splitter.calls.flows.agreement import Agreement
+from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.escalate import Escalation
@@ -33,7 +34,6 @@ from splitter.calls.flows.words import video_news, wish_in_words
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState
 from splitter.calls.talk.commands import (
-    AnswerOffer,
     DeclineOffer,
     Note,
     RefreshLater,
@@ -163,11 +163,12 @@ class Reoffers:
             elif leg not in (self._call.caller, self._call.centre):
                 pass  # a leg that the call has let go
             elif event.session is None:
-                yield AnswerOffer(leg.key, event.txn, in_sequence(leg.terms.latest, self._agreement.asked_for(leg)))
+                yield from answer_offer(leg, event, in_sequence(leg.terms.latest, self._agreement.asked_for(leg)))
             elif leg is self._call.caller:
-                yield from self._from_caller(event)
+                yield from self.escalation.on_overtaken()
+                yield from self._from_caller((yield from whole_offer(leg, event)))
             else:
-                yield from self._from_centre(event)
+                yield from self._from_centre((yield from whole_offer(leg, event)))
         except PeerError as error:
             if leg is self._call.newcomer:
                 self._call.pending.newcomer = ""
@@ -190,9 +191,7 @@ class Reoffers:
             ours = centre_offer(offer, chosen, call.talk.voice.ours(CENTRE), sent.origin, sent)
             # Digits may come under a number that the centre knows for another clock rate.
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
-            yield from self._consult.ask(
-                Consult(centre.key, centre.terms.local, event, chosen), ours, wish_in_words(offer, chosen.audio)
-            )
+            yield from self._consult.ask(Consult(centre.key, event, chosen), ours, wish_in_words(offer, chosen.audio))
 
     def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
         """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
@@ -211,7 +210,7 @@ class Reoffers:
         voice = {chosen.audio: audio_line(ours)}
         answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines, voice))
         check_answer(offer, answer)
-        if (yield from AnswerOffer(leg.key, event.txn, answer)):
+        if (yield from answer_offer(leg, event, answer)):
             yield Note(video_news(self._call.talk.plan, chosen), leg.name)
             yield from self._agreement.settle_caller(offer, answer, chosen)
             yield from self.escalation.follow()
@@ -226,14 +225,12 @@ class Reoffers:
             voice = {index: audio_line(ours)}
             answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, moved=voice))
             check_answer(offer, answer)
-            if (yield from AnswerOffer(leg.key, event.txn, answer)):
+            if (yield from answer_offer(leg, event, answer)):
                 yield Note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
                 yield from self._agreement.settle_centre(offer)
         elif (yield from self._may_ask(event, call.caller)):
             ours = self._agreement.offer_to_caller(offer)
-            yield from self._consult.ask(
-                Consult(call.caller.key, call.caller.terms.local, event), ours, wish_in_words(offer, index)
-            )
+            yield from self._consult.ask(Consult(call.caller.key, event), ours, wish_in_words(offer, index))
 
     def _from_newcomer(self, event: Offered) -> Steps[None]:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
@@ -249,17 +246,15 @@ class Reoffers:
             call.pending.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):
             said = call.caller.terms.theirs
-            answer = yield from answer_newcomer(call, call.leg_of(event), offer, said)
+            answer = yield from answer_newcomer(call, call.leg_of(event), offer, said, call.caller.terms.ours)
             yield from install(call, self._agreement, event, answer, offer)
         elif (yield from self._may_ask(event, call.caller)):
             wish = f"another leg of the centre takes over: {wish_in_words(offer, index)}"
-            yield from self._consult.ask(
-                Consult(call.caller.key, call.caller.terms.local, event), self._agreement.offer_to_caller(offer), wish
-            )
+            yield from self._consult.ask(Consult(call.caller.key, event), self._agreement.offer_to_caller(offer), wish)
 
     def _may_ask(self, event: Offered, other: LegFacts) -> Steps[bool]:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
-        if self._consult.open is None and other.settled:
+        if self._consult.open is None and other.settled and not self._is_question(other):
             return True
         if any(aside.leg == other.key for aside in self._call.pending.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
@@ -283,12 +278,13 @@ class Reoffers:
             session = yield from self._without_foreign_video(leg, leg.terms.latest, session)
             check_peer_answer(leg.terms.latest, session)
             if consult is None or consult.own:
+                leg.terms.note_accepted()
                 self._own.taken(leg)
                 yield from self._agreement.settle_side(leg, session)
                 yield from self._agreement.heed_answer(leg, session)
                 yield from self.escalation.follow()
             elif consult.withdrawn:
-                self._consult.put_back(consult)
+                self._call.owe(leg)
             elif consult.offered is not None and consult.plan is not None:
                 yield from self._answer_caller(consult, consult.offered, consult.plan, session)
             elif consult.offered is not None:
@@ -297,7 +293,7 @@ class Reoffers:
             yield Note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
             if consult is not None and not consult.own:
                 yield from self._consult.decline(consult, error.status, error.reason)
-                self._consult.put_back(consult)
+                self._call.owe(leg)
             else:
                 yield from self._own.unusable(leg)
                 yield from self.escalation.follow()
@@ -312,42 +308,46 @@ class Reoffers:
 
     def _answer_caller(self, consult: Consult, offered: Offered, chosen: Plan, session: Session) -> Steps[None]:
         """The centre accepted what the caller offered."""
-        call, offer = self._call, offered.offer
+        call, offer, asked = self._call, offered.offer, self._call.legs[consult.asked]
         line = self._agreement.video_line(offer, chosen)
         answer = caller_answer(
             offer, chosen, session, call.talk.voice.ours(CALLER), line, call.caller.terms.latest.origin
         )
         answer = in_sequence(call.caller.terms.latest, answer)
         check_answer(offer, answer)
-        if not (yield from AnswerOffer(call.caller.key, offered.txn, answer)):
-            self._consult.put_back(consult)  # it cancelled meanwhile
+        if not (yield from answer_offer(call.caller, offered, answer)):
+            call.owe(asked)  # the caller cancelled meanwhile
             return
         self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
+        asked.terms.note_accepted()
         yield from self._agreement.settle_centre(session)
-        yield from self._agreement.heed_answer(call.legs[consult.asked], session)
+        yield from self._agreement.heed_answer(asked, session)
         yield from self._agreement.settle_caller(offer, answer, chosen)
         yield from self.escalation.follow()
 
     def _answer_centre(self, consult: Consult, offered: Offered, session: Session) -> Steps[None]:
         """The caller accepted what the centre offered."""
-        call, centre, offer = self._call, self._call.centre_leg, offered.offer
+        call, caller, centre, offer = self._call, self._call.caller, self._call.centre_leg, offered.offer
         if offered.leg == call.pending.newcomer:
-            yield from self._agreement.settle_side(call.caller, session)
-            answer = yield from answer_newcomer(call, call.leg_of(offered), offer, session)
-            if not (yield from install(call, self._agreement, offered, answer, offer)):
-                self._consult.put_back(consult)
+            answer = yield from answer_newcomer(call, call.leg_of(offered), offer, session, caller.terms.latest)
+            if (yield from install(call, self._agreement, offered, answer, offer)):
+                caller.terms.note_accepted()
+                yield from self._agreement.settle_side(caller, session)
+            else:
+                call.owe(caller)
             return
         here = call.talk.voice.ours(CENTRE)
         answer = centre_answer(offer, session, call.talk.lines, here, centre.terms.latest.origin)
         answer = in_sequence(centre.terms.latest, answer)
         check_answer(offer, answer)
-        if not (yield from AnswerOffer(centre.key, offered.txn, answer)):
-            self._consult.put_back(consult)
+        if not (yield from answer_offer(centre, offered, answer)):
+            call.owe(caller)
             return
         self._agreement.wishes[centre.name] = offer.flow_of(audio_line(offer))
+        caller.terms.note_accepted()
         yield from self._agreement.settle_centre(offer)
-        yield from self._agreement.settle_side(call.caller, session)
-        yield from self._agreement.heed_answer(call.legs[consult.asked], session)
+        yield from self._agreement.settle_side(caller, session)
+        yield from self._agreement.heed_answer(caller, session)
         yield from self.escalation.follow()
 
     def _on_refused(self, event: OfferRefused) -> Steps[str]:

@@ -16,13 +16,13 @@ from splitter.calls.events import (
     SeatPlaced,
     SeatRestarted,
 )
+from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring_seat
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.talk.commands import (
     AcceptInvite,
-    AnswerOffer,
     Count,
     Counted,
     DeclineOffer,
@@ -184,9 +184,10 @@ def _reoffered(call: LiveCall, event: Offered) -> Steps[None]:
         yield DeclineOffer(leg.key, event.txn, 481, "it is not in the call any more")
         return
     if event.session is None:
-        yield AnswerOffer(leg.key, event.txn, in_sequence(leg.terms.latest, leg.terms.ours))
+        yield from answer_offer(leg, event, in_sequence(leg.terms.latest, leg.terms.ours))
         return
-    offer, before = webrtc.resolved(event.session), party.remote
+    event = yield from whole_offer(leg, event)
+    offer, before = webrtc.resolved(event.offer), party.remote
     try:
         if before is not None:
             index, _ = webrtc.choose_secure(offer)
@@ -221,6 +222,6 @@ def _answer(call: LiveCall, event: Offered, offer: Session) -> Steps[None]:
     room, bitrate_kbps = call.talk.room, call.settings.bitrate_kbps
     answer, index = answer_to_party(room, leg.name, offer, leg.terms.ours.origin, bitrate_kbps)
     answer = in_sequence(leg.terms.latest, answer)
-    if (yield from AnswerOffer(leg.key, event.txn, answer)):
+    if (yield from answer_offer(leg, event, answer)):
         leg.terms.note_remote(offer)
         yield SettleVideo(leg.name, offer, answer, index)

@@ -60,9 +60,7 @@ class InviteClient:
         self._owed: tuple[str, Dialog] | None = None  # the ACK that must bring our answer: of this 2xx
         self._their_offer: Session | None = None  # in that 2xx
         if session is not None:
-            context.terms.local = session
             context.terms.note_sent(session)
-        context.terms.local_is_offer = session is not None
         for name, value in context.headers():
             request.headers.add(name, value)
 
@@ -79,7 +77,7 @@ class InviteClient:
             request.headers.remove(name)
         for name, value in context.timer.request_headers():
             request.headers.add(name, value)
-        if context.terms.local is None:
+        if self._session is None:
             # Without 100rel: an offer in 18x would need its answer in PRACK.
             request.headers.set("Supported", ", ".join(("timer", *context.centre_extensions())))
         self._txn = ""
@@ -98,7 +96,6 @@ class InviteClient:
     def acknowledge(self, session: Session) -> None:
         """Answer the offer that came in the 2xx (RFC 3261 §13.2.2.4)."""
         if self.state is ClientState.ACK_OWED:
-            self._context.terms.local = session
             self._context.terms.note_sent(session)
             self._send_ack(write(session))
 
@@ -155,7 +152,7 @@ class InviteClient:
                 if early is None or not early.receiver.take(response):
                     return
                 context.prack(early.dialog, response)
-                early.answered |= context.terms.local is not None and has_session(response)
+                early.answered |= self._session is not None and has_session(response)
             session = self._said(response)
         context.post(Rang(context.key, response, session, response.to_tag or ""))
 
@@ -185,7 +182,7 @@ class InviteClient:
             self._end_another(dialog)
             return None
         context.confirm(dialog, response)
-        if context.terms.local is None:
+        if self._session is None:
             self._step(ClientStep.OFFER)
             self._owed = self._txn, dialog
         else:

@@ -25,7 +25,6 @@ from splitter.calls.messages import (
     SDP,
     Pairs,
     Refusal,
-    has_session,
     refuse_unknown_bodies,
     requires,
     session_of,
@@ -36,7 +35,7 @@ from splitter.core.errors import LocalError, PeerError
 from splitter.core.pauses import retry_after_s
 from splitter.sdp.align import aligned, lengthened, shortened
 from splitter.sdp.model import Session
-from splitter.sdp.precondition import with_preconditions, without_preconditions
+from splitter.sdp.precondition import with_preconditions
 from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
@@ -171,11 +170,7 @@ class Offers:
 
     def _accept(self, response: Response, early: bool = False) -> None:
         """The peer has taken our offer: it counts there, whether we can read what it answered or not."""
-        terms = self._context.terms
-        session, fault = self._answer_of(response, terms.latest)
-        # What is offered again one day has no status of resources in it.
-        terms.local = without_preconditions(terms.latest)
-        terms.local_is_offer = True
+        session, fault = self._answer_of(response, self._context.terms.latest)
         self._post(OfferAccepted(self._context.key, session, early, fault))
 
     def _on_refusal(self, own: OwnOffer, response: Response) -> None:
@@ -225,10 +220,6 @@ class Offers:
         context = self._context
         self._theirs[event.txn] = event.request
         context.adopt(event.txn)
-        if session is not None and (offer := lengthened(session, context.terms.local)) is not session:
-            words = f"{len(session.media)} m-lines follow {len(offer.media)} (RFC 3264 §8): those left out are off"
-            self._post(Overlooked(context.key, words))
-            session = offer
         self._post(Offered(context.key, event.txn, session, event.request.from_tag or ""))
 
     def offer_of(self, txn: str) -> Session | None:
@@ -246,13 +237,11 @@ class Offers:
         said = session
         if whole is not None and self._tells_resources(request):
             said = with_preconditions(whole, session)
-        context.terms.local = session  # what is offered again one day has no status of resources in it
         context.terms.note_sent(said)
-        context.terms.local_is_offer = not has_session(request)
-        if request.method == "INVITE":
-            self.await_ack(txn, offers=context.terms.local_is_offer)
-        lines = [*context.headers(), *context.take_timer(request)]
         offer = session_of(request)
+        if request.method == "INVITE":
+            self.await_ack(txn, offers=offer is None)
+        lines = [*context.headers(), *context.take_timer(request)]
         body = write(said if offer is None else shortened(said, offer))
         context.driver.respond(txn, request.respond(200, headers=lines, body=body, content_type=SDP))
         return True

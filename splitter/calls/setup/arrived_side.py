@@ -5,6 +5,7 @@ from __future__ import annotations
 from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
 from splitter.calls.events import Offered
+from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.early import early_answer, keeps_voice
 from splitter.calls.states import Direction
 from splitter.calls.talk.media_commands import SettleVideo
@@ -93,7 +94,9 @@ class ArrivedSide:
         Raises:
             PeerError: see `early_answer`.
         """
-        call, leg, offer, before = self._call, self._leg, event.offer, self.offer
+        call, leg, before = self._call, self._leg, self.offer
+        event = carry_out(call, whole_offer(leg, event))
+        offer = event.offer
         if before is None or leg.terms.local is None:
             raise PeerError("no answer was given yet", 500)
         chosen, old = plan(offer, self.lines, call.audio.local(call.talk.near).host), self.lines.audio
@@ -105,7 +108,7 @@ class ArrivedSide:
         ours = leg.terms.local.media[audio_line(leg.terms.local)]
         kept = keeps_voice(before.media[old], ours, offer.media[chosen.audio])
         answer = early_answer(leg, before, old, offer, chosen.audio, lines, binding=binding)
-        if not leg.answer(event.txn, answer):
+        if not carry_out(call, answer_offer(leg, event, answer)):
             return False
         call.note("offer absorbed before the answer", leg.name)
         if not kept:

@@ -42,6 +42,7 @@ def answer_far_side(call: Call, leg: DialledLeg, said: Session, offer: Session, 
     answer = centre_answer(said, offer, lines, call.audio.local(call.talk.far), origin)
     check_answer(said, answer)
     leg.acknowledge(answer)
+    leg.terms.note_answered(answer)
 
 
 async def offer_to_near_side(call: Call, leg: DialledLeg, said: Session, branch: str) -> Session | None:

@@ -26,6 +26,7 @@ from splitter.calls.events import (
     VoiceOpened,
 )
 from splitter.calls.facts import video_capable
+from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
@@ -265,7 +266,7 @@ class Setup:
             call.pending.newcomer = ""
             newcomer.refuse(error.status, error.reason)
             return False
-        if call.arrived.cancelled or not newcomer.answer(event.txn, ours):
+        if call.arrived.cancelled or not carry_out(call, answer_offer(newcomer, event, ours)):
             return False  # its CANCEL waits in the inbox; who rings may be heard on
         self._connect_voice(newcomer, session)
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
@@ -316,12 +317,14 @@ class Setup:
             asker.decline(event.txn, error.status, error.reason, headers_of(error))
 
     def _from_far_side(self, event: Offered, leg: DialledLeg) -> None:
+        event = carry_out(self.call, whole_offer(leg, event))
         branch, offer = f"{leg.sip_call_id} {event.tag}", event.offer
         before = self._early.get(branch)
         if before is None or leg.terms.local is None:
             raise PeerError("our own offer has no answer yet", 491)
         index = audio_line(offer)
-        if not leg.answer(event.txn, early_answer(leg, before, audio_line(before), offer, index)):
+        answer = early_answer(leg, before, audio_line(before), offer, index)
+        if not carry_out(self.call, answer_offer(leg, event, answer)):
             return
         self.call.note("offer absorbed before the answer", leg.name)
         self._early[branch] = offer

@@ -19,15 +19,13 @@ class Consult:
     """An offer of ours that is open on the leg `asked`.
 
     Attributes:
-        before: our description in force when we asked.
         offered: the re-INVITE that waits for the outcome; None for an offer of our own, and once it was answered.
         plan: the caller's new one.
         own: an offer of our own.
-        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, `before` is offered again.
+        withdrawn: nobody waits for the outcome any more: if it is accepted all the same, what stands is offered.
     """
 
     asked: str
-    before: Session | None
     offered: Offered | None = None
     plan: Plan | None = None
     own: bool = False
@@ -39,21 +37,20 @@ class Question:
     """Our re-INVITE with video, open at the caller.
 
     Attributes:
-        ours, theirs, plan: what was in force before it.
         index: of the video in it.
         wanted: False once nobody waits for the answer any more; if it is accepted all the same, video is dropped.
         giving_way: a CANCEL was sent for the sake of the voice.
-        answered: our description, where the answer came in a reliable provisional response; `unusable`: that answer.
+        answer, chosen: the phone's, and the lines that it means; they count once the question has come to its end.
+        unusable: its answer is. overtaken: it has offered anew on top of an early answer, which counts since then.
     """
 
-    ours: Session
-    theirs: Session
-    plan: Plan
     index: int
     wanted: bool = True
     giving_way: bool = False
-    answered: Session | None = None
+    answer: Session | None = None
+    chosen: Plan | None = None
     unusable: bool = False
+    overtaken: bool = False
 
 
 @dataclass(slots=True)

@@ -1,4 +1,8 @@
-"""What a leg has agreed on with its peer: the descriptions in force and what their payload types stand for."""
+"""What a leg has agreed on with its peer: the descriptions in force and what their payload types stand for. Pure.
+
+In an answered call a leg tells only what was offered and answered; a step commits it here. What it does not commit is
+not in force for us, so nothing has to be put back.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass, field
 from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import PayloadHistory
+from splitter.sdp.precondition import without_preconditions
 
 
 @dataclass(slots=True)
@@ -48,6 +53,15 @@ class Terms:
         self.sent = session
         with suppress(PeerError):  # what is sent was proved; what was offered and refused may stand for anything
             self.history = self.history.after(session)
+
+    def note_accepted(self) -> None:
+        """The offer that we sent last counts from now on: the peer has accepted it."""
+        # What is offered again one day has no status of resources in it.
+        self.local, self.local_is_offer = without_preconditions(self.latest), True
+
+    def note_answered(self, session: Session, *, as_offer: bool = False) -> None:
+        """Our answer counts from now on; `as_offer`: the peer has asked us for an offer, and this is it."""
+        self.local, self.local_is_offer = session, as_offer
 
     def note_remote(self, session: Session) -> None:
         """The peer's description counts from now on."""

@@ -253,9 +253,7 @@ class Playbook:
                 self.legs[command.leg].settled = True
             case c.AnswerOffer() if reply:
                 self.legs[command.leg].settled = True
-                terms = self.legs[command.leg].terms
-                terms.local, terms.local_is_offer = command.session, False
-                terms.note_sent(command.session)
+                self.legs[command.leg].terms.note_sent(command.session)
             case PrepareRoom():
                 self.call.pending.room = True
         self.done.append(command)
@@ -269,7 +267,6 @@ class Playbook:
             case OfferAccepted():
                 leg = self.legs[event.leg]
                 leg.settled, leg.offering = not event.early, event.early
-                leg.terms.local, leg.terms.local_is_offer = leg.terms.latest, True
             case OfferRefused():
                 self.legs[event.leg].settled, self.legs[event.leg].offering = True, False
 

@@ -161,11 +161,14 @@ class TestAnswered:
         asked(book)
         said, ours = from_caller(), book.caller.terms.latest
         book.happens(OfferAccepted(CALLER, said, early=True))
-        book.does(PointVoice(0, caller_end()), SettleVideo("caller", said, ours, None))
+        book.does(PointVoice(0, caller_end()))
         assert book.shown == (VideoState.ASKING, "")
+        assert [len(session.media) for session in (book.caller.terms.ours, book.caller.terms.theirs)] == [1, 1]
         book.caller.settled = True
         book.happens(Refreshed(CALLER, offer_done=True))
         book.does(
+            PointVoice(0, caller_end()),
+            SettleVideo("caller", said, ours, None),
             StopAlarm(CONSENT),
             PointVoice(0, caller_end()),
             SettleVideo("caller", said, ours, 1),
@@ -176,16 +179,49 @@ class TestAnswered:
         book = voice_alone()
         before, ours = book.caller.terms.theirs, book.caller.terms.ours
         asked(book)
-        book.happens(OfferAccepted(CALLER, from_caller(), early=True))
-        book.done.clear()
+        book.happens(OfferAccepted(CALLER, from_caller(port=30100), early=True))
+        book.does(PointVoice(0, caller_end(30100)))
+        assert (book.caller.terms.remote, book.caller.terms.local) == (before, ours)
         book.happens(OfferRefused(CALLER, 603, "Decline"))
         book.does(
             StopAlarm(CONSENT),
-            PointVoice(0, caller_end()),
-            SettleVideo("caller", before, ours, None),
+            PointVoice(0, caller_end()),  # where it receives without the question
             *concluded("refused", book.call.talk.video.view.reason),
         )
         assert (book.caller.terms.remote, book.caller.terms.local) == (before, ours)
+
+    @pytest.mark.parametrize("accepted", [True, False])
+    def test_early_and_then_the_phone_moves_its_voice(self, accepted: bool) -> None:
+        book = voice_alone()
+        asked(book)
+        book.happens_quietly(OfferAccepted(CALLER, from_caller(), early=True))
+        said = from_caller(port=30100)
+        book.happens_quietly(Offered(CALLER, "t1", said))  # in an UPDATE; it agrees on the video as well
+        book.caller.settled = True
+        if accepted:
+            book.happens_quietly(Refreshed(CALLER, offer_done=True))
+            assert book.shown == (VideoState.ON, "accepted")
+        else:
+            book.happens_quietly(OfferRefused(CALLER, 603, "Decline"))
+            assert book.caller.terms.latest.media[1].port == 0  # it is told that the video alone is off again
+        assert book.caller.terms.theirs == said
+
+    @pytest.mark.parametrize("accepted", [True, False])
+    def test_early_with_an_answer_that_cannot_be_read(self, accepted: bool) -> None:
+        book = voice_alone()
+        before = book.caller.terms.ours
+        asked(book)
+        book.happens(OfferAccepted(CALLER, None, early=True, fault="it is no SDP"))
+        reason = "the phone's answer cannot be used: it is no SDP"
+        book.does(*concluded("failed", reason), WithdrawOffer(CALLER))
+        book.caller.settled = True
+        if accepted:  # the CANCEL came too late: our line of video counts there
+            book.happens_quietly(Refreshed(CALLER, offer_done=True))
+            assert [line.port for line in book.caller.terms.latest.media] == [40000, 0]
+        else:
+            book.happens(OfferRefused(CALLER, 487, "Request Terminated"))
+            book.does(StopAlarm(CONSENT))
+            assert book.caller.terms.ours == before
 
 
 class TestRefused:

@@ -158,6 +158,50 @@ class TestRelayed:
             ASKED,
             SendOffer(CENTRE, to_centre(3)),
         )
+        assert (book.centre.terms.local, book.centre.terms.remote) == (to_centre(1), from_centre())
+
+
+class TestCommitted:
+    """What legs report counts once a step has taken it over."""
+
+    def test_the_other_side_has_accepted_what_was_relayed(self) -> None:
+        book = Playbook()
+        held_by_caller(book)
+        assert book.centre.terms.local == to_centre(1)
+        book.happens_quietly(OfferAccepted(CENTRE, from_centre("recvonly")))
+        assert (book.centre.terms.local, book.centre.terms.remote) == (
+            to_centre(2, "sendonly"),
+            from_centre("recvonly"),
+        )
+        assert (book.caller.terms.local, book.caller.terms.remote) == (
+            to_caller(2, "recvonly"),
+            from_caller("sendonly"),
+        )
+        assert book.centre.terms.local_is_offer and not book.caller.terms.local_is_offer
+
+    def test_it_has_accepted_what_is_not_wanted_any_more(self) -> None:
+        book = Playbook()
+        held_by_caller(book)
+        book.happens_quietly(OfferWithdrawn(CALLER, "t1"))
+        book.happens_quietly(OfferAccepted(CENTRE, from_centre("recvonly")))
+        assert (book.centre.terms.local, book.centre.terms.remote) == (to_centre(1), from_centre())
+        book.happens_quietly(OfferAccepted(CENTRE, from_centre()))
+        assert book.centre.terms.local == to_centre(3)
+
+    def test_an_offer_of_ours_was_accepted_with_an_answer_that_cannot_be_read(self) -> None:
+        book = Playbook()
+        book.happens_quietly(TimeUp(Alarm(AlarmKind.OFFER_AGAIN, "centre")))
+        book.happens(OfferAccepted(CENTRE, None, fault="it is no SDP"))
+        book.does(ANSWERED, SetAlarm(2.0, Alarm(AlarmKind.OFFER_AGAIN, "centre")))
+        assert book.centre.terms.local == to_centre(1)
+
+    def test_a_peer_that_leaves_a_line_out_has_turned_it_off(self) -> None:
+        book = Playbook()
+        book.happens(Offered(CALLER, "t1", from_caller(port=30100, video=None)))
+        whole, answer = from_caller(port=30100, video=0), book.caller.terms.ours
+        assert [line.port for line in answer.media] == [40000, 0]
+        assert book.notes[0].startswith("overlooked: 1 m-lines follow 2 (RFC 3264")
+        assert [line.port for line in book.caller.terms.theirs.media] == [line.port for line in whole.media]
 
 
 class TestWithdrawn:
