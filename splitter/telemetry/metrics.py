@@ -312,6 +312,18 @@ RECORD_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30),
     registry=REGISTRY,
 )
+NODE_STANDING = Gauge(
+    "splitter_node_standing",
+    "1 for what this process is of its node: standby, active, alone (active, while Valkey is away: nothing is "
+    "protected), fenced (another one has taken over), refused (two machines of one name).",
+    ["standing"],
+    registry=REGISTRY,
+)
+LEASE_SILENCES = Counter(
+    "splitter_lease_silences_total",
+    "Times Valkey did not answer for the lease of the node in time.",
+    registry=REGISTRY,
+)
 RECORD_ALARMS = Counter(
     "splitter_record_alarms_total",
     "Tries to write records of live calls that failed, by where (disk, valkey) and kind: full, unwritable, corrupt; of "
