@@ -23,6 +23,8 @@ from splitter.calls.rows import row_of
 from splitter.calls.services import Services
 from splitter.calls.trunks.watch import Watch
 from splitter.calls.view import CallView, Notice, lost
+from splitter.cluster.membership import Membership
+from splitter.cluster.records import ValkeyShelf
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
@@ -35,6 +37,7 @@ from splitter.reload import Reload, ReloadOutcome
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
 from splitter.store.copies import Copies
+from splitter.store.gathering import Gatherer
 from splitter.store.journal import Journal
 from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
@@ -69,6 +72,7 @@ class Gateway:
     Args:
         restart: begins anew, for the API; raises LocalError where the configuration cannot be used.
         reread: reads the configuration again, for a reload; None where it stands in no file. Raises ConfigError.
+        membership: of the cluster; None where there is none.
 
     Attributes:
         settings: what it goes by now.
@@ -79,12 +83,15 @@ class Gateway:
         settings: Settings,
         restart: Callable[[], None] = lambda: None,
         reread: Callable[[], Settings] | None = None,
+        membership: Membership | None = None,
     ) -> None:
         self.settings = settings
+        self._membership = membership
         self._restart = restart
         self._clock = SystemClock()
         self._ids = IdSource()
         self._bus = Bus(self._clock)
+        self._standing_by = False
         self._releasing: asyncio.Task[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = asyncio.Event()
@@ -102,7 +109,11 @@ class Gateway:
         settings = self.settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
-        self._live = Copies([LiveStore(beside(settings.store.path, "live.db"), on_loss=self._records_lost)])
+        shelves: list[Gatherer] = [LiveStore(beside(settings.store.path, "live.db"), self._records_lost)]
+        if self._membership is not None:
+            shelf = ValkeyShelf(settings.cluster, self._membership)
+            shelves.append(Gatherer(shelf, self._records_lost))
+        self._live = Copies(shelves)
         self._records = Records(self._live)
         self._pictures = PictureLibrary(beside(settings.store.path, "pictures"), wall=self._clock.wall)
         self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
@@ -237,6 +248,8 @@ class Gateway:
         ask("media workers", lambda: missing_workers(self._engine))
         ask("rtpengines", self._farm.alarms)
         ask("store", lambda: [self._store.alarm])
+        if self._membership is not None:
+            ask("cluster", lambda: [self._membership.alarm if self._membership else ""])
         ask("records", lambda: self._live.alarms)
         ask("events", lambda: [self._journal.alarm])
         ask("trunks", self._watch.alarms)
@@ -251,6 +264,26 @@ class Gateway:
 
     # ---- start, drain, stop ------------------------------------------------------------------------------------------
 
+    async def stand_by(self) -> None:
+        """Start what may run while another process is this node: workers without media, and the operators' doors.
+
+        Raises:
+            LocalError: another process has our folder or our control socket.
+        """
+        self._board.enter(GatewayState.STANDBY)
+        try:
+            await self._engine.start()
+            await self._server.open_inner()
+        except BaseException:
+            await self._engine.abandon()
+            raise
+        self._standing_by = True
+
+    async def let_go(self) -> None:
+        """Close what a former process has left here: another host is this node now."""
+        self._journal.discard()
+        await self._engine.release_unclaimed()
+
     async def start(self) -> None:
         """Start every part, the ways in last; what had started is stopped again if one cannot.
 
@@ -261,19 +294,22 @@ class Gateway:
         try:
             self._store.start()
             await self._webhooks.start()
-            await self._engine.start()
+            if not self._standing_by:
+                await self._engine.start()
             await self._farm.start()
             await self._watch.find()
             await self._driver.start(hearing=False)
             await asyncio.to_thread(self._hub.resume)  # its folder is ours by now
-            rows = await asyncio.to_thread(self._live.start)
+            rows = await asyncio.to_thread(self._live.start, self._membership.fence if self._membership else 0)
             await self._pictures.start({row.call_id for row in rows})
             await self._recovery.take_up(rows)
             self._tell_lost()
             await self._album.start({view.call_id for view in self._calls.list()})
             self._driver.hear()
             self._releasing = asyncio.create_task(self._engine.release_unclaimed())
-            await self._server.start()
+            if not self._standing_by:
+                await self._server.open_inner()
+            await self._server.open_api()
             self._watch.start()
             self._registrations.start()
         except BaseException:
@@ -328,6 +364,11 @@ class Gateway:
         self._driver.pause()  # what comes now is repeated, and heard by that one
         self._records.flush()
         await asyncio.gather(asyncio.to_thread(self._live.stop), self._store.stop())
+
+    async def cut(self) -> None:
+        """End the media of all calls, and nothing else: another process has them. No peer is told anything."""
+        self._driver.pause()
+        await self._engine.stop()
 
     def _records_lost(self) -> None:
         """Keep everything that lives again; called by the thread that keeps it."""

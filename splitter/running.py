@@ -1,7 +1,8 @@
 """A run of the gateway: from its start to the order that ends it. Does I/O: signals.
 
 SIGTERM and SIGINT drain and stop it, SIGUSR1 and `splitter restart` leave its calls to the process that comes after it
-(docs/decisions/0020), SIGHUP takes what has changed in the configuration.
+(docs/decisions/0020), SIGHUP takes what has changed in the configuration. In a cluster it begins as a standby, and ends
+when another host has taken over, or is to take over (docs/decisions/0021).
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import gc
 import signal
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 
 from splitter.app import Gateway
+from splitter.cluster.membership import Membership
+from splitter.cluster.tenure import LeaseState, NodeStanding
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
+from splitter.core.ids import IdSource
 from splitter.transport.tasks import Tasks
 
 _COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
+_HANDING_S = 1.0  # the voice goes on here until the address has moved
 _ANSWER_S = 0.2  # for the answer to whoever asked for a restart
 
 
@@ -28,6 +34,8 @@ class Ending(Enum):
     STOPPED = "stopped"
     LEFT = "left"  # its calls live on, for the process that comes after it
     AGAIN = "again"  # likewise, and this process is to begin anew with the configuration as it is now
+    FENCED = "fenced"  # another host has its calls; this process is to begin anew, as a standby
+    HANDED_OVER = "handed-over"  # another host is to take its calls; likewise
 
 
 class _Orders:
@@ -58,6 +66,15 @@ class _Orders:
             raise LocalError("; ".join(error.problems)) from error
         asyncio.get_running_loop().call_later(_ANSWER_S, self._give, Ending.AGAIN)
 
+    async def obey(self, membership: Membership) -> None:
+        """End what another host has, or is to have."""
+        while True:
+            standing = await membership.changed()
+            if standing is NodeStanding.FENCED:
+                self._give(Ending.FENCED)
+            elif membership.giving:
+                self._give(Ending.HANDED_OVER)
+
     async def given(self) -> Ending:
         """Wait for the next one."""
         await self._given.wait()
@@ -69,16 +86,19 @@ class _Orders:
         self._given.set()
 
 
-async def run(settings: Settings, reread: Callable[[], Settings], ready: Callable[[], None] = lambda: None) -> Ending:
+async def run(
+    settings: Settings, reread: Callable[[], Settings], ready: Callable[[str], None] = lambda _: None
+) -> Ending:
     """Run the gateway until SIGTERM or SIGINT, of which a second one does not wait for calls, or until it is to leave
-    its calls to another process (SIGUSR1, `splitter restart`): then the caller must end this one without a word.
+    its calls to another process: then the caller must end this one without a word, and begin it anew unless it is LEFT.
 
     Args:
         reread: reads the configuration again. Raises ConfigError.
-        ready: called once calls are taken.
+        ready: called, with words for the service manager, once calls are taken, or waited for as a standby.
     """
     orders = _Orders(reread)
-    gateway = Gateway(settings, orders.restart, reread)
+    membership = _membership(settings)
+    gateway = Gateway(settings, orders.restart, reread, membership)
     reloads = Tasks()
     # What is loaded by now stays: the collector need not look at it again, nor at every few hundred objects of the
     # calls, nearly all of which go by reference count.
@@ -89,6 +109,25 @@ async def run(settings: Settings, reread: Callable[[], Settings], ready: Callabl
         loop.add_signal_handler(number, orders.stop)
     loop.add_signal_handler(signal.SIGUSR1, orders.leave)
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.start(_reload(gateway), "reload"))
+    if membership is None:
+        return await _serve(gateway, orders, lambda: ready(f"{len(settings.trunks)} trunks"))
+    ending = await _stand_by(gateway, membership, orders, ready)
+    if ending is not None:
+        return ending
+    obeying = asyncio.create_task(orders.obey(membership), name="lease")
+    try:
+        ending = await _serve(gateway, orders, lambda: ready(f"node {settings.cluster.node}, active"))
+    except BaseException:
+        await membership.give(LeaseState.FREE)  # another host may fare better
+        raise
+    finally:
+        obeying.cancel()
+    await _give_back(gateway, membership, ending)
+    return ending
+
+
+async def _serve(gateway: Gateway, orders: _Orders, ready: Callable[[], None]) -> Ending:
+    """Take calls until told to end."""
     await gateway.start()
     ready()
     ending = Ending.STOPPED
@@ -99,12 +138,70 @@ async def run(settings: Settings, reread: Callable[[], Settings], ready: Callabl
             await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
             for task in (draining, again):
                 task.cancel()
+        elif ending is Ending.FENCED:
+            await gateway.cut()
         else:
             await gateway.leave()
     finally:
         if ending is Ending.STOPPED:
             await gateway.stop()
     return ending
+
+
+# ---- in a cluster ----------------------------------------------------------------------------------------------------
+
+
+def _membership(settings: Settings) -> Membership | None:
+    if not settings.cluster.node:
+        return None
+    return Membership(settings.cluster, IdSource().tag(), Path(settings.media.socket_dir) / "lease")
+
+
+async def _stand_by(
+    gateway: Gateway, membership: Membership, orders: _Orders, ready: Callable[[str], None]
+) -> Ending | None:
+    """Wait until this process is the node. Returns: what it was told to do instead; None where it is the node.
+
+    Raises:
+        LocalError: it cannot be.
+    """
+    await gateway.stand_by()
+    membership.start()
+    told = asyncio.ensure_future(orders.given())
+    let_go = False
+    try:
+        while not membership.holds:
+            change = asyncio.ensure_future(membership.changed())
+            await asyncio.wait({change, told}, return_when=asyncio.FIRST_COMPLETED)
+            if told.done():
+                change.cancel()
+                if told.result() is Ending.STOPPED:
+                    await gateway.stop()
+                await membership.give(LeaseState.FREE)
+                return told.result()
+            change.result()
+            if membership.elsewhere and not let_go:
+                let_go = True
+                await gateway.let_go()
+            if not membership.holds:
+                ready(f"node {membership.settings.node}, standby")
+    except LocalError:
+        await gateway.stop()
+        raise
+    finally:
+        told.cancel()
+    return None
+
+
+async def _give_back(gateway: Gateway, membership: Membership, ending: Ending) -> None:
+    """Say what becomes of the lease."""
+    if ending in (Ending.LEFT, Ending.AGAIN):
+        await membership.give(LeaseState.LEAVING)
+    elif ending is not Ending.FENCED:
+        await membership.give(LeaseState.FREE)
+    if ending is Ending.HANDED_OVER:
+        await asyncio.sleep(_HANDING_S)
+        await gateway.cut()
 
 
 async def _reload(gateway: Gateway) -> None:

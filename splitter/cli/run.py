@@ -56,16 +56,14 @@ def serve(settings: Settings, exposed: tuple[str, ...] = (), reread: Callable[[]
     async def main() -> None:
         watchdog = asyncio.create_task(notifier.keep_alive(), name="watchdog")
         try:
-            ending = await run_gateway(
-                settings, reread or (lambda: settings), lambda: notifier.ready(f"{len(settings.trunks)} trunks")
-            )
+            ending = await run_gateway(settings, reread or (lambda: settings), notifier.ready)
             if ending is not Ending.STOPPED:
                 log.close()
             # Nothing else is unwound: what ends in order would end the calls with it.
-            if ending is Ending.AGAIN:
-                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
             if ending is Ending.LEFT:
                 os._exit(0)
+            if ending is not Ending.STOPPED:
+                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
         finally:
             notifier.stopping()
             watchdog.cancel()

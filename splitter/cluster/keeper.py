@@ -43,7 +43,7 @@ class Keeper:
     Args:
         tag: of this start of the process; no other has it.
         memory: the file of the last lease of this host, in memory that goes with the host.
-        changed: called in the thread after each change of standing.
+        changed: called in the thread after each change of standing, or of who else is the node.
     """
 
     def __init__(
@@ -170,6 +170,8 @@ class Keeper:
         if tenure.reason != before.reason and tenure.reason:
             log.warning("lease", node=self._settings.node, standing=tenure.standing, reason=tenure.reason)
         if tenure.standing is before.standing:
+            if tenure.seen is not None and (before.seen is None or before.seen.owner != tenure.seen.owner):
+                self._changed(tenure.standing)
             return
         log.info("lease", node=self._settings.node, standing=tenure.standing, fence=tenure.fence, was=before.standing)
         for standing in NodeStanding:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
+from typing import Protocol
 
 from splitter.cluster.keys import ClusterKeys
 from splitter.cluster.settings import ClusterSettings
@@ -53,25 +54,29 @@ _WORDS = {
 }
 
 
-class ValkeyShelf:
-    """The records of one node.
+class LeaseHolder(Protocol):
+    """Process that writes: `splitter.cluster.membership.Membership`."""
 
-    Args:
-        owner: who writes; see `splitter.cluster.lease`.
-        fence: of its lease.
-        on_refusal: called, in the thread, where the lease is another's or is gone.
-    """
+    @property
+    def owner(self) -> str: ...
+
+    @property
+    def fence(self) -> int: ...
+
+    def hurry(self) -> None:
+        """Look after the lease: it is another's, or is gone."""
+
+
+class ValkeyShelf:
+    """The records of one node."""
 
     name = "valkey"
 
-    def __init__(
-        self, settings: ClusterSettings, owner: str, fence: int, on_refusal: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, settings: ClusterSettings, holder: LeaseHolder) -> None:
         keys, node = ClusterKeys(settings.prefix), settings.node
         self._valkey = Valkey(settings)
         self._keys = (keys.lease(node), keys.calls(node), keys.doubts(node), keys.mark(node))
-        self._owner, self._fence = owner, fence
-        self._on_refusal = on_refusal
+        self._holder = holder
         self._held: set[str] = set()  # calls that have a record there
 
     @property
@@ -121,10 +126,10 @@ class ValkeyShelf:
             following = list(_words(islice(changes, _STEP)))
             # Between two steps it is as complete as before, or not at all.
             mark = str(batch.mark.number) if not following else "-1" if anew else ""
-            arguments = [str(self._fence), self._owner, anew, mark, *words]
+            arguments = [str(self._holder.fence), self._holder.owner, anew, mark, *words]
             word, count = self._valkey.run(_WRITE, self._keys, arguments)
             if (said := word.decode()) != "ok":
-                self._on_refusal()
+                self._holder.hurry()
                 raise ShelfFault(said, f"nothing is protected: {_WORDS[said]}")
             if not following:
                 return int(count)

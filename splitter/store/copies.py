@@ -21,14 +21,15 @@ class Copies:
     def __init__(self, stores: Sequence[Gatherer]) -> None:
         self._stores = tuple(stores)
 
-    def start(self) -> tuple[LiveRow, ...]:
+    def start(self, fence: int = 0) -> tuple[LiveRow, ...]:
         """Begin to write. Returns: the records that the newest of the shelves held, the oldest first."""
-        found = [store.start() for store in self._stores]
+        found = [store.start(fence) for store in self._stores]
         best = max(found, key=_worth)
         if len(found) > 1:
             log.info("records of live calls", shelves=[(len(one.rows), one.mark) for one in found], used=len(best.rows))
+            number = best.mark.number if best.mark is not None and best.mark.fence == fence else 0
             for store in self._stores:
-                store.replace(best.rows)
+                store.replace(best.rows, max(number, 0))
         return best.rows
 
     def stop(self) -> None:
@@ -40,6 +41,15 @@ class Copies:
     def alarms(self) -> list[str]:
         """Alarms of each; "" where nothing is wrong."""
         return [store.alarm for store in self._stores]
+
+    @property
+    def lag_s(self) -> float:
+        """How long the oldest change has waited, wherever."""
+        return max(store.lag_s for store in self._stores)
+
+    def flush(self, limit_s: float = 5.0) -> bool:
+        """Wait until all is kept everywhere; False where that takes longer."""
+        return sum(not store.flush(limit_s) for store in self._stores) == 0
 
     # ---- RecordStore ---------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from splitter.telemetry import metrics
 
 GATHER_S = 0.05  # a call that changes twice in a moment is written once
 RETRY_S = 0.5
+READ_TRIES = 3
 SLOW_S = 0.5  # a record that waits longer is late: what would be lost now is more than was promised
 LOOK_S = 5.0  # between two looks whether what was written is still there
 
@@ -110,7 +111,7 @@ class ShelfFault(SplitterError):
         self.lost = lost
 
 
-class Shelf(Protocol):
+class RecordShelf(Protocol):
     """Where records are kept; all of it is called by one thread at a time, and may wait."""
 
     @property
@@ -136,16 +137,15 @@ class Gatherer:
 
     Args:
         shelf: None keeps nothing.
-        fence: of this process; see `Mark`.
         on_loss: called, in the thread, when everything has to be handed in again.
 
     Attributes:
         generation: goes up when the shelf lost what it held: whatever lives has to be kept again.
     """
 
-    def __init__(self, shelf: Shelf | None, fence: int = 0, on_loss: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, shelf: RecordShelf | None, on_loss: Callable[[], None] = lambda: None) -> None:
         self._shelf = shelf
-        self._fence = fence
+        self._fence = 0
         self._on_loss = on_loss
         self.generation = 0
         self._known = 0  # the generation that the event loop has heard of
@@ -162,20 +162,32 @@ class Gatherer:
 
     # ---- at the start and at the end -----------------------------------------------------------------------------
 
-    def start(self) -> ShelfContent:
-        """Begin to write. Returns: what was there. A shelf that cannot be read is an alarm, not an error."""
-        shelf, found = self._shelf, ShelfContent()
+    def start(self, fence: int = 0) -> ShelfContent:
+        """Begin to write. Returns: what was there. A shelf that cannot be read is an alarm, not an error.
+
+        Args:
+            fence: of this process; see `Mark`.
+        """
+        shelf, self._fence = self._shelf, fence
         if shelf is None:
-            return found
-        try:
-            found = shelf.read()
-        except ShelfFault as fault:
-            self._failed(fault)
-        finally:
-            shelf.close()
+            return ShelfContent()
+        found = self._read(shelf)
         self._thread = threading.Thread(target=self._run, args=(shelf,), name=f"records {shelf.name}", daemon=True)
         self._thread.start()
         return found
+
+    def _read(self, shelf: RecordShelf) -> ShelfContent:
+        for again in range(READ_TRIES - 1, -1, -1):
+            try:
+                return shelf.read()
+            except ShelfFault as fault:
+                self._failed(fault)
+                if fault.lost or not again:
+                    break
+                time.sleep(RETRY_S)
+            finally:
+                shelf.close()
+        return ShelfContent()
 
     def stop(self, limit_s: float = 5.0) -> None:
         """Write what waits and close the shelf; a broken one is given up after `limit_s`."""
@@ -201,10 +213,10 @@ class Gatherer:
         """Keep no record of a call any longer: it is over."""
         self._put(call_id, RecordChange(over=True))
 
-    def replace(self, rows: tuple[LiveRow, ...]) -> None:
-        """Keep these, and nothing that was there before."""
+    def replace(self, rows: tuple[LiveRow, ...], number: int = 0) -> None:
+        """Keep these, and nothing that was there before; changes are numbered on from `number`."""
         with self._lock:
-            self._anew = True
+            self._anew, self._number = True, number
         for row in rows:
             self._put(row.call_id, RecordChange(row.record, row.doubt))
 
@@ -251,7 +263,7 @@ class Gatherer:
 
     # ---- the thread ----------------------------------------------------------------------------------------------
 
-    def _run(self, shelf: Shelf) -> None:
+    def _run(self, shelf: RecordShelf) -> None:
         while self._wait_for_some():
             with self._lock:
                 changes, self._waiting = self._waiting, {}
@@ -282,7 +294,7 @@ class Gatherer:
                 self._lock.wait(GATHER_S)
             return True
 
-    def _works(self, shelf: Shelf, batch: Batch, began: float | None) -> None:
+    def _works(self, shelf: RecordShelf, batch: Batch, began: float | None) -> None:
         metrics.RECORDS_WRITTEN.labels(shelf.name).inc(len(batch.changes))
         if began is not None:
             metrics.RECORD_SECONDS.labels(shelf.name).observe(time.monotonic() - began)

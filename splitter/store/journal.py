@@ -145,6 +145,10 @@ class Journal:
         """True where it has to begin before anything can be kept, and can."""
         return self._db is None and self._path is not None and not self.alarm
 
+    def discard(self) -> None:
+        """Remove the file: what it holds has gone on elsewhere."""
+        self._discard()
+
     def close(self) -> None:
         """Close the file; what it holds is for the next process."""
         if self._db is not None:

@@ -43,11 +43,11 @@ class LiveStore(Gatherer):
 
     Args:
         path: of the file; None keeps nothing over a restart.
-        fence, on_loss: see `Gatherer`.
+        on_loss: see `Gatherer`.
     """
 
-    def __init__(self, path: Path | None, fence: int = 0, on_loss: Callable[[], None] = lambda: None) -> None:
-        super().__init__(None if path is None else LiveFile(path), fence, on_loss)
+    def __init__(self, path: Path | None, on_loss: Callable[[], None] = lambda: None) -> None:
+        super().__init__(None if path is None else LiveFile(path), on_loss)
 
 
 class LiveFile:

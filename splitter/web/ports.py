@@ -67,7 +67,7 @@ class GatewayStatus:
     """How the gateway is doing.
 
     Attributes:
-        state: "starting", "running" or "draining".
+        state: "starting", "standby" (another process is this node), "running" or "draining".
         started_at: seconds since the Unix epoch.
         calls, max_calls: alive now, and the limit.
         transactions: SIP transactions alive now.

@@ -50,8 +50,8 @@ class Server:
         self.scraped = HttpListener(_metrics_app(precedence), addresses, precedence, "/metrics")
         self._inode = 0
 
-    async def start(self) -> None:
-        """Open the doors.
+    async def open_inner(self) -> None:
+        """Open the doors of operators: the control socket, and /metrics.
 
         Raises:
             LocalError: the control socket cannot be opened, or another instance has it. A port that is taken is an
@@ -61,10 +61,13 @@ class Server:
         self._inode = self._path.stat().st_ino
         await self._runner.setup()
         await web.SockSite(self._runner, sock).start()
-        if self._listens:
-            await self.api.start()
         if self._metrics_address is not None:
             await self.scraped.start()
+
+    async def open_api(self) -> None:
+        """Open the door of everybody else; a port that is taken is an alarm only."""
+        if self._listens:
+            await self.api.start()
 
     def alarms(self, wall: float) -> list[str]:
         """The alarms of the doors that others reach."""

@@ -22,6 +22,7 @@ class GatewayState(StrEnum):
     """The stage of the gateway's life."""
 
     STARTING = "starting"
+    STANDBY = "standby"  # another process is this node
     RUNNING = "running"
     DRAINING = "draining"
 

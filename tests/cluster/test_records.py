@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ pytestmark = pytest.mark.interop
 LEASE = "p:lease:a"
 
 
+@dataclass
+class Holder:
+    """Who writes, as it says itself."""
+
+    owner: str = "me"
+    fence: int = 7
+    hurried: int = 0
+
+    def hurry(self) -> None:
+        self.hurried += 1
+
+
 def lease(server: Server, fence: int = 7, owner: str = "me") -> None:
     server.command("HSET", LEASE, "fence", fence, "owner", owner)
 
@@ -29,8 +42,8 @@ def lease(server: Server, fence: int = 7, owner: str = "me") -> None:
 def opened(
     server: Server, fence: int = 7, owner: str = "me", **changes: Any
 ) -> Iterator[tuple[Gatherer, list[LiveRow]]]:
-    store = Gatherer(ValkeyShelf(server.settings(**changes), owner, fence), fence)
-    rows = list(store.start().rows)
+    store = Gatherer(ValkeyShelf(server.settings(**changes), Holder(owner, fence)))
+    rows = list(store.start(fence).rows)
     try:
         yield store, rows
     finally:
@@ -186,7 +199,7 @@ class TestWithTheDisk:
         with short_folder() as folder:
             lease(server, 7, "A")
             first = self.copies(server, folder, "A", 7)
-            first.start()
+            first.start(7)
             first.keep("a", b"1")
             first.keep("over", b"1")
             first.stop()
@@ -198,7 +211,7 @@ class TestWithTheDisk:
                 other.keep("new", b"1")
             lease(server, 9, "A")
             third = self.copies(server, folder, "A", 9)
-            assert {row.call_id for row in third.start()} == {"a", "new"}
+            assert {row.call_id for row in third.start(9)} == {"a", "new"}
             third.stop()
             assert {row.call_id for row in LiveStore(folder / "live.db").start().rows} == {"a", "new"}
 
@@ -206,16 +219,16 @@ class TestWithTheDisk:
         with short_folder() as folder:
             lease(server, 7, "A")
             first = self.copies(server, folder, "A", 7)
-            first.start()
+            first.start(7)
             first.keep("a", b"1")
             first.stop()
             server.command("FLUSHALL")
             lease(server, 8, "A")
             second = self.copies(server, folder, "A", 8)
-            assert {row.call_id for row in second.start()} == {"a"}
+            assert {row.call_id for row in second.start(8)} == {"a"}
             second.stop()
             assert held(server) == {b"a": b"1"}
 
     def copies(self, server: Server, folder: Path, owner: str, fence: int) -> Copies:
-        disk = LiveStore(folder / "live.db", fence)
-        return Copies([disk, Gatherer(ValkeyShelf(server.settings(), owner, fence), fence)])
+        disk = LiveStore(folder / "live.db")
+        return Copies([disk, Gatherer(ValkeyShelf(server.settings(), Holder(owner, fence)))])

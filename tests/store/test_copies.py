@@ -44,8 +44,8 @@ class Plank:
 
 
 def started(*planks: Plank, fence: int = 9) -> tuple[Copies, Mapping[str, bytes]]:
-    copies = Copies([Gatherer(plank, fence) for plank in planks])
-    return copies, {row.call_id: row.record for row in copies.start()}
+    copies = Copies([Gatherer(plank) for plank in planks])
+    return copies, {row.call_id: row.record for row in copies.start(fence)}
 
 
 class TestWhichIsBelieved:
@@ -82,11 +82,17 @@ class TestMarks:
         assert one.mark == other.mark == Mark(9, 3)
         assert one.rows == other.rows == {"b": b"1"}
 
+    def test_numbers_go_on_where_the_lease_does(self) -> None:
+        plank = Plank({"a": b"1"}, Mark(9, 11))
+        copies, _ = started(plank, Plank())
+        copies.stop()
+        assert plank.mark == Mark(9, 12)
+
     def test_a_shelf_that_lost_something_is_complete_when_all_was_kept_again(self) -> None:
         plank = Plank()
         lost: list[int] = []
-        store = Gatherer(plank, 9, lambda: lost.append(1))
-        store.start()
+        store = Gatherer(plank, lambda: lost.append(1))
+        store.start(9)
         store.keep("a", b"1")
         assert store.flush(30)
         plank.forgets = True

@@ -268,7 +268,8 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     )
     parts = Gateway(path, calls, store, recorder, clock, Server(path, metrics, ports), ports)
     store.start()
-    await parts.server.start()
+    await parts.server.open_inner()
+    await parts.server.open_api()
     try:
         yield parts
     finally:
