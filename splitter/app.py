@@ -116,7 +116,12 @@ class Gateway:
         self._live = Copies(shelves)
         self._records = Records(self._live)
         self._pictures = PictureLibrary(beside(settings.store.path, "pictures"), wall=self._clock.wall)
-        self._engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
+        self._engine = WorkerEngine(
+            settings.media,
+            settings.networks,
+            logs=settings.telemetry,
+            ids=self._ids,
+        )
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
         self._farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)
         self._calls = Calls()  # the driver asks it who may speak to us

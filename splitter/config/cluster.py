@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from splitter.cluster.settings import ClusterSettings, parse_name
 from splitter.config.fields import declared, read
+from splitter.config.model import Settings
 from splitter.config.reader import Table
 from splitter.core.keys import ValueProblem
 
@@ -38,3 +39,15 @@ def _check_cluster(table: Table, settings: ClusterSettings) -> None:
             table.problem(
                 "host", f"is missing, and that of the machine will not do: {problem.what}", 'add host = "NAME"'
             )
+
+
+def freed(settings: Settings) -> Settings:
+    """The settings of a node, whose addresses may be another host's while it starts."""
+    if not settings.cluster.node:
+        return settings
+    return replace(
+        settings,
+        transport=replace(settings.transport, freebind=True),
+        media=replace(settings.media, freebind=True),
+        api=replace(settings.api, freebind=True),
+    )

@@ -76,7 +76,7 @@ def _parse(text: str, file: str, base: Path) -> tuple[Settings, Problems]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(file, text, str(error))]) from error
     problems = Problems(file, Locator(text))
-    settings = _read(Table(problems, (), data, base))
+    settings = cluster.freed(_read(Table(problems, (), data, base)))
     check(settings, problems)
     return settings, problems
 

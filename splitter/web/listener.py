@@ -129,7 +129,7 @@ class HttpListener:
             if address in self._acceptors:
                 continue
             try:
-                acceptor = Acceptor(address, self._arrived, _BATCH, _BREATH_S)
+                acceptor = Acceptor(address, self._arrived, _BATCH, _BREATH_S, self._settings.freebind)
             except OSError as error:
                 self._alarm(f"{self._not_served} on {address}: {error.strerror or error}")
                 continue

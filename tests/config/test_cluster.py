@@ -42,6 +42,11 @@ class TestReading:
         found = parse(text('[cluster]\nnode = "a"\nvalkey = ["valkeys://valkey.example"]\nca = "ca.pem"\n')).cluster
         assert found.valkey == ("rediss://valkey.example",) and found.ca.endswith("ca.pem")
 
+    def test_its_addresses_may_be_elsewhere_yet(self) -> None:
+        one, other = parse(text("")), parse(text('[cluster]\nnode = "a"\nvalkey = ["valkey://v"]\n'))
+        assert not any(part.freebind for part in (one.transport, one.media, one.api))
+        assert all(part.freebind for part in (other.transport, other.media, other.api))
+
     def test_every_key_fills_its_field(self) -> None:
         values = {
             "node": "a", "host": "h", "valkey": ["valkeys://v"], "user": "u", "password_file": "/p", "ca": "/ca",

@@ -96,7 +96,7 @@ class TestTheReference:
 
     @pytest.mark.parametrize("part", ["calls", "media", "registrar", "store", "transport", "control_socket"])
     def test_tells_the_true_defaults(self, part: str) -> None:
-        shown = parse(uncommented())
+        shown = parse(uncommented().replace('node = "a"', 'node = ""'))
         defaults = Settings({}, {}, ())
         assert getattr(shown, part) == getattr(defaults, part)
 

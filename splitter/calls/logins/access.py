@@ -119,7 +119,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """The API over the network; the control socket is always there."""
+    """The API over the network; the control socket is always there.
+
+    Attributes:
+        freebind: see `TransportSettings`.
+    """
 
     listen: Annotated[
         tuple[Address, ...], Key(parse=_parse_listen, example='["127.0.0.1:8443"]', taken=Uptake.RESTART)
@@ -153,6 +157,7 @@ class ApiSettings:
     secret_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """What logins are signed with: a file of 32 random bytes or more; another one ends all logins. Empty: "api-secret"
     beside the store, made at the first start."""
+    freebind: bool = False
 
     @property
     def tls(self) -> TlsSettings | None:
