@@ -12,6 +12,7 @@ Glossary:
 Layout:
     driver         Driver: endpoint + sockets + the one timer; hands events to listeners
     sockets        all sockets of all networks, the check of the source, the way out
+    timer          OneTimer: the timer of the endpoint
     dispatch       which listener an event belongs to
     large          pure: requests too long for a datagram
     udp            one datagram socket, ICMP errors included

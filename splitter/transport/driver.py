@@ -6,7 +6,6 @@ failure never comes back from the call that caused it: it arrives later, as a `R
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Protocol
 
@@ -34,6 +33,7 @@ from splitter.transport.quiet import Quiet
 from splitter.transport.screening import Screening
 from splitter.transport.settings import Network, TransportSettings
 from splitter.transport.sockets import Sockets
+from splitter.transport.timer import OneTimer
 from splitter.transport.tls import TlsIdentity
 from splitter.transport.undelivered import Undelivered
 from splitter.transport.x509 import Validity
@@ -116,8 +116,7 @@ class Driver:
             clock,
             quiet,
         )
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._timer = OneTimer(clock, self._ring)
         self._unheard: list[tuple[Flow, bytes]] | None = None
 
     # ---- life ----
@@ -145,9 +144,7 @@ class Driver:
 
     async def stop(self) -> None:
         """Close every socket and connection; transactions are abandoned."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         await self._sockets.stop()
 
     # ---- for the user ----
@@ -374,7 +371,7 @@ class Driver:
                 self._transmit(output)
             elif (owed := self._delivery.deliver(output)) is not None:
                 self._pay(output.txn, owed)
-        self._arm()
+        self._timer.ring_at(self._endpoint.next_timeout())
 
     def _pay(self, txn: TransactionId, response: Response) -> None:
         """Give the response that nobody else gave; a listener that failed may have given one all the same."""
@@ -391,19 +388,7 @@ class Driver:
         self._sockets.send(transmit)
         self._tap.message("out", transmit.flow, transmit.message, transmit.data)
 
-    def _arm(self) -> None:
-        """Keep the one timer at the endpoint's next timeout. One that would ring early is left: it just re-arms."""
-        at = self._endpoint.next_timeout()
-        if at is None or (self._timer is not None and self._timer_at <= at):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        delay_s = max(0.0, at - self._clock.now())
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
-
     def _ring(self) -> None:
-        self._timer = None
         self._carry_out(self._endpoint.on_timeout(self._clock.now()))
 
 

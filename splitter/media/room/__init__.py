@@ -10,6 +10,8 @@ Layout:
     view         View: what a participant is shown; changes source at key frames
     passage      Passage: the stream that is shown, in what the viewer can take
     fit          whether a viewer can take the pictures of a stream (pure)
+    keyframe     LatestKeyFrame: where the latest key frame of a stream begins, and whether it can be shown
+    kept         Kept: a packet of a stream, put aside
     awaited      AwaitedKeyFrame: what is kept of the source that a view waits for
     player       StillPlayer: the slate, or a picture, as a source
     pictures     Pictures: what was uploaded to be shown, in the forms that viewers need

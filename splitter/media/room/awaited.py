@@ -6,7 +6,9 @@ or lost and sent again. So the latest packets are kept even while none has begun
 
 from __future__ import annotations
 
-from splitter.media.room.stream import Kept, Start, Stream
+from splitter.media.room.kept import Kept
+from splitter.media.room.keyframe import Start
+from splitter.media.room.stream import Stream
 
 _LIMIT = 256  # packets, which is more than a key frame has
 
@@ -47,18 +49,18 @@ class AwaitedKeyFrame:
             self.clear()
             self._generation = stream.generation
         if stream.starts:
-            begin = stream.start.sequence
+            begin = stream.key.start.sequence
             if begin <= self._dropped:
                 self.clear()
                 return False
-            self.start = stream.start
+            self.start = stream.key.start
             self._packets = {number: one for number, one in self._packets.items() if number >= begin}
         elif self.start is None and len(self._packets) >= _LIMIT:
             oldest = next(iter(self._packets))
             self._dropped = max(self._dropped, oldest)
             del self._packets[oldest]
         if self.start is None or stream.sequence >= self.start.sequence:
-            self._packets.setdefault(stream.sequence, stream.put_aside())
+            self._packets.setdefault(stream.sequence, Kept.of(stream))
         return True
 
     def packets(self) -> list[Kept]:

@@ -7,8 +7,9 @@ The packet in hand is spread over the attributes of the stream instead of being 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from splitter.media.room.keyframe import LatestKeyFrame
 from splitter.media.room.lens import H264Lens, Lens, Shape
 from splitter.media.room.times import RoomTimes
 from splitter.rtp import h264
@@ -24,37 +25,6 @@ UNENDED = 4  # beside SPS_SEEN and PPS_SEEN
 _MIDDLES = (h264.SLICE, h264.IDR)  # FU headers of by far the most packets: a slice goes on
 _QUIET_S = 0.2  # an SSRC without a packet for so long is over
 _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in timestamp units
-
-
-class Kept(NamedTuple):
-    """A packet in hand, put aside."""
-
-    sequence: int
-    timestamp: int
-    marker: bool
-    payload: bytes
-    sets: int
-    idr: bool
-    starts: bool
-    orientation: int | None
-    late: bool
-
-
-class Start(NamedTuple):
-    """Where a key frame begins.
-
-    Attributes:
-        sequence: of the packet with its first slice.
-        after: of the latest packet that belongs to another picture: what is missing between the two may be its sets.
-        pps: the id that its first slice refers to.
-    """
-
-    sequence: int
-    after: int
-    pps: int
-
-
-_NO_START = Start(0, 0, -1)
 
 
 class Watcher(Protocol):
@@ -82,7 +52,7 @@ class Stream:
         marker: it ends its picture; mended where the source does not tell. mending: that is so.
         sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one; UNENDED if the picture before it ended
             and nobody was told.
-        start: where the latest key frame begins.
+        key: the latest key frame.
         shape: of the pictures, by the SPS that key frames refer to; None while none is known.
         pictures: how many came; frame_rate of late, by `measure`.
         orientation: its CVO byte, None if it has none; last_orientation is the latest of the stream.
@@ -101,14 +71,12 @@ class Stream:
         "_sprop",
         "_suspect",
         "_suspect_key",
-        "_unit_after",
-        "_unit_timestamp",
-        "_unseen",
         "alive",
         "broker",
         "frame_rate",
         "generation",
         "idr",
+        "key",
         "key_frames",
         "last_at",
         "last_orientation",
@@ -130,7 +98,6 @@ class Stream:
         "sequence",
         "sets",
         "shape",
-        "start",
         "started",
         "starts",
         "timestamp",
@@ -149,6 +116,7 @@ class Stream:
         self.reception: ReceivedStream | None = None
         self.lens: Lens = H264Lens()
         self.broker = KeyFrameBroker(means_for(()))
+        self.key = LatestKeyFrame(self.lens, self.broker)
         self.losses = Losses(repair=False)
         self.mapping: tuple[int, int, float] | None = None  # NTP, RTP, when it came: the latest sender report
         self.last_at = 0.0
@@ -160,7 +128,6 @@ class Stream:
         self.orientation: int | None = None
         self.payload: Buffer = b""
         self.shape: Shape | None = None
-        self.start = _NO_START
         self.pictures = 0
         self.frame_rate = 0.0
         self._measured = (0, 0.0)  # pictures, and when they were so many
@@ -170,8 +137,6 @@ class Stream:
         self._markers = Markers()
         self.mending = False
         self._bare = 0  # the latest packet with a marker and no slice
-        self._unit_after, self._unit_timestamp = 0, -1  # the picture that was looked into last
-        self._unseen = False  # the latest key frame may miss something that it needs
         self._format: VideoFormat | None = None
         self._payload_type = -1
         self._orientation_id: int | None = None
@@ -197,7 +162,7 @@ class Stream:
     def stop(self) -> None:
         """The participant sends no more for now; the next packet begins anew."""
         self.alive = False
-        self._unseen = False
+        self.key.pause()
         self.broker.seen(float("inf"))
         self.losses.clear()
         self.mapping = None
@@ -301,7 +266,9 @@ class Stream:
         seen = self.lens.examine(self.payload, self.sequence)
         if seen is None:
             return
-        self._enter_unit()
+        if not self.late:
+            before, after = self._gap
+            self.key.enter_picture(self.timestamp, before if after == self.sequence else self.sequence - 1)
         if seen.payload is None and not seen.sets:
             return  # a slice begins, of no key frame
         if seen.payload is not None:
@@ -310,8 +277,11 @@ class Stream:
         if self.marker and not seen.shows:  # what stands before the slices ends no picture
             self.marker, self._bare = False, self.sequence
             self.pictures -= 1
-        if seen.first is not None and self.sequence > self.start.sequence:
-            self._begin_key(seen.first, now)
+        if seen.first is not None and self.sequence > self.key.start.sequence:
+            self.starts = True
+            self.key_frames += 1
+            self.wake = self.key.begin(self.sequence, seen.first, self.losses, now) or self.wake
+            self.shape = self.lens.shape
 
     def _mend(self, before: int) -> None:
         """Tell the end of pictures where the markers do not; `before` is the timestamp of the packet before."""
@@ -331,39 +301,15 @@ class Stream:
         self.pictures += self.marker - claimed
         self.mending = markers.mending
 
-    def _enter_unit(self) -> None:
-        """Note where the picture in hand begins, if it is another one than before."""
-        if not self.late and self.timestamp != self._unit_timestamp:
-            self._unit_timestamp = self.timestamp
-            before, after = self._gap
-            self._unit_after = before if after == self.sequence else self.sequence - 1
-
-    def _begin_key(self, pps: int, now: float) -> None:
-        """The packet in hand begins a key frame; whether all is there that it needs is another question."""
-        self.starts = True
-        self.key_frames += 1
-        self.start = Start(self.sequence, min(self._unit_after, self.sequence - 1), pps)
-        self.losses.forget(self.start.after)  # what was missing before it matters no more
-        self._unseen = True
-        self.judge_key(now)
-        if self._unseen and not self.lens.has(pps):
-            self.broker.want()
-            self.wake = True
-
     @property
     def decodable(self) -> bool:
-        """Whether the latest key frame has its sets, and no packet is missing before it that may bring others."""
-        start = self.start
-        return self.lens.has(start.pps) and not self.losses.between(start.after, start.sequence)
+        """Whether the latest key frame can be shown."""
+        return self.key.decodable(self.losses)
 
     def judge_key(self, now: float) -> None:
-        """See whether the latest key frame is one that can be shown; else it is still wanted."""
-        if not self._unseen or not self.lens.serve(self.start.pps):
-            return
-        self.shape = self.lens.shape
-        if self.decodable:
-            self._unseen = False
-            self.broker.seen(now)
+        """See whether the latest key frame can be shown by now."""
+        if self.key.judge(self.losses, now):
+            self.shape = self.lens.shape
 
     def measure(self, now: float) -> None:
         """Estimate the frame rate over the time since the last measurement; called about once a second."""
@@ -379,25 +325,6 @@ class Stream:
             if not self.losses.gap(reception.highest + 1, extended - 1, now):
                 self.broker.want()
             self.wake = True
-
-    def put_aside(self) -> Kept:
-        """A copy of the packet in hand."""
-        return Kept(
-            self.sequence,
-            self.timestamp,
-            self.marker,
-            bytes(self.payload),
-            self.sets,
-            self.idr,
-            self.starts,
-            self.orientation,
-            self.late,
-        )
-
-    def take_up(self, kept: Kept) -> None:
-        """Have a packet in hand again that was put aside."""
-        self.sequence, self.timestamp, self.marker, self.payload = kept[:4]
-        self.sets, self.idr, self.starts, self.orientation, self.late = kept[4:]
 
     # ---- a stream that begins anew ------------------------------------------------------------------------------
 
@@ -442,9 +369,9 @@ class Stream:
         self._markers = Markers()
         self.mending = False
         self._bare = 0
-        self.start = _NO_START
-        self.late = self._unseen = False
-        self._gap, self._unit_timestamp = (0, 0), -1
+        self.key.reset()
+        self.late = False
+        self._gap = (0, 0)
         self.mapping = None
         self.losses.clear()
         self.generation += 1

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from splitter.media.room.awaited import AwaitedKeyFrame
 from splitter.media.room.fit import Fit, misfit
+from splitter.media.room.kept import replay
 from splitter.media.room.lens import Shape
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.passage import Passage
@@ -381,11 +382,8 @@ class View:
         self._generation = stream.generation
         self._passage.begin(kept[0].sequence, kept[0].timestamp, now)
         self._announce(stream.name, self._reason)
-        hand = stream.put_aside()
-        for one in kept:
-            stream.take_up(one._replace(late=False))
+        for _ in replay(stream, kept):
             self._passage.forward(stream, now)
-        stream.take_up(hand)
 
     def sender_report(self, now: float, wall: float, blocks: tuple[ReportBlock, ...]) -> SenderReport | None:
         """An SR with the source's own NTP↔RTP mapping in our timestamps; None where the source told none.
