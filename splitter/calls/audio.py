@@ -141,6 +141,14 @@ class Audio:
 
     # ---- what flows through it ----
 
+    async def report(self) -> RelayReport | None:
+        """The counters of the relay now; None where there is none, or its engine does not answer."""
+        relay = self.state.relay
+        try:
+            return await self._engine.report(relay) if relay is not None else None
+        except MediaError:
+            return None
+
     def count(self, side: int, about: VoiceDoubt | None) -> None:
         """Look whether voice comes from a side; ends in VoiceCounted."""
         self._jobs.start(
@@ -204,11 +212,5 @@ class Audio:
             return None  # the worker is gone, and the relay with it
 
     async def _count(self, side: int, about: VoiceDoubt | None) -> VoiceCounted:
-        relay, packets = self.state.relay, None
-        if relay is not None:
-            try:
-                report = await self._engine.report(relay)
-            except MediaError:
-                report = None
-            packets = report.sides[side].packets_in if report is not None else None
-        return VoiceCounted(side, packets, about)
+        report = await self.report()
+        return VoiceCounted(side, report.sides[side].packets_in if report is not None else None, about)

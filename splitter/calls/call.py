@@ -12,6 +12,7 @@ from dataclasses import replace
 from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
+from splitter.calls.carried import by_video, by_voice, summed
 from splitter.calls.events import (
     CallEvent,
     HangupAsked,
@@ -39,8 +40,10 @@ from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
 from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.calls.video import Video
-from splitter.calls.view import CallView, VideoView
+from splitter.calls.view import CallView, CarriedView, VideoView
 from splitter.core.errors import PeerError
+from splitter.media.ports.rooms import RoomReport
+from splitter.media.ports.voice import RelayReport
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
 from splitter.telemetry import metrics
@@ -404,6 +407,7 @@ class Call:
         room = await self.video.close()
         for member in room.participants if room else ():
             self.note(in_words(member), member.name, "media")
+        self.talk.carried = self._carried(report, room)
         for party in self.talk.parties.all():
             self.talk.parties.remove(party.name)
             metrics.SEATS_JOINED.dec()
@@ -413,6 +417,14 @@ class Call:
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
         self.services.recorder.unbind(self.talk.call_id)
+
+    async def carried(self) -> tuple[CarriedView, ...]:
+        """What its media have carried until now; asks the media engine."""
+        return self._carried(await self.audio.report(), await self.video.report())
+
+    def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:
+        present = map(by_video, room.participants) if room is not None else ()
+        return summed((*by_voice(voice), *self.talk.room.carried, *present))
 
     def view(self) -> CallView:
         """The call as operators see it."""

@@ -32,7 +32,7 @@ from splitter.calls.states import LegState
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.undertaker import Undertaker
-from splitter.calls.view import CallView
+from splitter.calls.view import CallView, CarriedView
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
 from splitter.sip.events import RequestArrived
@@ -176,6 +176,11 @@ class Calls:
                 return await call.ask(ask)
         except TimeoutError:
             raise Denial(504, "timeout", f"the call did not answer in {_ASK_LIMIT_S:.0f} s") from None
+
+    async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
+        """What the media of a live call have carried until now; () of one that does not live."""
+        call = self._calls.get(call_id)
+        return await call.carried() if call is not None else ()
 
     def __len__(self) -> int:
         return len(self._calls)

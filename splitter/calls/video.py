@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from splitter.calls.carried import by_video, summed
 from splitter.calls.events import CallEvent, RoomPrepared
 from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.pending import Pending
@@ -181,8 +182,15 @@ class Video:
         """Take a participant out; who watched it sees the slate."""
         self.state.homeless.pop(name, None)
         member = self.state.members.pop(name, None)
-        if member is not None:
-            await self._guarded(self._engine.leave(member.handle), f"taking out {name}")
+        if member is None:
+            return
+        if report := await self._guarded(self._engine.leave(member.handle), f"taking out {name}"):
+            self.state.carried = list(summed((*self.state.carried, by_video(report))))
+
+    async def report(self) -> RoomReport | None:
+        """The counters of the room now; None where there is none, or it does not answer."""
+        room = self.state.room
+        return await self._guarded(self._engine.report_room(room), "counting what the room carries") if room else None
 
     # ---- for desks ----
 

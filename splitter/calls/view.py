@@ -46,7 +46,7 @@ class VideoView:
     `state`: "off"; "asking" (the caller is being asked on the phone's screen); "on"; "dropping". `outcome` of the last
     question, "" before the first: "accepted", "refused", "no-answer", "unsupported", "failed" or "withdrawn"; `reason`
     in plain words. `supported`: whether the handset can, None as long as nobody knows. `limits`: of what it can be
-    sent, None while off. `sends`: its picture comes.
+    sent, None while off. `sends`: its picture comes. `fault`: why video that the caller offered is not used.
     """
 
     state: VideoState = VideoState.OFF
@@ -55,6 +55,23 @@ class VideoView:
     supported: bool | None = None
     limits: Limits | None = None
     sends: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedView:
+    """What has come from a leg or a party and gone to it, in packets. `kind`: "audio" or "video".
+
+    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came.
+    """
+
+    name: str
+    kind: str
+    packets_in: int = 0
+    packets_out: int = 0
+    lost: int = 0
+    rejected: int = 0
+    key_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,7 @@ class CallView:
     is said of it. `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a
     party's name or "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows;
     `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
-    let in, `admitted`: those that were.
+    let in, `admitted`: those that were. `carried`: by its media, once it has ended.
     """
 
     call_id: str
@@ -119,6 +136,7 @@ class CallView:
     admitted: tuple[str, ...] = ()
     strangers: tuple[StrangerView, ...] = ()
     direction: Direction = Direction.IN
+    carried: tuple[CarriedView, ...] = ()
 
     @property
     def number(self) -> str:

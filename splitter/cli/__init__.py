@@ -6,6 +6,7 @@ Layout, one file per group:
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     trace.py      trace
+    why.py        why
     status.py     status
     trunks.py     trunks
     seats.py      seats
@@ -37,6 +38,7 @@ COMMANDS = {
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),
     "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
+    "why": ("splitter.cli.why:why", "Say why a call had no voice or no video, and what proves it."),
     "trunks": ("splitter.cli.trunks:trunks", "Show whether the neighbours are there, and how many calls they have."),
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),

@@ -7,6 +7,7 @@ import time
 import click
 import msgspec
 
+from splitter.calls.diagnosis import seen_by
 from splitter.calls.states import Direction, VideoState
 from splitter.calls.view import CallView, LegView, PartyView, StrangerView, VideoView
 from splitter.cli.door import RefusedByGateway, open_door
@@ -15,13 +16,16 @@ from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 
 @click.command()
 @click.option("--ended", is_flag=True, help="Calls that ended, the newest first, instead of those alive.")
+@click.option("--number", default="", help="Only those from or to this number.")
+@click.option("--agent", default="", metavar="EXTENSION", help="Only those of this desk.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
 @click.pass_context
-def calls(ctx: click.Context, ended: bool, limit: int, as_json: bool) -> None:
-    """List the calls that are alive, or those that ended."""
+def calls(ctx: click.Context, ended: bool, number: str, agent: str, limit: int, as_json: bool) -> None:
+    """List the calls that are alive, or those that ended. `splitter why` says why one had no voice or no video."""
+    only = {name: value for name, value in (("number", number), ("extension", agent)) if value}
     try:
-        found = open_door(ctx).listed(CallView, "calls", "calls", limit=limit, ended=int(ended))
+        found = open_door(ctx).listed(CallView, "calls", "calls", limit=limit, ended=int(ended), **only)
     except RefusedByGateway as error:
         fail(str(error))
     if as_json:
@@ -47,12 +51,12 @@ def _live_row(view: CallView) -> tuple[str, ...]:
 
 
 def _ended_table(found: list[CallView]) -> str:
-    titles = ("ID", "STARTED", "TALKED", "CALLER", "CALLED", "CENTRE", "STATUS", "ENDED BECAUSE")
+    titles = ("ID", "STARTED", "TALKED", "CALLER", "CALLED", "CENTRE", "AGENT", "VIDEO", "STATUS", "ENDED BECAUSE")
     return table(titles, [_ended_row(view) for view in found])
 
 
 def _ended_row(view: CallView) -> tuple[str, ...]:
-    end = (str(view.end_status or "-"), view.end_reason)
+    end = (view.extension or "-", seen_by(view) or "-", str(view.end_status or "-"), view.end_reason)
     return (view.call_id, clock(view.started_at), _talk_time(view), view.caller, view.called, view.route or "-", *end)
 
 

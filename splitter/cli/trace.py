@@ -54,7 +54,7 @@ def trace(
         raise click.UsageError("--pcap goes with neither --raw nor --json")
     door = open_door(ctx)
     try:
-        call_id = _resolve(door, reference)
+        call_id = call_meant(door, reference)
         lines = door.lines("calls", call_id, "trace", raw=int(raw or not as_json), follow=int(follow))
         if as_json:
             for line in lines:
@@ -71,7 +71,7 @@ def trace(
         pass  # how --follow ends
 
 
-def _resolve(door: Door, reference: str) -> str:
+def call_meant(door: Door, reference: str) -> str:
     """The id of the call that is meant: by id or short code, else the latest from or to the number."""
     try:
         found = msgspec.json.decode(door.read("GET", "calls", reference))

@@ -36,6 +36,7 @@ from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation,
 from splitter.web.security import SecurityRoutes
 from splitter.web.snapshots import PNG, SnapshotRoutes
 from splitter.web.traces import NDJSON, TraceRoutes
+from splitter.web.why import WhyRoutes
 
 _EVERYBODY: frozenset[Scope] = frozenset()
 _ANY = frozenset(Scope)
@@ -96,6 +97,7 @@ def _logins(ports: Ports) -> tuple[Operation, ...]:
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder)
+    reasons = WhyRoutes(ports.calls, ports.archive, finder)
     traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked)
     view, listed = GoodAnswer(200, "the call", CallView), GoodAnswer(200, "calls, the newest first", shapes.CallList)
     accepted = GoodAnswer(202, "it is on its way", shapes.CallId)
@@ -119,6 +121,10 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Operation("GET", _CALL, _SEE, calls.one, "One call, alive or ended", (view,)),
         Operation("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
         Operation("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),
+        Operation(
+            *("GET", f"{_CALL}/why", _READ, reasons.why, "Why a call had no voice or no video"),
+            (GoodAnswer(200, "a sentence on each, with its proof", shapes.DiagnosisShown),),
+        ),
         Operation("PUT", f"{_CALL}/desk", _ACT, calls.bind, "Bind to a desk", (view,), body=DESK_BODY, faults=bound),
         Operation("DELETE", f"{_CALL}/desk", _ACT, calls.unbind, "Take the binding back", (view,)),
         Operation("GET", "/v1/search", _READ, calls.search, "Calls from or to a number", (listed,), search),

@@ -10,7 +10,7 @@ from typing import Protocol
 from splitter.calls.asks import Answer, Ask, Desk
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
-from splitter.calls.view import CallView, TrunkView
+from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.core.clock import Clock, SystemClock
 from splitter.media.ports.health import InstanceStatus
 from splitter.store.pictures import PictureLibrary
@@ -39,6 +39,10 @@ class LiveCalls(Protocol):
 
     async def ask(self, call_id: str, ask: Ask) -> Answer:
         """Ask something of a live call. Raises Denial where it cannot be done."""
+        ...
+
+    async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
+        """What the media of a live call have carried until now; () of one that does not live."""
         ...
 
 

@@ -30,6 +30,32 @@ class ErrorBody(Struct):
     error: Fault
 
 
+class ProofShown(Struct):
+    """One line of a trace. `at`: seconds since the Unix epoch; `direction` of a message: "in", "out", else ""."""
+
+    at: float
+    leg: str
+    kind: str
+    direction: str
+    text: str
+
+
+class FindingShown(Struct):
+    """What there is to say of the voice or the video: `fine` where it went both ways, and one sentence."""
+
+    fine: bool
+    words: str
+    proof: tuple[ProofShown, ...]
+
+
+class DiagnosisShown(Struct):
+    """Why a call went as it did."""
+
+    call_id: str
+    voice: FindingShown
+    video: FindingShown
+
+
 class Login(Struct, forbid_unknown_fields=True):
     """The name and password of an [[account]]."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitter.calls.states import PartyKind, PartyState, VideoState
-from splitter.calls.view import PartyView, StrangerView, VideoView
+from splitter.calls.view import CarriedView, PartyView, StrangerView, VideoView
 from splitter.media.ports.health import InstanceStatus
 from tests.cli.kit import Command, splitter
 from tests.web.kit import CALL, Gateway, ended
@@ -56,6 +56,48 @@ class TestCalls:
         assert first.startswith("7kq2m0000000") and "1:00" in first and first.endswith("200     the caller hung up")
         assert second.startswith("refused")
         assert len((await command("calls", "--ended", "--limit", "1")).stdout.splitlines()) == 2
+
+    async def test_ended_ones_tell_who_was_seen_and_by_whom(self, parts: Gateway, command: Command) -> None:
+        carried = (CarriedView("caller", "video", 900, 900), CarriedView("seat-2", "video", 0, 900))
+        parts.save(ended(replace(AT_A_DESK, carried=carried)), ended(replace(CALL, call_id="other", extension="8009")))
+        head, line = (await command("calls", "--ended", "--agent", "8002")).stdout.splitlines()
+        assert line[head.index("AGENT") :].startswith("8002   caller only  200")
+
+
+class TestWhy:
+    async def test_is_a_sentence_on_each_with_its_proof(self, parts: Gateway, command: Command) -> None:
+        carried = (CarriedView("caller", "audio", 0, 9), CarriedView("centre", "audio", 9, 0))
+        parts.calls.add(CALL)
+        parts.begin()
+        parts.recorder.event(CALL.call_id, "", "media", "voice: 0 packets from the caller, 9 from the centre")
+        parts.calls.views.clear()
+        parts.save(ended(replace(CALL, carried=carried)))
+        lines = (await command("why", CALL.call_id)).stdout.splitlines()
+        assert lines[0] == f"call {CALL.call_id}"
+        assert lines[2] == "voice: no voice came from the caller, and 9 packets from the centre"
+        assert lines[3].split()[1:] == [
+            "-",
+            "media",
+            "voice:",
+            "0",
+            "packets",
+            "from",
+            "the",
+            "caller,",
+            "9",
+            "from",
+            "the",
+            "centre",
+        ]
+
+    async def test_of_a_number_is_of_its_latest_call(self, parts: Gateway, command: Command) -> None:
+        parts.save(ended(CALL))
+        assert f"call {CALL.call_id}" in (await command("why", CALL.caller)).stdout
+        assert json.loads((await command("why", CALL.caller, "--json")).stdout)["call_id"] == CALL.call_id
+
+    async def test_of_a_call_that_is_not_there_says_so(self, parts: Gateway, command: Command) -> None:
+        result = await command("why", "999")
+        assert result.exit_code == 1 and "there is no call 999" in result.stderr
 
 
 class TestCall:

@@ -20,7 +20,7 @@ from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.states import CallState, LegState
-from splitter.calls.view import CallView, LegView, TrunkView
+from splitter.calls.view import CallView, CarriedView, LegView, TrunkView
 from splitter.core.net import Address
 from splitter.media.ports.health import InstanceStatus
 from splitter.sip.digest import secret_of
@@ -93,6 +93,7 @@ class FakeCalls:
     asked: list[tuple[str, Ask]] = field(default_factory=list)
     answers: dict[type, Answer | Exception] = field(default_factory=dict)
     desks: dict[str, dict[str, Desk]] = field(default_factory=dict)
+    counted: tuple[CarriedView, ...] = ()
 
     def list(self) -> list[CallView]:
         return [*self.views.values()]
@@ -103,6 +104,9 @@ class FakeCalls:
     def hangup(self, call_id: str, reason: str) -> bool:
         self.hung_up.append((call_id, reason))
         return self.views.pop(call_id, None) is not None
+
+    async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
+        return self.counted
 
     async def ask(self, call_id: str, ask: Ask) -> Answer:
         self.asked.append((call_id, ask))

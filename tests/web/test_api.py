@@ -123,6 +123,23 @@ class TestSearch:
         assert ids(await client.good("/v1/search?number=8000")) == ["exact"]
 
 
+class TestWhy:
+    async def test_a_live_call_is_judged_by_what_its_media_carry_now(self, parts: Gateway, client: Client) -> None:
+        parts.calls.add(CALL)
+        parts.begin()
+        parts.calls.counted = (CarriedView("caller", "audio", 7, 9), CarriedView("centre", "audio", 9, 7))
+        found = await client.good(f"/v1/calls/{CALL.call_id}/why")
+        words = "voice went both ways: 7 packets from the caller and 9 packets from the centre"
+        assert found["voice"] == {"fine": True, "words": words, "proof": []}
+        assert found["video"]["fine"] is False and found["video"]["words"]
+
+    async def test_an_ended_call_by_what_they_had_carried(self, parts: Gateway, client: Client) -> None:
+        carried = (CarriedView("caller", "audio", 0, 9), CarriedView("centre", "audio", 9, 0))
+        parts.save(ended(replace(CALL, carried=carried)))
+        found = await client.good(f"/v1/calls/{CALL.call_id}/why")
+        assert found["voice"]["words"] == "no voice came from the caller, and 9 packets from the centre"
+
+
 class TestTrace:
     async def test_is_one_event_per_line_in_words(self, parts: Gateway, client: Client) -> None:
         parts.calls.add(CALL)

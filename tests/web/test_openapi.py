@@ -118,6 +118,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/calls", "reader", {}),
     ("GET", "/v1/calls?ended=1", "reader", {}),
     ("GET", "/v1/calls/4711", "desk", {}),
+    ("GET", "/v1/calls/4711/why", "reader", {}),
     ("DELETE", "/v1/calls/4711", "controller", {}),
     ("PUT", "/v1/calls/4711/desk", "controller", {"json": {"extension": "7"}}),
     ("DELETE", "/v1/calls/4711/desk", "controller", {}),

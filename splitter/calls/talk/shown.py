@@ -39,13 +39,19 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitr
         legs=(*talk.past_legs, *legs),
         facts=talk.facts,
         parties=talk.parties.views(),
-        video=replace(talk.video.view, limits=limits, sends=talk.video.sends),
+        video=replace(
+            talk.video.view,
+            limits=limits,
+            sends=talk.video.sends,
+            fault=plain(talk.plan.video_fault) if talk.plan is not None else "",
+        ),
         extension=talk.extension,
         bound_by=talk.bound_by,
         asking=asking,
         admitted=tuple(sorted(talk.admitted)),
         strangers=tuple(talk.strangers.values()),
         direction=talk.direction,
+        carried=talk.carried,
     )
 
 

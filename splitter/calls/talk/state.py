@@ -13,7 +13,7 @@ from splitter.calls.states import CallState, Direction
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, VoiceState
-from splitter.calls.view import LegView, StrangerView, VideoView
+from splitter.calls.view import CarriedView, LegView, StrangerView, VideoView
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
 from splitter.sdp.split import Plan
@@ -103,6 +103,7 @@ class Talk:
         parties: who is in the room besides the caller, SIP seats included.
         strangers: whose media are not taken though nothing else comes, by leg and kind.
         alarms: that are set, as of when it was written down; while it lives they stand in its inbox.
+        carried: by its media, once it has ended.
         admitted: extensions whose desks were let in by the agent who has the call.
     """
 
@@ -132,6 +133,7 @@ class Talk:
     centres: int = 1
     parties: Parties = field(default_factory=Parties)
     strangers: dict[tuple[str, str], StrangerView] = field(default_factory=dict)
+    carried: tuple[CarriedView, ...] = ()
     alarms: list[Due] = field(default_factory=list)
     admitted: set[str] = field(default_factory=set)
     room: RoomState = field(default_factory=RoomState)

@@ -1,0 +1,48 @@
+"""Why a call went as it did: its diagnosis, with the lines of the trace that prove it. Does I/O through aiohttp."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from splitter.calls.diagnosis import Diagnosis, Finding, why
+from splitter.calls.states import CallState
+from splitter.calls.view import CallView
+from splitter.telemetry.summary import Summariser
+from splitter.telemetry.trace import TraceEvent
+from splitter.web.errors import ApiError, json_response
+from splitter.web.find import Finder, decoded
+from splitter.web.ports import Archive, LiveCalls
+from splitter.web.shapes import DiagnosisShown, FindingShown, ProofShown
+
+
+class WhyRoutes:
+    """Handler of /v1/calls/{ref}/why."""
+
+    def __init__(self, calls: LiveCalls, archive: Archive, finder: Finder) -> None:
+        self._calls = calls
+        self._archive = archive
+        self._find = finder
+
+    async def why(self, request: web.Request) -> web.Response:
+        found = await self._find.to_read(request)
+        view = found.view if isinstance(found.view, CallView) else decoded(found.view)
+        if view is None:
+            raise ApiError(404, "no-such-call", "this call was kept by another version, which counted other things")
+        over = view.state is CallState.ENDED
+        carried = view.carried if over else await self._calls.carried(view.call_id)
+        await self._archive.flush()
+        trace = await self._archive.trace(view.call_id)
+        return json_response(_shown(view, why(view, carried, trace)))
+
+
+def _shown(view: CallView, diagnosis: Diagnosis) -> DiagnosisShown:
+    return DiagnosisShown(view.call_id, _finding(diagnosis.voice), _finding(diagnosis.video))
+
+
+def _finding(finding: Finding) -> FindingShown:
+    summariser = Summariser()
+    return FindingShown(finding.fine, finding.words, tuple(_proof(summariser.describe(one)) for one in finding.proof))
+
+
+def _proof(event: TraceEvent) -> ProofShown:
+    return ProofShown(event.at, event.leg, event.kind, event.direction, event.text)
