@@ -424,7 +424,7 @@ class Call:
 
     def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:
         present = map(by_video, room.participants) if room is not None else ()
-        return summed((*by_voice(voice), *self.talk.room.carried, *present))
+        return summed((*by_voice(voice), *self.talk.room.past, *present))
 
     def view(self) -> CallView:
         """The call as operators see it."""

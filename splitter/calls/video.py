@@ -185,7 +185,7 @@ class Video:
         if member is None:
             return
         if report := await self._guarded(self._engine.leave(member.handle), f"taking out {name}"):
-            self.state.carried = list(summed((*self.state.carried, by_video(report))))
+            self.state.past = list(summed((*self.state.past, by_video(report))))
 
     async def report(self) -> RoomReport | None:
         """The counters of the room now; None where there is none, or it does not answer."""

@@ -255,7 +255,7 @@ class Recorder:
             call.subscriptions.remove(subscription)
 
     def followers(self, call_id: str) -> int:
-        """How many follow this call live."""
+        """The number of those who follow this call live."""
         call = self._calls.get(call_id)
         return len(call.subscriptions) if call is not None else 0
 

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from splitter.calls.view import CarriedView
 from splitter.web import traces
 from tests.patience import until
 from tests.web.kit import CALL, Gateway, ended, gateway

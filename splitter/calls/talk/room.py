@@ -52,7 +52,7 @@ class RoomState:
         covers: by viewer who was given the slate, the name of who chose that; it goes with that one.
         aside: participants that are shown by choice alone; see ParticipantMedia.
         images: uploaded ones that the room has, the oldest first.
-        carried: what those have sent and got who are no longer in it.
+        past: what those have sent and got who are no longer in it.
     """
 
     room: RoomHandle | None = None
@@ -62,7 +62,7 @@ class RoomState:
     covers: dict[str, str] = field(default_factory=dict)
     aside: set[str] = field(default_factory=set)
     images: list[str] = field(default_factory=list)
-    carried: list[CarriedView] = field(default_factory=list)
+    past: list[CarriedView] = field(default_factory=list)
 
     def is_on(self, room_id: str) -> bool:
         """True if the call uses this room now."""
