@@ -11,7 +11,8 @@ from functools import partial
 
 from splitter.calls.events import VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.jobs import FAULT, Jobs
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, VoiceState, remote_end
+from splitter.calls.states import Side
+from splitter.calls.talk.voice import VoiceState, remote_end
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaListener
@@ -37,8 +38,8 @@ class Audio:
         self._on_event = on_event
         self._jobs = jobs
         self._opened: list[RelayHandle] = []  # not adopted yet
-        self._asking = [False, False]
-        self._relearning = [False, False]  # to be told where it points though it does already
+        self._asking: set[Side] = set()
+        self._relearning: set[Side] = set()  # to be told where it points though it does already
 
     @property
     def is_open(self) -> bool:
@@ -49,10 +50,10 @@ class Audio:
     def at_rest(self) -> bool:
         """True where there is a relay whose sides point to where they should."""
         state = self.state
-        return state.relay is not None and not any(self._asking) and state.wanted == state.pointed
+        return state.relay is not None and not self._asking and state.wanted == state.pointed
 
-    def local(self, side: int) -> LocalEnd:
-        """Our ports towards the caller (0) or the centre (1); the last ones, while the relay is being replaced."""
+    def local(self, side: Side) -> LocalEnd:
+        """Our ports towards a side; the last ones, while the relay is being replaced."""
         return self.state.ours(side)
 
     # ---- the relay ----
@@ -65,9 +66,9 @@ class Audio:
         """
         former, self.state.relay = self.state.relay, None
         if networks is not None:
-            for side, before in enumerate(self.state.networks):
-                if before != networks[side]:
-                    self.state.wanted[side] = None
+            for index, before in enumerate(self.state.networks):
+                if before != networks[index]:
+                    self.state.wanted[index] = None
             self.state.networks = networks
         self.state.turn += 1
         if former is not None:
@@ -83,8 +84,9 @@ class Audio:
                 self.open()
             return False
         self.state.relay, self.state.local = event.relay, event.relay.local
-        self.state.pointed, self._asking = [None, None], [False, False]
-        self._relearning = [False, False]
+        self.state.pointed = [None, None]
+        self._asking.clear()
+        self._relearning.clear()
         self.state.lost.clear()
         self.state.failed_moves = 0
         self.state.heard = [0, 0]
@@ -101,7 +103,7 @@ class Audio:
     # ---- where it points ----
 
     def point(
-        self, side: int, session: Session, index: int, sources: tuple[str, ...] = (), *, relearn: bool = True
+        self, side: Side, session: Session, index: int, sources: tuple[str, ...] = (), *, relearn: bool = True
     ) -> None:
         """Send to where this description says the peer receives, and take what comes from there, or from `sources`.
 
@@ -111,31 +113,34 @@ class Audio:
         """
         self.point_to(side, remote_end(session, index, sources), relearn=relearn)
 
-    def point_to(self, side: int, remote: RemoteEnd | None, *, relearn: bool = True) -> None:
+    def point_to(self, side: Side, remote: RemoteEnd | None, *, relearn: bool = True) -> None:
         """Point a side there; see `point`."""
-        self.state.wanted[side] = remote
-        self._relearning[side] = remote is not None and (relearn or self._relearning[side])
+        self.state.wanted[side.place] = remote
+        if remote is None:
+            self._relearning.discard(side)
+        elif relearn:
+            self._relearning.add(side)
         self._follow(side)
 
-    def hush(self, side: int) -> None:
+    def hush(self, side: Side) -> None:
         """Let this side hear nothing, until it is pointed to again."""
-        self.state.wanted[side], self._relearning[side] = None, False
-        self._follow(side)
+        self.point_to(side, None)
 
     def follow(self) -> None:
         """Ask once more for what was not carried out."""
-        self._follow(CALLER)
-        self._follow(CENTRE)
+        for side in Side:
+            self._follow(side)
 
     def pointed(self, event: VoicePointed) -> bool:
         """The engine has answered; False where a side still does not point to where it should, and nobody is asked."""
         if self.state.relay is None or event.relay_id != self.state.relay.relay_id:
             return True
-        self._asking[event.side] = False
+        self._asking.discard(event.side)
         if event.fault:
-            self._relearning[event.side] |= self.state.wanted[event.side] is not None
+            if self.state.wanted[event.side.place] is not None:
+                self._relearning.add(event.side)
             return False
-        self.state.pointed[event.side] = event.remote
+        self.state.pointed[event.side.place] = event.remote
         self._follow(event.side)
         return True
 
@@ -149,11 +154,9 @@ class Audio:
         except MediaError:
             return None
 
-    def count(self, side: int, about: VoiceDoubt | None) -> None:
+    def count(self, side: Side, about: VoiceDoubt | None) -> None:
         """Look whether voice comes from a side; ends in VoiceCounted."""
-        self._jobs.start(
-            f"the voice of side {side}", partial(self._count, side, about), VoiceCounted(side, None, about)
-        )
+        self._jobs.start(f"the voice of the {side}", partial(self._count, side, about), VoiceCounted(side, None, about))
 
     @property
     def takes_digits(self) -> bool:
@@ -161,7 +164,7 @@ class Audio:
         relay = self.state.relay
         return Capability.DIGITS in (self._engine.can if relay is None else self._engine.can_on(relay))
 
-    async def send_digit(self, side: int, digit: Digit) -> None:
+    async def send_digit(self, side: Side, digit: Digit) -> None:
         """Let this side hear a digit in the voice that it gets. For a job.
 
         Raises:
@@ -169,32 +172,32 @@ class Audio:
         """
         if self.state.relay is None:
             raise MediaUnavailable("the relay is being replaced")
-        await self._engine.send_digit(self.state.relay, side, digit)
+        await self._engine.send_digit(self.state.relay, side.place, digit)
 
     # ---- jobs ----
 
-    def _follow(self, side: int) -> None:
-        relay = self.state.relay
-        known = self.state.wanted[side] == self.state.pointed[side] and not self._relearning[side]
-        if relay is None or self._asking[side] or known:
+    def _follow(self, side: Side) -> None:
+        relay, remote = self.state.relay, self.state.wanted[side.place]
+        known = remote == self.state.pointed[side.place] and side not in self._relearning
+        if relay is None or side in self._asking or known:
             return
-        self._asking[side], self._relearning[side] = True, False
+        self._asking.add(side)
+        self._relearning.discard(side)
         # A side that is stuck must not hold up the other one, nor the relay that follows.
-        key = f"side {side} of {relay.relay_id}"
-        remote = self.state.wanted[side]
+        key = f"the {side} on {relay.relay_id}"
         failed = VoicePointed(relay.relay_id, side, remote, FAULT)
         self._jobs.start(key, partial(self._point, relay, side, remote), failed)
 
-    async def _point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> VoicePointed:
+    async def _point(self, relay: RelayHandle, side: Side, remote: RemoteEnd | None) -> VoicePointed:
         try:
-            await self._engine.point(relay, side, remote)
+            await self._engine.point(relay, side.place, remote)
         except MediaError as error:
             return VoicePointed(relay.relay_id, side, remote, str(error))
         return VoicePointed(relay.relay_id, side, remote)
 
     async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
         try:
-            sides = tuple(map(SideSpec, SIDES, self.state.networks))
+            sides = tuple(map(SideSpec, Side, self.state.networks))
             relay = await self._engine.open(self._call_id, sides, self._on_event)
         except MediaError as error:
             pause_s = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
@@ -211,6 +214,6 @@ class Audio:
         except MediaError:
             return None  # the worker is gone, and the relay with it
 
-    async def _count(self, side: int, about: VoiceDoubt | None) -> VoiceCounted:
+    async def _count(self, side: Side, about: VoiceDoubt | None) -> VoiceCounted:
         report = await self.report()
-        return VoiceCounted(side, report.sides[side].packets_in if report is not None else None, about)
+        return VoiceCounted(side, report.sides[side.place].packets_in if report is not None else None, about)

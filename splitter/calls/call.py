@@ -32,13 +32,12 @@ from splitter.calls.remains import doubt_of, record_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
-from splitter.calls.states import CallState, Direction, LegState
+from splitter.calls.states import CallState, Direction, LegState, Side
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.calls.video import Video
 from splitter.calls.view import CallView, CarriedView, VideoView
 from splitter.core.errors import PeerError
@@ -95,7 +94,7 @@ class Call:
         facts = facts_of(event.request, trunk.trusted) if direction is Direction.IN else CallerFacts()
         identity = identity_of(event.request, trunk.trusted)
         sip_call_id, timers = event.request.call_id, services.settings.session_timers
-        name = SIDES[CALLER] if direction is Direction.IN else SIDES[CENTRE]
+        name = (Side.CALLER if direction is Direction.IN else Side.CENTRE).value
         talk = Talk(
             call_id,
             short_code,
@@ -208,7 +207,7 @@ class Call:
 
     def dial(self, to: Destination, target: Target, offer: Session | None) -> DialledLeg:
         """Send our INVITE; ends in Answered or Refused. Without an offer the peer makes one in its 200."""
-        services, talk, name = self.services, self.talk, SIDES[self.talk.far]
+        services, talk, name = self.services, self.talk, self.talk.far.value
         request = voice_invite(talk.identity, to, talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if (before := self._dialled()) is not None:
@@ -220,7 +219,7 @@ class Call:
         self._enlist(leg)
         self._trace_leg(leg, request.from_tag)
         talk.legs[name] = leg.record
-        if self.talk.far == CENTRE:
+        if self.talk.far is Side.CENTRE:
             talk.centre, talk.route = key, to.trunk.name
             leg.ask_line({to.number, talk.called_number, talk.identity.number})
         else:
@@ -294,16 +293,16 @@ class Call:
     def networks(self, trunk: Trunk) -> tuple[str, str]:
         """The networks of the caller and the centre, where this trunk is called."""
         here, there = self.arrived.flow.network, trunk.network
-        return (here, there) if self.talk.far == CENTRE else (there, here)
+        return (here, there) if self.talk.far is Side.CENTRE else (there, here)
 
     def _dialled(self) -> SipLeg | None:
         """The leg of the route being tried, or that was answered."""
-        return self._legs.get(self.talk.centre if self.talk.far == CENTRE else self.talk.caller)
+        return self._legs.get(self.talk.centre if self.talk.far is Side.CENTRE else self.talk.caller)
 
     @property
     def arrived(self) -> ArrivedLeg:
         """The leg that the call began with, until it is answered."""
-        return self.by_key(SIDES[self.talk.near])
+        return self.by_key(self.talk.near)
 
     @property
     def centre(self) -> Leg | None:
@@ -336,7 +335,7 @@ class Call:
         """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
         if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
             return record_of(self.value(), self._legs)
-        arrived = self._legs.get(SIDES[self.talk.near])
+        arrived = self._legs.get(self.talk.near)
         return unfinished_of(self.talk.call_id, arrived, self._dialled()) if arrived is not None else None
 
     def doubt(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from splitter.calls.talk.voice import SIDES
+from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
 from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
@@ -18,7 +18,7 @@ def by_voice(report: RelayReport | None) -> tuple[CarriedView, ...]:
         return ()
     return tuple(
         CarriedView(name, AUDIO, count.packets_in, count.packets_out, count.lost, count.rejected)
-        for name, count in zip(SIDES, report.sides, strict=True)
+        for name, count in zip(Side, report.sides, strict=True)
     )
 
 

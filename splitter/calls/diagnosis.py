@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from splitter.calls.carried import AUDIO, VIDEO
-from splitter.calls.states import CallState, Direction, PartyKind, VideoState
-from splitter.calls.talk.room import CALLER
-from splitter.calls.talk.voice import SIDES
+from splitter.calls.states import CallState, Direction, PartyKind, Side, VideoState
 from splitter.calls.view import CallView, CarriedView, PartyView, StrangerView
 from splitter.telemetry.trace import TraceEvent
 
@@ -110,12 +108,12 @@ class _Call:
     def voice(self) -> Iterator[_Claim]:
         """The claims that hold, the reason first."""
         yield from self._not_answered("voice")
-        heard = {side: self.came(side, AUDIO) for side in SIDES}
-        if not any((side, AUDIO) in self._carried for side in SIDES):
+        heard = {side: self.came(side, AUDIO) for side in Side}
+        if not any((side, AUDIO) in self._carried for side in Side):
             yield _Claim("nobody has counted the voice: its media engine did not answer", (_about("", "media"),))
-        for side in SIDES:
+        for side in Side:
             if not heard[side]:
-                other = next(name for name in SIDES if name != side)
+                other = next(name for name in Side if name != side)
                 words = f"no voice came from the {side}"
                 words += ", nor" if not heard[other] else f", and {heard[other]} packets"
                 yield self._strange(f"{words} from the {other}", side, AUDIO, _says("voice: "))
@@ -132,7 +130,7 @@ class _Call:
         yield from self._nobody_looks()
         yield from self._not_seen_by_the_caller()
         names = " and ".join(map(_named, self._lookers()))
-        yield _Claim(f"the caller was seen by {names}, and saw the agent", (_shown(CALLER), _joined), fine=True)
+        yield _Claim(f"the caller was seen by {names}, and saw the agent", (_shown(Side.CALLER), _joined), fine=True)
 
     def _none_of_the_caller(self) -> Iterator[_Claim]:
         video = self._view.video
@@ -143,9 +141,11 @@ class _Call:
             yield _Claim("the caller is being asked for video, and has not answered yet", asked)
         if video.fault:
             yield _Claim(f"the caller's video cannot be used: {video.fault}", (_says(video.fault),))
-        if any(leg.name == CALLER and leg.video for leg in self._view.legs):
+        if any(leg.name == Side.CALLER and leg.video for leg in self._view.legs):
             words = "video was agreed on, but no packet of the caller's came"
-            yield self._strange(words, CALLER, VIDEO, _message(CALLER, "200"), _says("video: 0 packets from it"))
+            yield self._strange(
+                words, Side.CALLER, VIDEO, _message(Side.CALLER, "200"), _says("video: 0 packets from it")
+            )
         yield _Claim(f"{self._begun()}, and nobody has asked for video", (_says(" calls "),))
 
     def _begun(self) -> str:
@@ -166,19 +166,19 @@ class _Call:
             name = self._desks[-1].name
             words = f"{_named(self._desks[-1])} has joined, but no video reached it"
             yield _Claim(words, (_about(name, "media", "transport"), _about(name, "media", "video: "), _joined))
-        found = self._carried.get((CALLER, VIDEO))
+        found = self._carried.get((Side.CALLER, VIDEO))
         if found is not None and found.packets_in and not found.key_frames:
             yield _Claim("the caller's video came, but no frame in it that decoding can begin with", (_shown("desk"),))
 
     def _not_seen_by_the_caller(self) -> Iterator[_Claim]:
         names = " and ".join(map(_named, self._lookers()))
-        found = self._carried.get((CALLER, VIDEO))
+        found = self._carried.get((Side.CALLER, VIDEO))
         if found is not None and not found.packets_out:
             words = f"the caller was seen by {names}, but the caller's phone was sent no video"
-            yield _Claim(words, (_message(CALLER, "200"), _shown(CALLER)))
+            yield _Claim(words, (_message(Side.CALLER, "200"), _shown(Side.CALLER)))
         if not self.came_of_agents():
             words = f"the caller was seen by {names}, but no camera of an agent sent anything"
-            yield _Claim(words, (_shown(CALLER), _joined))
+            yield _Claim(words, (_shown(Side.CALLER), _joined))
 
     # ---- what the rules are made of ------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class _Call:
     def came_of_the_caller(self) -> int:
         """Packets of the caller's video: of the phone, or of the page that stands in for it."""
         guests = [party.name for party in self._view.parties if party.kind is PartyKind.GUEST]
-        return sum(map(self.came, (CALLER, *guests)))
+        return sum(map(self.came, (Side.CALLER, *guests)))
 
     def came_of_agents(self) -> int:
         """Packets of the video of desks."""

@@ -31,6 +31,7 @@ from splitter.calls.leg_events import (
     Refused,
 )
 from splitter.calls.parties import Party
+from splitter.calls.states import Side
 from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
@@ -146,7 +147,7 @@ class VoicePointed:
     """A side of a relay sends to `remote` now, or still does not, with the `fault` in words."""
 
     relay_id: str
-    side: int
+    side: Side
     remote: RemoteEnd | None
     fault: str = ""
 
@@ -161,7 +162,7 @@ class VoiceCounted:
     `packets` is None where the engine cannot tell.
     """
 
-    side: int
+    side: Side
     packets: int | None
     about: VoiceDoubt | None
 

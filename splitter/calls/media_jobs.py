@@ -22,8 +22,9 @@ from splitter.calls.events import (
     VideoCarriedOut,
 )
 from splitter.calls.jobs import FAULT
+from splitter.calls.states import Side
 from splitter.calls.talk import media_commands as c
-from splitter.calls.talk.room import CALLER, PICTURE, SLATE
+from splitter.calls.talk.room import PICTURE, SLATE
 from splitter.calls.video_lines import answer_to_party
 from splitter.core.errors import MediaError, MediaTimeout, PeerError
 from splitter.sdp.model import Origin, Session
@@ -115,9 +116,9 @@ def _(command: c.SettleVideo, call: Call) -> None:
 
 async def _settle(call: Call, name: str) -> VideoCarriedOut:
     command, room = call.video.wishes.pop(name), call.talk.room
-    before, sources = room.received_by(CALLER), call.live.sources(name)
+    before, sources = room.received_by(Side.CALLER), call.live.sources(name)
     await call.video.take(name, command.peer, command.ours, command.index, sources, relearn=command.relearn)
-    return VideoCarriedOut(name, room.received_by(CALLER) != before)
+    return VideoCarriedOut(name, room.received_by(Side.CALLER) != before)
 
 
 @carry_out_media.register

@@ -19,12 +19,13 @@ from splitter.calls.events import PlacesLost
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
+from splitter.calls.states import Side
 from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.room import RoomState
-from splitter.calls.talk.voice import SIDES, VoiceState
+from splitter.calls.talk.voice import VoiceState
 from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
@@ -131,7 +132,7 @@ class Recovery:
             return await engine.adopt(relay, call.post)
         except MediaError as error:
             carried = CarriedRelay(relay, tuple(voice.pointed))
-            await engine.restore(carried, tuple(map(SideSpec, SIDES, voice.networks)), call.post)
+            await engine.restore(carried, tuple(map(SideSpec, Side, voice.networks)), call.post)
             call.note(f"the voice has its ports again: {error}", kind="media")
             return carried
 

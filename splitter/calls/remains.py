@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from splitter.calls.frame import RecordKind, framed
 from splitter.calls.legs.leg import SipLeg
+from splitter.calls.states import Side
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.record import written
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
-from splitter.calls.talk.voice import CALLER, SIDES
 
 
 def record_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
@@ -32,7 +32,7 @@ def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> byte
         return None
     came, tag = waiting
     sent = dialled.calling() if dialled is not None else None
-    caller, centre = (came, sent) if arrived.name == SIDES[CALLER] else (sent, came)
+    caller, centre = (came, sent) if arrived.name == Side.CALLER else (sent, came)
     return framed(RecordKind.UNFINISHED, unfinished.written(Unfinished(call_id, caller, tag, centre, arrived.name)))
 
 

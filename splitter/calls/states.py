@@ -24,6 +24,18 @@ class Direction(StrEnum):
     OUT = "out"  # the centre calls somebody in the network
 
 
+class Side(StrEnum):
+    """The two that talk, by the names of their legs and, in the room, of the participant."""
+
+    CALLER = "caller"
+    CENTRE = "centre"
+
+    @property
+    def place(self) -> int:
+        """The place among the sides of a relay, as engines number them."""
+        return 0 if self is Side.CALLER else 1
+
+
 class LegState(StrEnum):
     """How far the dialog of a leg is."""
 

@@ -12,9 +12,9 @@ from contextlib import suppress
 from functools import partial
 
 from splitter.calls.signalling import Signalling
+from splitter.calls.states import Side
 from splitter.calls.talk.outline import OpenDialog, Outline
 from splitter.calls.talk.unfinished import Unfinished
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.dialog import Dialog
@@ -52,9 +52,9 @@ class Undertaker:
         Raises:
             ValueError: what was written down of it is no SIP.
         """
-        came, sent, far = call.caller, call.centre, SIDES[CENTRE]
+        came, sent, far = call.caller, call.centre, Side.CENTRE
         if call.near == far:
-            came, sent, far = sent, came, SIDES[CALLER]
+            came, sent, far = sent, came, Side.CALLER
         if came is None:
             raise ValueError("it has no INVITE of the side that called")
         arrived = _invite(came.invite)

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from splitter.calls.carried import by_video, summed
 from splitter.calls.events import CallEvent, RoomPrepared
+from splitter.calls.states import Side
 from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.pending import Pending
-from splitter.calls.talk.room import CALLER, PATIENCE_S, Member, RoomState
+from splitter.calls.talk.room import PATIENCE_S, Member, RoomState
 from splitter.calls.talk.voice import remote_end
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.ports.rooms import PICTURES_KEPT, ParticipantMedia, RoomEngine, RoomReport, Snapshot
@@ -64,7 +65,7 @@ class Video:
 
     def prepare(self, network: str) -> None:
         """Open the room and the caller's ports beside what the voice is doing; ends in RoomPrepared."""
-        if CALLER in self.state.homeless or self._pending.room:
+        if Side.CALLER in self.state.homeless or self._pending.room:
             return
         self._pending.room = True
         self._preparing = asyncio.create_task(self._prepare(network), name=f"room of {self._call_id}")
@@ -75,7 +76,7 @@ class Video:
             await asyncio.wait({self._preparing}, timeout=PATIENCE_S)
             if not self._preparing.done():
                 self._note("media", "the video room is not ready in time: the call goes on without a picture")
-        return CALLER in self.state.members
+        return Side.CALLER in self.state.members
 
     async def complete(self) -> tuple[str, ...]:
         """Give those whom a lost room left behind their places, with fresh ports.
@@ -230,7 +231,7 @@ class Video:
 
     async def _prepare(self, network: str) -> None:
         try:
-            await self.add(CALLER, network)
+            await self.add(Side.CALLER.value, network)
         finally:
             self._pending.room = False
         self._post(RoomPrepared())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.talk.room import CALLER, RoomState
+from splitter.calls.states import Side
+from splitter.calls.talk.room import RoomState
 from splitter.core.errors import PeerError
 from splitter.sdp import webrtc
 from splitter.sdp.model import Connection, Media, Origin, Session
@@ -25,7 +26,7 @@ def line_in_answer(
         return None
     direction = answer_direction(offer.direction_of(index), "sendrecv")
     if member.handle.secure is not None:
-        caller = room.received_by(CALLER)
+        caller = room.received_by(Side.CALLER)
         most = min(bitrate_kbps, caller.bitrate_kbps) if caller else bitrate_kbps
         return webrtc.answer_line(offer, index, wanted, member.handle.local, member.handle.secure, direction, most)
     return answer_video(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from splitter.calls.talk.voice import CENTRE
+from splitter.calls.states import Side
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
 from splitter.sip.message import Request
@@ -111,7 +111,7 @@ class TestEarlySession:
         caller.expect("200")
         centre.expect("ACK")
         world.run(0.1)
-        target = relay_target(world, caller, CENTRE)
+        target = relay_target(world, caller, Side.CENTRE.place)
         assert target is not None and target.port != 39990
 
 

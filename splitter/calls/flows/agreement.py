@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
+from splitter.calls.states import Side
 from splitter.calls.talk.commands import Note, SetAlarm, Steps, Tell
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import PointVoice, PrepareRoom, SettleVideo
-from splitter.calls.talk.room import CALLER as PARTICIPANT
 from splitter.calls.talk.room import PATIENCE_S
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, remote_end
+from splitter.calls.talk.voice import remote_end
 from splitter.calls.video_lines import line_in_answer, line_in_offer, video_index
 from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, without_rebound
 from splitter.sdp.model import Media, Session
@@ -61,7 +61,7 @@ class Agreement:
         call = self._call
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))
-            return with_audio_at(session, audio_line(session), call.talk.voice.ours(CENTRE))
+            return with_audio_at(session, audio_line(session), call.talk.voice.ours(Side.CENTRE))
         if leg is call.caller and call.centre is not None and call.centre.terms.remote is not None:
             session = self.offer_to_caller(call.centre.terms.remote, self.agreed(leg))
             return self.with_video(leg, session, call.talk.lines.video)
@@ -128,7 +128,7 @@ class Agreement:
 
     def offer_to_caller(self, centre_sdp: Session, direction: str | None = None) -> Session:
         call = self._call
-        here = call.talk.voice.ours(CALLER)
+        here = call.talk.voice.ours(Side.CALLER)
         ours = call.caller.terms.ours
         offer = caller_offer(ours, call.talk.lines, centre_sdp, here, ours.origin, direction=direction)
         return without_rebound(offer, call.talk.lines.audio, call.caller.terms.history)
@@ -165,23 +165,23 @@ class Agreement:
             chosen = replace(chosen, video=None, video_format=None)
         call.caller.terms.note_remote(session)
         call.talk.plan = chosen
-        yield from self.point_side(CALLER, session, chosen.audio)
-        yield SettleVideo(PARTICIPANT, session, ours, None if call.pending.question is not None else chosen.video)
+        yield from self.point_side(Side.CALLER, session, chosen.audio)
+        yield SettleVideo(Side.CALLER, session, ours, None if call.pending.question is not None else chosen.video)
         yield Tell()
 
     def settle_centre(self, session: Session) -> Steps[None]:
         self._call.centre_leg.terms.note_remote(session)
-        yield from self.point_side(CENTRE, session, audio_line(session))
+        yield from self.point_side(Side.CENTRE, session, audio_line(session))
 
-    def point_side(self, side: int, session: Session, index: int) -> Steps[None]:
+    def point_side(self, side: Side, session: Session, index: int) -> Steps[None]:
         call = self._call
-        yield PointVoice(side, remote_end(session, index, call.sources(SIDES[side])))
+        yield PointVoice(side, remote_end(session, index, call.sources(side)))
 
     def video_line(self, offer: Session, chosen: Plan) -> Media | None:
         if chosen.video is None or chosen.video_format is None or self.refuses_video:
             return None
         room, bitrate_kbps = self._call.talk.room, self._call.settings.bitrate_kbps
-        return line_in_answer(room, PARTICIPANT, offer, chosen.video, chosen.video_format, bitrate_kbps)
+        return line_in_answer(room, Side.CALLER, offer, chosen.video, chosen.video_format, bitrate_kbps)
 
     def awaits_room(self, about: str) -> Steps[bool]:
         """True while it is worth waiting for the caller's place in the room, which is asked for; for a moment only.
@@ -190,7 +190,7 @@ class Agreement:
             about: names what waits for it; each may wait once.
         """
         call, pending = self._call, self._call.pending
-        if PARTICIPANT in call.talk.room.members:
+        if Side.CALLER in call.talk.room.members:
             return False
         if about not in pending.awaited:
             pending.awaited = (*pending.awaited, about)[-_AWAITED:]

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.states import VideoState
+from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import Steps, Tell
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.room import CALLER
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Media
 from splitter.sdp.upgrade import new_line, video_slot
@@ -40,7 +39,7 @@ def line_to_offer(call: LiveCall) -> tuple[int, Media]:
     Raises:
         PeerError: 503 where there is no room for it.
     """
-    terms, video, here = call.caller.terms, call.talk.video, call.talk.room.ours(CALLER)
+    terms, video, here = call.caller.terms, call.talk.video, call.talk.room.ours(Side.CALLER)
     if here is None or terms.local is None or terms.remote is None:
         raise PeerError("no media resources for video", 503)
     index = video_slot(terms.local, terms.remote, video.index)

@@ -32,11 +32,11 @@ from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.messages import Pairs, plain_headers
+from splitter.calls.states import Side
 from splitter.calls.talk.commands import EndDialogs, Note, RefreshLater, RefuseInvite, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import CountVoice
-from splitter.calls.talk.voice import CALLER, CENTRE
 
 _REFRESH_AGAIN_S = 30.0
 
@@ -149,7 +149,7 @@ class _Step:
 
     def _count(self, leg: LegFacts, about: VoiceDoubt | None) -> Steps[None]:
         """Something says that a peer is gone: what is done about it depends on whether its voice still comes."""
-        yield CountVoice(CALLER if leg is self._call.caller else CENTRE, about)
+        yield CountVoice(Side.CALLER if leg is self._call.caller else Side.CENTRE, about)
 
     def _on_counted(self, event: VoiceCounted) -> Steps[None]:
         call, about = self._call, event.about

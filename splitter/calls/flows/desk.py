@@ -30,7 +30,7 @@ from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, is_anothers, may_enter
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.parties import Party, limits_for
-from splitter.calls.states import PartyKind
+from splitter.calls.states import PartyKind, Side
 from splitter.calls.talk.commands import (
     AnswerAsk,
     Count,
@@ -48,7 +48,7 @@ from splitter.calls.talk.commands import (
 )
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import PlaceClient, RestartClient, ShowAgain, ShowChoice, TakeStill
-from splitter.calls.talk.room import CALLER, PICTURE, SLATE
+from splitter.calls.talk.room import PICTURE, SLATE
 from splitter.core.errors import PeerError
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
@@ -165,7 +165,7 @@ def _admit(call: LiveCall, asked: Asked, party: Party, answer: Session) -> Steps
     party.placed = True
     window = Alarm(AlarmKind.REJOIN, party.name)
     yield SetAlarm(call.settings.rejoin_window_s, window)  # until its transport stands
-    limits = limits_for(call.talk.room.received_by(CALLER), call.settings.bitrate_kbps)
+    limits = limits_for(call.talk.room.received_by(Side.CALLER), call.settings.bitrate_kbps)
     yield Note(f"{_who(party.desk)} joins as {party.name}", party.name)
     if not call.talk.extension and party.kind is PartyKind.WEBRTC and party.desk.extension:
         yield from give_to(call, party.desk.extension, "client")
@@ -248,11 +248,11 @@ def _who(desk: Desk) -> str:
 def _show(call: LiveCall, asked: Asked, ask: Show) -> Steps[None]:
     """Choose what somebody sees; it stands until it is chosen otherwise, also over the loss of a media worker."""
     viewer, source = ask.viewer, ask.source
-    if viewer != CALLER and call.talk.parties.get(viewer) is None:
+    if viewer != Side.CALLER and call.talk.parties.get(viewer) is None:
         raise Denial(404, "no-such-party", f"nobody in the call is named {viewer[:40]!r}")
     if viewer not in call.talk.room.members:
         raise Denial(409, "no-video", f"{viewer} has no video")
-    named = source == CALLER or call.talk.parties.get(source) is not None
+    named = source == Side.CALLER or call.talk.parties.get(source) is not None
     if source == viewer or not (source in ("", SLATE) or source.startswith(PICTURE) or named):
         raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
     yield ShowChoice(asked, ask)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitInserted, DigitPassed, DigitPressed
-from splitter.calls.states import LegState
+from splitter.calls.states import LegState, Side
 from splitter.calls.talk.commands import AnswerInfo, Note, PassInfo, SetAlarm, Steps, StopAlarm
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import InsertDigit
-from splitter.calls.talk.voice import CALLER, CENTRE
 from splitter.core.errors import PeerError
 from splitter.sdp.split import audio_line
 
@@ -73,7 +72,7 @@ def _pass(call: LiveCall, event: DigitPressed) -> Steps[bool]:
             return False
         if format is None:
             raise PeerError("the other side takes no digits", 415)
-        side = CALLER if other is call.caller else CENTRE
+        side = Side.CALLER if other is call.caller else Side.CENTRE
         yield InsertDigit(side, other.name, key.as_event(format), event)
     except PeerError as error:
         yield AnswerInfo(event.leg, event.txn, error.status, error.reason)

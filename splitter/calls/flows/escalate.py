@@ -19,7 +19,7 @@ from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, a
 from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
-from splitter.calls.states import VideoState
+from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import (
     AnswerAsk,
     Count,
@@ -39,9 +39,7 @@ from splitter.calls.talk.commands import (
 )
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Question
-from splitter.calls.talk.room import CALLER as PARTICIPANT
 from splitter.calls.talk.state import Wish
-from splitter.calls.talk.voice import CALLER
 from splitter.core.errors import PeerError
 from splitter.sdp.merge import with_origin
 from splitter.sdp.offer_answer import check_peer_answer, check_reoffer
@@ -112,7 +110,7 @@ class Escalation:
         if asked is None or (yield from self._agreement.awaits_room(f"question {self._call.pending.raised}")):
             return
         self._call.pending.raising = None
-        if PARTICIPANT not in call.talk.room.members or not isinstance(asked.ask, RaiseVideo):
+        if Side.CALLER not in call.talk.room.members or not isinstance(asked.ask, RaiseVideo):
             yield DenyAsk(asked, 503, "no-media", "no media resources for video")
             return
         yield Note(f"{asked.ask.by} asks the caller for video", "caller")
@@ -175,14 +173,14 @@ class Escalation:
             if session is None:
                 raise PeerError(event.fault or "it has no session description", 488)
             check_peer_answer(leg.terms.latest, session)
-            chosen = plan(session, replace(call.talk.lines, video=opened.index), call.talk.voice.ours(CALLER).host)
+            chosen = plan(session, replace(call.talk.lines, video=opened.index), call.talk.voice.ours(Side.CALLER).host)
         except PeerError as error:
             yield Note(f"the answer to our question for video cannot be used: {error.reason}", leg.name, "alarm")
             yield from self._on_unusable(opened, event.early, error.reason)
             return
         opened.answer, opened.chosen, opened.unusable = session, chosen, False
         if event.early:
-            yield from self._agreement.point_side(CALLER, session, chosen.audio)
+            yield from self._agreement.point_side(Side.CALLER, session, chosen.audio)
             yield Note("the phone has answered; its user is being asked", leg.name)
         else:
             yield from self.on_finished()
@@ -225,7 +223,7 @@ class Escalation:
         if opened.overtaken:
             yield from self._stop()  # more than the video has changed: only that is undone
         elif opened.answer is not None:  # the voice goes on as it did before the early answer (RFC 6141 §3.4)
-            yield from self._agreement.point_side(CALLER, call.caller.terms.theirs, call.talk.lines.audio)
+            yield from self._agreement.point_side(Side.CALLER, call.caller.terms.theirs, call.talk.lines.audio)
         yield Note(f"our question for video ended with {event.status} {event.reason}", event.leg)
         if event.status in (408, 481):
             yield Post(RefreshFailed(event.leg, event.status, event.reason))  # the dialog may be gone: see converse

@@ -12,6 +12,7 @@ from splitter.calls.events import Offered
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.answers import answer_offer
 from splitter.calls.flows.early import keeps_voice
+from splitter.calls.states import Side
 from splitter.calls.talk.commands import (
     InstallNewcomer,
     MakeOrigin,
@@ -23,7 +24,6 @@ from splitter.calls.talk.commands import (
 )
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.voice import CENTRE
 from splitter.sdp.carry import narrowed
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Origin, Session
@@ -58,7 +58,7 @@ def answer_newcomer(call: LiveCall, leg: LegFacts, offer: Session, said: Session
     lines[index] = narrowed(lines[index], told.media[index].formats)
     source = replace(said, media=tuple(lines))
     origin = yield from origin_of(leg)
-    answer = centre_answer(offer, source, call.talk.lines, call.talk.voice.ours(CENTRE), origin)
+    answer = centre_answer(offer, source, call.talk.lines, call.talk.voice.ours(Side.CENTRE), origin)
     check_answer(offer, answer)
     return answer
 

@@ -10,10 +10,9 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.flows.seats import forget_party, leave_call
 from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party
-from splitter.calls.states import PartyState
+from splitter.calls.states import PartyState, Side
 from splitter.calls.talk.commands import Note, Notify, SendBye, SetAlarm, Steps, StopAlarm, Tell
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.room import CALLER
 from splitter.media.ports.events import (
     MediaStarted,
     PictureStopped,
@@ -40,8 +39,8 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
                 yield from _sends(call, event.end, True)
         case PictureStopped():
             yield Note(f"its picture has stopped: {event.reason}", event.participant, "media")
-            if event.participant == CALLER:
-                yield Notify("caller-picture-stopped", f"the caller's picture has stopped: {event.reason}", CALLER)
+            if event.participant == Side.CALLER:
+                yield Notify("caller-picture-stopped", f"the caller's picture has stopped: {event.reason}", Side.CALLER)
             yield from _sends(call, event.participant, False)
         case StrangerHeard():
             yield from on_stranger(call, event)
@@ -51,11 +50,11 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
 
 def _on_shown(call: LiveCall, event: SourceShown) -> Steps[None]:
     yield Note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
-    if event.viewer == CALLER:
+    if event.viewer == Side.CALLER:
         call.talk.video.showing = event.source
     elif (party := call.talk.parties.get(event.viewer)) is not None:
         party.showing = event.source
-    if event.source == CALLER:
+    if event.source == Side.CALLER:
         call.talk.video.sends = True  # a picture that had stopped is back
     elif (party := call.talk.parties.get(event.source)) is not None:
         party.sends = True
@@ -64,7 +63,7 @@ def _on_shown(call: LiveCall, event: SourceShown) -> Steps[None]:
 
 def _sends(call: LiveCall, name: str, sends: bool) -> Steps[None]:
     party = call.talk.parties.get(name)
-    if name == CALLER:
+    if name == Side.CALLER:
         call.talk.video.sends = sends
     elif party is not None:
         party.sends = sends

@@ -32,7 +32,7 @@ from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.flows.words import video_news, wish_in_words
 from splitter.calls.messages import headers_of
-from splitter.calls.states import LegState
+from splitter.calls.states import LegState, Side
 from splitter.calls.talk.commands import (
     DeclineOffer,
     Note,
@@ -44,7 +44,6 @@ from splitter.calls.talk.commands import (
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Consult
-from splitter.calls.talk.voice import CALLER, CENTRE
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.compare import Change, audio_change
@@ -177,7 +176,7 @@ class Reoffers:
 
     def _from_caller(self, event: Offered) -> Steps[None]:
         call, leg, offer = self._call, self._call.leg_of(event), event.offer
-        chosen = plan(offer, call.talk.plan, call.talk.voice.ours(CALLER).host)
+        chosen = plan(offer, call.talk.plan, call.talk.voice.ours(Side.CALLER).host)
         if chosen.video is not None and not self._agreement.refuses_video:
             waits = yield from self._agreement.awaits_room(event.txn)
             if waits:
@@ -188,7 +187,7 @@ class Reoffers:
             yield from self._absorb_caller(event, offer, chosen)
         elif (yield from self._may_ask(event, centre := call.centre_leg)):
             sent = centre.terms.latest
-            ours = centre_offer(offer, chosen, call.talk.voice.ours(CENTRE), sent.origin, sent)
+            ours = centre_offer(offer, chosen, call.talk.voice.ours(Side.CENTRE), sent.origin, sent)
             # Digits may come under a number that the centre knows for another clock rate.
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
             yield from self._consult.ask(Consult(centre.key, event, chosen), ours, wish_in_words(offer, chosen.audio))
@@ -311,7 +310,7 @@ class Reoffers:
         call, offer, asked = self._call, offered.offer, self._call.legs[consult.asked]
         line = self._agreement.video_line(offer, chosen)
         answer = caller_answer(
-            offer, chosen, session, call.talk.voice.ours(CALLER), line, call.caller.terms.latest.origin
+            offer, chosen, session, call.talk.voice.ours(Side.CALLER), line, call.caller.terms.latest.origin
         )
         answer = in_sequence(call.caller.terms.latest, answer)
         check_answer(offer, answer)
@@ -336,7 +335,7 @@ class Reoffers:
             else:
                 call.owe(caller)
             return
-        here = call.talk.voice.ours(CENTRE)
+        here = call.talk.voice.ours(Side.CENTRE)
         answer = centre_answer(offer, session, call.talk.lines, here, centre.terms.latest.origin)
         answer = in_sequence(centre.terms.latest, answer)
         check_answer(offer, answer)

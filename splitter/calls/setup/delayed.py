@@ -18,7 +18,6 @@ from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.legs.port import DialledLeg
 from splitter.calls.states import Direction
 from splitter.calls.talk.media_commands import SettleVideo
-from splitter.calls.talk.voice import SIDES
 from splitter.core.errors import PeerError
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.merge import caller_offer, centre_answer
@@ -69,8 +68,8 @@ async def offer_to_near_side(call: Call, leg: DialledLeg, said: Session, branch:
     leg.terms.note_remote(said)
     near.terms.local = without_refused(near.terms.ours, session)
     near.terms.note_remote(session)
-    call.audio.point(call.talk.near, session, lines.audio, call.live.sources(SIDES[call.talk.near]))
-    call.audio.point(call.talk.far, said, audio_line(said), call.live.sources(SIDES[call.talk.far]))
+    call.audio.point(call.talk.near, session, lines.audio, call.live.sources(call.talk.near))
+    call.audio.point(call.talk.far, said, audio_line(said), call.live.sources(call.talk.far))
     if talk.direction is Direction.IN:
         carry_out(call, SettleVideo("caller", session, near.terms.ours, lines.video))
     return session

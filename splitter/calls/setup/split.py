@@ -42,8 +42,7 @@ from splitter.calls.messages import (
 from splitter.calls.setup.arrived_side import ArrivedSide
 from splitter.calls.setup.delayed import answer_far_side, offer_to_near_side
 from splitter.calls.setup.intake import Intake, has_ports, take_in
-from splitter.calls.states import CallState, Direction
-from splitter.calls.talk.voice import CENTRE, SIDES
+from splitter.calls.states import CallState, Direction, Side
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import PeerError
@@ -86,7 +85,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
             if call.talk.state is CallState.CONNECTED:
                 hunt.took(way, clock.now())
             return None
-        call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", SIDES[call.talk.far])
+        call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", call.talk.far)
         pause_s = retry_after_s(refused.response.headers.get("retry-after")) if refused.response else None
         hunt.refused(way, refused.status, refused.response is not None, pause_s, clock.now())
         if not tries_next_route(refused.status):
@@ -115,7 +114,7 @@ class Setup:
             services.routing.choice(call.talk.called_number, call.arrived.trunk.role),
             services.ids.number,
             services.clock.now(),
-            lambda text: call.note(text, SIDES[call.talk.far]),
+            lambda text: call.note(text, call.talk.far),
             services.routing.is_former,
         )
 
@@ -133,7 +132,7 @@ class Setup:
         # Why, in the words of the network over there (RFC 6432), where it is its refusal that is told.
         told = refused.response if status == refused.status else None
         headers = plain_headers(told, "Reason") if told is not None else Headers()
-        words = f"the {SIDES[self.call.talk.far]}: {refused.status} {refused.reason}"
+        words = f"the {self.call.talk.far}: {refused.status} {refused.reason}"
         self.call.arrived.refuse(status, words, headers.items())
 
     async def attempt(self, way: Way) -> Refused | None:
@@ -150,7 +149,7 @@ class Setup:
             offer = centre_offer(self._near.offer, self._near.lines, call.audio.local(call.talk.far), origin)
         local = call.services.driver.contact(trunk.network, target.transport)
         self._gate = EarlyMedia()
-        if call.talk.far == CENTRE and call.talk.bound_by.startswith("centre"):  # by one that gave the call up
+        if call.talk.far is Side.CENTRE and call.talk.bound_by.startswith("centre"):  # by one that gave the call up
             carry_out(call, give_to(call.live, "", "centre"))
         leg = call.dial(Destination(trunk, number, local), target, offer)
         call.note(f"trying {trunk.name} at {target.address} as {number}", leg.name)
@@ -259,7 +258,7 @@ class Setup:
             if session is None or self._near.offer is None:
                 raise PeerError("who takes a call that rings must make an offer", 488)
             origin = call.origin(newcomer.flow.network, newcomer.flow.transport)
-            ours = centre_answer(session, self._near.offer, self._near.lines, call.audio.local(CENTRE), origin)
+            ours = centre_answer(session, self._near.offer, self._near.lines, call.audio.local(Side.CENTRE), origin)
             check_answer(session, ours)
             answer = await self._near.answer(session, self._near.dialog(branch))
         except PeerError as error:
@@ -338,11 +337,11 @@ class Setup:
         self._point(self.call.talk.near, self._near.offered, self._near.lines.audio, relearn)
         self._point(self.call.talk.far, said, audio_line(said), relearn)
 
-    def _point(self, side: int, session: Session, index: int, relearn: bool = True) -> None:
+    def _point(self, side: Side, session: Session, index: int, relearn: bool = True) -> None:
         if side == self.call.talk.near and self._gate.gated:
             self.call.audio.hush(side)
         else:
-            self.call.audio.point(side, session, index, self.call.live.sources(SIDES[side]), relearn=relearn)
+            self.call.audio.point(side, session, index, self.call.live.sources(side), relearn=relearn)
 
 
 def _branch(leg: DialledLeg, response: Response) -> str:

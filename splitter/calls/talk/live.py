@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from splitter.calls.events import LegEvent, SeatArrived, SeatPlaced
 from splitter.calls.settings import CallSettings
+from splitter.calls.states import Side
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.state import Talk
-from splitter.calls.talk.voice import CENTRE, SIDES
 from splitter.core.errors import LocalError
 
 
@@ -78,7 +78,7 @@ class LiveCall:
         for leg in (*self.sides, *(self.legs[name] for name in self.pending.arriving)):
             if leg.name == name:
                 return leg
-        return self.centre if name == SIDES[CENTRE] else None
+        return self.centre if name == Side.CENTRE else None
 
     def leg_of(self, event: LegEvent | SeatArrived | SeatPlaced) -> LegFacts:
         """The leg that an event names, whether the call still needs it or not."""

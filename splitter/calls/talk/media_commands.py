@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from splitter.calls.asks import Asked, Show
 from splitter.calls.events import DigitPressed, Offered, VoiceDoubt, VoiceOpened, VoicePointed
 from splitter.calls.parties import Party
+from splitter.calls.states import Side
 from splitter.calls.talk.commands import Command, R
 from splitter.media.ports.ends import RemoteEnd
 from splitter.rtp.telephone_event import Digit
@@ -36,7 +37,7 @@ class AdoptVoice(MediaCommand[bool]):
 class PointVoice(MediaCommand[None]):
     """Let a side of the voice send there and take what comes from there; ends in VoicePointed. The newest wish wins."""
 
-    side: int
+    side: Side
     remote: RemoteEnd | None
 
 
@@ -56,7 +57,7 @@ class FollowVoice(MediaCommand[None]):
 class CountVoice(MediaCommand[None]):
     """Look whether voice comes from a side; ends in VoiceCounted."""
 
-    side: int
+    side: Side
     about: VoiceDoubt | None
 
 
@@ -64,7 +65,7 @@ class CountVoice(MediaCommand[None]):
 class InsertDigit(MediaCommand[None]):
     """Let a side hear a digit in the voice that it gets; ends in DigitInserted."""
 
-    side: int
+    side: Side
     other: str
     digit: Digit
     pressed: DigitPressed

@@ -15,7 +15,6 @@ from splitter.media.ports.rooms import (
 )
 from splitter.sdp.video import VideoFormat
 
-CALLER = "caller"
 SLATE, PICTURE = "slate", "picture:"  # sources beside the participants
 # How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
 PATIENCE_S = 0.2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.parties import limits_for
-from splitter.calls.talk.room import CALLER
+from splitter.calls.states import Side
 from splitter.calls.talk.state import Talk
 from splitter.calls.view import CallView, LegView
 from splitter.core.text import plain
@@ -21,7 +21,7 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitr
         asking: extensions whose desks ask to be let in.
         bitrate_kbps: of the caller's video at most.
     """
-    received = talk.room.received_by(CALLER)
+    received = talk.room.received_by(Side.CALLER)
     limits = limits_for(received, bitrate_kbps) if received is not None else None
     return CallView(
         call_id=talk.call_id,

@@ -9,10 +9,10 @@ from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
 from splitter.calls.session_id import SessionId
-from splitter.calls.states import CallState, Direction
+from splitter.calls.states import CallState, Direction, Side
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.room import RoomState
-from splitter.calls.talk.voice import CALLER, CENTRE, SIDES, VoiceState
+from splitter.calls.talk.voice import VoiceState
 from splitter.calls.view import CarriedView, LegView, StrangerView, VideoView
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
@@ -126,7 +126,7 @@ class Talk:
     plan: Plan | None = None
     legs: dict[str, LegRecord] = field(default_factory=dict)
     direction: Direction = Direction.IN
-    caller: str = SIDES[CALLER]
+    caller: str = Side.CALLER.value
     centre: str = ""
     seats: list[str] = field(default_factory=list)
     past_legs: list[LegView] = field(default_factory=list)
@@ -145,14 +145,14 @@ class Talk:
         self.past_legs = [*self.past_legs, leg][-_PAST_LEGS:]
 
     @property
-    def near(self) -> int:
+    def near(self) -> Side:
         """The side that has called us."""
-        return CALLER if self.direction is Direction.IN else CENTRE
+        return Side.CALLER if self.direction is Direction.IN else Side.CENTRE
 
     @property
-    def far(self) -> int:
+    def far(self) -> Side:
         """The side that we call for it."""
-        return CENTRE if self.direction is Direction.IN else CALLER
+        return Side.CENTRE if self.direction is Direction.IN else Side.CALLER
 
     @property
     def number(self) -> str:

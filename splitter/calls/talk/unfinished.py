@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from splitter.calls.talk.voice import CALLER, SIDES
+from splitter.calls.states import Side
 from splitter.core.net import Flow
 
 
@@ -38,7 +38,7 @@ class Unfinished:
     caller: Waiting | None = None
     tag: str = ""
     centre: Waiting | None = None
-    near: str = SIDES[CALLER]
+    near: str = Side.CALLER.value
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.calls.states import Side
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.voice import RelayHandle
 from splitter.sdp.model import Session
-
-CALLER, CENTRE = 0, 1
-SIDES = ("caller", "centre")
 
 
 def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> RemoteEnd | None:
@@ -28,7 +26,7 @@ def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> R
 
 @dataclass(slots=True)
 class VoiceState:
-    """The relay of one call; lists have an element for the caller's side and one for the centre's.
+    """The relay of one call; lists have an element for each Side, by its place.
 
     Attributes:
         networks: that the sides lie in.
@@ -50,17 +48,17 @@ class VoiceState:
     turn: int = 0
     lost: set[str] = field(default_factory=set)
 
-    def ours(self, side: int) -> LocalEnd:
+    def ours(self, side: Side) -> LocalEnd:
         """Our ports towards a side; the last ones, while the relay is being replaced. Raises LocalError before any."""
         if self.local is None:
             raise LocalError("the voice of a call was used before it has ports")
-        return self.local[side]
+        return self.local[side.place]
 
-    def note_heard(self, side: int, packets: int | None) -> bool:
+    def note_heard(self, side: Side, packets: int | None) -> bool:
         """Take in a count; True if voice has come from this side since the one before. When in doubt, it has."""
         if packets is None:
             return True
-        before, self.heard[side] = self.heard[side], packets
+        before, self.heard[side.place] = self.heard[side.place], packets
         return packets != before
 
     def note_unavailable(self, turn: int) -> bool:

@@ -16,7 +16,7 @@ from splitter.calls.events import (
     RoomPrepared,
     TimeUp,
 )
-from splitter.calls.states import VideoState
+from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import (
     AnswerAsk,
     AnswerOffer,
@@ -132,10 +132,10 @@ class TestAnswered:
         said, ours = from_caller(), book.caller.terms.latest
         book.happens(OfferAccepted(CALLER, said))
         book.does(
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, ours, None),  # not before the last 2xx
             StopAlarm(CONSENT),
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, ours, 1),
             *concluded("accepted", "the caller accepted"),
         )
@@ -149,7 +149,7 @@ class TestAnswered:
         book.happens(OfferAccepted(CALLER, said))
         reason = "the caller declined: video was answered with port 0"
         book.does(
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, ours, None),
             StopAlarm(CONSENT),
             *concluded("refused", reason),
@@ -161,16 +161,16 @@ class TestAnswered:
         asked(book)
         said, ours = from_caller(), book.caller.terms.latest
         book.happens(OfferAccepted(CALLER, said, early=True))
-        book.does(PointVoice(0, caller_end()))
+        book.does(PointVoice(Side.CALLER, caller_end()))
         assert book.shown == (VideoState.ASKING, "")
         assert [len(session.media) for session in (book.caller.terms.ours, book.caller.terms.theirs)] == [1, 1]
         book.caller.settled = True
         book.happens(Refreshed(CALLER, offer_done=True))
         book.does(
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, ours, None),
             StopAlarm(CONSENT),
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, ours, 1),
             *concluded("accepted", "the caller accepted"),
         )
@@ -180,12 +180,12 @@ class TestAnswered:
         before, ours = book.caller.terms.theirs, book.caller.terms.ours
         asked(book)
         book.happens(OfferAccepted(CALLER, from_caller(port=30100), early=True))
-        book.does(PointVoice(0, caller_end(30100)))
+        book.does(PointVoice(Side.CALLER, caller_end(30100)))
         assert (book.caller.terms.remote, book.caller.terms.local) == (before, ours)
         book.happens(OfferRefused(CALLER, 603, "Decline"))
         book.does(
             StopAlarm(CONSENT),
-            PointVoice(0, caller_end()),  # where it receives without the question
+            PointVoice(Side.CALLER, caller_end()),  # where it receives without the question
             *concluded("refused", book.call.talk.video.view.reason),
         )
         assert (book.caller.terms.remote, book.caller.terms.local) == (before, ours)
@@ -246,10 +246,10 @@ class TestRefused:
         dropped = book.caller.terms.ours
         assert dropped.media[1].port == 0
         book.does(
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, offered, None),
             StopAlarm(CONSENT),
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, dropped, None),
             SetAlarm(20.0, LIMIT),
             SendUpdate(CALLER, book.caller.terms.latest),  # nobody need consent to that
@@ -318,8 +318,8 @@ class TestGivesWay:
         book.does(
             StopAlarm(LIMIT),
             AnswerOffer(CENTRE, "t1", to_centre(2, "recvonly")),
-            PointVoice(1, centre_end()),
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CENTRE, centre_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", said, hold, None),
             SendOffer(CALLER, again),
             SetAlarm(45.0, CONSENT),
@@ -345,7 +345,7 @@ class TestDropped:
         off = to_caller(2, video=0)
         book.does(
             AnswerAsk(ask),
-            PointVoice(0, caller_end()),
+            PointVoice(Side.CALLER, caller_end()),
             SettleVideo("caller", from_caller(), book.caller.terms.ours, None),
             SetAlarm(20.0, LIMIT),
             SendUpdate(CALLER, book.caller.terms.latest),

@@ -14,6 +14,7 @@ from splitter.calls.events import (
     RefreshFailed,
     TimeUp,
 )
+from splitter.calls.states import Side
 from splitter.calls.talk.commands import (
     AnswerOffer,
     Command,
@@ -49,7 +50,7 @@ ANSWERED = StopAlarm(LIMIT)
 def caller_settled(said: Session, ours: Session) -> tuple[Command[None], ...]:
     """The caller's voice goes on as agreed, and the room does what was agreed on."""
     end = None if said.is_hold(0) else caller_end(said.media[0].port)
-    return PointVoice(0, end), SettleVideo("caller", said, ours, 1)
+    return PointVoice(Side.CALLER, end), SettleVideo("caller", said, ours, 1)
 
 
 def held_by_caller(book: Playbook) -> None:
@@ -74,7 +75,7 @@ class TestAbsorbed:
     def test_the_centre_has_moved(self) -> None:
         book = Playbook()
         book.happens(Offered(CENTRE, "t1", from_centre(port=20100)))
-        book.does(AnswerOffer(CENTRE, "t1", to_centre(1)), PointVoice(1, centre_end(20100)))
+        book.does(AnswerOffer(CENTRE, "t1", to_centre(1)), PointVoice(Side.CENTRE, centre_end(20100)))
 
     def test_an_offer_that_was_cancelled_meanwhile_changes_nothing(self) -> None:
         book = Playbook(replies={AnswerOffer: False})
@@ -105,7 +106,12 @@ class TestRelayed:
         held_by_caller(book)
         book.happens(OfferAccepted(CENTRE, from_centre("recvonly")))
         ours, said = to_caller(2, "recvonly"), from_caller("sendonly")
-        book.does(ANSWERED, AnswerOffer(CALLER, "t1", ours), PointVoice(1, centre_end()), *caller_settled(said, ours))
+        book.does(
+            ANSWERED,
+            AnswerOffer(CALLER, "t1", ours),
+            PointVoice(Side.CENTRE, centre_end()),
+            *caller_settled(said, ours),
+        )
         assert book.call.pending.empty
 
     def test_hold_of_the_centre(self) -> None:
@@ -116,7 +122,7 @@ class TestRelayed:
         book.does(
             ANSWERED,
             AnswerOffer(CENTRE, "t1", to_centre(2, "recvonly")),
-            PointVoice(1, centre_end()),
+            PointVoice(Side.CENTRE, centre_end()),
             *caller_settled(said, to_caller(2, "sendonly")),
         )
         assert book.call.pending.empty
