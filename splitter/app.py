@@ -90,7 +90,7 @@ class Gateway:
         self._restart = restart
         self._clock = SystemClock()
         self._ids = IdSource()
-        self._bus = Bus(self._clock)
+        self.bus = Bus(self._clock)
         self._standing_by = False
         self._releasing: asyncio.Task[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -145,12 +145,10 @@ class Gateway:
         name = settings.calls.name
         trunks, routing = tuple(settings.trunks.values()), Routing(settings.trunks, settings.routes)
         self._routing = routing
-        self._desks = Desks(extensions_of(settings), self._bus.publish)
+        self.desks = Desks(extensions_of(settings), self.bus.publish)
         watching = (settings.monitor, settings.overload, settings.dns)
         self._watch = watch = Watch(settings.trunks, settings.networks, driver, routing, clock, ids, name, *watching)
-        self._reception = Reception(
-            trunks, settings.accounts, settings.registrar, name, clock, ids, driver, self._desks
-        )
+        self._reception = Reception(trunks, settings.accounts, settings.registrar, name, clock, ids, driver, self.desks)
         self._registrations = Registrations(
             trunks, driver, clock, ids, name, lambda trunk: watch.trunks.targets(trunk, clock.now(), ids.number)
         )
@@ -163,12 +161,12 @@ class Gateway:
             ids=ids,
             routing=routing,
             settings=settings.calls,
-            bus=self._bus,
+            bus=self.bus,
             trunks=watch.trunks,
             admission=watch.admission,
             strangers=watch.strangers,
             pictures=self._pictures,
-            desks=self._desks,
+            desks=self.desks,
             records=self._records,
         )
         self._calls.attach(services, self._reception)
@@ -181,7 +179,7 @@ class Gateway:
         self._hub = Hub(clock, self._ids.tag(), self._journal)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
         shots = ScreenshotFiles(beside(settings.store.path, "screenshots"))
-        self._album = Album(taken=self._bus.publish, files=shots, wall=clock.wall)
+        self.album = Album(taken=self.bus.publish, files=shots, wall=clock.wall)
         self._leftovers = Leftovers(self._pictures)
         revoked = beside(settings.store.path, "revoked.json") if settings.api.listen else None
         self._access = self._make_access()
@@ -190,7 +188,7 @@ class Gateway:
         self._evictions = Evictions(self._calls, self._revoked)
         self._defences = Defences(self._driver, clock, self._ordered, self._restart)
         self._health = Health()
-        self._board = StatusBoard(
+        self.board = StatusBoard(
             settings.calls,
             settings.networks.values(),
             clock,
@@ -210,17 +208,17 @@ class Gateway:
             calls=self._calls,
             archive=self._store,
             live=self._recorder,
-            status=lambda: self._board.read(self._server.api.urls),
+            status=lambda: self.board.read(self._server.api.urls),
             registrations=self._reception.seats,
             security=self._defences,
             trunks=lambda: self._registrations.beside(self._watch.views()),
-            desks=self._desks.views,
+            desks=self.desks.views,
             access=self._access,
             network=settings.media_network,
             clock=self._clock,
-            album=self._album,
+            album=self.album,
             pictures=self._pictures,
-            events=Events(self._hub, self._desks, self._clock).handle,
+            events=Events(self._hub, self.desks, self._clock).handle,
             inviter=self._webhooks.invite,
             revoked=self._revoked,
         )
@@ -234,12 +232,12 @@ class Gateway:
 
     def _subscribe(self) -> None:
         """Subscribe to what happens, in the order in which each is told."""
-        tell = self._bus.subscribe
+        tell = self.bus.subscribe
         tell("store", CallView, lambda view: self._store.save_call(row_of(view)))
         tell("hub", CallView, self._hub.call)
-        tell("desks", CallView, self._desks.on_call)
+        tell("desks", CallView, self.desks.on_call)
         tell("webhooks", CallView, self._webhooks.call)
-        tell("album", CallView, self._album.on_call)
+        tell("album", CallView, self.album.on_call)
         tell("pictures", CallView, self._leftovers.on_call)
         tell("hub", DeskView, self._hub.desk)
         tell("webhooks", DeskView, self._webhooks.desk)
@@ -275,7 +273,7 @@ class Gateway:
         Raises:
             LocalError: another process has our folder or our control socket.
         """
-        self._board.enter(GatewayState.STANDBY)
+        self.board.enter(GatewayState.STANDBY)
         try:
             await self._engine.start()
             await self._server.open_inner()
@@ -309,7 +307,7 @@ class Gateway:
             await self._pictures.start({row.call_id for row in rows})
             await self._recovery.take_up(rows)
             self._tell_lost()
-            await self._album.start({view.call_id for view in self._calls.list()})
+            await self.album.start({view.call_id for view in self._calls.list()})
             self._driver.hear()
             self._releasing = asyncio.create_task(self._engine.release_unclaimed())
             if not self._standing_by:
@@ -325,7 +323,7 @@ class Gateway:
             raise
         measure(self._engine, self._farm)
         self._defences.measure()
-        self._board.enter(GatewayState.RUNNING)
+        self.board.enter(GatewayState.RUNNING)
         self._started.set()
         log.info("ready", version=__version__, networks=list(self.settings.networks))
 
@@ -333,11 +331,11 @@ class Gateway:
         """Tell everybody of the end of calls that were not taken up, or were not answered yet."""
         live = {view.call_id for view in self._calls.list()}
         for view in self._hub.missing(live):
-            self._bus.publish(lost(view, self._clock.wall()))
+            self.bus.publish(lost(view, self._clock.wall()))
 
     async def drain(self) -> None:
         """Refuse new calls and let those that live end, for as long as the operator allows."""
-        self._board.enter(GatewayState.DRAINING)
+        self.board.enter(GatewayState.DRAINING)
         log.info("draining", calls=len(self._calls))
         await self._calls.drain(self.settings.calls.drain_limit_s)
 
@@ -349,7 +347,7 @@ class Gateway:
         await self._driver.stop()
         self._hub.close()
         await self._server.stop()
-        self._album.close()
+        self.album.close()
         await self._farm.stop()
         if self._releasing is not None:
             self._releasing.cancel()
@@ -405,7 +403,7 @@ class Gateway:
         before, self.settings = self.settings, settings
         self._adopt_floor(before, settings, prepared)
         trunks = tuple(settings.trunks.values())
-        self._desks.adopt(extensions_of(settings))
+        self.desks.adopt(extensions_of(settings))
         self._reception.adopt(trunks, settings.accounts, settings.registrar)
         self._registrations.adopt(trunks)
         self._calls.adopt(settings.calls)
@@ -413,7 +411,7 @@ class Gateway:
         self._revoked.adopt(settings.tokens, prepared.logins)
         self._server.api.adopt(settings.api, prepared.api)
         self._webhooks.adopt(settings.webhooks)
-        self._board.adopt(settings.calls)
+        self.board.adopt(settings.calls)
         self._store.adopt(settings.store)
         self._recorder.adopt(settings.store.digits)
         self._defences.measure()

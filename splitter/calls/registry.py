@@ -186,9 +186,19 @@ class Calls:
         return len(self._calls)
 
     @property
+    def live(self) -> tuple[Call, ...]:
+        """The calls themselves, oldest first."""
+        return tuple(self._calls.values())
+
+    @property
     def tasks(self) -> int:
         """Tasks that run calls, for leak checks."""
         return len(self._tasks)
+
+    @property
+    def short_codes(self) -> int:
+        """How many short codes are in use."""
+        return len(self._short_codes)
 
     async def drain(self, limit_s: float) -> None:
         """Refuse new calls, and let those that live end; after `limit_s` they are hung up."""

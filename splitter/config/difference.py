@@ -93,7 +93,7 @@ def _route(route: Route) -> str:
     return pattern if route.origin is Role.ACCESS else f"{pattern} from {route.origin}"
 
 
-_PARTS = (
+PARTS = (
     _Part("networks", "network", Network, _name),
     _Part("trunks", "trunk", Trunk, _name, ordered=True),
     _Part("routes", "route", Route, _route, ordered=True),
@@ -117,13 +117,13 @@ _PARTS = (
 
 def difference(running: Settings, found: Settings) -> tuple[Difference, ...]:
     """List what differs, in the order of the reference."""
-    return (*_keys("", Settings, running, found), *(one for part in _PARTS for one in _of(part, running, found)))
+    return (*_keys("", Settings, running, found), *(one for part in PARTS for one in _of(part, running, found)))
 
 
 def unchanged(running: Settings, found: Settings) -> tuple[str, ...]:
     """List the tables that are the same, such as "trunk.pbx"; of many of one kind their number alone."""
     same: list[str] = []
-    for part in _PARTS:
+    for part in PARTS:
         before, after = (_tables(part, settings) for settings in (running, found))
         names = [name for name in after if name in before and before[name] == after[name]]
         if part.name is None or isinstance(getattr(found, part.field), Mapping):
@@ -135,7 +135,7 @@ def unchanged(running: Settings, found: Settings) -> tuple[str, ...]:
 
 def takeable(running: Settings, found: Settings) -> Settings:
     """What a running gateway can become without a restart on the way to `found`."""
-    taken = {part.field: _merged(part, running, found) for part in _PARTS}
+    taken = {part.field: _merged(part, running, found) for part in PARTS}
     whole: Settings = _kept(Settings, running, found)
     return replace(whole, **taken)
 

@@ -46,7 +46,7 @@ class AudioStream:
         self.tone = tone
         self._clock = clock
         self._ports: PortPair | None = None
-        self._remote: tuple[Address, Address] | None = None
+        self.remote: tuple[Address, Address] | None = None
         self._payload_type = PCMA
         self._ssrc, self._sequence = ids.number(1 << 32), ids.number(1 << 16)
         self._timestamp = ids.number(1 << 32)
@@ -76,14 +76,14 @@ class AudioStream:
 
     def connect(self, rtp: Address, rtcp: Address, payload_type: int = PCMA) -> None:
         """Say where to send and in which law: PCMA (8) or PCMU (0)."""
-        self._remote = (rtp, rtcp)
+        self.remote = (rtp, rtcp)
         self._payload_type = payload_type
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
     def disconnect(self) -> None:
         """Stop sending."""
-        self._remote = None
+        self.remote = None
 
     async def close(self) -> None:
         """Stop and free the ports."""
@@ -98,15 +98,15 @@ class AudioStream:
         due = reported_at = self._clock.now()
         while True:
             self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
-            if self._remote and self.sending:
-                self._send_frame(self._remote[0])
+            if self.remote and self.sending:
+                self._send_frame(self.remote[0])
             now = self._clock.now()
-            if self._remote and now - reported_at >= _REPORT_INTERVAL_S:
+            if self.remote and now - reported_at >= _REPORT_INTERVAL_S:
                 reported_at = now
                 report = SenderClock(
                     self._ssrc, self._clock.wall(), self._timestamp, self.counts.packets_out, self._octets
                 )
-                self.ports.send_rtcp(sender_report(report, "lab-voice"), self._remote[1])
+                self.ports.send_rtcp(sender_report(report, "lab-voice"), self.remote[1])
             due += FRAME_S
             if now - due > _STALL_S:  # the machine stood still: leave a hole, send no burst
                 missed = int((now - due) / FRAME_S)

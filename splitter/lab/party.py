@@ -59,7 +59,7 @@ class MediaParty:
         self.video_format: VideoFormat | None = None
         self.picture_requests = 0
         self._host = host
-        self._dialect = dialect
+        self.dialect = dialect
         self._audio = audio
         self._video = video
         self._session_id = ids.number(1 << 40)
@@ -82,13 +82,13 @@ class MediaParty:
             direction,
             direction,
         )
-        if self._dialect.seat:
-            body = seat_offer(description, self._dialect.payload_type, self._dialect.mode)
+        if self.dialect.seat:
+            body = seat_offer(description, self.dialect.payload_type, self.dialect.mode)
         else:
-            picture = self._dialect.picture
+            picture = self.dialect.picture
             if picture is VideoLine.NONE and self._local and any(line.kind == "video" for line in self._local.media):
                 picture = VideoLine.VILTE  # the peer has added a line, which stays (RFC 3264 §8)
-            body = handset_offer(description, self._dialect.voice, picture, self._dialect.preconditions)
+            body = handset_offer(description, self.dialect.voice, picture, self.dialect.preconditions)
         self._local = parse(body)
         return body
 
@@ -154,7 +154,7 @@ class MediaParty:
                     media, chosen, local, answer_direction(offered, wanted), _VIDEO_KBPS,
                     session_attributes=remote.attributes,
                 )  # fmt: skip
-                sizes = SIZES.get(self._dialect.picture)
+                sizes = SIZES.get(self.dialect.picture)
                 if not sizes:
                     return answer
                 line = Attribute("imageattr", f"{chosen.payload_type} {sizes}")

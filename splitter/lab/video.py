@@ -108,7 +108,7 @@ class VideoStream:
         self._cname = f"lab-{settings.sender}"
         self._counter = 0
         self._octets = 0
-        self._key_wanted = True
+        self.key_wanted = True
         self._media_source = 0
         self._expected: int | None = None
         self._jitter = JitterBuffer()
@@ -123,7 +123,7 @@ class VideoStream:
     ) -> VideoStream:
         """Bind the ports; nothing is sent before `connect`."""
         stream = cls(settings, clock or SystemClock(), ids or IdSource())
-        stream._ports = await PortPair.open(host, stream._on_rtp, stream._on_rtcp)
+        stream._ports = await PortPair.open(host, stream._on_rtp, stream.on_rtcp)
         return stream
 
     @property
@@ -135,7 +135,7 @@ class VideoStream:
         """Say where to send, with which payload type and packetization mode; sending begins with a key frame."""
         self._remote = (rtp, rtcp)
         self._payload_type, self._mode = payload_type, mode
-        self._key_wanted = True
+        self.key_wanted = True
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
@@ -146,7 +146,7 @@ class VideoStream:
     def request_arrived(self) -> None:
         """The peer asked for a key frame by other means than RTCP (SIP INFO, RFC 5168)."""
         self.counts.requests_in += 1
-        self._key_wanted = True
+        self.key_wanted = True
 
     def ask(self) -> None:
         """Ask the peer for a key frame, at most once a second."""
@@ -194,11 +194,11 @@ class VideoStream:
         now = self._clock.now()
         timestamp = int(now * CLOCK_RATE)
         picture = draw(self.settings.sender, self._counter, int(self._clock.wall() * 1000), shape.width, shape.height)
-        units = self._encoder.encode(picture, timestamp, self._key_wanted)
+        units = self._encoder.encode(picture, timestamp, self.key_wanted)
         self._counter += 1
         self.counts.frames_out += 1
         if any(kind_of(unit) == IDR for unit in units):
-            self._key_wanted = False
+            self.key_wanted = False
             self.counts.key_frames_out += 1
         payloads = payloads_of(units, self._mode)
         for number, payload in enumerate(payloads):
@@ -223,7 +223,7 @@ class VideoStream:
 
     # ---- receiving ----
 
-    def _on_rtcp(self, data: bytes, source: Address) -> None:
+    def on_rtcp(self, data: bytes, source: Address) -> None:
         for report in reports(data):
             match report:
                 case PictureLoss():
@@ -238,7 +238,7 @@ class VideoStream:
 
     def _on_rtp(self, data: bytes, source: Address) -> None:
         if is_rtcp(data):
-            self._on_rtcp(data, source)
+            self.on_rtcp(data, source)
             return
         packet = unpack(data)
         if packet is None or packet.payload_type != self._payload_type:

@@ -87,7 +87,7 @@ class PictureLibrary:
         self, folder: Path | None, bounds: LibraryBounds | None = None, wall: Callable[[], float] = time.time
     ) -> None:
         self._temporary = folder is None
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="pictures-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="pictures-"))
         self._bounds = bounds or LibraryBounds()
         self._wall = wall
         self._pictures: dict[str, StoredPicture] = {}
@@ -99,14 +99,14 @@ class PictureLibrary:
         A folder that cannot be read is an alarm in the log, not an error: calls do without pictures.
         """
         try:
-            self._pictures = await asyncio.to_thread(_load, self._folder, live_calls)
+            self._pictures = await asyncio.to_thread(_load, self.folder, live_calls)
         except OSError as error:
-            log.error("the pictures cannot be read", folder=str(self._folder), reason=str(error))
+            log.error("the pictures cannot be read", folder=str(self.folder), reason=str(error))
 
     async def stop(self) -> None:
         """Forget what was not to be kept."""
         if self._temporary:
-            await asyncio.to_thread(shutil.rmtree, self._folder, True)
+            await asyncio.to_thread(shutil.rmtree, self.folder, True)
 
     def all(self, call_id: str = "") -> list[StoredPicture]:
         """The pictures that every call may show, and those of one call; the newest first."""
@@ -148,7 +148,7 @@ class PictureLibrary:
             self._check_room(len(image), call_id)
             name = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:NAME_LIMIT]
             picture = StoredPicture(picture_id, name, *size, call_id, media_type, len(image), self._wall())
-            await self._written(lambda: _save(self._folder, picture, image))
+            await self._written(lambda: _save(self.folder, picture, image))
             self._pictures[picture_id] = picture
             return picture
 
@@ -167,7 +167,7 @@ class PictureLibrary:
         if picture is None or picture.call_id not in ("", call_id):
             return None
         try:
-            return await asyncio.to_thread(_path(self._folder, picture).read_bytes)
+            return await asyncio.to_thread(_path(self.folder, picture).read_bytes)
         except OSError as error:
             log.error("a picture cannot be read", picture=picture_id, reason=str(error))
             return None
@@ -177,7 +177,7 @@ class PictureLibrary:
         async with self._changing:
             picture = self._pictures.pop(picture_id, None)
             if picture is not None:
-                await self._written(lambda: _delete(self._folder, picture))
+                await self._written(lambda: _delete(self.folder, picture))
         return picture is not None
 
     async def forget_call(self, call_id: str) -> None:

@@ -25,7 +25,7 @@ CALLS_PRUNED = 100  # at a time for age,
 _CALLS_SQUEEZED = 10  # and for size, where one too many is a pity
 _EVENTS_PRUNED = 2000
 
-_TABLES = """
+TABLES = """
 CREATE TABLE calls (
     call_id    TEXT PRIMARY KEY,
     short_code TEXT NOT NULL,
@@ -159,7 +159,7 @@ def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
     if version > VERSION:
         raise NewerStore(f"the file has format {version}, this program knows {VERSION}")
     if version == 0:
-        db.executescript(f"BEGIN; {_TABLES} {outbox.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
+        db.executescript(f"BEGIN; {TABLES} {outbox.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
     for older in range(version or VERSION, VERSION):
         db.executescript(f"BEGIN; {_FROM_VERSION[older]} PRAGMA user_version = {older + 1}; COMMIT;")
 

@@ -17,7 +17,7 @@ def descriptors(pid: int) -> tuple[int, int]:
     try:
         limits = Path(f"/proc/{pid}/limits").read_text()
         soft = _number_after("Max open files", limits)
-        return _held(pid, soft), soft
+        return held(pid, soft), soft
     except OSError:
         return 0, 0
 
@@ -30,7 +30,7 @@ def descriptor_alarm(pid: int, whose: str) -> str:
     return f"{whose} runs out of descriptors: {held} of {limit} are open; raise LimitNOFILE"
 
 
-def _held(pid: int, limit: int) -> int:
+def held(pid: int, limit: int) -> int:
     """The number that is open; of a process that has many left it may be an upper bound."""
     folder = f"/proc/{pid}/fd"
     if told := os.stat(folder).st_size:  # noqa: PTH116 - no Path for one number

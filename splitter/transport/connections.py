@@ -167,6 +167,16 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def streams(self) -> tuple[StreamConnection, ...]:
+        """Those that are open."""
+        return tuple(self._open.values())
+
+    @property
+    def aliases(self) -> int:
+        """How many connections have one."""
+        return len(self._aliases)
+
     # ---- what streams tell us ----
 
     def opened(self, stream: StreamConnection) -> None:

@@ -25,6 +25,7 @@ from splitter.sip.events import (
 from splitter.sip.message import Message, Request, Response
 from splitter.transport.addressing import Addressing
 from splitter.transport.bans import Ban, IpNetwork
+from splitter.transport.connections import Connections
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.delivery import EventDelivery, FaultLog, OnRequest
 from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest
@@ -116,7 +117,7 @@ class Driver:
             clock,
             quiet,
         )
-        self._timer = OneTimer(clock, self._ring)
+        self._timer = OneTimer(clock, self.ring)
         self._unheard: list[tuple[Flow, bytes]] | None = None
 
     # ---- life ----
@@ -291,11 +292,16 @@ class Driver:
         """End a ban; False where there is none."""
         return self._sockets.gate.bans.lift(host)
 
+    @property
+    def connections(self) -> Connections:
+        """What is connected now."""
+        return self._sockets.connections
+
     def sizes(self) -> dict[str, int]:
         """Count what is held, for the check that nothing is left behind."""
         return {
             "transactions": len(self._endpoint),
-            "connections": self._sockets.connections,
+            "connections": len(self.connections),
             "holds": len(self._sockets.holds),
             "unheard messages": len(self._unheard or ()),
             **self._dispatch.sizes(),
@@ -388,7 +394,7 @@ class Driver:
         self._sockets.send(transmit)
         self._tap.message("out", transmit.flow, transmit.message, transmit.data)
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
         self._carry_out(self._endpoint.on_timeout(self._clock.now()))
 
 

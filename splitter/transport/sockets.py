@@ -124,9 +124,9 @@ class Sockets:
         self._connections.alias(flow, port)
 
     @property
-    def connections(self) -> int:
-        """Connections open now, of all kinds."""
-        return len(self._connections)
+    def connections(self) -> Connections:
+        """Connections of all kinds; their number is that of the open ones."""
+        return self._connections
 
     def _listen(self, network: str, transport: str, address: Address) -> Address:
         if transport != "udp":

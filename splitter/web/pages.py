@@ -45,7 +45,7 @@ class Pages:
     def __init__(self, access: Access | None = None, folder: Path | None = None) -> None:
         folder = folder or STATIC
         self._access = access or closed()
-        self._files = {
+        self.files = {
             path.relative_to(folder).as_posix(): _read(path)
             for name in FOLDERS
             for path in sorted((folder / name).rglob("*"))
@@ -62,7 +62,7 @@ class Pages:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         name = request.path.removeprefix("/")
-        found = self._files.get(f"{name}index.html" if name.endswith("/") else name)
+        found = self.files.get(f"{name}index.html" if name.endswith("/") else name)
         if found is None:
             raise web.HTTPNotFound
         headers = {**_FIXED, "Content-Security-Policy": self._policy(request)}

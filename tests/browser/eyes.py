@@ -45,8 +45,12 @@ class Eye:
     async def open(cls, page: Page, selector: str) -> Eye:
         """Watch the element that `selector` finds, now or later."""
         eye = cls(page, selector)
-        eye._task = asyncio.create_task(eye._watch())
+        eye.begin()
         return eye
+
+    def begin(self) -> None:
+        """Watch from now on."""
+        self._task = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
         """Look no more."""

@@ -32,8 +32,10 @@ def with_logins(world: World) -> None:
     """Seats come in by the reception, as in the whole gateway."""
     services = world.calls.services
     accounts = (Account("agent", "x", extension=OWNER), Account("boss", "x", may=frozenset({Scope.JOIN})))
-    world.calls._reception = Reception(
-        tuple(world.trunks.values()), accounts, RegistrarSettings(), "splitter", world.clock, services.ids, world.driver
+    trunks = tuple(world.trunks.values())
+    world.calls.attach(
+        services,
+        Reception(trunks, accounts, RegistrarSettings(), "splitter", world.clock, services.ids, world.driver),
     )
 
 

@@ -11,7 +11,7 @@ from splitter.calls.asks import Denial, DropVideo, RaiseVideo, Remove, TakeSnaps
 from splitter.calls.call import Call
 from splitter.calls.inbox import Inbox
 from tests.calls.kit import asking, connected, ended, joined, ringing, with_webrtc
-from tests.garbage import no_rings
+from tests.garbage import held_by, no_rings
 from tests.sim.run import Run, Setting
 from tests.world import PeerCall, World
 
@@ -89,5 +89,6 @@ class TestInbox:
         """By a worker or a timer that has not heard of its end."""
         call: Call = world.call_of(caller)
         ended(world, caller, centre)
+        held = held_by(call)
         call.hang_up("late")
-        assert call._inbox.close() == ()
+        assert held_by(call) == held

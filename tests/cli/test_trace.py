@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from splitter.store import schema
 from splitter.telemetry import golden
 from splitter.web import traces
 from tests.cli.kit import SPLITTER, Command
-from tests.missing import MISSING
 from tests.telemetry.kit import AUDIO, FLOW, message
 from tests.telemetry.test_pcap import read as pcap
-from tests.web.kit import CALL, Gateway, ended
+from tests.web.kit import CALL, Gateway, cannot_open, ended
 
 
 def a_call(parts: Gateway) -> None:
@@ -61,9 +61,11 @@ class TestLadder:
         result = await command("trace", "4711")
         assert (result.exit_code, result.stderr) == (1, "nothing is kept of this call\n")
 
-    async def test_a_store_that_is_down_is_told(self, parts: Gateway, command: Command) -> None:
+    async def test_a_store_that_is_down_is_told(
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, command: Command
+    ) -> None:
         a_call(parts)
-        parts.store._path = str(MISSING / "calls.db")
+        monkeypatch.setattr(schema, "open_for_reading", cannot_open)
         result = await command("trace", "4711")
         assert result.exit_code == 1
         assert "the store cannot be read" in result.stderr

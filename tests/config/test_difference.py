@@ -137,5 +137,5 @@ class TestDeclarations:
         assert len(keys) > 120 and {key.taken for key in keys} == set(Uptake)
 
     def test_no_field_of_the_settings_is_overlooked(self) -> None:
-        compared = {part.field for part in module._PARTS} | {"control_socket"}  # that is a key itself
+        compared = {part.field for part in module.PARTS} | {"control_socket"}  # that is a key itself
         assert compared == {field.name for field in fields(Settings)}

@@ -66,7 +66,7 @@ class TestAnotherTrunk:
         head = cancel.partition(b"\r\n\r\n")[0]
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"content-", b"l:", b"c:"))]
         data = b"\r\n".join([*lines, b"Content-Length: 0", b"", b""])
-        world.wire._arrive(world.pbx2.address, world.pbx2.gateway.remote, data)
+        world.wire.arrive(world.pbx2.address, world.pbx2.gateway.remote, data)
         world.run(0.2)
         assert not [one for one in world.wire.sent[centre.sip_call_id] if b"487" in one.data[:20]]
         caller.accept()

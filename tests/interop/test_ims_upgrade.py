@@ -27,20 +27,20 @@ class Upgrade:
         self.theirs.talk_to(until(self.centre, "INVITE").sdp.address_of(0))
         self.ours.talk_to(until(self.caller, "INVITE", 200).sdp.address_of(0))
         until(self.centre, "ACK")
-        eventually(lambda: self._video()["state"] == "off" and self._state() == "connected", "the call stands", 5)
+        eventually(lambda: self.video()["state"] == "off" and self._state() == "connected", "the call stands", 5)
 
     def ask(self) -> Seen:
         """The desk asks by the API; the question as the handset got it."""
-        assert self.gateway.ask("POST", f"/v1/calls/{self._call()['call_id']}/video") == 202
+        assert self.gateway.ask("POST", f"/v1/calls/{self.call()['call_id']}/video") == 202
         return until(self.caller, "INVITE")
 
     def drop(self) -> None:
-        assert self.gateway.ask("DELETE", f"/v1/calls/{self._call()['call_id']}/video") == 202
+        assert self.gateway.ask("DELETE", f"/v1/calls/{self.call()['call_id']}/video") == 202
 
     def comes_to(self, state: str, outcome: str, usual_s: float = 10.0) -> None:
         """What desks are shown in the end; the voice has been heard on both sides."""
         eventually(
-            lambda: (self._video()["state"], self._video()["outcome"]) == (state, outcome),
+            lambda: (self.video()["state"], self.video()["outcome"]) == (state, outcome),
             f"video is {state}, {outcome}",
             usual_s,
             self.caller.complaint,
@@ -57,15 +57,15 @@ class Upgrade:
         asked = [m for m in self.centre.messages() if m.method == "INVITE" and not m.status and not m.sent]
         assert len(asked) == 1, "the centre hears nothing of video"
 
-    def _call(self) -> dict[str, Any]:
+    def call(self) -> dict[str, Any]:
         (call,) = self.gateway.calls()
         return call
 
     def _state(self) -> str:
-        return str(self._call()["state"])
+        return str(self.call()["state"])
 
-    def _video(self) -> dict[str, Any]:
-        video: dict[str, Any] = self._call()["video"]
+    def video(self) -> dict[str, Any]:
+        video: dict[str, Any] = self.call()["video"]
         return video
 
 
@@ -75,9 +75,9 @@ class TestConsent:
         before = once(call.caller, "INVITE", 200).sdp
         offer = call.ask().sdp
         assert offer.media[0] == before.media[0] and offer.media[1].port and len(offer.media) == 2
-        assert call._video()["state"] == "asking"
+        assert call.video()["state"] == "asking"
         call.comes_to("on", "accepted")
-        assert call._video()["limits"]["bitrate_kbps"] == 512
+        assert call.video()["limits"]["bitrate_kbps"] == 512
         call.end()
 
     def test_and_dropped_again_by_the_desk(self, gateway: Gateway, scene: Scene) -> None:
@@ -97,7 +97,7 @@ class TestConsent:
         )
         call.ask()
         answer = until(call.caller, "UPDATE", 200).sdp
-        assert answer.media[1].port and call._video()["state"] == "asking"
+        assert answer.media[1].port and call.video()["state"] == "asking"
         call.comes_to("on", "accepted")
         call.end()
 
@@ -126,7 +126,7 @@ class TestRefusal:
         call.ask()
         call.comes_to("off", outcome)
         if status == 488:
-            assert gateway.ask("POST", f"/v1/calls/{call._call()['call_id']}/video") == 422
+            assert gateway.ask("POST", f"/v1/calls/{call.call()['call_id']}/video") == 422
         call.end()
 
     def test_by_nobody(self, make_gateway: Any, scene: Scene) -> None:

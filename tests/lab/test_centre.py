@@ -74,10 +74,10 @@ class TestCentre:
             remote = handset.party.remote
             assert remote is not None
             assert remote.direction_of(0) in ("sendonly", "inactive")
-            await until(lambda: handset.audio._remote is None)
+            await until(lambda: handset.audio.remote is None)
             centre.send(do="resume", call=0)
             await until(lambda: len(call.offers_in) == 2)
-            assert handset.audio._remote is not None
+            assert handset.audio.remote is not None
             centre.send(do="hangup", call=0)
             assert await call.ended() == "the peer sent BYE"
 
@@ -96,7 +96,7 @@ class TestCentre:
 
     async def test_video_that_slips_through_is_noticed(self, stack: Stack) -> None:
         async with called(stack, {"queue_s": 0}) as (handset, centre, where):
-            handset.party._dialect = Dialect()  # as if the gateway had passed the line on
+            handset.party.dialect = Dialect()  # as if the gateway had passed the line on
             handset.party.with_video = True
             handset.dial("500", where)
             assert (await centre.wait_for("invite"))["video"] is True

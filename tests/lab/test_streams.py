@@ -55,7 +55,7 @@ class TestKeyFrameRequests:
         await until(lambda: sender.counts.frames_out > 2)
         late = await VideoStream.open("127.0.0.1", VideoSettings(3, request=request_by))
         _connect(sender, late, 123)
-        sender._key_wanted = False  # as if it did not know that someone new is watching
+        sender.key_wanted = False  # as if it did not know that someone new is watching
         _connect(late, sender, 123)
         await until(lambda: late.sight.rising(1) > 2)
         assert (sender.counts.pli_in, sender.counts.fir_in) == ((1, 0) if request_by == "pli" else (0, 1))
@@ -70,7 +70,7 @@ class TestKeyFrameRequests:
         stream = await VideoStream.open("127.0.0.1", VideoSettings(1))
         source = Address("127.0.0.1", 9)
         for sequence in (4, 4, 5):
-            stream._on_rtcp(full_intra(1, 2, sequence, "x"), source)
+            stream.on_rtcp(full_intra(1, 2, sequence, "x"), source)
         assert stream.counts.fir_in == 2
         await stream.close()
 

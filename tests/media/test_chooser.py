@@ -42,7 +42,7 @@ def preferred() -> Iterator[FakeEngine]:
 def other() -> Iterator[FakeEngine]:
     """The engine for the others."""
     made = FakeEngine(NETWORKS)
-    made._ids = itertools.count(1000)  # as they are where they are random
+    made.ids = itertools.count(1000)  # as they are where they are random
     yield made
     assert made.relays == {}
 

@@ -32,6 +32,7 @@ from splitter.sip.transactions.non_invite_server import NON_INVITE_SERVER
 from splitter.sip.transactions.schedule import Schedule
 from splitter.sip.transactions.side import waits
 from splitter.sip.transactions.table import RETRANSMISSIONS, Event, Step, TransactionState, Transitions
+from tests.garbage import held_by
 from tests.sip.stand import TCP, UDP, US, Stand, ack_of, incoming, outgoing, timeline, what
 
 TABLES: Mapping[str, Transitions] = {
@@ -408,6 +409,7 @@ class TestLossyNetwork:
     @pytest.mark.parametrize("loss", [0.0, 0.3])
     def test_calls_end_and_leave_nothing(self, seed: int, loss: float) -> None:
         link = Link(seed, loss, "udp")
+        held = [held_by(endpoint) for endpoint in link.endpoints.values()]
         for i in range(8):
             txn = link.place(f"call{i}")
             if i % 2:
@@ -423,5 +425,4 @@ class TestLossyNetwork:
         for endpoint in link.endpoints.values():
             assert len(endpoint) == 0
             assert endpoint.next_timeout() is None
-            assert not endpoint._server._initial
-            assert not endpoint._server._accepted
+        assert [held_by(endpoint) for endpoint in link.endpoints.values()] == held

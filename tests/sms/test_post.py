@@ -134,8 +134,7 @@ async def test_what_was_under_way_at_a_restart_is_told_as_unknown(tmp_path: Path
         assert [one.id for one in carrier.sent] == ["m2"] and told[0] == "m1 unknown"
         after.receive("fake", SmsReceipt("m1", SmsState.DELIVERED))
         assert after.get("m1").state == "delivered"
-    post._loop.cancel()
-    for task in post._under_way:
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
 
 

@@ -69,7 +69,7 @@ class TestOlderFiles:
         """Format 1 had calls and traces alone."""
         path = tmp_path / "calls.db"
         with sqlite3.connect(path) as db:
-            db.executescript(f"{schema._TABLES} PRAGMA user_version = 1;")
+            db.executescript(f"{schema.TABLES} PRAGMA user_version = 1;")
             db.execute("INSERT INTO calls VALUES ('old', '4711', 0.5, 0.9, '110', '119', x'7B226F6C64223A317D')")
         db.close()
 

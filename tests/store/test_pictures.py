@@ -85,7 +85,7 @@ class TestKept:
         pictures = PictureLibrary(None)
         added = await pictures.add(file())
         assert await pictures.image(added.id)
-        folder = pictures._folder
+        folder = pictures.folder
         await pictures.stop()
         assert not folder.exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -15,14 +16,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from splitter.core.clock import SystemClock
 from splitter.store import schema, writer
 from splitter.store.schema import CallRow, StoreError
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
+from splitter.store.writer import Writer
 from splitter.telemetry import metrics
 from splitter.telemetry.trace import TraceEvent
 from tests.counted import value
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 EVENT = TraceEvent(
     "call1", 1_767_225_600.0, "caller", "message", "in", "access/udp 10.0.0.1:5060", "INVITE", b"INVITE", 1
@@ -223,8 +226,10 @@ class TestBounds:
         async with opened(tmp_path / "calls.db", max_age_days=2) as store:
             store.write(replace(EVENT, call_id="new", at=now, seq=2))
             assert await store.flush(5)
-            await until(lambda: store._writer._tidy_at > 0)
-            assert await store.find("") == [b'{"call_id":"new"}']
+            async with asyncio.timeout(PATIENCE_S):
+                # It tidies on a thread of its own, soon after it opens.
+                while await store.find("") != [b'{"call_id":"new"}']:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         with sqlite3.connect(tmp_path / "calls.db") as db:
             assert db.execute("SELECT DISTINCT call_id FROM trace").fetchall() == [("new",)]
 
@@ -345,13 +350,22 @@ class TestFaultsDoNotReachCalls:
             assert [event.seq for event in await store.trace("call1")] == list(range(2000, 2100))
         assert len(beside(tmp_path)) == 1
 
-    async def test_a_reader_that_meets_corruption_has_the_file_replaced(self, tmp_path: Path) -> None:
+    async def test_a_reader_that_meets_corruption_has_the_file_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def corrupt(*_: object) -> None:
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
         path = tmp_path / "calls.db"
 
         async with opened(path) as store:
             store.write(EVENT)
             await store.flush()
-            store._writer.report_corrupt()
+            with monkeypatch.context() as patched, pytest.raises(StoreError):
+                patched.setattr(schema, "events_of", corrupt)
+                await store.trace("call1")
             store.write(replace(EVENT, seq=2))
             assert await store.flush(5)
             assert [event.seq for event in await store.trace("call1")] == [2]
@@ -405,12 +419,15 @@ class TestFaultsDoNotReachCalls:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(writer, "QUEUE_BYTES", 10_000)
-        async with opened(tmp_path / "calls.db") as store:
-            for _ in range(5):
-                assert store._writer.put(replace(EVENT, data=b"x" * 9_000))
-                assert await store.flush(5)
-            store._writer.put(replace(EVENT, data=b"x" * 10_001))
-            assert not store._writer.put(EVENT) or await store.flush(5)
+        made = Writer(StoreSettings(str(tmp_path / "calls.db")), SystemClock())
+        assert made.put(replace(EVENT, data=b"x" * 9_000))
+        assert made.put(replace(EVENT, data=b"x" * 9_000))
+        assert not made.put(EVENT), "nothing is written yet, and this is enough"
+        made.start()
+        for _ in range(5):
+            assert made.flush(5)
+            assert made.put(replace(EVENT, data=b"x" * 9_000))
+        made.finish(5)
 
     async def test_a_broken_store_does_not_hold_up_the_stop(self, tmp_path: Path) -> None:
         (tmp_path / "dir").write_text("in the way")

@@ -45,7 +45,7 @@ def test_nothing_is_listed_where_the_table_of_the_kernel_is_small(
     monkeypatch.setattr(resources.os, "stat", lambda path: os.stat_result((0,) * 10))  # type: ignore[attr-defined]
     monkeypatch.setattr(resources.os, "listdir", lambda path: lists.append(path) or ["0"])  # type: ignore[attr-defined]
 
-    held = resources._held(os.getpid(), limit)
+    held = resources.held(os.getpid(), limit)
 
     assert held < resources.SHORT * limit
     assert len(lists) == listed

@@ -45,6 +45,7 @@ class Scene:
 
     driver: Driver
     counters: PlainCounters
+    clock: Clock
     requests: asyncio.Queue[RequestArrived] = field(default_factory=asyncio.Queue)
     events: asyncio.Queue[SipEvent] = field(default_factory=asyncio.Queue)
     seen: list[tuple[str, Flow, Message, bytes]] = field(default_factory=list)
@@ -63,10 +64,9 @@ class Scene:
 
     def leap(self, seconds: float) -> None:
         """So much time passes at once, and what is due then is done; the scene needs a LeapingClock."""
-        clock = self.driver._clock
-        assert isinstance(clock, LeapingClock)
-        clock.leapt_s += seconds
-        self.driver._ring()
+        assert isinstance(self.clock, LeapingClock)
+        self.clock.leapt_s += seconds
+        self.driver.ring()
 
     async def answered(self) -> ResponseArrived:
         event = await soon(self.events)
@@ -106,7 +106,7 @@ async def scene(
         tls=tls,
         web_origins=web_origins,
     )
-    counters = PlainCounters()
+    counters, clock = PlainCounters(), clock or SystemClock()
 
     def arrived(event: RequestArrived) -> None:
         stage.requests.put_nowait(event)
@@ -122,14 +122,14 @@ async def scene(
         endpoint,
         {"access": network},
         settings or TransportSettings(),
-        clock or SystemClock(),
+        clock,
         arrived,
         Tap(),
         source_ok=source_ok,
         counters=counters,
         spared=spared,
     )
-    stage = Scene(driver, counters)
+    stage = Scene(driver, counters, clock)
     await driver.start()
     try:
         yield stage

@@ -186,7 +186,7 @@ class TestTheirPings:
 
 def _heard(stage: Scene, since: float | None = None) -> bool:
     """True once the last ping was answered, or bytes came."""
-    (stream,) = stage.driver._sockets._connections._open.values()
+    (stream,) = stage.driver.connections.streams
     return stream.pinged_at is None if since is None else stream.heard_at > stream.used_at
 
 

@@ -186,7 +186,7 @@ class TestReuseSection18:
                     wire(via=Address(HOST, port), transport="TCP", params=";alias", branch=f"z9hG4bK{port}")
                 )
                 await peer.message()
-            assert len(stage.driver._sockets._connections._aliases) == 1
+            assert stage.driver.connections.aliases == 1
             stage.driver.request(outgoing(), stage.flow(Address(HOST, 6019), "tcp"), stage.listen)
             assert isinstance(await peer.message(), Request)
             peer.close()
@@ -198,7 +198,7 @@ class TestReuseSection18:
             stage.driver.request(outgoing(call_id="c1"), flow, stage.listen)
             first = await listener.peer()
             await first.message()
-            for connection in stage.driver._sockets._connections._open.values():
+            for connection in stage.driver.connections.streams:
                 connection.close()
             stage.driver.request(outgoing(call_id="c2"), flow, stage.listen)
             second = await listener.peer()

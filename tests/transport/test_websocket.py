@@ -304,7 +304,7 @@ class TestHostileClients:
         async with scene(WEB, tls=paper().settings(), on_request=ok) as stage:
             peer = await _upgraded(stage)
             await until(lambda: stage.driver.sizes()["connections"] == 1)
-            (stream,) = stage.driver._sockets._connections._open.values()
+            (stream,) = stage.driver.connections.streams
             with capture_logs():
                 for i in range(600):
                     stage.driver.request(outgoing("INFO", b"x" * 60_000, f"c{i}"), stream.flow, stage.listen)

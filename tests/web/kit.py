@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -236,6 +237,11 @@ async def web(
         connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session:
             yield parts, Web(session, base)
+
+
+def cannot_open(*_: object) -> None:
+    """In the place of what opens the store's file for reading."""
+    raise sqlite3.OperationalError("unable to open database file")
 
 
 class PatientStore(Store):

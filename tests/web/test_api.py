@@ -12,9 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.calls.view import CarriedView
+from splitter.store import schema
 from splitter.web import traces
 from tests.patience import until
-from tests.web.kit import CALL, Gateway, ended, gateway
+from tests.web.kit import CALL, Gateway, cannot_open, ended, gateway
 
 
 class Client:
@@ -208,12 +209,12 @@ class TestTrace:
         await until(lambda: parts.recorder.followers(CALL.call_id) == 0)
 
     async def test_following_goes_on_when_the_store_cannot_be_read(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
     ) -> None:
         monkeypatch.setattr(traces, "LAST_MESSAGES_S", 0.01)
         parts.calls.add(CALL)
         parts.begin()
-        parts.store._path = str(tmp_path / "nowhere" / "calls.db")
+        monkeypatch.setattr(schema, "open_for_reading", cannot_open)
         async with client.stream(f"/v1/calls/{CALL.call_id}/trace?follow=1") as response:
             first = json.loads(await response.content.readline())
             parts.end()
@@ -263,9 +264,11 @@ class TestErrorsHaveOneShape:
         assert (answered, body["error"]["status"], body["error"]["code"]) == (status, status, code)
         assert body["error"]["message"]
 
-    async def test_of_a_store_that_is_down(self, tmp_path: Path, parts: Gateway, client: Client) -> None:
+    async def test_of_a_store_that_is_down(
+        self, monkeypatch: pytest.MonkeyPatch, parts: Gateway, client: Client
+    ) -> None:
         parts.calls.add(CALL)
-        parts.store._path = str(tmp_path / "nowhere" / "calls.db")
+        monkeypatch.setattr(schema, "open_for_reading", cannot_open)
         for path in ("/v1/calls?ended=1", f"/v1/calls/{CALL.call_id}/trace"):
             status, body = await client.ask(path)
             assert (status, body["error"]["code"]) == (503, "unavailable")

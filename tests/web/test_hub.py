@@ -377,9 +377,9 @@ class TestOverARestart:
         assert heard(self.killed(stand, tmp_path).attach(READER, {"e1": 0}))[0]["resumed"] is False
 
     def test_what_another_version_wrote_is_not_believed(self, tmp_path: Path) -> None:
-        stand = self.stand(tmp_path)
+        stand, journal = Stand(), Journal(tmp_path / "events.db")
+        stand.hub = Hub(stand.clock, "e1", journal)
         stand.hub.attach(READER)
-        journal = stand.hub._journal
         journal.append(KeptEvent(1, stand.clock.wall(), b"\xff"))
         after = self.killed(stand, tmp_path)
         assert after.epoch == "e2"
@@ -421,9 +421,14 @@ class TestBounds:
     def test_a_frame_is_written_once_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stand = Stand()
         listeners = [stand.hub.attach(READER) for _ in range(50)]
+        for listener in listeners:
+            heard(listener)
         stand.call()
-        texts = {id(listener._waiting[0]) for listener in listeners}
-        assert len(texts) == 1
+
+        async def texts() -> list[str | None]:
+            return [await listener.next(1.0) for listener in listeners]
+
+        assert len({id(text) for text in asyncio.run(texts())}) == 1
 
     def test_ended_calls_leave_nothing(self) -> None:
         stand = Stand()

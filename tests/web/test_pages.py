@@ -93,7 +93,7 @@ class TestFiles:
             assert "secret" not in (text := await response.text()) and "not for the world" not in text
 
     def test_of_the_package_are_complete(self) -> None:
-        assert {"console/index.html", "sdk/splitter.js"} <= set(Pages()._files)
+        assert {"console/index.html", "sdk/splitter.js"} <= set(Pages().files)
 
 
 class TestModules:

@@ -149,7 +149,7 @@ class FakeEngine:
         self.asked: dict[str, int] = {}
         self.digits: list[tuple[str, int, Digit]] = []
         self._networks = networks
-        self._ids = itertools.count(1)
+        self.ids = itertools.count(1)
         self._port = itertools.cycle(range(20_000, 60_000, 2))
         self._turn = itertools.count()
 
@@ -219,7 +219,7 @@ class FakeEngine:
         if len(sides) != 2:
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
         ends = tuple(self._local(host) for host in hosts)
-        handle = RelayHandle(f"relay-{next(self._ids)}", call_id, ends)
+        handle = RelayHandle(f"relay-{next(self.ids)}", call_id, ends)
         self.relays[handle.relay_id] = Relay(handle, tuple(side.name for side in sides), worker, on_event)
         return handle
 
@@ -272,7 +272,7 @@ class FakeEngine:
     async def open_room(self, call_id: str, on_event: MediaListener) -> RoomHandle:
         await self._ask("open_room", call_id)
         worker = self._worker()
-        handle = RoomHandle(f"room-{next(self._ids)}", call_id)
+        handle = RoomHandle(f"room-{next(self.ids)}", call_id)
         self.rooms[handle.room_id] = Room(handle, worker, on_event)
         return handle
 
@@ -311,7 +311,7 @@ class FakeEngine:
         await self._ask("join_secure", room.call_id)
         found = self._joinable(room, name)
         found.members[name] = None
-        return self._secured(found, name, host, next(self._ids))
+        return self._secured(found, name, host, next(self.ids))
 
     async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
         await self._ask("restart_ice", participant.room.call_id)
@@ -488,7 +488,7 @@ class FakeEngine:
 
     def _secured(self, room: Room, name: str, host: str, ssrc: int) -> ParticipantHandle:
         """A port and credentials for somebody who speaks WebRTC."""
-        end, number = self._local(host), next(self._ids)
+        end, number = self._local(host), next(self.ids)
         room.local[name] = replace(end, rtcp_port=end.rtp_port)
         candidate = f"1 1 udp 2130706431 {host} {end.rtp_port} typ host"
         cname = f"video-{room.handle.room_id}"

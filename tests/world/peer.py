@@ -34,6 +34,7 @@ class Peer:
         calls: every call it ever had, by SIP Call-ID.
         arrived: incoming calls that no test has taken yet.
         on_call: told of each incoming call instead.
+        guard: asked of each request; True where it has answered it, and nobody else is to see it.
     """
 
     def __init__(self, world: World, name: str, address: Address, gateway: Address) -> None:
@@ -45,6 +46,7 @@ class Peer:
         self.calls: dict[str, PeerCall] = {}
         self.arrived: deque[PeerCall] = deque()
         self.on_call: Callable[[PeerCall], None] = self.arrived.append
+        self.guard: Callable[[sip.RequestArrived], bool] = lambda event: False
         self._ports = itertools.count(10_000, 40)
         network = Network("net", (ListenPoint("udp", address),), address.host)
         self.driver = Driver(
@@ -124,6 +126,8 @@ class Peer:
 
     def _on_request(self, event: sip.RequestArrived) -> None:
         request = event.request
+        if self.guard(event):
+            return
         if request.method == "INVITE":
             call = PeerCall(self, request.call_id, request.from_.user or "")
             self.calls[call.sip_call_id] = call

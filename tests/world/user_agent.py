@@ -154,7 +154,8 @@ class UserAgent:
             case sip.RequestFailed():
                 self._on_failure(event)
             case sip.RequestArrived():
-                self._on_request(event)
+                if not self.peer.guard(event):
+                    self._on_request(event)
             case sip.CancelArrived():
                 self._on_cancel(event)
             case sip.AckArrived():

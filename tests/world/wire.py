@@ -58,6 +58,7 @@ class Wire:
     Attributes:
         weather: of every link from now on.
         cut: addresses that nothing reaches and nothing leaves.
+        closed: addresses where nobody listens, as the sender is told at once.
         silenced: SIP Call-IDs that nobody hears any more, in either direction.
         drop: asked for each datagram; True loses it. For tests that lose one certain message.
         sent: every datagram by SIP Call-ID; `forget` keeps this small.
@@ -69,6 +70,7 @@ class Wire:
         self._rng = rng
         self.weather = weather
         self.cut: set[Address] = set()
+        self.closed: set[Address] = set()
         self.silenced: set[str] = set()
         self.drop: Callable[[Sent], bool] = lambda sent: False
         self.sent: dict[str, list[Sent]] = defaultdict(list)
@@ -99,7 +101,7 @@ class Wire:
         for watcher in self.watchers:
             watcher(sent)
         for delay_s in ways:
-            self._loop.call_later(delay_s, self._arrive, source, target, data)
+            self._loop.call_later(delay_s, self.arrive, source, target, data)
 
     def _fate(self, source: Address, target: Address) -> tuple[tuple[float, ...], str]:
         rng, weather = self._rng, self.weather
@@ -123,7 +125,8 @@ class Wire:
             way += rng.random() * weather.late_s
         return way
 
-    def _arrive(self, source: Address, target: Address, data: bytes) -> None:
+    def arrive(self, source: Address, target: Address, data: bytes) -> None:
+        """A datagram is there, if anybody is."""
         arrived = self._ends.get(target)
         if arrived is not None and target not in self.cut:
             arrived(source, data)
@@ -134,7 +137,7 @@ class WireSockets(Sockets):
 
     def __init__(self, wire: Wire, user: Any, networks: Mapping[str, Network], *rest: Any) -> None:
         super().__init__(user, networks, *rest)
-        self._wire = wire
+        self._wire, self._told = wire, user
         self._places = [
             (network.name, listener.address) for network in networks.values() for listener in network.listeners
         ]
@@ -149,6 +152,9 @@ class WireSockets(Sockets):
 
     def send(self, transmit: Transmit) -> None:
         flow = transmit.flow
+        if flow.remote in self._wire.closed:
+            asyncio.get_running_loop().call_soon(self._told.unsent, transmit, "port unreachable")
+            return
         self._wire.send(flow.local, flow.remote, transmit.message, transmit.data)
 
     def _end(self, network: str, local: Address) -> Arrived:

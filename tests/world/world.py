@@ -200,7 +200,7 @@ class World:
 
     def live_calls(self) -> list[Call]:
         """The gateway's calls."""
-        return list(self.calls._calls.values())
+        return list(self.calls.live)
 
     def call_of(self, peer_call: PeerCall) -> Call:
         """The gateway's live call that a peer's call belongs to; there must be one."""
@@ -210,7 +210,7 @@ class World:
 
     def find_call(self, peer_call: PeerCall) -> Call | None:
         """The gateway's live call that a peer's call belongs to, if there is one."""
-        for call in self.calls._calls.values():
+        for call in self.calls.live:
             if any(leg.sip_call_id == peer_call.sip_call_id for leg in call.live.sides):
                 return call
         return None
@@ -229,12 +229,12 @@ class World:
             "calls": len(self.calls),
             "call tasks": self.calls.tasks,
             "timers of calls": sum(_is_of_a_call(timer) for timer in self.loop.timers()),
-            "short codes": len(self.calls._short_codes),
+            "short codes": self.calls.short_codes,
             "relays": len(self.engine.relays),
             "rooms": len(self.engine.rooms),
             "media ports": self.engine.ports,
             **self.driver.sizes(),
-            **{f"transactions of {peer.name}": len(peer.driver._endpoint) for peer in self.peers},
+            **{f"transactions of {peer.name}": peer.driver.sizes()["transactions"] for peer in self.peers},
         }
         return [f"left behind: {count} {what}" for what, count in held.items() if count]
 
@@ -246,7 +246,7 @@ class World:
             found += [f"illegal: {fault}" for fault in faults]
         for call_id, events in self.traces.items():
             ends = [event.text for event in events if event.kind == "state" and event.text.startswith("ended: ")]
-            alive = any(call.talk.call_id == call_id for call in self.calls._calls.values())
+            alive = any(call.talk.call_id == call_id for call in self.calls.live)
             if not alive and len(ends) != 1:
                 found.append(f"the trace of {call_id} has {len(ends)} ends")
             elif not alive and ends[0] == "ended: ":

@@ -68,7 +68,8 @@ class SecureWire:
         strays: datagrams from sources that ICE does not know, or of no protocol.
         malformed: RTCP that is none, though it was encrypted well.
         current: the generation of ICE that carries now.
-        cipher: of SRTP, once there are keys.
+        handshake: of DTLS. cipher: of SRTP, once there are keys.
+        heard_at: when the browser last gave a sign, by the loop's clock.
     """
 
     packet_limit = 1200
@@ -95,13 +96,13 @@ class SecureWire:
         self.current = Generation(self, loop, host, advertised)
         self._next: Generation | None = None
         self._before: list[Generation] = []
-        self._handshake = Handshake(self._own)
+        self.handshake = Handshake(self._own)
         self.cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
         self._resending: Timer | None = None  # of the last flight of DTLS
         self._patience: Timer | None = None
         self._timer: Timer | None = None
-        self._heard_at = 0.0
+        self.heard_at = 0.0
         self._reused = 0
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._hasty = 0  # RTCP that was too much
@@ -193,7 +194,7 @@ class SecureWire:
         self._free()
 
     def _free(self) -> None:
-        self._handshake.close()
+        self.handshake.close()
         self._send_dtls()
         self._disarm_dtls()
         if self._timer is not None:
@@ -247,7 +248,7 @@ class SecureWire:
         self._send = self.current.port.send
         if self.cipher is not None:
             self._resume("")
-        elif self._handshake.state is DtlsState.NEW:
+        elif self.handshake.state is DtlsState.NEW:
             self._secure()
         else:
             self._send_dtls()
@@ -259,7 +260,7 @@ class SecureWire:
 
     def on_dtls(self, data: bytes, now: float) -> None:
         """A DTLS datagram of a source that ICE knows."""
-        self._handshake.receive(data, now)
+        self.handshake.receive(data, now)
         self._after_dtls()
 
     def _secure(self) -> None:
@@ -267,27 +268,27 @@ class SecureWire:
         remote = self._remote
         assert remote is not None
         self._patience = self._loop.call_later(self._times.connect_limit_s, self._on_no_answer)
-        self._handshake.start(remote.fingerprints, remote.setup == "passive", self._loop.now())
+        self.handshake.start(remote.fingerprints, remote.setup == "passive", self._loop.now())
         self._after_dtls()
 
     def _on_no_answer(self) -> None:
-        if self._handshake.state is DtlsState.SHAKING:
+        if self.handshake.state is DtlsState.SHAKING:
             self.fail(f"DTLS: no answer from the browser within {self._times.connect_limit_s:g} s")
 
     def _on_dtls_due(self) -> None:
         self._resending = None
-        self._handshake.on_timeout(self._loop.now())
+        self.handshake.on_timeout(self._loop.now())
         self._after_dtls()
 
     def _send_dtls(self) -> None:
         path = self.current.agent.path
-        for datagram in self._handshake.poll():
+        for datagram in self.handshake.poll():
             if path is not None:
                 self._send(datagram, path)
 
     def _after_dtls(self) -> None:
         """Send what DTLS has to say, arm its timer, and see where it stands."""
-        handshake = self._handshake
+        handshake = self.handshake
         self._send_dtls()
         if self._resending is not None:
             self._resending.cancel()
@@ -323,14 +324,14 @@ class SecureWire:
             return
         size = cipher.open_rtp(data)
         if size:
-            self._heard_at = now
+            self.heard_at = now
             self._end.on_rtp(data[:size], now)
 
     def _on_rtcp(self, cipher: Cipher, data: bytearray | memoryview, now: float) -> None:
         size = cipher.open_rtcp(data) if len(data) <= RTCP_BYTES else 0
         if not size:
             return
-        self._heard_at = now
+        self.heard_at = now
         if not self._rtcp_pace.permit(now):
             self._hasty += 1
             return
@@ -345,8 +346,8 @@ class SecureWire:
 
     def on_heard(self) -> None:
         """The peer answered a check of ours, or sent one."""
-        self._heard_at = self._loop.now()
-        if self.state == "interrupted" and self._consents(self._heard_at):
+        self.heard_at = self._loop.now()
+        if self.state == "interrupted" and self._consents(self.heard_at):
             self._resume("the browser is back")
 
     def _consents(self, now: float) -> bool:
@@ -357,7 +358,7 @@ class SecureWire:
         path = self.current.agent.path
         if path is None or self.state == "failed":
             return
-        now = self._heard_at = self._loop.now()
+        now = self.heard_at = self._loop.now()
         self.to = path
         self.current.port.settle(path)
         if self.state != "connected":
@@ -370,7 +371,7 @@ class SecureWire:
 
     def look(self, now: float) -> None:
         """Once a second: is the peer there, and does it want our packets?"""
-        quiet_s = now - self._heard_at
+        quiet_s = now - self.heard_at
         if self.state == "connected" and quiet_s > self._times.quiet_s:
             reason = f"nothing came from the browser for {quiet_s:.0f} s"
             self._change("interrupted", reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -36,19 +35,17 @@ class Guard:
         self._peer = peer
         self._rng = random.Random(1)
         self.forget_nonces(b"k" * 32)
-        delivery: Any = peer.driver._delivery
-        self._deliver = delivery.deliver_request
-        delivery.deliver_request = self._arrived
+        peer.guard = self._refuses
 
     def forget_nonces(self, secret: bytes = b"l" * 32) -> None:
         """Call every nonce of before stale."""
         secrets = {"gateway": {"SHA-256": secret_of("SHA-256", "gateway", "pbx", "hunter2")}}
         self.authenticator = Authenticator("pbx", secrets, ["SHA-256"], Nonces(secret), "decoy")
 
-    def _arrived(self, event: RequestArrived) -> None:
+    def _refuses(self, event: RequestArrived) -> bool:
         request = event.request
         if not self.asks(request):
-            return self._deliver(event)  # type: ignore[no-any-return]
+            return False
         now = self._peer.world.now
         judged = request
         if self.proxy:
@@ -57,12 +54,13 @@ class Guard:
                 judged.headers.add("Authorization", value)
         verdict = self.authenticator.judge(judged, "here", now).verdict
         if verdict is LoginVerdict.GRANTED:
-            return self._deliver(event)  # type: ignore[no-any-return]
+            return False
         self.refused.append(request)
         lines = self.authenticator.challenges("here", self._rng.getrandbits(64), now, stale=verdict.stale)
         lines = [(HEADERS[self.proxy][0], value) for _, value in lines]
         status = 407 if self.proxy else 401
         self._peer.driver.respond(event.txn, request.respond(status, to_tag="guard", headers=lines))
+        return True
 
 
 def requests(world: World, peer: Peer) -> list[Request]:

@@ -76,7 +76,7 @@ class TestChecksFromManyPorts:
             if number % 7 == 0:
                 await asyncio.sleep(0)
         assert len(agent.known) <= PAIRS_LIMIT + 1
-        assert len(agent._remote_candidates) <= PAIRS_LIMIT
+        assert len(agent.remote_candidates) <= PAIRS_LIMIT
         assert len(agent._check_list) <= PAIRS_LIMIT
         assert agent.path == HOME and HOME in agent.known
         agent.receive(check(agent), Address("127.0.0.1", 52_000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
@@ -15,8 +16,10 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.ports.events import TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.wire import secure
 from splitter.media.wire.dtls import DATAGRAM_BYTES, DtlsState, datagrams
 from splitter.media.wire.secure import SecureTimes
+from splitter.media.wire.srtp import SSRC_LIMIT
 from splitter.rtp import packet
 from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
 from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
@@ -252,10 +255,12 @@ class TestIce:
             assert len(s.wire().current.agent.remote_candidates) <= 21
             await browser.close()
 
-    async def test_a_browser_that_never_comes_is_given_up_with_the_reason(self) -> None:
+    async def test_a_browser_that_never_comes_is_given_up_with_the_reason(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(secure, "SecureTimes", partial(SecureTimes, connect_limit_s=0.2))
         async with stand() as s:
             s.room.join_secure("seat-1", HOST, HOST)
-            s.wire()._times = SecureTimes(connect_limit_s=0.2)
             browser = Browser()
             await browser.ice.gather()
             s.settle(browser.secure(candidates=False))
@@ -560,7 +565,7 @@ class TestStrangers:
             for ssrc in range(1, 201):
                 await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
             await until(lambda: s.wire().cipher.unauthentic >= 136)
-            assert len(s.wire().cipher._ssrcs) == 64
+            assert s.wire().cipher.unauthentic == 200 - SSRC_LIMIT
             await browser.close()
 
 
@@ -571,7 +576,7 @@ class TestInterruption:
             await s.seat(browser)
             await both_show(s, browser)
             wire = s.wire()
-            wire._heard_at -= 7
+            wire.heard_at -= 7
             wire.look(s.loop.now())
             assert s.states[-1] == "interrupted"
             await until(lambda: s.room.report().participants[0].source == "slate")
@@ -585,7 +590,7 @@ class TestInterruption:
             browser = Browser()
             await s.seat(browser)
             wire = s.wire()
-            wire._heard_at -= 31
+            wire.heard_at -= 31
             wire.current.agent.consent_at -= 31
             wire.look(s.loop.now())
             assert wire.to == Address("", 0)
@@ -602,7 +607,7 @@ class TestInterruption:
             await s.seat(browser)
             wire = s.wire()
             for seconds in (7, 121):
-                wire._heard_at = s.loop.now() - seconds
+                wire.heard_at = s.loop.now() - seconds
                 wire.look(s.loop.now())
             assert s.states[-2:] == ["interrupted", "failed"]
             assert len(s.host.poller) == 2
@@ -626,7 +631,7 @@ class TestClosing:
                 if when == "shaking":
                     await browser.ice.meet(local)
                     await browser.ice.connect()
-                    await until(lambda: s.wire()._handshake.state is DtlsState.SHAKING)
+                    await until(lambda: s.wire().handshake.state is DtlsState.SHAKING)
                     await asyncio.sleep(0.02)
             s.room.close()
             await browser.close()

@@ -35,7 +35,7 @@ class Datagrams(Cables):
         ways, _ = self._fate(source, target)
         if not self.lose(data):
             for delay_s in ways:
-                self._loop.call_later(delay_s, self._arrive, source, target, data)
+                self._loop.call_later(delay_s, self.arrive, source, target, data)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.media.worker.engine import WorkerEngine
 from splitter.rtp import packet
 from splitter.telemetry import metrics
+from tests.counted import value
 from tests.media.worker.owner import H264
 from tests.media.worker.stand import (
     FIRST_PORT,
@@ -158,12 +159,12 @@ class TestWhere:
             for index in (0, 1):
                 os.kill(worker_pid(made, index), signal.SIGKILL)
             await until(lambda: all(one.restarts and one.state == "ready" for one in made.status()))
-            count = metrics.MEDIA_RESTORED.labels("relay")._value.get()
+            count = value(metrics.MEDIA_RESTORED, "relay")
             for relay in relays:
                 await made.restore(CarriedRelay(relay, (None, None)), BOTH, print)
                 owner = made.worker_of(relay.relay_id)
                 assert owner == (relay.local[0].rtp_port >= FIRST_PORT + 100), "the one that hands these ports out"
-            assert metrics.MEDIA_RESTORED.labels("relay")._value.get() == count + 4
+            assert value(metrics.MEDIA_RESTORED, "relay") == count + 4
             for relay in relays:
                 await made.close(relay)
 
