@@ -170,7 +170,7 @@ class Recovery:
             return await engine.adopt_room(handle, call.post)
         except MediaError as error:
             networks = {name: member.network for name, member in room.members.items()}
-            carried = await engine.restore_room(room.carried(handle), networks, call.post)
+            carried = await engine.restore_room(room.to_restore(handle), networks, call.post)
             call.note(f"the video has its ports again: {error}", kind="media")
             return carried
 

@@ -88,11 +88,11 @@ class RoomState:
             self.members.pop(name, None)
         self.images.clear()
 
-    def carried(self, room: RoomHandle) -> CarriedRoom:
+    def to_restore(self, room: RoomHandle) -> CarriedRoom:
         """What the engine is to have in it."""
-        return CarriedRoom(room, tuple(self._carried(name, member) for name, member in self.members.items()))
+        return CarriedRoom(room, tuple(self._to_restore(name, member) for name, member in self.members.items()))
 
-    def _carried(self, name: str, member: Member) -> CarriedParticipant:
+    def _to_restore(self, name: str, member: Member) -> CarriedParticipant:
         media = member.media
         if media is not None and name in self.aside:
             media = replace(media, aside=True)
