@@ -423,7 +423,9 @@ class Call:
 
     def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:
         present = map(by_video, room.participants) if room is not None else ()
-        return summed((*by_voice(voice), *self.talk.room.past, *present))
+        talking = (self._legs.get(self.talk.caller), self.centre)
+        codecs = [leg.view().audio.partition("/")[0] if leg is not None else "" for leg in talking]
+        return summed((*by_voice(voice, codecs), *self.talk.room.past, *present))
 
     def view(self) -> CallView:
         """The call as operators see it."""

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
+from splitter.media.ports.ends import StreamCount
 from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
+from splitter.rtp.mos import mos
 
 AUDIO, VIDEO = "audio", "video"
 
 
-def by_voice(report: RelayReport | None) -> tuple[CarriedView, ...]:
-    """What each side of the voice has sent and got; () where no engine knows."""
+def by_voice(report: RelayReport | None, codecs: Sequence[str]) -> tuple[CarriedView, ...]:
+    """What each side of the voice has sent and got; () where no engine knows.
+
+    Args:
+        codecs: the name of each side's, as in SDP; "" where none is agreed on.
+    """
     if report is None:
         return ()
-    return tuple(
-        CarriedView(name, AUDIO, count.packets_in, count.packets_out, count.lost, count.rejected)
-        for name, count in zip(Side, report.sides, strict=True)
-    )
+    return tuple(map(_by_side, Side, codecs, report.sides))
+
+
+def _by_side(name: str, codec: str, count: StreamCount) -> CarriedView:
+    counts = (count.packets_in, count.packets_out, count.lost, count.rejected)
+    jitter_ms, sent = round(count.jitter_ms, 1), count.packets_in + count.lost
+    score = round(mos(codec, count.lost / sent, jitter_ms), 2) if count.packets_in else 0.0
+    return CarriedView(name, AUDIO, *counts, jitter_ms=jitter_ms, mos=score)
 
 
 def by_video(report: ParticipantReport) -> CarriedView:
@@ -39,12 +50,11 @@ def summed(parts: Iterable[CarriedView]) -> tuple[CarriedView, ...]:
 
 
 def _sum(one: CarriedView, other: CarriedView) -> CarriedView:
-    return CarriedView(
-        one.name,
-        one.kind,
-        one.packets_in + other.packets_in,
-        one.packets_out + other.packets_out,
-        one.lost + other.lost,
-        one.rejected + other.rejected,
-        one.key_frames + other.key_frames,
+    return replace(
+        other,
+        packets_in=one.packets_in + other.packets_in,
+        packets_out=one.packets_out + other.packets_out,
+        lost=one.lost + other.lost,
+        rejected=one.rejected + other.rejected,
+        key_frames=one.key_frames + other.key_frames,
     )

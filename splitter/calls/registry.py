@@ -361,6 +361,9 @@ class Calls:
         metrics.CALLS.labels("answered" if answered else outcome(call.talk.end_status)).inc()
         if call.talk.answered_at is not None and call.talk.ended_at is not None:
             metrics.CALL_SECONDS.observe(call.talk.ended_at - call.talk.answered_at)
+        for one in call.talk.carried if answered else ():
+            if one.mos:
+                metrics.VOICE_MOS.labels(one.name).observe(one.mos)
 
     def _refuse(self, event: RequestArrived, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
         lines = [*headers, *warning(self.services.settings.name, reason)]

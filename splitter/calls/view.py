@@ -62,7 +62,9 @@ class VideoView:
 class CarriedView:
     """What has come from a leg or a party and gone to it, in packets. `kind`: "audio" or "video".
 
-    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came.
+    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came. Of voice that came:
+    `jitter_ms` (RFC 3550 §6.4.1), -1 where unknown, and `mos`, how good it sounds by the E-model (ITU-T G.107), 1 to
+    4.4, 0 where nothing came.
     """
 
     name: str
@@ -72,6 +74,8 @@ class CarriedView:
     lost: int = 0
     rejected: int = 0
     key_frames: int = 0
+    jitter_ms: float = -1.0
+    mos: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

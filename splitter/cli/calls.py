@@ -9,9 +9,12 @@ import msgspec
 
 from splitter.calls.diagnosis import seen_by
 from splitter.calls.states import Direction, VideoState
-from splitter.calls.view import CallView, LegView, PartyView, StrangerView, VideoView
+from splitter.calls.view import CallView, CarriedView, LegView, PartyView, StrangerView, VideoView
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
+from splitter.web.shapes import CarriedShown
+
+_MEDIA = ("MEDIA OF", "KIND", "FROM IT", "LOST", "JITTER", "MOS", "TO IT", "NOT TAKEN")
 
 
 @click.command()
@@ -72,8 +75,10 @@ def _talk_time(view: CallView) -> str:
 @click.pass_context
 def call(ctx: click.Context, reference: str, as_json: bool) -> None:
     """Show one call and its legs. ID may be shortened, or be the short code."""
+    door = open_door(ctx)
     try:
-        view = open_door(ctx).get(CallView, "calls", reference)
+        view = door.get(CallView, "calls", reference)
+        carried = door.get(CarriedShown, "calls", view.call_id, "quality").carried
     except RefusedByGateway as error:
         fail(str(error))
     if as_json:
@@ -87,6 +92,9 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
         say()
         titles = ("IN THE ROOM", "KIND", "EXTENSION", "STATE", "SENDS", "SEES", "CLIENT")
         say(table(titles, [_party(party) for party in view.parties]))
+    if carried:
+        say()
+        say(table(_MEDIA, [_carried(one) for one in carried]))
 
 
 def _facts(view: CallView) -> list[tuple[str, str]]:
@@ -131,6 +139,14 @@ def _leg(leg: LegView) -> tuple[str, ...]:
 def _party(party: PartyView) -> tuple[str, ...]:
     sends = "picture" if party.sends else "-"
     return (party.name, party.kind, party.extension or "-", party.state, sends, party.showing, party.client or "-")
+
+
+def _carried(one: CarriedView) -> tuple[str, ...]:
+    """Packets, and of the voice how well it came."""
+    lost = f"{one.lost / (one.packets_in + one.lost):.1%}" if one.packets_in else "-"
+    jitter = f"{one.jitter_ms:g} ms" if one.jitter_ms >= 0 else "-"
+    quality = (lost, jitter, f"{one.mos:.2f}" if one.mos else "-")
+    return (one.name, one.kind, str(one.packets_in), *quality, str(one.packets_out), str(one.rejected))
 
 
 def _video(video: VideoView) -> str:

@@ -122,6 +122,10 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Operation("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
         Operation("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),
         Operation(
+            *("GET", f"{_CALL}/quality", _SEE, reasons.quality, "What its media carry, and how well"),
+            (GoodAnswer(200, "by leg and party", shapes.CarriedShown),),
+        ),
+        Operation(
             *("GET", f"{_CALL}/why", _READ, reasons.why, "Why a call had no voice or no video"),
             (GoodAnswer(200, "a sentence on each, with its proof", shapes.DiagnosisShown),),
         ),

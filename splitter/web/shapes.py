@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
-from splitter.calls.view import CallView, TrunkView
+from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.web.ports import PictureView
 
 _Word = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -28,6 +28,13 @@ class ErrorBody(Struct):
     """The one shape of an error."""
 
     error: Fault
+
+
+class CarriedShown(Struct):
+    """What the media of a call carry, and how well: until now, or until it ended."""
+
+    call_id: str
+    carried: tuple[CarriedView, ...]
 
 
 class ProofShown(Struct):

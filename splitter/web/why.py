@@ -1,4 +1,4 @@
-"""Why a call went as it did: its diagnosis, with the lines of the trace that prove it. Does I/O through aiohttp."""
+"""What a call has carried, and why it went as it did, with what proves it. Does I/O through aiohttp."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from aiohttp import web
 
 from splitter.calls.diagnosis import Diagnosis, Finding, why
 from splitter.calls.states import CallState
-from splitter.calls.view import CallView
+from splitter.calls.view import CallView, CarriedView
 from splitter.telemetry.summary import Summariser
 from splitter.telemetry.trace import TraceEvent
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder, decoded
 from splitter.web.ports import Archive, LiveCalls
-from splitter.web.shapes import DiagnosisShown, FindingShown, ProofShown
+from splitter.web.shapes import CarriedShown, DiagnosisShown, FindingShown, ProofShown
 
 
 class WhyRoutes:
-    """Handler of /v1/calls/{ref}/why."""
+    """Handlers of /v1/calls/{ref}/why and …/quality."""
 
     def __init__(self, calls: LiveCalls, archive: Archive, finder: Finder) -> None:
         self._calls = calls
@@ -24,15 +24,25 @@ class WhyRoutes:
         self._find = finder
 
     async def why(self, request: web.Request) -> web.Response:
+        view = await self._view(request)
+        carried = await self._carried(view)
+        await self._archive.flush()
+        trace = await self._archive.trace(view.call_id)
+        return json_response(_shown(view, why(view, carried, trace)))
+
+    async def quality(self, request: web.Request) -> web.Response:
+        view = await self._view(request)
+        return json_response(CarriedShown(view.call_id, await self._carried(view)))
+
+    async def _view(self, request: web.Request) -> CallView:
         found = await self._find.to_read(request)
         view = found.view if isinstance(found.view, CallView) else decoded(found.view)
         if view is None:
             raise ApiError(404, "no-such-call", "this call was kept by another version, which counted other things")
-        over = view.state is CallState.ENDED
-        carried = view.carried if over else await self._calls.carried(view.call_id)
-        await self._archive.flush()
-        trace = await self._archive.trace(view.call_id)
-        return json_response(_shown(view, why(view, carried, trace)))
+        return view
+
+    async def _carried(self, view: CallView) -> tuple[CarriedView, ...]:
+        return view.carried if view.state is CallState.ENDED else await self._calls.carried(view.call_id)
 
 
 def _shown(view: CallView, diagnosis: Diagnosis) -> DiagnosisShown:

@@ -181,6 +181,11 @@ class TestCounts:
         }  # fmt: skip
         assert all(one.packets_in for one in view.carried if one.kind == AUDIO)
 
+    def test_say_how_well_the_voice_came(self, world: World) -> None:
+        caller, _ = connected(world)
+        view, _ = over(world, caller)
+        assert {one.name: one.mos for one in view.carried if one.kind == AUDIO} == {"caller": 4.41, "centre": 4.41}
+
     def test_of_one_who_came_back_are_added_up(self) -> None:
         parts = [video("desk-1", 10, 20), video("caller", 1, 2), video("desk-1", 30, 40)]
         assert summed(parts) == (video("desk-1", 40, 60, key_frames=6), video("caller", 1, 2))

@@ -64,6 +64,14 @@ class TestCalls:
         assert line[head.index("AGENT") :].startswith("8002   caller only  200")
 
 
+class TestQuality:
+    async def test_of_the_voice_stands_below_the_call(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL)
+        parts.calls.counted = (CarriedView("caller", "audio", 990, 500, 10, 3, jitter_ms=2.5, mos=4.31),)
+        lines = (await command("call", CALL.call_id)).stdout.splitlines()
+        assert lines[-1].split() == ["caller", "audio", "990", "1.0%", "2.5", "ms", "4.31", "500", "3"]
+
+
 class TestWhy:
     async def test_is_a_sentence_on_each_with_its_proof(self, parts: Gateway, command: Command) -> None:
         carried = (CarriedView("caller", "audio", 0, 9), CarriedView("centre", "audio", 9, 0))
