@@ -44,7 +44,7 @@ def checked(address: Address, like: str) -> Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class RelaySide:
     """One side of a relay: its two lanes and their ports.
 
     Attributes:
@@ -111,16 +111,16 @@ class Relay:
         for one, other in ((first, second), (second, first)):
             one.rtp.peer, one.rtcp.peer = other.rtp, other.rtcp
 
-    def _open(self, name: str, at: str, port: int) -> Side:
+    def _open(self, name: str, at: str, port: int) -> RelaySide:
         rtp = Lane(self._rules, True, self)
         rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
         open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
         pair = open_pair(at, rtp.on_packet, rtcp.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
         rtp.settle = pair.settle
-        return Side(name, at, rtp, rtcp, pair)
+        return RelaySide(name, at, rtp, rtcp, pair)
 
-    def _side_of(self, lane: Lane) -> Side:
+    def _side_of(self, lane: Lane) -> RelaySide:
         return self.sides[0] if lane is self.sides[0].rtp else self.sides[1]
 
     # ---- what lanes tell -----------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class Relay:
         return report
 
 
-def _count(side: Side, peer: Lane) -> StreamCount:
+def _count(side: RelaySide, peer: Lane) -> StreamCount:
     lane = side.rtp
     return StreamCount(
         packets_in=lane.packets,
