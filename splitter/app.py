@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -23,7 +24,9 @@ from splitter.calls.rows import row_of
 from splitter.calls.services import Services
 from splitter.calls.trunks.watch import Watch
 from splitter.calls.view import CallView, Notice, lost
+from splitter.cluster.directory import ValkeyDirectory
 from splitter.cluster.membership import Membership
+from splitter.cluster.nodes import Directory, KnownNodes, NodeView
 from splitter.cluster.records import ValkeyShelf
 from splitter.config.model import Settings
 from splitter.config.networks import spared
@@ -56,6 +59,8 @@ from splitter.web.evictions import Evictions
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
+from splitter.web.nodes.neighbours import Neighbours
+from splitter.web.nodes.way import Ways
 from splitter.web.ports import Ports
 from splitter.web.revocations import Revocations
 from splitter.web.secret import secret_beside, secret_or_new
@@ -168,6 +173,7 @@ class Gateway:
             pictures=self._pictures,
             desks=self.desks,
             records=self._records,
+            node=settings.cluster.node,
         )
         self._calls.attach(services, self._reception)
         self._recovery = Recovery(services, self._calls)
@@ -176,13 +182,18 @@ class Gateway:
         """Build the watchers, and the listeners for people and programs."""
         settings, clock = self.settings, self._clock
         self._journal = Journal(Path(settings.media.socket_dir) / "events.db")
-        self._hub = Hub(clock, self._ids.tag(), self._journal)
+        cluster = settings.cluster
+        together = self._desks.together if cluster.node else None
+        self._hub = Hub(clock, self._ids.tag(), self._journal, cluster.node, together)
+        directory: Directory = ValkeyDirectory(cluster) if cluster.node else KnownNodes()
+        self._access = self._make_access()
+        ways = Ways(cluster.node, self._access.secret, clock)
+        self._neighbours = Neighbours(cluster.node, directory, self._said, ways, clock, self._hub, self._desks)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
         shots = ScreenshotFiles(beside(settings.store.path, "screenshots"))
         self.album = Album(taken=self.bus.publish, files=shots, wall=clock.wall)
         self._leftovers = Leftovers(self._pictures)
         revoked = beside(settings.store.path, "revoked.json") if settings.api.listen else None
-        self._access = self._make_access()
         self._revoked = Revocations(revoked, settings.tokens, clock, login_marks(settings, self._access.secret))
         self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
         self._evictions = Evictions(self._calls, self._revoked)
@@ -197,6 +208,7 @@ class Gateway:
             self._farm,
             self._calls,
             self._health,
+            cluster.node,
         )
         self._server = Server(settings.control_socket, settings.telemetry.metrics, self._ports())
         self._defences.cover(self._server.api)
@@ -221,7 +233,15 @@ class Gateway:
             events=Events(self._hub, self.desks, self._clock).handle,
             inviter=self._webhooks.invite,
             revoked=self._revoked,
+            elsewhere=self._neighbours,
         )
+
+    def _said(self) -> NodeView:
+        """Tell other nodes of this one."""
+        cluster = self.settings.cluster
+        certificate = self._server.api.fingerprint
+        view = NodeView(cluster.node, cluster.api_url, certificate, cluster.host, self.board.state)
+        return replace(view, calls=len(self._calls), version=__version__, said_at=self._clock.wall())
 
     def _make_access(self) -> Access:
         """Make the access to the API; without its secret file logins end with this process."""
@@ -255,6 +275,7 @@ class Gateway:
             ask("cluster", lambda: [self._membership.alarm if self._membership else ""])
         ask("records", lambda: self._live.alarms)
         ask("events", lambda: [self._journal.alarm])
+        ask("other nodes", self._neighbours.alarms)
         ask("trunks", self._watch.alarms)
         ask("registrations", self._registrations.alarms)
         ask("HTTP", lambda: self._server.alarms(self._clock.wall()))
@@ -310,6 +331,7 @@ class Gateway:
             await self.album.start({view.call_id for view in self._calls.list()})
             self._driver.hear()
             self._releasing = asyncio.create_task(self._engine.release_unclaimed())
+            await self._neighbours.start()
             if not self._standing_by:
                 await self._server.open_inner()
             await self._server.open_api()
@@ -346,6 +368,7 @@ class Gateway:
         self._reception.stop()
         await self._driver.stop()
         self._hub.close()
+        await self._neighbours.stop()
         await self._server.stop()
         self.album.close()
         await self._farm.stop()

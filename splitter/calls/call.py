@@ -430,7 +430,8 @@ class Call:
     def view(self) -> CallView:
         """The call as operators see it."""
         legs = tuple(self.by_key(leg.key).view() for leg in self.live.sides)
-        return view_of(self.talk, legs, tuple(self.pending.asking), self.services.settings.bitrate_kbps)
+        services = self.services
+        return view_of(self.talk, legs, tuple(self.pending.asking), services.settings.bitrate_kbps, services.node)
 
     def _note_in_video(self) -> Callable[[str, str], None]:
         event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox

@@ -59,6 +59,7 @@ class Desks:
     _where: dict[Hashable, str] = field(default_factory=dict)
     _in_calls: dict[str, _Parties] = field(default_factory=dict)
     _calls_of: dict[str, dict[str, _Parties]] = field(default_factory=dict)  # by extension, then by call
+    _elsewhere: dict[str, dict[str, DeskView]] = field(default_factory=dict)  # by node, those that are online there
 
     def adopt(self, extensions: Collection[str]) -> None:
         """Accounts have these extensions from now on; clients that are there stay."""
@@ -107,13 +108,34 @@ class Desks:
                 del self._calls_of[extension]
             self.changed(self.view(extension))
 
+    def hear(self, node: str, view: DeskView) -> None:
+        """Another node has told of a desk."""
+        there = self._elsewhere.setdefault(node, {})
+        if view.clients:
+            there[view.extension] = view
+        else:
+            there.pop(view.extension, None)
+
+    def hear_all(self, node: str, views: Collection[DeskView]) -> None:
+        """Another node has told of all desks that are online there; of none: it is gone."""
+        self._elsewhere.pop(node, None)
+        for view in views:
+            self.hear(node, view)
+
     def online(self, extension: str) -> bool:
-        """True while the desk has a client."""
-        return extension in self._clients
+        """True while the desk has a client, at whichever node."""
+        return extension in self._clients or any(extension in there for there in self._elsewhere.values())
 
     def knows(self, extension: str) -> bool:
         """True for the extension of a desk: some account has it, or a client is there."""
-        return extension in self._clients or extension in self.extensions
+        return extension in self.extensions or self.online(extension)
+
+    def together(self, extension: str) -> DeskView:
+        """The view of one desk, with its clients at all nodes."""
+        own = self.view(extension)
+        far = [there[extension] for there in self._elsewhere.values() if extension in there]
+        clients = (*own.clients, *(client for view in far for client in view.clients))
+        return DeskView(extension, "online" if clients else "offline", clients) if far else own
 
     def view(self, extension: str) -> DeskView:
         """The view of one desk."""
@@ -122,8 +144,9 @@ class Desks:
         return DeskView(extension, "online" if shown else "offline", shown)
 
     def views(self) -> list[DeskView]:
-        """Every desk, by extension."""
-        return [self.view(extension) for extension in sorted({*self.extensions, *self._clients} - {""})]
+        """Every desk at whichever node, by extension."""
+        far = (extension for there in self._elsewhere.values() for extension in there)
+        return [self.together(extension) for extension in sorted({*self.extensions, *self._clients, *far} - {""})]
 
     def _calls(self, client: _Client) -> tuple[str, ...]:
         """A SIP party is not told apart from another one of its extension: its dialog says nothing of its Contact."""

@@ -40,3 +40,4 @@ class Services:
     desks: Desks = field(default_factory=Desks)
     records: Records = field(default_factory=Records)
     strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
+    node: str = ""  # of several gateways, this one

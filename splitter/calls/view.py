@@ -115,7 +115,7 @@ class CallView:
     is said of it. `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a
     party's name or "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows;
     `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
-    let in, `admitted`: those that were. `carried`: by its media, once it has ended.
+    let in, `admitted`: those that were. `carried`: by its media, once it has ended. `node`: that has it, of several.
     """
 
     call_id: str
@@ -141,6 +141,7 @@ class CallView:
     strangers: tuple[StrangerView, ...] = ()
     direction: Direction = Direction.IN
     carried: tuple[CarriedView, ...] = ()
+    node: str = ""
 
     @property
     def number(self) -> str:

@@ -306,6 +306,24 @@ STORE_ALARMS = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+NODE_FRAMES = Counter(
+    "splitter_node_frames_total",
+    "What other nodes of the cluster have told, by node.",
+    ["node"],
+    registry=REGISTRY,
+)
+NODE_FAULTS = Counter(
+    "splitter_node_faults_total",
+    "Attempts to listen to another node of the cluster that failed, by node. Its calls are not seen here meanwhile.",
+    ["node"],
+    registry=REGISTRY,
+)
+NODE_FORWARDED = Counter(
+    "splitter_node_forwarded_total",
+    "Requests that were passed on to the node that has the call, by node and status; 503 where it is away.",
+    ["node", "status"],
+    registry=REGISTRY,
+)
 RECORDS_WRITTEN = Counter(
     "splitter_records_written_total",
     "Records of live calls that were written, or deleted at the end of their call, by where: disk, valkey.",

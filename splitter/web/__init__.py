@@ -21,6 +21,7 @@ Layout:
     admissions.py   desks that ask to be let into another desk's call
     display.py      what viewers see; pictures.py: stills to show
     snapshots.py    stills that are taken; album.py keeps them
+    nodes/          the other gateways of a cluster
     invitations.py  links for callers' own browsers
     login.py        logins and tokens
     gateway.py      status, trunks, desks; status.py: what status is made of; health.py: what is wrong now

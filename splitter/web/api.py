@@ -63,15 +63,21 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
     """
     access = ports.access
     doorman: Doorman = Strict(access, ports.clock, ports.revoked) if precedence is not None else Trusting()
-    cors, proxies = Cors(access), access.proxies
+    nodes = lambda: [node.api_url for node in ports.elsewhere.nodes() if node.api_url]  # noqa: E731
+    cors, proxies = Cors(access, nodes), access.proxies
+
+    async def pass_on(request: web.Request, route: Operation) -> web.StreamResponse | None:
+        node = ports.elsewhere.owner_of(request, ports.calls)
+        return await ports.elsewhere.forward(request, route, node) if node is not None else None
+
     in_turn = [] if precedence is None else [precedence.middleware(doorman)]
     app = web.Application(middlewares=[proxies.look, border, *in_turn, cors.preflight], client_max_size=PICTURE_BYTES)
     app.on_response_prepare.append(cors.on_prepare)
     app.on_response_prepare.append(protect)
-    for route in (*table(ports), *pages(Pages(access))):
-        app.router.add_route(route.method, route.path, guarded(route, doorman))
+    for route in (*table(ports), *pages(Pages(access, nodes=nodes))):
+        app.router.add_route(route.method, route.path, guarded(route, doorman, pass_on))
         if route.method == "GET" and not route.from_protocol:
-            app.router.add_route("HEAD", route.path, guarded(route, doorman))
+            app.router.add_route("HEAD", route.path, guarded(route, doorman, pass_on))
     return app
 
 
@@ -84,7 +90,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
 
 
 def _logins(ports: Ports) -> tuple[Operation, ...]:
-    login = LoginRoutes(ports.access, ports.clock)
+    login = LoginRoutes(ports.access, ports.clock, ports.elsewhere)
     wrong = ((401, "wrong-login"), (429, "too-many-logins"))
     granted = GoodAnswer(200, "a token for this account's desk", shapes.LoggedIn)
     minted = GoodAnswer(201, "the token", shapes.Minted)
@@ -96,7 +102,7 @@ def _logins(ports: Ports) -> tuple[Operation, ...]:
 
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    calls = CallRoutes(ports.calls, ports.archive, finder)
+    calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
     reasons = WhyRoutes(ports.calls, ports.archive, finder)
     traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked)
     view, listed = GoodAnswer(200, "the call", CallView), GoodAnswer(200, "calls, the newest first", shapes.CallList)
@@ -136,7 +142,7 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 
 def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    calls = CallRoutes(ports.calls, ports.archive, finder)
+    calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
     parties = PartyRoutes(ports.calls, finder, ports.network)
     display = DisplayRoutes(ports.calls, finder)
     invite = InvitationRoutes(finder, ports.access, ports.inviter, ports.clock)
@@ -234,19 +240,28 @@ def _stills(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 def _gateway(ports: Ports) -> tuple[Operation, ...]:
     gateway, security = GatewayRoutes(ports), SecurityRoutes(ports.security)
+    revocations = RevocationRoutes(ports.revoked, ports.elsewhere)
     status, trunks = GoodAnswer(200, "how it is", GatewayStatus), GoodAnswer(200, "the neighbours", shapes.TrunkList)
     desks, bans = GoodAnswer(200, "every desk", shapes.DeskList), GoodAnswer(200, "who is banned", shapes.BanList)
     lifted, reloaded = GoodAnswer(200, "it is", shapes.Lifted), GoodAnswer(200, "what has changed", reloads.Reloaded)
     dry = Query("dry_run", "1: only tell what would happen", "integer")
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
+    nodes = GoodAnswer(200, "every one of them", shapes.Cluster)
     return (
         Operation("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
+        Operation("GET", "/v1/cluster", _READ, gateway.cluster, "The gateways of this cluster", (nodes,)),
         Operation("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),
         Operation("GET", "/v1/desks", _READ, gateway.desks, "Desks and their video clients", (desks,)),
         Operation("GET", "/v1/bans", _ADMIN, security.bans, "Sources that are banned", (bans,)),
         Operation("DELETE", "/v1/bans/{source:.+}", _ADMIN, security.lift, "Lift a ban", (lifted,)),
         Operation(
-            *("POST", "/v1/revocations", _ADMIN, RevocationRoutes(ports.revoked).revoke, "Revoke a token"),
+            *(
+                "POST",
+                "/v1/revocations",
+                _ADMIN,
+                revocations.revoke,
+                "Revoke a token",
+            ),
             answers=(GoodAnswer(200, "it is so from now on", shapes.Revoked),),
             body=REVOCATION_BODY,
         ),
@@ -265,8 +280,8 @@ def _events(ports: Ports) -> tuple[Operation, ...]:
     switched = GoodAnswer(101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events", kind=_NO_BODY)
     resume = (
         Query("client", "the client's own id"),
-        Query("after", "the last number that was seen", "integer"),
-        Query("epoch", "whose numbers they are"),
+        Query("after", "the cursor of the last frame that was seen; or its number"),
+        Query("epoch", "whose number it is, where it is one"),
     )
     about = "Events; the token comes as the subprotocol bearer.TOKEN"
     return (Operation("GET", "/v1/events", _SEE, ports.events, about, (switched,), resume, from_protocol=True),)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from splitter.telemetry import metrics
 from splitter.web.bearer import Bearer
-from splitter.web.happenings import Audience, Happening, address_of
+from splitter.web.happenings import Audience, DeskChanged, Happening, address_of
 
 MOST_WAITING = 2000  # frames that a listener has not taken
 
@@ -51,8 +51,14 @@ class EventListener:
         """Something happened that may concern it."""
         if self._ahead.get(happening.stream, 0) >= happening.seq:
             return
-        if (text := happening.frame(self.bearer)) is not None:
+        if (text := self.frame_of(happening)) is not None:
             self.tell(text)
+
+    def frame_of(self, happening: Happening) -> str | None:
+        """The frame that tells it of that; None for nothing."""
+        if self.narrow and isinstance(happening, DeskChanged):
+            return happening.near_frame()
+        return happening.frame(self.bearer)
 
     def tell(self, text: str) -> None:
         """Something happened; too much of it unread, and the listener has to go."""

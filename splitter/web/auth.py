@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -143,8 +144,16 @@ class _Configured:
         return next((self._names[name] for name in _named(request) if name in self._names), None)
 
 
-def guarded(route: Operation, doorman: Doorman) -> Handler:
-    """The route's handler behind its door."""
+Passing = Callable[[web.Request, Operation], Awaitable[web.StreamResponse | None]]
+"""Lets another node answer a request; None for one that is answered here."""
+
+
+def guarded(route: Operation, doorman: Doorman, elsewhere: Passing | None = None) -> Handler:
+    """The route's handler behind its door.
+
+    Args:
+        elsewhere: asked first who is to answer.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if not route.scopes:
@@ -159,6 +168,8 @@ def guarded(route: Operation, doorman: Doorman) -> Handler:
             text = f"{bearer.name} may not do this: it needs the scope {needed}"
             raise ApiError(403, "wrong-scope", text, _challenge("insufficient_scope"))
         request[BEARER] = bearer
+        if elsewhere is not None and (answer := await elsewhere(request, route)) is not None:
+            return answer
         return await route.handler(request)
 
     return handle

@@ -14,7 +14,7 @@ from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder, decoded, kept
-from splitter.web.ports import Archive, LiveCalls
+from splitter.web.ports import Archive, Elsewhere, LiveCalls
 from splitter.web.privacy import for_desk, seen
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, DeskWish
@@ -28,8 +28,9 @@ _TRUE = ("1", "true", "yes")
 class CallRoutes:
     """Handlers of /v1/calls and /v1/search."""
 
-    def __init__(self, calls: LiveCalls, archive: Archive, finder: Finder) -> None:
+    def __init__(self, calls: LiveCalls, archive: Archive, finder: Finder, elsewhere: Elsewhere) -> None:
         self._calls = calls
+        self._elsewhere = elsewhere
         self._archive = archive
         self._find = finder
 
@@ -39,7 +40,7 @@ class CallRoutes:
         bearer, limit = bearer_of(request), limit_of(request)
         number, extension = request.query.get("number", ""), request.query.get("extension", "")
         if not flag(request, "ended"):
-            views = sorted(self._calls.list(), key=lambda view: view.started_at, reverse=True)
+            views = sorted(self._living(), key=lambda view: view.started_at, reverse=True)
             shown = [view for one in views if (view := seen(one, bearer)) is not None]
             found = [view for view in shown if _matches(view, number, extension)]
             return json_response({"calls": found[:limit]})
@@ -56,7 +57,7 @@ class CallRoutes:
         number, limit = request.query.get("number", ""), limit_of(request)
         if not number:
             raise ApiError(400, "bad-query", "say which number: /v1/search?number=…")
-        live = [call for call in self._calls.list() if call.caller.endswith(number) or call.called.endswith(number)]
+        live = [call for call in self._living() if call.caller.endswith(number) or call.called.endswith(number)]
         exact = [call for call in live if number in (call.caller, call.called)]
         newest = sorted(exact or live, key=lambda call: call.started_at, reverse=True)[:limit]
         await self._archive.flush()
@@ -113,6 +114,10 @@ class CallRoutes:
         return json_response(CallId(call.call_id), 202)
 
     # ---- inner ---------------------------------------------------------------------------------------------------
+
+    def _living(self) -> list[CallView]:
+        """The calls that live, at whichever node."""
+        return [*self._calls.list(), *self._elsewhere.calls()]
 
     async def _bound(self, call: CallView, extension: str, by: str) -> web.Response:
         await self._calls.ask(call.call_id, Bind(extension, by))

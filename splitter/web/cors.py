@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from aiohttp import web
 
 from splitter.web.access import Access
@@ -16,13 +18,14 @@ _REMEMBERED_S = 600
 
 
 class Cors:
-    """Lets pages of the origins in that [api] names; none is given leave to send certificates along.
+    """Lets pages of the origins in [api] and of other nodes in; none is given leave to send certificates along.
 
     `preflight` is a middleware of aiohttp, `on_prepare` its signal: headers of streams leave before their handlers end.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, nodes: Callable[[], Iterable[str]] = list) -> None:
         self._access = access
+        self._nodes = nodes
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Say to whom the response may be shown."""
@@ -44,4 +47,6 @@ class Cors:
         return response
 
     def _knows(self, request: web.Request) -> bool:
-        return request.headers.get("Origin", "").lower() in self._access.settings.web_origins
+        origin = request.headers.get("Origin", "").lower()
+        named = origin in self._access.settings.web_origins
+        return named or (bool(origin) and origin in {url.lower() for url in self._nodes()})

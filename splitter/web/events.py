@@ -36,7 +36,7 @@ from splitter.web.audience import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLO
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
-from splitter.web.happenings import frame
+from splitter.web.happenings import frame, wide
 from splitter.web.hub import Hub
 from splitter.web.streams import read_cursor
 
@@ -97,7 +97,9 @@ class Events:
         self._of[bearer.name] += 1
         try:
             await socket.prepare(request)
-            session = _Session(socket, request.transport, self._hub, self._hub.attach(bearer, after))
+            session = _Session(
+                socket, request.transport, self._hub, self._hub.attach(bearer, after, _narrow(request, bearer))
+            )
             try:
                 with self._present(bearer, client, session.listener):
                     await session.run(self._clock)
@@ -213,6 +215,11 @@ def _after(request: web.Request) -> dict[str, int] | None:
     if (cursor := read_cursor(text)) is None:
         raise ApiError(400, "bad-query", f'after must be what a frame of the socket said, not "{text[:40]}"')
     return cursor
+
+
+def _narrow(request: web.Request, bearer: Bearer) -> bool:
+    """True for another node, which asks for what happens at this one alone."""
+    return request.query.get("own", "") == "1" and wide(bearer)
 
 
 def _client(request: web.Request) -> str:

@@ -6,17 +6,20 @@ from aiohttp import web
 
 from splitter.web.errors import json_response
 from splitter.web.ports import Ports
-from splitter.web.shapes import DeskList, TrunkList
+from splitter.web.shapes import Cluster, DeskList, TrunkList
 
 
 class GatewayRoutes:
-    """Handlers of /v1/status, /v1/trunks and /v1/desks."""
+    """Handlers of /v1/status, /v1/cluster, /v1/trunks and /v1/desks."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
 
     async def status(self, request: web.Request) -> web.Response:
         return json_response(self._ports.status())
+
+    async def cluster(self, request: web.Request) -> web.Response:
+        return json_response(Cluster(self._ports.elsewhere.own, list(self._ports.elsewhere.nodes())))
 
     async def trunks(self, request: web.Request) -> web.Response:
         return json_response(TrunkList(self._ports.trunks()))

@@ -98,12 +98,18 @@ class Told:
 
 @dataclass(slots=True)
 class DeskChanged:
-    """News that somebody came to a desk, left it, or entered or left a call there."""
+    """News that somebody came to a desk, left it, or entered or left a call there.
+
+    Attributes:
+        view: of the node that says so.
+        shown: with the clients that it has at other nodes; None where there are none to be asked.
+    """
 
     seq: int
     at: float
     view: DeskView
     stream: str = ""
+    shown: DeskView | None = None
     _text: str = ""
 
     def addresses(self) -> set[Audience]:
@@ -114,8 +120,15 @@ class DeskChanged:
         """What this listener is told; None for nothing."""
         if not wide(bearer):
             return None
-        self._text = self._text or frame("desk", self.seq, self.at, stream=self.stream, desk=self.view)
+        self._text = self._text or self._frame(self.shown or self.view)
         return self._text
+
+    def near_frame(self) -> str:
+        """What another node is told: of this one alone."""
+        return self._frame(self.view)
+
+    def _frame(self, view: DeskView) -> str:
+        return frame("desk", self.seq, self.at, stream=self.stream, desk=view)
 
 
 Happening = CallChanged | Told | DeskChanged

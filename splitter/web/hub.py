@@ -7,7 +7,7 @@ process that comes after this one, by the journal (`store/journal.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import merge
 
 import structlog
@@ -33,10 +33,20 @@ class Hub:
         epoch: names this life of the gateway, unless an earlier one goes on: numbers of another one mean nothing.
         journal: for the process that comes after this one.
         node: this one of several; empty where there are none.
+        shown: what a desk is at all nodes together.
     """
 
-    def __init__(self, clock: Clock, epoch: str, journal: Journal | None = None, node: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        epoch: str,
+        journal: Journal | None = None,
+        node: str = "",
+        shown: Callable[[str], DeskView] | None = None,
+    ) -> None:
         self._clock = clock
+        self._together = shown
+        self._far: dict[str, EventStream] = {}  # by node: what others tell
         self._journal = journal or Journal(None)
         self._own = EventStream(f"{node}.{epoch}" if node else epoch, node)
         self._listeners = Audiences()
@@ -69,7 +79,8 @@ class Hub:
             return
         self._own.enter_desk(view)
         if self._wanted():
-            changed = DeskChanged(self._own.seq + 1, self._clock.wall(), view, self._own.name)
+            wall, shown = self._clock.wall(), self._shown(view)
+            changed = DeskChanged(self._own.seq + 1, wall, view, self._own.name, shown)
             left = memory.encode_view(view) if view.clients else None
             self._publish(changed, memory.DESK + view.extension, left)
 
@@ -109,30 +120,102 @@ class Hub:
             stream.ring.append((self._order, happening), now - max(0.0, wall - event.at))
         return stream
 
+    # ---- what other nodes tell -----------------------------------------------------------------------------------
+
+    def place_in(self, node: str) -> str:
+        """The place up to which a node was heard; empty where it has to tell all."""
+        return cursor_of((self._far[node],)) if node in self._far else ""
+
+    def hear(self, node: str, seq: int, at: float, news: CallView | Notice | DeskView) -> None:
+        """Something happened at another node.
+
+        Raises:
+            ValueError: something before it was not heard.
+        """
+        stream = self._far.get(node)
+        if stream is None or seq != stream.seq + 1:
+            raise ValueError(f"event {seq} of {node} comes after {stream.seq if stream else 'nothing'}")
+        match news:
+            case CallView():
+                before = stream.calls.get(news.call_id)
+                stream.enter_call(news)
+                happening: Happening = CallChanged(seq, at, news, before, stream.name)
+            case Notice():
+                view = stream.calls.get(news.call_id)
+                happening = Told(seq, at, news, view, stream.extension_of(news), stream.name)
+            case DeskView():
+                stream.enter_desk(news)
+                happening = DeskChanged(seq, at, news, stream.name, self._shown(news))
+        self._keep(stream, happening)
+        self._listeners.tell(happening, near=False)
+
+    def replace(self, node: str, name: str, seq: int, calls: Iterable[CallView], desks: Iterable[DeskView]) -> None:
+        """All that another node has, in place of what was heard of it before."""
+        stream, before = EventStream(name, node), self._far.get(node)
+        stream.ring.skip(seq)
+        for view in calls:
+            stream.enter_call(view)
+        for desk in desks:
+            stream.enter_desk(desk)
+        self._far[node] = stream
+        known = (before.calls, before.desks) if before is not None and before.name != name else ({}, {})
+        if (before is not None and before.name == name) or known != (stream.calls, stream.desks):
+            self._greet_again()
+
+    def forget(self, node: str) -> None:
+        """A node is gone, and nobody goes on in its place."""
+        if (stream := self._far.pop(node, None)) is not None and (stream.calls or stream.desks):
+            self._greet_again()
+
+    def far_calls(self) -> Iterator[CallView]:
+        """The calls of other nodes."""
+        for stream in self._far.values():
+            yield from stream.calls.values()
+
+    def calls_of(self, node: str) -> list[CallView]:
+        """The calls of one other node."""
+        return [*self._far[node].calls.values()] if node in self._far else []
+
+    def node_of(self, call_id: str) -> str:
+        """The node that has a call, if it is another one; else empty."""
+        return next((node for node, stream in self._far.items() if call_id in stream.calls), "")
+
+    def _greet_again(self) -> None:
+        """What listeners know of another node cannot be mended by what it tells from now on: they begin anew."""
+        for listener in self._listeners:
+            if not listener.narrow:
+                listener.greet(self._greeting(listener, None))
+
     # ---- who listens ---------------------------------------------------------------------------------------------
 
-    def attach(self, bearer: Bearer, after: Mapping[str, int] | None = None) -> EventListener:
+    def attach(self, bearer: Bearer, after: Mapping[str, int] | None = None, narrow: bool = False) -> EventListener:
         """Add a listener.
 
         Args:
             after: of each stream the last number that it saw; None for one that comes for the first time.
+            narrow: it is another node, and hears of this one alone.
         """
         if self._journal.idle:
             self._journal.begin(self._own.name, self._own.seq, self._state())
-        listener = EventListener(bearer)
-        missed = self._missed(after) if after is not None else None
+        ahead = {far.name: after.get(far.name, 0) for far in self._far.values()} if after else {}
+        listener = EventListener(bearer, narrow, ahead)
+        listener.greet(self._greeting(listener, after))
+        self._listeners.add(listener)
+        return listener
+
+    def _greeting(self, listener: EventListener, after: Mapping[str, int] | None) -> list[str]:
+        """What comes first: what it missed, or all that lives."""
+        missed = self._missed(after, listener.narrow) if after is not None else None
         # Each frame says from where the listener may resume once it has seen that one; before a snapshot is whole: from
         # nowhere.
         start = after if after is not None and missed is not None else {}
-        more = {"epoch": self.epoch, "after": written(start), "resumed": missed is not None, "me": _me(bearer)}
-        frames = [frame("hello", start.get(self.epoch, 0), None, **more)]
-        if missed is None:
-            frames += self._snapshot(bearer)
-        else:
-            frames += [text for happening in missed if (text := happening.frame(bearer)) is not None]
-        listener.greet([*frames, frame("ready", self.seq, after=self.cursor)])
-        self._listeners.add(listener)
-        return listener
+        me = {"resumed": missed is not None, "me": _me(listener.bearer)}
+        happenings = missed if missed is not None else self._snapshot(listener)
+        return [
+            frame("hello", start.get(self.epoch, 0), None, epoch=self.epoch, after=written(start), **me),
+            *(text for happening in happenings if (text := listener.frame_of(happening)) is not None),
+            frame("ready", self.seq, None, after=self.cursor),
+        ]
 
     def detach(self, listener: EventListener) -> None:
         """Remove a listener; harmless where it is gone already."""
@@ -164,13 +247,16 @@ class Hub:
     @property
     def cursor(self) -> str:
         """The place from which a listener resumes that has heard all."""
-        return cursor_of((self._own,))
+        return cursor_of(self._streams())
 
     def __len__(self) -> int:
         """Listeners."""
         return len(self._listeners)
 
     # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _shown(self, view: DeskView) -> DeskView | None:
+        return self._together(view.extension) if self._together is not None else None
 
     def _wanted(self) -> bool:
         """Somebody hears it, or may come back and ask for it; else it only counts, so that a gap shows."""
@@ -183,27 +269,40 @@ class Hub:
     def _publish(self, happening: Happening, key: str = "", left: bytes | None = None) -> None:
         """Keep it, and tell it then: whoever has heard of it finds that the next process knows of it."""
         self._journal.append(KeptEvent(happening.seq, happening.at, memory.encode(happening)), key, left)
-        self._order += 1
-        self._own.ring.append((self._order, happening), self._clock.now())
+        self._keep(self._own, happening)
         self._listeners.tell(happening)
 
-    def _missed(self, after: Mapping[str, int]) -> list[Happening] | None:
+    def _keep(self, stream: EventStream, happening: Happening) -> None:
+        self._order += 1
+        stream.ring.append((self._order, happening), self._clock.now())
+
+    def _streams(self, narrow: bool = False) -> tuple[EventStream, ...]:
+        return (self._own,) if narrow else (self._own, *self._far.values())
+
+    def _missed(self, after: Mapping[str, int], narrow: bool) -> list[Happening] | None:
         """What came after that, of all streams in their order here; None where some of it is not known."""
-        tails = []
-        for stream in (self._own,):
-            tail = stream.ring.since(after.get(stream.name, -1), self._clock.now())
-            if tail is None:
+        streams, tails = self._streams(narrow), []
+        if after.keys() != {stream.name for stream in streams}:
+            return None
+        for stream in streams:
+            seq = after[stream.name]
+            if stream is not self._own and seq > stream.seq:
+                continue  # another node has told it already what this one has yet to hear
+            if (tail := stream.ring.since(seq, self._clock.now())) is None:
                 return None
             tails.append(tail)
         return [happening for _, happening in merge(*tails, key=lambda one: one[0])]
 
-    def _snapshot(self, bearer: Bearer) -> list[str]:
+    def _snapshot(self, listener: EventListener) -> list[Happening]:
         """All that lives, as if it had happened just now."""
-        wall, name = self._clock.wall(), self._own.name
-        happenings: list[Happening] = [CallChanged(0, wall, view, None, name) for view in self._own.calls.values()]
-        if address_of(bearer) == WIDE:
-            happenings += [DeskChanged(0, wall, view, name) for view in self._own.desks.values()]
-        return [text for happening in happenings if (text := happening.frame(bearer)) is not None]
+        wall, found = self._clock.wall(), list[Happening]()
+        streams = self._streams(listener.narrow)
+        for stream in streams:
+            found += [CallChanged(0, wall, view, None, stream.name) for view in stream.calls.values()]
+        if address_of(listener.bearer) == WIDE:
+            desks = {view.extension: view for stream in reversed(streams) for view in stream.desks.values()}
+            found += [DeskChanged(0, wall, view, self.epoch, self._shown(view)) for view in desks.values()]
+        return found
 
     def _state(self) -> list[tuple[str, bytes]]:
         calls = [(memory.CALL + key, memory.encode_view(view)) for key, view in self._own.calls.items()]

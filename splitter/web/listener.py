@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 import socket
 import ssl
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -33,6 +37,7 @@ IDLE_LIMIT_S = 30.0  # without a request, or with one whose headers do not arriv
 _BATCH, _BREATH_S = 16, 0.02  # accepted at a time, and the pause then: a flood of connections is not all of our work
 LINGER_S = 2.0  # for the rest of a body that we do not want, so that our answer is seen
 
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _FILES = {"ca": "client_ca"}  # where a key of TlsSettings has another name in [api]
 
 log = structlog.get_logger(__name__)
@@ -106,6 +111,11 @@ class HttpListener:
         return self._identity.validity if self._identity else None
 
     @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that we show, in hexadecimal; empty without one."""
+        return self._identity.fingerprint if self._identity else ""
+
+    @property
     def urls(self) -> list[str]:
         """The URLs at which others reach it, such as "https://10.0.0.5:8443"."""
         return [f"{'https' if self._settings.tls else 'http'}://{at}" for at in self.addresses]
@@ -176,6 +186,7 @@ class HttpIdentity(NamedTuple):
 
     context: ssl.SSLContext
     validity: Validity
+    fingerprint: str
 
 
 def identity_of(settings: ApiSettings) -> HttpIdentity | None:
@@ -198,7 +209,14 @@ def identity_of(settings: ApiSettings) -> HttpIdentity | None:
     if tls.ca:
         context.load_verify_locations(tls.ca)
         context.verify_mode = ssl.CERT_OPTIONAL  # who shows none needs a token
-    return HttpIdentity(context, validity_of(tls))
+    return HttpIdentity(context, validity_of(tls), _fingerprint(tls.certificate))
+
+
+def _fingerprint(path: str) -> str:
+    with suppress(OSError, ValueError):  # what is no PEM is known by now
+        first = _PEM.search(Path(path).read_text())
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first[0])).hexdigest() if first else ""
+    return ""
 
 
 class _Places:

@@ -18,6 +18,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer, id_of, login_mark, mint
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
+from splitter.web.ports import Elsewhere
 from splitter.web.proxies import remote_of
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import LoggedIn, Login, Me, Minted, TokenWish
@@ -33,10 +34,12 @@ class LoginRoutes:
 
     Args:
         access: the passwords, how long a token holds at most, and what it is signed with.
+        elsewhere: other gateways that would do as well.
     """
 
-    def __init__(self, access: Access, clock: Clock) -> None:
+    def __init__(self, access: Access, clock: Clock, elsewhere: Elsewhere) -> None:
         self._access = access
+        self._elsewhere = elsewhere
         self._clock = clock
         self._limits = LoginLimits()
         self._quiet = Quiet()
@@ -80,7 +83,9 @@ class LoginRoutes:
         return json_response(Minted(token, expires_at), 201)
 
     async def me(self, request: web.Request) -> web.Response:
-        return json_response(me_of(bearer_of(request)))
+        elsewhere = self._elsewhere
+        others = [node.api_url for node in elsewhere.nodes() if node.node != elsewhere.own and node.api_url]
+        return json_response(me_of(bearer_of(request), others))
 
     def _failed(self, user: str, source: str, now: float) -> None:
         metrics.API_LOGINS.labels("wrong").inc()
@@ -89,6 +94,6 @@ class LoginRoutes:
             log.warning("login failed", source=source, user=user[:40], similar=held)
 
 
-def me_of(bearer: Bearer) -> Me:
+def me_of(bearer: Bearer, gateways: list[str]) -> Me:
     """The bearer who asks, as it is told."""
-    return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at, bearer.call_id)
+    return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at, bearer.call_id, gateways)

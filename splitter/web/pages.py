@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ STATIC = Path(__file__).parent / "static"
 FOLDERS = ("console", "guest", "sdk")
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json"}
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -40,10 +42,14 @@ class Pages:
     Args:
         access: knows the sites that may frame them, such as a CRM's.
         folder: of the files; that of the package.
+        nodes: URLs of gateways that a page goes on with where ours is gone.
     """
 
-    def __init__(self, access: Access | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, access: Access | None = None, folder: Path | None = None, nodes: Callable[[], Iterable[str]] = list
+    ) -> None:
         folder = folder or STATIC
+        self._nodes = nodes
         self._access = access or closed()
         self.files = {
             path.relative_to(folder).as_posix(): _read(path)
@@ -75,6 +81,7 @@ class Pages:
         # not say so.
         schemes = ("wss",) if is_secure(request) else ("ws", "wss")
         socket = "".join(f" {scheme}://{host}" for scheme in schemes) if host else ""
+        socket += "".join(f" {url} ws{url[4:]}" for url in self._nodes() if _URL.fullmatch(url))
         frames = " ".join(("'self'", *self._access.settings.web_origins))
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "

@@ -7,18 +7,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aiohttp import web
+
 from splitter.calls.asks import Answer, Ask, Desk
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
+from splitter.cluster.nodes import NodeView
 from splitter.core.clock import Clock, SystemClock
 from splitter.media.ports.health import InstanceStatus
 from splitter.store.pictures import PictureLibrary
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.access import Access, closed
 from splitter.web.album import Album
-from splitter.web.errors import Handler
+from splitter.web.bearer import Bearer
+from splitter.web.errors import ApiError, Handler
 from splitter.web.revocations import Revocations
+from splitter.web.routes import Operation
 from splitter.web.security import NoSecurity, Security
 
 
@@ -66,6 +71,56 @@ class Live(Protocol):
     def subscribe(self, call_id: str) -> AbstractContextManager[Subscription]: ...
 
 
+class Elsewhere(Protocol):
+    """The other gateways of a cluster."""
+
+    @property
+    def own(self) -> str:
+        """The name of this one; empty where it is the only one."""
+        ...
+
+    def nodes(self) -> tuple[NodeView, ...]:
+        """All nodes, this one among them."""
+        ...
+
+    def calls(self) -> list[CallView]:
+        """The calls of the others."""
+        ...
+
+    def owner_of(self, request: web.Request, own: LiveCalls) -> NodeView | None:
+        """The other node whose call the request names; None where this one is to answer. Raises ApiError."""
+        ...
+
+    async def forward(self, request: web.Request, route: Operation, node: NodeView) -> web.StreamResponse:
+        """Let another node answer. Raises ApiError where it does not."""
+        ...
+
+    async def tell_all(self, method: str, path: str, body: bytes, bearer: Bearer) -> list[str]:
+        """Ask the same of all others; the names of those that did not do it."""
+        ...
+
+
+class Alone:
+    """The other gateways of one that has none."""
+
+    own = ""
+
+    def nodes(self) -> tuple[NodeView, ...]:
+        return ()
+
+    def calls(self) -> list[CallView]:
+        return []
+
+    def owner_of(self, request: web.Request, own: LiveCalls) -> NodeView | None:
+        return None
+
+    async def forward(self, request: web.Request, route: Operation, node: NodeView) -> web.StreamResponse:
+        raise ApiError(503, "node-away", "there is no other gateway")
+
+    async def tell_all(self, method: str, path: str, body: bytes, bearer: Bearer) -> list[str]:
+        return []
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """How the gateway is doing.
@@ -81,6 +136,7 @@ class GatewayStatus:
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
         api: where the API is reached, such as "https://10.0.0.5:8443"; empty where it is at the control socket alone.
         alarms: what is wrong now, in plain words; empty when nothing is.
+        node: its name in a cluster; empty where it is the only one.
     """
 
     name: str
@@ -100,6 +156,7 @@ class GatewayStatus:
     networks: tuple[str, ...] = ()
     api: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +198,7 @@ class Ports:
         registrations: of SIP seats; `desks`: every desk, with all of its clients.
         events: the handler of the event socket.
         network: where browsers' video comes in.
+        elsewhere: the other gateways of a cluster.
     """
 
     calls: LiveCalls
@@ -158,4 +216,5 @@ class Ports:
     pictures: PictureLibrary | None = None
     events: Handler | None = None
     inviter: Inviter = nobody_sends
+    elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

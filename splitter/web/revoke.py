@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
+from splitter.web.auth import bearer_of
 from splitter.web.bodies import read_json
 from splitter.web.errors import json_response
+from splitter.web.nodes.forward import was_forwarded
+from splitter.web.ports import Elsewhere
 from splitter.web.revocations import Revocations
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import Revocation, Revoked
@@ -16,9 +20,14 @@ REVOCATION_BODY = Body((JSON,), JSON_BYTES, Revocation)
 class RevocationRoutes:
     """The handler of it."""
 
-    def __init__(self, revoked: Revocations) -> None:
+    def __init__(self, revoked: Revocations, elsewhere: Elsewhere) -> None:
         self._revoked = revoked
+        self._elsewhere = elsewhere
 
     async def revoke(self, request: web.Request) -> web.Response:
         wish = await read_json(request, REVOCATION_BODY, Revocation)
-        return json_response(Revoked(await self._revoked.revoke(wish.token)))
+        kept = await self._revoked.revoke(wish.token)
+        if was_forwarded(request):
+            return json_response(Revoked(kept))
+        body, bearer = msgspec.json.encode(wish), bearer_of(request)
+        return json_response(Revoked(kept, await self._elsewhere.tell_all("POST", request.path, body, bearer)))

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
+from splitter.cluster.nodes import NodeView
 from splitter.web.ports import PictureView
 
 _Word = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -103,19 +104,31 @@ class Revocation(Struct, forbid_unknown_fields=True):
 
 
 class Revoked(Struct):
-    """`kept`: it will be remembered after a restart."""
+    """`kept`: it will be remembered after a restart. `away`: other gateways that could not be told."""
 
     kept: bool
+    away: list[str] = []
 
 
 class Me(Struct):
-    """The bearer who asks. `expires_at` is null where the token never ends; `call_id` is a guest's only call."""
+    """The bearer who asks. `expires_at` is null where the token never ends; `call_id` is a guest's only call.
+
+    `gateways`: URLs of others of the cluster, which do as well as this one.
+    """
 
     name: str
     extension: str
     scopes: list[str]
     expires_at: float | None
     call_id: str = ""
+    gateways: list[str] = []
+
+
+class Cluster(Struct):
+    """The gateways that stand in for each other. `node`: the one that answers; empty where it is the only one."""
+
+    node: str
+    nodes: list[NodeView]
 
 
 class CallList(Struct):

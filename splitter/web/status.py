@@ -40,7 +40,9 @@ class StatusBoard:
         farm: FarmHealth,
         calls: Calls,
         health: Health,
+        node: str = "",
     ) -> None:
+        self._node = node
         self._settings = settings
         self._networks = tuple(
             f"{network.name} {listener.transport} {listener.address}"
@@ -64,6 +66,11 @@ class StatusBoard:
         self._state = state
         metrics.READY.set(state is GatewayState.RUNNING)
 
+    @property
+    def state(self) -> GatewayState:
+        """The stage of its life that is shown."""
+        return self._state
+
     def read(self, api: Iterable[str]) -> GatewayStatus:
         """Read the gateway's status; `api`: the URLs at which others reach the API."""
         sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
@@ -86,6 +93,7 @@ class StatusBoard:
             networks=self._networks,
             api=tuple(api),
             alarms=self._health.alarms(),
+            node=self._node,
         )
 
 

@@ -114,6 +114,7 @@ class TestTokens:
             "scopes": ["calls:read"],
             "expires_at": parts.clock.wall() + 60,
             "call_id": "",
+            "gateways": [],
         }
         parts.clock.time += 60
         before = refused("expired")

@@ -33,6 +33,7 @@ class TestLogin:
             "scopes": ["desk"],
             "expires_at": body["expires_at"],
             "call_id": "",
+            "gateways": [],
         }
 
     async def test_lasts_as_long_as_the_operator_says(self, tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/tokens", "admin", {"json": {"extension": "501"}}),
     ("GET", "/v1/me", "desk", {}),
     ("GET", "/v1/me", "reader", {}),
+    ("GET", "/v1/cluster", "reader", {}),
     ("GET", "/v1/calls", "reader", {}),
     ("GET", "/v1/calls?ended=1", "reader", {}),
     ("GET", "/v1/calls/4711", "desk", {}),

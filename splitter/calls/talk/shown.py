@@ -13,13 +13,16 @@ from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
 
 
-def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitrate_kbps: int) -> CallView:
+def view_of(
+    talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitrate_kbps: int, node: str = ""
+) -> CallView:
     """Show a call. What strangers wrote in it is harmless from here on: in pages, events, webhooks and the store.
 
     Args:
         legs: those that are in it now.
         asking: extensions whose desks ask to be let in.
         bitrate_kbps: of the caller's video at most.
+        node: that has it.
     """
     received = talk.room.received_by(Side.CALLER)
     limits = limits_for(received, bitrate_kbps) if received is not None else None
@@ -52,6 +55,7 @@ def view_of(talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitr
         strangers=tuple(talk.strangers.values()),
         direction=talk.direction,
         carried=talk.carried,
+        node=node,
     )
 
 

@@ -374,6 +374,7 @@ export const CHINESE = {
   "error.no-h264": "此浏览器没有 H.264 视频，请使用 Chrome 或 Edge。",
   "error.no-webrtc": "此浏览器不能显示视频，请使用 Chrome、Edge、Safari 或 Firefox；如开启了锁定模式，请对本页面关闭。",
   "error.no-media": "网关暂时没有视频资源。",
+  "error.node-away": "负责此通话的网关暂时没有响应。语音不受影响，请稍后重试。",
   "error.overload": "网关负载过高，暂时不能用视频。",
   "error.full": "通话中的人数已满。",
   "error.replaced": "您的另一个窗口占用了位置。",

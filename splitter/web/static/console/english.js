@@ -374,6 +374,7 @@ export const ENGLISH = {
   "error.no-h264": "This browser has no H.264 video. Use Chrome or Edge.",
   "error.no-webrtc": "This browser cannot show video. Use Chrome, Edge, Safari or Firefox. Lockdown Mode must be off for this page.",
   "error.no-media": "The gateway has no resources for video now.",
+  "error.node-away": "The gateway that has this call does not answer now. The voice goes on; try again in a moment.",
   "error.overload": "The gateway is overloaded; video is refused for now.",
   "error.full": "This call is full: nobody else can join.",
   "error.replaced": "Another window of yours took this place.",

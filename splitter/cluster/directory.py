@@ -1,0 +1,120 @@
+"""Which nodes there are, by what each says of itself in Valkey. Does I/O on a thread of its own; nobody waits for it.
+
+P:nodes holds an entry for each node, which the node writes anew each second, with a count. Who reads does not compare
+clocks: an entry that does not change for a while is that of a node that is away. While Valkey is away nobody is judged.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import structlog
+
+from splitter.cluster.keys import ClusterKeys
+from splitter.cluster.nodes import NodeView
+from splitter.cluster.settings import ClusterSettings
+from splitter.cluster.valkey import Valkey, ValkeyError
+
+PERIOD_S = 1.0
+AWAY_AFTER_S = 3.5  # without a word
+_LONGEST = 10_000  # bytes of an entry
+_MOST = 64
+
+log = structlog.get_logger(__name__)
+
+
+class _Entry(msgspec.Struct):
+    """What a node says of itself."""
+
+    count: int
+    view: NodeView
+
+
+class ValkeyDirectory:
+    """The nodes of a cluster, as of the last second.
+
+    Attributes:
+        fault: why it is not known which nodes there are now; "" while it is.
+    """
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self._node = settings.node
+        self._valkey = Valkey(settings)
+        self._key = ClusterKeys(settings.prefix).nodes
+        self._said: NodeView | None = None
+        self._known: tuple[NodeView, ...] = ()
+        self._changed: dict[str, tuple[bytes, float]] = {}  # by node, its last entry, and when that was new
+        self._count = 0
+        self._stopping = threading.Event()
+        self._read_once = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="directory of nodes", daemon=True)
+        self.fault = ""
+
+    def start(self, limit_s: float) -> None:
+        """Begin to read and write; waits until it was read once, but no longer than this."""
+        self._thread.start()
+        self._read_once.wait(limit_s)
+
+    def stop(self) -> None:
+        """End; what was said stays until it is old."""
+        self._stopping.set()
+
+    def say(self, view: NodeView) -> None:
+        """Say this of our own node from now on."""
+        self._said = view
+
+    def nodes(self) -> tuple[NodeView, ...]:
+        """Every node, this one among them, by name."""
+        own = [self._said] if self._said is not None else []
+        others = [view for view in self._known if view.node != self._node]
+        return tuple(sorted([*own, *others], key=lambda view: view.node))
+
+    # ---- the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.wait(PERIOD_S if self._read_once.is_set() else 0.0):
+            try:
+                self._write()
+                self._read()
+            except ValkeyError as error:
+                if not self.fault:
+                    log.warning("it is not known which gateways there are", reason=str(error))
+                self.fault = str(error)
+            else:
+                self.fault = ""
+            self._read_once.set()
+        self._valkey.close()
+
+    def _write(self) -> None:
+        if (said := self._said) is not None:
+            self._count += 1
+            self._valkey.command("HSET", self._key, self._node, msgspec.json.encode(_Entry(self._count, said)))
+
+    def _read(self) -> None:
+        flat: list[bytes] = self._pairs(self._valkey.command("HGETALL", self._key))
+        now, found = time.monotonic(), list[NodeView]()
+        for name, data in zip(flat[::2], flat[1::2], strict=True):
+            if len(data) > _LONGEST or len(found) >= _MOST:
+                continue
+            try:
+                view = msgspec.json.decode(data, type=_Entry).view
+            except msgspec.DecodeError:
+                continue  # of another version
+            before, since = self._changed.get(view.node, (b"", now))
+            if before != data:
+                since = now
+                self._changed[view.node] = (data, now)
+            if view.node != name.decode(errors="replace"):
+                continue
+            away = now - since > AWAY_AFTER_S
+            found.append(replace(view, state="away", host="") if away else view)
+        self._known = tuple(found)
+
+    def _pairs(self, answer: Any) -> list[bytes]:
+        if isinstance(answer, dict):
+            return [part for pair in answer.items() for part in pair]
+        return list(answer)

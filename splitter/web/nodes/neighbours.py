@@ -1,0 +1,170 @@
+"""The other nodes of the cluster: what they tell, and what is passed on to them. asyncio; its parts do the I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from splitter.calls.desks import Desks
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView
+from splitter.cluster.nodes import Directory, NodeView
+from splitter.core.clock import Clock
+from splitter.transport.tasks import Tasks
+from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer
+from splitter.web.errors import ApiError
+from splitter.web.hub import Hub
+from splitter.web.nodes.feed import Feed
+from splitter.web.nodes.forward import Forwarder, was_forwarded
+from splitter.web.nodes.way import Ways
+from splitter.web.ports import LiveCalls
+from splitter.web.routes import Operation
+
+LOOK_S = 0.5
+FORGOTTEN_AFTER_S = 60.0  # a node that nobody is any longer: its calls have ended, or will be told anew
+
+log = structlog.get_logger(__name__)
+
+
+class Neighbours:
+    """The other nodes, as this one sees them.
+
+    Args:
+        own: the name of this one; empty without a cluster, and then nothing is done here.
+        directory: which nodes there are.
+        said: what this one says of itself.
+    """
+
+    def __init__(
+        self,
+        own: str,
+        directory: Directory,
+        said: Callable[[], NodeView],
+        ways: Ways,
+        clock: Clock,
+        hub: Hub,
+        desks: Desks,
+    ) -> None:
+        self.own = own
+        self._directory = directory
+        self._clock = clock
+        self._hub = hub
+        self._desks = desks
+        self._said = said
+        self._ways = ways
+        self._forwarder = Forwarder(self._ways)
+        self._feeds: dict[str, Feed] = {}
+        self._tasks = Tasks()
+        self._gone_since: dict[str, float] = {}
+
+    async def start(self, limit_s: float = 1.0) -> None:
+        """Begin to listen to all; returns once those that are there were heard, or after this time."""
+        if not self.own:
+            return
+        await asyncio.to_thread(self._directory.start, limit_s)
+        self._look()
+        self._tasks.start(self._watch(), "other nodes")
+        waiting = [asyncio.ensure_future(feed.heard.wait()) for feed in self._feeds.values()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=limit_s)
+            for one in late:
+                one.cancel()
+
+    async def stop(self) -> None:
+        """Listen to nobody any longer."""
+        self._directory.stop()
+        await self._tasks.stop()
+        await self._ways.close()
+
+    def nodes(self) -> tuple[NodeView, ...]:
+        """All nodes, by name."""
+        return self._directory.nodes()
+
+    def alarms(self) -> list[str]:
+        """The nodes that should be heard, and are not."""
+        there = {node.node: node for node in self.nodes() if node.state != "away"}
+        faults = [(name, feed.fault) for name, feed in self._feeds.items() if feed.fault and name in there]
+        return [f"calls and desks of the gateway {name} are not seen here: {fault}" for name, fault in faults]
+
+    # ---- what concerns another node ------------------------------------------------------------------------------
+
+    def calls(self) -> list[CallView]:
+        """The calls of all other nodes."""
+        return [*self._hub.far_calls()]
+
+    def owner_of(self, request: web.Request, own: LiveCalls) -> NodeView | None:
+        """The other node whose call the request names; None where this one is to answer.
+
+        Raises:
+            ApiError: 409 where the name is that of several calls; 503 where nobody knows where the node is.
+        """
+        reference = request.match_info.get("ref") or request.query.get("call", "")
+        if not self.own or not reference or was_forwarded(request) or own.get(reference) is not None:
+            return None
+        found = self._named(reference, bearer_of(request))
+        if not found:
+            return None
+        if len({view.call_id for view in found}) > 1 or _names_one_of(reference, own):
+            raise ApiError(409, "several-calls", f"{reference[:80]} is several calls, at several gateways")
+        node = found[0].node
+        if (known := self._known(node)) is None or not known.api_url:
+            raise ApiError(503, "node-away", f"nobody knows where the gateway {node} is", {"Retry-After": "2"})
+        return known
+
+    async def forward(self, request: web.Request, route: Operation, node: NodeView) -> web.StreamResponse:
+        """Let another node answer; see `Forwarder`."""
+        return await self._forwarder.forward(request, route, node)
+
+    async def tell_all(self, method: str, path: str, body: bytes, bearer: Bearer) -> list[str]:
+        """Ask the same of all other nodes. Returns: those that did not do it."""
+        others = [node for node in self.nodes() if node.node != self.own and node.api_url]
+        done = await asyncio.gather(*(self._forwarder.tell(node, method, path, body, bearer) for node in others))
+        return [node.node for node, good in zip(others, done, strict=True) if not good]
+
+    # ---- inner ---------------------------------------------------------------------------------------------------
+
+    def _named(self, reference: str, bearer: Bearer) -> list[CallView]:
+        """As `find.Finder` does it; the node that has the call looks once more, and counts who guesses."""
+        views = self.calls()
+        if found := [view for view in views if view.call_id == reference]:
+            return found
+        wide = bearer.may(Scope.READ, Scope.CONTROL)
+        if found := [view for view in views if view.short_code == reference]:
+            return found
+        if found := [view for view in views if view.caller == reference and (wide or not view.facts.private)]:
+            return found
+        return [view for view in views if wide and len(reference) >= 3 and view.call_id.startswith(reference)]
+
+    def _known(self, node: str) -> NodeView | None:
+        return next((one for one in self.nodes() if one.node == node), None)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._look()
+
+    def _look(self) -> None:
+        """Begin to listen to nodes that are new, and forget those that nobody is any longer."""
+        self._directory.say(self._said())
+        now, nodes = self._clock.now(), {node.node: node for node in self.nodes()}
+        for name, node in nodes.items():
+            if name == self.own or not node.api_url or name in self._feeds:
+                continue
+            feed = self._feeds[name] = Feed(name, partial(self._known, name), self._hub, self._desks, self._ways)
+            self._tasks.start(feed.run(), f"events of {name}")
+        for name, feed in self._feeds.items():
+            there = name in nodes and nodes[name].state != "away"
+            if there or not feed.fault:
+                self._gone_since.pop(name, None)
+            elif now - self._gone_since.setdefault(name, now) > FORGOTTEN_AFTER_S and self._hub.place_in(name):
+                log.warning("nobody is this node any longer: its calls are forgotten here", node=name)
+                feed.forget()
+
+
+def _names_one_of(reference: str, own: LiveCalls) -> bool:
+    return any(reference in (view.short_code, view.caller) for view in own.list())
