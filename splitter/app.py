@@ -183,12 +183,12 @@ class Gateway:
         settings, clock = self.settings, self._clock
         self._journal = Journal(Path(settings.media.socket_dir) / "events.db")
         cluster = settings.cluster
-        together = self._desks.together if cluster.node else None
+        together = self.desks.together if cluster.node else None
         self._hub = Hub(clock, self._ids.tag(), self._journal, cluster.node, together)
         directory: Directory = ValkeyDirectory(cluster) if cluster.node else KnownNodes()
         self._access = self._make_access()
         ways = Ways(cluster.node, self._access.secret, clock)
-        self._neighbours = Neighbours(cluster.node, directory, self._said, ways, clock, self._hub, self._desks)
+        self._neighbours = Neighbours(cluster.node, directory, self._said, ways, clock, self._hub, self.desks)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
         shots = ScreenshotFiles(beside(settings.store.path, "screenshots"))
         self.album = Album(taken=self.bus.publish, files=shots, wall=clock.wall)
