@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import structlog
 
@@ -56,7 +57,7 @@ class Keeper:
         self._settings = settings
         self._memory = memory
         self._changed = changed
-        me = Owner(settings.host, machine(), tag)
+        me = Owner(settings.host, machine(memory.parent), tag)
         self._tenure = Tenure(me, TenureTiming(settings.lease_ttl_s, settings.restart_grace_s))
         self._lease = Lease(settings, me)
         self._wake = threading.Condition()
@@ -211,9 +212,10 @@ class Keeper:
             log.error("keepalived cannot be told who has the lease", path=self._settings.track_file, reason=str(error))
 
 
-def machine() -> str:
-    """What tells this machine from another of the same name; "-" where nothing does."""
+def machine(folder: Path) -> str:
+    """The place of a process, which only one of a name can have: its machine and its folder there."""
     try:
-        return Path("/etc/machine-id").read_text(encoding="ascii").strip()[:12] or "-"
+        which = Path("/etc/machine-id").read_text(encoding="ascii").strip()[:12]
     except (OSError, UnicodeDecodeError):
-        return "-"
+        which = ""
+    return f"{which}-{crc32(bytes(folder.absolute())):08x}"

@@ -47,7 +47,7 @@ class Owner:
 
     Attributes:
         host: its name for operators.
-        machine: what tells two machines of one name apart.
+        machine: what tells two of one name apart: their machine, and the folder that only one process there can have.
         tag: of this start of the process.
     """
 
@@ -183,7 +183,9 @@ def _watched(tenure: Tenure, sight: LeaseSight, now: float) -> Tenure:
     )
     twin = sight.owner.host == tenure.me.host and sight.owner.machine != tenure.me.machine
     if twin and beats and sight.state is LeaseState.HELD and before.owner == sight.owner:
-        reason = f"another machine is host {tenure.me.host} too, and is this node: give each machine a name of its own"
+        reason = (
+            f"another process is this node on host {tenure.me.host}: give each machine, and each folder, its own name"
+        )
         return replace(known, standing=NodeStanding.REFUSED, reason=reason)
     return known
 

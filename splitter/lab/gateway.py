@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import random
 import signal
 import socket
 import sys
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +92,20 @@ class GatewayProcess:
         control_socket: where the command line and the API reach it.
     """
 
-    def __init__(self, directory: Path, centre: Address, called: str, host: str = "127.0.0.1", more: str = "") -> None:
-        """`more`: further tables of its configuration."""
-        self.access, self.core, self.desk = (Address(host, port) for port in free_ports(host, 3))
+    def __init__(
+        self,
+        directory: Path,
+        centre: Address,
+        called: str,
+        host: str = "127.0.0.1",
+        more: str = "",
+        ports: Sequence[int] = (),
+        within: Sequence[str] = (),
+    ) -> None:
+        """`more`: further tables of its configuration. `ports`: of SIP, where not any will do. `within`: the command
+        that runs it elsewhere, such as in a network namespace."""
+        self._within = tuple(within)
+        self.access, self.core, self.desk = (Address(host, port) for port in ports or free_ports(host, 3))
         self.configuration = directory / "splitter.toml"
         self.control_socket = directory / "control.sock"
         self.log_file = directory / "gateway.log"
@@ -114,19 +127,32 @@ class GatewayProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._http: aiohttp.ClientSession | None = None
 
+    def twin(self, directory: Path, within: Sequence[str] = (), **changes: str) -> GatewayProcess:
+        """The same gateway as another process, with folders of its own; `changes`: of its configuration, old to new."""
+        other = copy.copy(self)
+        other._within, other._process, other._http = tuple(within), None, None
+        text = self.configuration.read_text().replace(str(self.configuration.parent), str(directory))
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        other.configuration, other.control_socket = directory / "splitter.toml", directory / "control.sock"
+        other.log_file = directory / "gateway.log"
+        other.configuration.write_text(text)
+        return other
+
     @property
     def pid(self) -> int:
         """The process id; 0 before the start."""
         return self._process.pid if self._process else 0
 
-    async def start(self) -> None:
-        """Start it and wait until it takes calls.
+    async def start(self, state: str = "running") -> None:
+        """Start it and wait until it takes calls, or is in another state.
 
         Raises:
             GatewayFailed: it ended, or was not ready in time.
         """
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *self._within,
                 *(sys.executable, "-c", _PROGRAM, "run", "-c", str(self.configuration)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -134,14 +160,19 @@ class GatewayProcess:
                 start_new_session=True,  # Ctrl-C is ours to handle; we end it in order
             )
         self._http = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.control_socket)))
+        await self.reaches(state)
+
+    async def reaches(self, state: str) -> None:
+        """Wait until it is in this state. Raises GatewayFailed."""
+        assert self._process is not None
         try:
             async with asyncio.timeout(_START_LIMIT_S):
-                while not await self._ready():
+                while await self.state() != state:
                     if self._process.returncode is not None:
                         raise GatewayFailed(f"the gateway ended at its start: {self.last_words()}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise GatewayFailed(f"the gateway was not ready in time: {self.last_words()}") from None
+            raise GatewayFailed(f"the gateway was not {state} in time: {self.last_words()}") from None
 
     async def get(self, path: str) -> Any:
         """GET on the control socket, e.g. "/v1/calls"; the JSON that comes back."""
@@ -186,9 +217,14 @@ class GatewayProcess:
             _end_workers(self.configuration.parent)
         return status
 
-    async def kill(self) -> None:
-        """SIGKILL, as when memory runs out; its media workers go on, and `start` begins the next one."""
+    async def kill(self, workers: bool = False) -> None:
+        """SIGKILL, as when memory runs out; its media workers go on, unless they are to die too, and `start` begins the
+        next one."""
+        if workers:
+            _end_workers(self.configuration.parent, signal.SIGKILL)
         await self._end_with(signal.SIGKILL)
+        if workers:  # one that was begun meanwhile
+            _end_workers(self.configuration.parent, signal.SIGKILL)
 
     async def leave(self) -> None:
         """Have it leave its calls to the next one (SIGUSR1)."""
@@ -223,13 +259,13 @@ class GatewayProcess:
         except OSError:
             return ""
 
-    async def _ready(self) -> bool:
-        """The control socket is there before the ways in are open: its word counts."""
+    async def state(self) -> str:
+        """What it says of itself; "" while it says nothing. The control socket is there before the ways in are open."""
         try:
             status = await self.get("/v1/status")
         except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
-            return False
-        return bool(status["state"] == "running")
+            return ""
+        return str(status["state"])
 
 
 def udp_ports(pid: int) -> list[int] | None:
@@ -250,13 +286,13 @@ def udp_ports(pid: int) -> list[int] | None:
     return sorted(found)
 
 
-def _end_workers(directory: Path) -> None:
+def _end_workers(directory: Path, how: signal.Signals = signal.SIGTERM) -> None:
     """Media workers outlive a gateway that died, for a while: end those whose socket is in our directory."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = command.read_bytes().split(b"\0")
             if b"splitter.media.worker" in words and any(word.startswith(bytes(directory) + b"/") for word in words):
-                os.kill(int(command.parent.name), signal.SIGTERM)
+                os.kill(int(command.parent.name), how)
         except OSError:
             continue  # it has just ended
 

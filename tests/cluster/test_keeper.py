@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from splitter.cluster import keeper as module
-from splitter.cluster.keeper import Keeper
+from splitter.cluster.keeper import Keeper, machine
 from splitter.cluster.tenure import LeaseState, NodeStanding
 from tests.cluster.server import Server
 from tests.interop.process import eventually
@@ -97,7 +96,7 @@ class TestRestarts:
         with process(server, tmp_path, lease_ttl_s=60.0):
             pass
         server.command(
-            "HSET", "p:lease:a", "fence", 7, "owner", f"A {module.machine()} 1", "beat", "9", "state", "held"
+            "HSET", "p:lease:a", "fence", 7, "owner", f"A {machine(tmp_path)} 1", "beat", "9", "state", "held"
         )
         with process(server, tmp_path, tag="2", lease_ttl_s=60.0) as a:
             becomes(a, NodeStanding.ACTIVE)
@@ -121,13 +120,11 @@ class TestRestarts:
             a.hurry()
             assert a.standing is NodeStanding.STANDBY
 
-    def test_a_second_machine_of_the_name_is_refused(
-        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_second_process_of_the_name_is_refused(self, server: Server, tmp_path: Path) -> None:
         with process(server, tmp_path) as a:
             becomes(a, NodeStanding.ACTIVE)
-            monkeypatch.setattr(module, "machine", lambda: "other")
             (tmp_path / "other").mkdir()
             with process(server, tmp_path / "other") as twin:
                 becomes(twin, NodeStanding.REFUSED)
+                assert "another process is this node on host A" in twin.alarm
                 assert a.standing is NodeStanding.ACTIVE

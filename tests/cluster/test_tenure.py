@@ -255,7 +255,7 @@ class TestNamesThatAreUsedTwice:
         a, _ = pair(world)
         twin = world.process("A", "1", machine="another")
         world.until(twin, NodeStanding.REFUSED)
-        assert "another machine is host A too" in twin.tenure.reason
+        assert "another process is this node on host A" in twin.tenure.reason
         assert a.standing is NodeStanding.ACTIVE
 
     def test_one_that_replaces_a_dead_one_is_not(self, world: World) -> None:

@@ -1,0 +1,167 @@
+"""Two hosts that stand in for each other, with keepalived, Valkey, a voice centre, handsets and seats. Does I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from splitter.core.net import Address
+from splitter.lab.gateway import GatewayProcess
+from splitter.lab.handset import Handset, HandsetSettings
+from splitter.lab.process import LabProcess
+from splitter.lab.seat import Seat, SeatSettings
+from splitter.lab.stage import CALLED, call_id_in
+from tests.cluster.namespaces import HOSTS, LAB, NODE, Namespaces
+from tests.cluster.server import Server
+from tests.cluster.sniffer import Sniffer
+from tests.interop.process import Process
+from tests.patience import PATIENCE_S, until
+
+SIPCONF = Path(__file__).parents[2] / "sipconf"
+VALKEY_PORT, PORTS = 6379, (5060, 5062, 5064)
+AGENT_HZ = 660.0
+
+_CLUSTER = """
+[cluster]
+node = "a"
+host = "A"
+valkey = ["valkey://{lab}:{port}"]
+track_file = "{directory}/track"
+"""
+
+
+@dataclass
+class Host:
+    """One of the two: its process of node a, and its keepalived."""
+
+    name: str
+    folder: Path
+    gateway: GatewayProcess
+    keepalived: Process
+
+
+@dataclass
+class Talking:
+    """An answered call with a seat in it."""
+
+    handset: Handset
+    seat: Seat | None
+    call_id: str
+
+    async def heard_again(self) -> None:
+        hearing = self.handset.audio.hearing
+        heard = hearing.seconds(AGENT_HZ)
+        await until(lambda: hearing.seconds(AGENT_HZ) > heard + 0.2)
+
+
+class Site:
+    """All of it, inside the namespace of the lab."""
+
+    def __init__(self, net: Namespaces, folder: Path, valkey: Server, centre: LabProcess) -> None:
+        self.net = net
+        self.valkey = valkey
+        self.centre = centre
+        self.hosts: dict[str, Host] = {}
+        self.sniffer = Sniffer("br0", NODE, PORTS)
+        self._folder = folder
+        self._parties: list[Handset | Seat] = []
+
+    async def start(self) -> None:
+        """Host A becomes node a, host B waits."""
+        ready = await self.centre.wait_for("ready")
+        folders = {name: self._folder / name for name in HOSTS}
+        for folder in folders.values():
+            folder.mkdir()
+            (folder / "track").write_text("0\n")
+        first = GatewayProcess(
+            folders["A"],
+            Address(LAB, ready["port"]),
+            CALLED,
+            NODE,
+            _CLUSTER.format(lab=LAB, port=VALKEY_PORT, directory=folders["A"]),
+            PORTS,
+            self.net.within("A"),
+        )
+        text = first.configuration.read_text().replace(f'peers = ["{NODE}"]', f'peers = ["{LAB}"]')
+        first.configuration.write_text(text)
+        twin = first.twin(folders["B"], self.net.within("B"), **{'host = "A"': 'host = "B"'})
+        for name, gateway in (("A", first), ("B", twin)):
+            self.hosts[name] = Host(name, folders[name], gateway, self._keepalived(name, folders[name]))
+        await first.start()
+        await twin.start("standby")
+        await until(lambda: self.net.has_address("A"))
+        self.sniffer.start()
+
+    async def stop(self) -> None:
+        self.sniffer.close()
+        for party in reversed(self._parties):
+            await party.stop()
+        for host in self.hosts.values():
+            host.keepalived.stop()
+            if host.gateway.alive:
+                await host.gateway.stop()
+
+    async def call(self, number: str = "13800000000", seat: bool = True) -> Talking:
+        """A call that the centre has answered, with a seat in it if wished."""
+        gateway = self.hosts["A"].gateway
+        handset = Handset(HandsetSettings(number=number), LAB)
+        self._parties.append(handset)
+        await handset.start()
+        before = len(self.centre.events)
+        assert (await handset.dial(CALLED, gateway.access).answered()).accepted
+        call_id = call_id_in(await self.centre.wait_for("invite", since=before))
+        assert call_id is not None
+        joined = await self._join(call_id, gateway) if seat else None
+        talking = Talking(handset, joined, call_id)
+        await talking.heard_again()
+        return talking
+
+    async def _join(self, call_id: str, gateway: GatewayProcess) -> Seat:
+        seat = Seat(SeatSettings(), LAB)
+        self._parties.append(seat)
+        await seat.start()
+        assert (await seat.join(call_id, gateway.desk).answered()).accepted
+        return seat
+
+    def _keepalived(self, name: str, folder: Path) -> Process:
+        """With the file of sipconf/keepalived; addresses, names and paths become those of the test."""
+        other = next(host for host in HOSTS if host != name)
+        text = (SIPCONF / "keepalived" / "keepalived.conf").read_text(encoding="utf-8")
+        changes = {
+            "10.1.0.2\n": HOSTS[name] + "\n",
+            "10.1.0.3\n": HOSTS[other] + "\n",
+            "10.1.0.10/24": f"{NODE}/24",
+            "/run/splitter/lease-a ": f"{folder}/track ",
+            "router_id host-a": f"router_id host-{name}",
+            "script_user nobody": "script_user root",
+        } | ({"priority 100": "priority 90"} if name == "B" else {})
+        for old, new in changes.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        (folder / "keepalived.conf").write_text(text)
+        files = ["-f", "keepalived.conf", "-p", str(folder / "k.pid"), "-r", str(folder / "v.pid")]
+        return Process("keepalived", [*self.net.within(name), "keepalived", "-n", "-l", "-D", *files], folder)
+
+
+@asynccontextmanager
+async def site() -> AsyncIterator[Site]:
+    """Everything runs inside; nothing is left after it."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spl-")))
+        net = stack.enter_context(Namespaces())
+        options = ("--port", str(VALKEY_PORT), "--bind", LAB, "--protected-mode", "no")
+        valkey = stack.enter_context(Server(folder, *options))
+        plan = json.dumps({"ring_s": 0.1, "queue_s": 0.1})
+        centre = LabProcess("splitter.lab.centre", "--listen", f"{LAB}:0", "--plan", plan)
+        stack.push_async_callback(centre.stop)
+        await centre.start()
+        made = Site(net, folder, valkey, centre)
+        stack.push_async_callback(made.stop)
+        async with asyncio.timeout(2 * PATIENCE_S):
+            await made.start()
+        yield made

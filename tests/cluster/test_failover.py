@@ -1,0 +1,183 @@
+"""A host dies, is cut off, comes back: its calls go on, on the other one. With real processes in network namespaces.
+
+Gaps are measured in packets on the wire: the longest silence of each stream that left the node's address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from splitter.lab.gateway import GatewayProcess
+from tests.cluster.site import VALKEY_PORT, Site, site
+from tests.patience import PATIENCE_S, until
+
+pytestmark = pytest.mark.interop
+
+GAP_S = 3.0
+SPLIT_S = 30.0
+
+
+def streams(one: Site) -> set[tuple[int, str, int]]:
+    return set(one.sniffer.steady())
+
+
+def worst_gap(one: Site) -> float:
+    return max(stream.gap_s for stream in one.sniffer.steady().values())
+
+
+async def alarms(gateway: GatewayProcess) -> str:
+    return " · ".join((await gateway.get("/v1/status"))["alarms"])
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await holds():  # noqa: ASYNC110 — what is waited for sets no event of ours
+            await asyncio.sleep(0.05)
+
+
+class TestAHostThatIsCutOff:
+    async def test_its_calls_go_on_at_the_other_one_and_it_comes_back_as_a_standby(self) -> None:
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            talking = await one.call()
+            offers = len(talking.handset.call.offers_in)
+            one.sniffer.reset()
+            await asyncio.sleep(0.5)
+            before = streams(one)
+            one.net.cut("A")
+            await b.reaches("running")
+            await talking.heard_again()
+            assert len(before) >= 3 and streams(one) == before, "voice both ways and video, from the same ports"
+            assert worst_gap(one) < GAP_S
+            assert len(talking.handset.call.offers_in) == offers, "no peer had to be told"
+            assert one.centre.find("reinvite") is None
+
+            one.net.mend("A")
+            await a.reaches("standby")
+            await until(lambda: not one.net.has_address("A") and one.net.has_address("B"))
+            assert "host B is this node now" in a.log_file.read_text()
+            another = await one.call("13800000001", seat=False)
+            for call in (talking, another):
+                assert (await call.handset.hold()).accepted and (await call.handset.resume()).accepted
+                await call.heard_again()
+                await call.handset.hang_up()
+            await eventually(lambda: nothing_left(b))
+            assert one.valkey.command("HLEN", "splitter:calls:a") == 0
+
+
+async def nothing_left(gateway: GatewayProcess) -> bool:
+    status = await gateway.get("/v1/status")
+    return not any(status[name] for name in ("calls", "dialogs", "relays", "rooms", "ports"))
+
+
+class TestASplitBrain:
+    async def test_the_fence_decides_and_each_peer_hears_one_of_them(self) -> None:
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            talking = await one.call()
+            one.net.refuse("A", VALKEY_PORT)
+            await b.reaches("running")
+            await eventually(lambda: alone(a))
+            await until(lambda: one.net.has_address("B") and not one.net.has_address("A"))
+            await talking.heard_again()
+            one.sniffer.reset()
+            await asyncio.sleep(SPLIT_S)
+            assert await a.state() == await b.state() == "running"
+            senders = {mac for stream in one.sniffer.steady().values() for mac in stream.macs}
+            assert senders == {one.net.mac("B")} and worst_gap(one) < 1.0
+            fence = one.valkey.command("HGET", "splitter:lease:a", "fence")
+
+            one.net.allow("A", VALKEY_PORT)
+            await a.reaches("standby")
+            assert one.valkey.command("HGET", "splitter:lease:a", "fence") == fence
+            assert one.valkey.command("HGET", "splitter:mark:a", "fence") == fence, "A has overwritten nothing"
+            assert one.valkey.command("HLEN", "splitter:calls:a") == 1
+            await talking.heard_again()
+            await talking.handset.hang_up()
+
+
+async def alone(gateway: GatewayProcess) -> bool:
+    return "nothing is protected: Valkey" in await alarms(gateway)
+
+
+class TestValkeyGoesWrong:
+    async def test_calls_never_notice(self) -> None:
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            talking = await one.call()
+            await eventually(lambda: is_kept(one))
+            one.sniffer.reset()
+            one.valkey.command("FLUSHALL")
+            await eventually(lambda: is_kept(one))
+
+            one.valkey.kill()
+            await eventually(lambda: alone(a))
+            assert "cannot stand in for node a" in await alarms(b)
+            assert (await talking.handset.hold()).accepted and (await talking.handset.resume()).accepted
+            one.valkey.start()
+            await eventually(lambda: is_kept(one))
+
+            one.valkey.pause()
+            await eventually(lambda: alone(a))
+            one.valkey.go_on()
+            await eventually(lambda: is_kept(one))
+
+            one.valkey.command("CONFIG", "SET", "maxmemory", "1")
+            assert (await talking.handset.hold()).accepted
+            await eventually(lambda: says(a, "out of memory"))
+            one.valkey.command("CONFIG", "SET", "maxmemory", "0")
+            assert (await talking.handset.resume()).accepted
+            await eventually(lambda: is_kept(one))
+            await talking.heard_again()
+            assert (await a.state(), await b.state()) == ("running", "standby")
+            assert worst_gap(one) < 1.0
+            await eventually(lambda: is_quiet(a))
+            await talking.handset.hang_up()
+
+
+async def is_kept(one: Site) -> bool:
+    """The call is in Valkey, complete."""
+    mark = one.valkey.command("HGET", "splitter:mark:a", "number")
+    return bool(one.valkey.command("HLEN", "splitter:calls:a") == 1 and mark is not None and int(mark) > 0)
+
+
+async def is_quiet(gateway: GatewayProcess) -> bool:
+    return "Valkey" not in await alarms(gateway)
+
+
+async def says(gateway: GatewayProcess, words: str) -> bool:
+    return words in await alarms(gateway)
+
+
+class TestARestart:
+    async def test_in_place_is_no_reason_to_move(self) -> None:
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            talking = await one.call()
+            one.sniffer.reset()
+            fence = one.valkey.command("HGET", "splitter:lease:a", "fence")
+            await a.post("/v1/restart")
+            await until(lambda: one.valkey.command("HGET", "splitter:lease:a", "fence") != fence)
+            await a.reaches("running")
+            await talking.heard_again()
+            assert await b.state() == "standby" and worst_gap(one) < 0.5
+            await talking.handset.hang_up()
+
+    async def test_a_killed_process_loses_its_node_to_the_other_host(self) -> None:
+        """Nothing else says that host A lives: a host with one process is dead when that is."""
+        async with site() as one:
+            a, b = one.hosts["A"], one.hosts["B"].gateway
+            talking = await one.call(seat=False)
+            one.sniffer.reset()
+            await a.gateway.kill()
+            (a.folder / "track").write_text("0\n")  # systemd does so: ExecStopPost, see sipconf/keepalived
+            await b.reaches("running")
+            await talking.heard_again()
+            assert worst_gap(one) < GAP_S
+            await a.gateway.start("standby")
+            await until(lambda: "no call has taken up" in a.gateway.log_file.read_text())
+            await talking.heard_again()
+            await talking.handset.hang_up()
