@@ -40,19 +40,40 @@ class GenerationUser(Protocol):
         ...
 
 
+class _Nobody:
+    """Who has ended a generation while it had a datagram in hand."""
+
+    strays = 0
+
+    def on_media(self, data: bytearray | memoryview, now: float) -> None:
+        pass
+
+    def on_dtls(self, data: bytes, now: float) -> None:
+        pass
+
+    def on_agent_path(self, agent: Agent) -> None:
+        pass
+
+    def on_heard(self) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
+
+
 class Generation:
     """One ICE generation: an agent and its port."""
 
     __slots__ = ("_believed", "_strangers", "_user", "agent", "port", "task", "timer")
 
     def __init__(self, user: GenerationUser, loop: Host, host: str, advertised: str) -> None:
-        self._user = user
+        self._user: GenerationUser = user
         self._believed: Address | None = None
         self._strangers = Bucket.per_second(_STRANGERS_LIMIT)
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
         self.port = loop.open_port(host, self._on_datagram)
-        self.agent = Agent(self.port, advertised, user.on_agent_path, user.on_heard)
+        self.agent = Agent(loop, self.port, advertised, user.on_agent_path, user.on_heard)
 
     def _on_datagram(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         """Tell the protocols apart (RFC 7983 §7). What is not STUN counts only from sources that ICE has checked."""
@@ -75,8 +96,11 @@ class Generation:
             self._user.strays += 1
 
     def close(self) -> None:
+        """Give the port back; again is no error."""
         self.agent.shut()
         for pending in (self.task, self.timer):
             if pending is not None:
                 pending.cancel()
+        self.task = self.timer = None
         self.port.close()
+        self._user = _NOBODY  # nor is anybody held

@@ -20,7 +20,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.utils import random_string
 
 from splitter.core.net import Address
-from splitter.media.wire.host import Port
+from splitter.media.wire.host import Host, Port
 
 REMOTE_CANDIDATES_LIMIT = 20  # that the peer may name; a browser with several networks has about ten
 PAIRS_LIMIT = 40  # with those learned from its checks
@@ -43,10 +43,28 @@ class _PortTransport(asyncio.DatagramTransport):
             self._port.send(data, Address(*addr))
 
 
+class _Stun(StunProtocol):
+    """STUN of one agent."""
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        """As aioice does. What is raised no longer remembers the transaction, which remembers it."""
+        try:
+            return await super().request(request, addr, integrity_key, retransmissions)
+        except stun.TransactionError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same one
+
+
 class Agent(Connection):
     """Our side of one generation.
 
     Args:
+        loop: takes its tasks, and what it tells: whatever that raises is a fault of its owner, and of no datagram.
         port: what it sends through; its owner hands STUN messages to `receive`.
         advertised: the address of the candidate.
         on_path: called when the path is there or has moved.
@@ -54,14 +72,14 @@ class Agent(Connection):
 
     Attributes:
         path: where to send; None before a pair is nominated.
-        consent_at: when the peer last agreed to get packets, by the loop's clock.
+        consent_at: when the peer last agreed to get packets.
         known: the sources that sent an authentic check; DTLS and SRTP of others are not looked at.
         checks: authentic checks that came.
         rejected: checks with the wrong credentials. malformed: what is no STUN message, or a broken one.
     """
 
     def __init__(
-        self, port: Port, advertised: str, on_path: Callable[[Agent], None], on_heard: Callable[[], None]
+        self, loop: Host, port: Port, advertised: str, on_path: Callable[[Agent], None], on_heard: Callable[[], None]
     ) -> None:
         super().__init__(
             ice_controlling=False,
@@ -74,8 +92,10 @@ class Agent(Connection):
         self.checks = self.rejected = self.malformed = 0
         self._on_path = on_path
         self._on_heard = on_heard
-        self._loop = asyncio.get_running_loop()
-        self._protocol = StunProtocol(self)
+        self._loop = loop
+        self._consenting: asyncio.Task[None] | None = None
+        self._shut = False
+        self._protocol = _Stun(self)
         self._protocol.transport = _PortTransport(port)
         self._protocol.local_candidate = Candidate(
             foundation=candidate_foundation("host", "udp", advertised),
@@ -89,7 +109,7 @@ class Agent(Connection):
         # What gather_candidates() would do, had it not its own sockets: there is nothing to wait for.
         self._protocols.append(self._protocol)
         self._local_candidates.append(self._protocol.local_candidate)
-        self._local_candidates_start = self._local_candidates_end = True
+        self._local_candidates_end = True
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -117,17 +137,35 @@ class Agent(Connection):
             log.debug("STUN message dropped", source=str(source), exc_info=True)
 
     def shut(self) -> None:
-        """End it at once: nothing is sent, no task goes on. (`close` would wait for sockets that it does not have.)"""
-        self._closing = self._closed = self._check_list_done = True
+        """End it at once: nothing is sent, no task goes on. (`close` would wait for sockets that it does not have.)
+
+        Whoever waits for `connect` is to be cancelled. It holds nobody afterwards.
+        """
         for pair in self._check_list:
             if pair.task is not None:
                 pair.task.cancel()
-        if self._query_consent_task is not None:
-            self._query_consent_task.cancel()
+                pair.task = None
+        if self._consenting is not None:
+            self._consenting.cancel()
+            self._consenting = None
+        self._shut = True
         self._protocols.clear()
+        self._protocol.receiver = cast(Connection, None)
+        self._on_path = self._on_heard = _nothing
         self.path = None
 
+    def _tell_path(self) -> None:
+        self._on_path(self)
+
+    def _tell_heard(self) -> None:
+        self._on_heard()
+
     # ---- what aioice calls -----------------------------------------------------------------------------------------
+
+    def check_start_task(self, pair: CandidatePair) -> None:
+        """Begin a check of ours, unless it has begun."""
+        if pair.task is None:
+            pair.task = self._loop.spawn(self.check_start(pair))
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """An authentic check of the peer."""
@@ -135,7 +173,7 @@ class Agent(Connection):
             self.malformed += 1
             return
         self.checks += 1
-        self._on_heard()
+        self._loop.call_later(0, self._tell_heard)
         if addr not in self.known:
             self._make_room()
             self.known.add(addr)
@@ -160,20 +198,20 @@ class Agent(Connection):
             if pair.task is not None:
                 pair.task.cancel()
             self._check_list.remove(pair)
-        self.known.discard((forgotten._network_host, forgotten.port))
+        self.known.discard((forgotten.host, forgotten.port))
         self._remote_candidates = [one for one in self._remote_candidates if one is not forgotten]
 
     def check_complete(self, pair: CandidatePair) -> None:
         """A check of ours ended; the pair may be the path from now on."""
         super().check_complete(pair)
         if pair.state is CandidatePair.State.SUCCEEDED:
-            self._on_heard()
+            self._loop.call_later(0, self._tell_heard)
         nominated = self._nominated.get(1)
         if nominated is not None and nominated.remote_addr != self.path:
             self.path = Address(*nominated.remote_addr)
             self.known.add(nominated.remote_addr)
-            self.consent_at = self._loop.time()
-            self._on_path(self)
+            self.consent_at = self._loop.now()
+            self._loop.call_later(0, self._tell_path)
 
     def respond_error(
         self, request: stun.Message, addr: tuple[str, int], protocol: StunProtocol, error_code: tuple[int, str]
@@ -185,13 +223,18 @@ class Agent(Connection):
             super().respond_error(request, addr, protocol, error_code)
 
     async def query_consent(self) -> None:
-        """Ask again and again whether the peer still wants our packets (RFC 7675 §5.1)."""
+        """There is a path: begin to ask whether the peer still wants our packets."""
+        if not self._shut:
+            self._consenting = self._loop.spawn(self._ask_consent())
+
+    async def _ask_consent(self) -> None:
+        """Ask again and again (RFC 7675 §5.1)."""
         while True:
             await asyncio.sleep(CONSENT_INTERVAL_S * (0.8 + 0.4 * random.random()))
             pair = self._nominated.get(1)
             if pair is None:
                 continue
-            asked_at = self._loop.time()
+            asked_at = self._loop.now()
             try:
                 await self._protocol.request(
                     self.build_request(pair, nominate=False),
@@ -202,18 +245,22 @@ class Agent(Connection):
             except stun.TransactionError:
                 continue
             self.consent_at = max(self.consent_at, asked_at)
-            self._on_heard()
+            self._tell_heard()
 
     def data_received(self, data: bytes, component: int) -> None:
         """It looked like STUN and is none."""
         self.malformed += 1
 
 
+def _nothing(*what: object) -> None:
+    """Nobody listens any more."""
+
+
 def _usable(value: str) -> Candidate | None:
     """A candidate that we can send to; None for TCP, other components, names and nonsense."""
     try:
         candidate = Candidate.from_sdp(value.removeprefix("candidate:"))
-        ip_address(candidate.host)
+        candidate.host = str(ip_address(candidate.host))  # as sources are spelled
     except (ValueError, IndexError):
         return None
     fits = candidate.component == 1 and candidate.transport.lower() == "udp" and 0 < candidate.port < 65_536

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom
 from splitter.media.ports.voice import CarriedRelay
@@ -46,12 +47,18 @@ def room_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
 
 @dataclass(slots=True)
 class Held:
-    """A relay or room that a worker holds for us. `ports`: the even port of each pair, by whose it is."""
+    """A relay or room that a worker holds for us.
+
+    Attributes:
+        ports: the even port of each pair, by whose it is.
+        closed: it was closed, or is lost.
+    """
 
     media: Opening
     supervisor: Supervisor
     client: WorkerClient
     ports: dict[str, int] = field(default_factory=dict)
+    closed: bool = False
 
     @classmethod
     def found(
@@ -74,7 +81,14 @@ class Held:
         return self.media.call_id
 
     def bound(self, whose: str, port: int) -> None:
-        """A pair of ports is in use from now on; the one that it takes the place of rests."""
+        """A pair of ports is in use from now on; the one that it takes the place of rests.
+
+        Raises:
+            MediaUnavailable: all that it is for was closed meanwhile, and the pair along with it.
+        """
+        if self.closed:
+            self.supervisor.ledger.closed(time.monotonic(), port)
+            raise MediaUnavailable(f"{self.media.id} is gone")
         self.freed(whose)
         self.ports[whose] = port
         self.supervisor.ledger.opened(port)

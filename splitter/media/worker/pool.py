@@ -258,6 +258,7 @@ class Pool:
 
     def _drop(self, id: str) -> Held:
         held = self._held.pop(id)
+        held.closed = True
         self._unclaimed.pop(id, None)
         self._loads[held.supervisor.index] -= held.media.load
         return held

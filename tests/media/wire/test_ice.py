@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import MethodType
 
 import pytest
 from aioice import stun
+from aioice.candidate import Candidate
+from aioice.ice import CandidatePair, Connection, StunProtocol
 
 from splitter.core.net import Address
+from splitter.media.wire import ice
 from splitter.media.wire.ice import PAIRS_LIMIT, Agent
-from tests.patience import PATIENCE_S
+from splitter.media.wire.pairs import PortPairs
+from splitter.media.worker.loop import PacketHost, RoomLoop
+from tests.patience import PATIENCE_S, until
 
 UFRAG, PASSWORD = "peer", "p" * 24
 HOME = Address("127.0.0.1", 50_000)
@@ -51,10 +61,17 @@ def check(agent: Agent, *, nominates: bool = False, priority: bool = True) -> by
     return bytes(request)
 
 
-async def connected() -> tuple[Agent, Port]:
+def raise_fault(fault: Exception) -> None:
+    raise fault
+
+
+async def connected(
+    on_path: Callable[[Agent], None] = lambda agent: None, on_fault: Callable[[Exception], None] = raise_fault
+) -> tuple[Agent, Port]:
     """An agent whose path leads home."""
     port = Port()
-    agent = port.agent = Agent(port, "127.0.0.1", lambda agent: None, lambda: None)  # type: ignore[arg-type]
+    loop = RoomLoop(PacketHost(asyncio.get_running_loop(), PortPairs(30_000, 30_001, 0)), on_fault)
+    agent = port.agent = Agent(loop, port, "127.0.0.1", on_path, lambda: None)  # type: ignore[arg-type]
     agent.meet(UFRAG, PASSWORD, False)
     connecting = asyncio.ensure_future(agent.connect())
     await asyncio.sleep(0)
@@ -63,6 +80,18 @@ async def connected() -> tuple[Agent, Port]:
         await connecting
     assert agent.path == HOME
     return agent, port
+
+
+class TestWhoeverIsTold:
+    async def test_breaks_its_own_room_and_is_no_fault_of_the_peer(self) -> None:
+        def broken(agent: Agent) -> None:
+            raise RuntimeError("a fault of ours")
+
+        faults: list[Exception] = []
+        agent, _ = await connected(broken, faults.append)
+        await until(lambda: faults)
+        assert [str(fault) for fault in faults] == ["a fault of ours"] and agent.malformed == 0
+        agent.shut()
 
 
 class TestChecksFromManyPorts:
@@ -95,3 +124,46 @@ class TestChecksFromManyPorts:
         assert (len(agent.known), agent.checks) == before
         assert agent.malformed == 600
         agent.shut()
+
+
+PRIVATE: dict[str, type] = {
+    "_add_remote_candidate": MethodType,  # `add_remote_candidate` is a coroutine, for the sake of names
+    "_check_list": list,
+    "_local_candidates": list,
+    "_local_candidates_end": bool,
+    "_nominated": dict,
+    "_protocols": list,
+    "_remote_candidates": list,
+}
+"""What `Agent` uses of aioice that aioice promises to nobody, and what it is before anything happens."""
+
+
+class TestWhatAioicePromisesToNobody:
+    """An upgrade of aioice that fails here wants `splitter.media.wire.ice` looked through."""
+
+    async def test_is_there(self) -> None:
+        bare = Connection(ice_controlling=False)
+        there = {name: type(getattr(bare, name, None)) for name in PRIVATE}
+        assert there == PRIVATE
+        assert {"task", "state", "remote_candidate", "remote_addr"} <= {*dir(CandidatePair), *vars(_pair())}
+        assert "receiver" in vars(StunProtocol(bare))
+
+    async def test_is_used_as_said_and_in_one_module(self) -> None:
+        names = _private_names(Path(ice.__file__)) & {*vars(Connection(ice_controlling=False)), *dir(Connection)}
+        assert names == set(PRIVATE)
+        package = Path(ice.__file__).parents[2]
+        users = [
+            path for path in package.rglob("*.py") if re.search(r"^\s*(from|import) aioice", path.read_text(), re.M)
+        ]
+        assert [path for path in users if "lab" not in path.parts] == [Path(ice.__file__)]
+
+
+def _pair() -> CandidatePair:
+    candidate = Candidate("1", 1, "udp", 1, "127.0.0.1", 9, "host")
+    return CandidatePair(StunProtocol(Connection(ice_controlling=False)), candidate)
+
+
+def _private_names(path: Path) -> set[str]:
+    """Attributes with one underscore that a module's code names."""
+    found = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    return {name for name in found if name.startswith("_") and not name.startswith("__")}

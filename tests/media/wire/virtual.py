@@ -66,7 +66,7 @@ class VirtualHost:
     loop: VirtualLoop
     cables: Datagrams
     first_port: int
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> VirtualPort:
         self.first_port += 2
@@ -85,8 +85,10 @@ class VirtualHost:
         raise NotImplementedError
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        self.tasks.append(self.loop.create_task(work))
-        return self.tasks[-1]
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
         return self.loop.call_later(delay_s, fn)

@@ -6,21 +6,40 @@ import asyncio
 import random
 import socket
 
+import pytest
+
 from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.wire.dtls import certificate
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.video import VideoFormat
+from splitter.sdp.webrtc import SecureRemote
 from tests.garbage import no_rings
 from tests.media.room.kit import SLATE
+from tests.media.wire.virtual import link
 from tests.media.worker.stand import FIRST_PORT, rtp
 from tests.patience import until
 
 HOST = "127.0.0.1"
+H264 = VideoFormat(payload_type=96)
+NOWHERE = ParticipantMedia(
+    None,
+    H264,
+    H264,
+    secure=SecureRemote(
+        "peer",
+        "p" * 22,
+        ("sha-256 " + ":".join(["CD"] * 32),),
+        "active",
+        ("1 1 udp 2130706431 127.0.0.9 9 typ host",),
+    ),
+)
+"""A browser that nobody reaches."""
 
 
 def end() -> tuple[socket.socket, RemoteEnd]:
@@ -81,3 +100,65 @@ class TestWhatIsClosed:
             await asyncio.sleep(0.01)
         worker.close()
         host.close()
+
+    async def test_of_rooms_with_browsers_leaves_no_rings(self) -> None:
+        """One that has not said anything yet, one whose browser cannot be reached, and one that restarts ICE."""
+        host = PacketHost(
+            asyncio.get_running_loop(), PortPairs(FIRST_PORT + 300, FIRST_PORT + 339, 0, random.Random(1))
+        )
+        worker = Dispatcher(host, LatchRules(), lambda owner, event: None)
+        worker.slate = SLATE
+        certificate()
+        with no_rings():
+            for number in range(3):
+                worker.open_room("call", f"room-{number}")
+                room = worker.rooms[f"room-{number}"].room
+                for name in ("silent", "unreachable", "restarting"):
+                    room.join_secure(name, HOST, HOST)
+                for name in ("unreachable", "restarting"):
+                    room.set_participant(name, NOWHERE)
+                room.restart_ice("restarting")
+                await asyncio.sleep(0.05)
+                room.leave("unreachable")
+                worker.close_room(f"room-{number}")
+                del room
+            await asyncio.sleep(0.01)
+        worker.close()
+        host.close()
+
+
+class TestABrowser:
+    """In virtual time: what happened to it before it left makes no difference."""
+
+    @pytest.mark.parametrize("lost", [0.0, 20.0, 200.0])
+    def test_that_was_connected_leaves_no_rings(self, lost: float) -> None:
+        certificate()
+        with no_rings():
+            with link() as between:
+                between.connect()
+                between.ours.send(rtp(1))
+                between.wait(10.0)
+                between.cables.lose = lambda data: bool(lost)
+                between.wait(lost)
+            del between
+
+    def test_that_restarted_ice_leaves_no_rings(self) -> None:
+        certificate()
+        with no_rings():
+            with link() as between:
+                between.connect()
+                for end in (between.ours, between.peer):
+                    end.wire.restart()
+                between.meet()
+                between.wait(10.0)
+            del between, end
+
+    @pytest.mark.parametrize("setup", ["nobody", "another"])
+    def test_that_never_connected_leaves_no_rings(self, setup: str) -> None:
+        certificate()
+        with no_rings():
+            with link() as between:
+                between.meet()
+                between.cables.lose = lambda data: setup == "nobody" or data[0] > 3
+                between.wait(70.0)
+            del between
