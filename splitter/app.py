@@ -31,6 +31,7 @@ from splitter.cluster.records import ValkeyShelf
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.core.clock import SystemClock
+from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
 from splitter.media.chooser import EngineChooser
 from splitter.media.ng.engine import NgEngine
@@ -68,6 +69,8 @@ from splitter.web.server import Server
 from splitter.web.status import GatewayState, StatusBoard, measure
 from splitter.web.webhooks import Webhooks
 
+_FAREWELL_S = 0.05  # for the event sockets, which say that the gateway begins anew
+
 log = structlog.get_logger(__name__)
 
 
@@ -100,6 +103,7 @@ class Gateway:
         self._releasing: asyncio.Task[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = asyncio.Event()
+        self._ending = False
         self._reload = Reload(settings, reread or (lambda: settings), self, self._clock)
         self._build_floor()
         self._build_calls()
@@ -197,7 +201,7 @@ class Gateway:
         self._revoked = Revocations(revoked, settings.tokens, clock, login_marks(settings, self._access.secret))
         self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
         self._evictions = Evictions(self._calls, self._revoked)
-        self._defences = Defences(self._driver, clock, self._ordered, self._restart)
+        self._defences = Defences(self._driver, clock, self._ordered, self.refuse_new, self._restart)
         self._health = Health()
         self.board = StatusBoard(
             settings.calls,
@@ -355,9 +359,22 @@ class Gateway:
         for view in self._hub.missing(live):
             self.bus.publish(lost(view, self._clock.wall()))
 
+    def refuse_new(self, refuse: bool, by: str) -> reloads.Drained:
+        """Take no new calls, or take them again; those that live go on. Raises LocalError where it is about to end."""
+        if self._ending or not self._started.is_set():
+            raise LocalError("the gateway is about to end" if self._ending else "the gateway has not started yet")
+        if refuse != (self.board.draining_since is not None):
+            log.info("draining" if refuse else "taking new calls again", by=by, calls=len(self._calls))
+            self._calls.refuse_new(refuse)
+            self.board.enter(GatewayState.DRAINING if refuse else GatewayState.RUNNING)
+            self._hub.tell_gateway(self.board.draining_since)
+        return reloads.Drained(refuse, self.board.draining_since, len(self._calls))
+
     async def drain(self) -> None:
         """Refuse new calls and let those that live end, for as long as the operator allows."""
+        self._ending = True
         self.board.enter(GatewayState.DRAINING)
+        self._hub.tell_gateway(self.board.draining_since)
         log.info("draining", calls=len(self._calls))
         await self._calls.drain(self.settings.calls.drain_limit_s)
 
@@ -387,9 +404,11 @@ class Gateway:
         Their media go on in the workers, which outlive it.
         """
         log.info("leaving the calls to the next process", calls=len(self._calls))
+        self._ending = True
         self._driver.pause()  # what comes now is repeated, and heard by that one
+        self._hub.leave()
         self._records.flush()
-        await asyncio.gather(asyncio.to_thread(self._live.stop), self._store.stop())
+        await asyncio.gather(asyncio.to_thread(self._live.stop), self._store.stop(), asyncio.sleep(_FAREWELL_S))
 
     async def cut(self) -> None:
         """End the media of all calls, and nothing else: another process has them. No peer is told anything."""
@@ -406,7 +425,11 @@ class Gateway:
 
     async def reload(self, dry_run: bool = False, by: str = "") -> ReloadOutcome:
         """Take what has changed in the configuration, once the gateway has started; see `Reload.reload`."""
+        if self._standing_by and not self._started.is_set():
+            raise LocalError("this process is a standby, which carries nothing: restart it")
         await self._started.wait()
+        if self._ending:
+            raise LocalError("the gateway is about to end")
         return await self._reload.reload(dry_run, by)
 
     async def _ordered(self, dry_run: bool, by: str) -> reloads.Reloaded:

@@ -118,7 +118,7 @@ class Calls:
                 case "INVITE":
                     self._on_invite(trunk, event)
                 case "OPTIONS":
-                    self._on_options(event)
+                    self._on_options(trunk, event)
                 case "REGISTER" if trunk.role is Role.SEAT and self._reception is not None:
                     self._refuse(event, 200, "", self._reception.register(trunk, event))
                 case method if method in _IN_DIALOG:
@@ -200,6 +200,10 @@ class Calls:
         """How many short codes are in use."""
         return len(self._short_codes)
 
+    def refuse_new(self, refuse: bool) -> None:
+        """Take no new calls, or take them again; those that live go on, and seats may join them."""
+        self._draining = refuse
+
     async def drain(self, limit_s: float) -> None:
         """Refuse new calls, and let those that live end; after `limit_s` they are hung up."""
         self._draining = True
@@ -212,11 +216,13 @@ class Calls:
 
     # ---- inside ----
 
-    def _on_options(self, event: RequestArrived) -> None:
+    def _on_options(self, trunk: Trunk, event: RequestArrived) -> None:
         refuse_unknown_scheme(event.request)
         refuse_unknown_extensions(event.request, ALL_EXTENSIONS)
-        # A node that drains must say so, or it keeps getting calls.
-        status, pause = (503, _RETRY_AFTER) if self._draining else (200, [])
+        # A node that drains must say so, or it keeps getting calls: SBCs and proxies send them where 2xx is answered.
+        # Seats ask for the calls that live.
+        full = self._draining and trunk.role is not Role.SEAT
+        status, pause = (503, _RETRY_AFTER) if full else (200, [])
         self._refuse(event, status, "", [("Allow", ALLOW), ("Accept", SDP), *pause])
 
     def _on_invite(self, trunk: Trunk, event: RequestArrived) -> None:

@@ -15,6 +15,7 @@ Layout, one file per group:
     door.py       talks to the running gateway over its control socket
     bans.py       bans
     reload.py     reload, restart
+    drain.py      drain
     text.py       tables, times and exit codes
 
 Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
@@ -43,6 +44,7 @@ COMMANDS = {
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
     "reload": ("splitter.cli.reload:reload", "Take what has changed in the configuration; calls go on."),
+    "drain": ("splitter.cli.drain:drain", "Take no new calls; those that live go on."),
     "restart": ("splitter.cli.reload:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),

@@ -32,6 +32,7 @@ class DaemonStatus(msgspec.Struct):
     ports: int = 0
     tasks: int = 0
     rtpengines: list[InstanceStatus] = []
+    draining_since: float | None = None
 
 
 @click.command()
@@ -53,6 +54,9 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 def _print(found: DaemonStatus) -> None:
     say(f"{found.name} {found.version}: {found.state}")
+    if found.draining_since is not None:
+        left = counted(found.calls, "call")
+        say(f"{'draining':<14}since {clock(found.draining_since)}: no new calls are taken; {left} left")
     say(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
     say(f"{'calls':<14}{found.calls} of {found.max_calls}")
     say(f"{'SIP':<14}{counted(found.dialogs, 'dialog')}, {counted(found.transactions, 'transaction')}")

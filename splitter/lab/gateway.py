@@ -183,8 +183,16 @@ class GatewayProcess:
 
     async def post(self, path: str) -> Any:
         """POST on the control socket, e.g. "/v1/restart"; the JSON that comes back, be it that of a refusal."""
+        return await self._ask("POST", path)
+
+    async def delete(self, path: str) -> Any:
+        """DELETE on the control socket; as `post`."""
+        return await self._ask("DELETE", path)
+
+    async def _ask(self, method: str, path: str) -> Any:
         assert self._http is not None
-        async with self._http.post(f"http://splitter{path}", timeout=aiohttp.ClientTimeout(total=20)) as response:
+        limit = aiohttp.ClientTimeout(total=20)
+        async with self._http.request(method, f"http://splitter{path}", timeout=limit) as response:
             return await response.json()
 
     def configure(self, *changes: tuple[str, str]) -> None:

@@ -456,7 +456,7 @@ LOG_DROPPED = Gauge(
     registry=REGISTRY,
 )
 BUILD = Gauge("splitter_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
-READY = Gauge("splitter_ready", "1 from readiness until the drain begins.", registry=REGISTRY)
+READY = Gauge("splitter_ready", "1 while new calls are taken: from readiness on, but for a drain.", registry=REGISTRY)
 
 
 def render() -> bytes:

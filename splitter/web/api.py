@@ -244,6 +244,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
     status, trunks = GoodAnswer(200, "how it is", GatewayStatus), GoodAnswer(200, "the neighbours", shapes.TrunkList)
     desks, bans = GoodAnswer(200, "every desk", shapes.DeskList), GoodAnswer(200, "who is banned", shapes.BanList)
     lifted, reloaded = GoodAnswer(200, "it is", shapes.Lifted), GoodAnswer(200, "what has changed", reloads.Reloaded)
+    drained = GoodAnswer(200, "it is so", reloads.Drained)
     dry = Query("dry_run", "1: only tell what would happen", "integer")
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
     nodes = GoodAnswer(200, "every one of them", shapes.Cluster)
@@ -270,6 +271,8 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
             answers=(reloaded,),
             query=(dry,),
         ),
+        Operation("POST", "/v1/drain", _ADMIN, security.drain, "Take no new calls; those that live go on", (drained,)),
+        Operation("DELETE", "/v1/drain", _ADMIN, security.fill, "Take new calls again", (drained,)),
         Operation("POST", "/v1/restart", _ADMIN, security.restart, "Begin anew; calls go on", (restarting,)),
     )
 

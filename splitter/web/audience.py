@@ -16,6 +16,7 @@ MOST_WAITING = 2000  # frames that a listener has not taken
 LEFT = 1000  # the other side went
 FLOODING = 1008  # it sends too much (RFC 6455 §7.4.1: against our policy)
 ENDING = 1001  # the gateway is being stopped
+RESTARTING = 1012  # it begins anew, and calls go on (RFC 6455 §7.4.2: Service Restart)
 EXPIRED = 4001  # the token holds no longer
 SLOW = 4008  # it does not take what it is sent; it may come back and resume
 REPLACED = 4009  # the same client opened another socket

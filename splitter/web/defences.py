@@ -11,13 +11,16 @@ from splitter.telemetry import metrics
 from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
 from splitter.web.listener import HttpListener
-from splitter.web.reloads import Reloaded
+from splitter.web.reloads import Drained, Reloaded
 
 log = structlog.get_logger(__name__)
 
 
 Reloads = Callable[[bool, str], Awaitable[Reloaded]]
 """Takes what has changed in the configuration; dry run or not, and who asks."""
+
+Drains = Callable[[bool, str], Drained]
+"""Takes no new calls, or takes them again; and who asks."""
 
 
 class Defences:
@@ -27,6 +30,7 @@ class Defences:
         reload: takes a changed configuration.
 
     Attributes:
+        drain: takes no new calls, or takes them again; see `security.Security`.
         restart: begins anew with the configuration as it is now; calls go on. Raises LocalError where that is faulty.
     """
 
@@ -35,11 +39,13 @@ class Defences:
         driver: Driver,
         clock: Clock,
         reload: Reloads,
+        drain: Drains,
         restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._driver = driver
         self._clock = clock
         self._reload = reload
+        self.drain = drain
         self.restart = restart
         self._api: HttpListener | None = None
 

@@ -8,11 +8,12 @@ makes a desk with the scope `desk` online; after= to resume, see docs/events.md.
     {"type":"call","stream":S,"seq":N,"at":…,"call":{…}}       "gone":true: it is no longer this desk's
     {"type":"notice","stream":S,"seq":N,"at":…,"notice":{…}}
     {"type":"desk","stream":S,"seq":N,"at":…,"desk":{…}}
+    {"type":"gateway","gateway":{"state":"draining",…}}  no new calls are taken; "running": they are again
     {"type":"ping","after":C}                                  nothing happened up to C; resume from there
 
-Closed with 1001: the gateway ends; 4001: the token holds no longer, log in again; 4008: too slow, come back and resume;
-4009: the same client opened another socket, do not come back; 1008: it sends too much. What the listener sends is not
-looked at. Who opens sockets all the time gets 429 with Retry-After.
+Closed with 1001: the gateway ends; 1012: it is restarted; 4001: the token holds no longer, log in again; 4008: too
+slow, come back and resume; 4009: the same client opened another socket, do not come back; 1008: it sends too much. What
+the listener sends is not looked at. Who opens sockets all the time gets 429 with Retry-After.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.limits import Bucket, KeyedBuckets
 from splitter.telemetry import metrics
-from splitter.web.audience import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, SLOW, EventListener
+from splitter.web.audience import ENDING, EXPIRED, FLOODING, LEFT, REPLACED, RESTARTING, SLOW, EventListener
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
@@ -51,7 +52,14 @@ OPENINGS, OPENING_FADE_S = 100, 1.0  # of one login: each costs what was missed,
 SAID, SAID_FADE_S = 50, 1.0  # frames of a listener: pings and pongs, mostly
 LONGEST_CLIENT = 64
 
-_REASONS = {ENDING: "ending", EXPIRED: "expired", SLOW: "slow", REPLACED: "replaced", FLOODING: "flooding"}
+_REASONS = {
+    ENDING: "ending",
+    RESTARTING: "restarting",
+    EXPIRED: "expired",
+    SLOW: "slow",
+    REPLACED: "replaced",
+    FLOODING: "flooding",
+}
 _OVER = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 log = structlog.get_logger(__name__)

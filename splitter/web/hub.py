@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import merge
 
+import msgspec
 import structlog
 
 from splitter.calls.desks import DeskView
@@ -17,7 +18,7 @@ from splitter.calls.view import CallView, Notice
 from splitter.core.clock import Clock
 from splitter.store.journal import Journal, Journalled, KeptEvent
 from splitter.web import memory
-from splitter.web.audience import ENDING, EXPIRED, Audiences, EventListener
+from splitter.web.audience import ENDING, EXPIRED, RESTARTING, Audiences, EventListener
 from splitter.web.bearer import Bearer
 from splitter.web.happenings import WIDE, CallChanged, DeskChanged, Happening, Told, address_of, frame
 from splitter.web.streams import KEPT_S, EventStream, cursor_of, written
@@ -51,6 +52,7 @@ class Hub:
         self._own = EventStream(f"{node}.{epoch}" if node else epoch, node)
         self._listeners = Audiences()
         self._order = 0
+        self._standing = ""  # what everybody is told who comes
         self._left_at = float("-inf")  # when the last one went
 
     # ---- what happens --------------------------------------------------------------------------------------------
@@ -211,10 +213,12 @@ class Hub:
         start = after if after is not None and missed is not None else {}
         me = {"resumed": missed is not None, "me": _me(listener.bearer)}
         happenings = missed if missed is not None else self._snapshot(listener)
+        standing = [self._standing] if self._standing and not listener.narrow else []
         return [
             frame("hello", start.get(self.epoch, 0), None, epoch=self.epoch, after=written(start), **me),
             *(text for happening in happenings if (text := listener.frame_of(happening)) is not None),
             frame("ready", self.seq, None, after=self.cursor),
+            *standing,
         ]
 
     def detach(self, listener: EventListener) -> None:
@@ -227,6 +231,23 @@ class Hub:
         for listener in self._listeners:
             if revoked(listener.bearer):
                 listener.close(EXPIRED)
+
+    def tell_gateway(self, draining_since: float | None) -> None:
+        """Tell everybody, and whoever comes, how the gateway itself is: since when it takes no new calls, if so.
+
+        Such frames have no number: they are not news, but how it is now.
+        """
+        state = {"state": "running"} if draining_since is None else {"state": "draining", "since": draining_since}
+        text = msgspec.json.encode({"type": "gateway", "gateway": state}).decode()
+        self._standing = text if draining_since is not None else ""
+        for listener in self._listeners:
+            if not listener.narrow:
+                listener.tell(text)
+
+    def leave(self) -> None:
+        """The gateway begins anew: whoever listens comes back, and misses nothing."""
+        for listener in self._listeners:
+            listener.close(RESTARTING)
 
     def close(self) -> None:
         """The gateway is being stopped: everybody has to go."""

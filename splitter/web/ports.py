@@ -127,7 +127,7 @@ class GatewayStatus:
 
     Attributes:
         state: "starting", "standby" (another process is this node), "running" or "draining".
-        started_at: seconds since the Unix epoch.
+        started_at: seconds since the Unix epoch. draining_since: likewise; None while new calls are taken.
         calls, max_calls: alive now, and the limit.
         transactions: SIP transactions alive now.
         dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
@@ -157,6 +157,7 @@ class GatewayStatus:
     api: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     node: str = ""
+    draining_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

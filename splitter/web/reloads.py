@@ -1,4 +1,4 @@
-"""What the API says of a reload of the configuration. Pure."""
+"""What the API says of a reload of the configuration, and of a drain. Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ class ChangedKey(Struct):
     taken: str
     before: str = ""
     after: str = ""
+
+
+class Drained(Struct):
+    """Whether new calls are refused, since when (Unix seconds), and how many calls live."""
+
+    draining: bool
+    since: float | None
+    calls: int
 
 
 class Reloaded(Struct):

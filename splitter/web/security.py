@@ -3,6 +3,8 @@
 GET    /v1/bans           sources that are banned, and for how long yet
 DELETE /v1/bans/{source}  lift a ban
 POST   /v1/reload         take what has changed in the configuration, certificates included; ?dry_run=1 only tells
+POST   /v1/drain          take no new calls; those that live go on
+DELETE /v1/drain          take them again
 POST   /v1/restart        begin anew with the configuration as it is now; calls go on
 """
 
@@ -17,6 +19,7 @@ from splitter.transport.bans import Ban
 from splitter.web import reloads
 from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError, json_response
+from splitter.web.reloads import Drained
 
 Change = reloads.Reloaded
 
@@ -40,6 +43,10 @@ class Security(Protocol):
         """
         ...
 
+    def drain(self, drain: bool, by: str) -> Drained:
+        """Take no new calls, or take them again. Raises LocalError where the gateway is about to end."""
+        ...
+
     def restart(self) -> None:
         """Begin anew in a moment. Raises LocalError where the configuration is faulty; nothing has changed then."""
         ...
@@ -56,6 +63,9 @@ class NoSecurity:
 
     async def reload(self, dry_run: bool, by: str) -> Change:
         return reloads.Reloaded(dry_run)
+
+    def drain(self, drain: bool, by: str) -> Drained:
+        return Drained(drain, None, 0)
 
     def restart(self) -> None:
         pass
@@ -82,6 +92,18 @@ class SecurityRoutes:
             return json_response(await self._security.reload(dry_run, bearer_of(request).name))
         except LocalError as error:
             raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
+
+    async def drain(self, request: web.Request) -> web.Response:
+        return self._drain(request, True)
+
+    async def fill(self, request: web.Request) -> web.Response:
+        return self._drain(request, False)
+
+    def _drain(self, request: web.Request, drain: bool) -> web.Response:
+        try:
+            return json_response(self._security.drain(drain, bearer_of(request).name))
+        except LocalError as error:
+            raise ApiError(409, "unusable", str(error)) from error
 
     async def restart(self, request: web.Request) -> web.Response:
         try:

@@ -49,6 +49,7 @@ class StatusBoard:
             for network in networks
             for listener in network.listeners
         )
+        self._clock = clock
         self._started_at = clock.wall()
         self._driver = driver
         self._engine = engine
@@ -56,6 +57,12 @@ class StatusBoard:
         self._calls = calls
         self._health = health
         self._state = GatewayState.STARTING
+        self._draining_since: float | None = None
+
+    @property
+    def draining_since(self) -> float | None:
+        """Since when no new calls are taken, Unix seconds; None while they are."""
+        return self._draining_since
 
     def adopt(self, settings: CallSettings) -> None:
         """Show these bounds from now on."""
@@ -64,6 +71,7 @@ class StatusBoard:
     def enter(self, state: GatewayState) -> None:
         """Show this state from now on."""
         self._state = state
+        self._draining_since = self._clock.wall() if state is GatewayState.DRAINING else None
         metrics.READY.set(state is GatewayState.RUNNING)
 
     @property
@@ -94,6 +102,7 @@ class StatusBoard:
             api=tuple(api),
             alarms=self._health.alarms(),
             node=self._node,
+            draining_since=self._draining_since,
         )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from splitter.lab.handset import HandsetSettings
+from splitter.lab.stage import CALLED
 from tests.lab.test_restart import lost
 from tests.lab.test_through_gateway import Scene, conversation
 from tests.patience import until
@@ -104,4 +106,25 @@ class TestALiveCall:
                 results = await asyncio.gather(*(gateway.post("/v1/reload") for _ in range(3)))
                 assert sum(len(done["changes"]) for done in results) == 1
             assert (await gateway.get("/v1/status"))["max_calls"] == 30
+            assert lost(scene) == before
+
+
+class TestADrain:
+    async def test_lets_live_calls_go_on_and_is_said_everywhere(self) -> None:
+        async with conversation() as scene:
+            before, gateway = lost(scene), scene.stage.gateway
+            done = await gateway.post("/v1/drain")
+            assert done["draining"] and done["calls"] == 1
+            status = await gateway.get("/v1/status")
+            assert status["state"] == "draining" and status["draining_since"] == done["since"]
+            other = await scene.stage.handset(HandsetSettings())
+            refused = await other.dial(CALLED, gateway.access).answered()
+            assert not refused.accepted and refused.status == 503
+            again = await reload(scene, ("max_calls = 20", "max_calls = 21"))
+            assert keys(again) == {"gateway.max_calls"}, "a drain holds up no reload"
+            await scene.seen_again()
+            await scene.heard_again()
+            assert (await gateway.get("/v1/status"))["state"] == "draining"
+            assert not (await gateway.delete("/v1/drain"))["draining"]
+            assert (await gateway.get("/v1/status"))["draining_since"] is None
             assert lost(scene) == before

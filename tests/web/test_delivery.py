@@ -190,3 +190,27 @@ class TestOutbox:
         assert bench.kept.ids == [] and bench.queue.due_at is None
         sent = [int(name) for _, name in bench.tried]
         assert sent == sorted(sent)
+
+
+class TestAnotherReceiver:
+    def test_what_waits_for_its_next_attempt_is_tried_at_once(self) -> None:
+        bench = Bench([FAILED])
+        bench.add("a", "b")
+        bench.play(1)
+        assert bench.queue.begin(bench.now) is None
+        assert bench.queue.adopt(Effort(12, 100, 1.0, 300.0)) == []
+        assert bench.queue.begin(bench.now) == row("a")
+
+    def test_with_less_room_the_oldest_give_way(self) -> None:
+        bench = Bench()
+        bench.add("a", "b", "c")
+        dropped = bench.queue.adopt(Effort(12, 1, 1.0, 300.0))
+        assert [(one.row.id, one.fate) for one in dropped] == [("a", Fate.DROPPED), ("b", Fate.DROPPED)]
+        assert bench.kept.ids == ["c"]
+
+    def test_that_is_gone_leaves_nothing_waiting_or_kept(self) -> None:
+        bench = Bench([FAILED])
+        bench.add("a", "b")
+        bench.play(1)
+        assert [one.row.id for one in bench.queue.clear("gone")] == ["a", "b"]
+        assert bench.kept.ids == [] and bench.queue.due_at is None and len(bench.queue) == 0

@@ -442,3 +442,22 @@ class TestBounds:
         listener = stand.hub.attach(CONSOLE)
         stand.hub.close()
         assert listener.closing == 1001
+
+
+class TestTheGatewayItself:
+    def test_tells_of_a_drain_whoever_is_there_and_whoever_comes(self) -> None:
+        stand = Stand()
+        there = stand.hub.attach(CONSOLE)
+        stand.hub.tell_gateway(1000.0)
+        later = stand.hub.attach(CONSOLE)
+        told = {"type": "gateway", "gateway": {"state": "draining", "since": 1000.0}}
+        assert json.loads(there._waiting[-1]) == told and json.loads(later._before[-1]) == told
+        stand.hub.tell_gateway(None)
+        assert json.loads(later._waiting[-1]) == {"type": "gateway", "gateway": {"state": "running"}}
+        assert json.loads(stand.hub.attach(CONSOLE)._before[-1])["type"] == "ready"
+
+    def test_says_that_it_begins_anew(self) -> None:
+        stand = Stand()
+        listener = stand.hub.attach(CONSOLE)
+        stand.hub.leave()
+        assert listener.closing == 1012

@@ -138,6 +138,8 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/bans/10.9.9.9", "admin", {}),
     ("POST", "/v1/revocations", "admin", {"json": {"token": "8001"}}),
     ("POST", "/v1/reload", "admin", {}),
+    ("POST", "/v1/drain", "admin", {}),
+    ("DELETE", "/v1/drain", "admin", {}),
     ("POST", "/v1/restart", "admin", {}),
 ]
 

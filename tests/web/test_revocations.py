@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 from splitter.calls.asks import Desk, Holder, Remove
 from splitter.calls.desks import Desks
 from splitter.calls.logins.access import Scope, Token
+from splitter.calls.logins.accounts import Account
 from splitter.web.audience import EXPIRED
-from splitter.web.bearer import ID_LETTERS, Bearer, id_of, mint, read
+from splitter.web.bearer import ID_LETTERS, Bearer, configured_bearer, id_of, login_mark, mint, read
 from splitter.web.events import Events
 from splitter.web.evictions import Evictions
 from splitter.web.hub import Hub
@@ -166,3 +167,44 @@ class TestKept:
         revoked = Revocations(None, (), VirtualClock())
         await revoked.revoke("8001")
         assert revoked.holds(self.desk(0.0))
+
+
+class TestAnotherConfiguration:
+    CRM = Token("crm", frozenset({Scope.READ}), "ab" * 32)
+
+    def test_a_token_that_is_gone_or_may_less_is_let_go(self) -> None:
+        revoked = Revocations(None, (self.CRM,), VirtualClock(), {})
+        told: list[int] = []
+        revoked.watch(lambda: told.append(1))
+        bearer = configured_bearer(self.CRM)
+        assert not revoked.holds(bearer)
+        more = replace(self.CRM, scopes=frozenset({Scope.READ, Scope.CONTROL}))
+        revoked.adopt((more,), {})
+        assert revoked.holds(bearer) and not revoked.holds(configured_bearer(more))
+        assert not revoked.holds(replace(bearer, scopes=frozenset())), "a party of a call, whose scopes nobody knows"
+        revoked.adopt((), {})
+        assert revoked.holds(bearer) and revoked.holds(replace(bearer, scopes=frozenset()))
+        revoked.adopt((self.CRM,), {})
+        assert not revoked.holds(bearer) and told == [1, 1, 1]
+
+    def test_a_login_holds_while_its_account_is_the_same(self) -> None:
+        account = Account("8001", "red", extension="501")
+        mark = login_mark(SECRET, account)
+        desk = Bearer("8001", frozenset({Scope.DESK}), "501", login=mark)
+        bearer = read(SECRET, mint(SECRET, desk, 9e9, 1.0), 1e9)
+        assert bearer.login == mark
+        revoked = Revocations(None, (), VirtualClock(), {"8001": mark})
+        assert not revoked.holds(bearer)
+        may = frozenset({Scope.READ})
+        others = (replace(account, password="blue"), replace(account, extension="502"), replace(account, may=may))
+        for other in others:
+            revoked.adopt((), {"8001": login_mark(SECRET, other)})
+            assert revoked.holds(bearer), other
+        revoked.adopt((), {})
+        assert revoked.holds(bearer), "there is no such account"
+        revoked.adopt((), {"8001": mark})
+        assert not revoked.holds(bearer)
+
+    def test_what_was_made_for_others_by_a_program_is_no_login(self) -> None:
+        made = Bearer("8001", frozenset({Scope.DESK}), "501", made_at=1.0)
+        assert not Revocations(None, (), VirtualClock(), {}).holds(made)

@@ -433,3 +433,38 @@ class TestSignature:
     )
     def test_what_is_none(self, value: str) -> None:
         assert not verify("secret", b"{}", value, 1_700_000_000.0)
+
+
+class TestAnotherConfiguration:
+    async def test_what_waits_goes_to_the_new_address(self, store: Store) -> None:
+        old, new = Receiver(answers=[500] * 50), Receiver()
+        async with old.open(), new.open(), hooks(store, hook(old)) as sender:
+            for code in "abc":
+                sender.notice(notice(code))
+            await until(lambda: bool(old.taken))
+            sender.adopt([replace(hook(old), url=new.url)])
+            await until(lambda: new.codes == ["a", "b", "c"])
+
+    async def test_one_that_is_gone_is_told_no_more_and_what_waited_is_dropped(self, store: Store) -> None:
+        gone, stays = Receiver(answers=[500] * 50), Receiver()
+        async with gone.open(), stays.open(), hooks(store, hook(gone), replace(hook(stays), name="other")) as sender:
+            kept = replace(hook(stays), name="other")
+            sender.notice(notice("a"))
+            await until(lambda: bool(gone.taken) and stays.codes == ["a"])
+            with capture_logs() as logs:
+                sender.adopt([kept])
+                await until(lambda: any(line["event"] == "webhook is told no longer" for line in logs))
+            assert [line["dropped"] for line in logs if line["event"] == "webhook is told no longer"] == [1]
+            sender.notice(notice("b"))
+            await until(lambda: stays.codes == ["a", "b"])
+            assert set(gone.codes) == {"a"}
+            await store.flush()
+            assert await store.deliveries() == []
+
+    async def test_a_new_one_is_told_from_now_on(self, store: Store) -> None:
+        first, second = Receiver(), Receiver()
+        async with first.open(), second.open(), hooks(store, hook(first)) as sender:
+            sender.notice(notice("a"))
+            sender.adopt([hook(first), replace(hook(second), name="second")])
+            sender.notice(notice("b"))
+            await until(lambda: (first.codes, second.codes) == (["a", "b"], ["b"]))

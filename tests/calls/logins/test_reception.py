@@ -318,3 +318,52 @@ class TestGuessing:
         for _ in range(2 * limits.USER_FAILURES):
             self.guess(desk, "wrong")
         assert len(desk.told.abuses) == 2 * limits.USER_FAILURES
+
+
+class TestAnotherConfiguration:
+    def registered(self, desk: Desk) -> list[str]:
+        return sorted(f"{seat.trunk} {seat.user}" for seat in desk.reception.seats())
+
+    @pytest.fixture
+    def full(self, desk: Desk) -> Desk:
+        """8001 and 8002 have logged in, and 8001 is at the open trunk too."""
+        for user, password in (("8001", "red"), ("8002", "blue")):
+            desk.register(desk.logged_in(desk.request(user=user), user, password))
+        desk.register(desk.request(), trunk=OPEN)
+        assert self.registered(desk) == ["guarded 8001", "guarded 8002", "open 8001"]
+        return desk
+
+    def adopt(self, desk: Desk, *accounts: Account, trunks: tuple[Trunk, ...] = (OPEN, GUARDED), **bounds: int) -> None:
+        desk.reception.adopt(trunks, accounts, replace(RegistrarSettings(), **bounds))
+
+    def test_changes_nothing_for_those_who_could_log_in_again(self, full: Desk) -> None:
+        self.adopt(full, Account("8003", "green"), *ACCOUNTS)
+        assert self.registered(full) == ["guarded 8001", "guarded 8002", "open 8001"]
+        assert len(full.told.held) == 3
+
+    def test_a_seat_without_its_account_is_signed_off_where_it_had_to_log_in(self, full: Desk) -> None:
+        self.adopt(full, HASHED)
+        assert self.registered(full) == ["guarded 8002", "open 8001"]
+        assert len(full.told.held) == 2 and not full.desks.online("501")
+        assert full.refused(full.request()).status == 401
+
+    def test_another_password_ends_the_logins_of_the_old_one(self, full: Desk) -> None:
+        self.adopt(full, Account("8001", "another", extension="501"), HASHED)
+        assert self.registered(full) == ["guarded 8002", "open 8001"]
+        full.register(full.logged_in(full.request(), password="another"))
+        assert "guarded 8001" in self.registered(full)
+
+    def test_a_new_trunk_that_asks_and_one_that_is_gone(self, full: Desk) -> None:
+        strict = replace(OPEN, authenticate=True)
+        self.adopt(full, *ACCOUNTS, trunks=(strict,))
+        assert self.registered(full) == [], "one is gone, and at the other nobody has proved anything"
+
+    def test_another_extension_is_another_desk(self, full: Desk) -> None:
+        self.adopt(full, Account("8001", "red", extension="502"), HASHED)
+        assert full.desks.online("502") and not full.desks.online("501")
+
+    def test_bounds_are_for_the_next_one(self, full: Desk) -> None:
+        self.adopt(full, *ACCOUNTS, min_expires_s=600)
+        with pytest.raises(Refusal) as caught:
+            full.register(full.request(Expires="300"), trunk=OPEN)
+        assert caught.value.status == 423

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -230,3 +231,60 @@ class TestWhatOperatorsSee:
         assert trunks.alarms() == ("trunk pbx2 is down: no answer",)
         assert trunks.timing("pbx1") == (0.0123, 0.0)
         assert trunks.timing("pbx2") is None
+
+
+class TestAnotherConfiguration:
+    def adopted(self, trunks: Trunks, *wanted: Trunk, rules: MonitorSettings = RULES, now: float = 10.0) -> list[str]:
+        trunks.adopt(wanted, rules, now)
+        return [view.name for view in trunks.views(now, now, lambda name: 0)]
+
+    def test_what_is_known_of_a_server_stays_whatever_else_changes(self) -> None:
+        trunks = watched()
+        fail(trunks, ONE, target(1))
+        changed = replace(ONE, max_calls=7, options_interval_s=5.0)
+        assert self.adopted(trunks, TWO, changed) == ["pbx2", "pbx1"], "in the new order, without the third"
+        assert trunks.state(changed, 10.0)[0] is TrunkState.DOWN
+        assert trunks.views(10.0, 10.0, lambda name: 0)[1].max_calls == 7
+
+    def test_at_another_address_it_begins_anew(self) -> None:
+        trunks = watched()
+        fail(trunks, ONE, target(1))
+        moved = replace(ONE, address=target(9).address)
+        self.adopted(trunks, moved)
+        assert trunks.state(moved, 10.0) == (TrunkState.UP, "not asked yet")
+        assert [probe.target for probe in trunks.due(10.0)] == [target(9)]
+
+    def test_news_of_one_that_was_taken_out_is_nobodys(self) -> None:
+        trunks = watched(NAMED, ONE)
+        trunks.located("pbx4", TWO_SERVERS, 0.0)
+        probes = trunks.due(0.0)
+        self.adopted(trunks, ONE)
+        trunks.located("pbx4", TWO_SERVERS, 11.0)
+        trunks.unlocated("pbx4", "no answer", 11.0)
+        for probe in probes:
+            trunks.asked(probe, 11.0)
+        assert self.adopted(trunks, ONE, now=12.0) == ["pbx1"]
+
+    def test_asking_begins_ends_and_is_hastened(self) -> None:
+        trunks = watched(trunk(1, options_interval_s=0.0), trunk(2, options_interval_s=3600.0))
+        for probe in trunks.due(0.0):
+            trunks.asked(probe, 0.0)
+        assert trunks.next_due() == 3600.0
+        self.adopted(trunks, trunk(1, options_interval_s=5.0), trunk(2, options_interval_s=5.0))
+        assert [(probe.trunk.name, probe.target) for probe in trunks.due(10.0)] == [("pbx1", target(1))]
+        assert trunks.next_due() == 15.0, "not in an hour"
+        self.adopted(trunks, trunk(1, options_interval_s=0.0), now=11.0)
+        assert trunks.next_due() is None
+
+    def test_one_that_is_watched_no_longer_is_not_down_for_ever(self) -> None:
+        trunks = watched(ONE)
+        fail(trunks, ONE, target(1))
+        unwatched = replace(ONE, options_interval_s=0.0)
+        self.adopted(trunks, unwatched)
+        assert trunks.state(unwatched, 10.0)[0] is TrunkState.UP
+
+    def test_rules_hold_for_the_next_failure(self) -> None:
+        trunks = watched(ONE)
+        self.adopted(trunks, ONE, rules=MonitorSettings(failures_down=1))
+        fail(trunks, ONE, target(1), times=1)
+        assert trunks.state(ONE, 10.0)[0] is TrunkState.DOWN

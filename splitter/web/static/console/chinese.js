@@ -29,6 +29,8 @@ export const CHINESE = {
   "connection.offline": "无网络",
   "connection.replaced": "已在别处打开",
   "banner.waiting": "与网关的连接中断。",
+  "banner.restarting": "网关正在重新启动，您的通话不受影响。",
+  "banner.draining": "网关暂时不接入新来电，您的通话不受影响。",
   "banner.offline": "本机没有网络。",
   "banner.voice": "语音通话不受影响。",
   "banner.replaced": "此坐席已在另一个窗口打开。",

@@ -33,6 +33,7 @@ let pending = false;
 let camera = "";
 let sharing = false;
 let online = false;
+let restarting = false; // the gateway has said so before it went
 /** @type {number|undefined} */
 let toasting;
 let toasted = ""; // the call that the toast leads to
@@ -99,14 +100,23 @@ function stateOf(entry) {
 }
 
 function renderBanner() {
-  const { state, retryAt } = splitter.connection;
-  const wanted = state === "waiting" || state === "offline" || state === "replaced" || (state === "connecting" && online);
-  byId("banner").hidden = !wanted;
-  if (!wanted) return;
+  const { state, reason, retryAt } = splitter.connection;
+  const away = state === "waiting" || state === "offline" || state === "replaced" || (state === "connecting" && online);
+  const draining = state === "online" && splitter.gateway.state === "draining";
+  if (reason === "restarting") restarting = true;
+  if (state === "online" || state === "replaced") restarting = false;
+  byId("banner").hidden = !away && !draining;
+  byId("banner-retry").hidden = !away;
+  if (draining) {
+    say(byId("banner-text"), t("banner.draining"));
+    say(byId("banner-wait"), "");
+  }
+  if (!away) return;
   const seconds = Math.ceil((retryAt - Date.now()) / 1000);
   const talking = state !== "replaced" && [...entries.values()].some((entry) => !entry.over && entry.call.view.state === "connected");
-  const words = t(`banner.${state === "connecting" ? "waiting" : state}`);
-  say(byId("banner-text"), talking ? words + t("sentence.gap") + t("banner.voice") : words);
+  const tried = state === "connecting" || state === "waiting";
+  const words = t(`banner.${tried ? (restarting ? "restarting" : "waiting") : state}`);
+  say(byId("banner-text"), talking && !(tried && restarting) ? words + t("sentence.gap") + t("banner.voice") : words);
   say(byId("banner-wait"), state === "waiting" && seconds > 0 ? t("banner.retry.in", { seconds }) : "");
   say(byId("banner-retry"), t(state === "replaced" ? "banner.here" : "banner.retry"));
 }
@@ -266,6 +276,8 @@ splitter.addEventListener("notice", (event) => {
   if (answered && notice.extension === splitter.me?.extension) sayTake(t(`take.${notice.code}`));
   update();
 });
+
+splitter.addEventListener("gateway", update);
 
 splitter.addEventListener("connection", () => {
   const { state } = splitter.connection;

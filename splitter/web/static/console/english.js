@@ -29,6 +29,8 @@ export const ENGLISH = {
   "connection.offline": "No network",
   "connection.replaced": "Opened elsewhere",
   "banner.waiting": "No connection to the gateway.",
+  "banner.restarting": "The gateway restarts. Your calls go on.",
+  "banner.draining": "The gateway takes no new calls for now. Your calls go on.",
   "banner.offline": "This computer has no network.",
   "banner.voice": "The voice call goes on.",
   "banner.replaced": "This desk was opened in another window.",

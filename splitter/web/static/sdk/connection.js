@@ -10,6 +10,7 @@ import { Desk } from "./sources.js";
 
 /** @typedef {import("./types.js").CallView} CallView */
 /** @typedef {import("./types.js").Connection} Connection */
+/** @typedef {import("./types.js").GatewayState} GatewayState */
 /** @typedef {import("./types.js").Me} Me */
 /** @typedef {import("./types.js").Notice} Notice */
 /** @typedef {import("./types.js").Picture} Picture */
@@ -22,6 +23,7 @@ import { Desk } from "./sources.js";
  *   "call"        {call: CallHandle, before: CallView|null, gone: boolean, lost: boolean}   something of a call changed;
  *                 gone: it is this desk's no more; lost: the gateway that comes back does not know it
  *   "notice"      {notice: Notice, call: CallHandle|undefined, at: number}  people should be told this now
+ *   "gateway"     {GatewayState}                                           it takes no new calls, or takes them again
  *   "desk"        {desk: object}                                           only with the scope calls:read
  */
 export class Splitter extends EventTarget {
@@ -54,6 +56,8 @@ export class Splitter extends EventTarget {
     this.client = "";
     /** @type {Me|null} */
     this.me = null;
+    /** @type {GatewayState} how the gateway itself is */
+    this.gateway = { state: "running" };
     /** @type {Map<string, CallHandle>} the calls that live, by id */
     this.calls = new Map();
     this.desk = new Desk();
@@ -245,6 +249,10 @@ export class Splitter extends EventTarget {
         this.me = frame.me ?? this.me;
         this.#replaying = frame.resumed;
         this.#snapshot = frame.resumed ? null : new Set();
+        this.#onGateway({ state: "running" }); // if it is not, it says so next
+        break;
+      case "gateway":
+        this.#onGateway(frame.gateway);
         break;
       case "ready":
         this.#forgetLost();
@@ -317,6 +325,13 @@ export class Splitter extends EventTarget {
     const call = this.calls.get(notice.call_id);
     this.#emit("notice", { notice, call, at });
     call?._onNotice(notice);
+  }
+
+  /** @param {GatewayState} state */
+  #onGateway(state) {
+    if (state.state === this.gateway.state) return;
+    this.gateway = state;
+    this.#emit("gateway", state);
   }
 
   /** The login does not hold any more. @param {unknown} error */

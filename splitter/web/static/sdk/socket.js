@@ -127,7 +127,7 @@ export class EventSocket extends EventTarget {
     this.#hang();
     if (code === 4001) this.dispatchEvent(new Event("expired"));
     else if (code === 4009) this.#say("replaced", "replaced");
-    else this.#again(code === 1001 ? "restarting" : "lost", code === 4008 ? 0 : undefined);
+    else this.#again(code === 1012 ? "restarting" : code === 1001 ? "ending" : "lost", code === 4008 ? 0 : undefined);
   }
 
   /** @param {string} reason @param {number} [delayMs] */

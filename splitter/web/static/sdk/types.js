@@ -24,6 +24,7 @@
 /** @typedef {{link: string, expires_at: number, sent: boolean, reason: string}} Invitation */
 /** @typedef {{state: "signed-out"|"connecting"|"online"|"waiting"|"offline"|"replaced", reason: string,
  *   retryAt: number}} Connection  `retryAt`: milliseconds as of Date.now(), 0 where nothing is planned. */
+/** @typedef {{state: "running"|"draining", since?: number}} GatewayState  draining: it takes no new calls, since then (seconds). */
 /** @typedef {{state: "out"|"joining"|"connected"|"interrupted"|"removed"|"failed", code: string, message: string,
  *   status: number}} Media  Where this desk's own video transport in the call stands. `status`: of HTTP, 0 where none. */
 /** @typedef {{level: Level, lossPercent: number, fps: number, kbps: number, width: number, height: number,
