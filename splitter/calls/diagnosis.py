@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from splitter.calls.carried import AUDIO, VIDEO
 from splitter.calls.states import CallState, Direction, PartyKind, Side, VideoState
+from splitter.calls.talk.room import PICTURE, SLATE
 from splitter.calls.view import CallView, CarriedView, PartyView, StrangerView
 from splitter.telemetry.trace import TraceEvent
 
 PROOFS = 3
+_NOBODY = (SLATE, PICTURE, "none")  # what a viewer may be shown instead of a person
 
 _Proof = Callable[[TraceEvent], bool]
 
@@ -238,7 +240,13 @@ def _about(leg: str, kind: str, words: str = "") -> _Proof:
 
 
 def _shown(viewer: str) -> _Proof:
-    return lambda event: event.leg.startswith(viewer) and event.text.startswith("is shown")
+    """It was shown a person: not the slate, nor a picture."""
+
+    def shown(event: TraceEvent) -> bool:
+        words = event.text.split(maxsplit=2)
+        return event.leg.startswith(viewer) and words[:2] == ["is", "shown"] and not words[2].startswith(_NOBODY)
+
+    return shown
 
 
 def _message(leg: str, words: str) -> _Proof:

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from splitter.cli.door import RefusedByGateway, open_door
-from splitter.cli.text import clock, fail, plain, say, say_json, table
+from splitter.cli.text import clock, fail, say, say_json, table
 from splitter.cli.trace import call_meant
 from splitter.web.shapes import DiagnosisShown, FindingShown
 
@@ -31,13 +31,13 @@ def why(ctx: click.Context, reference: str, as_json: bool) -> None:
         say_json(diagnosis)
         return
     say(f"call {diagnosis.call_id}")
-    for title, finding in (("voice", diagnosis.voice), ("video", diagnosis.video)):
-        _say(title, finding)
+    for finding in (diagnosis.voice, diagnosis.video):
+        _say(finding)
 
 
-def _say(title: str, finding: FindingShown) -> None:
+def _say(finding: FindingShown) -> None:
     say()
-    say(f"{title}: {plain(finding.words)}", fg=None if finding.fine else "yellow")
+    say(f"{finding.words[:1].upper()}{finding.words[1:]}.", fg=None if finding.fine else "yellow")
     rows = [(f"  {clock(one.at)}", one.leg or "-", one.kind, one.text) for one in finding.proof]
     for line in table(("", "", "", ""), rows).splitlines()[1:] if rows else ():
         say(line)

@@ -82,7 +82,7 @@ class TestWhy:
         parts.save(ended(replace(CALL, carried=carried)))
         lines = (await command("why", CALL.call_id)).stdout.splitlines()
         assert lines[0] == f"call {CALL.call_id}"
-        assert lines[2] == "voice: no voice came from the caller, and 9 packets from the centre"
+        assert lines[2] == "No voice came from the caller, and 9 packets from the centre."
         assert lines[3].endswith("-  media  voice: 0 packets from the caller, 9 from the centre")
 
     async def test_of_a_number_is_of_its_latest_call(self, parts: Gateway, command: Command) -> None:
