@@ -197,7 +197,7 @@ class Calls:
 
     @property
     def short_codes(self) -> int:
-        """How many short codes are in use."""
+        """The number of short codes in use."""
         return len(self._short_codes)
 
     def refuse_new(self, refuse: bool) -> None:

@@ -169,12 +169,12 @@ class Connections:
 
     @property
     def streams(self) -> tuple[StreamConnection, ...]:
-        """Those that are open."""
+        """The connections that are open."""
         return tuple(self._open.values())
 
     @property
     def aliases(self) -> int:
-        """How many connections have one."""
+        """The number of connections that have one."""
         return len(self._aliases)
 
     # ---- what streams tell us ----

@@ -294,7 +294,7 @@ class Driver:
 
     @property
     def connections(self) -> Connections:
-        """What is connected now."""
+        """The connections that are open now."""
         return self._sockets.connections
 
     def sizes(self) -> dict[str, int]:
