@@ -268,7 +268,7 @@ class GatewayProcess:
             return ""
 
     async def state(self) -> str:
-        """The state that it tells; "" while it says nothing. The control socket is there before the ways in are open."""
+        """The state that it tells; "" while it tells none. The control socket is there before the ways in are open."""
         try:
             status = await self.get("/v1/status")
         except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
