@@ -118,7 +118,8 @@ class Gateway:
         settings = self.settings
         self._store = Store(settings.store, self._clock)
         self._recorder = Recorder(self._store, self._clock, settings.store.digits)
-        shelves: list[Gatherer] = [LiveStore(beside(settings.store.path, "live.db"), self._records_lost)]
+        path, log_dir = beside(settings.store.path, "live.db"), Path(settings.media.socket_dir)
+        shelves: list[Gatherer] = [LiveStore(path, self._records_lost, log_dir)]
         if self._membership is not None:
             shelf = ValkeyShelf(settings.cluster, self._membership)
             shelves.append(Gatherer(shelf, self._records_lost))
@@ -144,6 +145,7 @@ class Gateway:
             source_ok=self._calls.source_ok,
             party_ok=self._calls.party_ok,
             spared=spared(settings),
+            write_ahead=lambda messages: self._records.write_ahead(self._recorder.calls_of(messages)),
         )
         for expected in tls_names(settings):
             self._driver.expect(*expected)

@@ -340,7 +340,7 @@ class Call:
 
     def doubt(self) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""
-        return doubt_of(self.talk, self._legs)
+        return doubt_of(self.talk, self.pending, self._legs)
 
     def take_up(self, talk: Talk) -> None:
         """Go on with this value in place of the present one, such as one that was read back; at rest.

@@ -8,6 +8,7 @@ something that the record does not.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Protocol
 
 import structlog
@@ -86,6 +87,17 @@ class Records:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
+    def resume(self, key: str, call: Recorded) -> None:
+        """Know a call that was taken up from its record: the record stays, until there is a better one."""
+        self._written[key], self._living[key] = 0, call
+        self._answered.add(key)
+
+    def hold(self, key: str, record: bytes, seconds: float) -> None:
+        """Keep the record of a call that does not live any more, for a while."""
+        if self._store is not None:
+            self._store.keep(key, record)
+            asyncio.get_running_loop().call_later(seconds, self.forget, key)
+
     def forget(self, key: str) -> None:
         """A call is over."""
         self._changed.pop(key, None)
@@ -95,6 +107,13 @@ class Records:
         self._answered.discard(key)
         if self._store is not None:
             self._store.forget(key)
+
+    def write_ahead(self, keys: Iterable[str]) -> None:
+        """Write now what has changed, for something leaves that peers build on; in these calls whatever has."""
+        for key in keys:
+            if (call := self._living.get(key)) is not None:
+                self._changed[key] = call
+        self.flush()
 
     def flush(self) -> None:
         """Write now what has changed."""
@@ -126,15 +145,16 @@ class Records:
 
     def _write(self, store: RecordStore, key: str, call: Recorded) -> None:
         record = call.record()
-        if record is None and key not in self._answered and (first := call.record(restless=True)) is not None:
-            self._keep(store, key, call, first)  # until it comes to rest for the first time
-        if record is None:
-            if key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
-                self._doubtful[key] = seen
-                store.doubt(key, note)
+        if record is not None:
+            if self._written.get(key) != hash(record) or key in self._doubtful:
+                self._keep(store, key, call, record)
             return
-        if self._written.get(key) != hash(record) or key in self._doubtful:
-            self._keep(store, key, call, record)
+        restless = call.record(restless=True)
+        if restless is not None and self._written.get(key) != hash(restless):
+            self._keep(store, key, call, restless)
+        if key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
+            self._doubtful[key] = seen
+            store.doubt(key, note)
 
     def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes) -> None:
         self._written[key], self._living[key] = hash(record), call

@@ -9,14 +9,15 @@ is lost: the log and its trace say why, and its peers hear nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
-from splitter.calls.events import PlacesLost
-from splitter.calls.frame import VERSION, RecordKind, unframed
+from splitter.calls.events import PlacesLost, TimeUp
+from splitter.calls.frame import VERSION, RecordKind, framed, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.states import Side
@@ -32,6 +33,9 @@ from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle, SideSpec
 from splitter.telemetry import metrics
+
+HELD_S = 32.0
+"""So long may the answer that ended a call have to be repeated (RFC 3261 §17.2.1), by the next process if need be."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +87,10 @@ class Recovery:
     async def _one(self, row: Row, found: Recovered) -> None:
         frame = unframed(row.record)
         if frame.kind is RecordKind.UNFINISHED:
-            self._calls.undertaker.end(unfinished.read(frame.body))
-            self._services.records.forget(row.call_id)
+            left = unfinished.read(frame.body)
+            self._calls.undertaker.end(left)
+            told = framed(RecordKind.UNFINISHED, unfinished.written(replace(left, ended=True)))
+            self._services.records.hold(row.call_id, told, HELD_S)
             metrics.CALLS_RECOVERED.labels("ended").inc()
             found.ended += 1
             return
@@ -95,7 +101,8 @@ class Recovery:
         talk, doubt = talks.read(frame.body), _doubt_of(row)
         if doubt is not None:
             doubt.settle(talk)
-        call = self._calls.restore(talk, CSEQ_GAP if doubt is not None else 0)
+        call = self._calls.restore(talk, CSEQ_GAP)
+        self._services.records.resume(row.call_id, call)
         call.note("taken up again after a restart of the gateway", kind="state")
         metrics.CALLS_RECOVERED.labels("taken-up").inc()
         found.taken_up += 1
@@ -114,7 +121,8 @@ class Recovery:
     async def _take_up_voice(self, call: Call) -> None:
         """Hear of the relay again; one that is gone is replaced as if its worker had died."""
         voice = call.talk.voice
-        if voice.relay is None:
+        if voice.relay is None:  # it was moving when the process died
+            call.post(TimeUp(Alarm(AlarmKind.MOVE_VOICE)))
             return
         try:
             carried = await self._relay_again(call, voice, voice.relay)
@@ -140,6 +148,8 @@ class Recovery:
         """Hear of the video room again; one that is gone is replaced as if its worker had died."""
         room = call.talk.room
         if room.room is None:
+            if room.homeless:  # it was moving when the process died
+                call.post(TimeUp(Alarm(AlarmKind.MOVE_VIDEO)))
             return
         try:
             carried = await self._room_again(call, room, room.room)
@@ -147,8 +157,11 @@ class Recovery:
             call.note(f"the video has to move: {error}", kind="media")
             call.post(RoomLost(call.talk.call_id, room.room.room_id, str(error)))
             return
-        known = {name: member.handle for name, member in room.members.items()}
         there = {participant.handle.name: participant.handle for participant in carried.participants}
+        for name in room.secure_members:  # after an ICE restart that nobody has heard of it has other credentials
+            if (handle := there.get(name)) is not None and handle.secure is not None:
+                room.members[name].handle = handle
+        known = {name: member.handle for name, member in room.members.items()}
         missing = {name for name, handle in known.items() if there.get(name) != handle}
         lost = tuple(name for name in room.secure_members if name in missing)
         if missing.difference(lost):

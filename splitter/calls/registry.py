@@ -277,6 +277,7 @@ class Calls:
             permit.release()
             raise
         self._begin(call, split(call), permit)
+        self.services.records.touch(call.talk.call_id, call)  # before its sender is told to wait, or stops repeating
 
     def restore(self, talk: Talk, cseq_gap: int = 0) -> Call:
         """Carry on a call that was written down at rest; see `Call.restored`.

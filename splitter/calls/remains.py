@@ -9,7 +9,8 @@ from splitter.calls.legs.leg import SipLeg
 from splitter.calls.states import Side
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
-from splitter.calls.talk.outline import Outline
+from splitter.calls.talk.outline import OpenDialog, Outline
+from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.record import written
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
@@ -17,9 +18,7 @@ from splitter.calls.talk.unfinished import Unfinished
 
 def record_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
     """An answered call, as a record."""
-    dialogs = (legs[record.key].open_dialog() for record in talk.legs.values())
-    outline = Outline(tuple(dialog for dialog in dialogs if dialog is not None))
-    return framed(RecordKind.CALL, written(talk), written(outline))
+    return framed(RecordKind.CALL, written(talk), written(Outline(_dialogs_of(talk, legs))))
 
 
 def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> bytes | None:
@@ -33,12 +32,23 @@ def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> byte
     came, tag = waiting
     sent = dialled.calling() if dialled is not None else None
     caller, centre = (came, sent) if arrived.name == Side.CALLER else (sent, came)
-    return framed(RecordKind.UNFINISHED, unfinished.written(Unfinished(call_id, caller, tag, centre, arrived.name)))
+    answered = dialled.open_dialog() if dialled is not None else None
+    dialogs = () if answered is None else (answered,)
+    left = Unfinished(call_id, caller, tag, centre, arrived.name, dialogs)
+    return framed(RecordKind.UNFINISHED, unfinished.written(left))
 
 
-def doubt_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
+def doubt_of(talk: Talk, pending: Pending, legs: Mapping[str, SipLeg]) -> bytes:
     """A note of what is under way in an answered call; see `Doubt`."""
     present = [legs[record.key] for record in talk.legs.values()]
+    calling = [legs[key].uncalled() for key in (*pending.arriving, pending.newcomer) if key in legs]
     requests = tuple(request for leg in present for request in leg.unanswered())
+    requests += tuple(one[0] for one in calling if one is not None)
     sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}
-    return written(Doubt(requests, sent))
+    numbers = {leg.name: leg.record.dialog.local_cseq for leg in present if leg.record.dialog is not None}
+    return written(Doubt(requests, sent, numbers))
+
+
+def _dialogs_of(talk: Talk, legs: Mapping[str, SipLeg]) -> tuple[OpenDialog, ...]:
+    dialogs = (legs[record.key].open_dialog() for record in talk.legs.values())
+    return tuple(dialog for dialog in dialogs if dialog is not None)

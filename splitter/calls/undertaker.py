@@ -59,8 +59,9 @@ class Undertaker:
             raise ValueError("it has no INVITE of the side that called")
         arrived = _invite(came.invite)
         self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
-        reason = "ended: the gateway was restarted before this call was answered"
-        self._recorder.event(call.call_id, "", "state", reason)
+        if not call.ended:
+            reason = "ended: the gateway was restarted before this call was answered"
+            self._recorder.event(call.call_id, "", "state", reason)
         # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
         self._tags[_key(arrived)] = call.tag
         self._driver.received(came.flow, came.invite)
@@ -68,7 +69,7 @@ class Undertaker:
             invite = _invite(sent.invite)
             self._recorder.bind(invite.call_id, call.call_id, far, invite.from_tag or "")
             _Abandoned(self._driver, invite, sent.flow).cancel()
-        self._recorder.unbind(call.call_id)  # what still comes is recorded for a while
+        self.part(call.call_id, Outline(call.dialogs))
 
     def part(self, call_id: str, outline: Outline) -> None:
         """Send a BYE in each dialog of an answered call that is not carried on."""
@@ -77,7 +78,7 @@ class Undertaker:
                 self._part(call_id, one)
             except (LocalError, PeerError) as error:
                 self._recorder.event(call_id, one.leg, "note", f"the {one.leg} cannot be told that it is over: {error}")
-        self._recorder.unbind(call_id)
+        self._recorder.unbind(call_id)  # what still comes is recorded for a while
 
     def _part(self, call_id: str, one: OpenDialog) -> None:
         flow = self._driver.flow_to(one.network, one.transport, Address(one.host, one.port))

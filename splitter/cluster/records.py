@@ -16,7 +16,8 @@ from typing import Protocol
 from splitter.cluster.keys import ClusterKeys
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Script, Valkey, ValkeyError
-from splitter.store.gathering import Batch, LiveRow, Mark, RecordChange, ShelfContent, ShelfFault
+from splitter.store.gathering import ShelfFault
+from splitter.store.rows import Batch, LiveRow, Mark, RecordChange, ShelfContent
 
 _STEP = 200
 """Calls that one script writes: it takes a millisecond, and Valkey serves nobody else meanwhile."""

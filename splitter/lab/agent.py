@@ -37,7 +37,10 @@ class UserAgent:
         address: where it listens, once started.
         messages: the last messages, "in" or "out" with each.
         on_call: takes incoming calls; without it they get 480.
+        driver_type: what runs its SIP.
     """
+
+    driver_type: type[Driver] = Driver
 
     def __init__(self, user: str, host: str, clock: Clock | None = None, ids: IdSource | None = None) -> None:
         self.user = user
@@ -59,7 +62,7 @@ class UserAgent:
         host = self.address.host
         network = Network(_NETWORK, (ListenPoint("udp", Address(host, 0)),), host)
         endpoint = Endpoint(Timers(), self._ids, "lab")
-        self._driver = Driver(
+        self._driver = self.driver_type(
             endpoint,
             {_NETWORK: network},
             TransportSettings(),

@@ -20,7 +20,7 @@ from splitter.core.net import Address
 
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 30.0
-_MEDIA_PORTS = 200
+_MEDIA_PORTS_A_CALL = 10
 _PROGRAM = "from splitter.cli import main; main()"  # the interpreter that runs us, whatever PATH says
 
 _CONFIGURATION = """\
@@ -28,7 +28,7 @@ _CONFIGURATION = """\
 [gateway]
 name = "splitter"
 control_socket = "{directory}/control.sock"
-max_calls = 20
+max_calls = {calls}
 
 [network.access]          # towards the operator's SBC
 listen = ["udp:{access}", "tcp:{access}"]
@@ -65,7 +65,7 @@ called = "{called}"
 to = ["centre"]
 
 [media]
-workers = 1
+workers = {workers}
 first_port = {first_port}
 last_port = {last_port}
 socket_dir = "{directory}"
@@ -90,6 +90,8 @@ class GatewayProcess:
         access, core, desk: where it hears SIP from the SBC, the centre and the seats.
         configuration: the path of its file.
         control_socket: where the command line and the API reach it.
+        directory: of all its files.
+        media_ports: the first and the last.
     """
 
     def __init__(
@@ -101,15 +103,18 @@ class GatewayProcess:
         more: str = "",
         ports: Sequence[int] = (),
         within: Sequence[str] = (),
+        calls: int = 20,
+        workers: int = 1,
     ) -> None:
         """`more`: further tables of its configuration. `ports`: of SIP, where not any will do. `within`: the command
-        that runs it elsewhere, such as in a network namespace."""
+        that runs it elsewhere, such as in a network namespace. `calls`: so many at a time."""
         self._within = tuple(within)
         self.access, self.core, self.desk = (Address(host, port) for port in ports or free_ports(host, 3))
         self.configuration = directory / "splitter.toml"
         self.control_socket = directory / "control.sock"
         self.log_file = directory / "gateway.log"
-        first_port = random.randrange(12_000, 31_000, 2)
+        media_ports = calls * _MEDIA_PORTS_A_CALL
+        first_port = random.randrange(12_000, 32_000 - min(media_ports, 19_000), 2)
         self.configuration.write_text(
             _CONFIGURATION.format(
                 directory=directory,
@@ -120,10 +125,14 @@ class GatewayProcess:
                 centre=centre,
                 called=called,
                 first_port=first_port,
-                last_port=first_port + _MEDIA_PORTS - 1,
+                last_port=first_port + media_ports - 1,
+                calls=calls,
+                workers=workers,
             )
             + more
         )
+        self.directory = directory
+        self.media_ports = first_port, first_port + media_ports - 1
         self._process: asyncio.subprocess.Process | None = None
         self._http: aiohttp.ClientSession | None = None
 

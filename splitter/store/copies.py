@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from splitter.store.gathering import Gatherer, LiveRow, Mark, ShelfContent
+from splitter.store.gathering import Gatherer
+from splitter.store.rows import LiveRow, Mark, ShelfContent
 
 log = structlog.get_logger(__name__)
 

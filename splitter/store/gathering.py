@@ -11,90 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
 from splitter.core.errors import SplitterError
+from splitter.store.rows import Batch, LiveRow, Mark, RecordChange, ShelfContent
+from splitter.store.write_ahead import WriteAheadLog
 from splitter.telemetry import metrics
 
 GATHER_S = 0.05  # a call that changes twice in a moment is written once
 RETRY_S = 0.5
 READ_TRIES = 3
 SLOW_S = 0.5  # a record that waits longer is late: what would be lost now is more than was promised
-LOOK_S = 5.0  # between two looks whether what was written is still there
+LOOK_S = 1.0  # between two looks whether what was written is still there
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveRow:
-    """The record of one call, as it was last written.
-
-    Attributes:
-        written_at: Unix seconds.
-        record: opaque here.
-        doubt: what was under way after it was written; None for nothing. Opaque as well.
-    """
-
-    call_id: str
-    written_at: float
-    record: bytes
-    doubt: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
-    """How far a shelf is complete: the greater of two tells which shelf is the newer one.
-
-    Attributes:
-        fence: of the process that wrote; see `splitter.cluster.lease`. 0 where there is only one process.
-        number: of its changes; -1 while records may be missing.
-    """
-
-    fence: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordChange:
-    """Part of a batch: what is to be written of one call.
-
-    Attributes:
-        record: None: the one that is there stays.
-        over: nothing is kept of it any longer.
-    """
-
-    record: bytes | None = None
-    doubt: bytes | None = None
-    over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Changes that are written in one step.
-
-    Attributes:
-        mark: what the shelf may say of itself then.
-        anew: whatever is there goes first.
-    """
-
-    changes: Mapping[str, RecordChange]
-    mark: Mark
-    anew: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ShelfContent:
-    """Records that a shelf held at the start.
-
-    Attributes:
-        mark: None where it does not know how complete it is.
-    """
-
-    rows: tuple[LiveRow, ...] = ()
-    mark: Mark | None = None
 
 
 class ShelfFault(SplitterError):
@@ -138,13 +70,20 @@ class Gatherer:
     Args:
         shelf: None keeps nothing.
         on_loss: called, in the thread, when everything has to be handed in again.
+        ahead: keeps what is on its way; None: that is lost with the process.
 
     Attributes:
         generation: goes up when the shelf lost what it held: whatever lives has to be kept again.
     """
 
-    def __init__(self, shelf: RecordShelf | None, on_loss: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        shelf: RecordShelf | None,
+        on_loss: Callable[[], None] = lambda: None,
+        ahead: WriteAheadLog | None = None,
+    ) -> None:
         self._shelf = shelf
+        self._ahead = ahead or WriteAheadLog(None)
         self._fence = 0
         self._on_loss = on_loss
         self.generation = 0
@@ -171,7 +110,8 @@ class Gatherer:
         shelf, self._fence = self._shelf, fence
         if shelf is None:
             return ShelfContent()
-        found = self._read(shelf)
+        found, self._waiting = self._ahead.begin(self._read(shelf))
+        self._since = time.monotonic() if self._waiting else None
         self._thread = threading.Thread(target=self._run, args=(shelf,), name=f"records {shelf.name}", daemon=True)
         self._thread.start()
         return found
@@ -205,9 +145,7 @@ class Gatherer:
 
     def doubt(self, call_id: str, note: bytes) -> None:
         """Keep beside the record of a call what is under way; the next record takes it away."""
-        with self._lock:
-            before = self._waiting.get(call_id, RecordChange())
-        self._put(call_id, replace(before, doubt=note))
+        self._put(call_id, RecordChange(doubt=note))
 
     def forget(self, call_id: str) -> None:
         """Keep no record of a call any longer: it is over."""
@@ -238,6 +176,8 @@ class Gatherer:
         """The alarm of the records, in plain words; "" while records are written in time."""
         if not self._alarm and self._shelf is not None and self.lag_s > SLOW_S + GATHER_S:
             return self._shelf.late
+        if not self._alarm and self._ahead.fault:
+            return f"a restart may lose the last moment of calls: {self._ahead.fault} in {self._ahead.folder}"
         return self._alarm
 
     @property
@@ -256,7 +196,8 @@ class Gatherer:
             return
         with self._lock:
             self._number += 1
-            self._waiting[call_id] = change
+            self._ahead.append(Mark(self._fence, self._number), call_id, change)
+            self._waiting[call_id] = change.after(self._waiting.get(call_id))
             if self._since is None:
                 self._since = time.monotonic()
                 self._lock.notify_all()
@@ -268,6 +209,8 @@ class Gatherer:
             with self._lock:
                 changes, self._waiting = self._waiting, {}
                 began, self._since, self._busy = self._since, None, True
+                if not self._alarm:
+                    self._ahead.turn()
                 mark = Mark(self._fence, self._number if self._whole else -1)
                 batch = Batch(changes, mark, self._anew)
             try:
@@ -276,11 +219,14 @@ class Gatherer:
                 shelf.close()
                 self._failed(fault)
                 if not self._put_back(changes, began):
-                    break
+                    self._ahead.end()
+                    return
             else:
+                self._ahead.clear()
                 self._works(shelf, batch, began)
                 if not kept:
                     self._lost()
+        self._ahead.finish()
         with suppress(ShelfFault):
             shelf.close()
 
@@ -311,10 +257,7 @@ class Gatherer:
         with self._lock:
             for call_id, older in changes.items():
                 newer = self._waiting.get(call_id)
-                if newer is None:
-                    self._waiting[call_id] = older
-                elif newer.record is None and not newer.over:
-                    self._waiting[call_id] = replace(newer, record=older.record)
+                self._waiting[call_id] = older if newer is None else newer.after(older)
             self._since, self._busy = began, False
             if self._stopping:
                 return False

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from splitter.store.gathering import Batch, Gatherer, LiveRow, Mark, ShelfContent, ShelfFault
+from splitter.store.gathering import Gatherer, ShelfFault
+from splitter.store.rows import Batch, LiveRow, Mark, ShelfContent
 from splitter.store.schema import BUSY_S
+from splitter.store.write_ahead import WriteAheadLog
 from splitter.store.writer import kind_of
 from splitter.telemetry import metrics
 
@@ -44,10 +46,13 @@ class LiveStore(Gatherer):
     Args:
         path: of the file; None keeps nothing over a restart.
         on_loss: see `Gatherer`.
+        ahead: the folder of what is not in the file yet; None keeps that in memory alone.
     """
 
-    def __init__(self, path: Path | None, on_loss: Callable[[], None] = lambda: None) -> None:
-        super().__init__(None if path is None else LiveFile(path), on_loss)
+    def __init__(
+        self, path: Path | None, on_loss: Callable[[], None] = lambda: None, ahead: Path | None = None
+    ) -> None:
+        super().__init__(None if path is None else LiveFile(path), on_loss, WriteAheadLog(ahead))
 
 
 class LiveFile:
@@ -78,7 +83,7 @@ class LiveFile:
 
     def write(self, batch: Batch) -> bool:
         """Write in one transaction; a file that was deleted under us is begun anew, and what it held is gone."""
-        gone = self._db is not None and self._is_gone()
+        gone = self._is_gone()
         try:
             if gone:
                 self.close()
@@ -115,7 +120,7 @@ class LiveFile:
 
     def _is_gone(self) -> bool:
         try:
-            return self._path.stat().st_ino != self._inode
+            return self._inode >= 0 and self._path.stat().st_ino != self._inode
         except FileNotFoundError:
             return True
 

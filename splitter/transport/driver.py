@@ -28,6 +28,7 @@ from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.connections import Connections
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.delivery import EventDelivery, FaultLog, OnRequest
+from splitter.transport.departures import Departures, WriteAhead
 from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest
 from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
@@ -54,13 +55,6 @@ class Tap(Protocol):
         ...
 
 
-class NoTap:
-    """A tap that looks away."""
-
-    def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
-        pass
-
-
 class Driver:
     """The gateway's SIP on the network.
 
@@ -77,6 +71,7 @@ class Driver:
         counters: where counts go.
         spared: addresses of neighbours, which are never banned; None: nobody ever is.
         sockets: makes what carries the bytes; a simulation hands in a network of its own.
+        write_ahead: writes down what has changed before anything leaves that a peer builds on; see `departures`.
     """
 
     def __init__(
@@ -93,10 +88,11 @@ class Driver:
         counters: TransportCounters | None = None,
         spared: Iterable[IpNetwork] | None = None,
         sockets: Callable[..., Sockets] = Sockets,
+        write_ahead: WriteAhead | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        self._tap: Tap = NoTap() if tap is None else tap
+        self._tap = tap
         self._counters: TransportCounters = counters or PrometheusCounters()
         self._addressing = Addressing(networks, settings.resolve_limit_s)
         self._sockets = sockets(self, networks, self._addressing, settings, clock, source_ok, self._counters)
@@ -119,6 +115,7 @@ class Driver:
         )
         self._timer = OneTimer(clock, self.ring)
         self._unheard: list[tuple[Flow, bytes]] | None = None
+        self._departures = Departures(self._sockets.send, write_ahead)
 
     # ---- life ----
 
@@ -136,6 +133,7 @@ class Driver:
     def pause(self) -> None:
         """Handle nothing more of what comes."""
         self._unheard = []
+        self._departures.flush()
 
     def hear(self) -> None:
         """Handle what came since the start, in its order, and whatever comes from now on."""
@@ -145,6 +143,7 @@ class Driver:
 
     async def stop(self) -> None:
         """Close every socket and connection; transactions are abandoned."""
+        self._departures.flush()
         self._timer.cancel()
         await self._sockets.stop()
 
@@ -347,7 +346,8 @@ class Driver:
                 return
             request = message if isinstance(message, Request) else None
             self._counters.message(flow.network, "in", _kind(message))
-            self._tap.message("in", flow, message, data)
+            if self._tap is not None:
+                self._tap.message("in", flow, message, data)
             if request is not None and self._screening.is_foreign(request, flow):
                 self._send_at_once(self._screening.disown(request, flow))
                 return
@@ -391,8 +391,9 @@ class Driver:
         if flow.reliable and isinstance(message, Request):
             self._hold_for(DialogId(message.call_id, message.from_tag or "", message.to_tag or ""), flow)
         self._counters.message(flow.network, "out", _kind(message))
-        self._sockets.send(transmit)
-        self._tap.message("out", transmit.flow, transmit.message, transmit.data)
+        if self._tap is not None:
+            self._tap.message("out", flow, message, transmit.data)
+        self._departures.hand_in(transmit)
 
     def ring(self) -> None:
         self._carry_out(self._endpoint.on_timeout(self._clock.now()))

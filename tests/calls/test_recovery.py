@@ -9,13 +9,14 @@ import pytest
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.frame import VERSION, RecordKind, framed, unframed
 from splitter.calls.records import FLUSH_S
+from splitter.calls.recovery import HELD_S
 from splitter.calls.states import PartyState
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
-from splitter.store.gathering import LiveRow
+from splitter.store.rows import LiveRow
 from tests.calls.kit import connected, ended, joined, ringing, told, with_webrtc
 from tests.calls.test_frame import STORED
-from tests.world import PeerCall, World
+from tests.world import FAIR, PeerCall, Weather, World
 
 A_MOMENT = 2 * FLUSH_S
 
@@ -86,7 +87,22 @@ class TestUnanswered:
         caller.expect("480")
         centre.expect("CANCEL")
         world.settle()
+        world.run(HELD_S)
         assert world.rows == {}
+
+    def test_an_answer_that_was_lost_is_given_by_the_next_process(self, world: World) -> None:
+        caller, centre = ringing(world)
+        world.run(A_MOMENT)
+        world.kill()
+        world.wire.weather = Weather(loss=1.0)
+        assert world.begin_again().ended == 1
+        world.run(1)
+        world.kill()
+        world.wire.weather = FAIR
+        assert world.begin_again().ended == 1
+        caller.expect("480")
+        centre.expect("CANCEL")
+        world.settle()
 
     def test_before_anybody_rings(self, world: World) -> None:
         caller, centre = ringing(world)

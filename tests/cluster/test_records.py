@@ -12,8 +12,9 @@ import pytest
 
 from splitter.cluster.records import ValkeyShelf
 from splitter.store.copies import Copies
-from splitter.store.gathering import Gatherer, LiveRow
+from splitter.store.gathering import Gatherer
 from splitter.store.live import LiveStore
+from splitter.store.rows import LiveRow
 from tests.cluster.server import Server, short_folder
 from tests.interop.process import eventually
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from splitter.store.copies import Copies
-from splitter.store.gathering import Batch, Gatherer, LiveRow, Mark, ShelfContent, ShelfFault
+from splitter.store.gathering import Gatherer, ShelfFault
+from splitter.store.rows import Batch, LiveRow, Mark, ShelfContent
 from tests.interop.process import eventually
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from splitter.store.gathering import LiveRow
 from splitter.store.live import LiveStore
+from splitter.store.rows import LiveRow
 
 
 @contextmanager

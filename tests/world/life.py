@@ -28,7 +28,7 @@ from splitter.lab.counters import PlainCounters
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import Transmit
 from splitter.sip.timers import Timers
-from splitter.store.gathering import LiveRow
+from splitter.store.rows import LiveRow
 from splitter.telemetry.trace import Recorder, TraceEvent
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Network, TransportSettings
@@ -71,6 +71,7 @@ class Life:
         self.bus.subscribe("world", Notice, self._noticed)
         self.calls = Calls()
         ids = IdSource(random.Random(seed))
+        self.records = Records(self)
         self.driver = Driver(
             Endpoint(Timers(), ids, ground.settings.name),
             ground.networks,
@@ -82,9 +83,9 @@ class Life:
             party_ok=self.calls.party_ok,
             counters=PlainCounters(),
             sockets=partial(_MortalSockets, self, ground.wire),
+            write_ahead=lambda messages: self.records.write_ahead(self.recorder.calls_of(messages)),
         )
         engine: Any = _Connection(self, ground.engine)
-        self.records = Records(self)
         self.calls.attach(
             services := Services(
                 driver=self.driver,

@@ -18,15 +18,20 @@ class Doubt:
     """What a record does not say.
 
     Attributes:
-        requests: INVITEs and UPDATEs of peers inside dialogs that have no final response.
+        requests: INVITEs and UPDATEs of peers that have no final response, those of seats which want to join included.
         sent: by leg, the last description that we sent: the next one follows it (RFC 3264 §8).
+        numbers: by leg, the CSeq number of our latest request.
     """
 
     requests: tuple[Waiting, ...] = ()
     sent: dict[str, Session] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
 
     def settle(self, talk: Talk) -> None:
         """Let what is sent next follow what was sent last."""
+        for name, number in self.numbers.items():
+            if (leg := talk.legs.get(name)) is not None and leg.dialog is not None:
+                leg.dialog.local_cseq = max(leg.dialog.local_cseq, number)
         for name, session in self.sent.items():
             if (leg := talk.legs.get(name)) is not None and leg.terms.sent != session:
                 leg.terms.note_sent(session)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from splitter.calls.states import Side
+from splitter.calls.talk.outline import OpenDialog
 from splitter.core.net import Flow
 
 
@@ -32,6 +33,8 @@ class Unfinished:
             one.
         tag: the To tag of our provisional responses; "" where there was none.
         near: the side that called.
+        dialogs: of a side that has answered when the one that called has not been told yet.
+        ended: a process has told both sides that it is over; they may not have heard.
     """
 
     call_id: str
@@ -39,6 +42,8 @@ class Unfinished:
     tag: str = ""
     centre: Waiting | None = None
     near: str = Side.CALLER.value
+    dialogs: tuple[OpenDialog, ...] = ()
+    ended: bool = False
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)

@@ -1,0 +1,68 @@
+"""A thousand calls live when the gateway is killed; the next one has them all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from splitter.lab.gateway import GatewayProcess
+from tests.chaos.crowd import CALLED, HOST, Conversation, Town
+from tests.chaos.remains import left_behind
+from tests.patience import until
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+CALLS, RATE = 1000, 50
+LIMIT_S = 300.0
+
+
+async def ended(call: Conversation) -> bool:
+    """The caller hangs up; True where that is answered, and the centre hears of it."""
+    outcome = await call.caller.hang_up(limit_s=LIMIT_S)
+    assert call.inside is not None and outcome is not None
+    return outcome.status == 200 and await call.inside.ended(LIMIT_S) == "the peer sent BYE"
+
+
+class TestAThousandCalls:
+    async def test_are_taken_up_and_end_well(self, tmp_path: Path) -> None:
+        town = Town(random.Random(1))
+        await town.start()
+        gateway = GatewayProcess(tmp_path, town.centre.address, CALLED, HOST, calls=CALLS + 10)
+        try:
+            await gateway.start()
+            for _ in range(CALLS):
+                town.call(gateway.access)
+                await asyncio.sleep(1 / RATE)
+            await until(lambda: all(call.connected for call in town.calls), 0.1)
+            await gateway.kill()
+            began = time.monotonic()
+            await gateway.start()
+            print(f"there again after {time.monotonic() - began:.2f} s; {taken_up(gateway)}")
+            status = await gateway.get("/v1/status")
+            assert status["calls"] == CALLS
+            endings = []
+            for call in town.calls:
+                endings.append(asyncio.create_task(ended(call)))
+                await asyncio.sleep(1 / RATE)
+            assert all(await asyncio.gather(*endings))
+            left = await left_behind(gateway)
+            end = time.monotonic() + LIMIT_S
+            while left and time.monotonic() < end:
+                await asyncio.sleep(0.2)
+                left = await left_behind(gateway)
+            assert left == []
+        finally:
+            status = await gateway.stop()
+            await town.stop()
+        assert status == 0
+
+
+def taken_up(gateway: GatewayProcess) -> str:
+    """What its log says of the calls of before."""
+    found = re.findall(r"calls of before.*", gateway.log_file.read_text(errors="replace"))
+    return found[-1] if found else "nothing was found"
