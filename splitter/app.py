@@ -22,6 +22,7 @@ from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.rows import row_of
 from splitter.calls.services import Services
+from splitter.calls.texting import SipCarrier
 from splitter.calls.trunks.watch import Watch
 from splitter.calls.view import CallView, Notice, lost
 from splitter.cluster.directory import ValkeyDirectory
@@ -30,6 +31,7 @@ from splitter.cluster.nodes import Directory, KnownNodes, NodeView
 from splitter.cluster.records import ValkeyShelf
 from splitter.config.model import Settings
 from splitter.config.networks import spared
+from splitter.config.sms import with_carrier
 from splitter.core.clock import SystemClock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
@@ -40,6 +42,8 @@ from splitter.prepared import Prepared, extensions_of, login_marks, passwords_of
 from splitter.reload import Reload, ReloadOutcome
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.timers import Timers
+from splitter.sms.message import SmsCarrier
+from splitter.sms.settings import SipSmsSettings
 from splitter.store.copies import Copies
 from splitter.store.gathering import Gatherer
 from splitter.store.journal import Journal
@@ -60,6 +64,7 @@ from splitter.web.evictions import Evictions
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
+from splitter.web.messaging import Messaging
 from splitter.web.nodes.neighbours import Neighbours
 from splitter.web.nodes.way import Ways
 from splitter.web.ports import Ports
@@ -196,6 +201,17 @@ class Gateway:
         ways = Ways(cluster.node, self._access.secret, clock)
         self._neighbours = Neighbours(cluster.node, directory, self._said, ways, clock, self._hub, self.desks)
         self._webhooks = Webhooks(settings.webhooks, self._store, clock, self._ids)
+        self._messaging = Messaging(
+            with_carrier(settings),
+            lambda: self._access.settings,
+            settings.store.path,
+            clock,
+            self._ids,
+            tell=self._webhooks.invite,
+            sip=self._sip_carrier,
+            recorder=self._recorder,
+            publish=self.bus.publish,
+        )
         shots = ScreenshotFiles(beside(settings.store.path, "screenshots"))
         self.album = Album(taken=self.bus.publish, files=shots, wall=clock.wall)
         self._leftovers = Leftovers(self._pictures)
@@ -237,7 +253,9 @@ class Gateway:
             album=self.album,
             pictures=self._pictures,
             events=Events(self._hub, self.desks, self._clock).handle,
-            inviter=self._webhooks.invite,
+            inviting=self._messaging.inviting,
+            guesses=self._messaging.guesses,
+            services=settings.sms.http,
             revoked=self._revoked,
             elsewhere=self._neighbours,
         )
@@ -248,6 +266,14 @@ class Gateway:
         certificate = self._server.api.fingerprint
         view = NodeView(cluster.node, cluster.api_url, certificate, cluster.host, self.board.state)
         return replace(view, calls=len(self._calls), version=__version__, said_at=self._clock.wall())
+
+    def _sip_carrier(self, carrier: SipSmsSettings) -> SmsCarrier:
+        """Make a way for messages through a trunk."""
+        clock, ids, watch = self._clock, self._ids, self._watch
+        trunk, name = self.settings.trunks[carrier.trunk], self.settings.calls.name
+        return SipCarrier(
+            carrier, trunk, self._driver, ids, name, lambda one: watch.trunks.targets(one, clock.now(), ids.number)
+        )
 
     def _make_access(self) -> Access:
         """Make the access to the API; without its secret file logins end with this process."""
@@ -263,6 +289,7 @@ class Gateway:
         tell("hub", CallView, self._hub.call)
         tell("desks", CallView, self.desks.on_call)
         tell("webhooks", CallView, self._webhooks.call)
+        tell("messages", CallView, self._messaging.on_call)
         tell("album", CallView, self.album.on_call)
         tell("pictures", CallView, self._leftovers.on_call)
         tell("hub", DeskView, self._hub.desk)
@@ -284,6 +311,7 @@ class Gateway:
         ask("other nodes", self._neighbours.alarms)
         ask("trunks", self._watch.alarms)
         ask("registrations", self._registrations.alarms)
+        ask("messages", self._messaging.alarms)
         ask("HTTP", lambda: self._server.alarms(self._clock.wall()))
         ask("revoked tokens", lambda: [self._revoked.alarm])
         ask("secret", lambda: [self._secret_alarm])
@@ -329,6 +357,7 @@ class Gateway:
             await self._farm.start()
             await self._watch.find()
             await self._driver.start(hearing=False)
+            await self._messaging.start()
             await asyncio.to_thread(self._hub.resume)  # its folder is ours by now
             rows = await asyncio.to_thread(self._live.start, self._membership.fence if self._membership else 0)
             await self._pictures.start({row.call_id for row in rows})
@@ -385,6 +414,7 @@ class Gateway:
         await self._watch.stop()
         await self._registrations.stop()
         self._reception.stop()
+        await self._messaging.stop()
         await self._driver.stop()
         self._hub.close()
         await self._neighbours.stop()

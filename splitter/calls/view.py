@@ -98,6 +98,7 @@ class Notice:
 
     `code` is stable, for programs and translations: "video-refused"; `text` is plain English, with the reason.
     `extension`: of a desk that it concerns though the call is not its own, such as one that asks to join.
+    `invitation`: the id of the link that it is about.
     """
 
     call_id: str
@@ -105,6 +106,7 @@ class Notice:
     text: str
     party: str = ""
     extension: str = ""
+    invitation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from splitter.cli.text import counted, fail
 from splitter.config.exposure import warnings, writable
 from splitter.config.load import load
 from splitter.config.model import Settings
+from splitter.config.sms import carrier_of, text_warnings
 from splitter.core.errors import ConfigError
+from splitter.sms.settings import OUTBOX
 
 
 @click.command()
@@ -23,7 +25,7 @@ def check(file: str) -> None:
     if problem := writable(file):
         click.echo(problem, err=True)
         fail("1 problem")
-    for warning in warnings(file, settings):
+    for warning in [*warnings(file, settings), *text_warnings(settings)]:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{file}: good")
     for title, value in summary(settings):
@@ -71,8 +73,9 @@ def _desks(settings: Settings) -> list[tuple[str, str]]:
         unused = f"; {counted(len(settings.tokens), 'token')} without use" if settings.tokens else ""
         lines.append(("API", f"at the control socket alone{unused}"))
     if api.guest_url:
-        sent = any("invitation" in hook.events for hook in settings.webhooks)
-        lines.append(("guests", f"{api.guest_url}{'' if sent else '; no webhook sends the invitations'}"))
+        carrier = carrier_of(settings)
+        how = "nothing sends the links by itself" if carrier == OUTBOX else f"links are sent by {carrier}"
+        lines.append(("guests", f"{api.guest_url}; {how}"))
     for hook in settings.webhooks:
         lines.append(("webhook", f"{hook.name}: {', '.join(hook.events)} to {hook.url}"))
     return lines

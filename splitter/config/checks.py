@@ -12,6 +12,7 @@ from splitter.config.locate import Locator, Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
 from splitter.config.reader import Problems
+from splitter.config.sms import check_sms
 from splitter.config.webhooks import check_webhooks
 from splitter.core.keys import suggest
 from splitter.core.net import Address
@@ -29,6 +30,7 @@ def check(settings: Settings, problems: Problems) -> None:
     _check_peers(settings, problems)
     check_logins(settings, problems)
     check_webhooks(settings, problems)
+    check_sms(settings, problems)
     check_tls(settings, problems)
     check_api(settings, problems)
     _check_routes(settings, problems)

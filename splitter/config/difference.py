@@ -26,6 +26,7 @@ from splitter.core.keys import Uptake
 from splitter.core.net import Address
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
+from splitter.sms.settings import SmsSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
@@ -111,8 +112,10 @@ PARTS = (
     _Part("api", "api", ApiSettings),
     _Part("tokens", "token", Token, _name),
     _Part("webhooks", "webhook", Webhook, _name),
+    _Part("sms", "sms", SmsSettings),
     _Part("cluster", "cluster", ClusterSettings),
 )
+_CARRIERS = ("http", "smpp", "sip")  # tables within [sms]
 
 
 def difference(running: Settings, found: Settings) -> tuple[Difference, ...]:
@@ -170,6 +173,23 @@ def _keys(header: str, kind: type, before: Any, after: Any) -> Iterator[Differen
             yield Difference(f"{item.key.table or header}.{item.name}", ChangeKind.CHANGED, item.key.taken, *shown)
     if kind is Network:
         yield from _keys(header, TlsSettings, before.tls or TlsSettings(""), after.tls or TlsSettings(""))
+    if kind is SmsSettings:
+        yield from _carriers(header, before, after)
+
+
+def _carriers(header: str, before: SmsSettings, after: SmsSettings) -> Iterator[Difference]:
+    """The tables within [sms]; all of them need a restart."""
+    if before.texts != after.texts:
+        yield Difference(f"{header}.text", ChangeKind.CHANGED, Uptake.RESTART)
+    for kind in _CARRIERS:
+        old, new = ({one.name: one for one in getattr(settings, kind)} for settings in (before, after))
+        for name in (*old, *(one for one in new if one not in old)):
+            place = f"{header}.{kind}.{name}"
+            if name in old and name in new:
+                yield from _keys(place, type(old[name]), old[name], new[name])
+            else:
+                change = ChangeKind.ADDED if name in new else ChangeKind.REMOVED
+                yield Difference(place, change, Uptake.RESTART)
 
 
 def _merged(part: _Part, running: Settings, found: Settings) -> Any:
@@ -187,6 +207,7 @@ def _merged(part: _Part, running: Settings, found: Settings) -> Any:
 def _kept(kind: type, running: Any, found: Any) -> Any:
     """`found` with the keys that need a restart as they run."""
     stay = [item.field for item in declared(kind) if item.key.taken is Uptake.RESTART]
+    stay += ["texts", *_CARRIERS] if kind is SmsSettings else []
     return replace(found, **{name: getattr(running, name) for name in stay})
 
 

@@ -13,6 +13,7 @@ _EXAMPLES = frozenset(
     (
         "change this example",
         "change this example secret",
+        "change",
         "SHA-256:98438101b0d65af3afb21ed707ec86f6cf129bc0673d82da1cd7df1367ceade2",
         "SHA-512-256:55a9a3daf5d08d3de639361eaa08f5454541631d36aed0f0e6a5ef31eaf6fc86",
         "MD5:8b250a2ac89ae7070d91d52654b0952a",
@@ -31,6 +32,7 @@ def known(settings: Settings) -> list[str]:
     secrets = [(f"account {one.user}", {one.password, *map(":".join, one.ha1.items())}) for one in settings.accounts]
     secrets += [(f"token {one.name}", {one.sha256}) for one in settings.tokens]
     secrets += [(f"webhook {one.name}", {one.secret}) for one in settings.webhooks]
+    secrets += [(f"sms.smpp.{one.name}", {one.password}) for one in settings.sms.smpp]
     remedy = "everybody knows it; put one of your own there, or take the table out"
     return [f"{what}: its secret is that of the example: {remedy}" for what, used in secrets if used & _EXAMPLES]
 
@@ -55,7 +57,7 @@ def readable(file: str | Path, settings: Settings) -> list[str]:
 
 def _has_secrets(settings: Settings) -> bool:
     trunks = any(trunk.password for trunk in settings.trunks.values())
-    return trunks or bool(settings.accounts) or bool(settings.webhooks)
+    return trunks or bool(settings.accounts or settings.webhooks or settings.sms.http or settings.sms.smpp)
 
 
 def _keys(settings: Settings) -> Iterator[str]:

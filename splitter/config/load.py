@@ -10,7 +10,7 @@ from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Route
 from splitter.calls.webhook import Webhook
-from splitter.config import accounts, api, cluster, networks, sections, webhooks
+from splitter.config import accounts, api, cluster, networks, sections, sms, webhooks
 from splitter.config.checks import check
 from splitter.config.fields import read, read_fields
 from splitter.config.locate import Locator
@@ -49,6 +49,7 @@ def load(path: str | Path, expiry: bool = False) -> Settings:
     networks.check_files(settings.networks, problems, expiry)
     api.check_api_files(settings, problems, expiry)
     webhooks.check_webhook_files(settings, problems)
+    sms.check_sms_files(settings, problems)
     if problems:
         raise ConfigError(problems.lines())
     return settings
@@ -104,6 +105,7 @@ def _read(root: Table) -> Settings:
         api=read(root.take_table("api"), ApiSettings, api.check_api_table),
         tokens=tuple(read(table, Token, api.check_token) for table in root.take_tables("token")),
         webhooks=tuple(read(table, Webhook, webhooks.check_webhook) for table in root.take_tables("webhook")),
+        sms=sms.read_sms(root.take_table("sms")),
         cluster=cluster.read_cluster(root.take_table("cluster")),
         control_socket=control_socket,
     )

@@ -14,6 +14,7 @@ from splitter.cluster.settings import ClusterSettings
 from splitter.core.keys import Key, Uptake
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
+from splitter.sms.settings import SmsSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TransportSettings
@@ -39,6 +40,7 @@ class Settings:
         api: the API over the network.
         tokens: who may use it, beside the accounts.
         webhooks: other programs that are told what happens.
+        sms: what sends callers their links.
         cluster: who else is this gateway where this one dies; its `node` is empty where nobody is.
     """
 
@@ -59,6 +61,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     tokens: tuple[Token, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    sms: SmsSettings = field(default_factory=SmsSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     control_socket: Annotated[str, Key(table="gateway", file=True, taken=Uptake.RESTART)] = CONTROL_SOCKET
     """The Unix socket of the command line (splitter calls, trace, …). Whoever may write to it may hang up calls."""

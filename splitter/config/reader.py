@@ -170,8 +170,11 @@ class Table:
 
     def take_named_tables(self, key: str) -> list[Table]:
         """Tables with names of the operator's choice: [network.access], [network.core] …"""
-        outer = self.take_table(key)
-        return [outer.take_table(name) for name in outer._data]
+        return self.take_table(key).take_all_tables()
+
+    def take_all_tables(self) -> list[Table]:
+        """Every key of this table as a table whose name is the operator's choice."""
+        return [self.take_table(name) for name in self._data]
 
     def take_tables(self, key: str) -> list[Table]:
         """An array of tables: [[route]] …"""

@@ -11,6 +11,7 @@ import ast
 import inspect
 import itertools
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from splitter.config.model import Settings
 from splitter.core.keys import Uptake
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
+from splitter.sms.settings import HttpSmsSettings, SipSmsSettings, SmppSettings, SmsSettings, SmsText
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
@@ -135,6 +137,17 @@ _PARTS: tuple[Heading | Example, ...] = (
         about="One [[webhook]] for each program that is told by POST what happens: CTI, CRM, whoever sends invitations "
         "by SMS. Events are JSON, signed, in order, and tried again while the receiver is away; see docs/webhooks.md.",
     ),
+    Heading(
+        "messages",
+        "How callers get the links that desks send them; see docs/sms.md. Each carrier has a table named by you.",
+    ),
+    Example("[sms]", (SmsSettings,)),
+    Example(
+        "[[sms.text]]", (SmsText,), about="What callers are written. Without any: a text of ours, in each language."
+    ),
+    Example("[sms.smpp.main]", (SmppSettings,)),
+    Example("[sms.http.cloud]", (HttpSmsSettings,)),
+    Example("[sms.sip.ims]", (SipSmsSettings,)),
     Heading("calls"),
     Example("[calls]", (CallSettings,)),
     Heading("media"),
@@ -219,6 +232,8 @@ def _toml(value: Any) -> str:
             return str(value)
         case tuple() | frozenset() | Mapping():
             return json.dumps(sorted(value) if isinstance(value, frozenset) else list(value), ensure_ascii=False)
+        case re.Pattern():
+            return f"'{value.pattern}'"
         case _:
             return json.dumps(value or "", ensure_ascii=False)
 

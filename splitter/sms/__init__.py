@@ -1,6 +1,6 @@
 """Short messages with guests' links: queued, sent by one of several ways, and followed until they arrive.
 
-    invitation ──Sms──▶ post.py: queue.py decides, a shelf keeps ──▶ a carrier: http, smpp, SIP MESSAGE, webhook, outbox
+    invitation ──Sms──▶ post.py: queue.py decides, a cabinet keeps ──▶ a carrier: http, smpp, SIP, webhook, outbox
          ▲                 │                                              │
          └─── SmsChanged ◀─┴──────────────── outcomes and receipts ◀──────┘
 

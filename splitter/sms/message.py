@@ -43,7 +43,7 @@ class Sms(msgspec.Struct, frozen=True, kw_only=True):
         number: as the carrier is to be told it.
         text: whole, with the link; emptied once it is over.
         code: the last part of the link, for services that put it into a template of their own.
-        carrier: the name of the way that it took.
+        by: who asked for it.
         deadline: from then on it is of no use, and not sent any longer.
         state, reason: where it stands, and why, in plain words.
         attempts: that were made.
@@ -60,7 +60,7 @@ class Sms(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     created_at: float
     deadline: float
-    carrier: str = ""
+    by: str = ""
     state: SmsState = SmsState.QUEUED
     reason: str = ""
     changed_at: float = 0.0

@@ -1,4 +1,4 @@
-"""The task that sends what is queued, over one carrier, and keeps all of it on the shelf. asyncio; no I/O of its own.
+"""The task that sends what is queued, over one carrier, and keeps all of it on the cabinet. asyncio; no I/O of its own.
 
 A message is kept as SENDING before it is handed to the carrier: one whose process ends meanwhile is known to be in
 doubt. What cannot be kept is not sent.
@@ -41,7 +41,7 @@ _UNKEPT = "it cannot be written down, and so not sent: the store does not work"
 log = structlog.get_logger(__name__)
 
 
-class SmsShelf(Protocol):
+class SmsCabinet(Protocol):
     """The place where messages outlast a restart. Raises SplitterError where it does not work."""
 
     async def put(self, key: str, data: bytes) -> None:
@@ -75,14 +75,14 @@ class SmsPost:
         self,
         effort: SmsEffort,
         carrier: SmsCarrier,
-        shelf: SmsShelf,
+        cabinet: SmsCabinet,
         clock: Clock,
         ids: IdSource,
         changed: Callable[[SmsChanged], None],
     ) -> None:
         self._effort = effort
         self._carrier = carrier
-        self._shelf = shelf
+        self._cabinet = cabinet
         self._clock = clock
         self._ids = ids
         self._tell = changed
@@ -97,7 +97,7 @@ class SmsPost:
     async def start(self) -> None:
         """Take up what a former process has left, and begin to send."""
         try:
-            rows = await self._shelf.all()
+            rows = await self._cabinet.all()
         except SplitterError as error:
             self._unkept = f"messages of before are lost: {error}"
             log.error("messages of before are lost", reason=str(error))
@@ -135,6 +135,10 @@ class SmsPost:
         sms = await self._keep(sms)
         self._wake.set()
         return sms
+
+    async def refuse(self, sms: Sms, reason: str) -> Sms:
+        """Keep one that cannot be sent, so that it can be asked about."""
+        return await self._keep(self._queue.refuse(sms, reason, self._clock.wall()))
 
     def receive(self, carrier: str, receipt: SmsReceipt) -> None:
         """A receipt came in."""
@@ -237,7 +241,7 @@ class SmsPost:
 
     async def _write(self, sms: Sms) -> bool:
         try:
-            await self._shelf.put(sms.id, msgspec.json.encode(sms))
+            await self._cabinet.put(sms.id, msgspec.json.encode(sms))
         except SplitterError as error:
             self._unkept = f"SMS cannot be written down: {error}"
             return False
@@ -247,7 +251,7 @@ class SmsPost:
     async def _tidy(self, wall: float) -> None:
         if old := self._queue.forget(wall):
             try:
-                await self._shelf.drop(old)
+                await self._cabinet.drop(old)
             except SplitterError as error:
                 self._unkept = f"SMS cannot be written down: {error}"
 

@@ -91,6 +91,10 @@ class SmsQueue:
             return self._keep(sms, wall, SmsState.FAILED, "too many messages wait")
         return self._keep(sms, wall, SmsState.QUEUED)
 
+    def refuse(self, sms: Sms, reason: str, wall: float) -> Sms:
+        """Keep one that is not to be sent."""
+        return self._keep(sms, wall, SmsState.FAILED, reason)
+
     def restore(self, sms: Sms, wall: float) -> Sms:
         """Take up one of a former process. Returns: as it is now."""
         if sms.state is not SmsState.SENDING:
@@ -179,9 +183,14 @@ class SmsQueue:
         return self._keep(sms, wall, state, reason)
 
     def cancel(self, key: str, reason: str, wall: float) -> Sms | None:
-        """Send it no longer, if it waits. Returns: the message, where it did."""
+        """Send it no longer. Returns: the message, where it waited; an attempt that is under way is the last one."""
         sms = self._known.get(key)
-        return self._keep(sms, wall, SmsState.FAILED, reason) if sms and sms.state is SmsState.QUEUED else None
+        if sms is None or sms.state not in WAITS:
+            return None
+        if sms.state is SmsState.SENDING:
+            self._known[key] = replace(sms, deadline=wall)
+            return None
+        return self._keep(sms, wall, SmsState.FAILED, reason)
 
     # ---- what there is -------------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class SmsText:
     ]
     """What callers are written; {link} stands for the link. One message has 70 signs, or 160 where all of them are
     plain ASCII: `splitter check` says how many a text takes."""
-    called: Annotated[re.Pattern[str], Key(parse=parse_pattern, example='".*"', taken=Uptake.RESTART)] = field(
+    called: Annotated[re.Pattern[str], Key(parse=parse_pattern, taken=Uptake.RESTART)] = field(
         default_factory=lambda: re.compile(".*")
     )
     """Called numbers that it is for: a regular expression for the whole number. The first text that fits is taken."""

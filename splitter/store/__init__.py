@@ -5,5 +5,5 @@ Layout:
     writer.py    the one thread that writes; batches, alarms, heals
     schema.py    tables, rows, pruning (plain functions over a connection)
     pictures.py  Pictures: the library of uploaded pictures, as files
-    shelf.py     Shelf: small values that are on disk when they are said to be
+    cabinet.py   Cabinet: small values that are on disk when they are said to be
 """

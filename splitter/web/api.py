@@ -22,7 +22,8 @@ from splitter.web.documents import Document
 from splitter.web.errors import border
 from splitter.web.find import Finder
 from splitter.web.gateway import GatewayRoutes
-from splitter.web.invitations import INVITATION_BODY, InvitationRoutes
+from splitter.web.guests import GUEST_BODY, GuestRoutes
+from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
 from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
@@ -31,6 +32,7 @@ from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
 from splitter.web.protection import protect
+from splitter.web.receipts import RECEIPT_BODY, ReceiptRoutes
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
 from splitter.web.security import SecurityRoutes
@@ -85,7 +87,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
-    routes = (*routes, *_admissions(ports, finder))
+    routes = (*routes, *_admissions(ports, finder), *_invitations(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports)))
 
 
@@ -143,9 +145,8 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
-    parties = PartyRoutes(ports.calls, finder, ports.network)
+    parties = PartyRoutes(ports.calls, finder, ports.network, ports.inviting.links)
     display = DisplayRoutes(ports.calls, finder)
-    invite = InvitationRoutes(finder, ports.access, ports.inviter, ports.clock)
     party, accepted = f"{_CALL}/parties/{{party}}", GoodAnswer(202, "it is on its way", shapes.CallId)
     admitted = GoodAnswer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
     patched = (
@@ -153,7 +154,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         GoodAnswer(204, "the candidates are known", kind=_NO_BODY, headers=("ETag",)),
     )
     old, gone = ((412, "old-etag"), (428, "no-etag")), GoodAnswer(204, "it is gone", kind=_NO_BODY)
-    asked, invited = ((409, "asking"), (409, "on"), (422, "unsupported")), GoodAnswer(201, "a link", shapes.Invitation)
+    asked = ((409, "asking"), (409, "on"), (422, "unsupported"))
     client = (Query("client", "the client's own id: the same one takes its old place again"),)
     return (
         Operation(
@@ -182,11 +183,46 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             (GoodAnswer(204, "it is on its way", kind=_NO_BODY),),
             body=DISPLAY_BODY,
         ),
+    )
+
+
+def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
+    inviting = ports.inviting
+    invite = InvitationRoutes(finder, ports.access, inviting, ports.revoked, ports.clock)
+    guests = GuestRoutes(ports.calls, inviting, ports.guesses, ports.access, ports.clock)
+    receipts = ReceiptRoutes(ports.services, inviting, ports.clock)
+    every, one = f"{_CALL}/invitations", f"{_CALL}/invitations/{{invitation}}"
+    made, gone = GoodAnswer(201, "a link", shapes.Invitation), GoodAnswer(204, "it is gone", kind=_NO_BODY)
+    listed, noted = GoodAnswer(200, "the links", shapes.InvitationList), GoodAnswer(204, "noted", kind=_NO_BODY)
+    known = ((404, "no-such-invitation"),)
+    wrong = ((403, "other-device"), (404, "no-such-link"), (409, "call-ended"), (410, "link-over"), (429, "too-many"))
+    return (
         Operation(
-            *("POST", f"{_CALL}/invitations", _ACT, invite.invite, "Invite the caller's browser", (invited,)),
+            *("POST", every, _ACT, invite.invite, "Invite the caller's browser", (made,)),
             body=INVITATION_BODY,
             faults=((422, "no-guest-page"), (429, "too-many")),
         ),
+        Operation("GET", every, _ACT, invite.listed, "Links of a call, and their messages", (listed,)),
+        Operation("DELETE", one, _ACT, invite.revoke, "Take a link back", (gone,), faults=known),
+        Operation(
+            *("POST", f"{one}/status", frozenset({Scope.CONTROL}), invite.status, "Tell what became of a message"),
+            answers=(noted,),
+            body=STATUS_BODY,
+            faults=known,
+        ),
+        Operation(
+            *("POST", "/v1/guests", _EVERYBODY, guests.login, "Be let in by the code of a link"),
+            answers=(GoodAnswer(201, "a token for its call", shapes.GuestLogin),),
+            body=GUEST_BODY,
+            faults=wrong,
+        ),
+        Operation(
+            *("POST", "/v1/sms/{carrier}/receipts/{key}", _EVERYBODY, receipts.take, "Receipts of an SMS service"),
+            answers=(noted,),
+            body=RECEIPT_BODY,
+            faults=((404, "no-such-carrier"), (429, "too-many")),
+        ),
+        Operation("GET", "/g/{code}", _EVERYBODY, guests.lead, hidden=True),
     )
 
 

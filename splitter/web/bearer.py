@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -47,6 +47,7 @@ class Bearer:
         call_id: the only call that it may touch; empty for those that its scopes reach.
         token_id: tells its token from others, and is no secret; empty for none.
         made_at: when its token was made, Unix seconds; None for one of the configuration.
+        link, device: of a guest: the invitation that let it in, and what tells its device from others.
         login: the mark of the account that it logged in by; see `login_mark`. Empty for whoever did not log in.
         certified: it showed a certificate instead of a token, which browsers do without being asked by a script.
     """
@@ -57,6 +58,8 @@ class Bearer:
     expires_at: float | None = None
     call_id: str = ""
     certified: bool = False
+    link: str = ""
+    device: str = ""
     token_id: str = field(default="", compare=False)
     made_at: float | None = field(default=None, compare=False)
     login: str = field(default="", compare=False)
@@ -108,6 +111,8 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     x: str = ""
     c: str = ""
     a: str = ""
+    g: str = ""
+    d: str = ""
     m: int = 0  # milliseconds: whoever logs in again at once has a token that holds
 
 
@@ -140,8 +145,17 @@ def certificate_id(name: str) -> str:
 def mint(secret: bytes, bearer: Bearer, expires_at: float, made_at: float = 0.0) -> str:
     """A token that says who this is, from one time to another (Unix seconds)."""
     made_ms = int(made_at * 1000)
-    who = bearer.extension, bearer.call_id, bearer.login
-    claims = _Claims(bearer.name, sorted(bearer.scopes), int(expires_at), *who, made_ms)
+    claims = _Claims(
+        n=bearer.name,
+        s=sorted(bearer.scopes),
+        e=int(expires_at),
+        x=bearer.extension,
+        c=bearer.call_id,
+        g=bearer.link,
+        d=bearer.device,
+        a=bearer.login,
+        m=made_ms,
+    )
     signed = f"{_VERSION}.{_text(msgspec.json.encode(claims))}"
     return f"{signed}.{_text(_signature(secret, signed))}"
 
@@ -170,8 +184,18 @@ def read(secret: bytes, token: str, wall: float) -> Bearer:
     if wall >= claims.e:
         raise TokenFault("expired")
     made_at, token_id = claims.m / 1000, id_of(token)
-    known = Bearer(claims.n, scopes, claims.x, float(claims.e), claims.c, token_id=token_id)
-    return replace(known, made_at=made_at, login=claims.a)
+    return Bearer(
+        claims.n,
+        scopes,
+        claims.x,
+        float(claims.e),
+        claims.c,
+        link=claims.g,
+        device=claims.d,
+        token_id=token_id,
+        made_at=made_at,
+        login=claims.a,
+    )
 
 
 def _signature(secret: bytes, text: str) -> bytes:

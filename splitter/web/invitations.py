@@ -1,41 +1,44 @@
-"""Invites the caller's own browser: a link that lets it into this one call. Does I/O through aiohttp."""
+"""Invites the caller's own browser: links that let it into this one call. Does I/O through aiohttp."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
+from splitter.sms.message import Sms, SmsState
 from splitter.telemetry import metrics
 from splitter.web.access import Access
 from splitter.web.auth import bearer_of
-from splitter.web.bearer import Bearer, mint
 from splitter.web.bodies import read_json
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
-from splitter.web.ports import Invited, Inviter
+from splitter.web.guests import guest_name
+from splitter.web.inviting import Invitee, Inviting
+from splitter.web.links import ShortLink
+from splitter.web.qr import qr_svg
+from splitter.web.revocations import Revocations
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import Invitation, InvitationWish
+from splitter.web.shapes import Invitation, InvitationList, InvitationStatus, InvitationView, InvitationWish
 
 INVITATION_BODY = Body((JSON,), JSON_BYTES, InvitationWish, needed=False)
-LIFETIME_S = 3600.0
+STATUS_BODY = Body((JSON,), JSON_BYTES, InvitationStatus)
 MOST, FADE_S = 5, 60.0  # of one call: each may cost a message
 
 
 class InvitationRoutes:
-    """Handler of /v1/calls/{ref}/invitations.
+    """Handlers of /v1/calls/{ref}/invitations.
 
     Args:
-        access: where links point to, if there is such a page, and what they are signed with.
-        inviter: told of each link, so that somebody sends it.
+        access: where links lead to, if there is such a page.
     """
 
-    def __init__(self, finder: Finder, access: Access, inviter: Inviter, clock: Clock) -> None:
+    def __init__(self, finder: Finder, access: Access, inviting: Inviting, revoked: Revocations, clock: Clock) -> None:
         self._find = finder
         self._access = access
-        self._inviter = inviter
+        self._inviting = inviting
+        self._revoked = revoked
         self._clock = clock
         self._sent = KeyedBuckets(MOST, FADE_S)
 
@@ -48,10 +51,46 @@ class InvitationRoutes:
         if not self._sent.permit(call.call_id, self._clock.now()):
             metrics.API_REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this call's links were sent often enough", {"Retry-After": "60"})
-        expires_at = float(int(self._clock.wall() + LIFETIME_S))
-        guest = Bearer("guest", frozenset({Scope.GUEST}), call_id=call.call_id)
-        # Behind "#": browsers keep it to themselves, so that it stands in no log of a server.
-        link = f"{page}#{mint(self._access.secret, guest, expires_at, self._clock.wall())}"
-        number = wish.number or call.number
-        reason = self._inviter(Invited(call.call_id, number, link, expires_at, said_by(bearer_of(request))))
-        return json_response(Invitation(link, expires_at, not reason, reason), 201)
+        whom = Invitee(wish.number or call.number, wish.language, wish.devices, said_by(bearer_of(request)))
+        made = await self._inviting.invite(call, whom)
+        sent = made.sms.state is SmsState.QUEUED and not made.reason
+        return json_response(
+            Invitation(
+                made.link.id, made.url, made.link.expires_at, sent, made.reason, made.sms.state, qr_svg(made.url)
+            ),
+            201,
+        )
+
+    async def listed(self, request: web.Request) -> web.Response:
+        call = await self._find.to_own(request)
+        links = self._inviting.links.of_call(call.call_id)
+        return json_response(InvitationList([self._view(link, self._inviting.post.get(link.id)) for link in links]))
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """Take a link back: it lets nobody in any longer, and whoever it has let in has to leave."""
+        call, key = await self._find.to_own(request), request.match_info["invitation"]
+        link = self._inviting.links.get(key)
+        if link is None or link.call_id != call.call_id:
+            raise _unknown(key)
+        await self._inviting.revoke(key)
+        await self._revoked.revoke(guest_name(key))
+        return web.Response(status=204)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Whoever sends messages tells what became of one; its call may be over by then."""
+        told = await read_json(request, STATUS_BODY, InvitationStatus)
+        key = request.match_info["invitation"]
+        sms = self._inviting.post.get(key)
+        if sms is None or sms.call_id != request.match_info["ref"]:
+            raise _unknown(key)
+        self._inviting.post.note(key, SmsState(told.state), told.reason)
+        return web.Response(status=204)
+
+    def _view(self, link: ShortLink, sms: Sms | None) -> InvitationView:
+        state, reason, at = (sms.state, sms.reason, sms.changed_at) if sms else (SmsState.UNKNOWN, "", link.made_at)
+        holds = self._inviting.links.holds(link)
+        return InvitationView(link.id, link.expires_at, holds, state, reason, at, link.devices, len(link.used))
+
+
+def _unknown(key: str) -> ApiError:
+    return ApiError(404, "no-such-invitation", f"the call has no invitation {key[:40]}")

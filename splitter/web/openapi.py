@@ -23,6 +23,9 @@ _ABOUT = {
     "picture": "the id of a picture",
     "source": "an address",
     "extension": "of a desk",
+    "invitation": "its id",
+    "carrier": "the name of the service in the configuration",
+    "key": "receipt_key of it",
 }
 
 

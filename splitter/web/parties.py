@@ -30,6 +30,7 @@ from splitter.web.bodies import read_body
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError
 from splitter.web.find import Finder
+from splitter.web.links import Links
 from splitter.web.ports import LiveCalls
 from splitter.web.routes import SDP, SDP_BYTES, Body
 
@@ -54,10 +55,12 @@ class PartyRoutes:
 
     Args:
         network: where browsers' video comes in.
+        links: of guests: each lets in so many devices.
     """
 
-    def __init__(self, calls: LiveCalls, finder: Finder, network: str) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, network: str, links: Links) -> None:
         self._calls = calls
+        self._links = links
         self._find = finder
         self._network = network
         self._transports: dict[tuple[str, str], _Transport] = {}
@@ -67,6 +70,8 @@ class PartyRoutes:
         bearer = bearer_of(request)
         offer = _offer(await read_body(request, OFFER_BODY))
         call = await self._find.to_take(request)
+        if bearer.link and not await self._links.admit(bearer.link, bearer.device):
+            raise ApiError(403, "other-device", "this link is used on another device, or no longer holds")
         desk = _desk(request, bearer)
         try:
             admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network, bearer.may(*ENTERS)))

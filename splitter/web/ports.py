@@ -16,12 +16,15 @@ from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
 from splitter.core.clock import Clock, SystemClock
 from splitter.media.ports.health import InstanceStatus
+from splitter.sms.settings import HttpSmsSettings
 from splitter.store.pictures import PictureLibrary
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.access import Access, closed
 from splitter.web.album import Album
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError, Handler
+from splitter.web.guesses import Guesses
+from splitter.web.inviting import Inviting, unconnected
 from splitter.web.revocations import Revocations
 from splitter.web.routes import Operation
 from splitter.web.security import NoSecurity, Security
@@ -173,22 +176,15 @@ class PictureView:
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """A caller is to get this link. `by`: who asked for it."""
+    """A caller is to get this link, in this text. `by`: who asked for it."""
 
+    id: str
     call_id: str
     number: str
+    text: str
     link: str
-    expires_at: float
+    deadline: float
     by: str
-
-
-Inviter = Callable[[Invited], str]
-"""Sees to it that a link is sent. Returns why it cannot; empty where it can."""
-
-
-def nobody_sends(invited: Invited) -> str:
-    """An inviter of a gateway that is connected to none."""
-    return "nothing is configured that sends messages: tell the caller the link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +196,7 @@ class Ports:
         events: the handler of the event socket.
         network: where browsers' video comes in.
         elsewhere: the other gateways of a cluster.
+        services: of SMS, whose receipts come by HTTP.
     """
 
     calls: LiveCalls
@@ -216,6 +213,8 @@ class Ports:
     album: Album = field(default_factory=Album)
     pictures: PictureLibrary | None = None
     events: Handler | None = None
-    inviter: Inviter = nobody_sends
+    inviting: Inviting = field(default_factory=unconnected)
+    guesses: Guesses = field(default_factory=Guesses)
+    services: tuple[HttpSmsSettings, ...] = ()
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,6 +10,8 @@ from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
+from splitter.sms.message import SmsState
+from splitter.web.links import MOST_DEVICES
 from splitter.web.ports import PictureView
 
 _Word = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -163,18 +165,64 @@ class PictureList(Struct):
 
 
 class InvitationWish(Struct, forbid_unknown_fields=True):
-    """The number to send the link to; the caller's own where it is left out."""
+    """The number to send the link to, the caller's where it is left out; the language; for how many devices it is."""
 
     number: _Number | None = None
+    language: Literal["", "en", "zh"] = ""
+    devices: Annotated[int, Meta(ge=1, le=MOST_DEVICES)] = 1
 
 
 class Invitation(Struct):
-    """A link for the caller's browser; `sent` says whether anybody sends it, `reason` why not."""
+    """A link for the caller's browser; `sent`: it is being sent, else `reason` says why not; `qr`: as SVG."""
 
+    id: str
     link: str
     expires_at: float
     sent: bool
     reason: str
+    state: SmsState
+    qr: str
+
+
+class InvitationView(Struct):
+    """A link that was made: whether it still `holds`, where its message stands and since when, and who uses it."""
+
+    id: str
+    expires_at: float
+    holds: bool
+    state: SmsState
+    reason: str
+    changed_at: float
+    devices: int
+    used: int
+
+
+class InvitationList(Struct):
+    """The links of a call, the oldest first."""
+
+    invitations: list[InvitationView]
+
+
+class InvitationStatus(Struct, forbid_unknown_fields=True):
+    """What became of a message, as whoever sends it knows."""
+
+    state: Literal["sent", "delivered", "failed"]
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class GuestWish(Struct, forbid_unknown_fields=True):
+    """The code of a link, and what tells this device from others: random, and kept by it."""
+
+    code: Annotated[str, Meta(max_length=64)]
+    device: Annotated[str, Meta(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class GuestLogin(Struct):
+    """A token for one call."""
+
+    token: str
+    expires_at: float
+    call_id: str
 
 
 class DeskList(Struct):

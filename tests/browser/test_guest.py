@@ -38,6 +38,7 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
         agent, guest, handset, call_id = await invited(desk, await desk.context())
         await expect(guest.locator("#title")).to_have_text("Show what you see")
         await desk.show(guest, "start")
+        link = guest.url
         caller = await desk.eye(agent, "#caller")
         await guest.click("#go")
         await expect(guest.locator("#status")).to_have_text("They can see your video")
@@ -54,6 +55,10 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
         assert states(view) == [("desk-1", "connected"), ("guest-1", "connected")]
         assert not await guest.evaluate("document.getElementById('agent').srcObject.getAudioTracks().length")
         await desk.show(guest, "live")
+
+        stranger = await (await desk.context()).new_page()
+        await stranger.goto(link)
+        await expect(stranger.locator("#title")).to_have_text("This link is used on another device")
 
         await guest.click("#leave")
         await expect(guest.locator("#title")).to_have_text("Your video is off")

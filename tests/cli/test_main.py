@@ -84,11 +84,11 @@ class TestCheck:
         assert lines(token) == ["at the control socket alone; 1 token without use"]
         assert lines(where) == [
             "http://127.0.0.1:8080: nobody may use it: there is no [[account]] and no [[token]]",
-            "https://v.example/guest/; no webhook sends the invitations",
+            "https://v.example/guest/; nothing sends the links by itself",
         ]
         assert lines(where + account + sms) == [
             "http://127.0.0.1:8080: 1 account, 0 tokens",
-            "https://v.example/guest/",
+            "https://v.example/guest/; links are sent by webhook",
             "sms: call, invitation to https://s.example/",
         ]
 
@@ -125,7 +125,7 @@ class TestCheck:
         result = splitter("check", str(file))
         assert result.exit_code == 0
         warned = [line.split(":")[1].strip() for line in result.stderr.splitlines()]
-        assert warned == ["account 8001", "account 8002", "token crm", "webhook crm"]
+        assert warned == ["account 8001", "account 8002", "token crm", "webhook crm", "sms.smpp.main"]
         file.write_text(file.read_text().replace("change this example", "another one for this"))
         assert "8001" not in splitter("check", str(file)).stderr
 

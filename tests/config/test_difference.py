@@ -139,3 +139,21 @@ class TestDeclarations:
     def test_no_field_of_the_settings_is_overlooked(self) -> None:
         compared = {part.field for part in module.PARTS} | {"control_socket"}  # that is a key itself
         assert compared == {field.name for field in fields(Settings)}
+
+
+class TestTheTablesOfMessages:
+    """They stand within [sms], and none of them is taken without a restart."""
+
+    def test_are_compared_and_stay(self) -> None:
+        smpp = '[sms.smpp.main]\nhost = "a"\nsystem_id = "b"\npassword = "hush"\n'
+        running, found = (
+            parse(TEXT + smpp),
+            parse(TEXT + '[sms]\ncarrier = "ims"\n' + smpp.replace("hush", "mush") + '[sms.sip.ims]\ntrunk = "pbx"\n'),
+        )
+        assert lines(found, running) == [
+            "sms.carrier changed restart ims",
+            "sms.smpp.main.password changed restart",
+            "sms.sip.ims added restart",
+        ]
+        assert takeable(running, found) == running
+        assert lines(parse(TEXT + '[[sms.text]]\ntext = "Now: {link}"\n')) == ["sms.text changed restart"]

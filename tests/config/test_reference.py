@@ -20,6 +20,7 @@ from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.config.reference import reference
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
+from splitter.sms.settings import HttpSmsSettings, SipSmsSettings, SmppSettings, SmsSettings, SmsText
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
@@ -38,9 +39,14 @@ TABLES = {
     MonitorSettings: "monitor",
     Network: "network",
     OverloadSettings: "overload",
+    HttpSmsSettings: "sms_http",
     RegistrarSettings: "registrar",
     Route: "route",
     Settings: "",
+    SipSmsSettings: "sms_sip",
+    SmppSettings: "sms_smpp",
+    SmsSettings: "sms",
+    SmsText: "sms_text",
     StoreSettings: "store",
     TelemetrySettings: "log",
     TlsSettings: "network",
@@ -51,6 +57,9 @@ TABLES = {
 }
 
 
+_SMS = ("sms_http", "sms_smpp", "sms_sip")
+
+
 def uncommented() -> str:
     """The reference with every key that is shown behind "#" taken into use."""
     return re.sub(r"(?m)^#(\w+ = )", r"\1", REFERENCE.read_text(encoding="utf-8"))
@@ -58,11 +67,14 @@ def uncommented() -> str:
 
 def keys(data: dict[str, object]) -> set[str]:
     found = set()
-    for table, content in data.items():
+    sms = data.get("sms", {})
+    assert isinstance(sms, dict)
+    inside = {f"sms_{name}": sms.pop(name) for name in ("http", "smpp", "sip", "text") if name in sms}
+    for table, content in (data | inside).items():
         inner = content if isinstance(content, list) else [content]
         for entry in inner:
             assert isinstance(entry, dict)
-            named = list(entry.values()) if table in ("network", "trunk", "rtpengine") else [entry]
+            named = list(entry.values()) if table in ("network", "trunk", "rtpengine", *_SMS) else [entry]
             found |= {f"{table}.{key}" for values in named for key in values}
     return found
 
@@ -132,9 +144,25 @@ OTHERS = {
     "api.media_network": '"core"',
     "media.rtpengine_for": '["access"]',
     "api.guest_url": '"https://video.example/guest/"',
+    "api.link_url": '"https://v.example/g/"',
+    "sms.carrier": '"cloud"',
+    "sms.number": "'1[0-9]{10}'",
+    "sms.language": '"zh"',
 }
 # Their tables are examples, which have tests of their own beside this file.
-EXAMPLES = ("account", "network", "trunk", "route", "metrics", "token", "webhook", "rtpengine", "cluster")
+EXAMPLES = (
+    "account",
+    "network",
+    "trunk",
+    "route",
+    "metrics",
+    "token",
+    "webhook",
+    "rtpengine",
+    "cluster",
+    *_SMS,
+    "sms_text",
+)
 API = ("api.listen", "api.certificate", "api.key", "api.client_ca")  # tests/config/test_api.py
 ITEMS = {
     place: (kind, item)

@@ -93,6 +93,15 @@ class Front:
             await response.read()
             return response.status
 
+    async def ask(self, site: str, path: str, method: str, **more: Any) -> Any:
+        """The decoded body of a good answer."""
+        async with (
+            aiohttp.ClientSession(connector=connector()) as http,
+            http.request(method, self.url(site, path), **more) as response,
+        ):
+            assert response.status < 300, await response.text()
+            return await response.json()
+
 
 def connector(source: str = "") -> aiohttp.TCPConnector:
     context = ssl.create_default_context(cafile=authority().certificate)
@@ -165,8 +174,11 @@ class TestDesks:
             )
             assert reply.status == 201, reply.in_words()
             link = await desk.ask("POST", f"/v1/calls/{place.call_id}/invitations")
-            assert link.body["link"].startswith(f"https://{GUESTS}/guest/#")
-            guest = {"Authorization": f"Bearer {link.body['link'].partition('#')[2]}"}
+            assert link.body["link"].startswith(f"https://{GUESTS}/g/")
+            code = link.body["link"].rpartition("/")[2]
+            assert await here.status(GUESTS, f"/g/{code}") == 302
+            login = await here.ask(GUESTS, "/v1/guests", "POST", json={"code": code, "device": "0" * 32})
+            guest = {"Authorization": f"Bearer {login['token']}"}
             assert await here.status(GUESTS, "/v1/me", headers=guest) == 200
             party = f"/v1/calls/{place.call_id}/parties"
             offer: dict[str, Any] = {"data": b"v=0\r\n", "headers": {**guest, "Content-Type": "application/sdp"}}
@@ -212,6 +224,7 @@ class TestSites:
             "/guest/guest.js": 200,
             "/sdk/splitter.js": 200,
             "/v1/me": 401,
+            "/v1/guests": 405,
             "/": 404,
             "/console/": 404,
             "/v1/login": 404,

@@ -51,8 +51,8 @@ class FakeCarrier:
 
 
 @dataclass
-class MemoryShelf:
-    """A shelf that a test can look into, and break."""
+class MemoryCabinet:
+    """A cabinet that a test can look into, and break."""
 
     rows: dict[str, bytes] = field(default_factory=dict)
     broken: bool = False

@@ -1,4 +1,4 @@
-"""The task that sends, with its shelf: in virtual time, and over the death of its process."""
+"""The task that sends, with its cabinet: in virtual time, and over the death of its process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from splitter.sms.message import Sms, SmsChanged, SmsReceipt, SmsState, TryAgain
 from splitter.sms.outbox import OutboxFile
 from splitter.sms.post import SmsEffort, SmsPost
 from splitter.sms.queue import SmsRules
-from splitter.store.shelf import Shelf
+from splitter.store.cabinet import Cabinet
 from tests.patience import until
-from tests.sms.kit import WALL, FakeCarrier, MemoryShelf, sms
+from tests.sms.kit import WALL, FakeCarrier, MemoryCabinet, sms
 from tests.web.kit import in_thread
 from tests.world.loop import VirtualLoop
 
@@ -44,14 +44,14 @@ class LoopClock:
 
 @asynccontextmanager
 async def posting(
-    carrier: FakeCarrier | OutboxFile, shelf: MemoryShelf | Shelf, effort: SmsEffort = EFFORT
+    carrier: FakeCarrier | OutboxFile, cabinet: MemoryCabinet | Cabinet, effort: SmsEffort = EFFORT
 ) -> AsyncIterator[tuple[SmsPost, list[str]]]:
     told: list[str] = []
 
     def changed(news: SmsChanged) -> None:
         told.append(f"{news.sms.id} {news.sms.state}")
 
-    post = SmsPost(effort, carrier, shelf, LoopClock(), IdSource(), changed)
+    post = SmsPost(effort, carrier, cabinet, LoopClock(), IdSource(), changed)
     await post.start()
     try:
         yield post, told
@@ -71,8 +71,8 @@ def virtually(work: object) -> None:
 class TestInVirtualTime:
     def test_pauses_double_until_the_deadline(self) -> None:
         async def work() -> None:
-            carrier, shelf = FakeCarrier(answers=[TryAgain("503")] * 50), MemoryShelf()
-            async with posting(carrier, shelf) as (post, told):
+            carrier, cabinet = FakeCarrier(answers=[TryAgain("503")] * 50), MemoryCabinet()
+            async with posting(carrier, cabinet) as (post, told):
                 await post.send(sms())
                 await asyncio.sleep(400)
                 assert 10 < len(carrier.sent) < 25 and told[-1] == "m1 failed"
@@ -84,7 +84,7 @@ class TestInVirtualTime:
     def test_a_queue_that_grows_old_is_an_alarm(self) -> None:
         async def work() -> None:
             carrier = FakeCarrier(answers=[TryAgain("no route", all=True)] * 500, alarm="the SMS service main is gone")
-            async with posting(carrier, MemoryShelf()) as (post, _):
+            async with posting(carrier, MemoryCabinet()) as (post, _):
                 assert post.alarms() == [], "nobody waits for it"
                 for number in range(3):
                     await post.send(sms(f"m{number}"))
@@ -98,7 +98,7 @@ class TestInVirtualTime:
     def test_a_full_queue_is_sent_a_window_at_a_time(self) -> None:
         async def work() -> None:
             carrier = FakeCarrier()
-            async with posting(carrier, MemoryShelf()) as (post, told):
+            async with posting(carrier, MemoryCabinet()) as (post, told):
                 for number in range(300):
                     await post.send(sms(f"m{number}"))
                 await asyncio.sleep(5)
@@ -109,8 +109,8 @@ class TestInVirtualTime:
 
     def test_what_cannot_be_written_down_is_not_sent(self) -> None:
         async def work() -> None:
-            carrier, shelf = FakeCarrier(), MemoryShelf(broken=True)
-            async with posting(carrier, shelf) as (post, told):
+            carrier, cabinet = FakeCarrier(), MemoryCabinet(broken=True)
+            async with posting(carrier, cabinet) as (post, told):
                 after = await post.send(sms())
                 assert after.state == "failed" and "cannot be written down" in after.reason
                 await asyncio.sleep(100)
@@ -120,14 +120,14 @@ class TestInVirtualTime:
 
 
 async def test_what_was_under_way_at_a_restart_is_told_as_unknown(tmp_path: Path) -> None:
-    shelf = MemoryShelf()
+    cabinet = MemoryCabinet()
     stuck = FakeCarrier(stuck=True)
-    post = SmsPost(SmsEffort(SmsRules(), window=1), stuck, shelf, LoopClock(), IdSource(), lambda news: None)
+    post = SmsPost(SmsEffort(SmsRules(), window=1), stuck, cabinet, LoopClock(), IdSource(), lambda news: None)
     await post.start()
     await post.send(sms("m1"))
     await post.send(sms("m2"))
-    await until(lambda: stuck.sent)  # and now the process dies: what follows knows the shelf alone
-    fresh = MemoryShelf(dict(shelf.rows))
+    await until(lambda: stuck.sent)  # and now the process dies: what follows knows the cabinet alone
+    fresh = MemoryCabinet(dict(cabinet.rows))
     carrier = FakeCarrier()
     async with posting(carrier, fresh) as (after, told):
         await until(lambda: "m2 sent" in told)
@@ -147,7 +147,7 @@ from splitter.sms.message import Sms
 from splitter.sms.outbox import OutboxFile
 from splitter.sms.post import SmsEffort, SmsPost
 from splitter.sms.queue import SmsRules
-from splitter.store.shelf import Shelf
+from splitter.store.cabinet import Cabinet
 
 class Dies(OutboxFile):
     repeats = False
@@ -162,7 +162,7 @@ class Dies(OutboxFile):
 async def main():
     folder, clock = Path(sys.argv[1]), SystemClock()
     carrier = Dies(folder / "sent.jsonl")
-    post = SmsPost(SmsEffort(SmsRules(), 3), carrier, Shelf(folder / "sms.db"), clock, IdSource(), lambda news: None)
+    post = SmsPost(SmsEffort(SmsRules(), 3), carrier, Cabinet(folder / "sms.db"), clock, IdSource(), lambda news: None)
     now = clock.wall()
     for number in range(20):
         await post.send(Sms(id=f"m{number}", call_id="c", number="1380013800", text="t", link="l", code="c", created_at=now, deadline=now + 300))
@@ -185,12 +185,12 @@ async def test_a_kill_with_a_full_queue_loses_nothing_and_repeats_nothing(tmp_pa
     class Once(OutboxFile):
         repeats = False
 
-    shelf = Shelf(tmp_path / "sms.db")
-    post = SmsPost(EFFORT, Once(tmp_path / "sent.jsonl"), shelf, SystemClock(), IdSource(), changed)
+    cabinet = Cabinet(tmp_path / "sms.db")
+    post = SmsPost(EFFORT, Once(tmp_path / "sent.jsonl"), cabinet, SystemClock(), IdSource(), changed)
     await post.start()
     await until(lambda: all((post.get(f"m{n}") or sms()).state in ("handed-on", "unknown") for n in range(20)))
     await post.stop()
-    await shelf.close()
+    await cabinet.close()
     sent = [msgspec.json.decode(line)["id"] for line in (tmp_path / "sent.jsonl").read_bytes().splitlines()]
     assert len(sent) == len(set(sent)), "nothing was sent twice"
     unknown = {key for key, state in told.items() if state == "unknown"}
@@ -201,7 +201,7 @@ class TestLog:
     def test_shows_the_end_of_a_number_alone_and_no_link(self) -> None:
         async def work() -> None:
             carrier = FakeCarrier(answers=[TryAgain("503")] * 2)
-            async with posting(carrier, MemoryShelf()) as (post, _):
+            async with posting(carrier, MemoryCabinet()) as (post, _):
                 await post.send(sms())
                 await asyncio.sleep(30)
 
@@ -214,7 +214,7 @@ class TestLog:
 @pytest.mark.parametrize("path", [None, "outbox.jsonl"])
 async def test_the_outbox_file_is_what_there_is_without_a_service(tmp_path: Path, path: str | None) -> None:
     file = tmp_path / path if path else None
-    async with posting(OutboxFile(file), MemoryShelf()) as (post, told):
+    async with posting(OutboxFile(file), MemoryCabinet()) as (post, told):
         await post.send(sms())
         await until(lambda: post.get("m1").state in ("handed-on", "failed"))
         assert "tell the caller the link" in post.get("m1").reason

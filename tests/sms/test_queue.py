@@ -220,6 +220,7 @@ class TestTheEnd:
         box.add(sms("b"), WALL)
         box.begin(WALL)
         assert box.cancel("a", "the call is over", WALL) is None
+        assert box.end("a", TryAgain("503"), WALL, 0.0).state == "failed", "that attempt was the last one"
         assert box.cancel("b", "the call is over", WALL).reason == "the call is over"
 
     def test_what_is_over_is_forgotten_in_time(self) -> None:

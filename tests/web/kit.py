@@ -22,9 +22,17 @@ from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.states import CallState, LegState
 from splitter.calls.view import CallView, CarriedView, LegView, TrunkView
+from splitter.core.clock import Clock
+from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.media.ports.health import InstanceStatus
 from splitter.sip.digest import secret_of
+from splitter.sms.message import SmsCarrier, SmsChanged
+from splitter.sms.outbox import OutboxFile
+from splitter.sms.post import SmsEffort, SmsPost
+from splitter.sms.queue import SmsRules
+from splitter.sms.settings import SmsSettings
+from splitter.store.cabinet import Cabinet
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
@@ -32,6 +40,8 @@ from splitter.store.sqlite import Store
 from splitter.telemetry.trace import Recorder
 from splitter.web.access import Access
 from splitter.web.album import Album
+from splitter.web.inviting import Inviting
+from splitter.web.links import Links
 from splitter.web.ports import GatewayStatus, Ports
 from splitter.web.revocations import Revocations
 from splitter.web.server import Server
@@ -244,6 +254,22 @@ def cannot_open(*_: object) -> None:
     raise sqlite3.OperationalError("unable to open database file")
 
 
+def inviting_of(
+    clock: Clock,
+    settings: ApiSettings,
+    carrier: SmsCarrier | None = None,
+    cabinet: Cabinet | None = None,
+    changed: Callable[[SmsChanged], None] = lambda news: None,
+    **more: Any,
+) -> Inviting:
+    """Invitations whose messages take this way; without one, none."""
+    carrier = carrier or OutboxFile(None)
+    post = SmsPost(SmsEffort(SmsRules()), carrier, Cabinet(None), clock, IdSource(), changed)
+    sms = SmsSettings(carrier=carrier.name, **more)
+    links = Links(cabinet or Cabinet(None), clock)
+    return Inviting(sms, links, post, clock, IdSource(), lambda: settings)
+
+
 class PatientStore(Store):
     """A store that is read when it is up to date, however long its thread takes."""
 
@@ -258,7 +284,7 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     Args:
         more: of Ports.
     """
-    clock = VirtualClock()
+    clock = more.setdefault("clock", VirtualClock())
     store = PatientStore(StoreSettings(str(directory / "calls.db"), max_age_days=36_500), clock)
     recorder = Recorder(store, clock)
     calls = FakeCalls()
@@ -273,11 +299,13 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
         "pictures": pictures,
     }
     fields |= {"revoked": revoked, **more}
+    inviting = fields.setdefault("inviting", inviting_of(clock, fields.get("settings", ApiSettings())))
     ports = Ports(
         calls, store, recorder, lambda: parts.status(), lambda: parts.seats, trunks=lambda: parts.trunks, **fields
     )
     parts = Gateway(path, calls, store, recorder, clock, Server(path, metrics, ports), ports)
     store.start()
+    await inviting.start()
     await parts.server.open_inner()
     await parts.server.open_api()
     try:
@@ -285,6 +313,7 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
     finally:
         await parts.server.stop()
         parts.ports.album.close()
+        await inviting.stop()
         await store.stop()
 
 

@@ -110,6 +110,7 @@ class TestTheDocument:
         assert "webrtc" not in json.dumps((await document_of(outside))["info"])  # nothing of this gateway's state
 
 
+CODE = "7k2m9x4t0q"
 EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/login", "", {"json": {"user": "8001", "password": "red"}}),
     ("POST", "/v1/tokens", "admin", {"json": {"extension": "501"}}),
@@ -129,6 +130,8 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/calls/4711/video", "desk", {}),
     ("DELETE", "/v1/calls/4711/video", "desk", {}),
     ("POST", "/v1/calls/4711/invitations", "desk", {}),
+    ("GET", "/v1/calls/4711/invitations", "desk", {}),
+    ("POST", "/v1/guests", "", {"json": {"code": CODE, "device": "0" * 32}}),
     ("POST", "/v1/pictures", "painter", {"data": image(), "headers": {"Content-Type": "image/png"}}),
     ("GET", "/v1/pictures", "painter", {}),
     ("GET", "/v1/status", "reader", {}),
@@ -154,6 +157,11 @@ class TestAnswers:
             parts.calls.add(FULL)
             parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]
+            links = parts.ports.inviting.links
+            code = iter(CODE)
+            links._choose = lambda letters: next(code)
+            await links.make("m1", FULL.call_id, parts.clock.wall() + 100)
+            links._choose = lambda letters: letters[0]
             status, body = await outside.ask(method, path, token, **more)
             answer = _answer(table(parts.ports), method, path, status)
             assert answer.shape is not None

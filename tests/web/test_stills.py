@@ -6,19 +6,14 @@ import asyncio
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from splitter.calls.asks import Answer, Ask, Denial, Show, TakeSnapshot
-from splitter.calls.facts import CallerFacts
-from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.media.ports.rooms import Snapshot
-from splitter.web.bearer import read
-from splitter.web.ports import Invited
-from tests.web.kit import CALL, SECRET, Gateway, Web, ended, web
+from tests.web.kit import CALL, Gateway, Web, ended
 
 MINE = replace(CALL, extension="501")
 THEIRS = replace(CALL, call_id="8zz2m0000000", short_code="4712", extension="502")
@@ -156,66 +151,3 @@ class TestPictures:
     async def test_are_nothing_that_a_path_could_reach(self, outside: Web) -> None:
         for name in ("..%2f..%2fcalls.db", "%2e%2e", "calls.db", "a%00b", "x" * 2000):
             assert (await outside.code("GET", f"/v1/pictures/{name}", "painter"))[0] == 404
-
-
-class TestInvitations:
-    PAGE = ApiSettings(guest_url="https://video.example/guest/")
-
-    async def test_let_a_browser_into_one_call(self, tmp_path: Path) -> None:
-        told: list[Invited] = []
-
-        def inviter(invited: Invited) -> str:
-            told.append(invited)
-            return ""
-
-        async with web(tmp_path, self.PAGE, inviter=inviter) as (parts, outside):
-            parts.calls.add(MINE)
-            status, body = await outside.ask(
-                "POST", "/v1/calls/4711/invitations", "desk", **say(number="+8613900139000")
-            )
-            assert (status, body["sent"], body["reason"]) == (201, True, "")
-            page, _, token = body["link"].partition("#")
-            assert page == "https://video.example/guest/"
-            guest = read(SECRET, token, parts.clock.wall())
-            assert (guest.call_id, guest.scopes) == (CALL.call_id, frozenset({Scope.GUEST}))
-            assert body["expires_at"] == guest.expires_at == int(parts.clock.wall()) + 3600
-            [invited] = told
-            assert (invited.number, invited.link, invited.by) == ("+8613900139000", body["link"], "desk (501)")
-            await outside.ask("POST", "/v1/calls/4711/invitations", "desk")
-            assert told[1].number == CALL.caller
-
-    async def test_reach_a_caller_whose_number_the_desk_may_not_see(self, tmp_path: Path) -> None:
-        told: list[Invited] = []
-        async with web(tmp_path, self.PAGE, inviter=lambda invited: told.append(invited) or "") as (parts, outside):
-            parts.calls.add(replace(MINE, facts=CallerFacts(private=True)))
-            _, body = await outside.ask("POST", "/v1/calls/4711/invitations", "desk")
-            assert told[0].number == CALL.caller and CALL.caller not in json.dumps(body)
-
-    async def test_that_nobody_sends_say_so(self, tmp_path: Path) -> None:
-        async with web(tmp_path, self.PAGE) as (parts, outside):
-            parts.calls.add(MINE)
-            _, body = await outside.ask("POST", "/v1/calls/4711/invitations", "desk")
-            assert body["sent"] is False and "tell the caller the link" in body["reason"]
-
-    async def test_are_sent_so_many_of_one_call(self, tmp_path: Path) -> None:
-        """Each may cost the operator a message."""
-
-        async with web(tmp_path, settings=ApiSettings(guest_url="https://desk.example/guest/")) as (parts, outside):
-            parts.calls.add(MINE)
-            path = f"/v1/calls/{MINE.call_id}/invitations"
-            codes = [(await outside.ask("POST", path, "desk"))[0] for _ in range(12)]
-            assert codes == [201] * 5 + [429] * 7
-            parts.clock.time += 61.0
-            assert (await outside.ask("POST", path, "desk"))[0] == 201
-
-    async def test_need_a_page(self, parts: Gateway, outside: Web) -> None:
-        parts.calls.add(MINE)
-        refusal = await outside.code("POST", "/v1/calls/4711/invitations", "desk")
-        assert refusal == (422, "no-guest-page")
-
-    @pytest.mark.parametrize("number", ["", "12a4", "1" * 40, "+", "13800138000\r\nX: y", "<b>"])
-    async def test_go_to_numbers_alone(self, tmp_path: Path, number: str) -> None:
-        async with web(tmp_path, self.PAGE) as (parts, outside):
-            parts.calls.add(MINE)
-            refusal = await outside.code("POST", "/v1/calls/4711/invitations", "desk", **say(number=number))
-            assert refusal == (400, "bad-body")

@@ -38,7 +38,15 @@ from tests.transport.pki import authority, paper
 from tests.web.kit import CALL, ended
 
 SECRET = "a secret of the receiver"
-INVITED = Invited(CALL.call_id, CALL.caller, "https://video.example/guest/#token", 1000.0, "wang")
+INVITED = Invited(
+    "m1",
+    CALL.call_id,
+    CALL.caller,
+    "Open https://v.example/g/0123456789",
+    "https://v.example/g/0123456789",
+    1000.0,
+    "wang",
+)
 
 
 @dataclass

@@ -152,12 +152,24 @@ class ApiSettings:
     """The page that callers are invited to when their phone has no video, as the internet sees it, such as
     "https://video.example.org/guest/"; https, for phones give no camera otherwise. Empty: no invitations. See
     docs/desk.md."""
+    link_url: Annotated[str, Key(parse=_parse_url, taken=Uptake.LIVE)] = ""
+    """Where short links begin, as the internet sees it, such as "https://v.example/g/"; it leads to /g/ of this
+    gateway. Empty: beside that page. The shorter, the more text fits into a message."""
+    link_lifetime_s: Annotated[int, Key(60, 86_400, taken=Uptake.LIVE)] = 3600
+    """How long a link holds; it ends with its call as well."""
     token_lifetime_s: Annotated[int, Key(60, 30 * 86_400, taken=Uptake.LIVE)] = 43_200
     """How long a login lasts, in seconds."""
     secret_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """What logins are signed with: a file of 32 random bytes or more; another one ends all logins. Empty: "api-secret"
     beside the store, made at the first start."""
     freebind: bool = False
+
+    @property
+    def links(self) -> str:
+        """Where short links begin."""
+        if self.link_url:
+            return self.link_url if self.link_url.endswith("/") else f"{self.link_url}/"
+        return f"{self.guest_url.removesuffix('/').removesuffix('/guest')}/g/"
 
     @property
     def tls(self) -> TlsSettings | None:

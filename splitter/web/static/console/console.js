@@ -268,6 +268,7 @@ splitter.addEventListener("notice", (event) => {
   const { notice, call, at } = /** @type {CustomEvent} */ (event).detail;
   const entry = call ? entries.get(call.id) : undefined;
   entry?.notice(notice, at);
+  dialogs.followInvitation(notice);
   if (notice.code === "join-asked" && entry && splitter.owns(entry.call.view)) {
     toast(t("asks.toast", { extension: notice.extension }), "calm");
     asking = notice.extension;

@@ -4,7 +4,7 @@
 import { KEYS } from "./actions.js";
 import { byId, make } from "./elements.js";
 import { callerOf, numberOf, partyName } from "./entry.js";
-import { fault, plainly, t, timeOfDay } from "./texts.js";
+import { currentLanguage, fault, has, plainly, t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("../sdk/splitter.js").Picture} Picture */
@@ -194,9 +194,9 @@ export function openInvite(entry, made) {
     event.preventDefault();
     submit.disabled = true;
     try {
-      const invitation = await entry.call.invite(number.value.trim() || undefined);
+      const invitation = await entry.call.invite(number.value.trim() || undefined, { language: currentLanguage() });
       made(invitation);
-      if (dialogOpen()) form.replaceWith(...invitationShown(invitation, number.value));
+      if (dialogOpen()) form.replaceWith(...invitationShown(entry, invitation, number.value));
     } catch (error) {
       problem.textContent = fault(error);
       submit.disabled = false;
@@ -205,8 +205,19 @@ export function openInvite(entry, made) {
   open(t("invite.title"), [make("p", { class: "muted", text: t("invite.text") }), form], { focus: submit, kind: "invite" });
 }
 
-/** @param {import("../sdk/splitter.js").Invitation} invitation @param {string} number */
-function invitationShown(invitation, number) {
+/** What the open window says of the link that it shows. @type {{id: string, line: HTMLElement}|null} */
+let following = null;
+
+/** Something became of a link: the window that shows it says so. @param {import("../sdk/splitter.js").Notice} notice */
+export function followInvitation({ invitation, code, text }) {
+  if (!following || following.id !== invitation || !has(`notice.${code}`)) return;
+  const why = code === "link-failed" ? plainly(text.slice(text.indexOf(": ") + 2)) : "";
+  following.line.textContent = t(`notice.${code}`) + (why && `: ${why}`) + t("sentence.end");
+  following.line.className = code === "link-failed" || code === "link-unknown" ? "fault" : "";
+}
+
+/** @param {Entry} entry @param {import("../sdk/splitter.js").Invitation} invitation @param {string} number */
+function invitationShown(entry, invitation, number) {
   const link = make("input", { readonly: true, value: invitation.link, "aria-label": t("invite.link") });
   const copy = make("button", { type: "button", text: t("invite.copy") });
   copy.addEventListener("click", async () => {
@@ -218,13 +229,30 @@ function invitationShown(invitation, number) {
       copy.replaceWith(make("span", { class: "fault", text: t("error.copy") }));
     }
   });
-  const said = invitation.sent ? t("invite.sent", { number }) : t("invite.unsent");
+  const line = make("p", { role: "status", text: invitation.sent ? t("invite.sent", { number }) : t("invite.unsent") });
+  following = { id: invitation.id, line };
+  closing.push(() => (following = null));
+  const code = invitation.link.slice(-10).replace(/(.....)(.....)/, "$1 $2");
+  const picture = URL.createObjectURL(new Blob([invitation.qr], { type: "image/svg+xml" }));
+  closing.push(() => URL.revokeObjectURL(picture));
+  const revoke = make("button", { type: "button", text: t("invite.revoke") });
+  revoke.addEventListener("click", async () => {
+    try {
+      await entry.call.revoke(invitation.id);
+      revoke.replaceWith(make("span", { role: "status", text: t("invite.revoked") }));
+    } catch (error) {
+      revoke.replaceWith(make("span", { class: "fault", role: "alert", text: fault(error) }));
+    }
+  });
   const why = plainly(invitation.reason);
   return [
-    make("p", { role: "status", text: said }),
+    line,
     make("div", { class: "link-row" }, link, copy),
+    make("p", { class: "aloud", text: t("invite.aloud", { code }) }),
+    make("img", { class: "qr", src: picture, alt: t("invite.qr") }),
     make("p", { class: "muted", text: t("invite.until", { time: timeOfDay(invitation.expires_at) }) }),
     make("p", { class: "muted", text: why && why + t("sentence.end") }),
+    make("div", { class: "actions" }, revoke),
   ];
 }
 

@@ -32,6 +32,9 @@ const TONES = {
   "media-from-stranger": "bad",
   "party-interrupted": "warn",
   "media-lost": "bad",
+  "link-opened": "good",
+  "link-unknown": "warn",
+  "link-failed": "bad",
   "no-video-client": "warn",
   "binding-unclear": "warn",
 };

@@ -32,7 +32,8 @@ const REASONS = [
   [/^the call ended/, "reason.ended"],
   [/^the gateway is being stopped/, "reason.stopping"],
   [/^taken back by (?<who>.+)/, "reason.taken-back"],
-  [/^no webhook is configured that sends messages/i, "reason.no-sender"],
+  [/^(no webhook|nothing) (is configured that )?sends messages/i, "reason.no-sender"],
+  [/^that number can be sent no message/, "reason.no-number"],
 ];
 
 /** @type {Array<[RegExp, string]>} how calls end, as the gateway says it */
@@ -48,16 +49,21 @@ const ENDS = [
 
 /** @type {Record<string, string>} codes that are another one's to people */
 export const SAME = {
+  "bad-body": "bad-query",
   "bad-fragment": "media-lost",
   "bad-sdp": "bad-offer",
   "expired-token": "expired",
   "failed": "title",
   "internal": "fault",
+  "link-over": "no-such-invitation",
   "no-etag": "media-lost",
   "no-such-ban": "bad-query",
+  "no-such-carrier": "bad-query",
+  "no-such-link": "no-such-invitation",
   "no-websocket": "bad-query",
   "not-your-party": "not-your-call",
   "old-etag": "media-lost",
+  "other-device": "no-such-invitation",
   "overloaded": "overload",
   "unusable": "bad-query",
 };

@@ -2,20 +2,20 @@
 /**
  * The page behind an invitation: the caller's own browser shows video while the voice stays on the phone.
  *
- * The link is /guest/#TOKEN; the token is good for one call. The page has no sound in either direction, starts playing
+ * The link is /guest/#CODE, and /g/CODE leads there; the code is good for one call, and for one device. The page has no sound in either direction, starts playing
  * by itself, and takes the camera up again whenever it comes back to the front: a phone call, another app or a locked
  * screen stops cameras in ways of their own.
  */
 
 import { Http, ignore, SplitterError } from "../sdk/http.js";
-import { claimClient } from "../sdk/identity.js";
+import { claimClient, deviceId } from "../sdk/identity.js";
 import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
 import { hasWebRtc } from "../sdk/transport.js";
 import { language, text } from "./texts.js";
 
-/** @typedef {"start"|"live"|"over"|"expired"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
+/** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
 /** @typedef {import("../sdk/types.js").Limits} Limits */
 /** @typedef {import("../sdk/types.js").Media} Media */
 
@@ -60,13 +60,16 @@ class Guest {
   async open() {
     if (!hasWebRtc()) return this.#enter("no-webrtc");
     try {
-      this.#gateway.token = location.hash.slice(1);
-      const me = await (await this.#gateway.request("GET", "/v1/me")).json();
-      if (!me.call_id) return this.#enter("expired");
+      const json = { code: location.hash.slice(1), device: deviceId() };
+      const login = await (await this.#gateway.request("POST", "/v1/guests", { json })).json();
+      this.#gateway.token = login.token;
       this.#gateway.client ||= (await claimClient("guest")).client;
-      this.#place ??= this.#placeIn(me.call_id);
+      this.#place ??= this.#placeIn(login.call_id);
     } catch (error) {
-      if (SplitterError.of(error).status === 401) this.#enter("expired");
+      const { status, code } = SplitterError.of(error);
+      if (code === "other-device") this.#enter("used");
+      else if (status === 409) this.#enter("over");
+      else if (status >= 400 && status < 500 && status !== 429) this.#enter("expired");
     }
   }
 
@@ -91,7 +94,7 @@ class Guest {
       return;
     }
     if (!this.#place) await this.open();
-    if (!this.#place) return this.#state === "expired" ? undefined : this.#enter("busy");
+    if (!this.#place) return this.#state === "start" || this.#state === "busy" ? this.#enter("busy") : undefined;
     this.#enter("live");
     this.#desk.need(this, true, this.#place.limits);
     this.#place.attach(agent);
@@ -207,6 +210,7 @@ class Guest {
 
 /** What a refusal means for the caller. @param {Media} media @returns {State} */
 function refusalOf({ status, code }) {
+  if (code === "other-device") return "used";
   if (status === 401 || status === 403) return "expired";
   if (status === 404 || code === "call-ended") return "over";
   return code === "no-h264" || code === "no-webrtc" ? code : "busy";

@@ -202,11 +202,17 @@ export class CallHandle extends EventTarget {
   /**
    * Make a link that lets the caller show video from a browser, and have it sent.
    * @param {string} [number]  the caller's own where it is left out
+   * @param {{language?: ""|"en"|"zh", devices?: number}} [options]  of the message; how many devices may use the link
    * @returns {Promise<Invitation>}
    */
-  async invite(number) {
-    const json = number ? { number } : {};
+  async invite(number, options = {}) {
+    const json = number ? { number, ...options } : options;
     return (await this.splitter.request("POST", `${this.#path}/invitations`, { json })).json();
+  }
+
+  /** Take a link back: whoever it has let in has to leave. @param {string} id */
+  async revoke(id) {
+    await this.splitter.request("DELETE", `${this.#path}/invitations/${encodeURIComponent(id)}`);
   }
 
   // ---- what Splitter tells ----

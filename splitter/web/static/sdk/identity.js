@@ -22,6 +22,16 @@ export async function claimClient(name) {
   return { client: randomId(), release: () => {} };
 }
 
+/** What tells this device from others, for links that let one device in: random, and kept by its browser. */
+export function deviceId() {
+  const kept = stored("localStorage", "splitter.device") ?? stored("sessionStorage", "splitter.device");
+  if (kept && /^[0-9a-f]{32}$/.test(kept)) return kept;
+  const made = randomId() + randomId();
+  store("localStorage", "splitter.device", made);
+  store("sessionStorage", "splitter.device", made);
+  return made;
+}
+
 /** @param {string} id @param {number} waitMs @returns {Promise<(() => void)|null>} */
 function hold(id, waitMs) {
   const { locks } = navigator;

@@ -17,11 +17,15 @@
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
  *   admitted: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  */
-/** @typedef {{call_id: string, code: string, text: string, party: string, extension: string}} Notice */
+/** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice
+ *   `invitation`: the id of the link that it is about. */
 /** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null}} Me */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
 /** @typedef {{blob: Blob, takenAt: number, location: string}} Snapshot  `takenAt`: seconds since the Unix epoch. */
-/** @typedef {{link: string, expires_at: number, sent: boolean, reason: string}} Invitation */
+/** @typedef {{id: string, link: string, expires_at: number, sent: boolean, reason: string, state: string, qr: string}} Invitation
+ *   `qr`: the link as an SVG image. Notices "link-sent", "link-delivered" … tell what becomes of it. */
+/** @typedef {{id: string, expires_at: number, holds: boolean, state: string, reason: string, changed_at: number,
+ *   devices: number, used: number}} InvitationView */
 /** @typedef {{state: "signed-out"|"connecting"|"online"|"waiting"|"offline"|"replaced", reason: string,
  *   retryAt: number}} Connection  `retryAt`: milliseconds as of Date.now(), 0 where nothing is planned. */
 /** @typedef {{state: "running"|"draining", since?: number}} GatewayState  draining: it takes no new calls, since then (seconds). */

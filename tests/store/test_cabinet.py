@@ -1,4 +1,4 @@
-"""The shelf: what `put` has returned from is there after a kill."""
+"""The cabinet: what `put` has returned from is there after a kill."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from splitter.store.cabinet import Cabinet
 from splitter.store.schema import StoreError
-from splitter.store.shelf import Shelf
 from tests.web.kit import in_thread
 
 _KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from splitter.store.shelf import Shelf
+from splitter.store.cabinet import Cabinet
 
 async def main():
-    shelf = Shelf(Path(sys.argv[1]))
-    await shelf.put("a", b"1")
-    await shelf.put("b", b"2")
-    await shelf.put("a", b"3")
+    cabinet = Cabinet(Path(sys.argv[1]))
+    await cabinet.put("a", b"1")
+    await cabinet.put("b", b"2")
+    await cabinet.put("a", b"3")
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -33,44 +33,44 @@ async def test_outlasts_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "sms.db"
     done = await in_thread(subprocess.run, [sys.executable, "-c", _KILLED, str(path)])
     assert done.returncode == -signal.SIGKILL
-    shelf = Shelf(path)
-    assert await shelf.all() == [b"3", b"2"]
-    await shelf.drop(["a"])
-    assert await shelf.all() == [b"2"]
-    await shelf.close()
+    cabinet = Cabinet(path)
+    assert await cabinet.all() == [b"3", b"2"]
+    await cabinet.drop(["a"])
+    assert await cabinet.all() == [b"2"]
+    await cabinet.close()
 
 
 async def test_is_nobody_elses_to_read(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "sms.db")
-    await shelf.put("a", b"1")
+    cabinet = Cabinet(tmp_path / "sms.db")
+    await cabinet.put("a", b"1")
     assert (tmp_path / "sms.db").stat().st_mode & 0o077 == 0
-    await shelf.close()
+    await cabinet.close()
 
 
 async def test_says_that_it_could_not_keep_and_goes_on_when_it_can(tmp_path: Path) -> None:
     folder = tmp_path / "file"
     folder.write_text("in the way")
-    shelf = Shelf(folder / "sms.db")
+    cabinet = Cabinet(folder / "sms.db")
     with pytest.raises(StoreError):
-        await shelf.put("a", b"1")
+        await cabinet.put("a", b"1")
     folder.unlink()
-    await shelf.put("a", b"1")
-    assert await shelf.all() == [b"1"]
-    await shelf.close()
+    await cabinet.put("a", b"1")
+    assert await cabinet.all() == [b"1"]
+    await cabinet.close()
 
 
 async def test_a_corrupt_file_is_moved_aside(tmp_path: Path) -> None:
     path = tmp_path / "sms.db"
     path.write_bytes(b"no database, " * 500)
-    shelf = Shelf(path)
+    cabinet = Cabinet(path)
     with pytest.raises(StoreError):
-        await shelf.all()
-    assert await shelf.all() == [] and (tmp_path / "sms.db.corrupt").exists()
-    await shelf.close()
+        await cabinet.all()
+    assert await cabinet.all() == [] and (tmp_path / "sms.db.corrupt").exists()
+    await cabinet.close()
 
 
 async def test_without_a_file_keeps_as_long_as_the_process() -> None:
-    shelf = Shelf(None)
-    await shelf.put("a", b"1")
-    assert await shelf.all() == [b"1"]
-    await shelf.close()
+    cabinet = Cabinet(None)
+    await cabinet.put("a", b"1")
+    assert await cabinet.all() == [b"1"]
+    await cabinet.close()

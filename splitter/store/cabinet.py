@@ -1,4 +1,4 @@
-"""A shelf: small values by key that are on disk when `put` returns. Does I/O: SQLite, on a thread of its own.
+"""A cabinet: small values by key that are on disk when `put` returns. Does I/O: SQLite, on a thread of its own.
 
 For what must not be done twice, or forgotten: the caller waits until it is written. Apart from the store of traces,
 which writes later; see `writer`.
@@ -25,11 +25,11 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-_TABLE = "CREATE TABLE IF NOT EXISTS shelf (key TEXT PRIMARY KEY, data BLOB NOT NULL)"
-_PUT = "INSERT INTO shelf VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
+_TABLE = "CREATE TABLE IF NOT EXISTS cabinet (key TEXT PRIMARY KEY, data BLOB NOT NULL)"
+_PUT = "INSERT INTO cabinet VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
 
 
-class Shelf:
+class Cabinet:
     """Values that outlast a restart.
 
     Args:
@@ -40,7 +40,7 @@ class Shelf:
         self._path = path
         self._memory: dict[str, bytes] = {}
         self._db: sqlite3.Connection | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cabinet")
 
     async def put(self, key: str, data: bytes) -> None:
         """Keep it instead of what was there. Raises StoreError: it could not be written."""
@@ -54,13 +54,13 @@ class Shelf:
         for key in keys:
             self._memory.pop(key, None)
         if self._path is not None:
-            await self._do(lambda db: db.executemany("DELETE FROM shelf WHERE key = ?", [(key,) for key in keys]))
+            await self._do(lambda db: db.executemany("DELETE FROM cabinet WHERE key = ?", [(key,) for key in keys]))
 
     async def all(self) -> list[bytes]:
         """List what is kept, the oldest first. A file that cannot be read is moved aside. Raises StoreError."""
         if self._path is None:
             return list(self._memory.values())
-        rows = await self._do(lambda db: db.execute("SELECT data FROM shelf ORDER BY rowid").fetchall())
+        rows = await self._do(lambda db: db.execute("SELECT data FROM cabinet ORDER BY rowid").fetchall())
         return [bytes(data) for (data,) in rows]
 
     async def close(self) -> None:

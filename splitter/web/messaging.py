@@ -1,0 +1,117 @@
+"""The parts that invite callers, wired: links, messages, the way that they take, and who is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from splitter.calls.logins.access import ApiSettings
+from splitter.calls.view import CallView, Notice
+from splitter.core.clock import Clock
+from splitter.core.ids import IdSource
+from splitter.sms.carriers import build_carrier
+from splitter.sms.message import Sms, SmsCarrier, SmsChanged, SmsReceipt, SmsState
+from splitter.sms.post import SmsEffort, SmsPost
+from splitter.sms.queue import SmsRules
+from splitter.sms.settings import SipSmsSettings, SmsSettings
+from splitter.store.cabinet import Cabinet
+from splitter.store.schema import beside
+from splitter.telemetry.masking import masked_number
+from splitter.telemetry.trace import Recorder
+from splitter.web.guesses import Guesses
+from splitter.web.inviting import Inviting
+from splitter.web.links import Links
+from splitter.web.ports import Invited
+
+_WORDS = {
+    SmsState.QUEUED: "the link waits to be sent to {number}",
+    SmsState.HANDED_ON: "the link to {number} was handed on",
+    SmsState.SENT: "the link was sent to {number}",
+    SmsState.UNKNOWN: "whether the link was sent to {number} is not known",
+    SmsState.DELIVERED: "the link has arrived on the phone {number}",
+    SmsState.OPENED: "the link was opened",
+    SmsState.FAILED: "the link was not sent to {number}",
+}
+
+
+class Messaging:
+    """Links and messages of the gateway.
+
+    Args:
+        settings: with the name of the carrier.
+        api: as it is now.
+        store: path of the store; links and messages are kept beside it.
+        tell: tells other programs of an invitation; returns why nobody hears it.
+        sip: makes a carrier through a trunk.
+        publish: puts a notice on the bus.
+    """
+
+    def __init__(
+        self,
+        settings: SmsSettings,
+        api: Callable[[], ApiSettings],
+        store: str,
+        clock: Clock,
+        ids: IdSource,
+        *,
+        tell: Callable[[Invited], str],
+        sip: Callable[[SipSmsSettings], SmsCarrier],
+        recorder: Recorder,
+        publish: Callable[[object], None],
+    ) -> None:
+        self.guesses = Guesses()
+        self._clock = clock
+        self._recorder = recorder
+        self._publish = publish
+        self._cabinets = [Cabinet(beside(store, "sms.db")), Cabinet(beside(store, "links.db"))]
+        carrier = build_carrier(
+            settings,
+            clock,
+            ids,
+            outbox=beside(store, "sms-outbox.jsonl"),
+            tell=lambda sms: tell(_invited(sms)),
+            sip=sip,
+            receipts=api().guest_url.removesuffix("/").removesuffix("/guest"),
+            heard=self._heard,
+        )
+        windows = {one.name: one.window for one in settings.smpp} | {one.name: one.window for one in settings.http}
+        window = windows.get(settings.carrier, 4)
+        effort = SmsEffort(SmsRules(settings.attempts, settings.queue), window, settings.late_s)
+        self._post = SmsPost(effort, carrier, self._cabinets[0], clock, ids, self._changed)
+        links = Links(self._cabinets[1], clock)
+        self.inviting = Inviting(settings, links, self._post, clock, ids, api)
+
+    async def start(self) -> None:
+        """Take up what a former process has left, and begin to send."""
+        await self.inviting.start()
+
+    async def stop(self) -> None:
+        """Send nothing more."""
+        await self.inviting.stop()
+        for cabinet in self._cabinets:
+            await cabinet.close()
+
+    def on_call(self, view: CallView) -> None:
+        """A call changed."""
+        self.inviting.on_call(view)
+
+    def alarms(self) -> list[str]:
+        """List what is wrong, in plain words."""
+        return [*self.inviting.alarms(), self.guesses.alarm(self._clock.now())]
+
+    def _heard(self, carrier: str, receipt: SmsReceipt) -> None:
+        self._post.receive(carrier, receipt)
+
+    def _changed(self, news: SmsChanged) -> None:
+        """Tell of a message: the trace all of it, the desk what it can use."""
+        sms = news.sms
+        if sms.state is SmsState.SENDING:
+            return
+        number = masked_number(sms.number) if sms.number else "nobody"
+        text = _WORDS[sms.state].format(number=number) + (f": {sms.reason}" if sms.reason else "")
+        self._recorder.event(sms.call_id, "", "note", text)
+        if sms.state is not SmsState.QUEUED or sms.attempts == 1:
+            self._publish(Notice(sms.call_id, f"link-{sms.state}", text, invitation=sms.id))
+
+
+def _invited(sms: Sms) -> Invited:
+    return Invited(sms.id, sms.call_id, sms.number, sms.text, sms.link, sms.deadline, sms.by)
