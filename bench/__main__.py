@@ -5,7 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("parser", "split", "rate", "growth", "memory", "flat", "storm", "relay", "secure", "rooms", "joins")
+NAMES = (
+    "parser",
+    "split",
+    "rate",
+    "growth",
+    "memory",
+    "flat",
+    "storm",
+    "relay",
+    "secure",
+    "rooms",
+    "joins",
+    "recovery",
+)
 
 
 def main() -> int:

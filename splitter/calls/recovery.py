@@ -8,8 +8,11 @@ is lost: the log and its trace say why, and its peers hear nothing.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -33,6 +36,9 @@ from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle, SideSpec
 from splitter.telemetry import metrics
+
+AT_ONCE = 100
+"""So many calls claim their media at a time."""
 
 HELD_S = 32.0
 """So long may the answer that ended a call have to be repeated (RFC 3261 §17.2.1), by the next process if need be."""
@@ -68,23 +74,30 @@ class Recovery:
     def __init__(self, services: Services, calls: Calls) -> None:
         self._services = services
         self._calls = calls
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._ready: list[asyncio.Future[None]] = []
 
     async def take_up(self, rows: Sequence[Row]) -> Recovered:
-        """Take up what these records hold, the oldest first."""
-        found = Recovered()
+        """Take up what these records hold, the oldest first; at the end their media are claimed or known to be gone."""
+        found, began = Recovered(), time.monotonic()
         for row in rows:
             try:
-                await self._one(row, found)
+                self._one(row, found)
             except (ValueError, LocalError) as error:
                 self._refuse(row, str(error), found)
             except Exception:  # the border of one call: the others are taken up all the same
                 log.exception("a call of before could not be taken up", call_id=row.call_id)
                 self._refuse(row, "a fault in the gateway; see the log", found)
+        if self._ready:
+            await asyncio.wait(self._ready)
+        self._ready.clear()
         if rows:
-            log.info("calls of before", taken_up=found.taken_up, ended=found.ended, refused=found.refused)
+            spent_s = round(time.monotonic() - began, 3)
+            counts = {"taken_up": found.taken_up, "ended": found.ended, "refused": found.refused}
+            log.info("calls of before", **counts, seconds=spent_s)
         return found
 
-    async def _one(self, row: Row, found: Recovered) -> None:
+    def _one(self, row: Row, found: Recovered) -> None:
         frame = unframed(row.record)
         if frame.kind is RecordKind.UNFINISHED:
             left = unfinished.read(frame.body)
@@ -101,7 +114,9 @@ class Recovery:
         talk, doubt = talks.read(frame.body), _doubt_of(row)
         if doubt is not None:
             doubt.settle(talk)
-        call = self._calls.restore(talk, CSEQ_GAP)
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        call = self._calls.restore(talk, CSEQ_GAP, partial(self._take_up_media, ready))
+        self._ready.append(ready)
         self._services.records.resume(row.call_id, call)
         call.note("taken up again after a restart of the gateway", kind="state")
         metrics.CALLS_RECOVERED.labels("taken-up").inc()
@@ -111,11 +126,17 @@ class Recovery:
             call.live.owe(call.caller, call.centre)
             for request in doubt.requests:  # as if it came again
                 self._services.driver.received(request.flow, request.invite)
+
+    async def _take_up_media(self, ready: asyncio.Future[None], call: Call) -> None:
+        """Claim the media of a call, in its own task; so many at a time, since an engine may not answer."""
         try:
-            await self._take_up_voice(call)
-            await self._take_up_room(call)
+            async with self._turns:
+                await self._take_up_voice(call)
+                await self._take_up_room(call)
         except Exception:  # of the media alone: the call lives by now
-            log.exception("media of before could not be taken up", call_id=row.call_id)
+            log.exception("media of before could not be taken up", call_id=call.talk.call_id)
+        finally:
+            ready.set_result(None)
         call.tell()
 
     async def _take_up_voice(self, call: Call) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 import structlog
 
@@ -279,12 +279,13 @@ class Calls:
         self._begin(call, split(call), permit)
         self.services.records.touch(call.talk.call_id, call)  # before its sender is told to wait, or stops repeating
 
-    def restore(self, talk: Talk, cseq_gap: int = 0) -> Call:
+    def restore(self, talk: Talk, cseq_gap: int, with_media: Callable[[Call], Awaitable[None]]) -> Call:
         """Carry on a call that was written down at rest; see `Call.restored`.
 
-        Its relay and room are to be taken up too (`VoiceEngine.adopt`, `RoomEngine.adopt_room`, with `Call.post` as
-        listener); where that raises, `RelayLost` or `RoomLost` is posted, and the media move as at a worker's death.
-
+        Args:
+            with_media: takes up its relay and room, in the task of the call and before it does anything
+                (`VoiceEngine.adopt`, `RoomEngine.adopt_room`, with `Call.post` as listener); where that raises,
+                `RelayLost` or `RoomLost` is posted, and the media move as at a worker's death. Raises nothing.
         Raises:
             LocalError: it lives already, or is on a trunk that is configured no more.
         """
@@ -293,7 +294,7 @@ class Calls:
         call = Call.restored(self.services, talk, cseq_gap)
         limits = self.services.admission.limits
         places = [limits.take_again(leg.trunk) for leg in (call.caller, call.by_key(talk.centre))]
-        self._begin(call, converse(call, answered=False), *places)
+        self._begin(call, _carried_on(call, with_media), *places)
         return call
 
     def _begin(self, call: Call, flow: Coroutine[None, None, None], *places: Permit) -> None:
@@ -392,3 +393,8 @@ class Calls:
                 if code not in self._short_codes:
                     return code
             digits += 1
+
+
+async def _carried_on(call: Call, with_media: Callable[[Call], Awaitable[None]]) -> None:
+    await with_media(call)
+    await converse(call, answered=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +14,8 @@ from splitter.calls.recovery import HELD_S
 from splitter.calls.states import PartyState
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
+from splitter.media.ports.events import MediaListener
+from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.store.rows import LiveRow
 from tests.calls.kit import connected, ended, joined, ringing, told, with_webrtc
 from tests.calls.test_frame import STORED
@@ -218,6 +221,26 @@ class TestAnswered:
         for peer in (caller, centre, seat):
             peer.unread.clear()
         ended(world, caller, centre)
+
+    def test_an_engine_that_takes_its_time_takes_it_once(self, world: World) -> None:
+        """Calls claim their media beside each other: SIP waits for one of them, not for all."""
+        calls = [connected(world, number=f"1390000000{number}") for number in range(5)]
+        world.run(A_MOMENT)
+        world.kill()
+        adopt = world.engine.adopt
+
+        async def slow(relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
+            await asyncio.sleep(2)
+            return await adopt(relay, on_event)
+
+        world.engine.adopt = slow  # type: ignore[method-assign]
+        began = world.now
+        assert world.begin_again().taken_up == 5
+        assert world.now - began < 3
+        for caller, centre in calls:
+            caller.bye()
+            centre.expect("BYE")
+        world.settle()
 
     def test_an_engine_that_is_not_there_yet(self, world: World) -> None:
         caller, centre = connected(world)

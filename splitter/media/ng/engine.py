@@ -106,16 +106,33 @@ class NgEngine:
         raise refusal
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
-        asked = [one.find(relay, self._limit_s) for one in self._instances]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        instance, remotes = await self._find_again(relay)
         if self._holder(relay.relay_id) is not None:
             raise MediaUnavailable(f"{relay.relay_id} was taken up already")
-        for instance, remotes in zip(self._instances, answers, strict=True):
-            if isinstance(remotes, tuple):
-                six = ":" in relay.local[0].host, ":" in relay.local[1].host
-                instance.held[relay.relay_id] = HeldRelay(relay, on_event, six)
-                return CarriedRelay(relay, remotes)
+        six = ":" in relay.local[0].host, ":" in relay.local[1].host
+        instance.held[relay.relay_id] = HeldRelay(relay, on_event, six)
+        return CarriedRelay(relay, remotes)
+
+    async def _find_again(self, relay: RelayHandle) -> tuple[Instance, tuple[RemoteEnd | None, ...]]:
+        """The instance that has a relay; one that is silent costs time where no other has it. Raises MediaError."""
+        left = {asyncio.ensure_future(self._look_in(one, relay)) for one in self._instances}
+        try:
+            while left:
+                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+                if found := [answer for task in done if (answer := task.result()) is not None]:
+                    return found[0]
+        finally:
+            for task in left:
+                task.cancel()
         raise MediaUnavailable(f"{relay.relay_id} is gone")
+
+    async def _look_in(
+        self, instance: Instance, relay: RelayHandle
+    ) -> tuple[Instance, tuple[RemoteEnd | None, ...]] | None:
+        try:
+            return instance, await instance.find(relay, self._limit_s)
+        except MediaError:
+            return None
 
     async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
         raise MediaUnavailable("an rtpengine opens no ports of our choice")

@@ -221,6 +221,8 @@ class TestWhatCannotBeCarriedOn:
         ended(world, caller, centre)
 
     def test_a_call_that_lives(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        async def nothing(call: Call) -> None: ...
+
         with pytest.raises(LocalError, match="lives"):
-            world.calls.restore(world.call_of(caller).value())
+            world.calls.restore(world.call_of(caller).value(), 0, nothing)
         ended(world, caller, centre)

@@ -306,6 +306,20 @@ class TestARelayOfAnotherLife:
 
         play(farm("one", "two"), scenario)
 
+    def test_is_found_at_once_though_another_one_has_just_died(self) -> None:
+        async def scenario(made: Farm) -> None:
+            relays = await opened(made, 2)
+            await made.engine.stop()
+            after = again(made)
+            await after.engine.start()
+            made.daemons["two"].hung = True  # nobody knows yet
+            began = asyncio.get_running_loop().time()
+            await after.engine.adopt(relays[0], print)
+            assert asyncio.get_running_loop().time() - began < 0.1
+            await after.engine.stop()
+
+        play(farm("one", "two"), scenario)
+
     def test_is_taken_up_once(self) -> None:
         async def scenario(made: Farm) -> None:
             [relay] = await opened(made)
