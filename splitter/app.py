@@ -35,6 +35,7 @@ from splitter.config.sms import with_carrier
 from splitter.core.clock import SystemClock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
+from splitter.former import FormerTrunks
 from splitter.media.chooser import EngineChooser
 from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
@@ -161,6 +162,7 @@ class Gateway:
         name = settings.calls.name
         trunks, routing = tuple(settings.trunks.values()), Routing(settings.trunks, settings.routes)
         self._routing = routing
+        self._former = FormerTrunks(beside(settings.store.path, "former-trunks.json"))
         self.desks = Desks(extensions_of(settings), self.bus.publish)
         watching = (settings.monitor, settings.overload, settings.dns)
         self._watch = watch = Watch(settings.trunks, settings.networks, driver, routing, clock, ids, name, *watching)
@@ -361,7 +363,10 @@ class Gateway:
             await asyncio.to_thread(self._hub.resume)  # its folder is ours by now
             rows = await asyncio.to_thread(self._live.start, self._membership.fence if self._membership else 0)
             await self._pictures.start({row.call_id for row in rows})
+            self._routing.recall(await asyncio.to_thread(self._former.read))
             await self._recovery.take_up(rows)
+            self._calls.forget_trunks()
+            await self.settle()
             self._tell_lost()
             await self.album.start({view.call_id for view in self._calls.list()})
             self._driver.hear()
@@ -494,6 +499,10 @@ class Gateway:
         self._recorder.adopt(settings.store.digits)
         self._defences.measure()
         logs.set_level(settings.telemetry.log_level)
+
+    async def settle(self) -> None:
+        """Write down what the next process has to know of the former settings."""
+        await asyncio.to_thread(self._former.write, self._routing.former)
 
     def _adopt_floor(self, before: Settings, settings: Settings, prepared: Prepared) -> None:
         """Who may speak to us, and where calls go."""

@@ -40,6 +40,10 @@ class Takes(Protocol[P]):
         """Go by these from now on; nothing of it may fail."""
         ...
 
+    async def settle(self) -> None:
+        """Write down what has to be after that."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ReloadOutcome:
@@ -98,6 +102,7 @@ class Reload(Generic[P]):
             if not dry_run:
                 adopted()
                 self._note(done, by)
+                await self._gateway.settle()
             return done
 
     def alarms(self) -> list[str]:

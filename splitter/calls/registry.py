@@ -93,7 +93,7 @@ class Calls:
         self.services.settings = settings
         for call in self._calls.values():
             call.adopt(settings)
-        self._forget_trunks()
+        self.forget_trunks()
 
     # ---- for the driver ----
 
@@ -353,11 +353,12 @@ class Calls:
                 place.release()
             self.services.records.forget(call.talk.call_id)  # first: what is over must not come back
             await call.release()
-            self._forget_trunks()
+            self.forget_trunks()
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)
 
-    def _forget_trunks(self) -> None:
+    def forget_trunks(self) -> None:
+        """Forget former trunks that no call is on any longer."""
         if self.services.routing.former:
             self.services.routing.forget_former(
                 [trunk for call in self._calls.values() for trunk in call.used_trunks()]

@@ -46,6 +46,11 @@ class Routing:
         self._trunks, self._routes = dict(trunks), tuple(routes)
         self._known.clear()
 
+    def recall(self, trunks: Iterable[Trunk]) -> None:
+        """Know former trunks of the process before, as far as none of their name is configured."""
+        self._former += [trunk for trunk in trunks if trunk.name not in self._trunks]
+        self._known.clear()
+
     @property
     def former(self) -> tuple[Trunk, ...]:
         """The trunks that calls may still be on although they are configured no longer, or otherwise."""

@@ -9,7 +9,7 @@ import pytest
 
 from splitter.lab.handset import HandsetSettings
 from splitter.lab.stage import CALLED
-from tests.lab.test_restart import lost
+from tests.lab.test_restart import killed, lost
 from tests.lab.test_through_gateway import Scene, conversation
 from tests.patience import until
 
@@ -88,6 +88,19 @@ class TestALiveCall:
             done = await reload(scene, ("max_calls = 0", "max_calls = 20"), ('role = "sofa"', 'role = "seat"'))
             assert done["changes"] == [] and (await scene.stage.gateway.get("/v1/status"))["alarms"] == []
             await scene.seen_again()
+            assert lost(scene) == before
+
+    async def test_on_a_trunk_that_was_taken_out_goes_on_over_a_restart_too(self) -> None:
+        async with conversation() as scene:
+            before = lost(scene)
+            await reload(scene, *OTHER_TRUNKS)
+            await killed(scene.stage.gateway)
+            await scene.seen_again()
+            await scene.heard_again()
+            scene.centre("hold")
+            await until(lambda: scene.directions()[0] != "sendrecv")
+            scene.centre("resume")
+            await until(lambda: scene.directions()[0] == "sendrecv")
             assert lost(scene) == before
 
     async def test_what_needs_a_restart_waits_for_it_and_the_restart_takes_it(self) -> None:
