@@ -306,3 +306,40 @@ async def settled(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline, list(asyncio.all_tasks())
         await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def seated(
+    camera: Camera | None = None, of_browser: Camera | None = None, **joining: Any
+) -> AsyncIterator[tuple[Stand, Browser]]:
+    """A room whose caller has this camera, and a browser that has joined it."""
+    async with stand(camera) as made:
+        browser = Browser(camera=of_browser)
+        await made.seat(browser, **joining)
+        yield made, browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def showing() -> AsyncIterator[tuple[Stand, Browser]]:
+    """A room whose caller and browser see each other."""
+    async with seated(Camera(120), Camera(200)) as (made, browser):
+        await both_show(made, browser)
+        yield made, browser
+
+
+async def both_show(s: Stand, browser: Browser, pictures: int = 3) -> None:
+    """Until each sees the other."""
+    async with asyncio.timeout(PATIENCE_S):
+        while {one.name: one.source for one in s.room.report().participants} != {
+            "caller": "seat-1",
+            "seat-1": "caller",
+        }:
+            assert s.phone.camera is not None and browser.camera is not None
+            s.phone.camera.key_frame()
+            browser.camera.key_frame()
+            s.phone.show()
+            await browser.show()
+    for _ in range(pictures):
+        s.phone.show()
+        await browser.show()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -21,213 +20,9 @@ from splitter.media.wire.dtls import DATAGRAM_BYTES, DtlsState, datagrams
 from splitter.media.wire.secure import SecureTimes
 from splitter.media.wire.srtp import SSRC_LIMIT
 from splitter.rtp import packet
-from splitter.rtp.feedback import BitrateLimit, Nack, Pli, Remb, Tmmbr
-from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
-from tests.media.room.kit import Camera
-from tests.media.wire.stand import BROWSER, HOST, Browser, Ice, Stand, stand
-from tests.patience import PATIENCE_S, until
-
-
-def read(packets: list[bytes]) -> list[packet.Packet]:
-    return [packet.parse(data) for data in packets]
-
-
-async def both_show(s: Stand, browser: Browser, pictures: int = 3) -> None:
-    """Until each sees the other."""
-    async with asyncio.timeout(PATIENCE_S):
-        while {one.name: one.source for one in s.room.report().participants} != {
-            "caller": "seat-1",
-            "seat-1": "caller",
-        }:
-            assert s.phone.camera is not None and browser.camera is not None
-            s.phone.camera.key_frame()
-            browser.camera.key_frame()
-            s.phone.show()
-            await browser.show()
-    for _ in range(pictures):
-        s.phone.show()
-        await browser.show()
-
-
-class TestMedia:
-    async def test_goes_both_ways_byte_by_byte_with_numbers_of_our_own(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            assert s.states == ["connecting", "connected"]
-            assert "GCM" in s.of(TransportChanged)[-1].reason
-            await both_show(s, browser)
-            got, sent = len(browser.rtp), len(s.phone.rtp)
-            from_phone = [data for _ in range(5) for data in s.phone.show(1100)]
-            from_browser = await browser.show(40)  # over the wrap of sequence and timestamp
-            last = [read(source)[-1].payload for source in (from_browser, from_phone)]
-            await until(lambda: any(one.payload == last[0] for one in read(s.phone.rtp[sent:])))
-            await until(lambda: any(one.payload == last[1] for one in read(browser.rtp[got:])))
-            for source, seen, number in (
-                (from_browser, s.phone.rtp[sent:], 99),
-                (from_phone, browser.rtp[got:], 102),
-            ):
-                wanted = read(source)
-                found = read(seen)[-len(wanted) :]  # some of what came before may have been on its way still
-                assert [one.payload for one in found] == [one.payload for one in wanted]
-                assert {one.payload_type for one in found} == {number}
-                assert len({one.ssrc for one in found}) == 1
-                for a, b, c, d in zip(wanted, wanted[1:], found, found[1:], strict=False):
-                    assert (d.sequence - c.sequence) & 0xFFFF == 1
-                    assert packet.timestamp_delta(d.timestamp, c.timestamp) == packet.timestamp_delta(
-                        b.timestamp, a.timestamp
-                    )
-            await browser.close()
-
-    async def test_packets_say_whose_they_are_as_the_answer_said(self) -> None:
-        """The SSRC of a=ssrc (RFC 5576 §4.1), and at first the m-line (RFC 8843 §15)."""
-
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            _, local = s.room.join_secure("seat-1", HOST, HOST)
-            await browser.ice.gather()
-            s.settle(browser.secure(), format=replace(BROWSER, mid_id=4, mid="video0"))
-            await browser.connect(local)
-            await both_show(s, browser)
-            found = read(browser.rtp)
-            assert {one.ssrc for one in found} == {local.ssrc}
-            assert {message.cname for message in browser.of(SourceDescription)} <= {local.cname}
-            small = [one for one in found[:50] if len(one.payload) < 1000]
-            assert small and all((4, b"video0") in one.extensions for one in small)
-            await browser.close()
-
-    async def test_a_key_frame_is_asked_for_once_there_is_a_path_and_not_before(self) -> None:
-        async with stand(Camera(120)) as s:
-            assert s.phone.camera is not None
-            s.phone.camera.key_frame()
-            s.phone.show()
-            await until(lambda: s.room.participant("caller").sends)
-            browser = Browser()
-            await browser.ice.gather()
-            _, local = s.room.join_secure("seat-1", HOST, HOST)
-            asked = s.room.report().participants[0].key_frame_requests_out
-            s.settle(browser.secure())
-            for _ in range(20):  # longer than two requests of a burst are apart
-                s.phone.show()
-                await asyncio.sleep(0.02)
-            assert s.room.report().participants[0].key_frame_requests_out == asked, "it would go nowhere"
-            await browser.connect(local)
-            async with asyncio.timeout(0.5):
-                while s.room.report().participants[0].key_frame_requests_out == asked:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            await browser.close()
-
-    async def test_orientation_keeps_its_value_under_each_legs_id(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
-            before = len(s.phone.rtp)
-            await browser.show(3, orientation=2)
-            await until(lambda: len([1 for one in read(s.phone.rtp[before:]) if one.extensions]) >= 3)
-            turned = [one.extensions for one in read(s.phone.rtp[before:]) if one.extensions]
-            assert turned[-1] == ((7, b"\x02"),)
-            await browser.close()
-
-    async def test_packets_to_browsers_keep_to_1200_bytes(self) -> None:
-        async with stand(Camera(120, size=(640, 480))) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
-            assert max(map(len, s.phone.show(1320))) > 1200
-            await asyncio.sleep(0.05)
-            assert max(map(len, browser.rtp)) <= 1200
-            await browser.close()
-
-    async def test_losses_are_mended_from_copies(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
-            await until(lambda: s.wire().to.port)
-            browser.lossy = 100
-            lost = len(s.phone.show())
-            await asyncio.sleep(0.05)
-            browser.lossy = 0
-            seen = len(browser.rtp)
-            s.phone.show()
-            await until(lambda: len(browser.rtp) > seen)
-            first = packet.parse(browser.rtp[seen])
-            missing = tuple((first.sequence - behind) & 0xFFFF for behind in range(lost, 0, -1))
-            await browser.report(Nack(browser.ssrc, first.ssrc, missing))
-            await until(lambda: set(missing) <= {one.sequence for one in read(browser.rtp[seen:])})
-            assert {one.payload for one in read(browser.rtp)} >= {one.payload for one in read(s.phone.sent)}
-            await browser.close()
-
-    @pytest.mark.slow
-    async def test_five_percent_loss_both_ways(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
-            browser.lossy = 5
-            sent = await browser.show(100)
-            await until(lambda: browser.of(Nack))
-            report = s.room.report().participants[1]
-            assert 0 < report.stream.lost < 0.12 * len(sent)
-            assert s.wire().state == "connected"
-            await browser.close()
-
-
-class TestFeedback:
-    async def test_a_viewers_pli_reaches_the_source(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
-            await until(lambda: browser.of(Pli))  # the slate's turn is over: it was asked for its key frame
-            before = len(s.phone.of(Pli))
-            ours = packet.parse(browser.rtp[-1]).ssrc
-            async with asyncio.timeout(PATIENCE_S):
-                while len(s.phone.of(Pli)) == before:
-                    await browser.report(Pli(browser.ssrc, ours))
-                    s.phone.show()
-                    await asyncio.sleep(0.05)
-            before = len(browser.of(Pli))
-            async with asyncio.timeout(PATIENCE_S):
-                while len(browser.of(Pli)) == before:
-                    s.phone.report(Pli(0xCA11, packet.parse(s.phone.rtp[-1]).ssrc))
-                    await browser.show()
-            await browser.close()
-
-    async def test_the_browser_is_told_what_its_viewer_can_take(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
-            await until(lambda: browser.of(Remb))
-            told = browser.of(Remb)[-1]
-            assert told.ssrcs == (browser.ssrc,)
-            assert told.bits_per_s // 1000 == s.room.participant("seat-1").limit_kbps == 960
-            shown = packet.parse(s.phone.rtp[-1]).ssrc
-            s.phone.report(Tmmbr(0xCA11, (BitrateLimit(shown, 320_000),)))
-            await until(lambda: browser.of(Remb)[-1].bits_per_s == 320_000)
-            await browser.close()
-
-    async def test_reports_tell_the_round_trip_and_what_the_peer_misses(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await until(lambda: browser.of(SenderReport))  # the slate's
-            heard = browser.of(SenderReport)[-1]
-            await asyncio.sleep(0.1)
-            block = ReportBlock(heard.ssrc, 64, 5, 0, 0, heard.ntp >> 16 & 0xFFFF_FFFF, int(0.05 * 65536))
-            await browser.send(_bytes(ReceiverReport(browser.ssrc, (block,))))
-            seat = await until(lambda: next((p for p in s.room.report().participants if p.loss_reported >= 0), None))
-            assert seat.name == "seat-1" and seat.loss_reported == 0.25
-            assert 40 <= seat.rtt_ms <= 200
-            await browser.close()
-
-
-def _bytes(*messages: ReceiverReport) -> bytes:
-    from splitter.rtp import rtcp
-
-    return rtcp.build(messages)
+from splitter.rtp.rtcp import Bye
+from tests.media.wire.stand import BROWSER, HOST, Browser, Ice, both_show, seated, showing, stand
+from tests.patience import until
 
 
 class TestIce:
@@ -294,10 +89,7 @@ class TestIce:
             await browser.close()
 
     async def test_the_path_follows_a_browser_whose_address_changes(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
+        async with showing() as (s, browser):
             key_frames = s.room.report().participants[1].key_frames_in
             first = browser.ice
             second = Ice()  # as the same agent on another network: same credentials, another address
@@ -317,13 +109,9 @@ class TestIce:
             assert s.room.report().participants[1].key_frames_in == key_frames, "nothing was lost"
             pump.cancel()
             await first.close()
-            await browser.close()
 
     async def test_restart_moves_media_when_the_new_path_is_there_and_keeps_the_keys(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
+        async with showing() as (s, browser):
             old, old_port = s.wire().local, s.wire().ports[0]
             port, local = s.room.restart_ice("seat-1")
             assert port != old_port
@@ -357,12 +145,9 @@ class TestIce:
             assert len(s.host.poller) == watched - 2  # the old port, and its short cut
             pump.cancel()
             await first.close()
-            await browser.close()
 
     async def test_a_restart_that_was_not_asked_for_is_our_own_mistake(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, browser):
             other = Browser()
             await other.ice.gather()
             with pytest.raises(LocalError):
@@ -370,7 +155,6 @@ class TestIce:
             with pytest.raises(LocalError):
                 s.room.restart_ice("caller")
             await other.close()
-            await browser.close()
 
 
 async def _pump(browser: Browser) -> None:
@@ -470,23 +254,17 @@ class TestDtls:
             await browser.close()
 
     async def test_a_browser_that_says_goodbye_is_gone_at_once(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, browser):
             await browser.dtls.stop()
             await until(lambda: s.states[-1] == "failed")
             assert "ended" in s.of(TransportChanged)[-1].reason
-            await browser.close()
 
     async def test_we_say_goodbye_too(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, browser):
             await until(lambda: browser.rtp)
             s.room.leave("seat-1")
             await until(lambda: browser.dtls.state == "closed")
             assert browser.of(Bye)
-            await browser.close()
 
     async def test_a_new_certificate_in_mid_session_means_joining_anew(self) -> None:
         async with stand() as s:
@@ -500,10 +278,7 @@ class TestDtls:
 
 class TestStrangers:
     async def test_garbage_is_counted_and_ignored(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
+        async with showing() as (s, browser):
             to = (HOST, s.wire().ports[0])
             stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             datagrams = [
@@ -527,12 +302,9 @@ class TestStrangers:
             assert s.wire().cipher.unauthentic == 2
             assert s.wire().current.agent.malformed >= 2
             assert s.wire().state == "connected" and s.room.report().participants[0].source == "seat-1"
-            await browser.close()
 
     async def test_a_flood_of_checks_costs_little_and_breaks_nothing(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, browser):
             stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             check = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04\x00\x00\x00\x01"
             for _ in range(600):
@@ -542,13 +314,9 @@ class TestStrangers:
             assert s.wire().current.agent.rejected <= 400, "the others were not even parsed"
             seen = len(browser.rtp)
             await until(lambda: len(browser.rtp) > seen)
-            await browser.close()
 
     async def test_a_replayed_packet_is_not_taken_twice(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
+        async with showing() as (s, browser):
             taken = (browser.sequence - Browser.sequence) & 0xFFFF
             await until(lambda: s.room.report().participants[1].stream.packets_in == taken)
             sealed = browser.dtls._tx_srtp.protect(browser.packets()[0])
@@ -556,25 +324,18 @@ class TestStrangers:
                 await browser.ice.send(sealed)
             await until(lambda: s.wire().cipher.replayed == 4)
             assert s.room.report().participants[1].stream.packets_in == taken + 1
-            await browser.close()
 
     async def test_a_peer_cannot_make_us_keep_any_number_of_streams(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, browser):
             for ssrc in range(1, 201):
                 await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
             await until(lambda: s.wire().cipher.unauthentic >= 136)
             assert s.wire().cipher.unauthentic == 200 - SSRC_LIMIT
-            await browser.close()
 
 
 class TestInterruption:
     async def test_silence_is_told_and_so_is_the_return(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
+        async with showing() as (s, browser):
             wire = s.wire()
             wire.heard_at -= 7
             wire.look(s.loop.now())
@@ -583,12 +344,9 @@ class TestInterruption:
             await browser.show()
             await until(lambda: s.states[-1] == "connected")
             await both_show(s, browser, 1)
-            await browser.close()
 
     async def test_without_consent_nothing_is_sent(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, browser):
             wire = s.wire()
             wire.heard_at -= 31
             wire.current.agent.consent_at -= 31
@@ -599,19 +357,15 @@ class TestInterruption:
             wire.current.agent.consent_at += 31  # as a check of ours that is answered does
             wire.on_heard()
             assert wire.state == "connected" and out.to == browser.ice.address
-            await browser.close()
 
     async def test_patience_ends(self) -> None:
-        async with stand() as s:
-            browser = Browser()
-            await s.seat(browser)
+        async with seated() as (s, _browser):
             wire = s.wire()
             for seconds in (7, 121):
                 wire.heard_at = s.loop.now() - seconds
                 wire.look(s.loop.now())
             assert s.states[-2:] == ["interrupted", "failed"]
             assert len(s.host.poller) == 2
-            await browser.close()
 
 
 class TestClosing:
@@ -638,14 +392,10 @@ class TestClosing:
             # the stand looks for sockets, timers and tasks
 
     async def test_pausing_keeps_the_transport(self) -> None:
-        async with stand(Camera(120)) as s:
-            browser = Browser(camera=Camera(200))
-            await s.seat(browser)
-            await both_show(s, browser)
+        async with showing() as (s, browser):
             s.room.set_participant("seat-1", None)
             assert s.room.report().participants[0].source == "slate"
             media = ParticipantMedia(None, BROWSER, BROWSER, secure=browser.secure())
             s.room.set_participant("seat-1", media)
             await both_show(s, browser)
             assert s.states == ["connecting", "connected"]
-            await browser.close()
