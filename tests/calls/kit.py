@@ -13,22 +13,31 @@ from splitter.sdp.parse import parse
 from tests.world import Heard, Peer, PeerCall, World
 
 
+def arrived(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
+    """A call that has come to the centre, which has said nothing yet; (caller, centre)."""
+    caller = world.sbc.invite(**offered)
+    return caller, world.pbx.take()
+
+
 def ringing(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
     """A call that rings at the centre; (caller, centre)."""
-    caller = world.sbc.invite(**offered)
-    centre = world.pbx.take()
+    caller, centre = arrived(world, **offered)
     centre.ring(180)
     caller.expect("180")
     return caller, centre
 
 
-def connected(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
-    """An answered call whose voice is connected; (caller, centre)."""
-    caller = world.sbc.invite(**offered)
-    centre = world.pbx.take()
+def picked_up(caller: PeerCall, centre: PeerCall) -> None:
+    """The centre answers, and both sides have it."""
     centre.answer()
     caller.expect("200")
     centre.expect("ACK")
+
+
+def connected(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
+    """An answered call whose voice is connected; (caller, centre)."""
+    caller, centre = arrived(world, **offered)
+    picked_up(caller, centre)
     world.run(0.1)
     assert world.voice_faults(caller) == []
     return caller, centre
@@ -81,7 +90,14 @@ def with_webrtc(world: World, caller: PeerCall, client: str = "tab-1", extension
 
 
 def ended(world: World, caller: PeerCall, centre: PeerCall) -> None:
-    """The caller hangs up; the centre hears of it and nothing is left."""
+    """The voice is connected, the caller hangs up, the centre hears of it and nothing is left."""
+    world.run(0.1)
+    assert world.voice_faults(caller) == []
+    hung_up(world, caller, centre)
+
+
+def hung_up(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """The caller hangs up, whatever became of the voice; the centre hears of it and nothing is left."""
     world.run(0.1)
     if centre.unread and centre.unread[0].what == "ACK":
         centre.unread.popleft()

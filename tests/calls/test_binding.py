@@ -11,7 +11,7 @@ from splitter.calls.binding import ConnectedLine, LineMemory, Named, Unclear
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request, Response
-from tests.calls.kit import connected, ended, told, with_webrtc
+from tests.calls.kit import arrived, connected, ended, told, with_webrtc
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
@@ -224,8 +224,7 @@ def names(world: World, caller: PeerCall) -> list[str]:
 class TestTheCall:
     def test_is_bound_while_it_rings_and_the_desk_is_told_before_the_answer(self, world: World) -> None:
         world.desks.attach("k", "8001", "tab-1", "webrtc", 0.0)
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(180, headers=[pai("8001")])
         caller.expect("180")
         world.run(0.1)
@@ -236,8 +235,7 @@ class TestTheCall:
         ended(world, caller, centre)
 
     def test_is_bound_before_it_is_shown_as_connected(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer(headers=[pai("8001")])
         caller.expect("200")
         world.run(0.1)
@@ -254,7 +252,6 @@ class TestTheCall:
             centre.expect("200 re-INVITE")
             world.run(0.2)
         assert shown(world, caller) == ("8001", "centre p-asserted-identity")
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_says_that_the_agent_has_no_video(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -279,8 +276,7 @@ class TestTheCall:
         ended(world, caller, centre)
 
     def test_a_route_that_gave_up_has_nobody_any_more(self, world: World) -> None:
-        caller = world.sbc.invite()
-        first = world.pbx.take()
+        caller, first = arrived(world)
         first.ring(180, headers=[pai("8001")])
         caller.expect("180")
         first.refuse(503)
@@ -296,8 +292,7 @@ class TestTheCall:
 
     def test_with_a_delayed_offer(self) -> None:
         with World(trunk={"delayed_offer": True}) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             centre.answer(headers=[pai("8001")])
             caller.expect("200")
             centre.expect("ACK")
@@ -324,7 +319,7 @@ class TestTheCall:
 
     def test_a_header_that_cannot_be_read_harms_nothing(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         passes_on(world, centre, ("P-Asserted-Identity", '"broken <sip:8001@pbx'), ("Remote-Party-ID", ";;;<"))
-        assert shown(world, caller) == ("", "") and world.voice_faults(caller) == []
+        assert shown(world, caller) == ("", "")
         ended(world, caller, centre)
 
 
@@ -337,7 +332,6 @@ class TestTransfer:
         assert names(world, caller) == ["desk-2"]
         [removed] = [notice for notice in world.notices if notice.code == "party-removed"]
         assert removed.party == "desk-1" and "7002" in removed.text
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_unless_it_is_to_stay(self) -> None:
@@ -382,8 +376,7 @@ class TestFromChange:
 
     def test_handsets_are_told_nothing_of_it(self) -> None:
         with World(trunk={"bind_from": ("from",)}) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             centre.answer()
             assert "from-change" not in caller.expect("200").message.headers.values("supported")
             centre.expect("ACK")
@@ -403,5 +396,4 @@ class TestFromChange:
             to = centre.expect("INVITE").message.to
             assert (to.user, to.tag) == ("8001" if declared else "110", tag)
             caller.expect("200 re-INVITE")
-            assert world.voice_faults(caller) == []
             ended(world, caller, centre)

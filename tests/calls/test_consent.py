@@ -10,7 +10,7 @@ from splitter.calls.consent import ASK_LIMIT_S
 from splitter.calls.logins.access import Scope
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.reception import Reception
-from tests.calls.kit import browser_offer, connected, denied, ended, told
+from tests.calls.kit import browser_offer, connected, denied, ended, ringing, told
 from tests.world import PeerCall, World
 
 OWNER, OTHER, THIRD = "7001", "7002", "7003"
@@ -83,10 +83,7 @@ class TestByHttp:
         ended(world, caller, centre)
 
     def test_while_it_rings_too(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, _centre = ringing(world)
         told(world, caller, Bind(OWNER, "cti"))
         told(world, caller, AskIn(OTHER))
         world.run(ASK_LIMIT_S + 1)

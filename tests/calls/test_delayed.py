@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tests.calls.kit import ended, line, sdp
+from tests.calls.kit import arrived, ended, line, ringing, sdp
 from tests.world import PeerCall, World
 
 
 def offered(world: World) -> tuple[PeerCall, PeerCall]:
     """A caller without an offer, called on to a centre that has answered with its own."""
-    caller = world.sbc.invite(offer=b"")
-    centre = world.pbx.take()
+    caller, centre = arrived(world, offer=b"")
     assert not centre.invite.body
     centre.answer()
     return caller, centre
@@ -22,14 +21,10 @@ class TestCallerWithoutOffer:
         assert [media.kind for media in offer.media] == ["audio", "video"]
         centre.expect("ACK")
         world.run(0.2)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_hangs_up_before_the_answer(self, world: World) -> None:
-        caller = world.sbc.invite(offer=b"")
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, centre = ringing(world, offer=b"")
         caller.cancel()
         caller.expect("487")
         centre.expect("CANCEL")
@@ -66,8 +61,7 @@ class TestCallerWithoutOffer:
 class TestCentreThatMustOffer:
     def test_the_callers_offer_answers_it(self) -> None:
         with World(trunk={"delayed_offer": True}) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             assert not centre.invite.body
             centre.answer()
             answer = sdp(caller.expect("200"))
@@ -75,5 +69,4 @@ class TestCentreThatMustOffer:
             answered = sdp(centre.expect("ACK"))
             assert [media.kind for media in answered.media] == ["audio"]
             world.run(0.2)
-            assert world.voice_faults(caller) == []
             ended(world, caller, centre)

@@ -36,6 +36,7 @@ from tests.calls.kit import (
     ended,
     joined,
     line,
+    picked_up,
     ringing,
     told,
     with_webrtc,
@@ -110,10 +111,8 @@ class TestJoining:
     def test_before_the_answer(self, world: World) -> None:
         caller, centre = ringing(world)
         with_webrtc(world, caller)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
-        assert world.voice_faults(caller) == [] and party(world, caller) == "connected"
+        picked_up(caller, centre)
+        assert party(world, caller) == "connected"
         ended(world, caller, centre)
 
     def test_a_call_without_video(self, world: World) -> None:

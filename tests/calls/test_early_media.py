@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.core.net import Address
-from tests.calls.kit import ended
+from tests.calls.kit import arrived, ended
 from tests.calls.table import header
 from tests.world import PeerCall, World
 
@@ -19,8 +19,7 @@ class TestEarlyMedia:
     @pytest.mark.parametrize("asks", [True, False])
     def test_is_generated_where_we_send_some(self, asks: bool, untrusted: tuple[str, ...]) -> None:
         with World(untrusted=untrusted) as world:
-            caller = world.sbc.invite(headers=[self.ASKS] if asks else [])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=[self.ASKS] if asks else [])
             assert not header(centre.invite, "p-early-media")
             centre.ring(180)
             assert not header(caller.expect("180"), "p-early-media")
@@ -31,8 +30,7 @@ class TestEarlyMedia:
 
     @pytest.mark.parametrize("word", ["inactive", "recvonly", "Inactive, sendrecv", "gated, inactive"])
     def test_one_that_forbids_it_gates_it(self, word: str, world: World) -> None:
-        caller = world.sbc.invite(headers=[self.ASKS])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[self.ASKS])
         centre.ring(183, media=True, headers=[("P-Early-Media", word)])
         ringing = caller.expect("183")
         assert header(ringing, "p-early-media") == ["recvonly" if word == "recvonly" else "inactive"]
@@ -41,13 +39,10 @@ class TestEarlyMedia:
         assert not heard_by_caller(world, caller)
         centre.answer()
         caller.expect("200")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_the_gate_opens_and_shuts(self, world: World) -> None:
-        caller = world.sbc.invite(headers=[self.ASKS])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[self.ASKS])
         centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
         caller.expect("183")
         for word, open_ in (("sendrecv", True), ("inactive", False), ("sendonly", True)):
@@ -61,8 +56,7 @@ class TestEarlyMedia:
         assert heard_by_caller(world, caller)
 
     def test_of_the_fork_that_is_heard(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True, fork="a", headers=[("P-Early-Media", "inactive")])
         caller.expect("183")
         centre.ring(183, media=True, fork="b")
@@ -72,15 +66,13 @@ class TestEarlyMedia:
 
     def test_an_untrusted_centre_has_no_say(self) -> None:
         with World(untrusted=["pbx"]) as world:
-            caller = world.sbc.invite(headers=[self.ASKS])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=[self.ASKS])
             centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
             assert header(caller.expect("183"), "p-early-media") == ["sendrecv"]
             assert heard_by_caller(world, caller)
 
     def test_the_next_route_begins_anew(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True, headers=[("P-Early-Media", "inactive")])
         caller.expect("183")
         centre.refuse(503)

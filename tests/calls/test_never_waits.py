@@ -12,7 +12,7 @@ import splitter.calls.actor
 import splitter.calls.flows
 from splitter.calls.asks import Ask, DropVideo, RaiseVideo, Show, TakeSnapshot
 from splitter.lab.offers import VideoLine
-from tests.calls.kit import asking, connected, joined, with_webrtc
+from tests.calls.kit import arrived, asking, connected, joined, with_webrtc
 from tests.world import PeerCall, World
 
 BY = "agent 7001"
@@ -115,8 +115,7 @@ class TestABye:
 
     def test_crosses_at_once_while_voice_is_looked_for(self, world: World) -> None:
         """Nobody acknowledged our 200, and the engine does not say whether voice comes."""
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         caller.acks = False
         centre.answer()
         caller.expect("200")

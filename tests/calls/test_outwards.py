@@ -9,7 +9,7 @@ import pytest
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
-from tests.calls.kit import header, line, relay_target, sdp, told, with_webrtc
+from tests.calls.kit import header, line, picked_up, relay_target, sdp, told, with_webrtc
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
@@ -27,9 +27,7 @@ def answered(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
     centre, phone = dialled(world, **offered)
     phone.ring(180)
     centre.expect("180")
-    phone.answer()
-    centre.expect("200")
-    phone.expect("ACK")
+    picked_up(centre, phone)
     world.run(0.1)
     assert world.voice_faults(phone) == []
     return centre, phone

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.rooms import ParticipantHandle, ParticipantMedia
 from splitter.media.ports.voice import RelayHandle
-from tests.calls.kit import connected, ended
+from tests.calls.kit import arrived, connected, ended, picked_up
 from tests.world import PeerCall, World
 
 CALLER, CENTRE, PICTURE = "caller", "centre", "picture"
@@ -37,8 +37,7 @@ def named(world: World) -> Iterator[list[str]]:
 
 class TestAtTheAnswer:
     def test_after_early_media_all_are(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True)
         caller.expect("183")
         world.run(7)
@@ -48,12 +47,10 @@ class TestAtTheAnswer:
             world.run(0.1)
             assert sorted(told) == [CALLER, CENTRE, PICTURE]
         centre.expect("ACK")
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_what_rings_again_is_no_answer(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True)
         caller.expect("183")
         with named(world) as told:
@@ -61,9 +58,7 @@ class TestAtTheAnswer:
             caller.expect("180")
             world.run(1)
             assert told == []
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_without_early_media_once(self, world: World) -> None:
@@ -74,8 +69,7 @@ class TestAtTheAnswer:
         ended(world, caller, centre)
 
     def test_an_update_before_it(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         centre.ring(183, media=True)
         caller.expect("183")
         world.run(7)
@@ -84,9 +78,7 @@ class TestAtTheAnswer:
             caller.expect("200 UPDATE")
             world.run(0.1)
             assert sorted(told) == [CALLER, PICTURE]
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
 
@@ -145,6 +137,4 @@ class TestInTheCall:
         caller.reinvite(audio="sendrecv")
         centre.expect("INVITE")
         caller.expect("200 re-INVITE")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)

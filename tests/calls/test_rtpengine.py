@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from splitter.media.chooser import EngineChooser
-from tests.calls.kit import connected, sdp
+from tests.calls.kit import arrived, connected, picked_up, sdp
 from tests.calls.test_header_table_info import press
 from tests.media.ng.daemon import Daemon, Farm, farm
 from tests.world import PeerCall, World
@@ -34,11 +34,8 @@ def world_with(*names: str) -> Iterator[tuple[World, Farm]]:
 
 def connected_on(world: World, daemon: Daemon) -> tuple[PeerCall, PeerCall]:
     """A call whose voice goes through this rtpengine, from where the caller is to where the centre is."""
-    caller = world.sbc.invite()
-    centre = world.pbx.take()
-    centre.answer()
-    caller.expect("200")
-    centre.expect("ACK")
+    caller, centre = arrived(world)
+    picked_up(caller, centre)
     world.run(0.1)
     assert_carried(daemon, caller, centre)
     return caller, centre

@@ -11,6 +11,7 @@ from splitter.calls.states import Direction
 from splitter.core.ids import IdSource
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
+from tests.calls.kit import arrived
 from tests.world import World
 
 CALLER = "ab30317f1a784dc48ff824d0d3715d86"
@@ -47,8 +48,7 @@ class TestHalves:
 class TestOnTheWire:
     def test_each_side_gets_the_others_half(self) -> None:
         with World(seed=1) as world:
-            call = world.sbc.invite(headers=[("Session-ID", f"{CALLER};remote={NONE}")])
-            inside = world.pbx.take()
+            call, inside = arrived(world, headers=[("Session-ID", f"{CALLER};remote={NONE}")])
             assert inside.invite.headers.get_all("session-id") == [f"{CALLER};remote={NONE}"]
             inside.ring(180, headers=[("Session-ID", f"{CENTRE};remote={CALLER}")])
             ringing = call.expect("180")
@@ -65,8 +65,7 @@ class TestEarlyMedia:
     @pytest.mark.parametrize("asked", [True, False])
     def test_is_announced_to_a_network_that_asks(self, asked: bool) -> None:
         with World(seed=1) as world:
-            call = world.sbc.invite(headers=[("P-Early-Media", "supported")] if asked else [])
-            inside = world.pbx.take()
+            call, inside = arrived(world, headers=[("P-Early-Media", "supported")] if asked else [])
             inside.ring(180)
             assert "p-early-media" not in call.expect("180").message.headers
             inside.ring(183, media=True)

@@ -9,14 +9,13 @@ import pytest
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine, Voice
 from splitter.sip.message import Request
-from tests.calls.kit import connected, ended, line, relay_target, ringing, sdp
+from tests.calls.kit import arrived, connected, ended, line, picked_up, relay_target, ringing, sdp
 from tests.world import World
 
 
 class TestPlainCall:
     def test_the_centre_gets_a_voice_call(self, world: World) -> None:
-        caller = world.sbc.invite(headers=[("P-Asserted-Identity", "<tel:+86139>"), ("Max-Forwards", "40")])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[("P-Asserted-Identity", "<tel:+86139>"), ("Max-Forwards", "40")])
         invite, offer = centre.invite, centre.terminal
         assert b"m=video" not in invite.body and b"H264" not in invite.body
         assert invite.headers.get("p-asserted-identity") == "<tel:+86139>"
@@ -25,14 +24,11 @@ class TestPlainCall:
         assert invite.headers.get("x-splitter-call") == call.talk.call_id
         assert invite.contact is not None and invite.contact.sip.host == "10.2.0.1"
         assert offer is centre.terminal
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_the_audio_goes_through_unchanged_but_for_the_address(self, world: World) -> None:
-        caller = world.sbc.invite(voice=Voice.AMR)
-        centre = world.pbx.take()
+        caller, centre = arrived(world, voice=Voice.AMR)
         body = centre.invite.body.decode()
         for wanted in ("a=fmtp:106 octet-align=1;mode-change-capability=2;max-red=0", "a=maxptime:240"):
             assert wanted in body
@@ -43,8 +39,7 @@ class TestPlainCall:
         ended(world, caller, centre)
 
     def test_the_caller_gets_the_centres_audio_and_our_video(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         answer = sdp(caller.expect("200"))
         assert [media.kind for media in answer.media] == ["audio", "video"]
@@ -67,8 +62,7 @@ class TestPlainCall:
             b"m=text 5004 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\n"
             b"m=audio 5006 RTP/AVP 8\r\n"
         )
-        caller = world.sbc.invite(offer=offer)
-        centre = world.pbx.take()
+        caller, centre = arrived(world, offer=offer)
         assert centre.invite.body.count(b"m=") == 1
         centre.answer()
         answer = sdp(caller.expect("200"))
@@ -92,8 +86,7 @@ class TestPlainCall:
     def test_who_answered_is_told_within_trust_alone(self) -> None:
         for trusted, told in ((True, "<sip:1001@pbx>"), (False, None)):
             with World(trunk={"trusted": trusted}) as world:
-                caller = world.sbc.invite()
-                centre = world.pbx.take()
+                caller, centre = arrived(world)
                 centre.answer(headers=[("P-Asserted-Identity", "<sip:1001@pbx>")])
                 answer = caller.expect("200").message
                 assert answer is not None and answer.headers.get("p-asserted-identity") == told
@@ -111,8 +104,7 @@ class TestWithoutVideo:
             b"v=0\r\no=- 1 1 IN IP4 10.1.0.5\r\ns=-\r\nc=IN IP4 10.1.0.5\r\nt=0 0\r\nm=audio 5006 RTP/AVP 8\r\n"
             b"m=video 5002 RTP/SAVPF 99\r\na=rtpmap:99 H264/90000\r\n"
         )
-        caller = world.sbc.invite(offer=offer)
-        centre = world.pbx.take()
+        caller, centre = arrived(world, offer=offer)
         centre.answer()
         answer = sdp(caller.expect("200"))
         assert [media.port > 0 for media in answer.media] == [True, False]
@@ -121,8 +113,7 @@ class TestWithoutVideo:
 
 class TestEarlyMedia:
     def test_183_and_then_200_with_the_same_description(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True)
         early = caller.expect("183")
         assert relay_target(world, caller, 0) == caller.terminal.sent.address_of(0)[:2]
@@ -132,13 +123,11 @@ class TestEarlyMedia:
         assert early.message is not None and final.message is not None
         assert early.message.to_tag == final.message.to_tag
         centre.expect("ACK")
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_200_with_another_description_than_the_183(self, world: World) -> None:
         """It comes too late to be the answer (RFC 3261 §13.2.1), but there are centres that mean it: offered again."""
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True)
         early = sdp(caller.expect("183"))
         centre.answer(centre.terminal.answer(centre.offered_session(), codec=2))
@@ -146,12 +135,10 @@ class TestEarlyMedia:
         offer = sdp(caller.expect("INVITE"))
         assert line(offer, "audio").formats == ("105", "102")
         world.run(0.2)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_200_without_a_description_after_a_183_that_had_one(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True)
         early = sdp(caller.expect("183"))
         ours = centre.terminal.sent
@@ -161,7 +148,6 @@ class TestEarlyMedia:
         centre.expect("ACK")
         assert ours is not None
         centre.terminal.agree(ours, offer)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_180_without_and_200_with_a_description(self, world: World) -> None:
@@ -171,8 +157,7 @@ class TestEarlyMedia:
         ended(world, caller, centre)
 
     def test_forks_ring_in_dialogs_of_their_own_on_one_port(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         heard = []
         for fork in ("a", "b"):
             centre.ring(183, fork=fork, media=True)
@@ -189,8 +174,7 @@ class TestEarlyMedia:
         ended(world, caller, centre)
 
     def test_a_fork_without_end_is_bounded_and_may_answer_all_the_same(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         for number in range(40):
             centre.ring(180, fork=str(number))
             world.run(0.05)
@@ -199,8 +183,6 @@ class TestEarlyMedia:
         centre.answer(fork="39")
         caller.expect("200")
         centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_199_of_a_fork_is_not_passed_on(self, world: World) -> None:
@@ -212,15 +194,12 @@ class TestEarlyMedia:
         ended(world, caller, centre)
 
     def test_early_media_that_cannot_be_used_rings_all_the_same(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         answer = centre.terminal.answer(centre.offered_session(), audio="off")
         centre.ring(183, answer)
         assert caller.expect("183").session is None
         centre.early_answers.clear()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
 
@@ -230,10 +209,7 @@ class TestFailover:
         caller = world.sbc.invite()
         world.pbx.take().refuse(status)
         second = world.pbx2.take()
-        second.answer()
-        caller.expect("200")
-        second.expect("ACK")
-        assert world.voice_faults(caller) == []
+        picked_up(caller, second)
         ended(world, caller, second)
 
     def test_a_centre_that_does_not_answer_at_all(self, world: World) -> None:
@@ -272,16 +248,12 @@ class TestFailover:
         assert not world.pbx2.calls
 
     def test_early_media_of_a_route_that_failed_leaves_no_trace(self, world: World) -> None:
-        caller = world.sbc.invite()
-        first = world.pbx.take()
+        caller, first = arrived(world)
         first.ring(183, media=True)
         caller.expect("183")
         first.refuse(503)
         second = world.pbx2.take()
-        second.answer()
-        caller.expect("200")
-        second.expect("ACK")
-        assert world.voice_faults(caller) == []
+        picked_up(caller, second)
         ended(world, caller, second)
 
     def test_ringing_too_long(self) -> None:
@@ -294,8 +266,7 @@ class TestFailover:
 
 class TestAnswersThatCannotBeUsed:
     def test_audio_refused_in_the_200(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer(audio="off")
         caller.expect("480")
         world.run(0.1)
@@ -303,8 +274,7 @@ class TestAnswersThatCannotBeUsed:
         world.settle()
 
     def test_no_description_in_the_200(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.respond_first(200, None, "", ())
         caller.expect("480")
         world.run(0.1)
@@ -325,33 +295,26 @@ class TestAnswersThatCannotBeUsed:
     )
     def test_headers_of_the_200_that_cannot_be_read_or_used(self, lines: list[tuple[str, str]], world: World) -> None:
         """The call lives, and can be ended."""
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         contact = [pair for pair in centre.own_headers() if pair[0] not in dict(lines)]
         centre.own_headers = lambda: [*contact, *lines]  # type: ignore[method-assign]
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
 
 class TestRoomTrouble:
     def test_a_room_that_fails_costs_the_picture_alone(self, world: World) -> None:
         world.engine.fault = lambda what, call: MediaUnavailable("full") if what == "open_room" else None
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, False]
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("stuck", ["open_room", "join", "set_participant"])
     def test_a_room_that_hangs_does_not_delay_the_voice(self, stuck: str, world: World) -> None:
         world.engine.stuck = {stuck}
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         before = world.now
         centre.answer()
         answer = sdp(caller.expect("200"))

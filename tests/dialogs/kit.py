@@ -7,7 +7,7 @@ from dataclasses import replace
 from splitter.sdp.model import Attribute, Media, Session
 from splitter.sdp.write import write
 from splitter.sip.message import Message, Request, Response
-from tests.calls.kit import connected, ended, line, relay_target, sdp
+from tests.calls.kit import arrived, connected, ended, line, picked_up, relay_target, ringing, sdp
 from tests.world import Heard, PeerCall, World
 from tests.world.wire import Sent, label
 
@@ -125,4 +125,4 @@ def invite_with_qos(world: World, current: str = "none", tags: str = "Require: p
     return world.sbc.invite(offer=write(offer), headers=[("Supported", "100rel, timer"), (name, value)])
 
 
-__all__ = ["connected", "ended", "line", "relay_target", "sdp"]
+__all__ = ["arrived", "connected", "ended", "line", "picked_up", "relay_target", "ringing", "sdp"]

@@ -11,7 +11,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.write import write
 from splitter.sip.message import Request
 from splitter.sip.parse import parse_message
-from tests.calls.kit import relay_target
+from tests.calls.kit import arrived, relay_target
 from tests.world import PeerCall, World
 from tests.world.user_agent import session_of
 from tests.world.wire import label
@@ -102,8 +102,7 @@ class TestEarlySession:
                 ("Content-Disposition: early-session\r\n", EARLY), ("Content-Disposition: session\r\n", write(session))
             )
 
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         monkeypatch.setattr("tests.world.user_agent.write", with_early)
         monkeypatch.setattr("tests.world.user_agent.SDP", "multipart/mixed;boundary=b")
         centre.answer()

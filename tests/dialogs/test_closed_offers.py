@@ -11,7 +11,7 @@ from splitter.calls.asks import RaiseVideo
 from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Connection, Session
 from splitter.sdp.write import write
-from tests.calls.kit import connected, ended, line, sdp, told
+from tests.calls.kit import arrived, connected, ended, line, picked_up, sdp, told
 from tests.calls.test_escalate_voice import flows
 from tests.dialogs.kit import narrowed, response
 from tests.world import PeerCall, World
@@ -69,11 +69,8 @@ def both_open(world: World, caller: PeerCall, centre: PeerCall) -> None:
 
 def answered(world: World, form: str, picture: VideoLine = VideoLine.NONE) -> tuple[PeerCall, PeerCall]:
     """An answered call whose first offer was closed."""
-    caller = world.sbc.invite(offer=first_offer(world, form, picture))
-    centre = world.pbx.take()
-    centre.answer()
-    caller.expect("200")
-    centre.expect("ACK")
+    caller, centre = arrived(world, offer=first_offer(world, form, picture))
+    picked_up(caller, centre)
     world.run(0.5)
     assert flows(caller)[0] != "both" or "0.0.0.0" in form or form == "::"
     assert not caller.unread and not centre.unread, "a closed call is left alone"
@@ -82,8 +79,7 @@ def answered(world: World, form: str, picture: VideoLine = VideoLine.NONE) -> tu
 
 def early(world: World, form: str, headers: str = "supported") -> tuple[PeerCall, PeerCall]:
     """Both have heard a reliable answer to the closed offer."""
-    caller = world.sbc.invite(offer=first_offer(world, form), reliable=headers)
-    centre = world.pbx.take()
+    caller, centre = arrived(world, offer=first_offer(world, form), reliable=headers)
     centre.ring(183, media=True, reliable=True)
     caller.expect("183")
     centre.expect("PRACK")
@@ -97,9 +93,7 @@ class TestOpenedBeforeTheAnswer:
         caller, centre = early(world, form)
         caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv", "it never said no"
         both_open(world, caller, centre)
 
@@ -111,9 +105,7 @@ class TestOpenedBeforeTheAnswer:
         progress = caller.expect("183")
         caller.prack(response(progress), caller.terminal.given(write(opened(narrowed(caller)))))
         caller.expect("200 PRACK")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         assert sdp(centre.expect("INVITE")).direction_of(0) == "sendrecv"
         both_open(world, caller, centre)
 
@@ -177,9 +169,7 @@ class TestWhoNeverSaidNo:
         centre.terminal.wish = "inactive"
         caller.update(caller.terminal.given(write(opened(narrowed(caller)))))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         centre.expect("INVITE")
         caller.hears_nothing(5)
         centre.hears_nothing(5)
@@ -202,12 +192,9 @@ class TestWhoNeverSaidNo:
     @pytest.mark.parametrize("wanted", ["sendonly", "inactive"])
     def test_a_hold_of_both_sides(self, wanted: str, world: World) -> None:
         """The centre holds in its answer to a held offer; each side opens for itself."""
-        caller = world.sbc.invite(offer=first_offer(world, "sendonly"))
-        centre = world.pbx.take()
+        caller, centre = arrived(world, offer=first_offer(world, "sendonly"))
         centre.terminal.wish = wanted
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         assert caller.terminal.ours is not None
         caller.reinvite(caller.terminal.given(write(opened(caller.terminal.ours))))
         centre.expect("INVITE")
@@ -219,8 +206,7 @@ class TestWhoNeverSaidNo:
         both_open(world, caller, centre)
 
     def test_a_caller_without_an_offer_whose_centre_offers_a_closed_one(self, world: World) -> None:
-        caller = world.sbc.invite(offer=b"")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, offer=b"")
         centre.answer(audio_direction="inactive")
         caller.expect("200")
         centre.expect("ACK")
@@ -231,13 +217,10 @@ class TestWhoNeverSaidNo:
         both_open(world, caller, centre)
 
     def test_early_media_of_a_closed_offer(self, world: World) -> None:
-        caller = world.sbc.invite(offer=first_offer(world, "inactive"))
-        centre = world.pbx.take()
+        caller, centre = arrived(world, offer=first_offer(world, "inactive"))
         centre.ring(183, media=True)
         assert sdp(caller.expect("183")).direction_of(0) == "inactive"
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         caller.reinvite(offerless=True)
         assert sdp(caller.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
         both_open(world, caller, centre)
@@ -245,11 +228,8 @@ class TestWhoNeverSaidNo:
 
 class TestThePicture:
     def test_that_was_offered_closed_opens_without_an_offer(self, world: World) -> None:
-        caller = world.sbc.invite(picture=VideoLine.VILTE, audio_direction="inactive", video_direction="inactive")
-        centre = world.pbx.take()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        caller, centre = arrived(world, picture=VideoLine.VILTE, audio_direction="inactive", video_direction="inactive")
+        picked_up(caller, centre)
         caller.reinvite(offerless=True)
         offer = sdp(caller.expect("200 re-INVITE"))
         assert [media.direction for media in offer.media] == ["sendrecv", "sendrecv"]

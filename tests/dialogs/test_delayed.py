@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from splitter.lab.offers import Voice
-from tests.dialogs.kit import connected, header, lose, nothing_left, sdp
+from tests.dialogs.kit import arrived, connected, header, lose, nothing_left, picked_up, sdp
 from tests.world import PeerCall, Weather, World
 
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -120,9 +120,7 @@ class TestEveryKind:
     def test_a_reinvite_afterwards(self, kind: str) -> None:
         with world_of(kind) as world:
             caller, centre = begin(world, kind)
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             world.run(0.2)
             caller.reinvite(audio="sendonly")
             assert sdp(centre.expect("INVITE")).direction_of(0) == "sendonly"
@@ -157,8 +155,7 @@ class TestCentreThatInsists:
     def test_a_hold_keeps_the_clock_rate_that_the_centre_knows_its_digits_for(self) -> None:
         """It offered 101 for 16000, the caller means 8000; a number never changes its meaning (RFC 3264 §8.3.2)."""
         with World(trunk={"delayed_offer": True}) as world:
-            caller = world.sbc.invite(voice=Voice.G711)
-            centre = world.pbx.take()
+            caller, centre = arrived(world, voice=Voice.G711)
             centre.answer(voice=Voice.EVS)
             caller.expect("200")
             centre.expect("ACK")

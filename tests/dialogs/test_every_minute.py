@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dialogs.kit import ended, header, invite_with_qos, is_reliable, lose, nothing_left, ready, said, sdp
+from tests.dialogs.kit import (
+    arrived,
+    ended,
+    header,
+    invite_with_qos,
+    is_reliable,
+    lose,
+    nothing_left,
+    picked_up,
+    ready,
+    ringing,
+    said,
+    sdp,
+)
 from tests.world import Heard, PeerCall, World
 
 LONG = {"ring_limit_s": 900.0}
@@ -27,49 +40,39 @@ class TestEveryMinute:
     @pytest.mark.parametrize("status", [180, 181, 182, 183])
     def test_the_last_thing_is_said_again(self, status: int) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             centre.ring(status)
             caller.expect(str(status))
             again = heard_until(world, caller, 305)
             assert [heard.what for heard in again] == [str(status)] * 5
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             caller.hears_nothing(200)
             ended(world, caller, centre)
 
     def test_with_the_same_answer_in_the_same_dialog(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             centre.ring(183, media=True)
             first = caller.expect("183")
             for heard in heard_until(world, caller, 130):
                 assert heard.what == "183" and sdp(heard) == sdp(first)
                 assert header(heard, "to") == header(first, "to")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             ended(world, caller, centre)
 
     def test_what_the_centre_says_starts_the_minute_anew(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             for _ in range(4):
                 centre.ring(182)
                 caller.expect("182")
                 caller.hears_nothing(50)
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             ended(world, caller, centre)
 
     def test_a_centre_that_says_nothing_at_all(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             heard = heard_until(world, caller, 125)
             assert [one.what for one in heard] == ["183", "183"] and not any(one.session for one in heard)
             centre.answer()
@@ -79,10 +82,7 @@ class TestEveryMinute:
 
     def test_lost_ones_harm_nobody(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
+            caller, centre = ringing(world)
             lose(world, "180 INVITE", times=1)
             assert [one.what for one in heard_until(world, caller, 125)] == ["180"]
             caller.cancel()
@@ -92,22 +92,16 @@ class TestEveryMinute:
 
     def test_without_an_offer(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite(offer=b"")
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
+            caller, centre = ringing(world, offer=b"")
             assert [one.what for one in heard_until(world, caller, 125)] == ["180", "180"]
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             ended(world, caller, centre)
 
 
 class TestReliably:
     def test_what_was_confirmed_is_followed_by_plain_ones_without_sdp(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite(reliable="supported")
-            centre = world.pbx.take()
+            caller, centre = arrived(world, reliable="supported")
             centre.ring(183, media=True)
             assert is_reliable(caller.expect("183"))
             again = heard_until(world, caller, 290)
@@ -120,8 +114,7 @@ class TestReliably:
     def test_where_it_is_required_each_has_its_number_and_its_prack(self) -> None:
         """RFC 3262 §3: what cannot be lost is said every two and a half minutes."""
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite(reliable="require")
-            centre = world.pbx.take()
+            caller, centre = arrived(world, reliable="require")
             centre.ring(183, media=True)
             first = caller.expect("183")
             again = heard_until(world, caller, 460)
@@ -129,9 +122,7 @@ class TestReliably:
             numbers = [int(header(one, "rseq")) for one in (first, *again)]
             assert numbers == list(range(numbers[0], numbers[0] + 4))
             assert not any(one.session for one in again), "the answer was given"
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             ended(world, caller, centre)
 
     def test_none_while_the_last_one_is_not_confirmed(self) -> None:
@@ -152,13 +143,10 @@ class TestReliably:
     def test_without_an_offer_nothing_can_be_said(self) -> None:
         """RFC 3262 §5: it would have to make the offer, and the centre has made none."""
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite(offer=b"", reliable="require")
-            centre = world.pbx.take()
+            caller, centre = arrived(world, offer=b"", reliable="require")
             centre.ring(180)
             caller.hears_nothing(200)
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             ended(world, caller, centre)
 
     def test_nobody_is_alerted_before_the_resources_are_there(self) -> None:
@@ -173,19 +161,14 @@ class TestReliably:
             caller.update(ready(caller))
             caller.expect("200 UPDATE")
             caller.expect("180")
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             ended(world, caller, centre)
 
 
 class TestItEnds:
     def test_with_a_refusal(self) -> None:
         with World(trunk=LONG) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
-            centre.ring(180)
-            caller.expect("180")
+            caller, centre = ringing(world)
             centre.refuse(486)
             caller.expect("486")
             caller.hears_nothing(200)
@@ -193,8 +176,7 @@ class TestItEnds:
 
     def test_with_the_ring_limit(self) -> None:
         with World(trunk={"ring_limit_s": 100.0}) as world:
-            caller = world.sbc.invite()
-            centre = world.pbx.take()
+            caller, centre = arrived(world)
             centre.ring(180)
             heard = [one.what for one in heard_until(world, caller, 200)]
             assert heard[:2] == ["180", "180"] and len(heard) == 3

@@ -10,7 +10,7 @@ from splitter.calls.asks import RaiseVideo
 from splitter.core.net import Address
 from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Media, Session
-from tests.calls.kit import connected, ended, line, relay_target, sdp, told
+from tests.calls.kit import arrived, connected, ended, hung_up, line, relay_target, sdp, told
 from tests.dialogs.kit import notes, response
 from tests.world import PeerCall, World
 from tests.world.user_agent import session_of
@@ -56,7 +56,7 @@ class TestAnswersOfTheCaller:
             assert line(sdp(centre.expect("200 re-INVITE")), "audio").direction == answer
             world.run(0.5)
         assert "not those of our offer" in notes(world, caller)
-        ended(world, caller, centre)
+        hung_up(world, caller, centre)  # whose terminals take lines by their place
 
     def test_video_that_is_left_out_is_declined(self, world: World) -> None:
         caller, centre = connected(world, picture=VideoLine.NONE)
@@ -84,15 +84,14 @@ class TestAnswersOfTheCaller:
 
 class TestAnswersOfTheCentre:
     def test_a_line_more_than_was_offered_is_no_voice(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         answer = centre.terminal.answer(centre.offered_session())
         centre.answer(replace(answer, media=(Media("video", 0, "RTP/AVP", ("99",)), *answer.media)))
         assert ports(sdp(caller.expect("200"))) == [("audio", True), ("video", True)]
         centre.expect("ACK")
         world.run(0.2)
         assert relay_target(world, caller, CENTRE) == Address(answer.address_of(0).host, answer.address_of(0).rtp_port)
-        ended(world, caller, centre)
+        hung_up(world, caller, centre)  # whose terminals take lines by their place
 
 
 class TestOffersOfTheCaller:
@@ -157,8 +156,7 @@ class TestOffersOfTheCentre:
         ended(world, caller, centre)
 
     def test_so_it_does_before_the_answer(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True, reliable=True)
         centre.expect("PRACK")
         caller.expect("183")

@@ -7,12 +7,14 @@ import pytest
 from splitter.sdp.write import write
 from tests.dialogs.kit import (
     SILENCE_S,
+    arrived,
     ended,
     header,
     invite_with_qos,
     is_reliable,
     lose,
     nothing_left,
+    picked_up,
     qos_of,
     ready,
     relay_target,
@@ -93,8 +95,6 @@ class TestRequired:
         caller.update(ready(caller))
         caller.expect("200 UPDATE")
         assert caller.expect("200").session is None
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_a_180_with_early_media_does_not_ring(self, world: World) -> None:
@@ -106,9 +106,7 @@ class TestRequired:
         caller.update(ready(caller))
         caller.expect("200 UPDATE")
         assert caller.expect("180").session is None
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_a_180_with_require_100rel_is_confirmed_before_the_200(self, world: World) -> None:
@@ -122,9 +120,7 @@ class TestRequired:
         caller.expect("200 UPDATE")
         assert is_reliable(caller.expect("180"))
         world.run(0.1)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_resources_come_in_steps(self, world: World) -> None:
@@ -160,9 +156,7 @@ class TestRequired:
             "curr:qos remote sendrecv",
         } <= lines and "conf:qos remote sendrecv" not in lines
         world.run(0.1)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_the_offer_in_the_prack_may_say_that_they_are_there(self, world: World) -> None:
@@ -183,9 +177,7 @@ class TestRequired:
         offer = with_qos(caller.terminal.first_offer(), "sendrecv")
         caller.update(caller.terminal.given(write(offer)))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(0.1)
         assert relay_target(world, caller, 0) == caller.terminal.local("audio")
         ended(world, caller, centre)
@@ -198,28 +190,20 @@ class TestNotRequired:
         centre.ring(180, media=True)
         assert not qos_of(sdp(caller.expect("180")).media[0])
         world.run(0.1)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_optional_strength_is_waited_for_by_nobody(self, world: World) -> None:
         offer = with_qos(world.sbc.terminal().first_offer(), "none", "optional")
         tags = [("Supported", "100rel"), ("Require", "precondition")]
-        caller = world.sbc.invite(offer=write(offer), headers=tags)
-        centre = world.pbx.take()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        caller, centre = arrived(world, offer=write(offer), headers=tags)
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_without_100rel_there_is_no_way_to_wait(self, world: World) -> None:
         offer = with_qos(world.sbc.terminal().first_offer(), "none")
-        caller = world.sbc.invite(offer=write(offer), headers=[("Require", "precondition")])
-        centre = world.pbx.take()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        caller, centre = arrived(world, offer=write(offer), headers=[("Require", "precondition")])
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_an_unknown_extension_beside_it_is_420(self, world: World) -> None:
@@ -339,9 +323,7 @@ class TestInTheCall:
         caller, centre = reserving(world)
         caller.update(ready(caller))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         centre.reinvite(audio="sendonly")
         offer = sdp(caller.expect("INVITE"))
         assert not any(qos_of(media) for media in offer.media)
@@ -353,9 +335,7 @@ class TestInTheCall:
         caller, centre = reserving(world)
         caller.update(ready(caller))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(0.1)
         assert caller.terminal.ours is not None
         caller.extra = [("Require", "precondition")]

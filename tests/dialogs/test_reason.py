@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dialogs.kit import connected, header, nothing_left
+from tests.dialogs.kit import arrived, connected, header, nothing_left, ringing
 from tests.world import PeerCall, World
 
 REASONS = ['SIP;cause=487;text="The caller gave up"', 'Q.850;cause=16;text="Normal call clearing"', "X;cause=1"]
@@ -13,18 +13,14 @@ REASONS = ['SIP;cause=487;text="The caller gave up"', 'Q.850;cause=16;text="Norm
 @pytest.mark.parametrize("reason", REASONS)
 class TestOneReason:
     def test_cancel_of_the_caller(self, reason: str, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, centre = ringing(world)
         caller.cancel(reason)
         caller.expect("487")
         assert header(centre.expect("CANCEL"), "reason") == reason
         nothing_left(world, caller, centre)
 
     def test_cancel_that_crosses_the_200(self, reason: str, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         caller.cancel(reason)
         centre.answer()
         world.run(2.0)
@@ -34,8 +30,7 @@ class TestOneReason:
 
     @pytest.mark.parametrize("after_ms", [0, 4, 8, 12])
     def test_cancel_at_any_moment_around_the_answer(self, reason: str, after_ms: int, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.answer()
         world.run(after_ms / 1000)
         caller.cancel(reason)

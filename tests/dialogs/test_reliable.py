@@ -8,6 +8,7 @@ import pytest
 
 from splitter.sip.message import Request
 from tests.dialogs.kit import (
+    arrived,
     connected,
     ended,
     header,
@@ -15,9 +16,11 @@ from tests.dialogs.kit import (
     lose,
     narrowed,
     nothing_left,
+    picked_up,
     relay_target,
     request,
     response,
+    ringing,
     said,
     sdp,
 )
@@ -26,8 +29,7 @@ from tests.world import PeerCall, Weather, World
 
 def early(world: World, reliable: str = "supported") -> tuple[PeerCall, PeerCall]:
     """A caller that has heard a 183 with SDP, and the centre that rings."""
-    caller = world.sbc.invite(reliable=reliable)
-    centre = world.pbx.take()
+    caller, centre = arrived(world, reliable=reliable)
     centre.ring(183, media=True)
     return caller, centre
 
@@ -57,18 +59,14 @@ class TestServerSection3:
         ended(world, caller, centre)
 
     def test_a_180_without_sdp_is_not_worth_it(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         centre.ring(180)
         assert not is_reliable(caller.expect("180"))
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_require_100rel_makes_every_one_reliable(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="require")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="require")
         for status in (180, 182, 183):
             centre.ring(status, media=status == 183)
             assert is_reliable(caller.expect(str(status)))
@@ -79,9 +77,7 @@ class TestServerSection3:
             for message in said(world, caller, f"{status} INVITE")
         ]
         assert numbers == list(range(numbers[0], numbers[0] + 3)) and 0 < numbers[0] < 2**31
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_a_trunk_may_be_told_not_to(self) -> None:
@@ -103,9 +99,7 @@ class TestServerSection3:
         caller.expect("200 PRACK")
         world.run(20.0)
         assert len(said(world, caller, "183 INVITE")) == 4
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_a_lost_prack_is_repeated(self, world: World) -> None:
@@ -113,9 +107,7 @@ class TestServerSection3:
         caller, centre = early(world)
         caller.expect("183")
         world.run(8.0)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("rack", ["1 1 INVITE", "{rseq} 2 INVITE", "{rseq} 1 UPDATE"])
@@ -131,9 +123,7 @@ class TestServerSection3:
         caller.expect("200 PRACK")
         caller.prack(response(progress))
         caller.expect("481 PRACK")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("rack", ["", "x 1 INVITE", "1 INVITE"])
@@ -151,14 +141,11 @@ class TestServerSection3:
         nothing_left(world, caller, centre)
 
     def test_a_prack_where_nothing_was_reliable_is_481(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         centre.ring(180)
         caller.prack(response(caller.expect("180")), rack="1 1 INVITE")
         caller.expect("481 PRACK")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         caller.request("PRACK", [("RAck", "1 1 INVITE")])
         world.run(0.1)
         assert len(said(world, caller, "481 PRACK")) == 2
@@ -173,8 +160,6 @@ class TestServerSection3:
         caller.hears_nothing(3.0)
         caller.prack(response(progress))
         assert {caller.expect("200 PRACK").what, caller.expect("200").what} == {"200 PRACK", "200"}
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_one_waits_for_the_prack_of_the_other(self, world: World) -> None:
@@ -189,9 +174,7 @@ class TestServerSection3:
         assert int(header(ringing, "rseq")) == int(header(progress, "rseq")) + 1 and ringing.session is None
         caller.prack(response(ringing))
         caller.expect("200 PRACK")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_without_any_prack_a_200_with_the_answer_may_still_save_the_call(self, world: World) -> None:
@@ -202,8 +185,6 @@ class TestServerSection3:
         answer = caller.expect("200", 40)
         assert answer.session == progress.session
         centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_without_any_prack_of_a_caller_that_is_gone_the_call_ends(self, world: World) -> None:
@@ -299,9 +280,7 @@ class TestServerSection5:
         caller.expect("200 PRACK")
         target = relay_target(world, caller, 0)
         assert target is not None and target.port == moved[0].port
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         target = relay_target(world, caller, 0)
         assert target is not None and target.port == moved[0].port
         caller.early_answers.clear()
@@ -309,15 +288,12 @@ class TestServerSection5:
 
     def test_a_caller_without_an_offer_that_requires_100rel_hears_no_18x(self, world: World) -> None:
         """The first reliable one would have to make the offer, which nobody has made."""
-        caller = world.sbc.invite(offer=b"", reliable="require")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, offer=b"", reliable="require")
         centre.ring(180)
         caller.hears_nothing(2.0)
         centre.answer()
         assert sdp(caller.expect("200")).media
         centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
 
@@ -325,8 +301,7 @@ class TestSeveralEarlyDialogs:
     """A centre that forks: each branch is a dialog of its own, and has numbers of its own."""
 
     def test_each_has_its_own_row_of_numbers(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         tags: dict[str, list[int]] = {}
         for fork, status in (("a", 183), ("b", 183), ("a", 180), ("b", 180)):
             centre.ring(status, fork=fork, media=True)
@@ -340,13 +315,10 @@ class TestSeveralEarlyDialogs:
         answer = response(caller.expect("200"))
         assert answer.to_tag == list(tags)[1] and not answer.body
         centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_the_rows_of_a_caller_that_requires_it_go_on_by_turns(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="require")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="require")
         for fork in "abab":
             centre.ring(183, fork=fork, media=True)
         world.run(1.0)
@@ -358,8 +330,7 @@ class TestSeveralEarlyDialogs:
         ended(world, caller, centre)
 
     def test_reliable_branches_of_the_centre_are_confirmed_each(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, fork="a", media=True, reliable=True)
         first = request(centre.expect("PRACK"))
         centre.ring(183, fork="b", media=True, reliable=True)
@@ -371,8 +342,6 @@ class TestSeveralEarlyDialogs:
         caller.expect("183")
         caller.expect("200")
         centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
 
@@ -381,8 +350,7 @@ class TestClientSection4:
 
     @pytest.mark.parametrize("media", [False, True])
     def test_a_reliable_response_is_confirmed(self, media: bool, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         assert "100rel" in header(centre.invite, "supported")
         centre.ring(183 if media else 180, media=media, reliable=True)
         prack = request(centre.expect("PRACK"))
@@ -391,26 +359,20 @@ class TestClientSection4:
         centre.answer()
         assert sdp(caller.expect("200")).media[0].port, "the caller does not know 100rel: its answer is in the 200"
         centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_a_repetition_is_not_taken_for_another(self, world: World) -> None:
         lose(world, "PRACK", times=2)
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True, reliable=True)
         caller.expect("183")
         centre.expect("PRACK", 5)
         caller.hears_nothing(1.0)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_one_that_is_ahead_of_its_turn_is_not_confirmed(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True, reliable=True)
         centre.expect("PRACK")
         caller.expect("183")
@@ -424,19 +386,15 @@ class TestClientSection4:
         nothing_left(world, caller, centre)
 
     def test_a_reliable_one_without_a_number_is_no_reason_to_fail(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(180, headers=[("Require", "100rel")])
         caller.expect("180")
         centre.hears_nothing(1.0)
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_the_200_without_sdp_uses_the_answer_of_the_183(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         centre.ring(183, media=True, reliable=True)
         centre.expect("PRACK")
         progress = caller.expect("183")
@@ -444,26 +402,20 @@ class TestClientSection4:
         centre.answer()
         assert caller.expect("200").session is None
         assert centre.expect("ACK").session is None
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_the_numbers_of_the_two_legs_have_nothing_to_do_with_each_other(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
+        caller, centre = arrived(world, reliable="supported")
         centre.ring(183, media=True, reliable=True)
         centre.expect("PRACK")
         assert header(caller.expect("183"), "rseq") != "1"
         prack = [message for message in said(world, centre, "PRACK") if isinstance(message, Request)]
         assert header(prack[0], "rack").split()[0] == "1"
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_cancel_crosses_the_prack(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(183, media=True, reliable=True)
         caller.expect("183")
         caller.cancel()
@@ -472,10 +424,7 @@ class TestClientSection4:
         nothing_left(world, caller, centre)
 
     def test_a_branch_that_says_bye_while_it_rings_is_gone(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, centre = ringing(world)
         centre.request("BYE")
         caller.expect("480")
         assert {centre.unread.popleft().what for _ in range(2)} == {"200 BYE", "CANCEL"}

@@ -10,7 +10,7 @@ import pytest
 from splitter.sdp.model import Attribute, Session
 from splitter.sdp.write import write
 from splitter.sip.message import Response
-from tests.calls.kit import ended, header, sdp
+from tests.calls.kit import ended, header, picked_up, sdp
 from tests.dialogs.kit import invite_with_qos, narrowed, notes, nothing_left, response, with_qos
 from tests.world import PeerCall, World
 
@@ -62,11 +62,9 @@ class TestResourcesAreThere:
         answer = sdp(caller.expect("200 UPDATE"))
         assert "mode-set=0,1,2" in " ".join(answer.media[0].get_all("fmtp"))
         caller.expect("180")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(1)
-        assert world.voice_faults(caller) == [] and not centre.unread and not caller.unread
+        assert not centre.unread and not caller.unread
         ended(world, caller, centre)
 
     def test_by_prack(self, words: str, world: World) -> None:
@@ -77,9 +75,7 @@ class TestResourcesAreThere:
         caller.prack(progress, ready(caller, words))
         assert sdp(caller.expect("200 PRACK")).media[0].port
         caller.expect("180")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(1)
         assert not centre.unread and not caller.unread
         ended(world, caller, centre)
@@ -104,9 +100,7 @@ class TestResourcesAreThere:
         world.run(0.1)
         caller.update(ready(caller, ANSWER))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         assert caller.terminal.ours is not None
         if words in (ANSWER, *list(WORDS.values())[2:4], *list(WORDS.values())[5:8]):
             caller.reinvite(caller.terminal.given(write(spoken(caller.terminal.ours, words))))
@@ -124,9 +118,7 @@ class TestTheCentresUpdate:
         assert centre.terminal.ours is not None
         centre.update(centre.terminal.given(write(spoken(centre.terminal.ours, words))))
         centre.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
 
@@ -205,7 +197,5 @@ class TestAPrackThatMatches:
         caller.expect("481 PRACK")
         caller.prack(progress)
         caller.expect("200 PRACK")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)

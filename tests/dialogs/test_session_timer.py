@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from splitter.calls.settings import CallSettings
-from tests.dialogs.kit import header, lose, notes, nothing_left, relay_target, request, said, sdp
+from tests.dialogs.kit import arrived, header, lose, notes, nothing_left, picked_up, relay_target, request, said, sdp
 from tests.world import PeerCall, World
 from tests.world.peer import session_of
 
@@ -21,8 +21,7 @@ def talking(world: World, *, caller_s: int = 0, centre: tuple[tuple[str, str], .
         caller_s: the interval that the caller asks for, and keeps.
         centre: what the centre's 200 says. allow: its Allow, where it is another.
     """
-    caller = world.sbc.invite(timer_s=caller_s)
-    called = world.pbx.take()
+    caller, called = arrived(world, timer_s=caller_s)
     called.allow = allow or called.allow
     called.answer(headers=centre)
     caller.expect("200")
@@ -54,8 +53,7 @@ class TestSection7UacTowardsTheCentre:
 
     def test_422_raises_it(self) -> None:
         with World(settings=CallSettings(session_expires_s=100)) as world:
-            caller = world.sbc.invite()
-            first = world.pbx.take()
+            caller, first = arrived(world)
             first.refuse(422, headers=[("Min-SE", "300")])
             again = world.pbx.take()
             assert header(again.invite, "session-expires") == header(again.invite, "min-se") == "300"
@@ -101,8 +99,7 @@ class TestSection9UasTowardsTheCaller:
             world.settle()
 
     def test_too_small_of_a_caller_that_does_not_know_timers_is_raised(self, world: World) -> None:
-        caller = world.sbc.invite(headers=[("Session-Expires", "30")])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[("Session-Expires", "30")])
         centre.answer()
         assert header(caller.expect("200"), "session-expires") == "90;refresher=uas"
         centre.expect("ACK")
@@ -110,8 +107,7 @@ class TestSection9UasTowardsTheCaller:
 
     @pytest.mark.parametrize("name", ["Session-Expires", "Min-SE"])
     def test_what_cannot_be_read_counts_as_missing(self, name: str, world: World) -> None:
-        caller = world.sbc.invite(headers=[(name, "soon"), ("Supported", "timer")])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[(name, "soon"), ("Supported", "timer")])
         centre.answer()
         assert header(caller.expect("200"), "session-expires") == "1800;refresher=uac"
         centre.expect("ACK")
@@ -158,8 +154,7 @@ class TestWeRefresh:
         hang_up(world, caller, centre)
 
     def test_the_caller_by_a_reinvite_that_changes_nothing(self, world: World) -> None:
-        caller = world.sbc.invite(headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
-        centre = world.pbx.take()
+        caller, centre = arrived(world, headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
         centre.answer()
         answer = sdp(caller.expect("200"))
         centre.expect("ACK")
@@ -173,11 +168,8 @@ class TestWeRefresh:
         hang_up(world, caller, centre)
 
     def test_it_does_not_bring_video_back(self, world: World) -> None:
-        caller = world.sbc.invite(headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
-        centre = world.pbx.take()
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        caller, centre = arrived(world, headers=[("Session-Expires", "100;refresher=uas"), ("Supported", "timer")])
+        picked_up(caller, centre)
         caller.reinvite(video="off")
         caller.expect("200 re-INVITE")
         call = world.call_of(caller)

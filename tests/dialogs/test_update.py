@@ -9,7 +9,21 @@ import pytest
 from splitter.calls.settings import CallSettings
 from splitter.sdp.write import write
 from splitter.sip.message import Request
-from tests.dialogs.kit import connected, ended, header, line, lose, narrowed, nothing_left, relay_target, said, sdp
+from tests.dialogs.kit import (
+    arrived,
+    connected,
+    ended,
+    header,
+    line,
+    lose,
+    narrowed,
+    nothing_left,
+    picked_up,
+    relay_target,
+    ringing,
+    said,
+    sdp,
+)
 from tests.world import Heard, PeerCall, World
 
 
@@ -20,8 +34,7 @@ def silent(call: PeerCall) -> None:
 
 def early(world: World, reliable: str = "supported") -> tuple[PeerCall, PeerCall]:
     """Both sides have heard a reliable answer, if they can; nobody has answered the call."""
-    caller = world.sbc.invite(reliable=reliable)
-    centre = world.pbx.take()
+    caller, centre = arrived(world, reliable=reliable)
     centre.ring(183, media=True, reliable=True)
     caller.expect("183")
     centre.expect("PRACK")
@@ -50,7 +63,7 @@ class TestBeforeTheAnswer:
         assert caller.expect("200").session is None
         centre.expect("ACK")
         world.run(0.1)
-        assert world.voice_faults(caller) == [] and not caller.unread
+        assert not caller.unread
         ended(world, caller, centre)
 
     def test_of_the_caller_may_put_video_off(self, world: World) -> None:
@@ -62,9 +75,7 @@ class TestBeforeTheAnswer:
         call = world.call_of(caller)
         room = world.engine.room_of(call.talk.call_id)
         assert room is None or room.members["caller"] is None
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(1.0)
         assert not caller.unread, "and it is not offered again"
         ended(world, caller, centre)
@@ -78,8 +89,6 @@ class TestBeforeTheAnswer:
         centre.answer()
         caller.expect("200")
         assert sdp(hears(world, centre, "INVITE")).direction_of(0) == "sendonly"
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_another_codec_has_to_wait_for_the_answer(self, world: World) -> None:
@@ -89,9 +98,7 @@ class TestBeforeTheAnswer:
         other = caller.open_offer.media[0].with_(formats=("105", "102"))
         caller.update(caller.terminal.given(write(replace(offer, media=(other, offer.media[1])))))
         assert header(caller.expect("500 UPDATE"), "retry-after")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_without_sdp(self, world: World) -> None:
@@ -100,9 +107,7 @@ class TestBeforeTheAnswer:
         assert caller.expect("200 UPDATE").session is None
         centre.request("UPDATE", centre.own_headers())
         assert centre.expect("200 UPDATE").session is None
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_its_contact_counts_from_then_on(self, world: World) -> None:
@@ -115,32 +120,22 @@ class TestBeforeTheAnswer:
         nothing_left(world, caller, centre)
 
     def test_before_the_offer_is_answered_the_caller_gets_500(self, world: World) -> None:
-        caller = world.sbc.invite(reliable="supported")
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, centre = ringing(world, reliable="supported")
         assert caller.terminal.sent is not None
         caller.update(caller.terminal.sent)
         assert header(caller.expect("500 UPDATE"), "retry-after")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("media", [True, False])
     def test_before_it_has_answered_ours_reliably_the_centre_gets_491(self, media: bool, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
+        caller, centre = arrived(world)
         centre.ring(180, media=media)
         caller.expect("180")
         world.run(0.1)
         centre.update(centre.terminal.answer(centre.offered_session()))
         centre.expect("491 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_the_centre_moves_before_it_answers(self, world: World) -> None:
@@ -150,12 +145,10 @@ class TestBeforeTheAnswer:
         assert sdp(centre.expect("200 UPDATE")).media[0].port
         world.run(0.1)
         assert relay_target(world, caller, 1) == centre.terminal.local("audio")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         world.run(0.1)
         assert relay_target(world, caller, 1) == centre.terminal.local("audio")
-        assert world.voice_faults(caller) == [] and not caller.unread
+        assert not caller.unread
         ended(world, caller, centre)
 
     def test_a_200_that_repeats_the_first_answer_does_not_move_it_back(self, world: World) -> None:
@@ -177,9 +170,7 @@ class TestBeforeTheAnswer:
         other = centre.terminal.answer(centre.offered_session(), codec=2)
         centre.update(other)
         assert header(centre.expect("500 UPDATE"), "retry-after")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_a_second_one_while_the_first_is_open_is_impossible_as_each_is_answered_at_once(self, world: World) -> None:
@@ -189,27 +180,21 @@ class TestBeforeTheAnswer:
         caller.expect("200 UPDATE")
         caller.update(caller.terminal.given(write(offer)))
         caller.expect("200 UPDATE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_a_reinvite_of_the_caller_is_too_early(self, world: World) -> None:
         caller, centre = early(world)
         caller.request("INVITE", caller.own_headers())
         assert header(hears(world, caller, "500 INVITE"), "retry-after")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_an_invite_of_the_centre_in_its_early_dialog_is_glare(self, world: World) -> None:
         caller, centre = early(world)
         centre.request("INVITE", centre.own_headers())
         hears(world, centre, "491 INVITE")
-        centre.answer()
-        caller.expect("200")
-        centre.expect("ACK")
+        picked_up(caller, centre)
         ended(world, caller, centre)
 
     def test_cancel_crosses_it(self, world: World) -> None:
@@ -243,8 +228,6 @@ class TestInTheCall:
         caller.update(audio="sendrecv")
         centre.expect("INVITE")
         caller.expect("200 UPDATE")
-        world.run(0.1)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_a_hold_by_update_of_the_centre(self, world: World) -> None:
@@ -342,7 +325,7 @@ class TestReinviteAnsweredInSteps:
         assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "recvonly"
         caller.accept()
         world.run(1.0)
-        assert world.voice_faults(caller) == [] and not caller.unacknowledged
+        assert not caller.unacknowledged
         ended(world, caller, centre)
 
     def test_an_offer_in_an_update_meanwhile_is_200(self, world: World) -> None:
@@ -353,7 +336,6 @@ class TestReinviteAnsweredInSteps:
         assert not line(answer, "video").port and not centre.unread
         caller.accept()
         world.run(0.5)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_an_update_that_the_centre_has_to_be_asked_about(self, world: World) -> None:
@@ -364,7 +346,6 @@ class TestReinviteAnsweredInSteps:
         assert sdp(caller.expect("200 UPDATE")).direction_of(0) == "inactive"
         caller.accept()
         world.run(0.5)
-        assert world.voice_faults(caller) == []
         ended(world, caller, centre)
 
     def test_another_reinvite_of_it_meanwhile_is_491(self, world: World) -> None:
@@ -385,7 +366,7 @@ class TestReinviteAnsweredInSteps:
         offer = sdp(caller.expect("INVITE", 10))
         assert offer.direction_of(0) == "sendonly"
         world.run(0.5)
-        assert world.voice_faults(caller) == [] and caller.state == "confirmed"
+        assert caller.state == "confirmed"
         ended(world, caller, centre)
 
     def test_a_lost_prack_and_a_lost_200(self, world: World) -> None:
@@ -549,7 +530,7 @@ class TestOutcomes:
         world.run(0.1)
         assert caller.unread.popleft().what in (f"{status} re-INVITE", "500 re-INVITE", "488 re-INVITE")
         world.run(1.0)
-        assert world.voice_faults(caller) == [] and caller.state == centre.state == "confirmed"
+        assert caller.state == centre.state == "confirmed"
         ended(world, caller, centre)
 
     def test_a_200_without_a_description_is_put_right(self) -> None:

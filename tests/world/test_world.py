@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 from splitter.core.errors import MediaUnavailable
+from tests.calls.kit import arrived, picked_up, ringing
 from tests.world import Weather, World
 
 
 class TestOneCall:
     def test_from_invite_to_bye(self) -> None:
         with World(seed=1) as world:
-            call = world.sbc.invite()
-            inside = world.pbx.take()
-            inside.ring(180)
-            call.expect("180")
+            call, inside = ringing(world)
             inside.answer()
             answer = call.expect("200").session
             inside.expect("ACK")
@@ -80,8 +78,7 @@ class TestWhatItFinds:
 class TestWhatPeersCan:
     def test_reliable_provisionals_on_both_sides(self) -> None:
         with World() as world:
-            call = world.sbc.invite(reliable="supported")
-            inside = world.pbx.take()
+            call, inside = arrived(world, reliable="supported")
             inside.ring(183, media=True, reliable=True)
             inside.ring(180, reliable=True)
             inside.answer()
@@ -99,11 +96,8 @@ class TestWhatPeersCan:
 
     def test_update_holds_the_call(self) -> None:
         with World() as world:
-            call = world.sbc.invite()
-            inside = world.pbx.take()
-            inside.answer()
-            call.expect("200")
-            inside.expect("ACK")
+            call, inside = arrived(world)
+            picked_up(call, inside)
             world.run(1)
             call.update(audio="sendonly")
             held = inside.expect("INVITE").session
@@ -116,8 +110,7 @@ class TestWhatPeersCan:
 
     def test_an_invite_without_an_offer(self) -> None:
         with World() as world:
-            call = world.sbc.invite(offer=b"")
-            inside = world.pbx.take()
+            call, inside = arrived(world, offer=b"")
             inside.answer()
             offer = call.expect("200").session
             assert offer is not None
@@ -130,11 +123,8 @@ class TestWhatPeersCan:
 
     def test_a_session_is_refreshed_by_whose_duty_it_is(self) -> None:
         with World() as world:
-            call = world.sbc.invite(timer_s=90)
-            inside = world.pbx.take()
-            inside.answer()
-            call.expect("200")
-            inside.expect("ACK")
+            call, inside = arrived(world, timer_s=90)
+            picked_up(call, inside)
             for _ in range(3):
                 call.expect("200 UPDATE", 50)
             call.bye()

@@ -10,7 +10,7 @@ from splitter.calls.asks import DropVideo, RaiseVideo, Show
 from splitter.calls.talk.record import read, written
 from splitter.lab.offers import VideoLine
 from tests.alike import alike
-from tests.calls.kit import asking, connected, ended, joined, told, with_webrtc
+from tests.calls.kit import asking, connected, ended, joined, ringing, told, with_webrtc
 from tests.world import PeerCall, World
 
 
@@ -93,10 +93,7 @@ class TestTextOfPeers:
 
 class TestACallThatIsNotAtRest:
     def test_while_it_rings(self, world: World) -> None:
-        caller = world.sbc.invite()
-        centre = world.pbx.take()
-        centre.ring(180)
-        caller.expect("180")
+        caller, _centre = ringing(world)
         assert not world.call_of(caller).at_rest
         caller.cancel()
         world.run(1)

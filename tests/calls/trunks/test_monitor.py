@@ -29,6 +29,7 @@ from splitter.telemetry import metrics
 from splitter.transport.resolver import Resolver
 from splitter.transport.settings import ListenPoint, Network
 from splitter.transport.targets import AUTO, HostName, Target
+from tests.calls.kit import picked_up
 from tests.counted import value
 from tests.missing import MISSING
 from tests.patience import until
@@ -119,9 +120,7 @@ class TestOptionsInVirtualTime:
             world.pbx2.vanish()
             caller = world.sbc.invite("12345")
             centre = world.pbx.take()
-            centre.answer()
-            caller.expect("200")
-            centre.expect("ACK")
+            picked_up(caller, centre)
             world.run(100.0)
             assert world.voice_faults(caller) == []
             caller.bye()
