@@ -22,6 +22,10 @@ ALLOWED = {
     **dict.fromkeys(("_decode", "_encode", "_limit_sources"), _COUNTED),
     **dict.fromkeys(("_before", "_forget"), "the time of a real wire is moved on by hand"),
     **dict.fromkeys(("_pool", "_supervisors"), "which ports rest, and who draws, is the supervisors' own affair"),
+    "_own": "a number is left out in the middle of a stream, as if a frame were lost",
+    **dict.fromkeys(("_look", "_feeds"), "neighbours are looked for every few seconds, and a test does not wait"),
+    "_choose": "chance is led, so that two short links come out alike",
+    "_carrier": "which way of sending is in use after a reload shows in nothing that a test could receive",
     "_context": "the world has no TCP by which the way that is chosen would show",
     "_sequence": "two thousand million requests would have to be sent to come to the last number",
 }

@@ -451,10 +451,10 @@ class TestTheGatewayItself:
         stand.hub.tell_gateway(1000.0)
         later = stand.hub.attach(CONSOLE)
         told = {"type": "gateway", "gateway": {"state": "draining", "since": 1000.0}}
-        assert json.loads(there._waiting[-1]) == told and json.loads(later._before[-1]) == told
+        assert heard(there)[-1] == told and heard(later)[-1] == told
         stand.hub.tell_gateway(None)
-        assert json.loads(later._waiting[-1]) == {"type": "gateway", "gateway": {"state": "running"}}
-        assert json.loads(stand.hub.attach(CONSOLE)._before[-1])["type"] == "ready"
+        assert heard(later)[-1] == {"type": "gateway", "gateway": {"state": "running"}}
+        assert heard(stand.hub.attach(CONSOLE))[-1]["type"] == "ready"
 
     def test_says_that_it_begins_anew(self) -> None:
         stand = Stand()
