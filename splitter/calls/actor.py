@@ -5,33 +5,23 @@ What takes time is a job; its end is an event in the inbox. See `talk.commands` 
 
 from __future__ import annotations
 
-from functools import singledispatch
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-import structlog
-
 from splitter.calls.call import Call
-from splitter.calls.events import DigitPassed
+from splitter.calls.events import CallEvent, DigitPassed, DigitPressed
 from splitter.calls.flows import converse as flow
-from splitter.calls.media_jobs import carry_out_media
+from splitter.calls.legs.leg import SipLeg
+from splitter.calls.media_jobs import carry_out_in_room, carry_out_voice
+from splitter.calls.show_jobs import carry_out_show
 from splitter.calls.talk import commands as c
 from splitter.calls.talk.leg import Opener
-from splitter.calls.talk.media_commands import MediaCommand
-from splitter.calls.view import Notice
-from splitter.core.text import plain
-from splitter.sdp.model import Origin
-from splitter.telemetry import metrics
-
-log = structlog.get_logger(__name__)
+from splitter.calls.talk.media_commands import RoomCommand, ShowCommand, VoiceCommand
+from splitter.calls.telling import tell_people
 
 R = TypeVar("R")
 
 _OWNER_LEAST_MS, _OWNER_SPREAD_MS, _OTHER_SPREAD_MS = 2100, 1900, 2000  # RFC 3261 §14.1
-_COUNTERS = {
-    c.Counted.BINDINGS: metrics.BINDINGS,
-    c.Counted.WEBRTC_JOINS: metrics.WEBRTC_JOINS,
-    c.Counted.VIDEO_QUESTIONS: metrics.VIDEO_QUESTIONS,
-}
 
 
 async def converse(call: Call, *, answered: bool = True) -> None:
@@ -60,7 +50,7 @@ def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:
         command = next(running)
         while True:
             try:
-                reply = carry_out_media(command, call) if isinstance(command, MediaCommand) else _perform(command, call)
+                reply = _perform(command, call)
             except Exception as error:
                 command = running.throw(error)
             else:
@@ -70,202 +60,95 @@ def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:
         return result
 
 
-@singledispatch
 def _perform(command: c.Command[Any], call: Call) -> Any:
-    raise TypeError(f"nobody carries out {type(command).__name__}")
+    """Carry one command out, or begin to. Returns: its reply."""
+    match command:
+        case c.LegCommand():
+            return _on_leg(command, call.by_key(command.leg), call)
+        case c.PeopleCommand():
+            tell_people(command, call)
+        case VoiceCommand():
+            return carry_out_voice(command, call.audio)
+        case RoomCommand():
+            carry_out_in_room(command, call)
+        case ShowCommand():
+            carry_out_show(command, call)
+        case _:
+            return _on_call(command, call)
 
 
-# ---- to the peers ------------------------------------------------------------------------------------------------
+def _on_leg(command: c.LegCommand[Any], leg: SipLeg, call: Call) -> Any:
+    match command:
+        case c.SendOffer():
+            leg.offer(command.session)
+        case c.SendUpdate():
+            leg.update(command.session)
+        case c.WithdrawOffer():
+            leg.withdraw_offer(command.reason)
+        case c.AnswerOffer():
+            return leg.answer(command.txn, command.session)
+        case c.DeclineOffer():
+            leg.decline(command.txn, command.status, command.reason, command.headers)
+        case c.SendBye():
+            leg.bye(command.headers)
+        case c.AcceptInvite():
+            return leg.accept(command.session)
+        case c.RefuseInvite():
+            leg.refuse(command.status, command.reason, command.headers)
+        case c.RingInvite():
+            leg.ring(180, "Ringing", "")
+        case c.RefreshSession():
+            return leg.refresh()
+        case c.AskKeyFrame():
+            return leg.ask_key_frame()
+        case c.PassInfo():
+            _pass_info(command.pressed, leg, call.post)
+        case c.AnswerInfo():
+            leg.reply_info(command.txn, command.status, command.reason)
+        case c.DrawPause():
+            return _pause_s(leg, call.services.ids.number)
+        case _:
+            raise _unknown(command)
 
 
-@_perform.register
-def _(command: c.SendOffer, call: Call) -> None:
-    call.by_key(command.leg).offer(command.session)
+def _on_call(command: c.Command[Any], call: Call) -> Any:
+    match command:
+        case c.SetAlarm():
+            call.after(command.delay_s, command.alarm)
+        case c.StopAlarm():
+            call.stop_timer(command.alarm)
+        case c.Post():
+            call.post(command.event)
+        case c.EndDialogs():
+            call.end_dialogs(command.headers)
+        case c.RingAgain():
+            call.arrived.ring_again()
+        case c.InstallNewcomer():
+            return call.install_newcomer().key
+        case c.MakeOrigin():
+            return call.origin(command.network, command.transport)
+        case c.JudgeLoad():
+            return call.services.admission.video_fault()
+        case c.LookUpDesk():
+            return call.services.desks.online(command.extension)
+        case _:
+            raise _unknown(command)
 
 
-@_perform.register
-def _(command: c.SendUpdate, call: Call) -> None:
-    call.by_key(command.leg).update(command.session)
+def _unknown(command: c.Command[Any]) -> TypeError:
+    return TypeError(f"nobody carries out {type(command).__name__}")
 
 
-@_perform.register
-def _(command: c.WithdrawOffer, call: Call) -> None:
-    call.by_key(command.leg).withdraw_offer(command.reason)
-
-
-@_perform.register
-def _(command: c.AnswerOffer, call: Call) -> bool:
-    return call.by_key(command.leg).answer(command.txn, command.session)
-
-
-@_perform.register
-def _(command: c.DeclineOffer, call: Call) -> None:
-    call.by_key(command.leg).decline(command.txn, command.status, command.reason, command.headers)
-
-
-@_perform.register
-def _(command: c.SendBye, call: Call) -> None:
-    call.by_key(command.leg).bye(command.headers)
-
-
-@_perform.register
-def _(command: c.EndDialogs, call: Call) -> None:
-    call.end_dialogs(command.headers)
-
-
-@_perform.register
-def _(command: c.AcceptInvite, call: Call) -> bool:
-    leg = call.by_key(command.leg)
-    if not leg.cancelled:
-        leg.accept(command.session)
-    return not leg.cancelled
-
-
-@_perform.register
-def _(command: c.RefuseInvite, call: Call) -> None:
-    call.by_key(command.leg).refuse(command.status, command.reason, command.headers)
-
-
-@_perform.register
-def _(command: c.RingInvite, call: Call) -> None:
-    call.by_key(command.leg).ring(180, "Ringing", "")
-
-
-@_perform.register
-def _(command: c.RingAgain, call: Call) -> None:
-    call.arrived.ring_again()
-
-
-@_perform.register
-def _(command: c.InstallNewcomer, call: Call) -> str:
-    return call.install_newcomer().key
-
-
-@_perform.register
-def _(command: c.RememberLeg, call: Call) -> None:
-    call.talk.remember(call.by_key(command.leg).view())
-
-
-@_perform.register
-def _(command: c.RefreshSession, call: Call) -> bool:
-    return call.by_key(command.leg).refresh()
-
-
-@_perform.register
-def _(command: c.RefreshLater, call: Call) -> None:
-    call.by_key(command.leg).timer.again(command.delay_s)
-
-
-@_perform.register
-def _(command: c.AskKeyFrame, call: Call) -> bool:
-    return call.by_key(command.leg).ask_key_frame()
-
-
-@_perform.register
-def _(command: c.PassInfo, call: Call) -> None:
-    request, pressed, other, post = command.pressed.request, command.pressed, command.leg, call.post
+def _pass_info(pressed: DigitPressed, other: SipLeg, post: Callable[[CallEvent], None]) -> None:
+    request, key = pressed.request, other.key
 
     def answered(status: int) -> None:
-        post(DigitPassed(pressed, other, status))
+        post(DigitPassed(pressed, key, status))
 
-    call.by_key(other).send_info(request.headers.get("content-type") or "", request.body, answered)
-
-
-@_perform.register
-def _(command: c.AnswerInfo, call: Call) -> None:
-    call.by_key(command.leg).reply_info(command.txn, command.status, command.reason)
+    other.send_info(request.headers.get("content-type") or "", request.body, answered)
 
 
-# ---- to people ---------------------------------------------------------------------------------------------------
-
-
-@_perform.register
-def _(command: c.Note, call: Call) -> None:
-    call.note(command.words, command.leg, command.kind)
-
-
-@_perform.register
-def _(command: c.Notify, call: Call) -> None:
-    call.note(command.words, command.party)
-    notice = Notice(call.talk.call_id, command.code, plain(command.words), command.party, plain(command.extension))
-    call.services.bus.publish(notice)
-
-
-@_perform.register
-def _(command: c.Tell, call: Call) -> None:
-    call.tell()
-
-
-@_perform.register
-def _(command: c.Count, call: Call) -> None:
-    if command.what is c.Counted.SEATS_JOINED:
-        metrics.SEATS_JOINED.inc(command.by)
-    else:
-        _COUNTERS[command.what].labels(command.label).inc(command.by)
-
-
-@_perform.register
-def _(command: c.Log, call: Call) -> None:
-    about = {"call_id": call.talk.call_id, **command.about}
-    if command.error is not None:
-        log.error(command.words, exc_info=command.error, **about)
-    else:
-        log.info(command.words, **about)
-
-
-@_perform.register
-def _(command: c.WarnOfStranger, call: Call) -> None:
-    trunk, source, named = command.trunk, command.source, command.named
-    if call.services.strangers.heard(trunk, source, call.live.now):
-        log.warning("media not taken", call_id=call.talk.call_id, trunk=trunk, source=source, sdp=named)
-
-
-@_perform.register
-def _(command: c.AnswerAsk, call: Call) -> None:
-    command.asked.answer(command.value)
-
-
-@_perform.register
-def _(command: c.DenyAsk, call: Call) -> None:
-    command.asked.deny(command.status, command.code, command.words)
-
-
-# ---- time, chance, and what others know --------------------------------------------------------------------------
-
-
-@_perform.register
-def _(command: c.SetAlarm, call: Call) -> None:
-    call.after(command.delay_s, command.alarm)
-
-
-@_perform.register
-def _(command: c.StopAlarm, call: Call) -> None:
-    call.stop_timer(command.alarm)
-
-
-@_perform.register
-def _(command: c.Post, call: Call) -> None:
-    call.post(command.event)
-
-
-@_perform.register
-def _(command: c.DrawPause, call: Call) -> float:
-    number = call.services.ids.number
-    if call.by_key(command.leg).record.opener is Opener.US:
+def _pause_s(leg: SipLeg, number: Callable[[int], int]) -> float:
+    if leg.record.opener is Opener.US:
         return (_OWNER_LEAST_MS + number(_OWNER_SPREAD_MS)) / 1000
     return number(_OTHER_SPREAD_MS) / 1000
-
-
-@_perform.register
-def _(command: c.MakeOrigin, call: Call) -> Origin:
-    return call.origin(command.network, command.transport)
-
-
-@_perform.register
-def _(command: c.JudgeLoad, call: Call) -> str:
-    return call.services.admission.video_fault()
-
-
-@_perform.register
-def _(command: c.LookUpDesk, call: Call) -> bool:
-    return call.services.desks.online(command.extension)

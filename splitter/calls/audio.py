@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from splitter.calls.events import VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
+from splitter.calls.events import (
+    DigitInserted,
+    DigitPressed,
+    VoiceCounted,
+    VoiceDoubt,
+    VoiceOpened,
+    VoicePointed,
+    VoiceUnavailable,
+)
 from splitter.calls.jobs import FAULT, Jobs
 from splitter.calls.states import Side
 from splitter.calls.talk.voice import VoiceState, remote_end
@@ -164,15 +172,10 @@ class Audio:
         relay = self.state.relay
         return Capability.DIGITS in (self._engine.can if relay is None else self._engine.can_on(relay))
 
-    async def send_digit(self, side: Side, digit: Digit) -> None:
-        """Let this side hear a digit in the voice that it gets. For a job.
-
-        Raises:
-            MediaError: there is no relay now, or too many digits wait.
-        """
-        if self.state.relay is None:
-            raise MediaUnavailable("the relay is being replaced")
-        await self._engine.send_digit(self.state.relay, side.place, digit)
+    def insert(self, side: Side, name: str, digit: Digit, pressed: DigitPressed) -> None:
+        """Let a side hear a digit in the voice that it gets; ends in DigitInserted. `name`: of the leg there."""
+        failed = DigitInserted(pressed, name, FAULT)
+        self._jobs.start("digits", partial(self._insert, side, name, digit, pressed), failed)
 
     # ---- jobs ----
 
@@ -194,6 +197,15 @@ class Audio:
         except MediaError as error:
             return VoicePointed(relay.relay_id, side, remote, str(error))
         return VoicePointed(relay.relay_id, side, remote)
+
+    async def _insert(self, side: Side, name: str, digit: Digit, pressed: DigitPressed) -> DigitInserted:
+        try:
+            if self.state.relay is None:
+                raise MediaUnavailable("the relay is being replaced")
+            await self._engine.send_digit(self.state.relay, side.place, digit)
+        except MediaError as error:
+            return DigitInserted(pressed, name, str(error))
+        return DigitInserted(pressed, name)
 
     async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
         try:

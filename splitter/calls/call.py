@@ -211,7 +211,7 @@ class Call:
         request = voice_invite(talk.identity, to, talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if (before := self._dialled()) is not None:
-            talk.remember(before.view())
+            talk.remember(before.record)
         key = f"{name}.{len(self._legs)}"
         timers = services.settings.session_timers
         record = LegRecord.of(name, Opener.US, to.trunk.name, flow, request.call_id, timers, key)
@@ -252,7 +252,7 @@ class Call:
         self.talk.legs.pop(before.name, None)
         self.talk.legs[leg.name] = leg.record
         leg.ask_line({"", self.talk.called_number, self.talk.identity.number})
-        self.talk.remember(before.view())
+        self.talk.remember(before.record)
         self.talk.route = leg.trunk.name
         for aside in tuple(self.pending.put_aside):
             if aside.leg == before.key:
@@ -411,7 +411,7 @@ class Call:
             self.talk.parties.remove(party.name)
             metrics.SEATS_JOINED.dec()
         for seat in self.seats.values():
-            self.talk.remember(seat.view())
+            self.talk.remember(seat.record)
         self.talk.seats.clear()
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
@@ -424,13 +424,12 @@ class Call:
     def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:
         present = map(by_video, room.participants) if room is not None else ()
         talking = (self._legs.get(self.talk.caller), self.centre)
-        codecs = [leg.view().audio.partition("/")[0] if leg is not None else "" for leg in talking]
+        codecs = [leg.record.view().audio.partition("/")[0] if leg is not None else "" for leg in talking]
         return summed((*by_voice(voice, codecs), *self.talk.room.past, *present))
 
     def view(self) -> CallView:
         """The call as operators see it."""
-        legs = tuple(self.by_key(leg.key).view() for leg in self.live.sides)
-        services = self.services
+        legs, services = tuple(leg.record.view() for leg in self.live.sides), self.services
         return view_of(self.talk, legs, tuple(self.pending.asking), services.settings.bitrate_kbps, services.node)
 
     def _note_in_video(self) -> Callable[[str, str], None]:

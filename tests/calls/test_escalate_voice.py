@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
@@ -196,7 +197,7 @@ class TestTheVoiceGoesOn:
             caller.reinvite()
             caller.expect("200 re-INVITE")
             caller.keeps_time = False
-            world.call_of(caller).caller.timer.again(5)
+            world.call_of(caller).after(5, Alarm(AlarmKind.REFRESH, "caller"))
             asked(world, caller)
             world.run(8)
             assert any(isinstance(heard.message, Request) and heard.what == "UPDATE" for heard in caller.unread)

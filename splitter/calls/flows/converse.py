@@ -29,11 +29,11 @@ from splitter.calls.events import (
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
-from splitter.calls.flows.reoffer import ReofferEvent, Reoffers
+from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.calls.states import Side
-from splitter.calls.talk.commands import EndDialogs, Note, RefreshLater, RefuseInvite, SendBye, Steps
+from splitter.calls.talk.commands import EndDialogs, Note, RefuseInvite, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import CountVoice
@@ -210,4 +210,4 @@ class _Step:
     def _on_refused_refresh(self, event: RefreshFailed) -> Steps[None]:
         leg, words = self._call.leg_of(event), f"session refresh failed ({event.status} {event.reason}); voice goes on"
         yield Note(words, leg.name, "alarm")
-        yield RefreshLater(leg.key, _REFRESH_AGAIN_S)
+        yield from refresh_later(leg, _REFRESH_AGAIN_S)

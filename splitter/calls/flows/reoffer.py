@@ -36,9 +36,9 @@ from splitter.calls.states import LegState, Side
 from splitter.calls.talk.commands import (
     DeclineOffer,
     Note,
-    RefreshLater,
     RefreshSession,
     SendBye,
+    SetAlarm,
     Steps,
 )
 from splitter.calls.talk.legs import LegFacts
@@ -112,7 +112,7 @@ class Reoffers:
         if leg.settled:
             self._call.owe(leg)
         else:
-            yield RefreshLater(leg.key, _REFRESH_AGAIN_S)
+            yield from refresh_later(leg, _REFRESH_AGAIN_S)
 
     def on_time_up(self, alarm: Alarm) -> Steps[bool]:
         """Handle an alarm; False if it does not concern offers."""
@@ -390,6 +390,12 @@ class Reoffers:
     def _is_question(self, leg: LegFacts) -> bool:
         """What is under way on this leg is our question for video."""
         return leg is self._call.caller and self.escalation.asking
+
+
+def refresh_later(leg: LegFacts, delay_s: float) -> Steps[None]:
+    """Try our refresh of a leg's session once more after a while."""
+    if not leg.record.timer.over:
+        yield SetAlarm(delay_s, Alarm(AlarmKind.REFRESH, leg.name))
 
 
 def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:

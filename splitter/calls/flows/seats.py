@@ -29,7 +29,6 @@ from splitter.calls.talk.commands import (
     MakeOrigin,
     Notify,
     RefuseInvite,
-    RememberLeg,
     SendBye,
     SetAlarm,
     Steps,
@@ -125,7 +124,7 @@ def release_party(call: LiveCall, name: str) -> Steps[None]:
     if name in call.talk.seats:
         leg = call.seats[name]
         call.talk.seats.remove(name)
-        yield RememberLeg(leg.key)
+        call.talk.remember(leg.record)
 
 
 def leave_call(call: LiveCall, leg: LegFacts, why: str) -> Steps[None]:

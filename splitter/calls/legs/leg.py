@@ -11,7 +11,6 @@ from splitter.calls.legs.context import LegContext, ignore
 from splitter.calls.legs.dialog import LegDialog
 from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.server import InviteServer
-from splitter.calls.legs.timer import LegTimer
 from splitter.calls.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies, session_of
 from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.settings import Trunk
@@ -20,11 +19,9 @@ from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.outline import OpenDialog
 from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.unfinished import Waiting
-from splitter.calls.view import LegView
 from splitter.core.errors import LocalError
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
-from splitter.sdp.summary import in_use
 from splitter.sip import events as sip
 from splitter.sip.dialog import Dialog, DialogId
 from splitter.sip.message import Request
@@ -94,10 +91,6 @@ class SipLeg:
         return self.record.sip_call_id
 
     @property
-    def timer(self) -> LegTimer:
-        return self._context.timer
-
-    @property
     def infos(self) -> LegInfos:
         return self._context.infos
 
@@ -129,17 +122,6 @@ class SipLeg:
         self._context.ask_line(others)
         if isinstance(self._dialog.invite, InviteServer):
             self._context.learn(self._dialog.invite.request)
-
-    def view(self) -> LegView:
-        return LegView(
-            name=self.name,
-            trunk=self.trunk.name,
-            peer=str(self.flow),
-            sip_call_id=self.sip_call_id,
-            state=self.state,
-            audio=in_use(self.terms.local, self.terms.remote, "audio"),
-            video=in_use(self.terms.local, self.terms.remote, "video"),
-        )
 
     # ---- an INVITE of the peer ----
 
@@ -187,8 +169,8 @@ class SipLeg:
     def ring(self, status: int, reason: str, branch: str, session: Session | None = None, headers: Pairs = ()) -> None:
         self._server.ring(status, reason, branch, session, headers)
 
-    def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
-        self._server.accept(session, branch, headers)
+    def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> bool:
+        return self._server.accept(session, branch, headers)
 
     def refuse(self, status: int, reason: str = "", headers: Pairs = ()) -> None:
         if isinstance(self._dialog.invite, InviteServer):

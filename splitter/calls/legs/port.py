@@ -14,17 +14,9 @@ from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.terms import Terms
-from splitter.calls.view import LegView
 from splitter.core.net import Flow
 from splitter.sdp.model import Session
 from splitter.sip.dialog import DialogId
-
-
-class SessionClock(Protocol):
-    """Sees to it that the session of a leg is refreshed in time."""
-
-    def again(self, delay_s: float) -> None:
-        """Try our refresh once more after a while."""
 
 
 class Leg(Protocol):
@@ -69,10 +61,6 @@ class Leg(Protocol):
         """The name of its session at the peer."""
 
     @property
-    def timer(self) -> SessionClock:
-        """The session timer."""
-
-    @property
     def allows(self) -> frozenset[str]:
         """Methods that the peer is known to take; empty while unknown."""
 
@@ -94,9 +82,6 @@ class Leg(Protocol):
 
     def is_in(self, dialog: DialogId) -> bool:
         """True if this is a dialog of the leg, confirmed or early."""
-
-    def view(self) -> LegView:
-        """The leg as operators see it."""
 
     def ask_line(self, others: Collection[str]) -> None:
         """Let it say from now on which agent the centre has given the call to; `others`: see LineMemory."""
@@ -202,8 +187,8 @@ class ArrivedLeg(Leg, Protocol):
     def ring(self, status: int, reason: str, branch: str, session: Session | None = None, headers: Pairs = ()) -> None:
         """Tell the peer how far the call is; `branch` names who of the centre said so."""
 
-    def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> None:
-        """Answer it, as soon as that may be done."""
+    def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> bool:
+        """Answer it, as soon as that may be done; False where nobody waits for it any more."""
 
 
 class DialledLeg(Leg, Protocol):

@@ -81,11 +81,6 @@ class LegTimer:
         else:
             self._after(timer.dead_after_s, self._dead)
 
-    def again(self, delay_s: float) -> None:
-        """Try our refresh once more after a while."""
-        if not self._state.over:
-            self._after(delay_s, self._refresh)
-
     def end(self) -> None:
         """The session is over."""
         self._state.over = True

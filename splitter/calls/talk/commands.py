@@ -26,10 +26,9 @@ from splitter.sdp.model import Origin, Session
 R = TypeVar("R")
 
 
+@dataclass(frozen=True, slots=True)
 class Command(Generic[R]):
     """A command; R is the type of its reply."""
-
-    __slots__ = ()
 
     def __iter__(self) -> Generator[Command[Any], Any, R]:
         reply: R = yield self
@@ -43,43 +42,45 @@ Steps = Generator[Command[Any], Any, R]
 
 
 @dataclass(frozen=True, slots=True)
-class SendOffer(Command[None]):
+class LegCommand(Command[R]):
+    """A command to a leg, which is named by its key."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendOffer(LegCommand[None]):
     """A re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
 
-    leg: str
     session: Session
 
 
 @dataclass(frozen=True, slots=True)
-class SendUpdate(Command[None]):
+class SendUpdate(LegCommand[None]):
     """An UPDATE with an offer that needs nobody's consent; ends in OfferAccepted or OfferRefused."""
 
-    leg: str
     session: Session
 
 
 @dataclass(frozen=True, slots=True)
-class WithdrawOffer(Command[None]):
+class WithdrawOffer(LegCommand[None]):
     """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
 
-    leg: str
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerOffer(Command[bool]):
+class AnswerOffer(LegCommand[bool]):
     """Accept an offer of the peer; False where nobody waits for that any more."""
 
-    leg: str
     txn: str
     session: Session
 
 
 @dataclass(frozen=True, slots=True)
-class DeclineOffer(Command[None]):
+class DeclineOffer(LegCommand[None]):
     """Refuse an offer of the peer; the session stands as it was."""
 
-    leg: str
     txn: str
     status: int
     reason: str = ""
@@ -87,11 +88,58 @@ class DeclineOffer(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class SendBye(Command[None]):
+class SendBye(LegCommand[None]):
     """End a dialog."""
 
-    leg: str
     headers: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptInvite(LegCommand[bool]):
+    """Answer an INVITE of a peer with 200; False where it gave up meanwhile."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseInvite(LegCommand[None]):
+    """Answer an INVITE of a peer with a final failure."""
+
+    status: int
+    reason: str = ""
+    headers: Pairs = ()
+
+
+class RingInvite(LegCommand[None]):
+    """Tell who sent an INVITE that it rings."""
+
+
+class RefreshSession(LegCommand[bool]):
+    """Refresh a leg's session by UPDATE; ends in Refreshed or RefreshFailed. False where the peer does not allow it."""
+
+
+class AskKeyFrame(LegCommand[bool]):
+    """Ask a peer for a key frame by INFO; False where it does not allow that."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassInfo(LegCommand[None]):
+    """Send an INFO of the other side on to this leg; ends in DigitPassed."""
+
+    pressed: DigitPressed
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInfo(LegCommand[None]):
+    """Answer an INFO of the peer."""
+
+    txn: str
+    status: int
+    reason: str = ""
+
+
+class DrawPause(LegCommand[float]):
+    """The seconds to wait after a collision on a leg (RFC 3261 §14.1): by chance, longer for who owns the Call-ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,86 +149,12 @@ class EndDialogs(Command[None]):
     headers: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptInvite(Command[bool]):
-    """Answer an INVITE of a peer with 200; False where it gave up meanwhile."""
-
-    leg: str
-    session: Session
-
-
-@dataclass(frozen=True, slots=True)
-class RefuseInvite(Command[None]):
-    """Answer an INVITE of a peer with a final failure."""
-
-    leg: str
-    status: int
-    reason: str = ""
-    headers: Pairs = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RingInvite(Command[None]):
-    """Tell who sent an INVITE that it rings."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
 class RingAgain(Command[None]):
     """Say the last provisional response to the caller once more."""
 
 
-@dataclass(frozen=True, slots=True)
 class InstallNewcomer(Command[str]):
     """The newcomer was answered: it is the centre from now on. Replies the leg before, which is still to be ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class RememberLeg(Command[None]):
-    """Show a leg on after it has left the call."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshSession(Command[bool]):
-    """Refresh a leg's session by UPDATE; ends in Refreshed or RefreshFailed. False where the peer does not allow it."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshLater(Command[None]):
-    """Try our session refresh once more after a while."""
-
-    leg: str
-    delay_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AskKeyFrame(Command[bool]):
-    """Ask a peer for a key frame by INFO; False where it does not allow that."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class PassInfo(Command[None]):
-    """Send an INFO of the other side on to this leg; ends in DigitPassed."""
-
-    leg: str
-    pressed: DigitPressed
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerInfo(Command[None]):
-    """Answer an INFO of the peer."""
-
-    leg: str
-    txn: str
-    status: int
-    reason: str = ""
 
 
 # ---- to people ---------------------------------------------------------------------------------------------------
@@ -195,8 +169,16 @@ class Counted(StrEnum):
     VIDEO_QUESTIONS = "video questions"
 
 
+class PeopleCommand(Command[None]):
+    """A command to tell something: to desks, to whoever asked, to operators."""
+
+
+class Tell(PeopleCommand):
+    """Something of the call's view has changed."""
+
+
 @dataclass(frozen=True, slots=True)
-class Note(Command[None]):
+class Note(PeopleCommand):
     """Write into the trace what happened and why; `leg`: a name."""
 
     words: str
@@ -205,7 +187,7 @@ class Note(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Notify(Command[None]):
+class Notify(PeopleCommand):
     """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
 
     code: str
@@ -215,12 +197,7 @@ class Notify(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Tell(Command[None]):
-    """Something of the call's view has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count(Command[None]):
+class Count(PeopleCommand):
     """Count in /metrics."""
 
     what: Counted
@@ -229,7 +206,7 @@ class Count(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Log(Command[None]):
+class Log(PeopleCommand):
     """Write into the log of the operator; with an error, as a fault of ours."""
 
     words: str
@@ -238,7 +215,7 @@ class Log(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class WarnOfStranger(Command[None]):
+class WarnOfStranger(PeopleCommand):
     """Tell the operator of a trunk, now and then, that media come from where SDP did not say."""
 
     trunk: str
@@ -247,7 +224,7 @@ class WarnOfStranger(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerAsk(Command[None]):
+class AnswerAsk(PeopleCommand):
     """Tell a desk what came of what it asked."""
 
     asked: Asked
@@ -255,7 +232,7 @@ class AnswerAsk(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class DenyAsk(Command[None]):
+class DenyAsk(PeopleCommand):
     """Tell a desk why not."""
 
     asked: Asked
@@ -290,13 +267,6 @@ class Post(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawPause(Command[float]):
-    """The seconds to wait after a collision on a leg (RFC 3261 §14.1): by chance, longer for who owns the Call-ID."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
 class MakeOrigin(Command[Origin]):
     """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""
 
@@ -304,7 +274,6 @@ class MakeOrigin(Command[Origin]):
     transport: str
 
 
-@dataclass(frozen=True, slots=True)
 class JudgeLoad(Command[str]):
     """Why no more video can be had under the present load; "" where it can."""
 

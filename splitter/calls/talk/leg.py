@@ -8,7 +8,9 @@ from enum import StrEnum
 from splitter.calls.binding import LineMemory
 from splitter.calls.states import LegState
 from splitter.calls.talk.terms import Terms
+from splitter.calls.view import LegView
 from splitter.core.net import Address, Flow
+from splitter.sdp.summary import in_use
 from splitter.sip.authorizer import ChallengeMemory
 from splitter.sip.dialog import Dialog
 from splitter.sip.session_timer import SessionTimer, TimerSettings
@@ -98,3 +100,8 @@ class LegRecord:
     ) -> LegRecord:
         """A leg that begins now; `key` is its name unless it is given."""
         return cls(name, key or name, opener, trunk, flow.remote.host, flow, sip_call_id, TimerState(timers))
+
+    def view(self) -> LegView:
+        """The leg as operators see it."""
+        audio, video = (in_use(self.terms.local, self.terms.remote, kind) for kind in ("audio", "video"))
+        return LegView(self.name, self.trunk, str(self.flow), self.sip_call_id, self.state, audio, video)

@@ -15,26 +15,31 @@ from splitter.sdp.model import Origin, Session
 from splitter.sdp.webrtc import SecureRemote
 
 
-class MediaCommand(Command[R]):
-    """A command to the media engine."""
-
-    __slots__ = ()
+class VoiceCommand(Command[R]):
+    """A command to the engine of the voice."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenVoice(MediaCommand[None]):
+class RoomCommand(Command[None]):
+    """A command to the room: who has a place in it, and what was negotiated."""
+
+
+class ShowCommand(Command[None]):
+    """A command to the room: what is shown to whom."""
+
+
+class OpenVoice(VoiceCommand[None]):
     """A relay in place of the present one; ends in VoiceOpened or VoiceUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptVoice(MediaCommand[bool]):
+class AdoptVoice(VoiceCommand[bool]):
     """Use the relay that was opened; False where it is of no use any more."""
 
     opened: VoiceOpened
 
 
 @dataclass(frozen=True, slots=True)
-class PointVoice(MediaCommand[None]):
+class PointVoice(VoiceCommand[None]):
     """Let a side of the voice send there and take what comes from there; ends in VoicePointed. The newest wish wins."""
 
     side: Side
@@ -42,19 +47,18 @@ class PointVoice(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class SettlePointing(MediaCommand[bool]):
+class SettlePointing(VoiceCommand[bool]):
     """Take in what came of PointVoice; False where the side still does not point to where it should."""
 
     pointed: VoicePointed
 
 
-@dataclass(frozen=True, slots=True)
-class FollowVoice(MediaCommand[None]):
+class FollowVoice(VoiceCommand[None]):
     """Ask once more for what was not carried out of PointVoice."""
 
 
 @dataclass(frozen=True, slots=True)
-class CountVoice(MediaCommand[None]):
+class CountVoice(VoiceCommand[None]):
     """Look whether voice comes from a side; ends in VoiceCounted."""
 
     side: Side
@@ -62,7 +66,7 @@ class CountVoice(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class InsertDigit(MediaCommand[None]):
+class InsertDigit(VoiceCommand[None]):
     """Let a side hear a digit in the voice that it gets; ends in DigitInserted."""
 
     side: Side
@@ -72,19 +76,18 @@ class InsertDigit(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareRoom(MediaCommand[None]):
+class PrepareRoom(RoomCommand):
     """Open the room and the caller's ports beside what the voice is doing; ends in RoomPrepared."""
 
     network: str
 
 
-@dataclass(frozen=True, slots=True)
-class MoveRoom(MediaCommand[None]):
+class MoveRoom(RoomCommand):
     """Give those whom a lost room left behind their places; ends in PlacesMade."""
 
 
 @dataclass(frozen=True, slots=True)
-class SettleVideo(MediaCommand[None]):
+class SettleVideo(RoomCommand):
     """Let the room carry out what was negotiated for a participant; ends in VideoCarriedOut. The newest wish wins."""
 
     name: str
@@ -95,7 +98,7 @@ class SettleVideo(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceSeat(MediaCommand[None]):
+class PlaceSeat(RoomCommand):
     """Give a SIP seat its place in the room; ends in SeatPlaced."""
 
     leg: str
@@ -105,7 +108,7 @@ class PlaceSeat(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceClient(MediaCommand[None]):
+class PlaceClient(RoomCommand):
     """Give a WebRTC client its place in the room, in place of the one it had; ends in ClientPlaced."""
 
     asked: Asked
@@ -115,7 +118,7 @@ class PlaceClient(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class RestartSeat(MediaCommand[None]):
+class RestartSeat(RoomCommand):
     """New ICE credentials for a SIP seat; ends in SeatRestarted."""
 
     name: str
@@ -126,7 +129,7 @@ class RestartSeat(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class RestartClient(MediaCommand[None]):
+class RestartClient(RoomCommand):
     """Other credentials of a WebRTC client, or more of its candidates; ends in ClientRestarted.
 
     `restarts`: it gets new ones of ours.
@@ -139,48 +142,47 @@ class RestartClient(MediaCommand[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class BringIn(MediaCommand[None]):
+class BringIn(RoomCommand):
     """Tell the room that a participant is no longer aside."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveParticipant(MediaCommand[None]):
+class RemoveParticipant(RoomCommand):
     """Take a participant out of the room; who watched it sees the slate."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class ShowChoice(MediaCommand[None]):
+class ShowChoice(ShowCommand):
     """Show what a desk chose; ends in ShownAsAsked."""
 
     asked: Asked
     ask: Show
 
 
-@dataclass(frozen=True, slots=True)
-class ShowAgain(MediaCommand[None]):
+class ShowAgain(ShowCommand):
     """Tell the room what desks have chosen; ends in ShowFailed for each choice that cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
-class LiftCover(MediaCommand[None]):
+class LiftCover(ShowCommand):
     """Let the room choose again what a viewer sees; ends in ShowFailed where it cannot."""
 
     viewer: str
 
 
 @dataclass(frozen=True, slots=True)
-class TakeStill(MediaCommand[None]):
+class TakeStill(ShowCommand):
     """A still of what a participant sends; ends in StillTaken."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class WantKeyFrame(MediaCommand[None]):
+class WantKeyFrame(ShowCommand):
     """A participant wants a key frame of what it is shown; one wish at a time is enough."""
 
     name: str

@@ -140,9 +140,9 @@ class Talk:
     video: CallerVideo = field(default_factory=CallerVideo)
     exchange: Exchange = field(default_factory=Exchange)
 
-    def remember(self, leg: LegView) -> None:
+    def remember(self, leg: LegRecord) -> None:
         """Show a leg on after it has left the call."""
-        self.past_legs = [*self.past_legs, leg][-_PAST_LEGS:]
+        self.past_legs = [*self.past_legs, leg.view()][-_PAST_LEGS:]
 
     @property
     def near(self) -> Side:

@@ -274,7 +274,7 @@ class Playbook:
 def _lines(command: c.Command[Any]) -> list[str]:
     """A command, field by field, and its descriptions line by line."""
     lines = [type(command).__name__]
-    for one in fields(command):  # type: ignore[arg-type]
+    for one in fields(command):
         value = getattr(command, one.name)
         shown = write(value).decode().split("\r\n") if isinstance(value, Session) else [repr(value)]
         lines += [f"    {one.name}: {line}" for line in shown if line]

@@ -1,0 +1,69 @@
+"""What a call's steps tell: to desks, to whoever asked, into the trace, the log and the counters of operators."""
+
+from __future__ import annotations
+
+import structlog
+
+from splitter.calls.call import Call
+from splitter.calls.talk import commands as c
+from splitter.calls.view import Notice
+from splitter.core.text import plain
+from splitter.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+_COUNTERS = {
+    c.Counted.BINDINGS: metrics.BINDINGS,
+    c.Counted.WEBRTC_JOINS: metrics.WEBRTC_JOINS,
+    c.Counted.VIDEO_QUESTIONS: metrics.VIDEO_QUESTIONS,
+}
+
+
+def tell_people(command: c.PeopleCommand, call: Call) -> None:
+    """Carry out a command that tells something."""
+    match command:
+        case c.Note():
+            call.note(command.words, command.leg, command.kind)
+        case c.Tell():
+            call.tell()
+        case c.Notify():
+            _notify(command, call)
+        case c.Count():
+            _count(command)
+        case c.Log():
+            _log(command, call)
+        case c.WarnOfStranger():
+            _warn_of_stranger(command, call)
+        case c.AnswerAsk():
+            command.asked.answer(command.value)
+        case c.DenyAsk():
+            command.asked.deny(command.status, command.code, command.words)
+        case _:
+            raise TypeError(f"nobody carries out {type(command).__name__}")
+
+
+def _notify(command: c.Notify, call: Call) -> None:
+    call.note(command.words, command.party)
+    notice = Notice(call.talk.call_id, command.code, plain(command.words), command.party, plain(command.extension))
+    call.services.bus.publish(notice)
+
+
+def _count(command: c.Count) -> None:
+    if command.what is c.Counted.SEATS_JOINED:
+        metrics.SEATS_JOINED.inc(command.by)
+    else:
+        _COUNTERS[command.what].labels(command.label).inc(command.by)
+
+
+def _log(command: c.Log, call: Call) -> None:
+    about = {"call_id": call.talk.call_id, **command.about}
+    if command.error is not None:
+        log.error(command.words, exc_info=command.error, **about)
+    else:
+        log.info(command.words, **about)
+
+
+def _warn_of_stranger(command: c.WarnOfStranger, call: Call) -> None:
+    trunk, source, named = command.trunk, command.source, command.named
+    if call.services.strangers.heard(trunk, source, call.live.now):
+        log.warning("media not taken", call_id=call.talk.call_id, trunk=trunk, source=source, sdp=named)
