@@ -46,7 +46,7 @@ class Agreement:
 
     @property
     def wishes(self) -> dict[str, str]:
-        """By leg, the direction that its side wants for its voice."""
+        """The direction that each side wants for its voice, by leg."""
         return self._call.talk.exchange.wishes
 
     @property
@@ -57,7 +57,7 @@ class Agreement:
     # ---- as offers of ours ----
 
     def present_offer(self, leg: LegFacts) -> Session:
-        """What is negotiated with a side, at our present ports; the o= line is still the last one."""
+        """Offer a side what is negotiated with it, at our present ports; the o= line is still the last one."""
         call = self._call
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))

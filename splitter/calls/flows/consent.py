@@ -105,7 +105,7 @@ def dismiss_desk(call: LiveCall, asked: Asked, ask: Dismiss) -> Steps[None]:
 
 
 def on_unanswered(call: LiveCall, extension: str) -> Steps[None]:
-    """Nobody has answered the question of this one."""
+    """Turn away a desk that has asked to be let in, for nobody has answered."""
     for waiting in (yield from _end_question(call, extension)):
         yield from _turn_away(call, waiting, 480, "nobody has answered whether it may join")
     text = f"nobody has answered in {ASK_LIMIT_S:.0f} s whether {extension} may join"

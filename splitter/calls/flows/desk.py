@@ -285,7 +285,7 @@ def reshow(call: LiveCall) -> Steps[None]:
 
 
 def on_show_failed(call: LiveCall, event: ShowFailed) -> Steps[None]:
-    """Nobody waits for that: it stands in the trace."""
+    """Write into the trace what could not be shown: nobody waits for it."""
     yield Note(event.words, event.viewer, "media")
 
 

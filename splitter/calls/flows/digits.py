@@ -23,7 +23,7 @@ _PATIENCE_S = 5.0  # a digit that comes later would be a surprise; see rtp/telep
 
 
 def pass_digit(call: LiveCall, event: DigitPressed) -> Steps[None]:
-    """As INFO where the other side allows it, else in the voice, else not at all: then the sender gets 415.
+    """Pass a digit on as INFO, else in the voice, as the other side allows; else the sender gets 415.
 
     While the other side has not answered it may be able to take neither: then the digit waits a moment for that.
     """

@@ -37,6 +37,7 @@ from splitter.calls.talk.commands import (
     StopAlarm,
     WithdrawOffer,
 )
+from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Question
 from splitter.calls.talk.state import Wish
@@ -63,6 +64,10 @@ class Escalation:
     def asking(self) -> bool:
         """Our question is open: nothing else can be offered to the caller."""
         return self._call.pending.question is not None
+
+    def asks(self, leg: LegFacts) -> bool:
+        """True for the leg on which our question is under way."""
+        return self.asking and leg is self._call.caller
 
     @property
     def dropping(self) -> bool:

@@ -28,8 +28,8 @@ from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, install, origin_of
+from splitter.calls.flows.outcomes import Outcomes
 from splitter.calls.flows.own_offers import OwnOffers
-from splitter.calls.flows.seats import leave_call
 from splitter.calls.flows.words import video_news, wish_in_words
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState, Side
@@ -37,7 +37,6 @@ from splitter.calls.talk.commands import (
     DeclineOffer,
     Note,
     RefreshSession,
-    SendBye,
     SetAlarm,
     Steps,
 )
@@ -45,17 +44,14 @@ from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Consult
 from splitter.core.errors import PeerError
-from splitter.sdp.align import without_foreign_video
 from splitter.sdp.compare import Change, audio_change
 from splitter.sdp.merge import (
-    caller_answer,
-    centre_answer,
     in_sequence,
     standing_answer,
     without_rebound,
 )
 from splitter.sdp.model import Session
-from splitter.sdp.offer_answer import check_answer, check_peer_answer
+from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
 
@@ -76,6 +72,7 @@ class Reoffers:
         self._consult = Consultation(call)
         self._own = OwnOffers(call, self._agreement, self._consult)
         self.escalation = Escalation(call, self._agreement)
+        self._outcomes = Outcomes(call, self._agreement, self._consult, self._own, self.escalation)
 
     def begin(self) -> Steps[None]:
         """The call was answered."""
@@ -88,17 +85,17 @@ class Reoffers:
             case Offered():
                 yield from self._on_offer(event)
             case OfferAccepted():
-                yield from self._on_accepted(event)
+                yield from self._outcomes.on_accepted(event)
             case OfferRefused():
-                return (yield from self._on_refused(event))
+                return (yield from self._outcomes.on_refused(event))
             case OfferWithdrawn():
                 yield from self._consult.withdraw(event)
             case OfferCollided():
                 self.escalation.on_collided(event)
-            case Refreshed(offer_done=True) if self._is_question(self._call.leg_of(event)):
+            case Refreshed(offer_done=True) if self.escalation.asks(self._call.leg_of(event)):
                 yield from self.escalation.on_finished()
             case Acknowledged():
-                yield from self._on_answer_in_ack(event)
+                yield from self._outcomes.on_answer_in_ack(event)
         return ""
 
     def withdraw(self, event: Cancelled) -> Steps[None]:
@@ -107,7 +104,7 @@ class Reoffers:
 
     def refresh(self, leg: LegFacts) -> Steps[None]:
         """Refresh a leg's session (RFC 4028 §10), by UPDATE where the peer knows it, else by a re-INVITE."""
-        if (leg.settled or self._is_question(leg)) and (yield from RefreshSession(leg.key)):
+        if (leg.settled or self.escalation.asks(leg)) and (yield from RefreshSession(leg.key)):
             return  # an UPDATE without an offer may pass our question (RFC 3311 §5.1)
         if leg.settled:
             self._call.owe(leg)
@@ -146,7 +143,7 @@ class Reoffers:
             elif leg.settled and (seat or self._consult.open is None):
                 owed.remove(name)
                 yield from self._own.send(leg)
-            elif self._is_question(leg):
+            elif self.escalation.asks(leg):
                 yield from self.escalation.make_way("the caller must be told what has changed")
         yield from self.escalation.pump(
             self._consult.open is None and not waiting and self._call.caller.name not in owed
@@ -253,143 +250,15 @@ class Reoffers:
 
     def _may_ask(self, event: Offered, other: LegFacts) -> Steps[bool]:
         """True if the other side can be consulted now; else the offer was put aside, or refused as glare."""
-        if self._consult.open is None and other.settled and not self._is_question(other):
+        if self._consult.open is None and other.settled and not self.escalation.asks(other):
             return True
         if any(aside.leg == other.key for aside in self._call.pending.put_aside):
             # Both sides want a change at once: one has to try again (RFC 3261 §14.1).
             raise PeerError("both sides offered a change at the same time", 491)
-        if self._is_question(other):
+        if self.escalation.asks(other):
             yield from self.escalation.make_way("the centre wants a change that concerns the caller")
         self._call.pending.put_aside.append(event)
         return False
-
-    # ---- outcomes ----
-
-    def _on_accepted(self, event: OfferAccepted) -> Steps[None]:
-        leg, session = self._call.leg_of(event), event.session
-        if self._is_question(leg):
-            yield from self.escalation.on_accepted(event)
-            return
-        consult = yield from self._consult.finish(leg)
-        try:
-            if session is None:
-                raise PeerError(event.fault or "it has no session description", 488)
-            session = yield from self._without_foreign_video(leg, leg.terms.latest, session)
-            check_peer_answer(leg.terms.latest, session)
-            if consult is None or consult.own:
-                leg.terms.note_accepted()
-                self._own.taken(leg)
-                yield from self._agreement.settle_side(leg, session)
-                yield from self._agreement.heed_answer(leg, session)
-                yield from self.escalation.follow()
-            elif consult.withdrawn:
-                self._call.owe(leg)
-            elif consult.offered is not None and consult.plan is not None:
-                yield from self._answer_caller(consult, consult.offered, consult.plan, session)
-            elif consult.offered is not None:
-                yield from self._answer_centre(consult, consult.offered, session)
-        except PeerError as error:
-            yield Note(f"the answer to our re-INVITE cannot be used: {error.reason}", leg.name, "alarm")
-            if consult is not None and not consult.own:
-                yield from self._consult.decline(consult, error.status, error.reason)
-                self._call.owe(leg)
-            else:
-                yield from self._own.unusable(leg)
-                yield from self.escalation.follow()
-
-    def _without_foreign_video(self, leg: LegFacts, offer: Session, session: Session) -> Steps[Session]:
-        """A picture that nobody can show must not cost the voice its change; the caller is told that it is off."""
-        kept = without_foreign_video(offer, session) if leg is self._call.caller else session
-        if kept is not session:
-            yield Note("overlooked: its picture has a format that was not offered (RFC 3264 §6.1)", leg.name)
-            self._call.owe(leg)
-        return kept
-
-    def _answer_caller(self, consult: Consult, offered: Offered, chosen: Plan, session: Session) -> Steps[None]:
-        """The centre accepted what the caller offered."""
-        call, offer, asked = self._call, offered.offer, self._call.legs[consult.asked]
-        line = self._agreement.video_line(offer, chosen)
-        answer = caller_answer(
-            offer, chosen, session, call.talk.voice.ours(Side.CALLER), line, call.caller.terms.latest.origin
-        )
-        answer = in_sequence(call.caller.terms.latest, answer)
-        check_answer(offer, answer)
-        if not (yield from answer_offer(call.caller, offered, answer)):
-            call.owe(asked)  # the caller cancelled meanwhile
-            return
-        self._agreement.wishes[call.caller.name] = offer.flow_of(chosen.audio)
-        asked.terms.note_accepted()
-        yield from self._agreement.settle_centre(session)
-        yield from self._agreement.heed_answer(asked, session)
-        yield from self._agreement.settle_caller(offer, answer, chosen)
-        yield from self.escalation.follow()
-
-    def _answer_centre(self, consult: Consult, offered: Offered, session: Session) -> Steps[None]:
-        """The caller accepted what the centre offered."""
-        call, caller, centre, offer = self._call, self._call.caller, self._call.centre_leg, offered.offer
-        if offered.leg == call.pending.newcomer:
-            answer = yield from answer_newcomer(call, call.leg_of(offered), offer, session, caller.terms.latest)
-            if (yield from install(call, self._agreement, offered, answer, offer)):
-                caller.terms.note_accepted()
-                yield from self._agreement.settle_side(caller, session)
-            else:
-                call.owe(caller)
-            return
-        here = call.talk.voice.ours(Side.CENTRE)
-        answer = centre_answer(offer, session, call.talk.lines, here, centre.terms.latest.origin)
-        answer = in_sequence(centre.terms.latest, answer)
-        check_answer(offer, answer)
-        if not (yield from answer_offer(centre, offered, answer)):
-            call.owe(caller)
-            return
-        self._agreement.wishes[centre.name] = offer.flow_of(audio_line(offer))
-        caller.terms.note_accepted()
-        yield from self._agreement.settle_centre(offer)
-        yield from self._agreement.settle_side(caller, session)
-        yield from self._agreement.heed_answer(caller, session)
-        yield from self.escalation.follow()
-
-    def _on_refused(self, event: OfferRefused) -> Steps[str]:
-        leg, call = self._call.leg_of(event), self._call
-        if self._is_question(leg):
-            yield from self.escalation.on_refused(event)
-            return ""
-        consult = yield from self._consult.finish(leg)
-        yield Note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
-        if event.status == 481:
-            if leg.name not in call.seats:
-                return f"the {leg.name} no longer knows the call"
-            yield SendBye(leg.key)
-            yield from leave_call(call, leg, "it no longer knows the call")
-        elif consult is None or consult.own:
-            if leg is call.caller:
-                yield from self.escalation.untold(event.status, event.reason)
-            yield from self._own.refused(event)
-        elif consult.offered is not None:
-            yield from self._consult.decline(consult, event.status, f"the other side: {event.status} {event.reason}")
-        return ""
-
-    def _on_answer_in_ack(self, event: Acknowledged) -> Steps[None]:
-        """The answer to an offer in our 2xx."""
-        call, leg, session = self._call, self._call.leg_of(event), event.session
-        if leg.terms.local is None or (session is None and not event.fault):
-            return
-        try:
-            if session is None:
-                raise PeerError(event.fault, 488)
-            session = yield from self._without_foreign_video(leg, leg.terms.local, session)
-            check_peer_answer(leg.terms.local, session)
-        except PeerError as error:
-            yield Note(f"the answer in ACK cannot be used: {error.reason}", leg.name, "alarm")
-            call.owe(leg)  # an ACK cannot be refused: what it says is in force there, so both sides say it once more
-            return
-        yield from self._agreement.settle_side(leg, session)
-        yield from self._agreement.heed_answer(leg, session)
-        yield from self.escalation.follow()
-
-    def _is_question(self, leg: LegFacts) -> bool:
-        """What is under way on this leg is our question for video."""
-        return leg is self._call.caller and self.escalation.asking
 
 
 def refresh_later(leg: LegFacts, delay_s: float) -> Steps[None]:

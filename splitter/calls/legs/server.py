@@ -43,7 +43,7 @@ _RESERVING = (ServerState.RESERVING, ServerState.ACCEPTED_RESERVING)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Ready:
     """A response that is ready to go: provisional, or the 200 (`status` 200)."""
 
     status: int
@@ -72,11 +72,11 @@ class InviteServer:
         self._context, self._offers = context, offers
         self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
         self._senders: dict[str, reliable.ReliableSender] = {}  # by branch: each is a row of its own, as from a fork
-        self._provisionals: deque[_Waiting] = deque()
-        self._acceptance: _Waiting | None = None
+        self._provisionals: deque[_Ready] = deque()
+        self._acceptance: _Ready | None = None
         self._answered: set[str] = set()  # branches whose early dialog has our answer, reliably
-        self._alert: _Waiting | None = None  # a 180 that waits for the caller's resources
-        self._said: _Waiting | None = None  # the last provisional response
+        self._alert: _Ready | None = None  # a 180 that waits for the caller's resources
+        self._said: _Ready | None = None  # the last provisional response
         self._silence: Alarm | None = None  # see `await_answer`
         self._resources = Alarm(AlarmKind.RESOURCES, context.record.name)
         refuse_unknown_extensions(request, context.extensions())
@@ -119,7 +119,7 @@ class InviteServer:
             return
         self._expect_silence(confirmed=False)
         if not self._unconfirmed and not self._provisionals and self._may_ring:
-            self._provisionals.append(self._said or _Waiting(183, "Session Progress", "", None, ()))
+            self._provisionals.append(self._said or _Ready(183, "Session Progress", "", None, ()))
             self._proceed()
 
     def ring(self, status: int, reason: str, branch: str, session: Session | None = None, headers: Pairs = ()) -> None:
@@ -130,7 +130,7 @@ class InviteServer:
         if session is not None:
             self.early_sessions[branch] = session
             self._context.terms.note_sent(session)
-        waiting = _Waiting(status, reason, branch, session, tuple(headers))
+        waiting = _Ready(status, reason, branch, session, tuple(headers))
         if self.state in _RESERVING and status == 180:  # RFC 3312 §7: nobody is alerted without resources
             self._alert = replace(waiting, session=None)
             if session is None:
@@ -148,7 +148,7 @@ class InviteServer:
             return False
         reserving = self.state is ServerState.RESERVING
         self._step(ServerStep.ACCEPT)
-        self._acceptance = _Waiting(200, None, branch, session, tuple(headers))
+        self._acceptance = _Ready(200, None, branch, session, tuple(headers))
         if self._context.terms.sent is None:
             self._context.terms.note_sent(session)  # as good as sent, though it may wait
         if reserving:
@@ -260,7 +260,7 @@ class InviteServer:
         """True if a reliable response with our answer was sent in this early dialog, or waits for its turn."""
         return branch in self._answered or any(w.branch == branch and w.session for w in self._provisionals)
 
-    def _send_provisional(self, waiting: _Waiting) -> None:
+    def _send_provisional(self, waiting: _Ready) -> None:
         session = None if waiting.branch in self._answered else waiting.session
         lines, confirmed = list(waiting.headers), self._is_reliable(session)
         self._said = waiting
@@ -281,7 +281,7 @@ class InviteServer:
         if self._silence is not None:
             self._context.shared.stop_timer(self._silence)
 
-    def _send_acceptance(self, waiting: _Waiting) -> None:
+    def _send_acceptance(self, waiting: _Ready) -> None:
         self._stop_silence()
         self._step(ServerStep.SEND_200)
         context, dialog = self._context, self._early_dialog(waiting.branch)
@@ -346,7 +346,7 @@ class InviteServer:
                 self._context.driver.unregister(dialog.id)
         self._early.clear()
 
-    def _respond(self, waiting: _Waiting, dialog: Dialog, session: Session | None, headers: Pairs) -> None:
+    def _respond(self, waiting: _Ready, dialog: Dialog, session: Session | None, headers: Pairs) -> None:
         context = self._context
         lines = [*context.headers(), *headers]
         body, kind = (write(self._with_preconditions(session)), SDP) if session is not None else (b"", None)
