@@ -15,7 +15,7 @@ from splitter import __version__
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks, DeskView
 from splitter.calls.logins.reception import Reception
-from splitter.calls.logins.registration import Registrations
+from splitter.calls.logins.registrations import Registrations
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls

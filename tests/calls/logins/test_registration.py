@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from splitter.calls.logins.accounts import RegistrarSettings
 from splitter.calls.logins.registrar import Registrar
-from splitter.calls.logins.registration import Registration, Registrations
+from splitter.calls.logins.registration import Registration
+from splitter.calls.logins.registrations import Registrations
 from splitter.calls.settings import Peer, Role, Trunk
 from splitter.calls.view import TrunkView
 from splitter.core.errors import PeerError
