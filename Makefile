@@ -21,7 +21,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit real lint format sim bench fuzz lock install venv peers clean
+.PHONY: help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,9 @@ sim: $(VENV)/.dev  ## simulate calls on a bad network: a long run; SEED=… CALL
 	    $(BIN)/python -m tests.sim --calls 3000 --loss $$loss
 	  done
 	fi
+
+chaos: $(VENV)/.dev  ## kill processes at random under live calls; SEED=1 SECONDS=600 CALLS=100
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),600) --calls $(or $(CALLS),100)
 
 bench: $(VENV)/.bench peers  ## measure side by side with other systems; writes bench/results/
 	@$(BIN)/python -m bench

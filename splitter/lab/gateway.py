@@ -144,7 +144,7 @@ class GatewayProcess:
         for old, new in changes.items():
             text = text.replace(old, new)
         other.configuration, other.control_socket = directory / "splitter.toml", directory / "control.sock"
-        other.log_file = directory / "gateway.log"
+        other.directory, other.log_file = directory, directory / "gateway.log"
         other.configuration.write_text(text)
         return other
 

@@ -119,11 +119,15 @@ class Town:
     Args:
         dice: how long the centre rings.
         ring_s: at most.
+
+    Attributes:
+        answers: the centre does; else it rings on.
     """
 
     def __init__(self, dice: random.Random, ring_s: float = 0.0) -> None:
         self.sbc, self.centre = Crowd("sbc", HOST), Crowd("centre", HOST)
         self.calls: list[Conversation] = []
+        self.answers = True
         self._by_number: dict[str, Conversation] = {}
         self._dice, self._ring_s = dice, ring_s
         self._ports = 40_000
@@ -168,8 +172,11 @@ class Town:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, call: AgentCall) -> None:
-        if self._ring_s:
+        if self._ring_s or not self.answers:
             call.ring()
+        if not self.answers:
+            return
+        if self._ring_s:
             await asyncio.sleep(self._dice.uniform(0, self._ring_s))
         if call.state != "ended":
             call.accept()

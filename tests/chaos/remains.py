@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -57,3 +59,11 @@ async def left_behind(gateway: GatewayProcess) -> list[str]:
             found.append(f"{len(held)} UDP ports in worker {pid}")
     found += [f"the zombie {pid}" for pid in zombies_of(gateway.pid)]
     return found
+
+
+async def left_at_last(gateway: GatewayProcess, limit_s: float) -> list[str]:
+    """What is left when nothing more goes, or the limit has passed."""
+    end = time.monotonic() + limit_s
+    while (left := await left_behind(gateway)) and time.monotonic() < end:  # noqa: ASYNC110 — nothing tells us
+        await asyncio.sleep(0.2)
+    return left

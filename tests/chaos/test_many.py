@@ -12,7 +12,7 @@ import pytest
 
 from splitter.lab.gateway import GatewayProcess
 from tests.chaos.crowd import CALLED, HOST, Conversation, Town
-from tests.chaos.remains import left_behind
+from tests.chaos.remains import left_at_last
 from tests.patience import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -50,12 +50,7 @@ class TestAThousandCalls:
                 endings.append(asyncio.create_task(ended(call)))
                 await asyncio.sleep(1 / RATE)
             assert all(await asyncio.gather(*endings))
-            left = await left_behind(gateway)
-            end = time.monotonic() + LIMIT_S
-            while left and time.monotonic() < end:
-                await asyncio.sleep(0.2)
-                left = await left_behind(gateway)
-            assert left == []
+            assert await left_at_last(gateway, LIMIT_S) == []
         finally:
             status = await gateway.stop()
             await town.stop()
