@@ -29,6 +29,7 @@ from splitter.cluster.directory import ValkeyDirectory
 from splitter.cluster.membership import Membership
 from splitter.cluster.nodes import Directory, KnownNodes, NodeView
 from splitter.cluster.records import ValkeyShelf
+from splitter.cluster.tenure import NodeStanding
 from splitter.config.model import Settings
 from splitter.config.networks import spared
 from splitter.config.sms import with_carrier
@@ -221,7 +222,8 @@ class Gateway:
         self._revoked = Revocations(revoked, settings.tokens, clock, login_marks(settings, self._access.secret))
         self._revoked.watch(lambda: self._hub.expire(self._revoked.holds))
         self._evictions = Evictions(self._calls, self._revoked)
-        self._defences = Defences(self._driver, clock, self._ordered, self.refuse_new, self._restart)
+        hand_over = self._membership.hand_over if self._membership is not None else None
+        self._defences = Defences(self._driver, clock, self._ordered, self.refuse_new, self._restart, hand_over)
         self._health = Health()
         self.board = StatusBoard(
             settings.calls,
@@ -267,6 +269,12 @@ class Gateway:
         cluster = self.settings.cluster
         certificate = self._server.api.fingerprint
         view = NodeView(cluster.node, cluster.api_url, certificate, cluster.host, self.board.state)
+        if (membership := self._membership) is not None:
+            alone = membership.standing is NodeStanding.ALONE
+            state = NodeStanding.ALONE if alone else self.board.state
+            view = replace(view, fence=membership.fence, standby=membership.standbys)
+            view = replace(view, state=NodeStanding.ACTIVE if state == GatewayState.RUNNING else state)
+        view = replace(view, lag_s=round(self._live.lag_s, 3), at_risk=self._live.waiting)
         return replace(view, calls=len(self._calls), version=__version__, said_at=self._clock.wall())
 
     def _sip_carrier(self, carrier: SipSmsSettings) -> SmsCarrier:

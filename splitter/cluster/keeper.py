@@ -19,6 +19,7 @@ import structlog
 
 from splitter.cluster.lease import Lease
 from splitter.cluster.settings import ClusterSettings
+from splitter.cluster.standbys import Standbys
 from splitter.cluster.tenure import (
     HOLDING,
     LeaseSight,
@@ -60,6 +61,7 @@ class Keeper:
         me = Owner(settings.host, machine(memory.parent), tag)
         self._tenure = Tenure(me, TenureTiming(settings.lease_ttl_s, settings.restart_grace_s))
         self._lease = Lease(settings, me)
+        self._standbys = Standbys(2 * settings.lease_ttl_s)
         self._wake = threading.Condition()
         self._wanted: LeaseState | None = None  # what is to be said of our lease before the end
         self._stopping = False
@@ -108,7 +110,14 @@ class Keeper:
                 return f"this host cannot stand in for node {self._settings.node}: {tenure.reason}"
             case NodeStanding.FENCED | NodeStanding.REFUSED:
                 return tenure.reason
+            case NodeStanding.ACTIVE if self._standbys.missing_s(time.monotonic()) > self._settings.restart_grace_s:
+                return f"nobody stands by for node {self._settings.node}: if this host died, its calls would end"
         return ""
+
+    @property
+    def standbys(self) -> tuple[str, ...]:
+        """Hosts that wait for our lease."""
+        return self._standbys.living(time.monotonic())
 
     @property
     def holder(self) -> str:
@@ -142,7 +151,9 @@ class Keeper:
         known, claims = step(tenure, event, time.monotonic())
         if claims and (seen := known.seen) is not None:
             known, _ = step(known, self._ask(lambda: self._lease.claim(seen, self._remembered()[0])), time.monotonic())
-        if isinstance(event, Silence):
+        if isinstance(event, LeaseSight):
+            self._standbys.heard(event.waiting, time.monotonic())
+        else:
             metrics.LEASE_SILENCES.inc()
             known = self._resumed(known)
         self._enter(known)

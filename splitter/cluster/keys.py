@@ -2,11 +2,11 @@
 
 P:lease:NODE    hash: who is the node now, its fence, its beat; see `splitter.cluster.lease`
 P:host:HOST     number that each process of a host counts up while it lives, active or not
+P:standby:NODE  hash: host that waits for the lease → number that it counts up
 P:calls:NODE    hash: call → its record
 P:doubts:NODE   hash: call → what was under way after its record
 P:mark:NODE     hash: up to which change these two are complete
 P:nodes         hash: node → what it says of itself (JSON)
-P:events:NODE   stream, capped: what others show of its calls and desks
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ class ClusterKeys:
         """Key of a host's sign of life."""
         return f"{self.prefix}:host:{host}"
 
+    def standby(self, node: str) -> str:
+        """Key of the hosts that wait for its lease."""
+        return f"{self.prefix}:standby:{node}"
+
     def calls(self, node: str) -> str:
         """Key of the records of its calls."""
         return f"{self.prefix}:calls:{node}"
@@ -39,10 +43,6 @@ class ClusterKeys:
     def mark(self, node: str) -> str:
         """Key of how complete its records are."""
         return f"{self.prefix}:mark:{node}"
-
-    def events(self, node: str) -> str:
-        """Key of what others show of its calls and desks."""
-        return f"{self.prefix}:events:{node}"
 
     @property
     def nodes(self) -> str:

@@ -1,6 +1,6 @@
 """The lease of a node in Valkey: looked at, claimed, renewed, given back. Does I/O, and waits: for one thread.
 
-    P:lease:NODE    fence, owner, beat, state     P:host:HOST    number
+    P:lease:NODE    fence, owner, beat, state     P:host:HOST    number     P:standby:NODE    host → number
 
 Each request is one script, so that nobody else comes between its parts, and each answers with what is there afterwards.
 """
@@ -23,9 +23,9 @@ local lease = redis.call('HMGET', KEYS[1], 'fence', 'owner', 'beat', 'state')
 _END = """
 lease = redis.call('HMGET', KEYS[1], 'fence', 'owner', 'beat', 'state')
 local host = lease[2] and redis.call('GET', ARGV[2] .. string.match(lease[2], '^[^ ]*'))
-return {lease[1] or '0', lease[2] or '', lease[3] or '0', lease[4] or '', host or '0'}
+return {lease[1] or '0', lease[2] or '', lease[3] or '0', lease[4] or '', host or '0', redis.call('HGETALL', KEYS[3])}
 """
-_LOOK = Script(_HEAD + _END)
+_LOOK = Script(_HEAD + "redis.call('HINCRBY', KEYS[3], string.match(ARGV[1], '^[^ ]*'), 1)" + _END)
 _CLAIM = Script(
     _HEAD
     + """
@@ -43,6 +43,7 @@ _RENEW = Script(
 if not lease[1] or (lease[1] == ARGV[4] and lease[2] == ARGV[1]) then
     redis.call('HSET', KEYS[1], 'fence', ARGV[4], 'owner', ARGV[1], 'state', 'held')
     redis.call('HINCRBY', KEYS[1], 'beat', 1)
+    redis.call('HDEL', KEYS[3], string.match(ARGV[1], '^[^ ]*'))
 end
 """
     + _END
@@ -63,7 +64,7 @@ class Lease:
         names = ClusterKeys(settings.prefix)
         # An answer that comes later than this is of no use to a lease.
         self._valkey = Valkey(settings, settings.lease_ttl_s / 3)
-        self._keys = (names.lease(settings.node), names.host(settings.host))
+        self._keys = (names.lease(settings.node), names.host(settings.host), names.standby(settings.node))
         self._common = (str(me), names.host(""), _KEPT_MS)
 
     def look(self) -> LeaseSight:
@@ -90,7 +91,9 @@ class Lease:
     def _ask(self, script: Script, *words: str | int) -> LeaseSight:
         answer = self._valkey.run(script, self._keys, [*self._common, *words])
         try:
-            fence, owner, beat, state, host = (part.decode() for part in answer)
-            return LeaseSight(int(fence), Owner.read(owner), int(beat), LeaseState(state), int(host))
+            fence, owner, beat, state, host = (word.decode() for word in answer[:5])
+            waiting = answer[5]
+            beats = tuple((name.decode(), int(count)) for name, count in zip(waiting[::2], waiting[1::2], strict=True))
+            return LeaseSight(int(fence), Owner.read(owner), int(beat), LeaseState(state), int(host), beats)
         except ValueError as error:
             raise ValkeyError(ValkeyFault.REFUSED, f"{self._keys[0]} holds no lease of ours: {error}") from error

@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from splitter.cluster.keeper import Keeper
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.tenure import HOLDING, LeaseState, NodeStanding
 from splitter.core.errors import LocalError
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """How this process and its node are related.
-
-    Attributes:
-        name: of the node.
-        host: of this process.
-        standing: "standby", "active", "alone" (active, while Valkey is away), "fenced" or "refused".
-        holder: the host that is the node, as far as is known.
-        lag_s: how long the oldest change has waited for Valkey; it would be lost if this host died now.
-    """
-
-    name: str
-    host: str
-    standing: str
-    holder: str
-    lag_s: float = 0.0
 
 
 class Membership:
@@ -75,10 +55,12 @@ class Membership:
         """Give the node, and its calls, to another host.
 
         Raises:
-            LocalError: there is nothing to give, or nobody who could be told.
+            LocalError: there is nothing to give, or nobody who would take it.
         """
         if self._keeper.standing is not NodeStanding.ACTIVE:
             raise LocalError(f"node {self.settings.node} cannot be handed over: this host is {self._keeper.standing}")
+        if not self._keeper.standbys:
+            raise LocalError(f"node {self.settings.node} cannot be handed over: no other host stands by")
         self.giving = True
         self._news.set()
 
@@ -102,6 +84,11 @@ class Membership:
         return self._keeper.owner
 
     @property
+    def standbys(self) -> tuple[str, ...]:
+        """Hosts that wait for our lease."""
+        return self._keeper.standbys
+
+    @property
     def fence(self) -> int:
         """Number of our lease; 0 where we have none."""
         return self._keeper.fence
@@ -111,10 +98,10 @@ class Membership:
         """Alarm in plain words; "" where nothing is wrong."""
         return self._keeper.alarm
 
-    def status(self, lag_s: float) -> NodeStatus:
-        """Tell how this process and its node are related."""
-        keeper, settings = self._keeper, self.settings
-        return NodeStatus(settings.node, settings.host, str(keeper.standing), keeper.holder, lag_s)
+    @property
+    def standing(self) -> NodeStanding:
+        """Relation of this process to its node."""
+        return self._keeper.standing
 
     def _changed(self, _: NodeStanding) -> None:
         """Called by the thread."""

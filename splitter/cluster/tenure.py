@@ -74,6 +74,7 @@ class LeaseSight:
         owner: the last holder.
         beat: its sign of life.
         host_beat: that of its host.
+        waiting: hosts that wait for the lease, and their beats.
     """
 
     fence: int = 0
@@ -81,6 +82,7 @@ class LeaseSight:
     beat: int = 0
     state: LeaseState = LeaseState.NEVER
     host_beat: int = 0
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

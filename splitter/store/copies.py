@@ -48,6 +48,11 @@ class Copies:
         """How long the oldest change has waited, wherever."""
         return max(store.lag_s for store in self._stores)
 
+    @property
+    def waiting(self) -> int:
+        """Calls whose last change is not everywhere yet."""
+        return max(store.waiting for store in self._stores)
+
     def flush(self, limit_s: float = 5.0) -> bool:
         """Wait until all is kept everywhere; False where that takes longer."""
         return sum(not store.flush(limit_s) for store in self._stores) == 0

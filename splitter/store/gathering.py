@@ -155,6 +155,7 @@ class Gatherer:
         """Keep these, and nothing that was there before; changes are numbered on from `number`."""
         with self._lock:
             self._anew, self._number = True, number
+            self._waiting.clear()  # of a process before, as the write-ahead log had it
         for row in rows:
             self._put(row.call_id, RecordChange(row.record, row.doubt))
 
@@ -185,6 +186,11 @@ class Gatherer:
         """How long the oldest change has waited; what would be lost now."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def waiting(self) -> int:
+        """Calls whose last change is not kept yet."""
+        return len(self._waiting)
 
     def flush(self, limit_s: float = 5.0) -> bool:
         """Wait until all that was handed in is kept; False where that takes longer than `limit_s`."""

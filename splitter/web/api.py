@@ -283,6 +283,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
     drained = GoodAnswer(200, "it is so", reloads.Drained)
     dry = Query("dry_run", "1: only tell what would happen", "integer")
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
+    handing = GoodAnswer(200, "it does in a moment", shapes.HandingOver)
     nodes = GoodAnswer(200, "every one of them", shapes.Cluster)
     return (
         Operation("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
@@ -310,6 +311,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
         Operation("POST", "/v1/drain", _ADMIN, security.drain, "Take no new calls; those that live go on", (drained,)),
         Operation("DELETE", "/v1/drain", _ADMIN, security.fill, "Take new calls again", (drained,)),
         Operation("POST", "/v1/restart", _ADMIN, security.restart, "Begin anew; calls go on", (restarting,)),
+        Operation("POST", "/v1/hand-over", _ADMIN, security.hand_over, "Give all calls to another host", (handing,)),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from splitter.core.clock import Clock
+from splitter.core.errors import LocalError
 from splitter.telemetry import metrics
 from splitter.transport.bans import Ban
 from splitter.transport.driver import Driver
@@ -28,6 +29,7 @@ class Defences:
 
     Args:
         reload: takes a changed configuration.
+        hand_over: gives the node to another host; None where there is no cluster.
 
     Attributes:
         drain: takes no new calls, or takes them again; see `security.Security`.
@@ -41,17 +43,25 @@ class Defences:
         reload: Reloads,
         drain: Drains,
         restart: Callable[[], None] = lambda: None,
+        hand_over: Callable[[], None] | None = None,
     ) -> None:
         self._driver = driver
         self._clock = clock
         self._reload = reload
         self.drain = drain
         self.restart = restart
+        self._hand_over = hand_over
         self._api: HttpListener | None = None
 
     async def reload(self, dry_run: bool, by: str) -> Reloaded:
         """Take what has changed in the configuration, or only tell. Raises LocalError; nothing has changed then."""
         return await self._reload(dry_run, by)
+
+    def hand_over(self) -> None:
+        """Give this node, and its calls, to another host. Raises LocalError where that cannot be."""
+        if self._hand_over is None:
+            raise LocalError("there is no cluster: nobody could take the calls")
+        self._hand_over()
 
     def cover(self, api: HttpListener) -> None:
         """Look after the certificate of the API, too: its listener is made after us, since it serves us."""

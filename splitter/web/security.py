@@ -6,6 +6,7 @@ POST   /v1/reload         take what has changed in the configuration, certificat
 POST   /v1/drain          take no new calls; those that live go on
 DELETE /v1/drain          take them again
 POST   /v1/restart        begin anew with the configuration as it is now; calls go on
+POST   /v1/hand-over      give this node, and its calls, to another host of the cluster
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class Security(Protocol):
         """Begin anew in a moment. Raises LocalError where the configuration is faulty; nothing has changed then."""
         ...
 
+    def hand_over(self) -> None:
+        """Give this node to another host in a moment. Raises LocalError where nobody could take it."""
+        ...
+
 
 class NoSecurity:
     """A gateway where nobody is banned and there is nothing to reload."""
@@ -68,6 +73,9 @@ class NoSecurity:
         return Drained(drain, None, 0)
 
     def restart(self) -> None:
+        pass
+
+    def hand_over(self) -> None:
         pass
 
 
@@ -111,6 +119,13 @@ class SecurityRoutes:
         except LocalError as error:
             raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
         return json_response({"restarting": "calls go on"})
+
+    async def hand_over(self, request: web.Request) -> web.Response:
+        try:
+            self._security.hand_over()
+        except LocalError as error:
+            raise ApiError(409, "unusable", f"nothing has changed: {error}") from error
+        return json_response({"handing_over": "calls go on, at another host"})
 
 
 def _shown(ban: Ban, left_s: float) -> dict[str, object]:

@@ -263,3 +263,9 @@ class Restarting(Struct):
     """What happens to the calls meanwhile."""
 
     restarting: str
+
+
+class HandingOver(Struct):
+    """Answer to a hand-over: what happens to the calls meanwhile."""
+
+    handing_over: str

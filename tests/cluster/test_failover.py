@@ -152,6 +152,38 @@ async def says(gateway: GatewayProcess, words: str) -> bool:
     return words in await alarms(gateway)
 
 
+class TestAHandOver:
+    async def test_moves_the_calls_and_back(self) -> None:
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            talking = await one.call()
+            one.sniffer.reset()
+            await eventually(lambda: stands_by(a, "B"))
+            await a.post("/v1/hand-over")
+            await b.reaches("running")
+            await eventually(lambda: stands_by(b, "A"))
+            await until(lambda: one.net.has_address("B") and not one.net.has_address("A"))
+            await talking.heard_again()
+            await b.post("/v1/hand-over")
+            await a.reaches("running")
+            await talking.heard_again()
+            assert worst_gap(one) < GAP_S
+            assert (await talking.handset.hold()).accepted and (await talking.handset.resume()).accepted
+            await talking.handset.hang_up()
+
+    async def test_nobody_is_there_to_take_it(self) -> None:
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            await b.stop()
+            await eventually(lambda: says(a, "nobody stands by for node a"))
+            assert (await a.post("/v1/hand-over"))["error"]["status"] == 409
+
+
+async def stands_by(gateway: GatewayProcess, host: str) -> bool:
+    [node] = (await gateway.get("/v1/cluster"))["nodes"]
+    return bool(node["standby"] == [host])
+
+
 class TestARestart:
     async def test_in_place_is_no_reason_to_move(self) -> None:
         async with site() as one:

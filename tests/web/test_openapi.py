@@ -144,6 +144,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/drain", "admin", {}),
     ("DELETE", "/v1/drain", "admin", {}),
     ("POST", "/v1/restart", "admin", {}),
+    ("POST", "/v1/hand-over", "admin", {}),
 ]
 
 
