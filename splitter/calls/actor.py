@@ -64,7 +64,7 @@ def _perform(command: c.Command[Any], call: Call) -> Any:
     """Carry one command out, or begin to. Returns: its reply."""
     match command:
         case c.LegCommand():
-            return _on_leg(command, call.by_key(command.leg), call)
+            return _on_leg(command, call.legs.by_key(command.leg), call)
         case c.PeopleCommand():
             tell_people(command, call)
         case VoiceCommand():
@@ -120,11 +120,11 @@ def _on_call(command: c.Command[Any], call: Call) -> Any:
         case c.Post():
             call.post(command.event)
         case c.EndDialogs():
-            call.end_dialogs(command.headers)
+            call.legs.end(command.headers)
         case c.RingAgain():
             call.arrived.ring_again()
         case c.InstallNewcomer():
-            return call.install_newcomer().key
+            return call.legs.install_newcomer().key
         case c.MakeOrigin():
             return call.origin(command.network, command.transport)
         case c.JudgeLoad():

@@ -255,7 +255,7 @@ class Calls:
             if leg.state is LegState.CONFIRMED and wanted.early_only:
                 raise PeerError("that call was answered", 486)
             session = session_of(event.request)
-            newcomer = call.take_newcomer(trunk, event)
+            newcomer = call.legs.take_newcomer(trunk, event)
             call.post(Offered(newcomer.key, newcomer.first_txn, session))
             return
         raise PeerError("no dialog of a live call is named by Replaces", 481)
@@ -293,7 +293,7 @@ class Calls:
             raise LocalError(f"the call {talk.call_id} lives already")
         call = Call.restored(self.services, talk, cseq_gap)
         limits = self.services.admission.limits
-        places = [limits.take_again(leg.trunk) for leg in (call.caller, call.by_key(talk.centre))]
+        places = [limits.take_again(leg.trunk) for leg in (call.caller, call.legs.by_key(talk.centre))]
         self._begin(call, _carried_on(call, with_media), *places)
         return call
 
@@ -333,7 +333,7 @@ class Calls:
         session = session_of(event.request)
         if session is None:
             raise PeerError("a seat's INVITE must offer video", 488)
-        call.post(SeatArrived(call.take_seat(trunk, event).key, session, entrant.extension, entrant.by_rule))
+        call.post(SeatArrived(call.legs.take_seat(trunk, event).key, session, entrant.extension, entrant.by_rule))
 
     async def _run(self, call: Call, flow: Coroutine[None, None, None], places: tuple[Permit, ...]) -> None:
         """The border of one call: what goes wrong in it stays in it."""
@@ -361,7 +361,7 @@ class Calls:
         """Forget former trunks that no call is on any longer."""
         if self.services.routing.former:
             self.services.routing.forget_former(
-                [trunk for call in self._calls.values() for trunk in call.used_trunks()]
+                [trunk for call in self._calls.values() for trunk in call.legs.used_trunks()]
             )
 
     def _count(self, call: Call) -> None:

@@ -454,7 +454,7 @@ class TestLeaving:
         told(world, caller, Remove("seat-1", "supervisor"))
         seat.expect("BYE")
         world.run(0.1)
-        assert not world.call_of(caller).seats and set(room_of(world, caller).members) == {"caller"}
+        assert not world.call_of(caller).legs.seats and set(room_of(world, caller).members) == {"caller"}
         assert codes(world)[-1] == "party-removed"
         ended(world, caller, centre)
 

@@ -37,7 +37,7 @@ class TestADeskThatHasLeft:
         caller, centre = connected(world)
         seat = joined(world, caller)
         call = world.call_of(caller)
-        key = call.seats["seat-1"].key
+        key = call.legs.seats["seat-1"].key
         seat.bye()
         world.run(0.1)
         call.post(late_words(key)[number])
@@ -52,7 +52,7 @@ class TestADeskThatHasLeft:
         for number in range(1, 81):
             seat = world.desk.invite(call.talk.call_id, seat=True)
             seat.expect("200")
-            legs.add(call.seats[f"seat-{number}"])
+            legs.add(call.legs.seats[f"seat-{number}"])
             world.run(0.05)
             seat.bye()
             world.run(0.05)

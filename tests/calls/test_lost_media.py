@@ -192,7 +192,7 @@ class TestRoom:
         lose_room(world, caller)
         world.run(2)
         call = world.call_of(caller)
-        assert not call.seats and call.talk.state == "connected"
+        assert not call.legs.seats and call.talk.state == "connected"
         quietly(world, caller)
 
     @pytest.mark.parametrize("early_media", [True, False])

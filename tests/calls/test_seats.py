@@ -126,7 +126,7 @@ class TestFaultsStayAtTheSeat:
         seat.cancel()
         seat.expect("487")
         world.run(1)
-        assert call.talk.state == "ringing" and not call.seats
+        assert call.talk.state == "ringing" and not call.legs.seats
         assert set(room_of(world, caller)) == {"caller"}
         centre.answer()
         caller.expect("200")
@@ -157,7 +157,7 @@ class TestFaultsStayAtTheSeat:
         world.wire.drop = lambda sent: sent.source == world.desk.address and sent.data[:3] == b"ACK"
         seat = joined(world, caller)
         call = world.call_of(caller)
-        leg = call.seats["seat-1"]
+        leg = call.legs.seats["seat-1"]
         call.post(AckMissing(leg.key))
         call.post(Ended(leg.key, seat.invite))
         world.run(1)

@@ -414,7 +414,7 @@ class TestBothLegs:
             assert seat.refreshing is not None
             seat.refreshing.cancel()
             seat.expect("BYE", 100)
-            assert caller.state == "confirmed" and not call.seats
+            assert caller.state == "confirmed" and not call.legs.seats
             hang_up(world, caller, centre)
 
     @pytest.mark.parametrize("who", ["caller", "centre"])

@@ -103,10 +103,10 @@ async def _answer(call: Call, leg: DialledLeg) -> Session | None:
                 return event.session
             case Offered() if event.leg == call.pending.newcomer:
                 call.pending.put_aside.append(event)
-            case Offered() if call.by_key(event.leg) in (call.arrived, leg):
-                call.by_key(event.leg).decline(event.txn, 491)  # an offer is open towards both
-            case Ended() | AckMissing() | Cancelled() if call.by_key(event.leg) in (call.arrived, leg):
-                call.live.conclude(f"the {call.by_key(event.leg).name} hung up before the session stood", 487)
+            case Offered() if call.legs.by_key(event.leg) in (call.arrived, leg):
+                call.legs.by_key(event.leg).decline(event.txn, 491)  # an offer is open towards both
+            case Ended() | AckMissing() | Cancelled() if call.legs.by_key(event.leg) in (call.arrived, leg):
+                call.live.conclude(f"the {call.legs.by_key(event.leg).name} hung up before the session stood", 487)
                 return None
             case Cancelled() if event.leg == call.pending.newcomer:
                 carry_out(call, withdraw_newcomer(call.live))

@@ -48,7 +48,7 @@ async def take_in(call: Call) -> Intake | None:
         destinations = [(trunk, number) for trunk, number in found if routable(trunk)]
         if not destinations:
             raise PeerError(f"no route for {talk.called_number[:40]!r}", 404)
-        call.audio.open(call.networks(destinations[0][0]))
+        call.audio.open(call.legs.networks(destinations[0][0]))
         if not await has_ports(call):
             return None
         chosen = _planned(call, offer) if offer is not None else None

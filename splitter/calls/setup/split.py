@@ -79,7 +79,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
     refused: Refused | None = None
     while (way := hunt.next(clock.now())) is not None:
         if refused is not None:
-            metrics.ROUTE_FAILOVERS.labels(call.by_key(refused.leg).trunk.name).inc()
+            metrics.ROUTE_FAILOVERS.labels(call.legs.by_key(refused.leg).trunk.name).inc()
         refused = await setup.attempt(way)
         if refused is None:
             if call.talk.state is CallState.CONNECTED:
@@ -127,7 +127,7 @@ class Setup:
             return
         status = status_for_caller(refused.status)
         self.call.live.conclude(
-            f"{self.call.by_key(refused.leg).trunk.name}: {refused.status} {refused.reason}", status
+            f"{self.call.legs.by_key(refused.leg).trunk.name}: {refused.status} {refused.reason}", status
         )
         # Why, in the words of the network over there (RFC 6432), where it is its refusal that is told.
         told = refused.response if status == refused.status else None
@@ -138,7 +138,7 @@ class Setup:
     async def attempt(self, way: Way) -> Refused | None:
         """Try one way; None once the call is connected or over."""
         call, (trunk, number, target) = self.call, way
-        networks = call.networks(trunk)
+        networks = call.legs.networks(trunk)
         if networks != call.talk.voice.networks:
             call.audio.open(networks)
         if not call.audio.is_open and not await has_ports(call):
@@ -151,13 +151,13 @@ class Setup:
         self._gate = EarlyMedia()
         if call.talk.far is Side.CENTRE and call.talk.bound_by.startswith("centre"):  # by one that gave the call up
             carry_out(call, give_to(call.live, "", "centre"))
-        leg = call.dial(Destination(trunk, number, local), target, offer)
+        leg = call.legs.dial(Destination(trunk, number, local), target, offer)
         call.note(f"trying {trunk.name} at {target.address} as {number}", leg.name)
         call.after(trunk.ring_limit_s, _RING)
         try:
             while True:
                 event = await call.next()
-                if isinstance(event, Refused) and self.call.by_key(event.leg) is leg:
+                if isinstance(event, Refused) and self.call.legs.by_key(event.leg) is leg:
                     return event
                 if await self._on(event, leg):
                     return None
@@ -172,17 +172,17 @@ class Setup:
         """Handle one event while the far side is called; True once the call is connected or over."""
         call = self.call
         match event:
-            case Rang() if call.by_key(event.leg) is leg:
+            case Rang() if call.legs.by_key(event.leg) is leg:
                 await self._on_ringing(event, leg)
-            case Answered() if call.by_key(event.leg) is leg:
+            case Answered() if call.legs.by_key(event.leg) is leg:
                 return await self._on_answer(event, leg)
             case Offered() if event.leg == call.pending.newcomer:
-                return await self._on_pickup(event, call.by_key(event.leg), leg)
+                return await self._on_pickup(event, call.legs.by_key(event.leg), leg)
             case Cancelled() if event.leg == call.pending.newcomer:
                 carry_out(call, withdraw_newcomer(call.live))
-            case Offered() if call.by_key(event.leg) in (call.arrived, leg):
+            case Offered() if call.legs.by_key(event.leg) in (call.arrived, leg):
                 self._on_early_offer(event, leg)
-            case Cancelled() if call.by_key(event.leg) is call.arrived:
+            case Cancelled() if call.legs.by_key(event.leg) is call.arrived:
                 leg.cancel(", ".join(event.request.headers.get_all("reason")) or None)
                 leg.bye(plain_headers(event.request, "Reason").items())  # where its answer crossed
                 call.arrived.refuse(487)
@@ -269,7 +269,7 @@ class Setup:
             return False  # its CANCEL waits in the inbox; who rings may be heard on
         self._connect_voice(newcomer, session)
         leg.cancel('SIP;cause=200;text="Call completed elsewhere"')
-        call.install_newcomer().bye()  # where it answered at this very moment
+        call.legs.install_newcomer().bye()  # where it answered at this very moment
         self._accept(answer, branch)
         call.note(f"{newcomer.name} takes the call that rings (Replaces)", newcomer.name, "state")
         self._connected(newcomer, newcomer.calls_itself or "somebody")
@@ -283,7 +283,7 @@ class Setup:
             self.call.live.conclude(f"no session could be agreed on: {error}", 488)
             session = None
         if session is None:
-            self.call.end_dialogs()
+            self.call.legs.end()
         else:
             self._connected(leg, _who(response), response)
         return True
@@ -305,7 +305,7 @@ class Setup:
 
     def _on_early_offer(self, event: Offered, leg: DialledLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""
-        asker = self.call.by_key(event.leg)
+        asker = self.call.legs.by_key(event.leg)
         try:
             if asker is leg:
                 self._from_far_side(event, leg)

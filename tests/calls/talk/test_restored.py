@@ -177,14 +177,14 @@ class TestVideo:
         seat = joined(world, caller)
         browser = with_webrtc(world, caller)
         call = carried_on(world, caller)
-        assert [*call.seats] == ["seat-1"] and call.talk.parties.get(browser.name) is not None
+        assert [*call.legs.seats] == ["seat-1"] and call.talk.parties.get(browser.name) is not None
         seat.reinvite(move=True)
         seat.expect("200 re-INVITE")
         carried_on(world, caller)
         seat.bye()
         seat.expect("200 BYE")
         world.run(0.1)
-        assert not world.call_of(caller).seats
+        assert not world.call_of(caller).legs.seats
         ended(world, caller, centre)
 
     def test_the_seat_hears_that_the_call_is_over(self, world: World, caller: PeerCall, centre: PeerCall) -> None:

@@ -1,0 +1,232 @@
+"""The legs of one call: how they begin, take each other's place and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from splitter.calls.alarms import Alarm
+from splitter.calls.events import CallEvent
+from splitter.calls.identity import Destination, voice_invite
+from splitter.calls.legs.context import LegContext
+from splitter.calls.legs.leg import SipLeg
+from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
+from splitter.calls.messages import Pairs, Refusal
+from splitter.calls.services import Services
+from splitter.calls.settings import Trunk
+from splitter.calls.states import LegState, Side
+from splitter.calls.talk.leg import LegRecord, Opener
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.pending import Pending
+from splitter.calls.talk.state import Talk
+from splitter.core.errors import PeerError
+from splitter.sdp.model import Session
+from splitter.sip.events import RequestArrived
+from splitter.transport.targets import Target
+
+_MOST_LEGS = 64  # that are remembered: what a leg says may be read after it has gone
+
+
+class CallLegs:
+    """The legs of one call, made of its value.
+
+    Args:
+        post: the call's inbox.
+        after, stop_timer: set and stop an alarm of the call.
+
+    Attributes:
+        all: every one that there has been, by its key.
+        live: the call as steps see it.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        talk: Talk,
+        post: Callable[[CallEvent], None],
+        after: Callable[[float, Alarm], None],
+        stop_timer: Callable[[Alarm], None],
+    ) -> None:
+        settings = services.settings
+        self.all: dict[str, SipLeg] = {}
+        self.live = LiveCall(talk, Pending(), settings, self.all)
+        self._services = services
+        self._context = LegContext(
+            services.driver, services.ids, post, settings.name, talk.session, after, stop_timer, services.desks.knows
+        )
+        self._make()
+
+    @property
+    def _talk(self) -> Talk:
+        return self.live.talk
+
+    @property
+    def _pending(self) -> Pending:
+        return self.live.pending
+
+    def take_up(self, talk: Talk) -> None:
+        """Go on with the legs of this value, made anew."""
+        self.live.talk = talk
+        self._context = replace(self._context, session=talk.session)
+        self._make()
+        for record in talk.legs.values():
+            self.all[record.key].resume()
+
+    def begin(self, event: RequestArrived) -> None:
+        """Begin with the INVITE that the call begins with. Raises PeerError where it cannot be taken."""
+        leg = self.all[self._talk.near]
+        leg.arrive(event)
+        self._trace(leg, event.request.from_tag)
+
+    def resume(self, cseq_gap: int) -> None:
+        """Hear of the dialogs again; see `SipLeg.resume`."""
+        for leg in self.all.values():
+            leg.resume(cseq_gap)
+            if (dialog := leg.record.dialog) is not None:
+                self._trace(leg, dialog.remote_tag if leg.record.opener is Opener.PEER else dialog.local_tag)
+
+    def _make(self) -> None:
+        """Make an object of each leg of the value."""
+        for record in self._talk.legs.values():
+            self.all[record.key] = SipLeg(self._context, self._services.routing.trunk(record.trunk), record)
+
+    # ---- their beginning ----
+
+    def dial(self, to: Destination, target: Target, offer: Session | None) -> DialledLeg:
+        """Send our INVITE; ends in Answered or Refused. Without an offer the peer makes one in its 200."""
+        services, talk, name = self._services, self._talk, self._talk.far.value
+        request = voice_invite(talk.identity, to, talk.call_id, services.ids, offer)
+        flow = services.driver.flow_to(to.trunk.network, *target)
+        if (before := self.dialled) is not None:
+            talk.remember(before.record)
+        key = f"{name}.{len(self.all)}"
+        timers = services.settings.session_timers
+        record = LegRecord.of(name, Opener.US, to.trunk.name, flow, request.call_id, timers, key)
+        leg = SipLeg(self._context, to.trunk, record)
+        self._enlist(leg)
+        self._trace(leg, request.from_tag)
+        talk.legs[name] = leg.record
+        if self._talk.far is Side.CENTRE:
+            talk.centre, talk.route = key, to.trunk.name
+            leg.ask_line({to.number, talk.called_number, talk.identity.number})
+        else:
+            talk.caller = key
+        if offer is not None:
+            record.terms.note_answered(offer, as_offer=True)  # until the answer comes, early media go by it
+        leg.dial(request, offer)
+        return leg
+
+    def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
+        """A leg of the centre that wants to take the place of the present one; `install_newcomer` lets it.
+
+        Raises:
+            PeerError: 500 while another one waits; 488 where our voice does not reach its network; or as
+                InviteServer.
+        """
+        if self._pending.newcomer:
+            raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
+        if self._talk.voice.networks[1] != trunk.network:
+            raise PeerError("the voice of this call goes to another network", 488)
+        self._talk.centres += 1
+        leg = self._arrived(f"centre-{self._talk.centres}", trunk, event)
+        self._pending.newcomer = leg.key
+        return leg
+
+    def install_newcomer(self) -> Leg:
+        """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
+        before, leg = self.by_key(self._talk.centre), self.by_key(self._pending.newcomer)
+        self._talk.centre, self._pending.newcomer = leg.key, ""
+        self._talk.legs.pop(before.name, None)
+        self._talk.legs[leg.name] = leg.record
+        leg.ask_line({"", self._talk.called_number, self._talk.identity.number})
+        self._talk.remember(before.record)
+        self._talk.route = leg.trunk.name
+        for aside in tuple(self._pending.put_aside):
+            if aside.leg == before.key:
+                self._pending.put_aside.remove(aside)
+        return before
+
+    def take_seat(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
+        """A leg for a seat that wants to join."""
+        return self._arrived(self._talk.parties.new_name("seat"), trunk, event)
+
+    def _arrived(self, name: str, trunk: Trunk, event: RequestArrived) -> SipLeg:
+        timers, sip_call_id = self._services.settings.session_timers, event.request.call_id
+        record = LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)
+        leg = SipLeg(self._context, trunk, record)
+        leg.arrive(event)
+        self._enlist(leg)
+        self._trace(leg, event.request.from_tag)
+        return leg
+
+    def _trace(self, leg: Leg, tag: str | None) -> None:
+        """Its messages belong to the trace of this call; `tag`: of who sent its INVITE."""
+        self._services.recorder.bind(leg.sip_call_id, self._talk.call_id, leg.name, tag or "")
+
+    def _enlist(self, leg: SipLeg) -> None:
+        """Know a leg by its key; those that came and went long ago are forgotten."""
+        self.all[leg.key] = leg
+        gone = [key for key, old in self.all.items() if old.state is LegState.ENDED and not self.live.has(old)]
+        for key in gone[: max(0, len(self.all) - _MOST_LEGS)]:
+            del self.all[key]
+
+    # ---- which they are ----
+
+    def by_key(self, key: str) -> SipLeg:
+        """A leg that there is, or has been."""
+        return self.all[key]
+
+    @property
+    def caller(self) -> ArrivedLeg:
+        """The leg of the caller."""
+        return self.by_key(self._talk.caller)
+
+    @property
+    def dialled(self) -> SipLeg | None:
+        """The leg of the route being tried, or that was answered."""
+        return self.all.get(self._talk.centre if self._talk.far is Side.CENTRE else self._talk.caller)
+
+    @property
+    def arrived(self) -> ArrivedLeg:
+        """The leg that the call began with, until it is answered."""
+        return self.by_key(self._talk.near)
+
+    @property
+    def centre(self) -> Leg | None:
+        """The leg of the route being tried, or that carries the call."""
+        return self.all.get(self._talk.centre)
+
+    @property
+    def seats(self) -> dict[str, ArrivedLeg]:
+        """The SIP seats in the call, by name."""
+        return {name: self.by_key(name) for name in self._talk.seats}
+
+    def networks(self, trunk: Trunk) -> tuple[str, str]:
+        """The networks of the caller and the centre, where this trunk is called."""
+        here, there = self.arrived.flow.network, trunk.network
+        return (here, there) if self._talk.far is Side.CENTRE else (there, here)
+
+    def used_trunks(self) -> list[Trunk]:
+        """The trunks that its legs are on, each as it was configured when the leg began."""
+        return [leg.trunk for leg in self.all.values() if leg.state is not LegState.ENDED]
+
+    # ---- their end ----
+
+    def end(self, headers: Pairs = ()) -> None:
+        """End whatever dialogs are left.
+
+        Args:
+            headers: for the BYE to the caller and the centre.
+        """
+        status = self._talk.end_status if self._talk.end_status >= 300 else 480
+        for leg in (self.all.get(self._talk.caller), self.centre):
+            if leg is not None:
+                leg.refuse(status)
+                leg.cancel()
+                leg.bye(headers)
+        if self._pending.newcomer:
+            self.by_key(self._pending.newcomer).refuse(480, "the call is over")
+        for seat in self.seats.values():
+            seat.bye()
+        for key in self._pending.arriving:
+            self.by_key(key).refuse(480, "the call is over")
