@@ -486,6 +486,7 @@ class Gateway:
     async def prepare(self, settings: Settings) -> Prepared:
         """Make ready all of a change that can fail, and what takes its time. Raises LocalError."""
         prepared = await asyncio.to_thread(read, settings, self._access.secret)
+        await self._engine.prepare(settings.media)
         await self._watch.prepare(settings.trunks)
         return prepared
 
@@ -507,6 +508,7 @@ class Gateway:
         self._recorder.adopt(settings.store.digits)
         self._defences.measure()
         logs.set_level(settings.telemetry.log_level)
+        self._engine.renew(settings.media, settings.telemetry)
 
     async def settle(self) -> None:
         """Write down what the next process has to know of the former settings."""

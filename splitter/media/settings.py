@@ -21,9 +21,9 @@ class MediaSettings:
     quarantine_s: Annotated[float, Key(0, 3600, taken=Uptake.RESTART)] = 30.0
     """A closed port rests this long before its next use, so that no late packet reaches another call. This holds over a
     restart as well: a file in socket_dir keeps which ports were in use."""
-    slate_text: Annotated[str, Key(taken=Uptake.RESTART)] = "Please hold: your agent's picture will appear here"
+    slate_text: Annotated[str, Key(taken=Uptake.LIVE)] = "Please hold: your agent's picture will appear here"
     """What the caller sees until an agent's picture is there: a line of text, or a picture (PNG or JPEG) instead."""
-    slate_picture: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    slate_picture: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
     spawn: Annotated[bool, Key(taken=Uptake.RESTART)] = True
     """Whether the gateway starts its workers itself; false where they are units of their own, as calls need that are
     to outlive the gateway's unit: systemd/splitter-media@.service, one instance for each of 0 to workers - 1."""

@@ -77,6 +77,19 @@ class TestALiveCall:
             await scene.heard_again()
             assert lost(scene) == before, "not a packet of voice or video is missing"
 
+    async def test_is_not_touched_by_another_slate_which_is_for_the_next_call(self) -> None:
+        async with conversation() as scene:
+            before = lost(scene)
+            slate = ("[media]\n", '[media]\nslate_text = "One moment"\n')
+            assert keys(await reload(scene, slate)) == {"media.slate_text"}
+            picture = scene.stage.gateway.configuration.with_name("slate.png")
+            picture.write_bytes(b"no picture")
+            done = await reload(scene, ("[media]\n", f'[media]\nslate_picture = "{picture}"\n'))
+            assert "slate.png" in done["error"]["message"]
+            await scene.seen_again()
+            await scene.heard_again()
+            assert lost(scene) == before
+
     async def test_hears_nothing_of_a_faulty_one_which_changes_nothing(self) -> None:
         async with conversation() as scene:
             before = lost(scene)

@@ -110,6 +110,14 @@ class WorkerEngine:
         """Leave the workers, and what they carry, to the next gateway; they wait for it for their grace time."""
         await self._pool.abandon()
 
+    async def prepare(self, settings: MediaSettings) -> None:
+        """Make ready what `renew` will bring. Raises LocalError."""
+        await self._pool.prepare(settings)
+
+    def renew(self, settings: MediaSettings, logs: TelemetrySettings) -> None:
+        """Go by these from now on: the slate of later rooms, the level of the workers' log."""
+        self._pool.adopt(settings, logs)
+
     # ---- EngineHealth --------------------------------------------------------------------------------------------
 
     def status(self) -> list[WorkerStatus]:

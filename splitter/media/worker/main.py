@@ -43,9 +43,9 @@ from splitter.media.worker.protocol import (
     write_event,
     write_reply,
 )
-from splitter.media.worker.verbs.process import PROTOCOL, Hello, Shutdown
-from splitter.media.worker.verbs.verb import Failed, Message, Need, Verb
-from splitter.telemetry.log import configure
+from splitter.media.worker.verbs.process import PROTOCOL, DrawSlate, Hello, Renew, Shutdown
+from splitter.media.worker.verbs.verb import Done, Failed, Message, Need, Verb
+from splitter.telemetry.log import configure, set_level
 from splitter.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ class Worker:
         self._dispatcher: Dispatcher | None = None
         self._slate: asyncio.Future[Slate] | None = None
         self._warm: asyncio.Future[None] | None = None  # done: a room costs no more than any later one
+        self._ready: tuple[DrawSlate, Slate] | None = None  # another slate, before it is taken
         self._end: asyncio.TimerHandle | None = None
         self.stopped = asyncio.Event()
         if not stay:
@@ -197,6 +198,11 @@ class Worker:
             control.reply(call, Failed("fault", "Hello comes first"))
         elif isinstance(verb, Shutdown):
             self.stopped.set()
+        elif isinstance(verb, DrawSlate):
+            drawing = self._loop.run_in_executor(None, _redraw, verb.text, verb.picture)
+            drawing.add_done_callback(lambda drawn: control.reply(call, self._drawn(verb, drawn)))
+        elif isinstance(verb, Renew):
+            control.reply(call, self._renew(verb))
         elif awaited := self._awaited(verb.needs):
             dispatcher = self._dispatcher
             awaited.add_done_callback(lambda _: self._answer(call, dispatcher.handle(verb), control))
@@ -241,6 +247,23 @@ class Worker:
         elif len(self._dispatcher):
             log.info("taken over by another gateway", pid=control.pid, carried=len(self._dispatcher))
         return replace(self._dispatcher.status(), outdated=settings != self._hello)
+
+    def _drawn(self, verb: DrawSlate, drawn: asyncio.Future[Slate]) -> Message:
+        """Keep a slate ready, or say why there is none."""
+        if drawn.cancelled() or (fault := drawn.exception()) is not None:
+            return Failed("fault", "the worker ends" if drawn.cancelled() else str(fault))
+        self._ready = verb, drawn.result()
+        return Done()
+
+    def _renew(self, verb: Renew) -> Message:
+        """Go by other settings: a gateway that comes later and has the same finds them here."""
+        set_level(verb.log_level)
+        if self._ready is not None and self._ready[0] == DrawSlate(verb.slate_text, verb.slate_picture):
+            assert self._dispatcher is not None and self._hello is not None
+            self._dispatcher.slate = self._ready[1]
+            self._hello = replace(self._hello, slate_text=verb.slate_text, slate_picture=verb.slate_picture)
+        self._ready = None
+        return Done()
 
     def _prepare(self, hello: Hello) -> Dispatcher:
         ports = PortPairs(*hello.ports, hello.quarantine_s)
@@ -288,6 +311,17 @@ def _prepare_video(text: str, picture: str) -> Slate:
     from splitter.media.slate.slate import Slate
 
     return Slate.render(text, picture)
+
+
+def _redraw(text: str, picture: str) -> Slate:
+    """Draw another slate in every form, while rooms may be open: whoever opens one later must not wait."""
+    from splitter.media.slate.draw import load
+    from splitter.media.slate.slate import Slate
+
+    load.cache_clear()  # the file may be another one under the same name
+    slate = Slate.render(text, picture)
+    slate.complete()
+    return slate
 
 
 def _warm_up(slate: Slate) -> None:

@@ -30,6 +30,7 @@ from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.held import Held, Opening, Unclaimed
+from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import Tenancy, clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
@@ -74,6 +75,7 @@ class Pool:
         self._timers = timers
         self._rules = rules
         self._logs = logs
+        self._look = self._next_look = look_of(settings)
         self._held: dict[str, Held] = {}
         self._unclaimed: dict[str, Unclaimed] = {}
         self._tenancy: Tenancy | None = None
@@ -160,6 +162,24 @@ class Pool:
         self._forget()
         await asyncio.gather(*(supervisor.abandon() for supervisor in self._supervisors))
         self._vacate()
+
+    async def prepare(self, settings: MediaSettings) -> None:
+        """Have the slate drawn that `adopt` will bring, if it is another one.
+
+        Raises:
+            LocalError: it cannot be drawn.
+        """
+        wanted = await asyncio.to_thread(look_of, settings)
+        if wanted != self._look:
+            clients = [one.client for one in self._supervisors if one.client is not None]
+            await draw(settings, clients, self._timers.video_limit_s)
+        self._next_look = wanted
+
+    def adopt(self, settings: MediaSettings, logs: TelemetrySettings) -> None:
+        """Go by these from now on; workers and ports are as they were."""
+        self._settings, self._logs, self._look = settings, logs, self._next_look
+        for supervisor in self._supervisors:
+            supervisor.adopt((settings.slate_text, settings.slate_picture), logs)
 
     def _forget(self) -> None:
         self._held.clear()

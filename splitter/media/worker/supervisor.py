@@ -11,6 +11,7 @@ splitter.media.worker.main for how they end, and `arrival` for how the next gate
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,7 +32,7 @@ from splitter.media.worker.place import socket_of
 from splitter.media.worker.process import WorkerProcess
 from splitter.media.worker.pulse import Patience, Pulse, look
 from splitter.media.worker.verbs.inventory import Carried
-from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Shutdown, Status
+from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Renew, Shutdown, Status
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -185,6 +186,20 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+
+    def adopt(self, slate: tuple[str, str], logs: TelemetrySettings) -> None:
+        """Have the worker, and its successors, go by these from now on.
+
+        Args:
+            slate: the text and the picture, which the worker was asked to draw.
+        """
+        text, picture = slate
+        self._hello = msgspec.structs.replace(self._hello, slate_text=text, slate_picture=picture)
+        if self._site.arguments is not None:
+            arguments = _arguments(self.index, self._site.path, self._timers.grace_s, logs)
+            self._site = dataclasses.replace(self._site, arguments=arguments)
+        if self.client is not None:
+            self.client.tell(Renew(text, picture, logs.log_level))
 
     def suspect(self) -> None:
         """It did not answer a request in time: choose others until it answers a ping."""

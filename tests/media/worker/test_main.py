@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from splitter.media.worker import main
 from splitter.media.worker.main import Worker
 from splitter.media.worker.protocol import VerbCall
 from splitter.media.worker.verbs.open_room import OpenRoom
-from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, Hello, Status
+from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, DrawSlate, Hello, Renew, Status
 from splitter.media.worker.verbs.verb import Done, Failed, Message, Verb
 from tests.media.worker.stand import FIRST_PORT, LIMIT_S
 from tests.patience import until
@@ -103,3 +104,42 @@ class TestAStartingWorker:
         worker.stopped.set()
         self.drawn.set()
         await asyncio.get_running_loop().shutdown_default_executor()
+
+
+class TestAnotherSlate:
+    """While calls live: drawn first, taken then, and not at all where it cannot be drawn."""
+
+    async def asked(self, gateway: Gateway, id: int, verb: Verb[Any]) -> Message:
+        gateway.ask(id, verb)
+        await until(lambda: id in gateway.answers)
+        return gateway.answers[id]
+
+    async def test_is_taken_when_it_is_there(self) -> None:
+        worker = Worker(grace_s=60)
+        gateway = Gateway(worker)
+        hello = TestAStartingWorker.HELLO
+        gateway.ask(1, hello)
+        await self.asked(gateway, 2, AwaitVideo())
+        assert worker._dispatcher is not None
+        before = worker._dispatcher.slate
+        assert await self.asked(gateway, 3, DrawSlate("another", "")) == Done()
+        assert worker._dispatcher.slate is before
+        assert await self.asked(gateway, 4, Renew("another", "", "info")) == Done()
+        assert worker._dispatcher.slate is not before
+        later = await self.asked(gateway, 5, msgspec.structs.replace(hello, slate_text="another"))
+        assert isinstance(later, Status) and not later.outdated, "the next gateway finds the worker as it wants it"
+        worker.close()
+
+    async def test_that_cannot_be_drawn_changes_nothing(self, tmp_path: Path) -> None:
+        worker = Worker(grace_s=60)
+        gateway = Gateway(worker)
+        gateway.ask(1, TestAStartingWorker.HELLO)
+        await self.asked(gateway, 2, AwaitVideo())
+        (tmp_path / "no.png").write_bytes(b"no picture")
+        failed = await self.asked(gateway, 3, DrawSlate("slate", str(tmp_path / "no.png")))
+        assert isinstance(failed, Failed) and "no.png" in failed.reason
+        assert worker._dispatcher is not None
+        before = worker._dispatcher.slate
+        await self.asked(gateway, 4, Renew("slate", "", "info"))
+        assert worker._dispatcher.slate is before
+        worker.close()

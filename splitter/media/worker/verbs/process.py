@@ -49,6 +49,31 @@ class Hello(Verb[Status], frozen=True):
         raise LocalError("the worker is at work already")
 
 
+class DrawSlate(Verb[Done], frozen=True):
+    """Draw another slate and keep it ready for `Renew`; answered once that is done, or cannot be."""
+
+    answer = Done
+
+    text: str
+    picture: str
+
+    def run(self, worker: Dispatcher) -> Done:
+        raise LocalError("the process draws it")
+
+
+class Renew(Verb[Done], frozen=True):
+    """Go by these from now on, with the slate that was drawn; rooms that are open keep theirs."""
+
+    answer = Done
+
+    slate_text: str
+    slate_picture: str
+    log_level: str
+
+    def run(self, worker: Dispatcher) -> Done:
+        raise LocalError("the process goes by them")
+
+
 class Ping(Verb[Status], frozen=True):
     """Are you alive, and how busy?"""
 

@@ -12,7 +12,7 @@ from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.open_room import OpenRoom
-from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Shutdown
+from splitter.media.worker.verbs.process import AwaitVideo, DrawSlate, Hello, Ping, Renew, Shutdown
 from splitter.media.worker.verbs.put_picture import PutPicture
 from splitter.media.worker.verbs.report_relay import ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom
@@ -37,6 +37,8 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     OpenRelay,
     OpenRoom,
     AwaitVideo,
+    DrawSlate,
+    Renew,
     Hello,
     Ping,
     Shutdown,
