@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 CONNECTIONS = 5000
 MOST = 4000  # transport.tcp_connections of the gateway
+STAYING = 2800  # that have come to the end of a handshake or have said nothing, and may stay
 BASE = 60
 """Descriptors of a gateway at rest, at most."""
 SLACK_KB = 12_000
@@ -105,11 +106,10 @@ class TestSiege:
                 assert running.answers(transport)
             siege.trickle()
             wait(lambda: _reasons(running) >= {"slow", "handshake", "not-sip", "malformed", "unknown-source"})
-            wait(lambda: running.descriptors < held)  # what trickles is cut off, what is idle may stay
+            wait(lambda: running.descriptors < STAYING + BASE)  # what trickles slowly is cut off, what is idle may stay
             siege.end()
 
             wait(lambda: running.descriptors <= at_rest)
-            assert running.descriptors == at_rest
             assert running.answers("tcp")
             wait(lambda: running.memory_kb < memory_kb + SLACK_KB)
             assert running.log.read_text(errors="replace").count("\n") < 400

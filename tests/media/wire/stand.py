@@ -95,12 +95,14 @@ class Browser:
 
     Attributes:
         lossy: how many of a hundred packets are lost on the way here, and on the way out.
+        lost: the RTP packets that were lost on the way here.
         rtp, rtcp: what came, decrypted.
     """
 
     ice: Ice = field(default_factory=Ice)
     camera: Camera | None = None
     lossy: int = 0
+    lost: int = 0
     rtp: list[bytes] = field(default_factory=list)
     rtcp: list[RtcpPacket] = field(default_factory=list)
     ssrc: int = 0xB0B
@@ -120,6 +122,7 @@ class Browser:
             data = await self.ice.recv()
             if not (data[0] >= 128 and self._random.randrange(100) < self.lossy):
                 return data
+            self.lost += not 192 <= data[1] <= 223
 
     async def _send(self, data: bytes) -> None:
         if not (data[0] >= 128 and self._random.randrange(100) < self.lossy):

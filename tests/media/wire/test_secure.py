@@ -301,17 +301,20 @@ class TestStrangers:
             await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
             assert s.wire().cipher.unauthentic == 2
             assert s.wire().current.agent.malformed >= 2
-            assert s.wire().state == "connected" and s.room.report().participants[0].source == "seat-1"
+            assert s.wire().state == "connected"
+            await both_show(s, browser)
 
     async def test_a_flood_of_checks_costs_little_and_breaks_nothing(self) -> None:
         async with seated() as (s, browser):
             stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             check = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x04\x00\x00\x00\x01"
+            began = s.loop.now()
             for _ in range(600):
                 stranger.sendto(check, (HOST, s.wire().ports[0]))
             stranger.close()
             await until(lambda: s.wire().strays + s.wire().current.agent.rejected >= 500)
-            assert s.wire().current.agent.rejected <= 400, "the others were not even parsed"
+            parsed, took_s = s.wire().current.agent.rejected, s.loop.now() - began
+            assert parsed <= 200 * (1 + took_s) + 1, "the others were not even parsed"
             seen = len(browser.rtp)
             await until(lambda: len(browser.rtp) > seen)
 
