@@ -128,7 +128,6 @@ class Keeper:
     # ---- the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._track(self._tenure.standing)
         while not self._stopping:
             self._turn()
             with self._wake:
@@ -183,6 +182,8 @@ class Keeper:
             log.warning("lease", node=self._settings.node, standing=tenure.standing, reason=tenure.reason)
         if tenure.standing is before.standing:
             if tenure.seen is not None and (before.seen is None or before.seen.owner != tenure.seen.owner):
+                if tenure.seen.owner.host != tenure.me.host and tenure.standing not in HOLDING:
+                    self._track(tenure.standing)  # not before: a restart must not move the address
                 self._changed(tenure.standing)
             return
         log.info("lease", node=self._settings.node, standing=tenure.standing, fence=tenure.fence, was=before.standing)

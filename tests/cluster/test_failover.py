@@ -205,7 +205,7 @@ class TestARestart:
             talking = await one.call(seat=False)
             one.sniffer.reset()
             await a.gateway.kill()
-            (a.folder / "track").write_text("0\n")  # systemd does so: ExecStopPost, see sipconf/keepalived
+            (a.folder / "track").write_text("1\n")  # systemd does so: ExecStopPost, see sipconf/keepalived
             await b.reaches("running")
             await talking.heard_again()
             assert worst_gap(one) < GAP_S
