@@ -17,7 +17,8 @@ from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.stream import Stream
 from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.view import View
-from splitter.media.wire.ends import Wire, WireEnd
+from splitter.media.wire.bundle import Strand, StreamKey
+from splitter.media.wire.ends import WireEnd
 from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import RtcpPacket
 from splitter.rtp.switch import Switch
@@ -32,20 +33,20 @@ class Participant:
     Attributes:
         name: "caller", or a seat's name.
         media: what was negotiated; None while paused.
-        wire: the way to its peer.
+        wire: the way to its peer; others may have the same one.
         stream: what it sends. view: what it is shown.
     """
 
-    def __init__(self, name: str, around: Surroundings, wire: Callable[[WireEnd], Wire]) -> None:
-        """`wire` makes its wire, which binds the ports. Raises MediaUnavailable."""
+    def __init__(self, name: str, around: Surroundings, attach: Callable[[StreamKey, WireEnd], Strand]) -> None:
+        """`attach` lets it on a wire, which may have to bind its ports first. Raises MediaUnavailable."""
         self.name = name
         self.media: ParticipantMedia | None = None
         self._goodbye_at = float("-inf")
         self._around = around
         now = around.loop.now()
-        self.wire = wire(self)
-        self.stream = Stream(name, self._on_started)
         numbers = Switch(around.ids.number(1 << 32), around.ids.number(1 << 15), around.ids.number(1 << 32), now)
+        self.wire = attach(StreamKey.sent_with(numbers.ssrc), self)
+        self.stream = Stream(name, self._on_started)
         self.view = View(
             Outgoing(numbers, self.wire.send_rtp, self.wire.packet_limit, self.wire.seal_rtp),
             around.stills,

@@ -27,7 +27,8 @@ from splitter.media.room.times import RoomTimes
 from splitter.media.room.view import SLATE
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
-from splitter.media.wire.ends import Wire, WireEnd
+from splitter.media.wire.bundle import Bundle, Strand, StreamKey
+from splitter.media.wire.ends import BundledWire, WireEnd
 from splitter.media.wire.host import Host, Timer
 from splitter.media.wire.plain import PlainWire
 from splitter.media.wire.secure import SecureWire
@@ -90,6 +91,16 @@ class Room:
         )
         return self._secure_end(name)
 
+    def join_beside(self, name: str, other: str) -> None:
+        """Let a participant in whose stream comes on the wire of `other`, bundled with that one's (RFC 8843).
+
+        What happens to their transport is told of the one who came first.
+
+        Raises:
+            LocalError: as `join`; or there is no `other`.
+        """
+        self._admit(name, self.participant(other).wire.bundle.attach)
+
     def restart_ice(self, name: str) -> tuple[int, SecureLocal]:
         """New ICE credentials and another port; the path before carries on until the new one is there.
 
@@ -105,12 +116,16 @@ class Room:
         return wire.ports[0], replace(wire.local, ssrc=numbers.ssrc, cname=self._cname)
 
     def _secure_wire(self, name: str) -> SecureWire:
-        wire = self.participant(name).wire
+        wire = self.participant(name).wire.bundle.wire
         if not isinstance(wire, SecureWire):
             raise LocalError(f"room {self.room_id}: {name!r} has no ICE")
         return wire
 
-    def _join(self, name: str, wire: Callable[[WireEnd], Wire]) -> Participant:
+    def _join(self, name: str, wire: Callable[[WireEnd], BundledWire]) -> Participant:
+        """Let somebody in on a wire of its own."""
+        return self._admit(name, lambda key, end: Bundle(wire).attach(key, end))
+
+    def _admit(self, name: str, attach: Callable[[StreamKey, WireEnd], Strand]) -> Participant:
         if name in self._participants or name in (SLATE, "none", ""):
             raise LocalError(f"room {self.room_id}: {name!r} cannot join")
         around = Surroundings(
@@ -124,7 +139,7 @@ class Room:
             changed=self._on_changed,
             wake=self._on_wake,
         )
-        participant = self._participants[name] = Participant(name, around, wire)
+        participant = self._participants[name] = Participant(name, around, attach)
         return participant
 
     def participant(self, name: str) -> Participant:

@@ -16,7 +16,8 @@ Layout
     host       Host, Pair, Port, Timer: what wires need of the process they live in
     plain      PlainWire: RTP and RTCP on two ports
     secure     SecureWire: a browser's transport, its states and its faults
-    bundle     Bundle: several streams on one wire, told apart by MID, SSRC and payload type
+    times      SecureTimes: how patient it is
+    bundle     Bundle: what sits on a wire; several streams on one wire, told apart by MID, SSRC and payload type
     generation Generation: an agent and its port; STUN, DTLS and SRTP told apart
     ice        Agent: aioice's connection on a port of the worker's own range
     dtls       Handshake: DTLS by OpenSSL without I/O; the worker's certificate; fingerprints

@@ -6,6 +6,9 @@
            report of us. A message about several streams is divided.
 
 An SSRC that was learned stays with its stream until a packet with another MID moves it.
+
+Nobody pays for what is not there: of a stream that has its wire to itself nothing is asked, and the wire hands it what
+comes without a bundle in between.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from splitter.core.net import Address
-from splitter.media.wire.ends import Seal, Wire, WireEnd
+from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.wire.ends import BundledWire, Seal, WireEnd
 from splitter.rtp.feedback import Fir, Nack, Pli, Remb, Tmmbn, Tmmbr
 from splitter.rtp.packet import Buffer, extension, payload_bounds
 from splitter.rtp.rtcp import Bye, ReceiverReport, RtcpPacket, SenderReport, SourceDescription
+from splitter.sdp.video import VideoFormat
 
 SSRC_LIMIT = 64
 """SSRCs that are learned; who comes with more is not heard with these."""
@@ -39,28 +44,65 @@ class StreamKey:
     theirs: frozenset[int] = frozenset()
     ours: frozenset[int] = frozenset()
 
+    @classmethod
+    def sent_with(cls, ssrc: int) -> StreamKey:
+        """Of a stream of which nothing is negotiated yet."""
+        return cls("", None, frozenset(), ours=frozenset((ssrc,)))
+
+    def agreed(self, form: VideoFormat) -> StreamKey:
+        """Of the same stream, with what it was agreed that the peer sends."""
+        return replace(self, mid=form.mid, mid_id=form.mid_id, payload_types=frozenset((form.payload_type,)))
+
 
 class Strand:
-    """One stream's half of a bundle, for who sends it: the wire, but for what is the bundle's."""
+    """One stream's half of a bundle: to its end, a wire of its own.
 
-    def __init__(self, wire: Wire, key: StreamKey, end: WireEnd) -> None:
-        self.key, self.end = key, end
+    Attributes:
+        media: what was negotiated last; None while it is paused.
+    """
+
+    def __init__(self, bundle: Bundle, key: StreamKey, end: WireEnd) -> None:
+        wire = bundle.wire
+        self.bundle, self.key, self.end = bundle, key, end
+        self.media: ParticipantMedia | None = None
         self.seal_rtp: Seal | None = wire.seal_rtp
         self.send_rtp, self.send_rtcp = wire.send_rtp, wire.send_rtcp
         self.packet_limit = wire.packet_limit
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        return self.bundle.wire.ports
+
+    @property
+    def to(self) -> Address:
+        return self.bundle.wire.to
+
+    @property
+    def rejected(self) -> int:
+        """Datagrams that were not believed to be the peer's, of whatever stream."""
+        return self.bundle.wire.rejected
+
+    def configure(self, media: ParticipantMedia | None, now: float) -> None:
+        """Take what was negotiated for this stream; the wire pauses when all its streams do."""
+        self.media = media
+        self.bundle.configure(self, now)
+
+    def close(self) -> None:
+        """Leave the bundle; the last one closes the wire."""
+        self.bundle.detach(self)
 
 
 class Bundle:
     """The streams of one wire; to the wire, its user.
 
     Args:
-        wire: makes the wire, for this end.
+        wire: makes the wire, for a bundle.
 
     Attributes:
         unclaimed: packets of RTP that are of no stream. unasked: RTCP about SSRCs of no stream.
     """
 
-    def __init__(self, wire: Callable[[WireEnd], Wire]) -> None:
+    def __init__(self, wire: Callable[[WireEnd], BundledWire]) -> None:
         """Make the wire. Raises MediaUnavailable."""
         self._strands: list[Strand] = []
         self._by_ssrc: dict[int, Strand] = {}
@@ -72,18 +114,31 @@ class Bundle:
 
     def attach(self, key: StreamKey, end: WireEnd) -> Strand:
         """Let a stream on. Its packets go to `end`, and it sends by what is returned."""
-        strand = Strand(self.wire, key, end)
+        strand = Strand(self, key, end)
         self._strands.append(strand)
         self._index()
         return strand
 
     def detach(self, strand: Strand) -> None:
-        """Take a stream off; what comes of it is unclaimed from now on."""
+        """Take a stream off; what comes of it is unclaimed from now on. With the last one the wire is closed."""
         self._strands.remove(strand)
         self._by_ssrc = {ssrc: one for ssrc, one in self._by_ssrc.items() if one is not strand}
         self._index()
+        if not self._strands:
+            self.wire.close()
+
+    def configure(self, strand: Strand, now: float) -> None:
+        """Something else was negotiated for a stream."""
+        media = strand.media
+        if media is not None:
+            strand.key = strand.key.agreed(media.receive_format)
+            self._index()
+        if media is not None or all(one.media is None for one in self._strands):
+            self.wire.configure(media, now)
 
     def _index(self) -> None:
+        if self._strands:
+            self.wire.serve(self._strands[0].end if len(self._strands) == 1 else self)
         self._by_mid = {one.key.mid: one for one in self._strands}
         self._mid_ids = tuple({one.key.mid_id: None for one in self._strands if one.key.mid_id is not None})
         self._by_type = {}

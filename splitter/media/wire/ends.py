@@ -1,6 +1,7 @@
 """What a participant and its way to the peer know of each other. Types only.
 
-There are two ways: plain RTP on two ports (`plain`), and WebRTC on one (`splitter.media.wire.secure`).
+There are two ways: plain RTP on two ports (`plain`), and WebRTC on one (`secure`). On either sits a `bundle`, and on
+that sit those who send and receive.
 """
 
 from __future__ import annotations
@@ -101,4 +102,12 @@ class Wire(Protocol):
 
     def close(self) -> None:
         """Give the ports back."""
+        ...
+
+
+class BundledWire(Wire, Protocol):
+    """The way to the peer, as a bundle has it."""
+
+    def serve(self, end: WireEnd) -> None:
+        """Hand what comes to this end from now on."""
         ...

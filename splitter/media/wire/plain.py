@@ -56,6 +56,9 @@ class PlainWire:
         self._strangers: Strangers | None = None
         self.rejected = self.malformed = 0
 
+    def serve(self, end: WireEnd) -> None:
+        self._end = end
+
     @property
     def ports(self) -> tuple[int, int]:
         return self._pair.rtp_port, self._pair.rtcp_port

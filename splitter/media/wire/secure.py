@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -28,31 +27,13 @@ from splitter.media.wire.generation import Generation
 from splitter.media.wire.host import Host, Timer
 from splitter.media.wire.ice import Agent
 from splitter.media.wire.srtp import Cipher
+from splitter.media.wire.times import SecureTimes
 from splitter.rtp import rtcp
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
 log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class SecureTimes:
-    """Seconds.
-
-    Attributes:
-        connect_limit_s: for ICE to find a path, and again for DTLS.
-        quiet_s: so long without any sign of the peer is an interruption; it answers our checks every five seconds.
-        consent_s: so long after the peer's last consent nothing is sent any more (RFC 7675 §5.1).
-        patience_s: so long an interruption may last.
-        linger_s: how long the path before an ICE restart is still listened to.
-    """
-
-    connect_limit_s: float = 30.0
-    quiet_s: float = 6.5
-    consent_s: float = 30.0
-    patience_s: float = 120.0
-    linger_s: float = 3.0
 
 
 class SecureWire:
@@ -111,6 +92,9 @@ class SecureWire:
         self.reason = ""
         self.to = NOWHERE
         self.strays = self.malformed = 0
+
+    def serve(self, end: WireEnd) -> None:
+        self._end = end
 
     @property
     def ports(self) -> tuple[int, int]:

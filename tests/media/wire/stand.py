@@ -261,7 +261,7 @@ class Stand:
         return [event.state for event in self.of(TransportChanged)]
 
     def wire(self, name: str = "seat-1") -> SecureWire:
-        wire = self.room.participant(name).wire
+        wire = self.room.participant(name).wire.bundle.wire
         assert isinstance(wire, SecureWire)
         return wire
 

@@ -32,6 +32,9 @@ class FakeWire:
         self.end = end
         self.sent: list[bytes] = []
 
+    def serve(self, end: WireEnd) -> None:
+        self.end = end
+
     def configure(self, media: ParticipantMedia | None, now: float) -> None: ...
 
     def send_rtp(self, data: bytes | memoryview, to: Address) -> None:

@@ -17,8 +17,8 @@ from splitter.media.ports.events import TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire import secure
 from splitter.media.wire.dtls import DATAGRAM_BYTES, DtlsState, datagrams
-from splitter.media.wire.secure import SecureTimes
 from splitter.media.wire.srtp import SSRC_LIMIT
+from splitter.media.wire.times import SecureTimes
 from splitter.rtp import packet
 from splitter.rtp.rtcp import Bye
 from tests.media.wire.stand import BROWSER, HOST, Browser, Ice, both_show, seated, showing, stand
