@@ -274,7 +274,11 @@ class Gateway:
             state = NodeStanding.ALONE if alone else self.board.state
             view = replace(view, fence=membership.fence, standby=membership.standbys)
             view = replace(view, state=NodeStanding.ACTIVE if state == GatewayState.RUNNING else state)
-        view = replace(view, lag_s=round(self._live.lag_s, 3), at_risk=self._live.waiting)
+        view = replace(
+            view,
+            lag_s=round(self._live.lag_s, 3),
+            at_risk=len(self._calls) if view.state == NodeStanding.ALONE else self._live.waiting,
+        )
         return replace(view, calls=len(self._calls), version=__version__, said_at=self._clock.wall())
 
     def _sip_carrier(self, carrier: SipSmsSettings) -> SmsCarrier:
@@ -342,6 +346,7 @@ class Gateway:
         try:
             await self._engine.start()
             await self._server.open_inner()
+            await self._neighbours.stand_by()
         except BaseException:
             await self._engine.abandon()
             raise

@@ -8,6 +8,7 @@ Layout, one file per group:
     trace.py      trace
     why.py        why
     status.py     status
+    cluster.py    cluster
     trunks.py     trunks
     seats.py      seats
     token.py      token
@@ -40,6 +41,7 @@ COMMANDS = {
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),
     "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
     "why": ("splitter.cli.why:why", "Say why a call had no voice or no video, and what proves it."),
+    "cluster": ("splitter.cli.cluster:cluster", "Show the gateways of this cluster, or hand this one over."),
     "trunks": ("splitter.cli.trunks:trunks", "Show whether the neighbours are there, and how many calls they have."),
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),

@@ -33,6 +33,7 @@ class DaemonStatus(msgspec.Struct):
     tasks: int = 0
     rtpengines: list[InstanceStatus] = []
     draining_since: float | None = None
+    node: str = ""
 
 
 @click.command()
@@ -57,6 +58,8 @@ def _print(found: DaemonStatus) -> None:
     if found.draining_since is not None:
         left = counted(found.calls, "call")
         say(f"{'draining':<14}since {clock(found.draining_since)}: no new calls are taken; {left} left")
+    if found.node:
+        say(f"{'node':<14}{found.node}; see splitter cluster")
     say(f"{'up':<14}{span(time.time() - found.started_at)}, since {clock(found.started_at)}")
     say(f"{'calls':<14}{found.calls} of {found.max_calls}")
     say(f"{'SIP':<14}{counted(found.dialogs, 'dialog')}, {counted(found.transactions, 'transaction')}")

@@ -1,7 +1,8 @@
 """Which nodes there are, by what each says of itself in Valkey. Does I/O on a thread of its own; nobody waits for it.
 
-P:nodes holds an entry for each node, which the node writes anew each second, with a count. Who reads does not compare
-clocks: an entry that does not change for a while is that of a node that is away. While Valkey is away nobody is judged.
+P:nodes holds an entry for each node, which its process writes anew each second, with a count. Who reads does not
+compare clocks: an entry that does not change for a while is that of a node that is away. While Valkey is away nobody is
+judged.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ class ValkeyDirectory:
     """
 
     def __init__(self, settings: ClusterSettings) -> None:
-        self._node = settings.node
         self._valkey = Valkey(settings)
         self._key = ClusterKeys(settings.prefix).nodes
         self._said: NodeView | None = None
@@ -56,7 +56,8 @@ class ValkeyDirectory:
 
     def start(self, limit_s: float) -> None:
         """Begin to read and write; waits until it was read once, but no longer than this."""
-        self._thread.start()
+        if not self._thread.is_alive():
+            self._thread.start()
         self._read_once.wait(limit_s)
 
     def stop(self) -> None:
@@ -69,9 +70,10 @@ class ValkeyDirectory:
 
     def nodes(self) -> tuple[NodeView, ...]:
         """Every node, this one among them, by name."""
-        own = [self._said] if self._said is not None else []
-        others = [view for view in self._known if view.node != self._node]
-        return tuple(sorted([*own, *others], key=lambda view: view.node))
+        said, known = self._said, self._known
+        own = (said,) if said is not None else ()
+        others = (view for view in known if said is None or view.node != said.node)
+        return tuple(sorted((*own, *others), key=lambda view: view.node))
 
     # ---- the thread ----------------------------------------------------------------------------------------------
 
@@ -79,6 +81,8 @@ class ValkeyDirectory:
         while not self._stopping.wait(PERIOD_S if self._read_once.is_set() else 0.0):
             try:
                 self._write()
+                if self.fault:  # what others wrote meanwhile could not be seen
+                    self._changed = {node: (data, time.monotonic()) for node, (data, _) in self._changed.items()}
                 self._read()
             except ValkeyError as error:
                 if not self.fault:
@@ -92,7 +96,7 @@ class ValkeyDirectory:
     def _write(self) -> None:
         if (said := self._said) is not None:
             self._count += 1
-            self._valkey.command("HSET", self._key, self._node, msgspec.json.encode(_Entry(self._count, said)))
+            self._valkey.command("HSET", self._key, said.node, msgspec.json.encode(_Entry(self._count, said)))
 
     def _read(self) -> None:
         flat: list[bytes] = self._pairs(self._valkey.command("HGETALL", self._key))
@@ -104,14 +108,14 @@ class ValkeyDirectory:
                 view = msgspec.json.decode(data, type=_Entry).view
             except msgspec.DecodeError:
                 continue  # of another version
+            if view.node != name.decode(errors="replace"):
+                continue
             before, since = self._changed.get(view.node, (b"", now))
             if before != data:
                 since = now
                 self._changed[view.node] = (data, now)
-            if view.node != name.decode(errors="replace"):
-                continue
             away = now - since > AWAY_AFTER_S
-            found.append(replace(view, state="away", host="") if away else view)
+            found.append(replace(view, state="away", host="", standby=()) if away else view)
         self._known = tuple(found)
 
     def _pairs(self, answer: Any) -> list[bytes]:

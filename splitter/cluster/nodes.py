@@ -14,7 +14,7 @@ class NodeView:
         api_url: where its API is reached; empty where it has none.
         certificate: SHA-256 of the certificate that it shows there, in hexadecimal; empty where authorities vouch.
         host: that holds its lease; empty where none does.
-        state: "active", "alone" (it holds no lease that others know of), "draining" or "away".
+        state: "active", "alone" (Valkey is away, so that nothing is protected), "draining" or "away".
         standby: hosts that would go on in its place.
         fence: how often its lease has changed hands.
         calls: that it carries.

@@ -154,7 +154,10 @@ class TestAnswers:
         self, tmp_path: Path, method: str, path: str, token: str, more: dict[str, Any]
     ) -> None:
         settings = ApiSettings(guest_url="https://video.example/guest/")
-        async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK]) as (parts, outside):
+        async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK]) as (
+            parts,
+            outside,
+        ):
             parts.calls.add(FULL)
             parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]

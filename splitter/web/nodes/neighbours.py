@@ -62,6 +62,11 @@ class Neighbours:
         self._tasks = Tasks()
         self._gone_since: dict[str, float] = {}
 
+    async def stand_by(self) -> None:
+        """Look which nodes there are, while another process is this one; listen to nobody yet."""
+        if self.own:
+            await asyncio.to_thread(self._directory.start, 0.0)
+
     async def start(self, limit_s: float = 1.0) -> None:
         """Begin to listen to all; returns once those that are there were heard, or after this time."""
         if not self.own:

@@ -265,6 +265,7 @@ export class CallHandle extends EventTarget {
   }
 
   #onMedia() {
+    if (this.media.state === "interrupted") this.splitter._doubt();
     if (!this.#place.wanted) {
       this.#cover.lift();
       clearInterval(this.#ticker);

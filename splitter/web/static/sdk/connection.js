@@ -1,10 +1,10 @@
 // @ts-check
 /** The connection of a desk to its gateway: login, and the calls that are this desk's. */
 
+import { Api } from "./api.js";
 import { CallHandle } from "./call.js";
-import { Http, ignore, SplitterError } from "./http.js";
+import { ignore, SplitterError } from "./http.js";
 import { claimClient } from "./identity.js";
-import { fetchImage, listImages, uploadImage } from "./images.js";
 import { EventSocket } from "./socket.js";
 import { Desk } from "./sources.js";
 
@@ -13,7 +13,6 @@ import { Desk } from "./sources.js";
 /** @typedef {import("./types.js").GatewayState} GatewayState */
 /** @typedef {import("./types.js").Me} Me */
 /** @typedef {import("./types.js").Notice} Notice */
-/** @typedef {import("./types.js").Picture} Picture */
 
 /**
  * The connection of a desk to its gateway.
@@ -26,8 +25,7 @@ import { Desk } from "./sources.js";
  *   "gateway"     {GatewayState}                                           it takes no new calls, or takes them again
  *   "desk"        {desk: object}                                           only with the scope calls:read
  */
-export class Splitter extends EventTarget {
-  #http;
+export class Splitter extends Api {
   #events;
   /** @type {Set<string>|null} calls of the snapshot that is coming in */
   #snapshot = null;
@@ -47,9 +45,7 @@ export class Splitter extends EventTarget {
    *   reloads is made where it is left out.
    */
   constructor(options = {}) {
-    super();
-    this.url = new URL(options.url ?? globalThis.location.origin);
-    this.#http = new Http(this.url);
+    super(new URL(options.url ?? globalThis.location.origin));
     this.#autojoin = options.autojoin ?? true;
     this.#givenClient = options.client ?? "";
     this.iceServers = options.iceServers ?? [];
@@ -75,32 +71,9 @@ export class Splitter extends EventTarget {
     return this.#events.connection;
   }
 
-  get token() {
-    return this.#http.token;
-  }
-
-  /** For `request` alone, without the event socket; `connect` takes one itself. */
-  set token(token) {
-    this.#http.token = token;
-  }
-
   /** Seconds since the Unix epoch, by the gateway's clock: desks' own clocks are often wrong. */
   now() {
     return (Date.now() + this.#clockOffsetMs) / 1000;
-  }
-
-  /**
-   * Log in with the user and password of an account.
-   * @param {string} user
-   * @param {string} password
-   * @returns {Promise<{token: string, expires_at: number, user: string, extension: string, name: string}>}
-   */
-  async login(user, password) {
-    this.token = "";
-    const response = await this.request("POST", "/v1/login", { json: { user, password } });
-    const granted = await response.json();
-    this.token = granted.token;
-    return granted;
   }
 
   /**
@@ -138,17 +111,6 @@ export class Splitter extends EventTarget {
   // ---- what can be asked ----
 
   /**
-   * Live calls, or those that ended (`ended`), the newest first.
-   * @param {{ended?: boolean, number?: string, extension?: string, limit?: number, before?: number}} [query]
-   * @returns {Promise<CallView[]>}
-   */
-  async list(query = {}) {
-    const words = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value) words.set(name, value === true ? "1" : String(value));
-    return (await (await this.request("GET", `/v1/calls?${words}`)).json()).calls;
-  }
-
-  /**
    * Take a call by its id, short code or caller's number; it is this desk's from then on, and joined.
    * @param {string} reference
    * @returns {Promise<CallHandle>}
@@ -176,54 +138,16 @@ export class Splitter extends EventTarget {
     return Boolean(this.me?.extension) && view.extension === this.me?.extension;
   }
 
-  /**
-   * Images that callers may be shown: those for all calls, and those of one.
-   * @param {string} [callId]
-   * @returns {Promise<Picture[]>}
-   */
-  pictures(callId = "") {
-    return listImages(this, callId);
-  }
-
-  /**
-   * The file of an image, for an <img> by URL.createObjectURL.
-   * @param {string} id
-   * @returns {Promise<Blob>}
-   */
-  pictureImage(id) {
-    return fetchImage(this, id);
-  }
-
-  /**
-   * Upload an image. Other kinds than PNG and JPEG, and those that are too large, are converted first.
-   * @param {Blob} file
-   * @param {{name?: string, callId?: string}} [options]  callId: for this call alone
-   * @returns {Promise<Picture>}
-   */
-  uploadPicture(file, options = {}) {
-    return uploadImage(this, file, options);
-  }
-
-  /**
-   * Any request of the API; see /v1/openapi.json.
-   * @param {string} method
-   * @param {string} path
-   * @param {import("./http.js").RequestOptions} [options]
-   * @returns {Promise<Response>}
-   */
-  async request(method, path, options) {
-    try {
-      return await this.#http.request(method, path, options);
-    } catch (error) {
-      if (SplitterError.of(error).status === 401 && path !== "/v1/login") this.#signedOut(error);
-      throw error;
-    }
-  }
-
   // ---- what the gateway tells ----
+
+  /** Something of a call's media does not work. */
+  _doubt() {
+    this.#events.doubt();
+  }
 
   /** Whose login it is. Somebody else than before: nothing of before is theirs. @param {Me} me */
   async #onMe(me) {
+    this._others(me.gateways ?? []);
     if (this.me?.name !== me.name) {
       for (const call of [...this.calls.values()]) this.#forget(call, { gone: true });
       this.#events.forget();
@@ -259,7 +183,7 @@ export class Splitter extends EventTarget {
         break;
       case "call":
         this.#synchronise(frame.at);
-        this.#onCall(frame.call, frame.gone === true);
+        this.#onCall(frame.call, frame.gone === true, frame.stream);
         break;
       case "notice":
         this.#synchronise(frame.at);
@@ -285,30 +209,30 @@ export class Splitter extends EventTarget {
     for (const call of this.calls.values()) call._onReconnected(anew);
   }
 
-  /** @param {CallView} view @param {boolean} gone */
-  #onCall(view, gone) {
+  /** @param {CallView} view @param {boolean} gone @param {string} epoch */
+  #onCall(view, gone, epoch) {
     this.#snapshot?.add(view.call_id);
     if (view.state === "ended" || gone) {
       const call = this.calls.get(view.call_id);
       if (call) {
         const before = call.view;
-        call._update(view, this.#events.epoch);
+        call._update(view, epoch);
         this.#forget(call, { gone: gone && view.state !== "ended" }, before);
       }
       return;
     }
-    const call = this.#learn(view);
+    const call = this.#learn(view, epoch);
     const own = this.owns(view) || view.admitted?.includes(this.me?.extension ?? "");
     if (this.#autojoin && own && view.state === "connected") call._autojoin();
   }
 
-  /** @param {CallView} view @returns {CallHandle} */
-  #learn(view) {
+  /** @param {CallView} view @param {string} [epoch]  which life of its gateway tells so @returns {CallHandle} */
+  #learn(view, epoch = this.#events.epochOf(view.node ?? "")) {
     const known = this.calls.get(view.call_id);
     const before = known?.view ?? null;
     const call = known ?? new CallHandle(this, view);
     this.calls.set(view.call_id, call);
-    call._update(view, this.#events.epoch);
+    call._update(view, epoch);
     this.#emit("call", { call, before, gone: false, lost: false });
     return call;
   }
@@ -332,6 +256,12 @@ export class Splitter extends EventTarget {
     if (state.state === this.gateway.state) return;
     this.gateway = state;
     this.#emit("gateway", state);
+  }
+
+  /** A request was refused, or had no answer. @param {SplitterError} error @param {boolean} login */
+  _refused(error, login) {
+    if (error.status === 401 && !login) this.#signedOut(error);
+    if (error.status === 0) this.#events.doubt();
   }
 
   /** The login does not hold any more. @param {unknown} error */

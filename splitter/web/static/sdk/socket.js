@@ -8,6 +8,7 @@ import { backoffMs, SplitterError } from "./http.js";
 /** @typedef {import("./types.js").Me} Me */
 
 const SILENCE_LIMIT_MS = 40_000; // the gateway says something every 15 s
+const PROBE_LIMIT_MS = 2_000;
 
 /**
  * A socket that connects again by itself.
@@ -22,8 +23,11 @@ export class EventSocket extends EventTarget {
   /** @type {WebSocket|null} */
   #socket = null;
   #epoch = "";
-  #after = 0;
+  /** @type {Map<string, number>} of each stream of events the last number that was heard */
+  #heard = new Map();
+  #whole = false; // all that lives was told
   #anew = false;
+  #probing = false;
   #tries = 0;
   /** @type {number|undefined} */
   #timer;
@@ -43,14 +47,32 @@ export class EventSocket extends EventTarget {
     globalThis.addEventListener("offline", this.#onOffline);
   }
 
-  /** Which life of the gateway its events are of. */
-  get epoch() {
-    return this.#epoch;
+  /** Which life of a gateway tells of its calls. @param {string} node  of several; empty where there is one */
+  epochOf(node) {
+    const stream = node && [...this.#heard.keys()].find((name) => name.startsWith(`${node}.`));
+    return stream || this.#epoch;
   }
 
   /** Nothing of before counts: the next connection begins with all calls. */
   forget() {
-    this.#epoch = "";
+    this.#heard.clear();
+  }
+
+  /** Something does not work as it should: is the gateway still there? A network that swallows everything does not say. */
+  async doubt() {
+    if (this.#probing || this.connection.state !== "online") return;
+    this.#probing = true;
+    const socket = this.#socket;
+    try {
+      await this.#gateway.request("GET", "/v1/me", { limitMs: PROBE_LIMIT_MS });
+    } catch (error) {
+      if (this.#socket === socket && socket && !SplitterError.of(error).status) {
+        this.#hang();
+        this.#again("lost", 0);
+      }
+    } finally {
+      this.#probing = false;
+    }
   }
 
   /** @param {string} token */
@@ -84,7 +106,11 @@ export class EventSocket extends EventTarget {
       if (token !== this.#token || !token) return;
       await this.#identify(me);
     } catch (error) {
-      if (token === this.#token && token) this.#again(SplitterError.of(error).code);
+      if (token !== this.#token || !token) return;
+      // Another gateway of the cluster may do as well, and at once; after all of them were tried there is a pause.
+      const { code, status } = SplitterError.of(error);
+      const moved = (status === 0 || status >= 500) && this.#gateway.moveOn?.();
+      this.#again(code, moved ? 0 : undefined);
       return;
     }
     if (token === this.#token && !this.#socket) this.#listen(token);
@@ -95,10 +121,7 @@ export class EventSocket extends EventTarget {
     const url = new URL("/v1/events", this.#gateway.url);
     url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
     url.searchParams.set("client", this.#gateway.client);
-    if (this.#epoch) {
-      url.searchParams.set("after", String(this.#after));
-      url.searchParams.set("epoch", this.#epoch);
-    }
+    if (this.#heard.size) url.searchParams.set("after", [...this.#heard].map((place) => place.join(":")).join(","));
     const socket = new WebSocket(url, ["splitter.v1", `bearer.${token}`]);
     this.#socket = socket;
     socket.onmessage = (event) => this.#socket === socket && this.#onFrame(JSON.parse(event.data));
@@ -110,7 +133,7 @@ export class EventSocket extends EventTarget {
   #onFrame(frame) {
     this.#watch();
     if (this.connection.state === "offline") this.#say("online"); // the browser was wrong about it
-    if (typeof frame.seq === "number") this.#after = frame.seq;
+    this.#keep(frame);
     if (frame.type === "hello") {
       this.#epoch = frame.epoch;
       this.#anew = !frame.resumed;
@@ -120,6 +143,17 @@ export class EventSocket extends EventTarget {
     this.#tries = 0;
     this.#say("online");
     this.dispatchEvent(new CustomEvent("ready", { detail: this.#anew }));
+  }
+
+  /** Keep from where to resume: on this gateway, or any other. @param {any} frame */
+  #keep(frame) {
+    if (frame.type === "hello") this.#whole = frame.resumed;
+    if (frame.type === "ready") this.#whole = true;
+    if (frame.stream && this.#whole) this.#heard.set(frame.stream, frame.seq);
+    if (typeof frame.after !== "string") return;
+    const told = new Map(frame.after.split(",").filter(Boolean).map((/** @type {string} */ place) => readPlace(place)));
+    for (const [stream, seq] of told) told.set(stream, Math.max(seq, this.#whole ? (this.#heard.get(stream) ?? 0) : 0));
+    this.#heard = told;
   }
 
   /** @param {number} code */
@@ -167,4 +201,10 @@ export class EventSocket extends EventTarget {
     this.connection = { state, reason, retryAt };
     this.dispatchEvent(new Event("connection"));
   }
+}
+
+/** @param {string} place  such as "a.7k3m:17" @returns {[string, number]} */
+function readPlace(place) {
+  const at = place.lastIndexOf(":");
+  return [place.slice(0, at), Number(place.slice(at + 1))];
 }

@@ -15,11 +15,12 @@
  *   called: string, direction: "in"|"out", started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: LegView[], facts: CallerFacts, parties: PartyView[],
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
- *   admitted: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ *   admitted: string[], node?: string}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  */
 /** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice
  *   `invitation`: the id of the link that it is about. */
-/** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null}} Me */
+/** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null, gateways?: string[]}} Me
+ *   `gateways`: URLs of others of a cluster, which do as well. */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
 /** @typedef {{blob: Blob, takenAt: number, location: string}} Snapshot  `takenAt`: seconds since the Unix epoch. */
 /** @typedef {{id: string, link: string, expires_at: number, sent: boolean, reason: string, state: string, qr: string}} Invitation
@@ -42,7 +43,8 @@
 /**
  * What a place in a call needs of the gateway. `Splitter` is one; the guest page makes its own.
  * @typedef {{url: URL, client: string, iceServers: RTCIceServer[],
- *   request: (method: string, path: string, options?: import("./http.js").RequestOptions) => Promise<Response>}} Gateway
+ *   request: (method: string, path: string, options?: import("./http.js").RequestOptions) => Promise<Response>,
+ *   moveOn?: () => boolean}} Gateway  `moveOn`: go on with another gateway; false where all were tried.
  */
 
 export {};
