@@ -36,6 +36,7 @@ from splitter.config.sms import with_carrier
 from splitter.core.clock import SystemClock
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
+from splitter.core.tenancy import Tenancy
 from splitter.former import FormerTrunks
 from splitter.media.chooser import EngineChooser
 from splitter.media.ng.engine import NgEngine
@@ -51,7 +52,7 @@ from splitter.store.gathering import Gatherer
 from splitter.store.journal import Journal
 from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
-from splitter.store.schema import beside
+from splitter.store.schema import beside, tenancy_of
 from splitter.store.screenshots import ScreenshotFiles
 from splitter.store.sqlite import Store
 from splitter.telemetry import log as logs
@@ -108,6 +109,7 @@ class Gateway:
         self.bus = Bus(self._clock)
         self._standing_by = False
         self._releasing: asyncio.Task[int] | None = None
+        self._tenancy: Tenancy | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = asyncio.Event()
         self._ending = False
@@ -361,9 +363,10 @@ class Gateway:
         """Start every part, the ways in last; what had started is stopped again if one cannot.
 
         Raises:
-            LocalError: a listener or the control socket cannot be opened.
+            LocalError: another gateway has the store; a listener or the control socket cannot be opened.
         """
         self._loop = asyncio.get_running_loop()
+        self._tenancy = tenancy_of(self.settings.store)
         try:
             self._store.start()
             await self._webhooks.start()
@@ -447,6 +450,8 @@ class Gateway:
         await self._pictures.stop()
         await self._store.stop()
         await asyncio.to_thread(self._live.stop)
+        if self._tenancy is not None:
+            self._tenancy.end()
 
     async def leave(self) -> None:
         """Leave the calls to the process that comes after this one, which must end at once: no peer is told anything.

@@ -21,6 +21,7 @@ from splitter.cluster.tenure import LeaseState, NodeStanding
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
 from splitter.core.ids import IdSource
+from splitter.media.worker.process import reap
 from splitter.transport.tasks import Tasks
 
 _COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
@@ -96,6 +97,7 @@ async def run(
         reread: reads the configuration again. Raises ConfigError.
         ready: called, with words for the service manager, once calls are taken, or waited for as a standby.
     """
+    reap()
     orders = _Orders(reread)
     membership = _membership(settings)
     gateway = Gateway(settings, orders.restart, reread, membership)

@@ -6,13 +6,16 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from splitter.core.errors import SplitterError
+from splitter.core.tenancy import Tenancy
 from splitter.store import outbox
 from splitter.store.outbox import Delivered, Delivery
+from splitter.store.settings import StoreSettings
 from splitter.telemetry.trace import TraceEvent
 
 VERSION = 2
@@ -92,6 +95,22 @@ class CallRow:
 
 
 Row = TraceEvent | CallRow | Delivery | Delivered
+
+
+def tenancy_of(settings: StoreSettings) -> Tenancy | None:
+    """The right to a store, and to the records of live calls beside it; None where it is memory alone.
+
+    Raises:
+        LocalError: another gateway has it.
+    """
+    if in_memory(settings.path):
+        return None
+    path = Path(settings.path)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        return None  # the store says so itself, and calls go on without it
+    return Tenancy(path.with_name(f"{path.name}.lock"), f"store.path {path}")
 
 
 def beside(store: str, name: str) -> Path | None:

@@ -189,7 +189,7 @@ class Arrival:
             if site.arguments is None:  # there cannot be two of a unit
                 process.kill(signal.SIGTERM)
             site.path.unlink(missing_ok=True)
-        self._leave_alone()
+        self.process = None  # still looked after: it may be a child of ours, which somebody has to bury
 
     async def _attend(self, asking: Coroutine[Any, Any, R]) -> R:
         """Wait for an answer as long as the worker does not hang. Raises MediaTimeout."""

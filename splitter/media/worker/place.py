@@ -112,30 +112,3 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-class Tenancy:
-    """The right of one gateway to the workers of a folder; it ends with the process, however that ends."""
-
-    def __init__(self, folder: Path) -> None:
-        """Take it. Raises LocalError where another gateway has it."""
-        path = folder / "gateway.lock"
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise LocalError(f"media.socket_dir {folder}: {path.name}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            other = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
-            os.close(self._fd)
-            who = f"another gateway, process {other}, works there" if isinstance(error, BlockingIOError) else error
-            raise LocalError(f"media.socket_dir {folder}: {who}; give each a folder of its own") from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
-
-    def end(self) -> None:
-        """Let another gateway have it; again is no error."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1

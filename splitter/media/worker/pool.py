@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.core.tenancy import Tenancy
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
@@ -32,7 +33,7 @@ from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.held import Held, Opening, Unclaimed
 from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
-from splitter.media.worker.place import Tenancy, clear_dead, indexes_in
+from splitter.media.worker.place import clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.inventory import Carried
@@ -115,7 +116,7 @@ class Pool:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise LocalError(f"media.socket_dir {folder}: {error.strerror}") from error
-        self._tenancy = Tenancy(folder)
+        self._tenancy = Tenancy(folder / "gateway.lock", f"media.socket_dir {folder}")
         return PortRecord.at(folder, settings.first_port, settings.last_port)
 
     def _supervisor(self, index: int, count: int, record: PortRecord | None) -> Supervisor:
@@ -144,6 +145,7 @@ class Pool:
             self._logs,
             self._on_event,
             lambda client, page: self._on_found(supervisor, client, page),
+            lambda: any(held.supervisor is supervisor for held in self._held.values()),
             lambda reason: self._on_lost(supervisor, reason),
             self._on_ready,
             spare,

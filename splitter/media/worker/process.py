@@ -11,6 +11,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+
+
+def reap() -> None:
+    """Forget children that ended while nobody looked, such as around an exec: they would be zombies for ever."""
+    with suppress(ChildProcessError):
+        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+            pass
+
 
 _QUIET = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1)]
 

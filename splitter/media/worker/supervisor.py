@@ -89,6 +89,7 @@ class Supervisor:
         logs: passed on to the worker.
         on_event: takes the id of a relay or room and its event.
         on_found: takes what a worker carries that was there before us.
+        in_use: whether anything of ours is on it, or about to be.
         on_lost: takes the reason; called when a greeted worker is gone.
         on_ready: called when one can be used.
         spare: there is to be no worker of this index: one that is there ends once it carries nothing.
@@ -112,6 +113,7 @@ class Supervisor:
         logs: TelemetrySettings,
         on_event: Callable[[str, MediaEvent], None],
         on_found: Callable[[WorkerClient, Carried], None],
+        in_use: Callable[[], bool],
         on_lost: Callable[[str], None],
         on_ready: Callable[[], None],
         spare: bool = False,
@@ -131,10 +133,12 @@ class Supervisor:
         )
         self._on_event = on_event
         self._on_found = on_found
+        self._in_use = in_use
         self._on_lost = on_lost
         self._on_ready = on_ready
         self.spare = spare
         self._process: WorkerProcess | None = None
+        self._latest: WorkerProcess | None = None
         self._greeted = False
         self._emptied = False  # it was outdated, and is to be replaced
         self._task: asyncio.Task[None] | None = None
@@ -168,7 +172,8 @@ class Supervisor:
         elif self._task is not None:
             self._task.cancel()
         await self._end_task(self._timers.stop_limit_s)
-        if process is not None and not process.ended.is_set():  # the task was cancelled while it waited for the end
+        process = process or self._latest  # the task was cancelled while one was being begun
+        if process is not None and not process.ended.is_set():  # or while it waited for the end
             process.kill()
             await process.ended.wait()
 
@@ -262,7 +267,7 @@ class Supervisor:
             if client is None and not self.spare:
                 client = await arrival.begin()
         finally:
-            self._process = arrival.process
+            self._process = self._latest = arrival.process
         if self._process is None or client is None:
             raise MediaUnavailable("there is no media worker")
         return client, self._process, arrival.status
@@ -301,7 +306,8 @@ class Supervisor:
                     self._judge(pulse)
                 if pulse.hangs:
                     return pulse.hangs
-                if self.outdated and self.status is not None and not self.status.relays + self.status.rooms:
+                idle = self.status is not None and not self.status.relays + self.status.rooms and not self._in_use()
+                if self.outdated and idle:
                     self._emptied = True
                     client.tell(Shutdown())
                     return "it had other settings, and carries nothing"

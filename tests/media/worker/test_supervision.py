@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -430,3 +431,21 @@ class TestSlices:
         assert all(first <= port <= last for port in ports)
         assert all(begin % 2 == 0 and (end - begin) % 2 == 1 for begin, end in slices)
         assert len(ports) == (last + 1 - first - first % 2) // 2 * 2
+
+
+class TestReap:
+    def test_children_that_nobody_waited_for_are_zombies_no_more(self) -> None:
+        program = """
+import os, time
+from splitter.media.worker.process import reap
+pid = os.posix_spawn("/bin/true", ["true"], {})
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # it is a zombie by now
+reap()
+reap()
+try:
+    os.kill(pid, 0)
+except ProcessLookupError:
+    print("buried")
+"""
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        assert said == "buried\n"
