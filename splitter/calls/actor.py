@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from splitter.calls.call import Call
-from splitter.calls.events import CallEvent, DigitPassed, DigitPressed
+from splitter.calls.events import CallEvent, DigitPassed
 from splitter.calls.flows import converse as flow
+from splitter.calls.leg_events import DigitPressed
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.media_jobs import carry_out_in_room, carry_out_voice
 from splitter.calls.show_jobs import carry_out_show

@@ -9,16 +9,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from splitter.calls.events import (
-    DigitInserted,
-    DigitPressed,
-    VoiceCounted,
-    VoiceDoubt,
-    VoiceOpened,
-    VoicePointed,
-    VoiceUnavailable,
-)
+from splitter.calls.events import DigitInserted, VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.jobs import FAULT, Jobs
+from splitter.calls.leg_events import DigitPressed
 from splitter.calls.states import Side
 from splitter.calls.talk.voice import VoiceState, remote_end
 from splitter.core.errors import MediaError, MediaUnavailable

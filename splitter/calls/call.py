@@ -13,17 +13,12 @@ from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
 from splitter.calls.call_legs import CallLegs
 from splitter.calls.carried import by_video, by_voice, summed
-from splitter.calls.events import (
-    CallEvent,
-    HangupAsked,
-    LegEvent,
-    SeatArrived,
-    SeatPlaced,
-)
+from splitter.calls.events import CallEvent, HangupAsked, SeatArrived, SeatPlaced
 from splitter.calls.facts import CallerFacts, facts_of
 from splitter.calls.identity import identity_of
 from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
+from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.calls.remains import doubt_of, record_of, unfinished_of
 from splitter.calls.services import Services

@@ -12,23 +12,10 @@ from splitter.calls.asks import Asked, Denial
 from splitter.calls.binding import Named, Unclear
 from splitter.calls.leg_events import (
     AckMissing,
-    Acknowledged,
-    Answered,
-    Cancelled,
     DigitPressed,
-    Ended,
-    KeyFrameAsked,
     LegEvent,
-    OfferAccepted,
-    OfferCollided,
     Offered,
-    OfferRefused,
-    OfferWithdrawn,
-    Overlooked,
-    Rang,
-    Refreshed,
     RefreshFailed,
-    Refused,
 )
 from splitter.calls.parties import Party
 from splitter.calls.states import Side
@@ -39,52 +26,6 @@ from splitter.media.ports.rooms import Snapshot
 from splitter.media.ports.voice import RelayHandle
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
-
-__all__ = [
-    "AckMissing",
-    "Acknowledged",
-    "AgentNamed",
-    "Answered",
-    "CallEvent",
-    "Cancelled",
-    "ClientPlaced",
-    "ClientRestarted",
-    "DigitInserted",
-    "DigitPassed",
-    "DigitPressed",
-    "Ended",
-    "HangupAsked",
-    "JobDone",
-    "KeyFrameAsked",
-    "LegEvent",
-    "OfferAccepted",
-    "OfferCollided",
-    "OfferRefused",
-    "OfferWithdrawn",
-    "Offered",
-    "Overlooked",
-    "PlacesLost",
-    "PlacesMade",
-    "Rang",
-    "RefreshFailed",
-    "Refreshed",
-    "Refused",
-    "RoomPrepared",
-    "SeatArrived",
-    "SeatPlaced",
-    "SeatRestarted",
-    "ShowFailed",
-    "ShownAsAsked",
-    "StillTaken",
-    "TimeUp",
-    "VideoCarriedOut",
-    "VoiceCounted",
-    "VoiceDoubt",
-    "VoiceEvent",
-    "VoiceOpened",
-    "VoicePointed",
-    "VoiceUnavailable",
-]
 
 
 @dataclass(frozen=True, slots=True)

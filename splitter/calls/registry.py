@@ -12,7 +12,8 @@ from splitter.calls.asks import Answer, Ask, Denial, Desk
 from splitter.calls.call import Call
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess
-from splitter.calls.events import Offered, SeatArrived
+from splitter.calls.events import SeatArrived
+from splitter.calls.leg_events import Offered
 from splitter.calls.logins.reception import Reception
 from splitter.calls.messages import (
     ALL_EXTENSIONS,

@@ -8,7 +8,8 @@ from weakref import WeakSet
 import pytest
 
 from splitter.calls.asks import RaiseVideo
-from splitter.calls.events import Acknowledged, CallEvent, OfferAccepted, OfferRefused, Refreshed, RefreshFailed
+from splitter.calls.events import CallEvent
+from splitter.calls.leg_events import Acknowledged, OfferAccepted, OfferRefused, Refreshed, RefreshFailed
 from splitter.calls.legs.port import ArrivedLeg
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine

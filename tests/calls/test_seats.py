@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.events import AckMissing, Ended
+from splitter.calls.leg_events import AckMissing, Ended
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
 from tests.calls.kit import connected, ended, joined, line, picked_up, ringing, sdp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.events import Offered
+from splitter.calls.leg_events import Offered
 from splitter.calls.talk.commands import AnswerOffer, Note, Steps
 from splitter.calls.talk.legs import LegFacts
 from splitter.sdp.align import lengthened

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.causes import status_for_asker
-from splitter.calls.events import Cancelled, Offered, OfferWithdrawn
+from splitter.calls.leg_events import Cancelled, Offered, OfferWithdrawn
 from splitter.calls.talk.commands import DeclineOffer, Note, SendOffer, SetAlarm, Steps, StopAlarm, WithdrawOffer
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall

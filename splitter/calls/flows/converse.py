@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
-from splitter.calls.events import (
+from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceCounted, VoiceDoubt
+from splitter.calls.flows.digits import pass_waiting
+from splitter.calls.flows.meanwhile import meanwhile
+from splitter.calls.flows.newcomer import withdraw_newcomer
+from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
+from splitter.calls.flows.seats import leave_call
+from splitter.calls.leg_events import (
     AckMissing,
     Acknowledged,
-    CallEvent,
     Cancelled,
     Ended,
-    HangupAsked,
     LegEvent,
     OfferAccepted,
     OfferCollided,
@@ -22,15 +26,7 @@ from splitter.calls.events import (
     OfferWithdrawn,
     Refreshed,
     RefreshFailed,
-    TimeUp,
-    VoiceCounted,
-    VoiceDoubt,
 )
-from splitter.calls.flows.digits import pass_waiting
-from splitter.calls.flows.meanwhile import meanwhile
-from splitter.calls.flows.newcomer import withdraw_newcomer
-from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
-from splitter.calls.flows.seats import leave_call
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import EndDialogs, Note, RefuseInvite, SendBye, Steps

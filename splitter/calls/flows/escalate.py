@@ -16,9 +16,9 @@ from dataclasses import replace
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
-from splitter.calls.events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
+from splitter.calls.leg_events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
 from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import (
     AnswerAsk,

@@ -8,19 +8,12 @@ from __future__ import annotations
 from splitter.calls.alarms import AlarmKind
 from splitter.calls.asks import Asked
 from splitter.calls.events import (
-    AckMissing,
     AgentNamed,
     CallEvent,
-    Cancelled,
     ClientPlaced,
     ClientRestarted,
     DigitInserted,
     DigitPassed,
-    DigitPressed,
-    Ended,
-    KeyFrameAsked,
-    Offered,
-    Overlooked,
     SeatArrived,
     SeatPlaced,
     SeatRestarted,
@@ -44,6 +37,7 @@ from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_d
 from splitter.calls.flows.moves import move_media
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
+from splitter.calls.leg_events import AckMissing, Cancelled, DigitPressed, Ended, KeyFrameAsked, Offered, Overlooked
 from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import WantKeyFrame

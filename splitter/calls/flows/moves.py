@@ -6,15 +6,7 @@ While no worker is ready (the only one restarts), it is tried again until there 
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import (
-    CallEvent,
-    PlacesLost,
-    PlacesMade,
-    TimeUp,
-    VoiceOpened,
-    VoicePointed,
-    VoiceUnavailable,
-)
+from splitter.calls.events import CallEvent, PlacesLost, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.presence import media_lost
 from splitter.calls.talk.commands import Note, SetAlarm, Steps

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splitter.calls.events import Offered
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.answers import answer_offer
 from splitter.calls.flows.early import keeps_voice
+from splitter.calls.leg_events import Offered
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import (
     InstallNewcomer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from splitter.calls.events import Acknowledged, OfferAccepted, Offered, OfferRefused
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.answers import answer_offer
 from splitter.calls.flows.consult import Consultation
@@ -10,6 +9,7 @@ from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, install
 from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.seats import leave_call
+from splitter.calls.leg_events import Acknowledged, OfferAccepted, Offered, OfferRefused
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import Note, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts

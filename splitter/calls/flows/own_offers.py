@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import OfferRefused, RefreshFailed
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.consult import Consultation
+from splitter.calls.leg_events import OfferRefused, RefreshFailed
 from splitter.calls.talk.commands import DrawPause, Note, Post, SendOffer, SendUpdate, SetAlarm, Steps
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall

@@ -12,16 +12,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import (
-    Acknowledged,
-    Cancelled,
-    OfferAccepted,
-    OfferCollided,
-    Offered,
-    OfferRefused,
-    OfferWithdrawn,
-    Refreshed,
-)
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.consult import Consultation
@@ -31,6 +21,16 @@ from splitter.calls.flows.newcomer import answer_newcomer, goes_on, install, ori
 from splitter.calls.flows.outcomes import Outcomes
 from splitter.calls.flows.own_offers import OwnOffers
 from splitter.calls.flows.words import video_news, wish_in_words
+from splitter.calls.leg_events import (
+    Acknowledged,
+    Cancelled,
+    OfferAccepted,
+    OfferCollided,
+    Offered,
+    OfferRefused,
+    OfferWithdrawn,
+    Refreshed,
+)
 from splitter.calls.messages import headers_of
 from splitter.calls.states import LegState, Side
 from splitter.calls.talk.commands import (

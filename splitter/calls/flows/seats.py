@@ -7,18 +7,11 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Desk
-from splitter.calls.events import (
-    AckMissing,
-    Cancelled,
-    Ended,
-    Offered,
-    SeatArrived,
-    SeatPlaced,
-    SeatRestarted,
-)
+from splitter.calls.events import SeatArrived, SeatPlaced, SeatRestarted
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring_seat
+from splitter.calls.leg_events import AckMissing, Cancelled, Ended, Offered
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.talk.commands import (

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from splitter.calls.events import Answered, Rang, Refused
+from splitter.calls.leg_events import Answered, Rang, Refused
 from splitter.calls.legs.context import DialogContext, ignore
 from splitter.calls.legs.invite import ClientState, ClientStep, client_after
 from splitter.calls.legs.offers import ATTEMPTS, Offers

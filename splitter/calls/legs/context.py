@@ -15,7 +15,8 @@ from weakref import WeakMethod
 from splitter.calls.alarms import Alarm
 from splitter.calls.binding import ConnectedLine, LineMemory
 from splitter.calls.digits import DIGIT_TYPES
-from splitter.calls.events import AgentNamed, LegEvent
+from splitter.calls.events import AgentNamed
+from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.challenged import with_credentials
 from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.timer import LegTimer

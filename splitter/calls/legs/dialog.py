@@ -9,7 +9,7 @@ from __future__ import annotations
 from weakref import WeakMethod
 
 from splitter.calls.digits import DIGIT_TYPES
-from splitter.calls.events import AckMissing, DigitPressed, Ended, KeyFrameAsked
+from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameAsked
 from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import INFO_BODIES, DialogContext, LegContext, ignore
 from splitter.calls.legs.offers import Offers

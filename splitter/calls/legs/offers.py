@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from splitter.calls.events import (
+from splitter.calls.leg_events import (
     Acknowledged,
     LegEvent,
     OfferAccepted,

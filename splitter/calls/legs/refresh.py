@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from splitter.calls.events import Refreshed, RefreshFailed
+from splitter.calls.leg_events import Refreshed, RefreshFailed
 from splitter.calls.legs.context import DialogContext
 from splitter.calls.legs.offers import ATTEMPTS
 from splitter.core.errors import PeerError

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import Cancelled
+from splitter.calls.leg_events import Cancelled
 from splitter.calls.legs.context import PRECONDITION, DialogContext
 from splitter.calls.legs.invite import OPEN, ServerState, ServerStep, server_after
 from splitter.calls.legs.offers import Offers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
-from splitter.calls.events import Offered
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.early import early_answer, keeps_voice
+from splitter.calls.leg_events import Offered
 from splitter.calls.states import Direction
 from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.video_lines import line_in_answer

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
-from splitter.calls.events import AckMissing, Acknowledged, Cancelled, Ended, HangupAsked, Offered
+from splitter.calls.events import HangupAsked
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
+from splitter.calls.leg_events import AckMissing, Acknowledged, Cancelled, Ended, Offered
 from splitter.calls.legs.port import DialledLeg
 from splitter.calls.states import Direction
 from splitter.calls.talk.media_commands import SettleVideo

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
-from splitter.calls.events import Cancelled, HangupAsked, Offered, VoiceOpened, VoiceUnavailable
+from splitter.calls.events import HangupAsked, VoiceOpened, VoiceUnavailable
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
+from splitter.calls.leg_events import Cancelled, Offered
 from splitter.calls.messages import headers_of
 from splitter.calls.routing import routable
 from splitter.calls.settings import Trunk

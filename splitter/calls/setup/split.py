@@ -14,17 +14,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.causes import status_for_caller, tries_next_route
 from splitter.calls.early_media import EarlyMedia
-from splitter.calls.events import (
-    Answered,
-    CallEvent,
-    Cancelled,
-    HangupAsked,
-    Offered,
-    Rang,
-    Refused,
-    TimeUp,
-    VoiceOpened,
-)
+from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceOpened
 from splitter.calls.facts import video_capable
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.belonging import give_to
@@ -33,6 +23,7 @@ from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
+from splitter.calls.leg_events import Answered, Cancelled, Offered, Rang, Refused
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import (
     Pairs,

@@ -19,7 +19,8 @@ from typing import Any, Generic, TypeVar
 
 from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Answer, Asked
-from splitter.calls.events import CallEvent, DigitPressed
+from splitter.calls.events import CallEvent
+from splitter.calls.leg_events import DigitPressed
 from splitter.calls.messages import Pairs
 from splitter.sdp.model import Origin, Session
 

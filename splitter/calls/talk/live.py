@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from splitter.calls.events import LegEvent, SeatArrived, SeatPlaced
+from splitter.calls.events import SeatArrived, SeatPlaced
+from splitter.calls.leg_events import LegEvent
 from splitter.calls.settings import CallSettings
 from splitter.calls.states import Side
 from splitter.calls.talk.legs import LegFacts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splitter.calls.asks import Asked, Show
-from splitter.calls.events import DigitPressed, Offered, VoiceDoubt, VoiceOpened, VoicePointed
+from splitter.calls.events import VoiceDoubt, VoiceOpened, VoicePointed
+from splitter.calls.leg_events import DigitPressed, Offered
 from splitter.calls.parties import Party
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import Command, R

@@ -9,7 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from splitter.calls.asks import Asked
-from splitter.calls.events import DigitPressed, Offered, SeatArrived
+from splitter.calls.events import SeatArrived
+from splitter.calls.leg_events import DigitPressed, Offered
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan
 

@@ -6,16 +6,8 @@ import pytest
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
-from splitter.calls.events import (
-    HangupAsked,
-    OfferAccepted,
-    OfferCollided,
-    Offered,
-    OfferRefused,
-    Refreshed,
-    RoomPrepared,
-    TimeUp,
-)
+from splitter.calls.events import HangupAsked, RoomPrepared, TimeUp
+from splitter.calls.leg_events import OfferAccepted, OfferCollided, Offered, OfferRefused, Refreshed
 from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import (
     AnswerAsk,

@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import (
-    Acknowledged,
-    OfferAccepted,
-    Offered,
-    OfferRefused,
-    OfferWithdrawn,
-    RefreshFailed,
-    TimeUp,
-)
+from splitter.calls.events import TimeUp
+from splitter.calls.leg_events import Acknowledged, OfferAccepted, Offered, OfferRefused, OfferWithdrawn, RefreshFailed
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import (
     AnswerOffer,
