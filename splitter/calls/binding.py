@@ -68,7 +68,7 @@ class ConnectedLine:
         self._knows = knows
         self._memory = memory
 
-    def hear(self, message: Message) -> Named | Unclear | None:
+    def learn_from(self, message: Message) -> Named | Unclear | None:
         """A message of the centre; None where it says nothing new."""
         if isinstance(message, Request):
             if message.method not in _OF_REQUESTS:

@@ -22,7 +22,7 @@ class EarlyMedia:
         self._said: dict[str, str] = {}
         self._latest = ""
 
-    def hear(self, branch: str, response: Response, trunk: Trunk) -> bool:
+    def hear_response(self, branch: str, response: Response, trunk: Trunk) -> bool:
         """Take a provisional response; True if it says something new of early media."""
         self._latest = branch
         word = _direction(response) if trunk.trusted else ""

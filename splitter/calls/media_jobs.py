@@ -85,7 +85,7 @@ def _settle_video(command: c.SettleVideo, call: Call) -> None:
 async def _settle(call: Call, name: str) -> VideoCarriedOut:
     command, room = call.video.wishes.pop(name), call.talk.room
     before, sources = room.received_by(Side.CALLER), call.live.sources(name)
-    await call.video.take(name, command.peer, command.ours, command.index, sources, relearn=command.relearn)
+    await call.video.carry_out(name, command.peer, command.ours, command.index, sources, relearn=command.relearn)
     return VideoCarriedOut(name, room.received_by(Side.CALLER) != before)
 
 
@@ -100,7 +100,7 @@ async def _place_seat(call: Call, command: c.PlaceSeat) -> SeatPlaced:
         answer, index = answer_to_party(call.talk.room, name, offer, command.origin, call.live.settings.bitrate_kbps)
     except PeerError as error:
         return SeatPlaced(command.leg, party, offer, error)
-    await video.take(name, offer, answer, index, leg.trunk.sources)
+    await video.carry_out(name, offer, answer, index, leg.trunk.sources)
     return SeatPlaced(command.leg, party, offer, answer)
 
 
@@ -120,7 +120,7 @@ async def _answer_client(call: Call, command: c.PlaceClient) -> Session | Denial
         answer, index = answer_to_party(room, name, offer, origin, call.live.settings.bitrate_kbps)
     except PeerError as error:
         return Denial(422, "bad-offer", error.reason)
-    if not await video.take(name, offer, answer, index):
+    if not await video.carry_out(name, offer, answer, index):
         return Denial(503, "no-media", "the media worker did not take the video")
     return answer
 

@@ -113,7 +113,7 @@ class Recovery:
             )
         talk, doubt = talks.read(frame.body), _doubt_of(row)
         if doubt is not None:
-            doubt.settle(talk)
+            doubt.follow_sent(talk)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         call = self._calls.restore(talk, CSEQ_GAP, partial(self._take_up_media, ready))
         self._ready.append(ready)

@@ -127,7 +127,7 @@ class Video:
         self.state.members[name] = Member(network, handle)
         return True
 
-    async def take(
+    async def carry_out(
         self,
         name: str,
         peer: Session,
@@ -169,7 +169,7 @@ class Video:
             await self._set(name, member, member.media)
 
     async def restart_ice(self, name: str) -> SecureLocal | None:
-        """New ICE credentials of ours towards a WebRTC member; `point_secure` or `take` with its own completes it."""
+        """New ICE credentials of ours towards a WebRTC member; `point_secure` or `carry_out` with its own ends it."""
         member = self.state.members.get(name)
         if member is None or not member.secure:
             return None

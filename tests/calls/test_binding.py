@@ -51,57 +51,57 @@ class TestSources:
     """Which headers name the agent."""
 
     def test_p_asserted_identity_of_a_2xx(self) -> None:
-        assert line().hear(response(200, pai("8001"))) == Named("8001", "p-asserted-identity")
+        assert line().learn_from(response(200, pai("8001"))) == Named("8001", "p-asserted-identity")
 
     def test_sip_and_tel_of_the_same_agent_are_one(self) -> None:
         both = ("P-Asserted-Identity", '"Agent" <sip:8001@pbx>, <tel:80-01>')
-        assert line().hear(response(200, both)) == Named("8001", "p-asserted-identity")
+        assert line().learn_from(response(200, both)) == Named("8001", "p-asserted-identity")
 
     @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
     def test_requests_in_the_dialog(self, method: str) -> None:
-        assert line().hear(request(method, pai("8001"))) == Named("8001", "p-asserted-identity")
+        assert line().learn_from(request(method, pai("8001"))) == Named("8001", "p-asserted-identity")
 
     @pytest.mark.parametrize("method", ["BYE", "INFO", "PRACK"])
     def test_other_requests_say_nothing_of_it(self, method: str) -> None:
-        assert line().hear(request(method, pai("8001"))) is None
+        assert line().learn_from(request(method, pai("8001"))) is None
 
     def test_a_refusal_says_nothing_of_it(self) -> None:
-        assert line().hear(response(486, pai("8001"))) is None
+        assert line().learn_from(response(486, pai("8001"))) is None
 
     def test_remote_party_id_of_a_response_is_the_called_party(self) -> None:
         """draft-ietf-sip-privacy-04 §9.1."""
-        assert line().hear(response(200, rpid("8001", "party=called"))) == Named("8001", "remote-party-id")
-        assert line().hear(response(200, rpid("8001"))) == Named("8001", "remote-party-id")
-        assert line().hear(response(200, rpid("8001", "party=calling"))) is None
+        assert line().learn_from(response(200, rpid("8001", "party=called"))) == Named("8001", "remote-party-id")
+        assert line().learn_from(response(200, rpid("8001"))) == Named("8001", "remote-party-id")
+        assert line().learn_from(response(200, rpid("8001", "party=calling"))) is None
 
     @pytest.mark.parametrize("party", ["called", "calling", "CALLED"])
     def test_remote_party_id_of_a_request_by_either_word(self, party: str) -> None:
         """Asterisk says "called" in its UPDATE, others "calling"."""
-        said = line().hear(request("UPDATE", rpid("8001", f"party={party}", "privacy=off", "screen=no")))
+        said = line().learn_from(request("UPDATE", rpid("8001", f"party={party}", "privacy=off", "screen=no")))
         assert said == Named("8001", "remote-party-id")
 
     def test_contact_and_to_where_the_trunk_says_so(self) -> None:
         contact = ("Contact", "<sip:8001@10.1.0.31:5060>")
-        assert line().hear(response(200, contact)) is None
-        assert line("contact").hear(response(200, contact)) == Named("8001", "contact")
-        assert line("to").hear(response(200)) == Named("600", "to")
+        assert line().learn_from(response(200, contact)) is None
+        assert line("contact").learn_from(response(200, contact)) == Named("8001", "contact")
+        assert line("to").learn_from(response(200)) == Named("600", "to")
 
     def test_from_of_a_request_where_the_trunk_says_so(self) -> None:
         """RFC 4916: the connected identity is in From of an UPDATE."""
-        assert line().hear(request("UPDATE", sender="8001")) is None
-        assert line("from").hear(request("UPDATE", sender="8001")) == Named("8001", "from")
+        assert line().learn_from(request("UPDATE", sender="8001")) is None
+        assert line("from").learn_from(request("UPDATE", sender="8001")) == Named("8001", "from")
 
     def test_no_source_no_agent(self) -> None:
         trunk = Trunk("pbx", Role.CENTRE, "core", (), bind_from=())
-        assert ConnectedLine(trunk, lambda _: True, LineMemory()).hear(response(200, pai("8001"))) is None
+        assert ConnectedLine(trunk, lambda _: True, LineMemory()).learn_from(response(200, pai("8001"))) is None
 
     @pytest.mark.parametrize("value", ['"Agent <sip:8001@pbx>', "<>", "<sip:@pbx>", "\x00", "<sip:80%30", "," * 50])
     def test_what_cannot_be_read_names_nobody(self, value: str) -> None:
-        assert line().hear(response(200, ("P-Asserted-Identity", value))) is None
+        assert line().learn_from(response(200, ("P-Asserted-Identity", value))) is None
 
     def test_a_thousand_values_are_not_all_read(self) -> None:
         many = ("P-Asserted-Identity", ", ".join(f"<sip:{8000 + n}@pbx>" for n in range(1000)))
-        said = line().hear(response(200, many))
+        said = line().learn_from(response(200, many))
         assert isinstance(said, Unclear) and len(said.text) < 500
 
 
@@ -111,91 +111,94 @@ class TestWhoIsAnAgent:
         assert fits == ["12", "123456"]
 
     def test_the_number_that_was_called_is_a_queue_or_service(self) -> None:
-        assert line(others=("600", "")).hear(response(200, pai("600"))) is None
-        assert line(others=("600",), known=("600",)).hear(response(200, pai("600"))) is not None
+        assert line(others=("600", "")).learn_from(response(200, pai("600"))) is None
+        assert line(others=("600",), known=("600",)).learn_from(response(200, pai("600"))) is not None
 
     def test_the_extension_of_a_desk_whatever_it_looks_like(self) -> None:
-        assert line(known=("agent-wang",)).hear(response(200, pai("agent-wang"))) is not None
+        assert line(known=("agent-wang",)).learn_from(response(200, pai("agent-wang"))) is not None
 
     def test_with_a_pattern_what_fits_it_whole(self) -> None:
-        assert line(pattern=r"8\d{3}").hear(response(200, pai("8001"))) == Named("8001", "p-asserted-identity")
+        assert line(pattern=r"8\d{3}").learn_from(response(200, pai("8001"))) == Named("8001", "p-asserted-identity")
         for user in ("600", "80011", "18001"):
-            assert line(pattern=r"8\d{3}", known=("600",)).hear(response(200, pai(user))) is None
+            assert line(pattern=r"8\d{3}", known=("600",)).learn_from(response(200, pai(user))) is None
 
     def test_a_name_without_end_is_nobody(self) -> None:
-        assert line(pattern=".*").hear(response(200, pai("8" * 65))) is None
+        assert line(pattern=".*").learn_from(response(200, pai("8" * 65))) is None
 
     def named(self, user: str) -> bool:
-        return line().hear(response(200, ("P-Asserted-Identity", f"<sip:{user.replace(' ', '%20')}@pbx>"))) is not None
+        return (
+            line().learn_from(response(200, ("P-Asserted-Identity", f"<sip:{user.replace(' ', '%20')}@pbx>")))
+            is not None
+        )
 
 
 class TestNeverGuessed:
     def test_sources_that_disagree(self) -> None:
-        said = line().hear(response(200, pai("8001"), rpid("8002", "party=called")))
+        said = line().learn_from(response(200, pai("8001"), rpid("8002", "party=called")))
         assert said == Unclear("the centre names several agents: 8001 (p-asserted-identity), 8002 (remote-party-id)")
 
     def test_sources_of_which_one_is_no_agent_do_not_disagree(self) -> None:
-        said = line(pattern=r"8\d{3}").hear(response(200, pai("600"), rpid("8001", "party=called")))
+        said = line(pattern=r"8\d{3}").learn_from(response(200, pai("600"), rpid("8001", "party=called")))
         assert said == Named("8001", "remote-party-id")
 
     def test_the_same_doubt_is_told_once(self) -> None:
         heard = line()
-        assert isinstance(heard.hear(response(200, *bound("8001", "8002"))), Unclear)
-        assert heard.hear(request("UPDATE", *bound("8002", "8001"))) is None
+        assert isinstance(heard.learn_from(response(200, *bound("8001", "8002"))), Unclear)
+        assert heard.learn_from(request("UPDATE", *bound("8002", "8001"))) is None
 
     def test_after_a_doubt_the_next_clear_word_counts(self) -> None:
         heard = line()
-        heard.hear(response(200, *bound("8001", "8002")))
-        assert heard.hear(request("UPDATE", pai("8001"))) == Named("8001", "p-asserted-identity")
+        heard.learn_from(response(200, *bound("8001", "8002")))
+        assert heard.learn_from(request("UPDATE", pai("8001"))) == Named("8001", "p-asserted-identity")
 
     def test_two_phones_that_ring_at_once(self) -> None:
         """A fork: each early dialog names its own phone; the one that answers has the call."""
         heard = line()
-        assert heard.hear(response(180, pai("8001"), tag="one")) == Named("8001", "p-asserted-identity")
-        assert isinstance(heard.hear(response(180, pai("8002"), tag="two")), Unclear)
-        assert heard.hear(response(200, tag="two")) == Named("8002", "p-asserted-identity")
+        assert heard.learn_from(response(180, pai("8001"), tag="one")) == Named("8001", "p-asserted-identity")
+        assert isinstance(heard.learn_from(response(180, pai("8002"), tag="two")), Unclear)
+        assert heard.learn_from(response(200, tag="two")) == Named("8002", "p-asserted-identity")
 
     def test_early_dialogs_without_number(self) -> None:
         heard = line(pattern=r"\d+")
         for number in range(500):
-            heard.hear(response(180, pai(str(8000 + number)), tag=f"t{number}"))
-        assert heard.hear(response(200, pai("9000"), tag="t499")) == Named("9000", "p-asserted-identity")
+            heard.learn_from(response(180, pai(str(8000 + number)), tag=f"t{number}"))
+        assert heard.learn_from(response(200, pai("9000"), tag="t499")) == Named("9000", "p-asserted-identity")
 
 
 class TestOverTime:
     def test_what_is_repeated_is_nothing_new(self) -> None:
         """So that CTI, which says otherwise meanwhile, is not overruled by a session refresh."""
         heard = line()
-        heard.hear(response(200, pai("8001")))
-        assert heard.hear(request("UPDATE", pai("8001"))) is None
+        heard.learn_from(response(200, pai("8001")))
+        assert heard.learn_from(request("UPDATE", pai("8001"))) is None
 
     def test_a_message_without_a_word_of_it_changes_nothing(self) -> None:
         heard = line()
-        heard.hear(response(183, pai("8001")))
-        assert heard.hear(response(200)) is None
-        assert heard.hear(request("INVITE")) is None
+        heard.learn_from(response(183, pai("8001")))
+        assert heard.learn_from(response(200)) is None
+        assert heard.learn_from(request("INVITE")) is None
 
     def test_a_transfer(self) -> None:
         heard = line()
-        heard.hear(response(200, pai("8001")))
-        assert heard.hear(request("UPDATE", pai("8002"))) == Named("8002", "p-asserted-identity")
+        heard.learn_from(response(200, pai("8001")))
+        assert heard.learn_from(request("UPDATE", pai("8002"))) == Named("8002", "p-asserted-identity")
 
     def test_back_to_the_queue(self) -> None:
         heard = line(pattern=r"8\d{3}")
-        heard.hear(response(200, pai("8001")))
-        assert heard.hear(request("UPDATE", pai("600"))) == Named("", "p-asserted-identity")
-        assert heard.hear(request("UPDATE", pai("600"))) is None
-        assert heard.hear(request("UPDATE", pai("8001"))) == Named("8001", "p-asserted-identity")
+        heard.learn_from(response(200, pai("8001")))
+        assert heard.learn_from(request("UPDATE", pai("600"))) == Named("", "p-asserted-identity")
+        assert heard.learn_from(request("UPDATE", pai("600"))) is None
+        assert heard.learn_from(request("UPDATE", pai("8001"))) == Named("8001", "p-asserted-identity")
 
     def test_without_a_pattern_nobody_can_say_that_it_went_back(self) -> None:
         heard = line(others=("600",))
-        heard.hear(response(200, pai("8001")))
-        assert heard.hear(request("UPDATE", pai("600"))) is None
+        heard.learn_from(response(200, pai("8001")))
+        assert heard.learn_from(request("UPDATE", pai("600"))) is None
 
     def test_an_agent_who_hides_is_still_the_agent(self) -> None:
         heard = line(pattern=r"8\d{3}")
-        heard.hear(response(200, pai("8001")))
-        assert heard.hear(request("UPDATE", ("P-Asserted-Identity", "<sip:anonymous@anonymous.invalid>"))) is None
+        heard.learn_from(response(200, pai("8001")))
+        assert heard.learn_from(request("UPDATE", ("P-Asserted-Identity", "<sip:anonymous@anonymous.invalid>"))) is None
 
 
 # ---- in a call -----------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ class _Step:
         return leg in (call.caller, call.centre, call.newcomer)
 
     def _on_offer(self, event: ReofferEvent) -> Steps[None]:
-        if gone := (yield from self._reoffers.on(event)):
+        if gone := (yield from self._reoffers.on_event(event)):
             yield from self._end(gone)
 
     def _on_time_up(self, event: TimeUp) -> Steps[None]:

@@ -49,7 +49,7 @@ class Outcomes:
             check_peer_answer(leg.terms.latest, session)
             if consult is None or consult.own:
                 leg.terms.note_accepted()
-                self._own.taken(leg)
+                self._own.note_taken(leg)
                 yield from self._agreement.settle_side(leg, session)
                 yield from self._agreement.heed_answer(leg, session)
                 yield from self._escalation.follow()
@@ -65,7 +65,7 @@ class Outcomes:
                 yield from self._consult.decline(consult, error.status, error.reason)
                 self._call.owe(leg)
             else:
-                yield from self._own.unusable(leg)
+                yield from self._own.on_unusable(leg)
                 yield from self._escalation.follow()
 
     def _without_foreign_video(self, leg: LegFacts, offer: Session, session: Session) -> Steps[Session]:
@@ -136,7 +136,7 @@ class Outcomes:
         elif consult is None or consult.own:
             if leg is call.caller:
                 yield from self._escalation.untold(event.status, event.reason)
-            yield from self._own.refused(event)
+            yield from self._own.on_refused(event)
         elif consult.offered is not None:
             yield from self._consult.decline(consult, event.status, f"the other side: {event.status} {event.reason}")
         return ""

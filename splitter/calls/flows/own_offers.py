@@ -27,7 +27,7 @@ class OwnOffers:
         self._agreement = agreement
         self._consultation = consultation
 
-    def send(self, leg: LegFacts) -> Steps[None]:
+    def send_present(self, leg: LegFacts) -> Steps[None]:
         """Tell a side our present ports; what is negotiated stays."""
         call = self._call
         session = self._agreement.present_offer(leg)
@@ -40,13 +40,13 @@ class OwnOffers:
         yield Note("re-INVITE with what we have now", leg.name)
         yield SendOffer(leg.key, in_sequence(leg.terms.latest, session))
 
-    def taken(self, leg: LegFacts) -> None:
+    def note_taken(self, leg: LegFacts) -> None:
         """A leg took an offer of ours."""
         refused, unusable = self._call.talk.exchange.refused, self._call.talk.exchange.unusable
         refused.pop(leg.name, None)
         unusable.pop(leg.name, None)
 
-    def unusable(self, leg: LegFacts) -> Steps[None]:
+    def on_unusable(self, leg: LegFacts) -> Steps[None]:
         """A leg took an offer of ours, but its answer is unknown: it may say it better next time.
 
         The offer is in force there; only what it wants, and where it is, is not known.
@@ -59,7 +59,7 @@ class OwnOffers:
         else:
             yield Note("it is not asked again for an answer that can be used", leg.name, "alarm")
 
-    def refused(self, event: OfferRefused) -> Steps[None]:
+    def on_refused(self, event: OfferRefused) -> Steps[None]:
         """An offer of ours was refused: it is sent again, if not at once."""
         call, leg = self._call, self._call.leg_of(event)
         again = Alarm(AlarmKind.OFFER_AGAIN, leg.name)

@@ -79,7 +79,7 @@ class Reoffers:
         self._agreement.begin()
         yield from self.escalation.begin()
 
-    def on(self, event: ReofferEvent) -> Steps[str]:
+    def on_event(self, event: ReofferEvent) -> Steps[str]:
         """Handle one event; returns why the call is over, or ""."""
         match event:
             case Offered():
@@ -142,7 +142,7 @@ class Reoffers:
                 owed.remove(name)
             elif leg.settled and (seat or self._consult.open is None):
                 owed.remove(name)
-                yield from self._own.send(leg)
+                yield from self._own.send_present(leg)
             elif self.escalation.asks(leg):
                 yield from self.escalation.make_way("the caller must be told what has changed")
         yield from self.escalation.pump(

@@ -82,7 +82,7 @@ class InviteClient:
             request.headers.set("Supported", ", ".join(("timer", *context.centre_extensions())))
         self._txn = ""
         limit_s = context.trunk.answer_limit_s
-        self._txn = context.driver.request(request, context.flow, context.hear, answer_limit_s=limit_s)
+        self._txn = context.driver.request(request, context.flow, context.listener, answer_limit_s=limit_s)
 
     def cancel(self, reason: str | None = None) -> None:
         """Give up an unanswered INVITE. A 2xx that crosses is acknowledged and followed by BYE; nothing is posted."""

@@ -141,7 +141,7 @@ class DialogContext:
     # ---- its beginning and end ----
 
     @property
-    def hear(self) -> EventSink:
+    def listener(self) -> EventSink:
         """The leg's listener, for the driver."""
         if (hear := self._hear()) is None:
             raise LocalError("a leg was used after it had gone")
@@ -149,11 +149,11 @@ class DialogContext:
 
     def register(self, dialog: Dialog) -> None:
         """Hear of the requests in a dialog of this leg."""
-        self.driver.register(dialog.id, self.hear, self.neighbour)
+        self.driver.register(dialog.id, self.listener, self.neighbour)
 
     def adopt(self, txn: str) -> None:
         """Hear of what becomes of a request of the peer."""
-        self.driver.adopt(txn, self.hear, self.neighbour)
+        self.driver.adopt(txn, self.listener, self.neighbour)
 
     def confirm(self, dialog: Dialog, message: Message) -> None:
         """The dialog is made by a 2xx; `message` is the peer's that tells its abilities."""
@@ -185,7 +185,7 @@ class DialogContext:
             self.shared.session.learn_caller(message)
         elif self._line is not None:
             self.shared.session.learn_centre(message)
-            if (said := self._line.hear(message)) is not None:
+            if (said := self._line.learn_from(message)) is not None:
                 self.shared.post(AgentNamed(self.record.sip_call_id, said))
 
     def way(self, dialog: Dialog | None = None) -> Flow:

@@ -165,7 +165,7 @@ class LegDialog:
             # RFC 6086 §4.2.2; what we take belongs to no package
             raise Refusal(469, f"Info Package {package[:60]}", [("Recv-Info", "")])
         if request.content_type in DIGIT_TYPES and request.body:
-            context.infos.take(event.txn, request)
+            context.infos.take_request(event.txn, request)
             context.post(DigitPressed(context.key, event.txn, request))
         elif request.body and request.content_type != FAST_UPDATE:
             raise Refusal(415, f"INFO with {request.content_type[:60]}", [("Accept", INFO_BODIES)])

@@ -53,7 +53,7 @@ class LegInfos:
         if len(self._ours) == 1:
             self._next()
 
-    def take(self, txn: str, request: Request) -> None:
+    def take_request(self, txn: str, request: Request) -> None:
         """An INFO of the peer that `reply` will answer.
 
         Raises:

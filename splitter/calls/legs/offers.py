@@ -109,7 +109,7 @@ class Offers:
         self._receiver = reliable.ReliableReceiver()
         carrier = Carrier.UPDATE if method == "UPDATE" else Carrier.REINVITE
         self._own = OwnOffer(carrier, "", request.cseq[0], attempt)
-        self._own.txn = context.driver.request(request, context.way(), context.hear)
+        self._own.txn = context.driver.request(request, context.way(), context.listener)
 
     def withdraw(self, reason: str | None = None) -> None:
         """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
@@ -192,7 +192,7 @@ class Offers:
         if session is None:
             refuse_unknown_bodies(event.request)  # who sends something else does not ask for an offer of ours
         self._admit(event.request, inviting=True)
-        self.take(event, session)
+        self.take_offer(event, session)
 
     def on_update(self, event: sip.RequestArrived) -> None:
         """An UPDATE (RFC 3311 §5.2), also one without an offer; raises PeerError where it is refused."""
@@ -201,7 +201,7 @@ class Offers:
             self._context.reply(event, 200, [*self._context.headers(), *self._context.take_timer(event.request)])
             return
         self._admit(event.request, inviting=False)
-        self.take(event, session)
+        self.take_offer(event, session)
 
     def _admit(self, request: Request, inviting: bool) -> None:
         """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
@@ -215,7 +215,7 @@ class Offers:
             raise PeerError("our own offer is open", 491)
         self._context.timer.judge(request)
 
-    def take(self, event: sip.RequestArrived, session: Session | None) -> None:
+    def take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
         """Let the flow answer an offer of the peer."""
         context = self._context
         self._theirs[event.txn] = event.request

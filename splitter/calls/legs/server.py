@@ -212,7 +212,7 @@ class InviteServer:
         if session is None:
             context.reply(event, 200, context.warning(200, fault))
         else:
-            self._offers.take(event, session)  # RFC 3262 §5: a further offer, answered in the 200
+            self._offers.take_offer(event, session)  # RFC 3262 §5: a further offer, answered in the 200
         self._proceed()
 
     def on_resources(self) -> None:

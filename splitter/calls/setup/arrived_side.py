@@ -84,7 +84,7 @@ class ArrivedSide:
         return previous or answer
 
     def take_video(self, answer: Session | None, relearn: bool) -> None:
-        """Carry the picture out once the voice has its answer; `relearn`: see `Video.take`."""
+        """Carry the picture out once the voice has its answer; `relearn`: see `Video.carry_out`."""
         if answer is not None and self.plan is not None and self.offer is not None and self._is_caller:
             carry_out(self._call, SettleVideo("caller", self.offer, answer, self.plan.video, relearn))
 

@@ -198,7 +198,7 @@ class Setup:
             return  # a branch of a fork ended (RFC 6228); who called did not say that it understands that
         if call.talk.state is not CallState.RINGING:
             call.enter(CallState.RINGING, f"{leg.trunk.name}: {event.response.status} {event.response.reason}")
-        answer, word = None, self._gate.hear(branch, event.response, leg.trunk)
+        answer, word = None, self._gate.hear_response(branch, event.response, leg.trunk)
         if event.session is not None and leg.terms.local is not None:
             try:
                 self._connect_voice(leg, event.session, relearn=False)

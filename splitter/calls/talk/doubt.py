@@ -27,7 +27,7 @@ class Doubt:
     sent: dict[str, Session] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def settle(self, talk: Talk) -> None:
+    def follow_sent(self, talk: Talk) -> None:
         """Let what is sent next follow what was sent last."""
         for name, number in self.numbers.items():
             if (leg := talk.legs.get(name)) is not None and leg.dialog is not None:

@@ -62,7 +62,7 @@ class TrunkLimits:
         self._calls: dict[str, int] = {}
         self._buckets: dict[str, tuple[float, Bucket]] = {}  # with the rate that it was made for
 
-    def take(self, trunk: Trunk, now: float) -> Permit | Denied:
+    def take_place(self, trunk: Trunk, now: float) -> Permit | Denied:
         """A place for one more call from or to the trunk."""
         calls = self._calls.get(trunk.name, 0)
         if trunk.max_calls and calls >= trunk.max_calls:
@@ -174,7 +174,7 @@ class Admission:
         """A call comes from this trunk."""
         if self.overload.level is LoadLevel.REFUSE:
             return Denied("overload", f"overload: {self.overload.reason}", self.overload.retry_after_s(self._pick))
-        return self.limits.take(trunk, now)
+        return self.limits.take_place(trunk, now)
 
     def video_fault(self) -> str:
         """Why a new call gets no video now; "" where it may have it."""

@@ -85,18 +85,18 @@ class Hunt:
             answered: there was a response, not only its absence.
         """
         if answered and status == 503 and retry_after_s:
-            self._trunks.hear(way.trunk, way.target, HeldOff("INVITE: 503", retry_after_s), now)
+            self._trunks.hear_news(way.trunk, way.target, HeldOff("INVITE: 503", retry_after_s), now)
         elif answered:
-            self._trunks.hear(way.trunk, way.target, Alive(), now)
+            self._trunks.hear_news(way.trunk, way.target, Alive(), now)
         elif status in (408, 503):
             reason = "INVITE: no answer" if status == 408 else "INVITE: cannot be sent"
-            self._trunks.hear(way.trunk, way.target, Faulty(reason), now)
+            self._trunks.hear_news(way.trunk, way.target, Faulty(reason), now)
         if not tries_next_server(status):
             self._servers.clear()
 
     def took(self, way: Way, now: float) -> None:
         """The call is answered there."""
-        self._trunks.hear(way.trunk, way.target, Alive(), now)
+        self._trunks.hear_news(way.trunk, way.target, Alive(), now)
 
     def close(self) -> None:
         """The call is over, or has left the trunk: its place is free."""
@@ -114,7 +114,7 @@ class Hunt:
         if not targets:
             self._note(f"{trunk.name} is passed over: {self._trunks.state(trunk, now)[1]}")
             return
-        permit = self._limits.take(trunk, now)
+        permit = self._limits.take_place(trunk, now)
         if isinstance(permit, Denied):
             self.denied = permit
             self._note(f"{trunk.name} is passed over: {permit.reason}")

@@ -118,7 +118,7 @@ class Link:
         """When `tick` has something to do."""
         return self._held_until
 
-    def hear(self, news: News, now: float) -> None:
+    def hear_news(self, news: News, now: float) -> None:
         """Something was heard of it, or nothing where an answer was due."""
         self.tick(now)
         match news:

@@ -197,7 +197,7 @@ class Monitor:
     def _conclude(self, probe: Probe, news: News) -> None:
         now = self._clock.now()
         metrics.TRUNK_PROBES.labels(probe.trunk.name, _OUTCOMES[type(news)]).inc()
-        self._trunks.hear(probe.trunk, probe.target, news, now)
+        self._trunks.hear_news(probe.trunk, probe.target, news, now)
         spread = 0.9 + self._ids.number(201) / 1000  # not all at once, not in step with others
         self._trunks.asked(probe, now, spread)
         self._wake.set()

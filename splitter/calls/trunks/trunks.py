@@ -130,11 +130,11 @@ class Trunks:
         known.fault = f"{reason}; the last good answer is used" if known.links else reason
         self._settle(known, now)
 
-    def hear(self, trunk: Trunk, target: Target, news: News, now: float) -> None:
+    def hear_news(self, trunk: Trunk, target: Target, news: News, now: float) -> None:
         """Something was heard of a server."""
         known = self._of(trunk, now)
         if link := known.links.get(target):  # else its name leads elsewhere by now
-            link.hear(news, now)
+            link.hear_news(news, now)
             self._settle(known, now)
 
     # ---- asking ----

@@ -25,45 +25,45 @@ def trunk(max_calls: int = 0, calls_per_s: float = 0.0, name: str = "pbx") -> Tr
 class TestLimits:
     def test_calls_at_a_time_in_both_directions_together(self) -> None:
         limits, one = TrunkLimits(), trunk(max_calls=2)
-        permits = [limits.take(one, 0.0), limits.take(one, 0.0)]
-        denied = limits.take(one, 0.0)
+        permits = [limits.take_place(one, 0.0), limits.take_place(one, 0.0)]
+        denied = limits.take_place(one, 0.0)
         assert isinstance(denied, Denied)
         assert (denied.why, denied.reason) == ("trunk-calls", "pbx has 2 calls, which is its limit")
         assert isinstance(permits[0], Permit)
         permits[0].release()
         assert limits.calls("pbx") == 1
-        assert isinstance(limits.take(one, 0.0), Permit)
+        assert isinstance(limits.take_place(one, 0.0), Permit)
 
     def test_giving_back_twice_does_no_harm(self) -> None:
         limits = TrunkLimits()
-        permit = limits.take(trunk(), 0.0)
+        permit = limits.take_place(trunk(), 0.0)
         assert isinstance(permit, Permit)
-        limits.take(trunk(), 0.0)
+        limits.take_place(trunk(), 0.0)
         permit.release()
         permit.release()
         assert limits.calls("pbx") == 1
 
     def test_new_calls_per_second_with_the_time_to_wait(self) -> None:
         limits, one = TrunkLimits(), trunk(calls_per_s=0.5)
-        assert isinstance(limits.take(one, 0.0), Permit)
-        denied = limits.take(one, 0.5)
+        assert isinstance(limits.take_place(one, 0.0), Permit)
+        denied = limits.take_place(one, 0.5)
         assert isinstance(denied, Denied)
         assert (denied.why, denied.retry_after_s) == ("trunk-rate", 2)
-        assert isinstance(limits.take(one, 2.0), Permit)
+        assert isinstance(limits.take_place(one, 2.0), Permit)
 
     def test_a_call_that_has_no_place_costs_no_token(self) -> None:
         limits, one = TrunkLimits(), trunk(max_calls=1, calls_per_s=1)
-        permit = limits.take(one, 0.0)
+        permit = limits.take_place(one, 0.0)
         assert isinstance(permit, Permit)
         for at in (1.0, 2.0, 3.0):
-            assert isinstance(limits.take(one, at), Denied)
+            assert isinstance(limits.take_place(one, at), Denied)
         permit.release()
-        assert isinstance(limits.take(one, 3.0), Permit)
+        assert isinstance(limits.take_place(one, 3.0), Permit)
 
     def test_trunks_do_not_share_theirs(self) -> None:
         limits = TrunkLimits()
-        limits.take(trunk(max_calls=1, name="a"), 0.0)
-        assert isinstance(limits.take(trunk(max_calls=1, name="b"), 0.0), Permit)
+        limits.take_place(trunk(max_calls=1, name="a"), 0.0)
+        assert isinstance(limits.take_place(trunk(max_calls=1, name="b"), 0.0), Permit)
 
 
 class TestOverload:

@@ -52,7 +52,7 @@ class Scene:
 
     def tell(self, name: str, target: Target, *news: Alive | Faulty | HeldOff) -> None:
         for item in news:
-            self.trunks.hear(self.made[name], target, item, self.world.clock.now())
+            self.trunks.hear_news(self.made[name], target, item, self.world.clock.now())
 
     def state(self, name: str) -> TrunkState:
         return self.trunks.state(self.made[name], self.world.clock.now())[0]

@@ -23,7 +23,7 @@ def link(interval_s: float = 10.0) -> Link:
 
 def heard(one: Link, *news: Alive | Faulty | HeldOff, start: float = 1.0) -> Link:
     for step, item in enumerate(news):
-        one.hear(item, start + step)
+        one.hear_news(item, start + step)
     return one
 
 
@@ -34,7 +34,7 @@ class TestHysteresis:
     def test_failures_in_a_row_take_it_down_and_no_fewer(self) -> None:
         one = heard(link(), NO, NO)
         assert one.state is TrunkState.UP
-        one.hear(NO, 3.0)
+        one.hear_news(NO, 3.0)
         assert (one.state, one.since, one.reason) == (TrunkState.DOWN, 3.0, "no answer")
 
     def test_an_answer_between_starts_the_count_again(self) -> None:
@@ -43,7 +43,7 @@ class TestHysteresis:
     def test_answers_in_a_row_bring_it_up_and_no_fewer(self) -> None:
         one = heard(link(), NO, NO, NO, Alive())
         assert one.state is TrunkState.DOWN
-        one.hear(Alive(), 5.0)
+        one.hear_news(Alive(), 5.0)
         assert (one.state, one.since) == (TrunkState.UP, 5.0)
 
     def test_a_failure_between_starts_that_count_again_too(self) -> None:

@@ -44,7 +44,7 @@ def watched(*trunks: Trunk, changed: Callable[[TrunkChange], None] = lambda chan
 
 def fail(trunks: Trunks, one: Trunk, which: Target, now: float = 1.0, times: int = 2) -> None:
     for _ in range(times):
-        trunks.hear(one, which, Faulty("no answer"), now)
+        trunks.hear_news(one, which, Faulty("no answer"), now)
 
 
 def names(order: list[tuple[Trunk, str]]) -> list[str]:
@@ -68,13 +68,13 @@ class TestOrder:
 
     def test_draining_without_a_time_goes_behind_the_dead(self) -> None:
         trunks = watched()
-        trunks.hear(ONE, target(1), HeldOff("503"), 1.0)
+        trunks.hear_news(ONE, target(1), HeldOff("503"), 1.0)
         fail(trunks, TWO, target(2))
         assert names(trunks.order(ALL, Choice.ORDER, 2.0, never)) == ["pbx3", "pbx2", "pbx1"]
 
     def test_retry_after_is_left_alone_until_then(self) -> None:
         trunks = watched()
-        trunks.hear(ONE, target(1), HeldOff("503", 30.0), 1.0)
+        trunks.hear_news(ONE, target(1), HeldOff("503", 30.0), 1.0)
         assert names(trunks.order(ALL, Choice.ORDER, 30.0, never)) == ["pbx2", "pbx3"]
         assert trunks.frees_in(ALL, 11.0) == 20.0
         assert names(trunks.order(ALL, Choice.ORDER, 31.0, never)) == ["pbx1", "pbx2", "pbx3"]
@@ -91,7 +91,7 @@ class TestWeightedChoice:
         trunks = watched()
         for n, (one, latency_s) in enumerate(zip((ONE, TWO, THREE), latencies_s, strict=True), 1):
             if latency_s is not None:
-                trunks.hear(one, target(n), Alive(latency_s), 1.0)
+                trunks.hear_news(one, target(n), Alive(latency_s), 1.0)
         return trunks
 
     def firsts(self, trunks: Trunks, draws: int = 6000) -> list[float]:
@@ -167,7 +167,7 @@ class TestNames:
         moved = Located((LocatedServer((0, 1), 0, (target(41),)), LocatedServer((0, 2), 0, (target(43),))))
         assert trunks.located("pbx4", moved, 2.0) == (target(43),)
         assert trunks.targets(NAMED, 3.0, never) == [target(43), target(41)]
-        trunks.hear(NAMED, target(42), Alive(), 4.0)  # late news of one that is gone
+        trunks.hear_news(NAMED, target(42), Alive(), 4.0)  # late news of one that is gone
         assert len(trunks.views(5.0, 5.0, lambda name: 0)[0].targets) == 2
 
     def test_servers_that_are_down_go_last_and_those_left_alone_not_at_all(self) -> None:
@@ -175,7 +175,7 @@ class TestNames:
         trunks.located("pbx4", TWO_SERVERS, 1.0)
         fail(trunks, NAMED, target(41))
         assert trunks.targets(NAMED, 2.0, never) == [target(42), target(41)]
-        trunks.hear(NAMED, target(42), HeldOff("503", 30.0), 2.0)
+        trunks.hear_news(NAMED, target(42), HeldOff("503", 30.0), 2.0)
         assert trunks.targets(NAMED, 3.0, never) == [target(41)]
         assert trunks.targets(NAMED, 33.0, never) == [target(42), target(41)]
 
@@ -187,7 +187,7 @@ class TestNames:
         assert trunks.state(NAMED, 2.0)[0] is TrunkState.UP
         assert "1 of 2 servers" in trunks.state(NAMED, 2.0)[1]
         fail(trunks, NAMED, target(42), 3.0)
-        trunks.hear(NAMED, target(42), Alive(), 4.0)
+        trunks.hear_news(NAMED, target(42), Alive(), 4.0)
         assert [change.state for change in changes] == [TrunkState.UP, TrunkState.DOWN, TrunkState.UP]
 
 
@@ -197,7 +197,7 @@ class TestAsking:
         probes = trunks.due(0.0)
         assert [probe.trunk.name for probe in probes] == ["pbx1", "pbx2"]
         assert trunks.due(100.0) == []
-        trunks.hear(ONE, target(1), Alive(0.01), 1.0)
+        trunks.hear_news(ONE, target(1), Alive(0.01), 1.0)
         trunks.asked(probes[0], 1.0)
         assert trunks.next_due() == 11.0
         assert trunks.due(11.0) == probes[:1]
@@ -212,7 +212,7 @@ class TestAsking:
     def test_the_end_of_a_pause_is_told_even_where_nobody_asks(self) -> None:
         changes: list[TrunkChange] = []
         trunks = watched(trunk(1, options_interval_s=0.0), changed=changes.append)
-        trunks.hear(ONE, target(1), HeldOff("503", 30.0), 1.0)
+        trunks.hear_news(ONE, target(1), HeldOff("503", 30.0), 1.0)
         assert trunks.next_due() == 31.0
         trunks.due(31.0)
         assert [change.state for change in changes] == [TrunkState.DRAINING, TrunkState.UP]
@@ -221,7 +221,7 @@ class TestAsking:
 class TestWhatOperatorsSee:
     def test_state_reason_since_calls_and_timing(self) -> None:
         trunks = watched(trunk(1, max_calls=7, calls_per_s=2.5), TWO)
-        trunks.hear(ONE, target(1), Alive(0.0123), 5.0)
+        trunks.hear_news(ONE, target(1), Alive(0.0123), 5.0)
         fail(trunks, TWO, target(2), 40.0)
         first, second = trunks.views(100.0, 1100.0, {"pbx1": 3, "pbx2": 0}.__getitem__)
         assert (first.state, first.calls, first.max_calls, first.calls_per_s) == ("up", 3, 7, 2.5)
