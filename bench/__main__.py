@@ -18,6 +18,7 @@ NAMES = (
     "rooms",
     "joins",
     "recovery",
+    "failover",
 )
 
 
