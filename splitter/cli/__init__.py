@@ -5,6 +5,7 @@ Layout, one file per group:
     check.py      check: a configuration
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
+    invite.py     invite
     trace.py      trace
     why.py        why
     status.py     status
@@ -49,6 +50,7 @@ COMMANDS = {
     "drain": ("splitter.cli.drain:drain", "Take no new calls; those that live go on."),
     "restart": ("splitter.cli.reload:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
+    "invite": ("splitter.cli.invite:invite", "Send the caller a link, so that the phone's browser shows video."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,31 @@ globalThis.RTCPeerConnection = class extends RTCPeerConnection {
   constructor() { throw new DOMException("by policy", "NotSupportedError"); }
 };
 """
+
+
+class TestALink:
+    @pytest.mark.parametrize(("locale", "opened"), [("en-US", "The link was opened."), ("zh-CN", "链接已被打开。")])
+    async def test_is_shown_followed_and_taken_back(
+        self, make_desk: Callable[..., Desk], locale: str, opened: str
+    ) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk, await desk.context(locale), online=None)
+            await desk.call(video=False)
+            await console.do("invite")
+            await console.page.click("#dialog-body button[type=submit]")
+            link = console.page.locator("#dialog-body .link-row input")
+            await expect(link).to_have_value(re.compile("/g/[0-9a-z]{10}$"))
+            address = await link.input_value()
+            await console.page.wait_for_function("document.querySelector('.qr')?.naturalWidth > 0")
+            await desk.show(console.page, f"link-{locale}")
+            guest = await (await desk.context()).new_page()
+            await guest.goto(address)
+            await expect(console.page.locator("#dialog-body [role=status]").first).to_have_text(opened)
+            await console.page.click("#dialog-body .actions button")
+            await expect(console.page.locator("#dialog-body .actions [role=status]")).to_be_visible()
+            await desk.show(console.page, f"revoked-{locale}")
+            await guest.goto(address)
+            await expect(guest.locator("#title")).to_have_text("This link is no longer valid")
 
 
 class TestCameraIsSwitchedOff:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner, Result
 
@@ -25,9 +26,9 @@ def splitter(*arguments: str, **environment: str) -> Result:
 
 
 @asynccontextmanager
-async def served(directory: Path) -> AsyncIterator[tuple[Gateway, Command]]:
-    """Serve a gateway; gives it, and a command that talks to it."""
-    async with gateway(directory) as parts:
+async def served(directory: Path, **more: Any) -> AsyncIterator[tuple[Gateway, Command]]:
+    """Serve a gateway; gives it, and a command that talks to it. `more`: of Ports."""
+    async with gateway(directory, **more) as parts:
 
         async def command(*arguments: str) -> Result:
             return await asyncio.to_thread(splitter, *arguments, SPLITTER_SOCKET=parts.socket)

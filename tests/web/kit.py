@@ -299,7 +299,7 @@ async def gateway(directory: Path, metrics: Address | None = None, **more: Any) 
         "pictures": pictures,
     }
     fields |= {"revoked": revoked, **more}
-    inviting = fields.setdefault("inviting", inviting_of(clock, fields.get("settings", ApiSettings())))
+    inviting = fields.setdefault("inviting", inviting_of(clock, fields["access"].settings))
     ports = Ports(
         calls, store, recorder, lambda: parts.status(), lambda: parts.seats, trunks=lambda: parts.trunks, **fields
     )
