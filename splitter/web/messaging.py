@@ -12,7 +12,7 @@ from splitter.sms.carriers import build_carrier
 from splitter.sms.message import Sms, SmsCarrier, SmsChanged, SmsReceipt, SmsState
 from splitter.sms.post import SmsEffort, SmsPost
 from splitter.sms.queue import SmsRules
-from splitter.sms.settings import SipSmsSettings, SmsSettings
+from splitter.sms.settings import OUTBOX, SipSmsSettings, SmsSettings
 from splitter.store.cabinet import Cabinet
 from splitter.store.schema import beside
 from splitter.telemetry.masking import masked_number
@@ -62,6 +62,7 @@ class Messaging:
         self._clock = clock
         self._recorder = recorder
         self._publish = publish
+        self._is_file = settings.carrier == OUTBOX
         self._cabinets = [Cabinet(beside(store, "sms.db")), Cabinet(beside(store, "links.db"))]
         carrier = build_carrier(
             settings,
@@ -109,6 +110,8 @@ class Messaging:
         number = masked_number(sms.number) if sms.number else "nobody"
         text = _WORDS[sms.state].format(number=number) + (f": {sms.reason}" if sms.reason else "")
         self._recorder.event(sms.call_id, "", "note", text)
+        if sms.state is SmsState.HANDED_ON and self._is_file:
+            return  # the desk knows already that nothing sends it
         if sms.state is not SmsState.QUEUED or sms.attempts == 1:
             self._publish(Notice(sms.call_id, f"link-{sms.state}", text, invitation=sms.id))
 
