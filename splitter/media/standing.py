@@ -31,7 +31,7 @@ class Standing:
 
     @property
     def events(self) -> tuple[MediaEvent, ...]:
-        """What is to be told, in the order in which it happened."""
+        """Events that are to be told, in the order in which they happened."""
         return tuple(self._last.values())
 
     def note(self, event: MediaEvent) -> None:

@@ -70,7 +70,7 @@ class NgEngine:
     # ---- how it is -----------------------------------------------------------------------------------------------
 
     def status(self) -> tuple[InstanceStatus, ...]:
-        """As `FarmHealth`."""
+        """Say how each rtpengine is; see `FarmHealth`."""
         return tuple(instance.status() for instance in self._instances)
 
     def alarms(self) -> list[str]:

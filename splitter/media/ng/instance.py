@@ -115,7 +115,7 @@ class Instance:
         self._client.close()
 
     def status(self) -> InstanceStatus:
-        """How it is."""
+        """Say how it is."""
         return InstanceStatus(self.name, str(self._address), self.state, self.weight, len(self.held))
 
     # ---- relays --------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class Instance:
             raise MediaUnavailable(f"{id} is gone")
 
     async def report(self, relay_id: str, limit_s: float) -> RelayReport:
-        """Its counters. Raises MediaError."""
+        """Ask for the counters of a relay. Raises MediaError."""
         reply = await self.ask(messages.query(relay_id), limit_s)
         return RelayReport(relay_id, self._read(messages.read_counts, reply))
 

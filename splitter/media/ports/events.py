@@ -20,7 +20,7 @@ class MediaStarted:
 
 @dataclass(frozen=True, slots=True)
 class StrangerHeard:
-    """For some time nothing but this came: a stream from where SDP did not say, and which is not taken.
+    """A stream came from where SDP did not say, and nothing else for some time; it is not taken.
 
     `kind` and `end`: as of MediaStarted. Told once after each time that SDP named the peer.
     """

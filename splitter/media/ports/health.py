@@ -50,7 +50,7 @@ class FarmHealth(Protocol):
     """How the rtpengines are doing."""
 
     def status(self) -> tuple[InstanceStatus, ...]:
-        """All of them, in the order of the configuration."""
+        """Say how each one is, in the order of the configuration."""
         ...
 
 
@@ -58,11 +58,11 @@ class EngineHealth(Protocol):
     """What an engine tells those who do not use it."""
 
     def status(self) -> list[WorkerStatus]:
-        """Its workers."""
+        """Say how each worker is."""
         ...
 
     def sizes(self) -> dict[str, int]:
-        """How many "relays", "rooms" and "ports" are held, for the check that nothing is left behind."""
+        """Count the "relays", "rooms" and "ports" that are held, for the check that nothing is left behind."""
         ...
 
     def worker_of(self, id: str) -> int | None:

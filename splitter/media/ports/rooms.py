@@ -41,7 +41,7 @@ class ParticipantHandle:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantMedia:
-    """What was negotiated with a participant.
+    """The media that were negotiated with a participant.
 
     Attributes:
         remote: where its packets go and come from; None for a WebRTC participant, which has `secure` instead.

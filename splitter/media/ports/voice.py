@@ -70,11 +70,11 @@ class VoiceEngine(Protocol):
 
     @property
     def can(self) -> frozenset[Capability]:
-        """What it can do beyond relaying."""
+        """Capabilities beyond relaying."""
         ...
 
     def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
-        """What it can do with this relay: less than `can` where it stands for several engines."""
+        """Say what it can do with this relay: less than `can` where it stands for several engines."""
         ...
 
     async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:

@@ -17,7 +17,7 @@ SendPacket = Callable[[bytes | bytearray | memoryview, Address], bool]
 
 
 class LaneListener(Protocol):
-    """Who is told what a lane finds out."""
+    """Listener who is told what a lane finds out."""
 
     def on_started(self, lane: Lane, source: Address) -> None:
         """The first packet of RTP was believed."""

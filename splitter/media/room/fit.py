@@ -41,7 +41,7 @@ class Fit:
         return True
 
     def again(self) -> None:
-        """What is chosen now may fit."""
+        """Forget what did not fit: something else is chosen."""
         self._refused, self.unfit = None, ""
 
 

@@ -27,7 +27,7 @@ _NO_START = Start(0, 0, -1)
 
 
 class LatestKeyFrame:
-    """What is known of the latest key frame.
+    """The latest key frame, as far as it is known.
 
     Attributes:
         start: where it begins.

@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is in a packet.
+    """A packet, looked into.
 
     Attributes:
         payload: what is to stand in its place, without what no decoder wants; None: as it is.
@@ -71,7 +71,7 @@ class Lens(Protocol):
         ...
 
     def serve(self, first: int) -> bool:
-        """Likewise; they are what the pictures refer to from now on."""
+        """Say whether the sets are there, and let them be what the pictures refer to from now on."""
         ...
 
     def units(self) -> list[bytes]:

@@ -84,12 +84,12 @@ class Participant:
 
     @property
     def told_kbps(self) -> int | None:
-        """What it can receive, as it told since SDP (TMMBR, REMB, losses); None while nothing limits it."""
+        """Bit rate that it can receive, as it told since SDP (TMMBR, REMB, losses); None while nothing limits it."""
         return self._feedback.capacity.kbps
 
     @property
     def limit_kbps(self) -> int | None:
-        """What it may send, because those who watch it can take no more; it is told. None while nobody watches."""
+        """Bit rate that it may send: those who watch it can take no more. None while nobody watches. It is told."""
         return self._feedback.allowance.limit_kbps
 
     @limit_kbps.setter
@@ -97,7 +97,7 @@ class Participant:
         self._feedback.limit(kbps)
 
     def key_frame_wanted(self, now: float) -> None:
-        """It asked for a key frame of what it is shown."""
+        """Pass on that it asked for a key frame of what it is shown."""
         self.view.key_frame_wanted(now)
         self._around.wake()
 
@@ -122,7 +122,7 @@ class Participant:
         del self.wire, self.stream, self.view, self._feedback
 
     def report(self) -> ParticipantReport:
-        """Its counters now."""
+        """Say its counters now."""
         stream, out, feedback = self.stream, self.view.out, self._feedback
         count = StreamCount(
             packets_in=stream.packets,
@@ -165,7 +165,7 @@ class Participant:
             self._around.wake()
 
     def on_rtcp(self, messages: list[RtcpPacket], now: float) -> None:
-        """What it reports and asks."""
+        """Take what it reports and asks."""
         if self.media is None:
             return
         for message in messages[:_HEEDED]:
@@ -176,22 +176,22 @@ class Participant:
 
     @property
     def taken(self) -> int:
-        """As the wire asks."""
+        """Packets of its stream so far."""
         return self.stream.packets
 
     def on_stranger(self, source: Address, packets: int) -> None:
-        """As the wire tells."""
+        """Tell of somebody who sends in its place."""
         self._around.emit(StrangerHeard(self._around.call_id, "video", self.name, source, packets))
 
     def on_path(self, to: Address, now: float) -> None:
-        """It gets its packets elsewhere from now on: the ones before went where nobody listens."""
+        """Send elsewhere from now on: the packets before went where nobody listens."""
         self.view.out.to = to
         if to.port:
             self.view.key_frame_wanted(now, burst=True)
             self._around.wake()
 
     def on_lost(self, reason: str) -> None:
-        """Its connection is interrupted."""
+        """Take its connection for interrupted."""
         self._stop_stream(reason)
 
     # ---- time -----------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ class Participant:
             self.stopped("said goodbye")
 
     def stopped(self, reason: str) -> None:
-        """No packets come any more, which nobody has asked for: the call is told."""
+        """Tell the call that no packets come any more, which nobody has asked for."""
         if self.stream.alive:
             self._around.emit(PictureStopped(self._around.call_id, self.name, reason))
         self._stop_stream(reason)

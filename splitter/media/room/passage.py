@@ -45,7 +45,7 @@ class Passage:
         self._out.switch.begin(sequence, timestamp, now)
 
     def stop(self) -> None:
-        """No stream is shown."""
+        """Show no stream."""
         self._units = None
 
     def forward(self, stream: Stream, now: float) -> None:

@@ -143,7 +143,7 @@ class Room:
         return participant
 
     def participant(self, name: str) -> Participant:
-        """Who has this name. Raises LocalError if nobody in the room has."""
+        """Find who has this name. Raises LocalError if nobody in the room has."""
         found = self._participants.get(name)
         if found is None:
             raise LocalError(f"room {self.room_id}: there is no {name!r}")

@@ -28,7 +28,7 @@ _PLAUSIBLE = 10 * 90_000  # how far a sender report may be from the packets, in 
 
 
 class Watcher(Protocol):
-    """Who is handed the packets of a stream."""
+    """Watcher that is handed the packets of a stream."""
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of `stream` is for you."""

@@ -43,7 +43,7 @@ def encode_within(picture: Picture, limit_bytes: int) -> Still:
 
 
 def key_frame_limit(bitrate_kbps: int) -> int:
-    """How many bytes a key frame of a still may have for a viewer of this bit rate."""
+    """Say how many bytes a key frame of a still may have for a viewer of this bit rate."""
     wanted = bitrate_kbps * 125 * _KEY_FRAME_S
     return max((size for size in _KEY_FRAME_BYTES if size <= wanted), default=_KEY_FRAME_BYTES[0])
 

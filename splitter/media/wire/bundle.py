@@ -46,11 +46,11 @@ class StreamKey:
 
     @classmethod
     def sent_with(cls, ssrc: int) -> StreamKey:
-        """Of a stream of which nothing is negotiated yet."""
+        """Make the key of a stream of which nothing is negotiated yet."""
         return cls("", None, frozenset(), ours=frozenset((ssrc,)))
 
     def agreed(self, form: VideoFormat) -> StreamKey:
-        """Of the same stream, with what it was agreed that the peer sends."""
+        """Make the key of the same stream, with what it was agreed that the peer sends."""
         return replace(self, mid=form.mid, mid_id=form.mid_id, payload_types=frozenset((form.payload_type,)))
 
 

@@ -81,7 +81,7 @@ def datagrams(records: bytes, limit: int = DATAGRAM_BYTES) -> Iterator[bytes]:
 
 
 class DtlsState(StrEnum):
-    """Of an association."""
+    """State of an association."""
 
     NEW = "new"
     SHAKING = "shaking"

@@ -27,7 +27,7 @@ Seal = Callable[[bytes], memoryview | None]
 
 
 class WireEnd(Protocol):
-    """Who uses a wire: the participant."""
+    """User of a wire: a participant."""
 
     @property
     def taken(self) -> int:
@@ -75,7 +75,7 @@ class Wire(Protocol):
 
     @property
     def ports(self) -> tuple[int, int]:
-        """Ours for RTP and RTCP; twice the same where they share one."""
+        """Ports of ours for RTP and RTCP; twice the same where they share one."""
         ...
 
     @property

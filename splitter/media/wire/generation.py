@@ -15,7 +15,7 @@ _STRANGERS_LIMIT = 200
 
 
 class GenerationUser(Protocol):
-    """Whose generation it is.
+    """Owner of a generation.
 
     Attributes:
         strays: datagrams from sources that ICE does not know, or of no protocol.

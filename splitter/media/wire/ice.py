@@ -223,7 +223,7 @@ class Agent(Connection):
             super().respond_error(request, addr, protocol, error_code)
 
     async def query_consent(self) -> None:
-        """There is a path: begin to ask whether the peer still wants our packets."""
+        """Begin to ask whether the peer still wants our packets: there is a path."""
         if not self._shut:
             self._consenting = self._loop.spawn(self._ask_consent())
 
@@ -248,7 +248,7 @@ class Agent(Connection):
             self._tell_heard()
 
     def data_received(self, data: bytes, component: int) -> None:
-        """It looked like STUN and is none."""
+        """Count what looked like STUN and is none."""
         self.malformed += 1
 
 

@@ -79,7 +79,7 @@ class PortPairs:
             self._free.append(port)
 
     def free(self, now: float) -> int:
-        """How many pairs could be taken now."""
+        """Count the pairs that could be taken now."""
         self._wake(now)
         return len(self._free)
 

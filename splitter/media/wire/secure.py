@@ -370,7 +370,7 @@ class SecureWire:
             self._end.on_path(NOWHERE, now)
 
     def fail(self, reason: str) -> None:
-        """It will not come back."""
+        """Give it up: it will not come back."""
         if self.state == "failed":
             return
         self.reason = reason

@@ -18,7 +18,7 @@ Source = tuple[Any, ...]
 
 
 class Strangers:
-    """Those who send to one port of ours, as long as the peer does not."""
+    """Strangers who send to one port of ours, as long as the peer does not."""
 
     __slots__ = ("_packets", "_since", "_taken", "_told")
 

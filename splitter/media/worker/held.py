@@ -103,7 +103,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """What is held for nobody. `standing`: what was heard of it."""
+    """Relay or room that is held for nobody. `standing`: what was heard of it."""
 
     carried: CarriedRelay | CarriedRoom
     standing: Standing

@@ -162,7 +162,7 @@ class RoomPair:
 
     @property
     def missed(self) -> int:
-        """As the port says."""
+        """Packets that the kernel kept from us; see `Pair.missed`."""
         return self._rtp.missed
 
     @property
@@ -171,7 +171,7 @@ class RoomPair:
         return self._rtp.unsent + self._rtcp.unsent
 
     def settle(self, peer: Address) -> None:
-        """As the port says."""
+        """Have the packets of `peer` come by a short cut."""
         self._loop.settle(self._rtp, peer)
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class RoomPort:
         self.closed = False
 
     def settle(self, peer: Address) -> None:
-        """As the port says."""
+        """Have the packets of `peer` come by a short cut."""
         self._loop.settle(self.line, peer)
 
     def close(self) -> None:
@@ -268,7 +268,7 @@ class RoomLoop:
         self._host.release(*socks)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """As the port says. What it raises is a fault of its owner."""
+        """Run a coroutine beside the packets. What it raises is a fault of its owner."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -302,7 +302,7 @@ class RoomLoop:
         self._timers.discard(timer)
 
     def in_thread(self, work: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
-        """As the port says. Whatever `work` raises is told; what `done` raises is a fault of its owner."""
+        """Do slow work in a thread. Whatever `work` raises is told; what `done` raises is a fault of its owner."""
 
         def tell(worked: asyncio.Future[T]) -> None:
             if self._closed or worked.cancelled():
@@ -325,7 +325,7 @@ class RoomLoop:
 
     @property
     def timers(self) -> int:
-        """How many are armed."""
+        """Count those that are armed."""
         return len(self._timers)
 
     def close(self) -> None:
@@ -350,7 +350,7 @@ class RoomTimer:
         self.handle: asyncio.TimerHandle | None = None
 
     def fire(self) -> None:
-        """It is due."""
+        """Run what is due."""
         fn, self._fn, self.handle = self._fn, None, None
         if fn is not None:
             self._loop.fire(self, fn)

@@ -35,7 +35,7 @@ def socket_of(folder: Path, index: int) -> Path:
 
 
 def indexes_in(folder: Path) -> set[int]:
-    """Of the workers whose sockets are there."""
+    """Find the indexes of the workers whose sockets are there."""
     names = (path.name.removeprefix("media-").removesuffix(".sock") for path in folder.glob("media-*.sock"))
     return {int(name) for name in names if name.isascii() and name.isdigit()}
 

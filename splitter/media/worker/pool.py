@@ -197,7 +197,7 @@ class Pool:
         return [_status(one) for one in self._supervisors if one.client is not None or not one.spare]
 
     def sizes(self) -> dict[str, int]:
-        """How much is held, for the check that nothing is left behind."""
+        """Count what is held, for the check that nothing is left behind."""
         workers = self.status()
         return {
             "relays": sum(worker.relays for worker in workers),

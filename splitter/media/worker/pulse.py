@@ -70,13 +70,13 @@ class Pulse:
         self._still_s = self._slow_s = 0.0
 
     def heard(self, now: float) -> None:
-        """It answered."""
+        """Note that it answered."""
         self._since = now
         self._computed_s = None
         self._still_s = self._slow_s = 0.0
 
     def silent(self, now: float, look: Look) -> None:
-        """It has still not answered; this is what it does."""
+        """Note that it has still not answered, and what it does."""
         passed_s = min(now - self._since, self._most_s)
         self._since = now
         before, self._computed_s = self._computed_s, look.computed_s

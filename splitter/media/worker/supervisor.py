@@ -68,7 +68,7 @@ class SupervisorTimers:
 
 
 class WorkerState(Enum):
-    """Of a worker, as the operator sees it."""
+    """State of a worker, as the operator sees it."""
 
     STARTING = "starting"
     READY = "ready"
@@ -207,7 +207,7 @@ class Supervisor:
             self.client.tell(Renew(text, picture, logs.log_level))
 
     def suspect(self) -> None:
-        """It did not answer a request in time: choose others until it answers a ping."""
+        """Choose others until it answers a ping: it did not answer a request in time."""
         if self.state is WorkerState.READY:
             self.state = WorkerState.STUCK
 

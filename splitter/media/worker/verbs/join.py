@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Joined(Message, frozen=True):
-    """Its RTP and its RTCP port."""
+    """Answer: its RTP and its RTCP port."""
 
     ports: tuple[int, int]
 

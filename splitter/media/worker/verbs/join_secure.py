@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class JoinedSecure(Message, frozen=True):
-    """Its one port, and our side of its transport."""
+    """Answer: its one port, and our side of its transport."""
 
     port: int
     local: SecureLocal

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RequestKeyFrame(RoomVerb[Done], frozen=True):
-    """It asked for a key frame of what it is shown."""
+    """Pass on that a participant asked for a key frame of what it is shown."""
 
     answer = Done
 

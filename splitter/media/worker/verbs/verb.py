@@ -108,11 +108,11 @@ class RoomVerb(Verb[R], Generic[R], frozen=True):
 
 
 class Done(Message, frozen=True):
-    """It was carried out, and there is nothing more to say."""
+    """Answer of a verb that was carried out, where there is nothing more to say."""
 
 
 class Failed(Message, frozen=True):
-    """It was not carried out.
+    """Answer of a verb that was not carried out.
 
     Attributes:
         kind: "unavailable" (no ports), "gone" (unknown relay, room or participant), "fault" (a bug, or nonsense),
