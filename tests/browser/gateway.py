@@ -35,6 +35,7 @@ media_network = "web"
 web_origins = ["http://localhost"]
 guest_url = "{url}/guest/"
 {tls}
+{secret}
 
 [[token]]
 name = "crm"
@@ -43,6 +44,13 @@ scopes = ["calls:read", "calls:control", "pictures", "admin"]
 
 [calls]
 rejoin_window_s = {rejoin_window_s}
+"""
+_CLUSTER = """
+[cluster]
+node = "{node}"
+host = "host-of-{node}"
+valkey = ["{valkey}"]
+api_url = "{url}"
 """
 _ACCOUNT = """
 [[account]]
@@ -61,7 +69,15 @@ class Gateway(GatewayProcess):
     """
 
     def __init__(
-        self, directory: Path, centre: Address, called: str, web_host: str = "127.0.0.1", rejoin_window_s: float = 60.0
+        self,
+        directory: Path,
+        centre: Address,
+        called: str,
+        web_host: str = "127.0.0.1",
+        rejoin_window_s: float = 60.0,
+        node: str = "",
+        valkey: str = "",
+        secret: Path | None = None,
     ) -> None:
         super().__init__(directory, centre, called)
         self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
@@ -79,7 +95,10 @@ class Gateway(GatewayProcess):
             tls=tls,
             digest=hashlib.sha256(CRM_TOKEN.encode()).hexdigest(),
             rejoin_window_s=rejoin_window_s,
+            secret=f'secret_file = "{secret}"' if secret else "",
         )
+        if node:
+            more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)
         accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)
         text = self.configuration.read_text().replace("max_calls = 20\n", "max_calls = 20\ndrain_limit_s = 0.5\n")
         self.configuration.write_text(text + more + "".join(accounts))
