@@ -11,9 +11,8 @@ from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.calls.view import VideoView
 from splitter.lab.offers import VideoLine
-from splitter.sdp.model import Media, Session
 from splitter.sip.message import Request
-from tests.calls.kit import arrived, connected, denied, drop_next, ended, header, joined, line, ringing, sdp, told
+from tests.calls.kit import connected, denied, ended, header, joined, ringing, sdp, told
 from tests.sdp.edits import replace_attributes
 from tests.world import Heard, PeerCall, World
 
@@ -36,6 +35,13 @@ def asked(world: World, caller: PeerCall) -> Heard:
     """The agent has asked for video, and the phone has the question."""
     told(world, caller, RAISE)
     return caller.expect("INVITE")
+
+
+def asked_call(world: World, **offered: Any) -> tuple[PeerCall, PeerCall]:
+    """A voice call whose phone has the question; (caller, centre)."""
+    caller, centre = voice_call(world, **offered)
+    asked(world, caller)
+    return caller, centre
 
 
 def view(world: World, caller: PeerCall) -> VideoView:
@@ -187,8 +193,7 @@ class TestAccepted:
 
     @pytest.mark.parametrize("status", [180, 183])
     def test_while_the_phone_asks_its_user_the_question_is_open(self, status: int, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.ponder(status)
         world.run(40)
         assert view(world, caller).state == "asking" and world.voice_faults(caller) == []
@@ -202,8 +207,7 @@ class TestAnsweredInSteps:
     """183 with the answer, PRACK, UPDATE, and a 200 without SDP (RFC 3262 §5, RFC 6141)."""
 
     def test_the_picture_waits_for_the_person(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.progress()
         caller.expect("PRACK")
         world.run(5)
@@ -221,8 +225,7 @@ class TestAnsweredInSteps:
         ended(world, caller, centre)
 
     def test_an_update_may_refuse_it_after_all(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.progress()
         caller.expect("PRACK")
         caller.update(video="off")
@@ -251,8 +254,7 @@ class TestAnsweredInSteps:
         stands(world, caller, centre)
 
     def test_a_refusal_after_an_update_leaves_what_the_update_said_without_the_video(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.progress()
         caller.expect("PRACK")
         caller.update(move=True)
@@ -327,8 +329,7 @@ class TestRefused:
         stands(world, caller, centre)
 
     def test_by_port_0_which_is_the_best_way(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.accept(video="off")
         world.run(0.2)
         assert view(world, caller).outcome == "refused"
@@ -339,8 +340,7 @@ class TestRefused:
         stands(world, caller, centre)
 
     def test_a_refused_video_is_not_brought_up_by_an_offer_about_something_else(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.accept(video="off")
         world.run(0.2)
         relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
@@ -359,8 +359,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("status", [488, 415])
     def test_by_a_phone_that_cannot(self, status: int, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.decline(status)
         world.run(0.2)
         shown = view(world, caller)
@@ -390,8 +389,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("status", [403, 420, 500, 501, 513])
     def test_anything_else_has_failed(self, status: int, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.decline(status)
         world.run(0.2)
         assert view(world, caller).outcome == "failed" and str(status) in view(world, caller).reason
@@ -399,8 +397,7 @@ class TestRefused:
 
     def test_an_answer_that_cannot_be_used(self, world: World) -> None:
         """No description at all: the phone is told what stands, and the voice goes on."""
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         assert caller.pending is not None
         (txn, request), caller.pending = caller.pending, None
         caller.unacknowledged.add(txn)
@@ -436,8 +433,7 @@ class TestDenied:
         stands(world, caller, centre)
 
     def test_while_it_is_asked_and_once_it_is_on(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         assert denied(world, caller, RAISE) == (409, "asking")
         caller.accept()
         world.run(0.1)
@@ -455,8 +451,7 @@ class TestDenied:
 class TestNobodyAnswers:
     def test_the_question_is_taken_back(self) -> None:
         with World(settings=CallSettings(consent_limit_s=45)) as world:
-            caller, centre = voice_call(world)
-            asked(world, caller)
+            caller, centre = asked_call(world)
             caller.ponder()
             began = world.now
             caller.expect("CANCEL", 60)
@@ -469,8 +464,7 @@ class TestNobodyAnswers:
 
     def test_a_200_that_crosses_the_cancel_is_followed_by_the_downgrade(self) -> None:
         with World(settings=CallSettings(consent_limit_s=10)) as world:
-            caller, centre = voice_call(world)
-            asked(world, caller)
+            caller, centre = asked_call(world)
             world.run(9.992)
             caller.on_reinvite = PeerCall.accept
             caller.accept()
@@ -506,206 +500,9 @@ class TestNobodyAnswers:
         world.settle()
 
     def test_a_phone_that_does_not_know_the_call(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.decline(481)
         centre.expect("BYE")
         assert world.notices[-1].code == "video-failed"
         caller.bye()
         world.settle()
-
-
-class TestDropped:
-    def test_by_update_where_the_phone_knows_it(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        seat = joined(world, caller)
-        told(world, caller, DROP)
-        offer = sdp(caller.expect("UPDATE"))
-        assert [media.port > 0 for media in offer.media] == [True, False]
-        world.run(0.1)
-        assert not picture(world, caller) and seat.state == "confirmed"
-        assert view(world, caller).state == "off" and codes(world) == ["video-dropped"]
-        stands(world, caller, centre)
-
-    @pytest.mark.parametrize("allow", ["INVITE, ACK, CANCEL, BYE", "INVITE, ACK, CANCEL, BYE, UPDATE"])
-    def test_by_a_reinvite_where_it_does_not(self, allow: str, world: World) -> None:
-        """Some say in Allow that they know it, and do not."""
-        caller, centre = arrived(world, picture=VideoLine.VILTE)
-        centre.answer()
-        caller.expect("200")
-        world.run(0.1)
-        centre.unread.clear()
-        world.call_of(caller).caller.record.allows = frozenset(allow.split(", "))
-        caller.allow, caller.answers["UPDATE"] = allow, (501, ())
-        told(world, caller, DROP)
-        world.run(1)
-        assert sdp([heard for heard in caller.unread if heard.what == "INVITE"][-1]).media[1].port == 0
-        assert view(world, caller).state == "off"
-        stands(world, caller, centre)
-
-    def test_stops_at_once_though_the_phone_is_busy(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        world.call_of(caller).caller.record.allows = frozenset({"INVITE"})
-        caller.on_reinvite = lambda call: call.decline(491)
-        told(world, caller, DROP)
-        world.run(0.2)
-        assert not picture(world, caller)
-        caller.on_reinvite = PeerCall.accept
-        world.run(3)
-        assert caller.terminal.way("video") is None and view(world, caller).state == "off"
-        stands(world, caller, centre)
-
-    @pytest.mark.parametrize(
-        ("status", "headers", "window_s"), [(491, (), (0.0, 2.1)), (500, [("Retry-After", "3")], (2.9, 3.1))]
-    )
-    def test_an_update_that_meets_an_offer_is_sent_again(
-        self, status: int, headers: list[tuple[str, str]], window_s: tuple[float, float], world: World
-    ) -> None:
-        """RFC 3311 §5.2: as a re-INVITE does at glare (RFC 3261 §14.1); who does not own the Call-ID waits up to 2 s."""
-        caller, centre = connected(world)
-        caller.answers["UPDATE"] = (status, headers)
-        told(world, caller, DROP)
-        caller.expect("UPDATE")
-        began = world.now
-        world.run(0.0)
-        assert not picture(world, caller)
-        caller.answers.clear()
-        assert [media.port > 0 for media in sdp(caller.expect("UPDATE")).media] == [True, False]
-        assert window_s[0] <= world.now - began <= window_s[1]
-        world.run(0.1)
-        assert caller.terminal.way("video") is None and view(world, caller).state == "off"
-        stands(world, caller, centre)
-
-    def test_an_update_that_crosses_a_change_of_the_callers(self, world: World) -> None:
-        """Both are refused (491), both are sent again, and in the end both count."""
-        caller, centre = connected(world)
-        told(world, caller, DROP)
-        caller.reinvite(move=True)
-        world.run(0.1)
-        assert "491 re-INVITE" in caller.heard
-        world.run(5)
-        caller.unread.clear()
-        caller.reinvite(move=True)
-        caller.expect("200 re-INVITE")
-        world.run(0.1)
-        assert caller.terminal.way("video") is None and view(world, caller).state == "off"
-        stands(world, caller, centre)
-
-    def test_the_phone_that_wants_video_meanwhile_gets_the_voice_alone(self, world: World) -> None:
-        caller, centre = connected(world)
-        world.call_of(caller).caller.record.allows = frozenset({"INVITE"})
-        caller.on_reinvite = lambda call: call.decline(491)
-        told(world, caller, DROP)
-        world.run(0.1)
-        caller.on_reinvite = PeerCall.accept
-        caller.unread.clear()
-        caller.reinvite(move=True)
-        assert [media.port > 0 for media in sdp(caller.expect("200 re-INVITE")).media] == [True, False]
-        world.run(5)
-        assert view(world, caller).state == "off"
-        stands(world, caller, centre)
-
-    def test_while_another_offer_with_video_is_under_way(self, world: World) -> None:
-        """What it brings once more is taken down after it."""
-        caller, centre = connected(world)
-        silent(caller)
-        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
-        assert relay is not None
-        world.engine.lose_relay(relay)
-        assert [media.port > 0 for media in sdp(caller.expect("INVITE")).media] == [True, True]
-        told(world, caller, DROP)
-        caller.on_reinvite = PeerCall.accept
-        caller.accept()
-        world.run(1)
-        assert caller.terminal.way("video") is None and view(world, caller).state == "off"
-        centre.unread.clear()
-        stands(world, caller, centre)
-
-    def test_while_the_caller_is_asked_it_takes_the_question_back(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
-        told(world, caller, DROP)
-        caller.expect("CANCEL")
-        world.run(0.2)
-        assert (view(world, caller).state, view(world, caller).outcome) == ("off", "withdrawn")
-        stands(world, caller, centre)
-
-    def test_an_offerless_reinvite_does_not_bring_it_back(self, world: World) -> None:
-        caller, centre = connected(world)
-        told(world, caller, DROP)
-        caller.expect("UPDATE")
-        caller.reinvite(offerless=True)
-        offer = sdp(caller.expect("200 re-INVITE"))
-        assert [media.port > 0 for media in offer.media] == [True, False]
-        stands(world, caller, centre)
-
-    def test_by_the_caller_everybody_is_told(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
-        assert view(world, caller).state == "on"
-        caller.reinvite(video="off")
-        caller.expect("200 re-INVITE")
-        world.run(0.1)
-        assert view(world, caller).state == "off" and codes(world) == ["caller-dropped-video"]
-        caller.reinvite(video="on")
-        caller.expect("200 re-INVITE")
-        world.run(0.1)
-        assert view(world, caller).state == "on"
-        assert codes(world) == ["caller-dropped-video", "caller-added-video"]
-        caller.unread.clear()
-        ended(world, caller, centre)
-
-
-class TestFiveTimesOnAndOff:
-    @pytest.mark.parametrize("who", ["agent", "caller", "in turn"])
-    def test_nothing_leaks(self, who: str, world: World) -> None:
-        """m-lines, ports, payload types and participants stay as few as they were after the first time."""
-        caller, centre = connected(world, picture=VideoLine.NONE)
-        seen: set[tuple[object, ...]] = set()
-        for turn in range(5):
-            told(world, caller, RAISE)
-            world.run(0.2)
-            assert picture(world, caller), turn
-            seen.add((*self._sizes(world, caller), self._formats(caller.terminal.theirs)))
-            if who == "agent" or (who == "in turn" and turn % 2):
-                told(world, caller, DROP)
-            else:
-                caller.reinvite(video="off")
-            world.run(0.2)
-            assert not picture(world, caller) and view(world, caller).state == "off"
-            seen.add((*self._sizes(world, caller), ()))
-        assert len(seen) == 2, seen
-        stands(world, caller, centre)
-
-    @staticmethod
-    def _sizes(world: World, caller: PeerCall) -> tuple[object, ...]:
-        room = world.engine.room_of(world.call_of(caller).talk.call_id)
-        assert room is not None and caller.terminal.theirs is not None
-        return len(caller.terminal.theirs.media), world.engine.ports, tuple(room.members)
-
-    @staticmethod
-    def _formats(session: Session | None) -> tuple[str, ...]:
-        assert session is not None
-        video: Media = line(session, "video")
-        return video.formats
-
-
-class TestTheEndOfTheCall:
-    @pytest.mark.parametrize("who", ["caller", "centre"])
-    def test_while_the_caller_is_asked(self, who: str, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
-        caller.ponder()
-        world.run(1)
-        (caller if who == "caller" else centre).bye()
-        world.run(1)
-        other = centre if who == "caller" else caller
-        assert "BYE" in other.heard
-        last = list(world.views.values())[-1]
-        assert (last.state, last.video.state, last.video.outcome) == ("ended", "off", "withdrawn")
-        world.settle()
-
-    def test_a_lost_ack_of_the_answer_is_repeated(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
-        drop_next(world, world.sbc, "200 INVITE", times=2)
-        caller.accept()
-        world.run(4)
-        assert view(world, caller).state == "on" and caller.settled
-        ended(world, caller, centre)

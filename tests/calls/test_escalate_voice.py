@@ -10,7 +10,7 @@ from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
 from tests.calls.kit import asking, connected, denied, ended, joined, sdp, told
-from tests.calls.test_escalate import asked, codes, picture, silent, stands, view, voice_call
+from tests.calls.test_escalate import asked, asked_call, codes, picture, silent, stands, view, voice_call
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
@@ -41,8 +41,7 @@ def in_order(world: World, *calls: PeerCall) -> None:
 
 class TestAHoldOfTheCentre:
     def test_takes_the_question_back_and_it_is_asked_again(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.ponder()
         world.run(5)
         centre.reinvite(audio="sendonly")
@@ -63,8 +62,7 @@ class TestAHoldOfTheCentre:
         in_order(world, caller, centre)
 
     def test_the_second_time_it_is_withdrawn(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         for audio in ("sendonly", "sendrecv"):
             centre.reinvite(audio=audio)
             caller.expect("CANCEL")
@@ -79,8 +77,7 @@ class TestAHoldOfTheCentre:
 
     def test_an_answer_that_crosses_the_cancel_is_welcome(self, world: World) -> None:
         """The question was taken back for the voice's sake, not because video is not wanted."""
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         centre.reinvite(audio="sendonly")
         world.run(0.004)
         caller.on_reinvite = PeerCall.accept
@@ -110,8 +107,7 @@ class TestAHoldOfTheCentre:
         in_order(world, caller, centre)
 
     def test_that_does_not_concern_the_caller_is_absorbed(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         centre.reinvite(move=True)
         centre.expect("200 re-INVITE")
         caller.hears_nothing(1)
@@ -138,8 +134,7 @@ class TestAHoldOfTheCentre:
 class TestTheVoiceGoesOn:
     def test_another_leg_of_the_centre_takes_over(self, world: World) -> None:
         """An attended transfer inside the centre (RFC 3891) with the same codec need not disturb the question."""
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         second = replacing(world, centre)
         second.expect("200")
         centre.expect("BYE")
@@ -154,8 +149,7 @@ class TestTheVoiceGoesOn:
         world.settle()
 
     def test_a_media_worker_dies(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.on_reinvite = PeerCall.accept
         relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
         assert relay is not None
@@ -166,8 +160,7 @@ class TestTheVoiceGoesOn:
         in_order(world, caller, centre)
 
     def test_the_room_dies_while_the_caller_is_asked(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         caller.on_reinvite = PeerCall.accept
         room = world.engine.room_of(world.call_of(caller).talk.call_id)
         assert room is not None
@@ -180,8 +173,7 @@ class TestTheVoiceGoesOn:
         in_order(world, caller, centre)
 
     def test_seats_join_and_digits_pass(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         seat = joined(world, caller)
         assert seat.state == "confirmed"
         caller.request("INFO", body=b"Signal=5\r\nDuration=160\r\n", content_type="application/dtmf-relay")
@@ -211,8 +203,7 @@ class TestTheVoiceGoesOn:
             world.settle()
 
     def test_a_refused_hold_during_the_question_is_told_to_the_centre(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         centre.reinvite(audio="sendonly")
         caller.expect("CANCEL")
         caller.expect("INVITE")
@@ -229,8 +220,7 @@ class TestTheVoiceGoesOn:
 class TestGlare:
     def test_491_is_asked_again_in_its_window(self, world: World) -> None:
         """RFC 3261 §14.1: who does not own the Call-ID waits up to two seconds."""
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         began = world.now
         caller.decline(491)
         caller.expect("INVITE")
@@ -250,8 +240,7 @@ class TestGlare:
         stands(world, caller, centre)
 
     def test_500_with_retry_after_is_obeyed(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         began = world.now
         caller.decline(500, [("Retry-After", "7")])
         caller.expect("INVITE")
@@ -327,8 +316,7 @@ class TestGlare:
 
 class TestAskedAgain:
     def test_while_the_old_question_is_being_cancelled(self, world: World) -> None:
-        caller, centre = voice_call(world)
-        asked(world, caller)
+        caller, centre = asked_call(world)
         told(world, caller, DROP)
         told(world, caller, RAISE)
         assert denied(world, caller, RAISE) == (409, "asking")
