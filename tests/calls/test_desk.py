@@ -6,16 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.asks import (
-    Admitted,
-    Denial,
-    Desk,
-    Join,
-    Remove,
-    Restart,
-    Show,
-    TakeSnapshot,
-)
+from splitter.calls.asks import Admitted, Denial, Desk, Join, Remove, Restart, Show, TakeSnapshot
 from splitter.calls.parties import MAX_GUESTS, MAX_PARTIES
 from splitter.calls.settings import CallSettings
 from splitter.core.errors import MediaUnavailable

@@ -6,27 +6,9 @@ import asyncio
 
 import pytest
 
-from splitter.calls.asks import (
-    Ask,
-    Bind,
-    DropVideo,
-    RaiseVideo,
-    Remove,
-    Restart,
-    Show,
-    TakeSnapshot,
-)
+from splitter.calls.asks import Ask, Bind, DropVideo, RaiseVideo, Remove, Restart, Show, TakeSnapshot
 from splitter.media.ports.rooms import Snapshot
-from tests.calls.kit import (
-    asking,
-    connected,
-    denied,
-    ended,
-    joined,
-    ringing,
-    told,
-    with_webrtc,
-)
+from tests.calls.kit import asking, connected, denied, ended, joined, ringing, told, with_webrtc
 from tests.calls.test_desk import codes, join, party, room_of
 from tests.world import PeerCall, World
 

@@ -9,15 +9,7 @@ import pytest
 from splitter.calls.settings import CallSettings
 from splitter.sdp.write import write
 from splitter.sip.message import Request
-from tests.dialogs.kit import (
-    connected,
-    ended,
-    line,
-    lose,
-    nothing_left,
-    said,
-    sdp,
-)
+from tests.dialogs.kit import connected, ended, line, lose, nothing_left, said, sdp
 from tests.dialogs.test_update import hears, silent
 from tests.world import PeerCall, World
 

@@ -6,14 +6,7 @@ import pytest
 
 from splitter.core.errors import PeerError
 from splitter.sdp.compare import Change, audio_change
-from splitter.sdp.merge import (
-    caller_answer,
-    caller_offer,
-    in_sequence,
-    same_content,
-    standing_answer,
-    standing_offer,
-)
+from splitter.sdp.merge import caller_answer, caller_offer, in_sequence, same_content, standing_answer, standing_offer
 from splitter.sdp.model import MediaPort, Origin, Session
 from splitter.sdp.offer_answer import PayloadHistory, answer_direction, check_answer, check_reoffer
 from splitter.sdp.parse import parse

@@ -9,19 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from splitter.calls.asks import (
-    Admitted,
-    Answer,
-    Ask,
-    Bind,
-    Denial,
-    Desk,
-    Join,
-    Remove,
-    Restart,
-    Show,
-    TakeSnapshot,
-)
+from splitter.calls.asks import Admitted, Answer, Ask, Bind, Denial, Desk, Join, Remove, Restart, Show, TakeSnapshot
 from splitter.calls.call import Call
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse

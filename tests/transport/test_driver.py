@@ -16,14 +16,7 @@ from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
-from splitter.sip.events import (
-    AckArrived,
-    AckTimedOut,
-    CancelArrived,
-    RequestArrived,
-    RequestFailed,
-    ResponseArrived,
-)
+from splitter.sip.events import AckArrived, AckTimedOut, CancelArrived, RequestArrived, RequestFailed, ResponseArrived
 from splitter.sip.message import Headers, Request
 from splitter.sip.timers import Timers
 from splitter.transport.driver import Driver

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from splitter.sip.message import Request
-from tests.transport.scene import (
-    HOST,
-    Scene,
-    TcpListener,
-    UdpPeer,
-    both,
-    outgoing,
-    scene,
-    soon,
-)
+from tests.transport.scene import HOST, Scene, TcpListener, UdpPeer, both, outgoing, scene, soon
 
 
 class TestLargeRequestsSection18_1_1:

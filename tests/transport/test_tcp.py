@@ -17,18 +17,7 @@ from splitter.sip.events import CancelArrived, RequestFailed
 from splitter.sip.message import Request, Response
 from splitter.transport.settings import TransportSettings
 from tests.patience import PATIENCE_S, until
-from tests.transport.scene import (
-    HOST,
-    LeapingClock,
-    TcpListener,
-    TcpPeer,
-    bound,
-    ok,
-    outgoing,
-    scene,
-    soon,
-    wire,
-)
+from tests.transport.scene import HOST, LeapingClock, TcpListener, TcpPeer, bound, ok, outgoing, scene, soon, wire
 
 
 def tcp_wire(peer: TcpPeer, method: str = "OPTIONS", **fields: Any) -> bytes:

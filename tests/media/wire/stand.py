@@ -13,12 +13,7 @@ from typing import Any
 
 from aioice.candidate import Candidate
 from aioice.ice import Connection
-from aiortc.rtcdtlstransport import (
-    RTCCertificate,
-    RTCDtlsFingerprint,
-    RTCDtlsParameters,
-    RTCDtlsTransport,
-)
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
