@@ -138,7 +138,7 @@ class Worker:
         self._callers: dict[Control, asyncio.TimerHandle] = {}  # who has not said Hello
         self._hello: Hello | None = None
         self._host: PacketHost | None = None
-        self._dispatcher: Dispatcher | None = None
+        self.dispatcher: Dispatcher | None = None
         self._slate: asyncio.Future[Slate] | None = None
         self._warm: asyncio.Future[None] | None = None  # done: a room costs no more than any later one
         self._ready: tuple[DrawSlate, Slate] | None = None  # another slate, before it is taken
@@ -165,7 +165,7 @@ class Worker:
         if control is not self._control:
             return
         self._control = None
-        if self._dispatcher is not None and not self._dispatcher:
+        if self.dispatcher is not None and not self.dispatcher:
             if not self._stay:
                 self.stopped.set()
         else:
@@ -194,7 +194,7 @@ class Worker:
         """
         if isinstance(verb, Hello):
             control.reply(call, self._greet(verb, control))
-        elif self._dispatcher is None or control is not self._control:
+        elif self.dispatcher is None or control is not self._control:
             control.reply(call, Failed("fault", "Hello comes first"))
         elif isinstance(verb, Shutdown):
             self.stopped.set()
@@ -204,10 +204,10 @@ class Worker:
         elif isinstance(verb, Renew):
             control.reply(call, self._renew(verb))
         elif awaited := self._awaited(verb.needs):
-            dispatcher = self._dispatcher
+            dispatcher = self.dispatcher
             awaited.add_done_callback(lambda _: self._answer(call, dispatcher.handle(verb), control))
         else:
-            self._answer(call, self._dispatcher.handle(verb), control)
+            self._answer(call, self.dispatcher.handle(verb), control)
 
     def _awaited(self, need: Need) -> asyncio.Future[Any] | None:
         """What still has to be waited for."""
@@ -242,11 +242,11 @@ class Worker:
             self._end.cancel()
             self._end = None
         settings = replace(hello, resting=[])
-        if self._dispatcher is None:
-            self._hello, self._dispatcher = settings, self._prepare(hello)
-        elif len(self._dispatcher):
-            log.info("taken over by another gateway", pid=control.pid, carried=len(self._dispatcher))
-        return replace(self._dispatcher.status(), outdated=settings != self._hello)
+        if self.dispatcher is None:
+            self._hello, self.dispatcher = settings, self._prepare(hello)
+        elif len(self.dispatcher):
+            log.info("taken over by another gateway", pid=control.pid, carried=len(self.dispatcher))
+        return replace(self.dispatcher.status(), outdated=settings != self._hello)
 
     def _drawn(self, verb: DrawSlate, drawn: asyncio.Future[Slate]) -> Message:
         """Keep a slate ready, or say why there is none."""
@@ -259,8 +259,8 @@ class Worker:
         """Go by other settings: a gateway that comes later and has the same finds them here."""
         set_level(verb.log_level)
         if self._ready is not None and self._ready[0] == DrawSlate(verb.slate_text, verb.slate_picture):
-            assert self._dispatcher is not None and self._hello is not None
-            self._dispatcher.slate = self._ready[1]
+            assert self.dispatcher is not None and self._hello is not None
+            self.dispatcher.slate = self._ready[1]
             self._hello = replace(self._hello, slate_text=verb.slate_text, slate_picture=verb.slate_picture)
         self._ready = None
         return Done()
@@ -277,14 +277,14 @@ class Worker:
         return dispatcher
 
     def _slate_rendered(self, slate: asyncio.Future[Slate]) -> None:
-        if slate.cancelled() or self._dispatcher is None or self.stopped.is_set():
+        if slate.cancelled() or self.dispatcher is None or self.stopped.is_set():
             return
         fault = slate.exception()
         if fault is not None:
             log.error("no slate: this worker has no video", exc_info=fault)
             self._warmed()
         else:
-            self._dispatcher.slate = slate.result()
+            self.dispatcher.slate = slate.result()
             completing = self._loop.run_in_executor(None, _warm_up, slate.result())
             completing.add_done_callback(self._warmed)
 
@@ -296,8 +296,8 @@ class Worker:
 
     def close(self) -> None:
         """Close every socket."""
-        if self._dispatcher is not None:
-            self._dispatcher.close()
+        if self.dispatcher is not None:
+            self.dispatcher.close()
         if self._host is not None:
             self._host.close()
         for control in (self._control, *self._callers):

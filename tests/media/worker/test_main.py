@@ -120,12 +120,12 @@ class TestAnotherSlate:
         hello = TestAStartingWorker.HELLO
         gateway.ask(1, hello)
         await self.asked(gateway, 2, AwaitVideo())
-        assert worker._dispatcher is not None
-        before = worker._dispatcher.slate
+        assert worker.dispatcher is not None
+        before = worker.dispatcher.slate
         assert await self.asked(gateway, 3, DrawSlate("another", "")) == Done()
-        assert worker._dispatcher.slate is before
+        assert worker.dispatcher.slate is before
         assert await self.asked(gateway, 4, Renew("another", "", "info")) == Done()
-        assert worker._dispatcher.slate is not before
+        assert worker.dispatcher.slate is not before
         later = await self.asked(gateway, 5, msgspec.structs.replace(hello, slate_text="another"))
         assert isinstance(later, Status) and not later.outdated, "the next gateway finds the worker as it wants it"
         worker.close()
@@ -138,8 +138,8 @@ class TestAnotherSlate:
         (tmp_path / "no.png").write_bytes(b"no picture")
         failed = await self.asked(gateway, 3, DrawSlate("slate", str(tmp_path / "no.png")))
         assert isinstance(failed, Failed) and "no.png" in failed.reason
-        assert worker._dispatcher is not None
-        before = worker._dispatcher.slate
+        assert worker.dispatcher is not None
+        before = worker.dispatcher.slate
         await self.asked(gateway, 4, Renew("slate", "", "info"))
-        assert worker._dispatcher.slate is before
+        assert worker.dispatcher.slate is before
         worker.close()
