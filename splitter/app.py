@@ -74,7 +74,7 @@ from splitter.web.ports import Ports
 from splitter.web.revocations import Revocations
 from splitter.web.secret import secret_beside, secret_or_new
 from splitter.web.server import Server
-from splitter.web.status import GatewayState, StatusBoard, measure
+from splitter.web.status import GatewayState, StatusBoard, measure, measure_records
 from splitter.web.webhooks import Webhooks
 
 _FAREWELL_S = 0.05  # for the event sockets, which say that the gateway begins anew
@@ -400,6 +400,7 @@ class Gateway:
             await self.stop()
             raise
         measure(self._engine, self._farm)
+        measure_records(self._live, self._membership)
         self._defences.measure()
         self.board.enter(GatewayState.RUNNING)
         self._started.set()

@@ -349,6 +349,21 @@ LEASE_SILENCES = Counter(
     "Times Valkey did not answer for the lease of the node in time.",
     registry=REGISTRY,
 )
+RECORD_LAG = Gauge(
+    "splitter_record_lag_seconds",
+    "How long the oldest change of a call has waited to be written everywhere: it would be lost now.",
+    registry=REGISTRY,
+)
+RECORDS_WAITING = Gauge(
+    "splitter_records_waiting",
+    "Calls whose last change is not written everywhere yet.",
+    registry=REGISTRY,
+)
+NODE_STANDBYS = Gauge(
+    "splitter_node_standbys",
+    "Other hosts that would go on with the calls of this node; with 0 they would end with this host.",
+    registry=REGISTRY,
+)
 RECORD_ALARMS = Counter(
     "splitter_record_alarms_total",
     "Tries to write records of live calls that failed, by where (disk, valkey) and kind: full, unwritable, corrupt; of "

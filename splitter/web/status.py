@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Protocol
 
 from splitter import __version__
 from splitter.calls.registry import Calls
 from splitter.calls.settings import CallSettings
+from splitter.cluster.membership import Membership
 from splitter.core.clock import Clock
 from splitter.media.ports.health import EngineHealth, FarmHealth, InstanceStatus
 from splitter.telemetry import log as logs
@@ -106,6 +108,16 @@ class StatusBoard:
         )
 
 
+class RecordLag(Protocol):
+    """Records on their way; `splitter.store.copies.Copies`."""
+
+    @property
+    def lag_s(self) -> float: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+
 def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     """Let the gauges of what is held read it when they are scraped."""
     metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"] + _relays(farm.status()))
@@ -114,6 +126,14 @@ def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
     metrics.LOG_DROPPED.set_function(logs.dropped)
     metrics.BUILD.labels(__version__).set(1)
+
+
+def measure_records(records: RecordLag, membership: Membership | None) -> None:
+    """Let the gauges of what would be lost with this host read it when they are scraped."""
+    metrics.RECORD_LAG.set_function(lambda: records.lag_s)
+    metrics.RECORDS_WAITING.set_function(lambda: records.waiting)
+    if membership is not None:
+        metrics.NODE_STANDBYS.set_function(lambda: len(membership.standbys))
 
 
 def _relays(rtpengines: Iterable[InstanceStatus]) -> int:

@@ -28,11 +28,13 @@ class Server:
     Args:
         folder: of its socket and log; a path of few bytes.
         options: of the command line, such as ("--maxmemory", "2mb").
+        file: its configuration; may shut the default user out.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, file: Path | None = None) -> None:
         self.folder = folder
         self.options = options
+        self._file = [] if file is None else [str(file)]
         self.socket = folder / "valkey.sock"
         self._process: Process | None = None
         self.start()
@@ -45,9 +47,11 @@ class Server:
         """Start it, with nothing in it."""
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         assert program, "neither valkey-server nor redis-server: `make peers` installs one"
-        port = ("--port", "0") if "--port" not in self.options else ()
-        plain = ("--unixsocket", str(self.socket), *port, "--save", "", "--appendonly", "no")
-        self._process = Process("valkey", [program, *plain, *self.options], self.folder)
+        plain = ["--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        if not self._file:
+            plain += ["--port", "0"] if "--port" not in self.options else []
+        operator = ["--user", *"operator on nopass ~* &* +@all".split()]
+        self._process = Process("valkey", [program, *self._file, *plain, *operator, *self.options], self.folder)
         eventually(lambda: self._answers() or self._ended(), "Valkey answers", more=self._process.tail)
 
     def kill(self) -> None:
@@ -66,7 +70,7 @@ class Server:
 
     def command(self, *words: str | bytes | int) -> Any:
         """Send one command as the operator."""
-        with redis.Redis(unix_socket_path=str(self.socket), protocol=2) as client:
+        with redis.Redis(unix_socket_path=str(self.socket), username="operator", password="-", protocol=2) as client:
             client.response_callbacks.clear()
             return client.execute_command(*words)
 

@@ -31,6 +31,8 @@ _CLUSTER = """
 node = "a"
 host = "A"
 valkey = ["valkey://{lab}:{port}"]
+user = "splitter"
+password_file = "{directory}/password"
 track_file = "{directory}/track"
 """
 
@@ -78,6 +80,7 @@ class Site:
         for folder in folders.values():
             folder.mkdir()
             (folder / "track").write_text("0\n")
+            (folder / "password").write_text("CHANGE-ME\n")
         first = GatewayProcess(
             folders["A"],
             Address(LAB, ready["port"]),
@@ -154,8 +157,12 @@ async def site() -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spl-")))
         net = stack.enter_context(Namespaces())
-        options = ("--port", str(VALKEY_PORT), "--bind", LAB, "--protected-mode", "no")
-        valkey = stack.enter_context(Server(folder, *options))
+        text = (SIPCONF / "valkey" / "valkey.conf").read_text(encoding="utf-8")
+        assert "bind 10.1.0.40\nport 6379\n" in text
+        (folder / "valkey.conf").write_text(
+            text.replace("bind 10.1.0.40\nport 6379\n", f"bind {LAB}\nport {VALKEY_PORT}\n")
+        )
+        valkey = stack.enter_context(Server(folder, file=folder / "valkey.conf"))
         plan = json.dumps({"ring_s": 0.1, "queue_s": 0.1})
         centre = LabProcess("splitter.lab.centre", "--listen", f"{LAB}:0", "--plan", plan)
         stack.push_async_callback(centre.stop)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
+from splitter.cluster.keeper import Keeper
 from splitter.lab.gateway import GatewayProcess
 from tests.cluster.site import VALKEY_PORT, Site, site
 from tests.patience import PATIENCE_S, until
@@ -185,6 +187,29 @@ async def stands_by(gateway: GatewayProcess, host: str) -> bool:
 
 
 class TestARestart:
+    async def test_of_a_killed_process_has_time_while_its_host_lives(self) -> None:
+        """A process of another node shows that host A lives: nobody takes over, and no packet is lost."""
+        async with site() as one:
+            a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
+            talking = await one.call()
+            settings = one.valkey.settings(node="b", host="A", prefix="splitter")
+            sibling = Keeper(
+                replace(settings, valkey=(one.valkey.url,), user="operator"), "1", a.configuration.parent / "sibling"
+            )
+            sibling.start()
+            try:
+                await asyncio.sleep(2.0)
+                one.sniffer.reset()
+                await a.kill()
+                await asyncio.sleep(4.0)
+                assert await b.state() == "standby"
+                await a.start()
+                await talking.heard_again()
+                assert worst_gap(one) < 0.5 and await b.state() == "standby"
+                await talking.handset.hang_up()
+            finally:
+                sibling.stop()
+
     async def test_in_place_is_no_reason_to_move(self) -> None:
         async with site() as one:
             a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
