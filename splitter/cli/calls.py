@@ -40,8 +40,12 @@ def calls(ctx: click.Context, ended: bool, number: str, agent: str, limit: int, 
 
 
 def _live_table(found: list[CallView]) -> str:
-    titles = ("ID", "CODE", "STATE", "FOR", "CALLER", "CALLED", "CENTRE", "AGENT", "VIDEO", "CALLER SEES", "LEGS")
-    return table(titles, [_live_row(view) for view in found])
+    titles = ["ID", "CODE", "STATE", "FOR", "CALLER", "CALLED", "CENTRE", "AGENT", "VIDEO", "CALLER SEES", "LEGS"]
+    rows = [_live_row(view) for view in found]
+    if any(view.node for view in found):
+        titles.append("NODE")
+        rows = [(*row, view.node or "-") for row, view in zip(rows, found, strict=True)]
+    return table(titles, rows)
 
 
 def _live_row(view: CallView) -> tuple[str, ...]:

@@ -269,8 +269,8 @@ def _stills(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             faults=full,
         ),
         Operation("GET", "/v1/pictures", _SEE_PICTURES, pictures.listed, "Pictures to show", (listed,), (call,)),
-        Operation("GET", one, _SEE_PICTURES, pictures.get, "One picture", (image,)),
-        Operation("DELETE", one, _PICTURES, pictures.delete, "Take down a picture", (gone,)),
+        Operation("GET", one, _SEE_PICTURES, pictures.get, "One picture", (image,), (call,)),
+        Operation("DELETE", one, _PICTURES, pictures.delete, "Take down a picture", (gone,), (call,)),
     )
 
 

@@ -134,6 +134,17 @@ test("one that swallows everything is found out by a request that has no answer"
   splitter.close();
 });
 
+test("silence is found out sooner where another gateway would do as well", async () => {
+  const splitter = await connected();
+  down.add("a");
+  for (let turn = 0; turn < 21; turn++) {
+    mock.timers.tick(1000);
+    await settled();
+  }
+  assert.equal((await next(2)).url.host, "b");
+  splitter.close();
+});
+
 test("where all are gone it waits, and tries each in turn", async () => {
   const splitter = await connected();
   down.add("a").add("b");

@@ -214,3 +214,12 @@ class TestWhichSocket:
         result = splitter("--config", str(tmp_path / "s.toml"), "calls")
         # the machine may run a gateway of its own; then there is an answer
         assert result.exit_code == 0 or "/run/splitter/control.sock" in result.stderr
+
+
+class TestSeveralGateways:
+    async def test_are_named_beside_their_calls(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(replace(CALL, node="b"))
+        head, row = (await command("calls")).stdout.splitlines()
+        assert head.split()[-1] == "NODE" and row.split()[-1] == "b"
+        parts.calls.add(CALL)
+        assert "NODE" not in (await command("calls")).stdout

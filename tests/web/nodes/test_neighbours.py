@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,16 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from splitter.calls.asks import TakeSnapshot
-from splitter.calls.desks import ClientView
+from splitter.calls.desks import ClientView, Desks
+from splitter.calls.logins.access import ApiSettings
 from splitter.calls.view import Notice
+from splitter.cluster.nodes import NodeView
 from splitter.media.ports.rooms import Snapshot
+from splitter.web.events import Events
+from splitter.web.hub import Hub
 from splitter.web.nodes import neighbours as module
 from splitter.web.nodes.forward import HOP
 from tests.patience import PATIENCE_S, until
-from tests.web.kit import CALL
-from tests.web.nodes.kit import Pair, node, pair
+from tests.telemetry.kit import VirtualClock
+from tests.transport.pki import client, paper
+from tests.web.kit import CALL, web
+from tests.web.nodes.kit import Book, Pair, node, pair
 
 FAR = {"call_id": "8zz2m0000000", "short_code": "4712", "caller": "13900139000"}
 
@@ -80,6 +88,20 @@ class TestCalls:
         assert (await two.b.outside.ask("GET", location, "desk")) == (200, b"png")
         status, _ = await two.b.outside.ask("DELETE", "/v1/calls/4712", "cti")
         assert status == 202 and two.a.parts.calls.hung_up == [(FAR["call_id"], "hung up by cti")]
+
+    async def test_have_their_images_at_the_node_that_shows_them(self, two: Pair) -> None:
+        two.a.begin(**FAR, extension="501")
+        await two.heard()
+        image = io.BytesIO()
+        Image.new("RGB", (8, 6), "red").save(image, "PNG")
+        more = {"data": image.getvalue(), "headers": {"Content-Type": "image/png"}}
+        status, added = await two.b.outside.ask("POST", f"/v1/pictures?call={FAR['call_id']}", "desk", **more)
+        assert (status, added["call_id"]) == (201, FAR["call_id"])
+        _, body = await two.b.outside.ask("GET", f"/v1/pictures?call={FAR['call_id']}", "desk")
+        assert [picture["id"] for picture in body["pictures"]] == [added["id"]]
+        path = f"/v1/pictures/{added['id']}"
+        assert (await two.b.outside.ask("GET", f"{path}?call={FAR['call_id']}", "desk"))[0] == 200
+        assert await two.b.outside.code("GET", path, "desk") == (404, "no-such-picture"), "nobody knows whose it is"
 
     async def test_of_one_that_is_away_answer_so(self, two: Pair) -> None:
         two.a.begin(**FAR)
@@ -200,6 +222,31 @@ class TestDesks:
         two.a.begin(**FAR, parties=(PARTY,))
         await two.heard()
         assert two.b.desks.view("8001").clients == (ClientView("tab-1", "webrtc", 5.0, (FAR["call_id"],)),)
+
+
+class TestOverTls:
+    @pytest.mark.parametrize("known", [True, False])
+    async def test_the_certificate_that_a_node_tells_of_is_believed_and_no_other(
+        self, tmp_path: Path, known: bool
+    ) -> None:
+        """Nobody else vouches for it."""
+        mine = paper("IP:127.0.0.1")
+        settings = ApiSettings(certificate=str(mine.certificate), key=str(mine.key))
+        book, clock = Book(), VirtualClock()
+        (tmp_path / "a").mkdir()
+        hub = Hub(clock, "e1", None, "a")
+        events = Events(hub, Desks((), hub.desk), clock).handle
+        async with web(tmp_path / "a", settings, client(), events=events, clock=clock) as (parts, outside):
+            fingerprint = parts.server.api.fingerprint if known else "ab" * 32
+            book.entries["a"] = NodeView("a", outside.base, fingerprint, state="active")
+            async with node(tmp_path / "b", "b", book, clock) as b:
+                await b.neighbours.start()
+                if known:
+                    await until(lambda: b.hub.place_in("a"))
+                else:
+                    await until(lambda: "cannot be reached" in "".join(b.neighbours.alarms()))
+                    assert not b.hub.place_in("a")
+                await b.neighbours.stop()
 
 
 class TestFaults:

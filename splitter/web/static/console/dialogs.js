@@ -138,7 +138,7 @@ async function listPictures(splitter, entry, grid, choose) {
   grid.replaceChildren(
     ...pictures.map((picture) => {
       const image = make("img", { alt: "" });
-      load(splitter, picture.id, image);
+      load(splitter, picture.id, entry.id, image);
       const act = () => {
         closeDialog();
         choose(picture);
@@ -151,10 +151,10 @@ async function listPictures(splitter, entry, grid, choose) {
   );
 }
 
-/** @param {Splitter} splitter @param {string} id @param {HTMLImageElement} image */
-async function load(splitter, id, image) {
+/** @param {Splitter} splitter @param {string} id @param {string} callId @param {HTMLImageElement} image */
+async function load(splitter, id, callId, image) {
   try {
-    const url = URL.createObjectURL(await splitter.pictureImage(id));
+    const url = URL.createObjectURL(await splitter.pictureImage(id, callId));
     image.src = url;
     closing.push(() => URL.revokeObjectURL(url));
   } catch {

@@ -127,7 +127,7 @@ function shownStill(splitter, entry) {
 async function fetchStill(splitter, id, entry) {
   stills.set(id, { url: "", name: "" });
   try {
-    const [image, all] = await Promise.all([splitter.pictureImage(id), splitter.pictures(entry.id)]);
+    const [image, all] = await Promise.all([splitter.pictureImage(id, entry.id), splitter.pictures(entry.id)]);
     const name = all.find((picture) => picture.id === id)?.name ?? "";
     stills.set(id, { url: URL.createObjectURL(image), name });
     entry.call.dispatchEvent(new Event("change"));

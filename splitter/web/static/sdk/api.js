@@ -72,10 +72,11 @@ export class Api extends EventTarget {
   /**
    * The file of an image, for an <img> by URL.createObjectURL.
    * @param {string} id
+   * @param {string} [callId]  of several gateways, that of this call is asked
    * @returns {Promise<Blob>}
    */
-  pictureImage(id) {
-    return fetchImage(this, id);
+  pictureImage(id, callId = "") {
+    return fetchImage(this, id, callId);
   }
 
   /**
@@ -102,6 +103,11 @@ export class Api extends EventTarget {
       this._refused(SplitterError.of(error), path === "/v1/login");
       throw error;
     }
+  }
+
+  /** Other gateways would do as well. */
+  get several() {
+    return this.#gateways.length > 1;
   }
 
   /** Go on with another gateway of the cluster. @returns {boolean} false where all were tried: then a pause does good */

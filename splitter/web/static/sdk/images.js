@@ -11,13 +11,17 @@ const MOST_SIDE = 1920;
 
 /** Those for all calls, and those of one. @param {Gateway} gateway @param {string} callId @returns {Promise<Picture[]>} */
 export async function listImages(gateway, callId) {
-  const query = callId ? `?call=${encodeURIComponent(callId)}` : "";
-  return (await (await gateway.request("GET", `/v1/pictures${query}`)).json()).pictures;
+  return (await (await gateway.request("GET", `/v1/pictures${ofCall(callId)}`)).json()).pictures;
 }
 
-/** The file of one. @param {Gateway} gateway @param {string} id @returns {Promise<Blob>} */
-export async function fetchImage(gateway, id) {
-  return (await gateway.request("GET", `/v1/pictures/${encodeURIComponent(id)}`)).blob();
+/** The file of one, as the gateway has it that has the call. @param {Gateway} gateway @param {string} id @param {string} callId @returns {Promise<Blob>} */
+export async function fetchImage(gateway, id, callId) {
+  return (await gateway.request("GET", `/v1/pictures/${encodeURIComponent(id)}${ofCall(callId)}`)).blob();
+}
+
+/** @param {string} callId */
+function ofCall(callId) {
+  return callId ? `?call=${encodeURIComponent(callId)}` : "";
 }
 
 /**

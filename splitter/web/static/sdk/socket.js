@@ -7,7 +7,9 @@ import { backoffMs, SplitterError } from "./http.js";
 /** @typedef {import("./types.js").Gateway} Gateway */
 /** @typedef {import("./types.js").Me} Me */
 
-const SILENCE_LIMIT_MS = 40_000; // the gateway says something every 15 s
+// The gateway says something every 15 s. Where another one would do as well it is not waited for twice.
+const SILENCE_LIMIT_MS = 40_000;
+const SHORT_SILENCE_MS = 20_000;
 const PROBE_LIMIT_MS = 2_000;
 
 /**
@@ -187,7 +189,7 @@ export class EventSocket extends EventTarget {
     this.#silence = setTimeout(() => {
       this.#hang();
       this.#again("lost", 0);
-    }, SILENCE_LIMIT_MS);
+    }, this.#gateway.several ? SHORT_SILENCE_MS : SILENCE_LIMIT_MS);
   }
 
   #onOffline = () => {

@@ -44,7 +44,8 @@
  * What a place in a call needs of the gateway. `Splitter` is one; the guest page makes its own.
  * @typedef {{url: URL, client: string, iceServers: RTCIceServer[],
  *   request: (method: string, path: string, options?: import("./http.js").RequestOptions) => Promise<Response>,
- *   moveOn?: () => boolean}} Gateway  `moveOn`: go on with another gateway; false where all were tried.
+ *   several?: boolean, moveOn?: () => boolean}} Gateway  `several`: others would do as well. `moveOn`: go on with another one;
+ *   false where all were tried.
  */
 
 export {};
