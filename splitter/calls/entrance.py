@@ -1,19 +1,22 @@
-"""Which call a seat's INVITE names, and how often a seat may name one that is not there. Time is an argument.
+"""The call that an INVITE wants to get into: of a seat, or of a leg of the centre that takes another one's place.
 
 Short codes can be dialled, so they can be guessed: who names calls that are not there, or not its own, soon waits,
-and is then told nothing of any call but its own.
+and is then told nothing of any call but its own. Time is an argument.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from splitter.calls.call import Call
+from splitter.calls.legs.port import Leg
 from splitter.calls.messages import Refusal
+from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.core.limits import KeyedBuckets
+from splitter.sip.replaces import Replaces
 
 GUESSES, GUESS_FADE_S = 10, 10.0  # of one seat
 
@@ -65,3 +68,27 @@ class Entrance:
 
 class Guess(PeerError):
     """A call was named that is not there."""
+
+
+def replaced_call(calls: Iterable[Call], wanted: Replaces, may_speak: Callable[[Leg], bool]) -> Call:
+    """The call whose leg towards the centre an INVITE wants to replace (RFC 3891 §3).
+
+    Args:
+        may_speak: says whether requests in the dialog of a leg may come from where this INVITE came from.
+    Raises:
+        PeerError: 481 where there is none, or none that it may replace; 603 or 486 for one that is over or answered.
+    """
+    for call in calls:
+        leg = call.centre
+        if leg is None or not leg.is_in(wanted.dialog):
+            continue
+        if not may_speak(leg):
+            break  # only who could send requests in that dialog may replace it
+        if leg.state is LegState.ENDED:
+            raise PeerError("that dialog is over", 603)
+        if leg.state is LegState.EARLY and leg is call.arrived:
+            break  # an early dialog that its own side began cannot be replaced
+        if leg.state is LegState.CONFIRMED and wanted.early_only:
+            raise PeerError("that call was answered", 486)
+        return call
+    raise PeerError("no dialog of a live call is named by Replaces", 481)

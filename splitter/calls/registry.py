@@ -11,7 +11,7 @@ from splitter.calls.actor import converse
 from splitter.calls.asks import Answer, Ask, Denial, Desk
 from splitter.calls.call import Call
 from splitter.calls.causes import outcome
-from splitter.calls.entrance import Entrance, Entrant, Guess
+from splitter.calls.entrance import Entrance, Entrant, Guess, replaced_call
 from splitter.calls.events import SeatArrived
 from splitter.calls.leg_events import Offered
 from splitter.calls.logins.reception import Reception
@@ -29,7 +29,6 @@ from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.setup.split import split
-from splitter.calls.states import LegState
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.undertaker import Undertaker
@@ -243,23 +242,10 @@ class Calls:
                 raise PeerError("no route of the centre leads to this number", 403)
             self._on_call(trunk, event)
             return
-        for call in self._calls.values():
-            leg = call.centre
-            if leg is None or not leg.is_in(wanted.dialog):
-                continue
-            if not self.party_ok(event.flow, leg.neighbour):
-                break  # RFC 3891 §3: only who could send requests in that dialog may replace it
-            if leg.state is LegState.ENDED:
-                raise PeerError("that dialog is over", 603)
-            if leg.state is LegState.EARLY and leg is call.arrived:
-                break  # RFC 3891 §3: an early dialog that its own side began cannot be replaced
-            if leg.state is LegState.CONFIRMED and wanted.early_only:
-                raise PeerError("that call was answered", 486)
-            session = session_of(event.request)
-            newcomer = call.legs.take_newcomer(trunk, event)
-            call.post(Offered(newcomer.key, newcomer.first_txn, session))
-            return
-        raise PeerError("no dialog of a live call is named by Replaces", 481)
+        call = replaced_call(self._calls.values(), wanted, lambda leg: self.party_ok(event.flow, leg.neighbour))
+        session = session_of(event.request)
+        newcomer = call.legs.take_newcomer(trunk, event)
+        call.post(Offered(newcomer.key, newcomer.first_txn, session))
 
     def _on_call(self, trunk: Trunk, event: RequestArrived) -> None:
         limit = self.services.settings.max_calls
