@@ -22,7 +22,8 @@ Layout:
     display.py      what viewers see; pictures.py: stills to show
     snapshots.py    stills that are taken; album.py keeps them
     nodes/          the other gateways of a cluster
-    invitations.py  links for callers' own browsers
+    invitations.py  links for callers' own browsers; links.py keeps them, inviting.py sends them, messaging.py wires it
+    guests.py       lets guests in by them, guesses.py not too often; sharing.py: other nodes; receipts.py: of services
     login.py        logins and tokens
     gateway.py      status, trunks, desks; status.py: what status is made of; health.py: what is wrong now
     security.py     bans and certificates; defences.py: what stands behind it

@@ -36,6 +36,7 @@ from splitter.web.receipts import RECEIPT_BODY, ReceiptRoutes
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
 from splitter.web.security import SecurityRoutes
+from splitter.web.sharing import PATH, SHARED_BODY, LinkSharing
 from splitter.web.snapshots import PNG, SnapshotRoutes
 from splitter.web.traces import NDJSON, TraceRoutes
 from splitter.web.why import WhyRoutes
@@ -188,8 +189,9 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     inviting = ports.inviting
-    invite = InvitationRoutes(finder, ports.access, inviting, ports.revoked, ports.clock)
-    guests = GuestRoutes(ports.calls, inviting, ports.guesses, ports.access, ports.clock)
+    sharing = LinkSharing(inviting.links, ports.elsewhere)
+    invite = InvitationRoutes(finder, ports.access, inviting, ports.revoked, sharing, ports.clock)
+    guests = GuestRoutes(ports.calls, inviting, ports.guesses, ports.access, sharing, ports.clock)
     receipts = ReceiptRoutes(ports.services, inviting, ports.clock)
     every, one = f"{_CALL}/invitations", f"{_CALL}/invitations/{{invitation}}"
     made, gone = GoodAnswer(201, "a link", shapes.Invitation), GoodAnswer(204, "it is gone", kind=_NO_BODY)
@@ -222,6 +224,7 @@ def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             body=RECEIPT_BODY,
             faults=((404, "no-such-carrier"), (429, "too-many")),
         ),
+        Operation("POST", PATH, _ADMIN, sharing.learn, "Know a link of another node", (noted,), body=SHARED_BODY),
         Operation("GET", "/g/{code}", _EVERYBODY, guests.lead, hidden=True),
     )
 

@@ -27,6 +27,7 @@ from splitter.web.ports import LiveCalls
 from splitter.web.proxies import remote_of
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import GuestLogin, GuestWish
+from splitter.web.sharing import LinkSharing
 
 GUEST_BODY = Body((JSON,), JSON_BYTES, GuestWish)
 
@@ -45,11 +46,14 @@ class GuestRoutes:
         access: the page of guests, and what tokens are signed with.
     """
 
-    def __init__(self, calls: LiveCalls, inviting: Inviting, guesses: Guesses, access: Access, clock: Clock) -> None:
+    def __init__(
+        self, calls: LiveCalls, inviting: Inviting, guesses: Guesses, access: Access, sharing: LinkSharing, clock: Clock
+    ) -> None:
         self._calls = calls
         self._inviting = inviting
         self._guesses = guesses
         self._access = access
+        self._sharing = sharing
         self._clock = clock
         self._quiet = Quiet()
 
@@ -77,7 +81,8 @@ class GuestRoutes:
             if (held := self._quiet.permit(source, now)) is not None:
                 log.warning("a link that is none was tried", source=source, similar=held)
             raise ApiError(404, "no-such-link", "there is no such link")
-        if self._calls.get(link.call_id) is None:
+        own = self._calls.get(link.call_id) is not None
+        if not own and not self._sharing.lives_elsewhere(link.call_id):
             counts.LINKS.labels("ended").inc()
             raise ApiError(409, "call-ended", "the call of this link is over")
         if not self._inviting.links.holds(link):
@@ -86,7 +91,10 @@ class GuestRoutes:
         if not self._inviting.links.fits(link, wish.device):
             counts.LINKS.labels("other-device").inc()
             raise ApiError(403, "other-device", "this link is used on another device")
-        self._inviting.opened(link.id)
+        if own:
+            self._inviting.opened(link.id)
+        else:
+            self._sharing.opened(link)
         guest = Bearer(
             guest_name(link.id), frozenset({Scope.GUEST}), call_id=link.call_id, link=link.id, device=wish.device
         )

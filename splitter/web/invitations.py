@@ -21,6 +21,7 @@ from splitter.web.qr import qr_svg
 from splitter.web.revocations import Revocations
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import Invitation, InvitationList, InvitationStatus, InvitationView, InvitationWish
+from splitter.web.sharing import LinkSharing
 
 INVITATION_BODY = Body((JSON,), JSON_BYTES, InvitationWish, needed=False)
 STATUS_BODY = Body((JSON,), JSON_BYTES, InvitationStatus)
@@ -32,13 +33,23 @@ class InvitationRoutes:
 
     Args:
         access: where links lead to, if there is such a page.
+        sharing: tells other nodes.
     """
 
-    def __init__(self, finder: Finder, access: Access, inviting: Inviting, revoked: Revocations, clock: Clock) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        access: Access,
+        inviting: Inviting,
+        revoked: Revocations,
+        sharing: LinkSharing,
+        clock: Clock,
+    ) -> None:
         self._find = finder
         self._access = access
         self._inviting = inviting
         self._revoked = revoked
+        self._sharing = sharing
         self._clock = clock
         self._sent = KeyedBuckets(MOST, FADE_S)
 
@@ -53,6 +64,7 @@ class InvitationRoutes:
             raise ApiError(429, "too-many", "this call's links were sent often enough", {"Retry-After": "60"})
         whom = Invitee(wish.number or call.number, wish.language, wish.devices, said_by(bearer_of(request)))
         made = await self._inviting.invite(call, whom)
+        self._sharing.share(made.link)
         sent = made.sms.state is SmsState.QUEUED and not made.reason
         return json_response(
             Invitation(
@@ -73,6 +85,8 @@ class InvitationRoutes:
         if link is None or link.call_id != call.call_id:
             raise _unknown(key)
         await self._inviting.revoke(key)
+        if (over := self._inviting.links.get(key)) is not None:
+            self._sharing.share(over)
         await self._revoked.revoke(guest_name(key))
         return web.Response(status=204)
 

@@ -103,6 +103,11 @@ class Links:
         counts.LINKS.labels("made").inc()
         return code
 
+    async def know(self, link: ShortLink) -> None:
+        """Know a link of another node; which devices use it is that one's to say."""
+        known = self._links.get(link.id)
+        await self._keep(replace(link, used=known.used if known else (), over=link.over or bool(known and known.over)))
+
     def find(self, code: str) -> ShortLink | None:
         """The link with this code, as people may write it; None where there is none."""
         key = self._ids.get(_digest(plain_code(code)))

@@ -206,8 +206,20 @@ class InvitationList(Struct):
 class InvitationStatus(Struct, forbid_unknown_fields=True):
     """What became of a message, as whoever sends it knows."""
 
-    state: Literal["sent", "delivered", "failed"]
+    state: Literal["sent", "delivered", "opened", "failed"]
     reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class SharedLink(Struct, forbid_unknown_fields=True):
+    """A link of another node of the cluster: the hash of its code, and what it is good for."""
+
+    id: _Word
+    call_id: _Word
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    made_at: float
+    expires_at: float
+    devices: Annotated[int, Meta(ge=1, le=MOST_DEVICES)]
+    over: bool
 
 
 class GuestWish(Struct, forbid_unknown_fields=True):

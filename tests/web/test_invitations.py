@@ -313,7 +313,7 @@ class TestMessages:
             assert await states(outside) == ["failed"]
             assert (await outside.ask("POST", path, "controller", **say(state="delivered")))[0] == 204
             assert await states(outside) == ["delivered"]
-            assert await outside.code("POST", path, "controller", **say(state="opened")) == (400, "bad-body")
+            assert await outside.code("POST", path, "controller", **say(state="read")) == (400, "bad-body")
             other = path.replace(body["id"], "nobody")
             assert await outside.code("POST", other, "controller", **say(state="sent")) == (404, "no-such-invitation")
 

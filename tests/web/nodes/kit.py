@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from splitter.calls.desks import Desks, DeskView
+from splitter.calls.logins.access import ApiSettings
 from splitter.calls.states import CallState
 from splitter.calls.view import CallView
 from splitter.cluster.nodes import NodeView
@@ -82,12 +83,14 @@ class Pair:
 
 
 @asynccontextmanager
-async def pair(directory: Path, secrets: tuple[bytes, bytes] = (SECRET, SECRET)) -> AsyncIterator[Pair]:
+async def pair(
+    directory: Path, secrets: tuple[bytes, bytes] = (SECRET, SECRET), settings: ApiSettings | None = None
+) -> AsyncIterator[Pair]:
     """Two of them, on free ports."""
     clock, book = VirtualClock(), Book()
     async with AsyncExitStack() as stack:
         nodes = [
-            await stack.enter_async_context(node(directory / name, name, book, clock, secret))
+            await stack.enter_async_context(node(directory / name, name, book, clock, secret, settings=settings))
             for name, secret in zip("ab", secrets, strict=True)
         ]
         for one in nodes:
@@ -99,7 +102,13 @@ async def pair(directory: Path, secrets: tuple[bytes, bytes] = (SECRET, SECRET))
 
 @asynccontextmanager
 async def node(
-    directory: Path, name: str, book: Book, clock: VirtualClock, secret: bytes = SECRET, epoch: str = "e1"
+    directory: Path,
+    name: str,
+    book: Book,
+    clock: VirtualClock,
+    secret: bytes = SECRET,
+    epoch: str = "e1",
+    settings: ApiSettings | None = None,
 ) -> AsyncIterator[Node]:
     """One gateway, which stands in the book while it is there."""
     directory.mkdir(exist_ok=True)
@@ -110,7 +119,7 @@ async def node(
     neighbours = Neighbours(name, book, lambda: NodeView(name), Ways(name, secret, clock), clock, hub, desks)
     events = Events(hub, desks, clock).handle
     more: dict[str, Any] = {"events": events, "clock": clock, "elsewhere": neighbours, "desks": desks.views}
-    async with web(directory, **more) as (parts, outside):
+    async with web(directory, settings, **more) as (parts, outside):
         book.entries[name] = NodeView(name, outside.base, state="active")
         yield Node(name, parts, outside, hub, desks, neighbours)
 
