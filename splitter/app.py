@@ -354,6 +354,11 @@ class Gateway:
             raise
         self._standing_by = True
 
+    async def stand_down(self) -> None:
+        """Stop what `stand_by` has started."""
+        await self._server.stop()
+        await self._engine.stop()
+
     async def let_go(self) -> None:
         """Close what a former process has left here: another host is this node now."""
         self._journal.discard()

@@ -178,7 +178,7 @@ async def _stand_by(
             if told.done():
                 change.cancel()
                 if told.result() is Ending.STOPPED:
-                    await gateway.stop()
+                    await gateway.stand_down()
                 await membership.give(LeaseState.FREE)
                 return told.result()
             change.result()
@@ -188,7 +188,7 @@ async def _stand_by(
             if not membership.holds:
                 ready(f"node {membership.settings.node}, standby")
     except LocalError:
-        await gateway.stop()
+        await gateway.stand_down()
         raise
     finally:
         told.cancel()

@@ -50,7 +50,7 @@ class Server:
         plain = ["--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
         if not self._file:
             plain += ["--port", "0"] if "--port" not in self.options else []
-        operator = ["--user", *"operator on nopass ~* &* +@all".split()]
+        operator = ["--user", *["operator", "on", "nopass", "~*", "&*", "+@all"]]
         self._process = Process("valkey", [program, *self._file, *plain, *operator, *self.options], self.folder)
         eventually(lambda: self._answers() or self._ended(), "Valkey answers", more=self._process.tail)
 
