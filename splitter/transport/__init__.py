@@ -13,6 +13,7 @@ Layout:
     driver         Driver: endpoint + sockets + the one timer; hands events to listeners
     sockets        all sockets of all networks, the check of the source, the way out
     timer          OneTimer: the timer of the endpoint
+    unheard        messages that wait until they may be heard
     dispatch       which listener an event belongs to
     large          pure: requests too long for a datagram
     udp            one datagram socket, ICMP errors included

@@ -38,13 +38,12 @@ from splitter.transport.sockets import Sockets
 from splitter.transport.timer import OneTimer
 from splitter.transport.tls import TlsIdentity
 from splitter.transport.undelivered import Undelivered
+from splitter.transport.unheard import Unheard
 from splitter.transport.x509 import Validity
 
 __all__ = ["Driver", "EventSink", "SipEvent", "Tap"]
 
 log = structlog.get_logger(__name__)
-
-_MOST_UNHEARD = 20_000  # messages that wait at the start
 
 
 class Tap(Protocol):
@@ -114,7 +113,7 @@ class Driver:
             quiet,
         )
         self._timer = OneTimer(clock, self.ring)
-        self._unheard: list[tuple[Flow, bytes]] | None = None
+        self._unheard = Unheard(self.received)
         self._departures = Departures(self._sockets.send, write_ahead)
 
     # ---- life ----
@@ -127,19 +126,18 @@ class Driver:
         Raises:
             LocalError: one cannot be opened; none is left open then.
         """
-        self._unheard = None if hearing else []
+        if not hearing:
+            self._unheard.wait()
         await self._sockets.start()
 
     def pause(self) -> None:
         """Handle nothing more of what comes."""
-        self._unheard = []
+        self._unheard.wait()
         self._departures.flush()
 
     def hear(self) -> None:
         """Handle what came since the start, in its order, and whatever comes from now on."""
-        unheard, self._unheard = self._unheard, None
-        for flow, data in unheard or ():
-            self.received(flow, data)
+        self._unheard.go_on()
 
     async def stop(self) -> None:
         """Close every socket and connection; transactions are abandoned."""
@@ -302,7 +300,7 @@ class Driver:
             "transactions": len(self._endpoint),
             "connections": len(self.connections),
             "holds": len(self._sockets.holds),
-            "unheard messages": len(self._unheard or ()),
+            "unheard messages": len(self._unheard),
             **self._dispatch.sizes(),
         }
 
@@ -310,9 +308,7 @@ class Driver:
 
     def received(self, flow: Flow, data: bytes) -> None:
         """Handle a datagram, or a message of a stream: the border at which no exception passes."""
-        if self._unheard is not None:
-            if len(self._unheard) < _MOST_UNHEARD:  # what is lost comes again, over UDP
-                self._unheard.append((flow, data))
+        if self._unheard.keeps(flow, data):
             return
         try:
             self._receive(flow, data)

@@ -35,6 +35,7 @@ from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
+from splitter.media.worker.status import status_of
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
@@ -194,7 +195,7 @@ class Pool:
 
     def status(self) -> list[WorkerStatus]:
         """The workers, for the operator."""
-        return [_status(one) for one in self._supervisors if one.client is not None or not one.spare]
+        return [status_of(one) for one in self._supervisors if one.client is not None or not one.spare]
 
     def sizes(self) -> dict[str, int]:
         """Count what is held, for the check that nothing is left behind."""
@@ -392,23 +393,3 @@ def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
     pairs = (last + 1 - even) // 2
     begin, end = pairs * index // count, pairs * (index + 1) // count
     return even + 2 * begin, even + 2 * end - 1
-
-
-def _pairs(ports: tuple[int, int]) -> int:
-    """How many pairs lie in a range; see PortPairs."""
-    first, last = ports
-    return len(range(first + first % 2, last, 2))
-
-
-def _status(supervisor: Supervisor) -> WorkerStatus:
-    status = supervisor.status
-    return WorkerStatus(
-        index=supervisor.index,
-        pid=supervisor.pid,
-        state=supervisor.state.value,
-        relays=status.relays if status else 0,
-        rooms=status.rooms if status else 0,
-        pairs=_pairs(supervisor.ports),
-        free_ports=status.free_ports if status else 0,
-        restarts=supervisor.restarts,
-    )

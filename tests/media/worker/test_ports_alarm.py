@@ -6,7 +6,7 @@ import pytest
 
 from splitter.media.ports.health import WorkerStatus, port_alarm
 from splitter.media.wire.pairs import PortPairs
-from splitter.media.worker.pool import _pairs
+from splitter.media.worker.status import pairs_in
 
 
 def worker(free: int, pairs: int = 100, state: str = "ready") -> WorkerStatus:
@@ -32,4 +32,4 @@ def test_few_are_an_alarm(workers: list[WorkerStatus], alarm: bool) -> None:
 
 @pytest.mark.parametrize("ports", [(30000, 30099), (30001, 30099), (30000, 30000), (30000, 30001)])
 def test_pairs_are_counted_as_a_worker_counts_them(ports: tuple[int, int]) -> None:
-    assert _pairs(ports) == PortPairs(*ports, 0.0).free(0.0)
+    assert pairs_in(ports) == PortPairs(*ports, 0.0).free(0.0)

@@ -1,0 +1,27 @@
+"""How a worker is, as the operator sees it. No I/O."""
+
+from __future__ import annotations
+
+from splitter.media.ports.health import WorkerStatus
+from splitter.media.worker.supervisor import Supervisor
+
+
+def pairs_in(ports: tuple[int, int]) -> int:
+    """Count the pairs of a range; see PortPairs."""
+    first, last = ports
+    return len(range(first + first % 2, last, 2))
+
+
+def status_of(supervisor: Supervisor) -> WorkerStatus:
+    """Say how the worker of a supervisor is, as far as it has told."""
+    status = supervisor.status
+    return WorkerStatus(
+        index=supervisor.index,
+        pid=supervisor.pid,
+        state=supervisor.state.value,
+        relays=status.relays if status else 0,
+        rooms=status.rooms if status else 0,
+        pairs=pairs_in(supervisor.ports),
+        free_ports=status.free_ports if status else 0,
+        restarts=supervisor.restarts,
+    )
