@@ -92,6 +92,8 @@ class Gateway:
 
     Attributes:
         settings: what it goes by now.
+        started, ending: whether every part has started, and whether it is about to end.
+        reloads: what takes up a changed configuration.
     """
 
     def __init__(
@@ -111,9 +113,9 @@ class Gateway:
         self._releasing: asyncio.Task[int] | None = None
         self._tenancy: Tenancy | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._started = asyncio.Event()
-        self._ending = False
-        self._reload = Reload(settings, reread or (lambda: settings), self, self._clock)
+        self.started = asyncio.Event()
+        self.ending = False
+        self.reloads = Reload(settings, reread or (lambda: settings), self, self._clock)
         self._build_floor()
         self._build_calls()
         self._build_web()
@@ -334,7 +336,7 @@ class Gateway:
         ask("resources", lambda: shortages(self._engine))
         ask("log", lambda: [logs.alarm()])
         ask("certificates", lambda: expiring_certificates(self._driver, self._clock))
-        ask("configuration", self._reload.alarms)
+        ask("configuration", self.reloads.alarms)
 
     # ---- start, drain, stop ------------------------------------------------------------------------------------------
 
@@ -408,7 +410,7 @@ class Gateway:
         measure_records(self._live, self._membership)
         self._defences.measure()
         self.board.enter(GatewayState.RUNNING)
-        self._started.set()
+        self.started.set()
         log.info("ready", version=__version__, networks=list(self.settings.networks))
 
     def _tell_lost(self) -> None:
@@ -419,8 +421,8 @@ class Gateway:
 
     def refuse_new(self, refuse: bool, by: str) -> reloads.Drained:
         """Take no new calls, or take them again; those that live go on. Raises LocalError where it is about to end."""
-        if self._ending or not self._started.is_set():
-            raise LocalError("the gateway is about to end" if self._ending else "the gateway has not started yet")
+        if self.ending or not self.started.is_set():
+            raise LocalError("the gateway is about to end" if self.ending else "the gateway has not started yet")
         if refuse != (self.board.draining_since is not None):
             log.info("draining" if refuse else "taking new calls again", by=by, calls=len(self._calls))
             self._calls.refuse_new(refuse)
@@ -430,7 +432,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Refuse new calls and let those that live end, for as long as the operator allows."""
-        self._ending = True
+        self.ending = True
         self.board.enter(GatewayState.DRAINING)
         self._hub.tell_gateway(self.board.draining_since)
         log.info("draining", calls=len(self._calls))
@@ -465,7 +467,7 @@ class Gateway:
         Their media go on in the workers, which outlive it.
         """
         log.info("leaving the calls to the next process", calls=len(self._calls))
-        self._ending = True
+        self.ending = True
         self._driver.pause()  # what comes now is repeated, and heard by that one
         self._hub.leave()
         self._records.flush()
@@ -486,12 +488,12 @@ class Gateway:
 
     async def reload(self, dry_run: bool = False, by: str = "") -> ReloadOutcome:
         """Take what has changed in the configuration, once the gateway has started; see `Reload.reload`."""
-        if self._standing_by and not self._started.is_set():
+        if self._standing_by and not self.started.is_set():
             raise LocalError("this process is a standby, which carries nothing: restart it")
-        await self._started.wait()
-        if self._ending:
+        await self.started.wait()
+        if self.ending:
             raise LocalError("the gateway is about to end")
-        return await self._reload.reload(dry_run, by)
+        return await self.reloads.reload(dry_run, by)
 
     async def _ordered(self, dry_run: bool, by: str) -> reloads.Reloaded:
         """A reload, for the API."""

@@ -29,8 +29,6 @@ ALLOWED = {
     "_context": "the world has no TCP by which the way that is chosen would show",
     "_sequence": "two thousand million requests would have to be sent to come to the last number",
 }
-NOT_YET = ("cluster/test_directory.py", "test_reload.py")
-"""Files that were written while this rule came up, and are still to be mended."""
 
 
 def _reaches() -> Counter[str]:
@@ -48,8 +46,7 @@ def _reaches() -> Counter[str]:
 
 class TestPrivates:
     def test_are_left_alone(self) -> None:
-        found = [place for place in _reaches() if not place.startswith(NOT_YET)]
-        assert [place for place in found if place.rpartition(".")[2] not in ALLOWED] == []
+        assert [place for place in _reaches() if place.rpartition(".")[2] not in ALLOWED] == []
 
     def test_what_is_allowed_is_still_needed(self) -> None:
         needed = {place.rpartition(".")[2] for place in _reaches()}

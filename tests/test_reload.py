@@ -97,7 +97,7 @@ class Scene:
         self.file, self.folder, self.loop = folder / "splitter.toml", folder, loop
         self.write(SETTINGS)
         self.gateway = Gateway(load(self.file), reread=lambda: load(self.file))
-        self.gateway._started.set()
+        self.gateway.started.set()
 
     def write(self, text: str) -> None:
         self.file.write_text(text.format(folder=self.folder))
@@ -150,7 +150,7 @@ class TestWhatIsTaken:
         former = scene.gateway.settings
         scene.write(CHANGED)
         assert len(scene.reload(dry_run=True).changes) >= 14
-        assert scene.gateway.settings is former and scene.gateway._reload.alarms() == []
+        assert scene.gateway.settings is former and scene.gateway.reloads.alarms() == []
 
 
 FAULTS: dict[str, tuple[Callable[[str], str], str]] = {
@@ -172,11 +172,11 @@ class TestWhatIsNot:
             scene.reload()
         assert any(said in line and line.startswith(f"{scene.file}:") for line in caught.value.problems)
         assert scene.gateway.settings is former
-        assert scene.gateway._reload.alarms()[0].startswith("the configuration was not reloaded: ")
+        assert scene.gateway.reloads.alarms()[0].startswith("the configuration was not reloaded: ")
         assert metrics.REGISTRY.get_sample_value("splitter_config_reload_ok") == 0
         scene.write(CHANGED)
         scene.reload()
-        assert scene.gateway._reload.alarms() == []
+        assert scene.gateway.reloads.alarms() == []
         assert metrics.REGISTRY.get_sample_value("splitter_config_reload_ok") == 1
 
     def test_what_cannot_be_without_a_restart_is_taken_by_that_as_a_whole(self, scene: Scene) -> None:
@@ -187,9 +187,9 @@ class TestWhatIsNot:
         outcome = scene.reload()
         assert any('there is no network "dmz"' in why for why in outcome.refused)
         assert scene.gateway.settings is former
-        assert "splitter restart takes it" in scene.gateway._reload.alarms()[0]
+        assert "splitter restart takes it" in scene.gateway.reloads.alarms()[0]
 
     def test_nothing_once_the_gateway_ends(self, scene: Scene) -> None:
-        scene.gateway._ending = True
+        scene.gateway.ending = True
         with pytest.raises(LocalError, match="about to end"):
             scene.reload()
