@@ -115,7 +115,8 @@ class TestSubscribers:
             gateway.bus.publish(happening)
         assert heard == [name for name, _, _ in handlers]
         assert failures(broken) == before + 1
-        assert [(entry["event"], entry["subscriber"]) for entry in logs] == [("a subscriber failed", broken)]
+        failed = [entry["subscriber"] for entry in logs if entry["event"] == "a subscriber failed"]
+        assert failed == [broken]
 
     def test_of_calls_desks_and_stills_are_the_parts_that_make_them(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: asyncio.AbstractEventLoop
