@@ -67,6 +67,7 @@ class TestALiveCall:
             assert (await scene.stage.gateway.get("/v1/status"))["max_calls"] == 30
             await scene.seen_again()
             await scene.heard_again()
+            assert lost(scene) == before, "not a packet of voice or video is missing"
             scene.centre("hold")
             await until(lambda: scene.directions()[0] != "sendrecv")
             scene.centre("resume")
@@ -75,7 +76,6 @@ class TestALiveCall:
             assert (await scene.handset.add_video()).accepted
             await scene.seen_again()
             await scene.heard_again()
-            assert lost(scene) == before, "not a packet of voice or video is missing"
 
     async def test_is_not_touched_by_another_slate_which_is_for_the_next_call(self) -> None:
         async with conversation() as scene:
@@ -110,11 +110,11 @@ class TestALiveCall:
             await killed(scene.stage.gateway)
             await scene.seen_again()
             await scene.heard_again()
+            assert lost(scene) == before, "not a packet of voice or video is missing"
             scene.centre("hold")
             await until(lambda: scene.directions()[0] != "sendrecv")
             scene.centre("resume")
             await until(lambda: scene.directions()[0] == "sendrecv")
-            assert lost(scene) == before
 
     async def test_what_needs_a_restart_waits_for_it_and_the_restart_takes_it(self) -> None:
         async with conversation() as scene:
