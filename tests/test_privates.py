@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent
+OUTSIDE = re.compile(r"(?<!self)(?<!cls)(?<!super\(\))\._[a-z]", re.IGNORECASE)
 
 _ASYNCIO = "the virtual event loop is one of asyncio's: it takes part in its own affairs"
 _PEER = "a browser's ICE and DTLS are aioice and aiortc, bent to do what they have no word for"
@@ -31,11 +34,15 @@ ALLOWED = {
 }
 
 
+@cache
 def _reaches() -> Counter[str]:
     """Attributes with a leading underscore of something other than self or cls, by name, with the first place."""
     found: Counter[str] = Counter()
     for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if not OUTSIDE.search(text):  # most files, which need not be parsed
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
                 continue
             owner = ast.unparse(node.value)
