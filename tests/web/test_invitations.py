@@ -189,16 +189,12 @@ async def join(parts: Gateway, outside: Web, token: str) -> int:
 
 
 class TestGuessing:
-    async def test_ten_thousand_codes_finds_nothing_and_is_stopped(self, tmp_path: Path) -> None:
+    async def test_finds_nothing_and_is_stopped(self, tmp_path: Path) -> None:
         async with sending(tmp_path) as (parts, outside, _):
             code = code_of(await invited(outside))
             statuses: dict[int, int] = {}
-            for number in range(10_000):
+            for number in range(201):  # the rest of them in virtual time, below
                 guess = f"{number:010d}"
-                if guess == code:
-                    continue
-                if number > 200:  # over the network the first ones are enough to see it
-                    break
                 status = (await use(outside, guess))[0]
                 statuses[status] = statuses.get(status, 0) + 1
             assert statuses[404] == EACH and statuses[429] == 201 - EACH

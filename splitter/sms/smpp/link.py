@@ -79,6 +79,7 @@ class SmppLink:
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"SMPP {self.name}")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -217,6 +218,11 @@ class SmppLink:
                 case SessionOver():
                     over = output
         return over
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._down = "a fault in the gateway; see the log"
+            log.error("SMS link failed", service=self.name, exc_info=error)
 
     def _note(self, reason: str) -> None:
         if reason != self._down:
