@@ -23,7 +23,8 @@ class Inbox:
         self._events: deque[CallEvent] = deque()
         self._alarms = Alarms()
         self._reader: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
         self._closed = False
 
     def post(self, event: CallEvent) -> None:
@@ -80,11 +81,12 @@ class Inbox:
     def _arm(self) -> None:
         """Have the reader woken for the first alarm; a timer that is armed for an earlier time stays."""
         at = self._alarms.next_at()
-        if self._timer is not None and (at is None or at < self._timer.when()):
+        if self._timer is not None and (at is None or at < self._timer_at):
             self._timer.cancel()
             self._timer = None
         if at is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(at, self._on_time)
+            # Kept by us: uvloop does not tell it of a timer that is due already.
+            self._timer, self._timer_at = asyncio.get_running_loop().call_at(at, self._on_time), at
 
     def _on_time(self) -> None:
         self._timer = None

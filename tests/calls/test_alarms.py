@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import uvloop
 
 from splitter.calls.alarms import Alarm, AlarmKind, Alarms
 from splitter.calls.events import CallEvent, HangupAsked, TimeUp
@@ -116,3 +117,20 @@ class TestAnInbox:
             reader.inbox.set_alarm(100 - number, Alarm(AlarmKind.REJOIN, str(number)))
         assert len(reader.loop.timers()) == 1
         assert isinstance(reader.loop.timers()[0], asyncio.TimerHandle)
+
+    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+    def test_takes_alarms_that_are_overdue(self, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        """Such as after a restart, on the loop of the real gateway too."""
+
+        async def ring() -> list[CallEvent]:
+            inbox = Inbox()
+            for kind in (AlarmKind.MOVE_VOICE, AlarmKind.MOVE_VIDEO):
+                inbox.set_alarm(0.0, Alarm(kind))
+            inbox.set_alarm(60.0, Alarm(AlarmKind.POINT_VOICE))
+            rung = [await inbox.next(), await inbox.next()]
+            inbox.close()
+            return rung
+
+        with asyncio.Runner(loop_factory=loop) as runner:
+            rung = runner.run(ring())
+        assert rung == [TimeUp(Alarm(AlarmKind.MOVE_VOICE)), TimeUp(Alarm(AlarmKind.MOVE_VIDEO))]
