@@ -88,8 +88,8 @@ class ValkeyShelf:
         """All records, the oldest first."""
         _, calls, doubts, mark = self._keys
         try:
-            records = _pairs(self._valkey.command("HGETALL", calls))
-            notes = _pairs(self._valkey.command("HGETALL", doubts))
+            records = self._scan(calls)
+            notes = self._scan(doubts)
             marked = _pairs(self._valkey.command("HGETALL", mark))
         except ValkeyError as error:
             raise _fault(error) from error
@@ -118,6 +118,15 @@ class ValkeyShelf:
 
     def close(self) -> None:
         self._valkey.close()
+
+    def _scan(self, key: str) -> dict[bytes, bytes]:
+        """A hash in pages: thousands of records at once would take Valkey longer than anybody waits for it."""
+        found, cursor = dict[bytes, bytes](), b"0"
+        while True:
+            cursor, page = self._valkey.command("HSCAN", key, cursor, "COUNT", _STEP)
+            found.update(_pairs(page))
+            if cursor == b"0":
+                return found
 
     def _write_steps(self, batch: Batch) -> int:
         changes = iter(batch.changes.items())
