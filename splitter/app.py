@@ -52,6 +52,7 @@ from splitter.store.gathering import Gatherer
 from splitter.store.journal import Journal
 from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
+from splitter.store.rows import LiveRow
 from splitter.store.schema import beside, tenancy_of
 from splitter.store.screenshots import ScreenshotFiles
 from splitter.store.sqlite import Store
@@ -384,7 +385,7 @@ class Gateway:
             await self._driver.start(hearing=False)
             await self._messaging.start()
             await asyncio.to_thread(self._hub.resume)  # its folder is ours by now
-            rows = await asyncio.to_thread(self._live.start, self._membership.fence if self._membership else 0)
+            rows = await self._records_of_before()
             await self._pictures.start({row.call_id for row in rows})
             self._routing.recall(await asyncio.to_thread(self._former.read))
             await self._recovery.take_up(rows)
@@ -412,6 +413,12 @@ class Gateway:
         self.board.enter(GatewayState.RUNNING)
         self.started.set()
         log.info("ready", version=__version__, networks=list(self.settings.networks))
+
+    async def _records_of_before(self) -> tuple[LiveRow, ...]:
+        """Read the records. Raises LocalError where those of another host cannot be read: a third may fare better."""
+        if (membership := self._membership) is None:
+            return await asyncio.to_thread(self._live.start)
+        return await asyncio.to_thread(self._live.start, membership.fence, not membership.continued)
 
     def _tell_lost(self) -> None:
         """Tell everybody of the end of calls that were not taken up, or were not answered yet."""

@@ -46,6 +46,9 @@ class Keeper:
         tag: of this start of the process; no other has it.
         memory: the file of the last lease of this host, in memory that goes with the host.
         changed: called in the thread after each change of standing, or of who else is the node.
+
+    Attributes:
+        continued: the node was on this host before, so that its disk has the newest records, or as good as that.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Keeper:
         me = Owner(settings.host, machine(memory.parent), tag)
         self._tenure = Tenure(me, TenureTiming(settings.lease_ttl_s, settings.restart_grace_s))
         self._lease = Lease(settings, me)
+        self.continued = True
         self._standbys = Standbys(2 * settings.lease_ttl_s)
         self._wake = threading.Condition()
         self._wanted: LeaseState | None = None  # what is to be said of our lease before the end
@@ -149,6 +153,7 @@ class Keeper:
         event = self._ask(lambda: self._lease.renew(tenure.fence) if tenure.standing in HOLDING else self._lease.look())
         known, claims = step(tenure, event, time.monotonic())
         if claims and (seen := known.seen) is not None:
+            self.continued = seen.owner.host == tenure.me.host
             known, _ = step(known, self._ask(lambda: self._lease.claim(seen, self._remembered()[0])), time.monotonic())
         if isinstance(event, LeaseSight):
             self._standbys.heard(event.waiting, time.monotonic())

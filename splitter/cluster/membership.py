@@ -84,6 +84,11 @@ class Membership:
         return self._keeper.owner
 
     @property
+    def continued(self) -> bool:
+        """True where the node was on this host before."""
+        return self._keeper.continued
+
+    @property
     def standbys(self) -> tuple[str, ...]:
         """Hosts that wait for our lease."""
         return self._keeper.standbys

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from splitter.core.errors import LocalError
 from splitter.store.gathering import Gatherer
 from splitter.store.rows import LiveRow, Mark, ShelfContent
 
@@ -17,14 +18,26 @@ class Copies:
 
     Each shelf is complete up to its own mark, so the whole of the one with the greatest is taken, and not the newest of
     each call: a call that is missing on the newer shelf is over.
+
+    Args:
+        stores: that of this host, and then those that others share.
     """
 
     def __init__(self, stores: Sequence[Gatherer]) -> None:
         self._stores = tuple(stores)
 
-    def start(self, fence: int = 0) -> tuple[LiveRow, ...]:
-        """Begin to write. Returns: the records that the newest of the shelves held, the oldest first."""
+    def start(self, fence: int = 0, shared: bool = False) -> tuple[LiveRow, ...]:
+        """Begin to write. Returns: the records that the newest of the shelves held, the oldest first.
+
+        Args:
+            fence: of this process; see `Mark`.
+            shared: what this host has may be old: nothing begins without the shelves that others share.
+        Raises:
+            LocalError: one of these cannot be read.
+        """
         found = [store.start(fence) for store in self._stores]
+        if shared and any(store.unread for store in self._stores[1:]):
+            raise LocalError(f"the calls of before are not known: {'; '.join(filter(None, self.alarms))}")
         best = max(found, key=_worth)
         if len(found) > 1:
             log.info("records of live calls", shelves=[(len(one.rows), one.mark) for one in found], used=len(best.rows))

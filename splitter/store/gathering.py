@@ -73,6 +73,7 @@ class Gatherer:
         ahead: keeps what is on its way; None: that is lost with the process.
 
     Attributes:
+        unread: what was there at the start is not known.
         generation: goes up when the shelf lost what it held: whatever lives has to be kept again.
     """
 
@@ -86,6 +87,7 @@ class Gatherer:
         self._ahead = ahead or WriteAheadLog(None)
         self._fence = 0
         self._on_loss = on_loss
+        self.unread = False
         self.generation = 0
         self._known = 0  # the generation that the event loop has heard of
         self._whole = True  # all that lives was handed in since the last loss
@@ -127,6 +129,7 @@ class Gatherer:
                 time.sleep(RETRY_S)
             finally:
                 shelf.close()
+        self.unread = True
         return ShelfContent()
 
     def stop(self, limit_s: float = 5.0) -> None:

@@ -48,6 +48,7 @@ class TestKeeper:
             first.stop()
             becomes(second, NodeStanding.ACTIVE)
             assert second.fence > first.fence > time.time() - 3600
+            assert not second.continued
 
     def test_it_survives_that_valkey_is_flushed_and_restarted(self, server: Server, tmp_path: Path) -> None:
         with process(server, tmp_path, "A") as a:
@@ -100,7 +101,7 @@ class TestRestarts:
         )
         with process(server, tmp_path, tag="2", lease_ttl_s=60.0) as a:
             becomes(a, NodeStanding.ACTIVE)
-            assert a.fence > 7
+            assert a.fence > 7 and a.continued
 
     def test_without_valkey_it_goes_on_with_the_lease_that_it_had(self, server: Server, tmp_path: Path) -> None:
         with process(server, tmp_path) as a:

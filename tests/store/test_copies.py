@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pytest
+
+from splitter.core.errors import LocalError
 from splitter.store.copies import Copies
 from splitter.store.gathering import Gatherer, ShelfFault
 from splitter.store.rows import Batch, LiveRow, Mark, ShelfContent
@@ -70,6 +73,19 @@ class TestWhichIsBelieved:
         broken = Plank({"a": b"1"}, Mark(5, 10), ShelfFault("down", "away"))
         copies, found = started(broken, Plank({"b": b"1"}, Mark(5, 1)))
         assert found == {"b": b"1"} and copies.alarms == ["away", ""]
+        copies.stop()
+
+    def test_but_where_its_own_may_be_old_nothing_begins_without_it(self) -> None:
+        broken = Plank({"a": b"1"}, Mark(5, 10), ShelfFault("down", "away"))
+        copies = Copies([Gatherer(Plank({"b": b"1"}, Mark(4, 1))), Gatherer(broken)])
+        with pytest.raises(LocalError, match="the calls of before are not known: away"):
+            copies.start(9, shared=True)
+        copies.stop()
+
+    def test_and_a_broken_one_of_its_own_stops_nobody(self) -> None:
+        broken = Plank(fault=ShelfFault("full", "no room"))
+        copies = Copies([Gatherer(broken), Gatherer(Plank({"b": b"1"}, Mark(4, 1)))])
+        assert [row.call_id for row in copies.start(9, shared=True)] == ["b"]
         copies.stop()
 
 
