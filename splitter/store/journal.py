@@ -21,17 +21,12 @@ from splitter.telemetry import metrics
 
 SLOW_S = 1.0  # a file that is no memory, and whose disk hangs, must not hold up calls twice
 _VERSION = 1
-_FORGET_EVERY = 256
+_FORGET_EVERY = 64  # events; twice as many may go then
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS life (version INTEGER NOT NULL, epoch TEXT NOT NULL, first INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-"""
-
-# Always the oldest ones, even where the clock was set back; never the last, which says how far the numbers went.
-_FORGET = """
-DELETE FROM events WHERE seq <= max(?, coalesce((SELECT max(seq) FROM events WHERE at < ?), 0)) AND seq < ?
 """
 
 log = structlog.get_logger(__name__)
@@ -128,7 +123,7 @@ class Journal:
                 self._since_forgotten += 1
                 if self._since_forgotten >= _FORGET_EVERY:
                     self._since_forgotten = 0
-                    db.execute(_FORGET, (event.seq - self._most, event.at - self._age_s, event.seq))
+                    self._forget_old(db, event)
         except sqlite3.Error as error:
             self._give_up(str(error))
         else:
@@ -171,6 +166,15 @@ class Journal:
             db.close()
             raise
         return db
+
+    def _forget_old(self, db: sqlite3.Connection, last: KeptEvent) -> None:
+        """Forget the oldest ones, even where the clock was set back; never the last: it says how far the numbers went."""
+        until = last.seq - self._most
+        for seq, at in db.execute("SELECT seq, at FROM events ORDER BY seq LIMIT ?", (2 * _FORGET_EVERY,)):
+            if at >= last.at - self._age_s:
+                break
+            until = max(until, seq)
+        db.execute("DELETE FROM events WHERE seq <= ?", (min(until, last.seq - 1),))
 
     def _give_up(self, reason: str) -> None:
         """What is not whole would be worse than nothing: a successor must not believe it."""

@@ -117,9 +117,8 @@ class Hub:
         now, wall = self._clock.now(), self._clock.wall()
         stream.ring.skip(kept.seq - len(kept.events))
         for event in kept.events:
-            self._order += 1
-            happening = memory.decode(stream.name, event.seq, event.at, event.body)
-            stream.ring.append((self._order, happening), now - max(0.0, wall - event.at))
+            self._order += 1  # read when somebody asks for it: most of them nobody has missed
+            stream.ring.append((self._order, event), now - max(0.0, wall - event.at))
         return stream
 
     # ---- what other nodes tell -----------------------------------------------------------------------------------
@@ -312,7 +311,16 @@ class Hub:
             if (tail := stream.ring.since(seq, self._clock.now())) is None:
                 return None
             tails.append(tail)
-        return [happening for _, happening in merge(*tails, key=lambda one: one[0])]
+        try:
+            return [self._read(one) for _, one in merge(*tails, key=lambda one: one[0])]
+        except ValueError:
+            return None  # another version has told it
+
+    def _read(self, told: Happening | KeptEvent) -> Happening:
+        """What was told, be it by a former process."""
+        if isinstance(told, KeptEvent):
+            return memory.decode(self.epoch, told.seq, told.at, told.body)
+        return told
 
     def _snapshot(self, listener: EventListener) -> list[Happening]:
         """All that lives, as if it had happened just now."""

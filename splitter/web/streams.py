@@ -1,4 +1,4 @@
-"""What one node tells: its numbers, what is kept of it, and what it has come to. Pure.
+"""What one node tells: its numbers, what is kept of it, and what it has come to. Does no I/O.
 
 A stream is named by its node and by a life of it, whose numbers go on over a restart: "a.7k3m…"; without a cluster, by
 the life alone. A listener knows of each stream the last number that it heard: its cursor, "a.7k3m…:17,b.x2h8…:4".
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.desks import DeskView
 from splitter.calls.view import CallView, Notice
+from splitter.store.journal import KeptEvent
 from splitter.web.happenings import Happening
 from splitter.web.ring import Ring
 
@@ -28,14 +29,15 @@ class EventStream:
     Attributes:
         name: see above; node: empty without a cluster.
         calls, desks: those that live, and those that have clients.
-        ring: the newest happenings, each with its place among those of all streams, which is this hub's own.
+        ring: the newest happenings, each with its place among those of all streams, which is this hub's own; those of
+            a former process as they were kept.
     """
 
     name: str
     node: str = ""
     calls: dict[str, CallView] = field(default_factory=dict)
     desks: dict[str, DeskView] = field(default_factory=dict)
-    ring: Ring[tuple[int, Happening]] = field(default_factory=lambda: Ring(MOST_KEPT, KEPT_S))
+    ring: Ring[tuple[int, Happening | KeptEvent]] = field(default_factory=lambda: Ring(MOST_KEPT, KEPT_S))
     _names: dict[str, dict[str, str]] = field(default_factory=dict)  # call → party → extension
 
     @property

@@ -56,17 +56,17 @@ class TestBounds:
     def test_the_oldest_give_way_and_the_last_stays(self, tmp_path: Path) -> None:
         filled(tmp_path / "events.db", 600, most=100)
         kept = Journal(tmp_path / "events.db").read()
-        assert kept.seq == 610 and 100 <= len(kept.events) <= 100 + 256
+        assert kept.seq == 610 and 100 <= len(kept.events) <= 100 + 64
 
     def test_what_is_too_old_goes(self, tmp_path: Path) -> None:
-        journal = filled(tmp_path / "events.db", 255, age_s=100.0)
-        journal.append(KeptEvent(266, 10_000.0, b"much later"))
-        assert [event.seq for event in Journal(tmp_path / "events.db").read().events] == [266]
+        journal = filled(tmp_path / "events.db", 63, age_s=100.0)
+        journal.append(KeptEvent(74, 10_000.0, b"much later"))
+        assert [event.seq for event in Journal(tmp_path / "events.db").read().events] == [74]
 
     def test_a_clock_that_was_set_back_makes_no_gap(self, tmp_path: Path) -> None:
-        journal = filled(tmp_path / "events.db", 254, age_s=100.0)
-        journal.append(KeptEvent(265, 100_000.0, b"by a wrong clock"))
-        journal.append(KeptEvent(266, 300.0, b"by the right one"))
+        journal = filled(tmp_path / "events.db", 62, age_s=100.0)
+        journal.append(KeptEvent(73, 100_000.0, b"by a wrong clock"))
+        journal.append(KeptEvent(74, 300.0, b"by the right one"))
         assert Journal(tmp_path / "events.db").read() is not None
 
 

@@ -382,8 +382,14 @@ class TestOverARestart:
         stand.hub.attach(READER)
         journal.append(KeptEvent(1, stand.clock.wall(), b"\xff"))
         after = self.killed(stand, tmp_path)
-        assert after.epoch == "e2"
-        assert heard(after.attach(READER, {"e1": 1}))[0]["resumed"] is False
+        assert heard(after.attach(READER, {"e1": 0}))[0]["resumed"] is False
+        assert heard(after.attach(READER, {"e1": 1}))[0]["resumed"] is True, "who has heard it need not be told"
+
+    async def test_a_state_that_another_version_wrote_is_not_believed(self, tmp_path: Path) -> None:
+        stand = self.stand(tmp_path)
+        stand.hub.attach(READER)
+        stand.hub._journal.append(KeptEvent(1, stand.clock.wall(), b"1"), "call x", b"\xff")
+        assert self.killed(stand, tmp_path).epoch == "e2"
 
     def test_numbers_that_nobody_heard_are_not_given_twice(self, tmp_path: Path) -> None:
         """Nobody listens for long, so that nothing is kept; whoever comes then, and is cut by the kill, resumes."""

@@ -91,6 +91,7 @@ class Forwarder:
         authorization = request.headers.get("Authorization")
         headers["Authorization"] = authorization or f"Bearer {self._ways.token(bearer_of(request))}"
         headers[HOP] = self._ways.own
+        headers["Accept-Encoding"] = "identity"
         if source := remote_of(request):
             headers["X-Forwarded-For"] = source
         return headers
