@@ -125,14 +125,14 @@ class TestSubscribers:
         monkeypatch.setattr(Webhooks, "desk", lambda self, view: told.append(view))
         monkeypatch.setattr(Webhooks, "snapshot", lambda self, taken: told.append(taken))
         gateway = built(tmp_path)
-        gateway.desks.attach("key", "8001", "tab-1", "webrtc", 1.0)
-        loop.run_until_complete(gateway.album.add(CALL.call_id, Snapshot(b"png", 4, 4, 1.0)))
+        gateway.floor.desks.attach("key", "8001", "tab-1", "webrtc", 1.0)
+        loop.run_until_complete(gateway.doors.album.add(CALL.call_id, Snapshot(b"png", 4, 4, 1.0)))
         assert [type(one) for one in told] == [DeskView, ScreenshotTaken]
 
 
 class TestStatus:
     def test_is_read_before_anything_has_started(self, tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
         gateway = built(tmp_path)
-        status = gateway.board.read(())
+        status = gateway.doors.board.read(())
         assert (status.state, status.calls, status.api) == ("starting", 0, ())
         assert status.networks == ("access udp 127.0.0.1:5060", "core udp 127.0.0.1:5070")
