@@ -133,7 +133,10 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._turn()
+            try:
+                self._turn()
+            except Exception:  # the border of one turn: a thread that has ended would lose the lease
+                log.exception("lease: a fault in the gateway", node=self._settings.node)
             with self._wake:
                 if not self._stopping:
                     self._wake.wait(self._tenure.pause_s)

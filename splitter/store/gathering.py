@@ -223,7 +223,7 @@ class Gatherer:
                 mark = Mark(self._fence, self._number if self._whole else -1)
                 batch = Batch(changes, mark, self._anew)
             try:
-                kept = shelf.write(batch)
+                kept = _written(shelf, batch)
             except ShelfFault as fault:
                 shelf.close()
                 self._failed(fault)
@@ -288,3 +288,14 @@ class Gatherer:
             self._whole = False
             self._since = self._since or time.monotonic()  # the mark must say so
         self._on_loss()
+
+
+def _written(shelf: RecordShelf, batch: Batch) -> bool:
+    """Write a batch; a fault of ours is one of the shelf, for the thread must live."""
+    try:
+        return shelf.write(batch)
+    except ShelfFault:
+        raise
+    except Exception as error:
+        log.exception("records of live calls: a fault in the gateway", store=shelf.name)
+        raise ShelfFault("fault", f"records of live calls cannot be written: {error!r}") from error

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from splitter.cluster.keeper import Keeper, machine
+from splitter.cluster.lease import Lease
 from splitter.cluster.tenure import LeaseState, NodeStanding
 from tests.cluster.server import Server
 from tests.interop.process import eventually
@@ -84,6 +85,23 @@ class TestKeeper:
                 b.hurry()
                 becomes(b, NodeStanding.ACTIVE)
                 assert track(tmp_path, "A") == "0"
+
+    def test_a_fault_of_ours_does_not_end_it(
+        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with process(server, tmp_path) as a:
+            becomes(a, NodeStanding.ACTIVE)
+            faults: list[int] = []
+
+            def renew(lease: Lease, fence: int) -> None:
+                faults.append(fence)
+                raise KeyError("a mistake")
+
+            with monkeypatch.context() as patched:
+                patched.setattr(Lease, "renew", renew)
+                eventually(lambda: len(faults) > 1, "it tries again")
+            beat = server.command("HGET", "p:lease:a", "beat")
+            eventually(lambda: server.command("HGET", "p:lease:a", "beat") != beat, "it goes on")
 
     def test_what_is_no_lease_is_told(self, server: Server, tmp_path: Path) -> None:
         server.command("HSET", "p:lease:a", "fence", "many", "owner", "B x y", "beat", "1", "state", "held")

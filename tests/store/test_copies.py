@@ -20,7 +20,7 @@ class Plank:
 
     rows: dict[str, bytes] = field(default_factory=dict)
     mark: Mark | None = None
-    fault: ShelfFault | None = None
+    fault: Exception | None = None
     forgets: bool = False
     name = "plank"
     late = "it waits"
@@ -98,6 +98,18 @@ class TestMarks:
         copies.stop()
         assert one.mark == other.mark == Mark(9, 3)
         assert one.rows == other.rows == {"b": b"1"}
+
+    def test_a_fault_of_ours_is_an_alarm_and_tried_again(self) -> None:
+        plank = Plank(fault=KeyError("a mistake"))
+        store = Gatherer(plank)
+        plank.fault, fault = None, plank.fault
+        store.start(9)
+        plank.fault = fault
+        store.keep("a", b"1")
+        eventually(lambda: "KeyError" in store.alarm, "an alarm")
+        plank.fault = None
+        assert store.flush(30) and store.alarm == "" and plank.rows == {"a": b"1"}
+        store.stop()
 
     def test_numbers_go_on_where_the_lease_does(self) -> None:
         plank = Plank({"a": b"1"}, Mark(9, 11))
