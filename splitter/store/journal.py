@@ -168,7 +168,7 @@ class Journal:
         return db
 
     def _forget_old(self, db: sqlite3.Connection, last: KeptEvent) -> None:
-        """Forget the oldest ones, even where the clock was set back; never the last: it says how far the numbers went."""
+        """Forget the oldest ones, even where the clock was set back; never the last, which has the number."""
         until = last.seq - self._most
         for seq, at in db.execute("SELECT seq, at FROM events ORDER BY seq LIMIT ?", (2 * _FORGET_EVERY,)):
             if at >= last.at - self._age_s:
