@@ -200,3 +200,4 @@ class Floor:
         self.store.adopt(settings.store)
         self.recorder.adopt(settings.store.digits)
         self.engine.renew(settings.media, settings.telemetry)
+        self.farm.renew(settings.rtpengines)

@@ -257,6 +257,34 @@ class TestAskingForVideo:
             await desk.voice_goes_on(handset)
 
 
+class TestGatewayChanges:
+    async def test_are_told_before_they_come_and_calls_go_on(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console = await Console.open(desk)
+            banner = console.page.locator("#banner-text")
+            handset, _ = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            await desk.gateway.post("/v1/drain")
+            await expect(banner).to_have_text("The gateway takes no new calls for now. Your calls go on.")
+            await expect(console.page.locator("#banner-retry")).to_be_hidden()
+            await console.looks("draining")
+            await desk.gateway.post("/v1/restart")
+            await expect(banner).to_have_text("The gateway restarts. Your calls go on.", timeout=patient(10) * 1000)
+            await console.looks("restarting")
+            await expect(console.page.locator("#link-text")).to_have_text("Online", timeout=patient(15) * 1000)
+            await expect(console.page.locator("#banner")).to_be_hidden()
+            await desk.voice_goes_on(handset)
+            await handset.hang_up()
+
+    async def test_an_account_that_is_taken_out_is_signed_out(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            console, other = await Console.open(desk), await Console.open(desk, user="2002")
+            desk.gateway.configure(('user = "2001"', 'user = "2009"'))
+            assert (await desk.gateway.post("/v1/reload"))["changes"]
+            await expect(console.page.locator("body")).to_have_attribute("data-view", "login")
+            await expect(other.page.locator("#link-text")).to_have_text("Online")
+
+
 class TestGatewayRestarts:
     async def test_under_a_call(self, make_desk: Callable[..., Desk]) -> None:
         async with make_desk() as desk:

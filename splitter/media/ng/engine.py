@@ -67,6 +67,12 @@ class NgEngine:
         """Stop watching. What they hold stays there."""
         await asyncio.gather(*(instance.stop() for instance in self._instances))
 
+    def renew(self, settings: Iterable[RtpengineSettings]) -> None:
+        """Give new relays by these weights from now on."""
+        weights = {one.name: one.weight for one in settings}
+        for instance in self._instances:
+            instance.weight = weights.get(instance.name, instance.weight)
+
     # ---- how it is -----------------------------------------------------------------------------------------------
 
     def status(self) -> tuple[InstanceStatus, ...]:

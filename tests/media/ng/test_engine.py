@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from splitter.core.errors import MediaTimeout, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.ng.instance import InstanceState
+from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import RelayLost
 from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle
@@ -112,6 +113,13 @@ class TestAChoice:
         async with playing(farm("one", "three", "none", three=3, none=0)) as made:
             await opened(made, 8)
             assert held(made) == [2, 6, 0]
+
+    async def test_is_by_a_changed_weight_from_then_on(self) -> None:
+        async with playing(farm("one", "other")) as made:
+            await opened(made, 2)
+            made.engine.renew([RtpengineSettings("one", Address("192.0.2.100", 2223), weight=0)])
+            await opened(made, 4)
+            assert held(made) == [1, 5]
 
     async def test_passes_over_who_refuses_and_leaves_nothing_there(self) -> None:
         made = farm("full", "other")
