@@ -386,9 +386,10 @@ class TestOverARestart:
         assert heard(after.attach(READER, {"e1": 1}))[0]["resumed"] is True, "who has heard it need not be told"
 
     async def test_a_state_that_another_version_wrote_is_not_believed(self, tmp_path: Path) -> None:
-        stand = self.stand(tmp_path)
+        stand, journal = Stand(), Journal(tmp_path / "events.db")
+        stand.hub = Hub(stand.clock, "e1", journal)
         stand.hub.attach(READER)
-        stand.hub._journal.append(KeptEvent(1, stand.clock.wall(), b"1"), "call x", b"\xff")
+        journal.append(KeptEvent(1, stand.clock.wall(), b"1"), "call x", b"\xff")
         assert self.killed(stand, tmp_path).epoch == "e2"
 
     def test_numbers_that_nobody_heard_are_not_given_twice(self, tmp_path: Path) -> None:
