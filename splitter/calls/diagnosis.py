@@ -240,7 +240,7 @@ def _about(leg: str, kind: str, words: str = "") -> _Proof:
 
 
 def _shown(viewer: str) -> _Proof:
-    """It was shown a person: not the slate, nor a picture."""
+    """A person was shown: not the slate, nor a picture."""
 
     def shown(event: TraceEvent) -> bool:
         words = event.text.split(maxsplit=2)

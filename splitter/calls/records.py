@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from splitter.calls.frame import RecordKind, kind_of
-from splitter.telemetry import metrics
+from splitter.telemetry import record_counts
 
 FLUSH_S = 0.1
 
@@ -140,7 +140,7 @@ class Records:
         try:
             self._write(store, key, call)
         except Exception:
-            metrics.RECORD_FAULTS.inc()
+            record_counts.RECORD_FAULTS.inc()
             log.exception("a call could not be written down", call_id=key)
 
     def _write(self, store: RecordStore, key: str, call: Recorded) -> None:

@@ -35,7 +35,7 @@ from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle, SideSpec
-from splitter.telemetry import metrics
+from splitter.telemetry import record_counts
 
 AT_ONCE = 100
 """So many calls claim their media at a time."""
@@ -104,7 +104,7 @@ class Recovery:
             self._calls.undertaker.end(left)
             told = framed(RecordKind.UNFINISHED, unfinished.written(replace(left, ended=True)))
             self._services.records.hold(row.call_id, told, HELD_S)
-            metrics.CALLS_RECOVERED.labels("ended").inc()
+            record_counts.CALLS_RECOVERED.labels("ended").inc()
             found.ended += 1
             return
         if not frame.readable:
@@ -119,7 +119,7 @@ class Recovery:
         self._ready.append(ready)
         self._services.records.resume(row.call_id, call)
         call.note("taken up again after a restart of the gateway", kind="state")
-        metrics.CALLS_RECOVERED.labels("taken-up").inc()
+        record_counts.CALLS_RECOVERED.labels("taken-up").inc()
         found.taken_up += 1
         if doubt is not None:  # said before the flow of the call begins to run
             call.note("something was under way at the restart: both sides are offered what stands now")
@@ -211,7 +211,7 @@ class Recovery:
     def _refuse(self, row: Row, reason: str, found: Recovered) -> None:
         """A call that cannot be carried on is ended on both sides, and operators are told."""
         found.refused += 1
-        metrics.CALLS_RECOVERED.labels("refused").inc()
+        record_counts.CALLS_RECOVERED.labels("refused").inc()
         outline = _outline_of(row)
         log.error(
             "a call of before is lost", call_id=row.call_id, reason=reason, told=[one.leg for one in outline.dialogs]

@@ -32,7 +32,7 @@ from splitter.cluster.tenure import (
     step,
 )
 from splitter.cluster.valkey import ValkeyError
-from splitter.telemetry import metrics
+from splitter.telemetry import record_counts
 
 _TRACKED = {NodeStanding.ACTIVE: "2", NodeStanding.ALONE: "1"}
 
@@ -161,7 +161,7 @@ class Keeper:
         if isinstance(event, LeaseSight):
             self._standbys.heard(event.waiting, time.monotonic())
         else:
-            metrics.LEASE_SILENCES.inc()
+            record_counts.LEASE_SILENCES.inc()
             known = self._resumed(known)
         self._enter(known)
 
@@ -196,7 +196,7 @@ class Keeper:
             return
         log.info("lease", node=self._settings.node, standing=tenure.standing, fence=tenure.fence, was=before.standing)
         for standing in NodeStanding:
-            metrics.NODE_STANDING.labels(standing).set(standing is tenure.standing)
+            record_counts.NODE_STANDING.labels(standing).set(standing is tenure.standing)
         self._track(tenure.standing)
         if tenure.standing in HOLDING:
             self._remember(f"{tenure.fence} {tenure.me}")

@@ -15,7 +15,7 @@ from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import EnginePassedOver, MediaListener
 from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec, VoiceEngine
 from splitter.rtp.telephone_event import Digit
-from splitter.telemetry import metrics
+from splitter.telemetry import rtpengine_counts
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class EngineChooser:
             try:
                 return self._held(self._preferred, await self._preferred.open(call_id, sides, on_event))
             except MediaError as error:
-                metrics.RTPENGINE_PASSED_OVER.inc()
+                rtpengine_counts.RTPENGINE_PASSED_OVER.inc()
                 log.warning("voice engine passed over", call=call_id, reason=str(error))
                 on_event(EnginePassedOver(call_id, str(error)))
         return self._held(self._otherwise, await self._otherwise.open(call_id, sides, on_event))

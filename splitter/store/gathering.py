@@ -18,7 +18,7 @@ import structlog
 from splitter.core.errors import SplitterError
 from splitter.store.rows import Batch, LiveRow, Mark, RecordChange, ShelfContent
 from splitter.store.write_ahead import WriteAheadLog
-from splitter.telemetry import metrics
+from splitter.telemetry import record_counts
 
 GATHER_S = 0.05  # a call that changes twice in a moment is written once
 RETRY_S = 0.5
@@ -250,9 +250,9 @@ class Gatherer:
             return True
 
     def _works(self, shelf: RecordShelf, batch: Batch, began: float | None) -> None:
-        metrics.RECORDS_WRITTEN.labels(shelf.name).inc(len(batch.changes))
+        record_counts.RECORDS_WRITTEN.labels(shelf.name).inc(len(batch.changes))
         if began is not None:
-            metrics.RECORD_SECONDS.labels(shelf.name).observe(time.monotonic() - began)
+            record_counts.RECORD_SECONDS.labels(shelf.name).observe(time.monotonic() - began)
         if self._alarm:
             log.info("records of live calls are written again", store=shelf.name)
         self._alarm = ""
@@ -276,7 +276,7 @@ class Gatherer:
     def _failed(self, fault: ShelfFault) -> None:
         first, self._alarm = not self._alarm, str(fault)
         assert self._shelf is not None
-        metrics.RECORD_ALARMS.labels(self._shelf.name, fault.kind).inc()
+        record_counts.RECORD_ALARMS.labels(self._shelf.name, fault.kind).inc()
         if first:
             log.error("records of live calls cannot be written", store=self._shelf.name, reason=str(fault))
         if fault.lost:

@@ -274,20 +274,6 @@ MEDIA_REQUEST_FAILURES = Counter(
     ["reason"],
     registry=REGISTRY,
 )
-RTPENGINE_UP = Gauge(
-    "splitter_rtpengine_up", "1 while an rtpengine answers, 0 while it does not.", ["name"], registry=REGISTRY
-)
-RTPENGINE_RELAYS = Gauge(
-    "splitter_rtpengine_relays", "Audio relays that an rtpengine carries now.", ["name"], registry=REGISTRY
-)
-RTPENGINE_PASSED_OVER = Counter(
-    "splitter_rtpengine_passed_over_total",
-    "Relays that media workers carry because no rtpengine could.",
-    registry=REGISTRY,
-)
-NG_MALFORMED = Counter(
-    "splitter_ng_malformed_total", "Replies of rtpengines that could not be read.", registry=REGISTRY
-)
 RTP_REJECTED = Counter(
     "splitter_rtp_rejected_total",
     "RTP and RTCP packets from a source that the signalling did not name, or (WebRTC) that ICE and SRTP did not "
@@ -304,83 +290,6 @@ STORE_ALARMS = Counter(
     "splitter_store_alarms_total",
     "Failures of the store, by kind: full, unwritable, corrupt, other. Calls go on meanwhile.",
     ["kind"],
-    registry=REGISTRY,
-)
-NODE_FRAMES = Counter(
-    "splitter_node_frames_total",
-    "What other nodes of the cluster have told, by node.",
-    ["node"],
-    registry=REGISTRY,
-)
-NODE_FAULTS = Counter(
-    "splitter_node_faults_total",
-    "Attempts to listen to another node of the cluster that failed, by node. Its calls are not seen here meanwhile.",
-    ["node"],
-    registry=REGISTRY,
-)
-NODE_FORWARDED = Counter(
-    "splitter_node_forwarded_total",
-    "Requests that were passed on to the node that has the call, by node and status; 503 where it is away.",
-    ["node", "status"],
-    registry=REGISTRY,
-)
-RECORDS_WRITTEN = Counter(
-    "splitter_records_written_total",
-    "Records of live calls that were written, or deleted at the end of their call, by where: disk, valkey.",
-    ["store"],
-    registry=REGISTRY,
-)
-RECORD_SECONDS = Histogram(
-    "splitter_record_seconds",
-    "From a change of a live call to its record, by where: disk, valkey.",
-    ["store"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30),
-    registry=REGISTRY,
-)
-NODE_STANDING = Gauge(
-    "splitter_node_standing",
-    "1 for what this process is of its node: standby, active, alone (active, while Valkey is away: nothing is "
-    "protected), fenced (another one has taken over), refused (two machines of one name).",
-    ["standing"],
-    registry=REGISTRY,
-)
-LEASE_SILENCES = Counter(
-    "splitter_lease_silences_total",
-    "Times Valkey did not answer for the lease of the node in time.",
-    registry=REGISTRY,
-)
-RECORD_LAG = Gauge(
-    "splitter_record_lag_seconds",
-    "How long the oldest change of a call has waited to be written everywhere: it would be lost now.",
-    registry=REGISTRY,
-)
-RECORDS_WAITING = Gauge(
-    "splitter_records_waiting",
-    "Calls whose last change is not written everywhere yet.",
-    registry=REGISTRY,
-)
-NODE_STANDBYS = Gauge(
-    "splitter_node_standbys",
-    "Other hosts that would go on with the calls of this node; with 0 they would end with this host.",
-    registry=REGISTRY,
-)
-RECORD_ALARMS = Counter(
-    "splitter_record_alarms_total",
-    "Tries to write records of live calls that failed, by where (disk, valkey) and kind: full, unwritable, corrupt; of "
-    "Valkey down, password, full, slow, read-only, refused, overtaken. Calls go on meanwhile.",
-    ["store", "kind"],
-    registry=REGISTRY,
-)
-RECORD_FAULTS = Counter(
-    "splitter_record_faults_total",
-    "Times a live call could not be written down by a fault of ours; see the log.",
-    registry=REGISTRY,
-)
-CALLS_RECOVERED = Counter(
-    "splitter_calls_recovered_total",
-    "Calls of a former process, by what became of them at the start: taken-up, ended (its INVITE was not answered "
-    "yet), refused (its record could not be read, or its trunk is not configured any longer).",
-    ["outcome"],
     registry=REGISTRY,
 )
 STORE_QUEUE = Gauge("splitter_store_queue", "Rows that wait to be written.", registry=REGISTRY)

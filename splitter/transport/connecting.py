@@ -48,3 +48,11 @@ async def connect(stream: TcpConnection, credentials: TlsIdentities, limit_s: fl
         ssl_handshake_timeout=limit_s if secure else None,
         ssl_shutdown_timeout=_CLOSING_S if secure else None,
     )
+
+
+def reason_of(error: Exception) -> str:
+    """An error of sockets or TLS in words."""
+    for name in ("verify_message", "reason", "strerror"):
+        if text := getattr(error, name, None):
+            return str(text)
+    return str(error) or type(error).__name__

@@ -15,7 +15,7 @@ from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.sip.message import Response
 from splitter.transport.acceptor import Acceptor, reset
-from splitter.transport.connecting import connect
+from splitter.transport.connecting import connect, reason_of
 from splitter.transport.counters import TransportCounters
 from splitter.transport.gate import Gate
 from splitter.transport.holds import Holds
@@ -391,11 +391,3 @@ class Connections:
                 stream.ping()
         elif now - stream.used_at > settings.tcp_idle_limit_s:
             stream.close()
-
-
-def reason_of(error: Exception) -> str:
-    """An error of sockets or TLS in words."""
-    for name in ("verify_message", "reason", "strerror"):
-        if text := getattr(error, name, None):
-            return str(text)
-    return str(error) or type(error).__name__

@@ -13,7 +13,7 @@ from splitter.cluster.membership import Membership
 from splitter.core.clock import Clock
 from splitter.media.ports.health import EngineHealth, FarmHealth, InstanceStatus
 from splitter.telemetry import log as logs
-from splitter.telemetry import metrics
+from splitter.telemetry import metrics, record_counts
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Network
 from splitter.web.health import Health
@@ -130,10 +130,10 @@ def measure(engine: EngineHealth, farm: FarmHealth) -> None:
 
 def measure_records(records: RecordLag, membership: Membership | None) -> None:
     """Let the gauges of what would be lost with this host read it when they are scraped."""
-    metrics.RECORD_LAG.set_function(lambda: records.lag_s)
-    metrics.RECORDS_WAITING.set_function(lambda: records.waiting)
+    record_counts.RECORD_LAG.set_function(lambda: records.lag_s)
+    record_counts.RECORDS_WAITING.set_function(lambda: records.waiting)
     if membership is not None:
-        metrics.NODE_STANDBYS.set_function(lambda: len(membership.standbys))
+        record_counts.NODE_STANDBYS.set_function(lambda: len(membership.standbys))
 
 
 def _relays(rtpengines: Iterable[InstanceStatus]) -> int:

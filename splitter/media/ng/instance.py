@@ -28,7 +28,7 @@ from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaListener, RelayLost
 from splitter.media.ports.health import InstanceStatus
 from splitter.media.ports.voice import RelayHandle, RelayReport
-from splitter.telemetry import metrics
+from splitter.telemetry import metrics, rtpengine_counts
 
 ORPHANS_LIMIT = 20_000
 _ORPHANS_AT_ONCE = 100
@@ -103,7 +103,7 @@ class Instance:
 
     def start(self) -> None:
         """Begin to probe it."""
-        metrics.RTPENGINE_RELAYS.labels(self.name).set_function(lambda: len(self.held))
+        rtpengine_counts.RTPENGINE_RELAYS.labels(self.name).set_function(lambda: len(self.held))
         self._task = asyncio.create_task(self._watch(), name=f"rtpengine {self.name}")
 
     async def stop(self) -> None:
@@ -277,6 +277,6 @@ class Instance:
             return
         self.state = state
         self.known.set()
-        metrics.RTPENGINE_UP.labels(self.name).set(state is InstanceState.UP)
+        rtpengine_counts.RTPENGINE_UP.labels(self.name).set(state is InstanceState.UP)
         say = log.warning if state is InstanceState.DOWN else log.info
         say(f"rtpengine {state}", name=self.name, address=str(self._address))

@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from splitter.cluster.nodes import NodeView
-from splitter.telemetry import metrics
+from splitter.telemetry import record_counts
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_body
@@ -58,7 +58,7 @@ class Forwarder:
                 timeout=limit,
                 ssl=believed(node),
             ) as response:
-                metrics.NODE_FORWARDED.labels(node.node, response.status).inc()
+                record_counts.NODE_FORWARDED.labels(node.node, response.status).inc()
                 answer = web.StreamResponse(status=response.status, headers=_kept(response.headers))
                 await answer.prepare(request)
                 async for piece in response.content.iter_chunked(_PIECE):
@@ -68,7 +68,7 @@ class Forwarder:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if answer is not None and answer.prepared:
                 raise ConnectionError(f"node {node.node} went away in the middle of its answer") from error
-            metrics.NODE_FORWARDED.labels(node.node, 503).inc()
+            record_counts.NODE_FORWARDED.labels(node.node, 503).inc()
             raise away(node.node, str(error) or type(error).__name__) from error
 
     async def tell(self, node: NodeView, method: str, path: str, body: bytes, bearer: Bearer) -> bool:
