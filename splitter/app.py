@@ -127,9 +127,9 @@ class Gateway:
         await floor.farm.start()
         await floor.watch.find()
         await floor.driver.start(hearing=False)
-        await doors.messaging.start()
         await asyncio.to_thread(doors.hub.resume)  # its folder is ours by now
         await floor.take_up(self._membership)
+        await doors.messaging.start()  # and hears next of the calls that are gone: nothing is sent for those
         doors.tell_lost()
         await doors.album.start({view.call_id for view in floor.calls.list()})
         floor.driver.hear()
@@ -192,6 +192,7 @@ class Gateway:
         log.info("leaving the calls to the next process", calls=len(floor.calls))
         self.ending = True
         floor.driver.pause()  # what comes now is repeated, and heard by that one
+        self.doors.messaging.hold()
         self.doors.hub.leave()
         floor.records.flush()
         await asyncio.gather(asyncio.to_thread(floor.live.stop), floor.store.stop(), asyncio.sleep(_FAREWELL_S))

@@ -149,15 +149,29 @@ class HttpCarrier:
         outcome = attempted(self._settings, response.status, body, wait_s)
         return self._down(outcome) if response.status >= 500 else self._up(outcome)
 
+    @staticmethod
+    async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Send it once: aiohttp repeats GET and PUT after errors of these kinds, and a message would arrive twice."""
+        try:
+            return await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise aiohttp.ClientError(str(error)) from error
+
     def _opened(self) -> aiohttp.ClientSession:
         """The session of all messages. Raises OSError where the authorities cannot be read."""
         if self._session is None:
             settings = self._settings
             tls = ssl.create_default_context(cafile=settings.ca) if settings.ca else True
             self._session = aiohttp.ClientSession(
-                # A connection for each: aiohttp itself repeats some requests where an old one has just closed.
+                middlewares=(self._once,),
+                # A connection for each: aiohttp repeats any request where an old one has just closed.
                 connector=aiohttp.TCPConnector(limit=settings.window, ssl=tls, force_close=True),
-                timeout=aiohttp.ClientTimeout(total=settings.timeout_s, sock_connect=settings.timeout_s / 2),
+                # Resolving the name included: as long as nothing was sent, it may be sent again.
+                timeout=aiohttp.ClientTimeout(
+                    total=settings.timeout_s, connect=settings.timeout_s / 2, sock_connect=settings.timeout_s / 2
+                ),
                 headers={"User-Agent": f"splitter/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

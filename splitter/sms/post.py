@@ -114,6 +114,11 @@ class SmsPost:
         await self._carrier.start()
         self._loop = asyncio.create_task(self._run(), name="SMS queue")
 
+    def hold(self) -> None:
+        """Begin nothing more."""
+        if self._loop is not None:
+            self._loop.cancel()
+
     async def stop(self) -> None:
         """Begin nothing more; what is under way may end, or is in doubt."""
         if self._loop is not None:
@@ -190,7 +195,8 @@ class SmsPost:
                 await self._tidy(wall)
             counts.SMS_WAITING.set(len(self._queue))
             counts.SMS_OLDEST_S.set(self._queue.oldest_s(wall))
-            await self._until(min(tidy_at, self._queue.next_at() or tidy_at))
+            at = self._queue.next_at()
+            await self._until(tidy_at if at is None else min(tidy_at, at))
 
     async def _until(self, at: float) -> None:
         """Wait until then, or until something comes; while the window is full, only that."""

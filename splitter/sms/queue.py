@@ -215,8 +215,9 @@ class SmsQueue:
             old += [key for key, _ in zip(ended, range(spare), strict=False)]
         for key in old:
             for ident in self._known.pop(key).taken:
-                for alias in same_ids(ident):
-                    self._by_service.pop(alias, None)
+                for alias in {ident.lower(), *same_ids(ident)}:
+                    if self._by_service.get(alias) == key:
+                        del self._by_service[alias]
         return old
 
     def __len__(self) -> int:
@@ -237,8 +238,9 @@ class SmsQueue:
             self._waiting.pop(sms.id, None)
             sms = replace(sms, text="", link="", code="")  # what is over need not be kept for others to read
         for ident in sms.taken:
-            for alias in same_ids(ident):
-                self._by_service[alias] = sms.id
+            self._by_service[ident.lower()] = sms.id
+            for alias in same_ids(ident):  # the same number written otherwise, unless it is another one's own
+                self._by_service.setdefault(alias, sms.id)
         self._known[sms.id] = sms
         return sms
 

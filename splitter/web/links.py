@@ -105,6 +105,7 @@ class Links:
 
     async def know(self, link: ShortLink) -> None:
         """Know a link of another node; which devices use it is that one's to say."""
+        await self._tidy()
         known = self._links.get(link.id)
         await self._keep(replace(link, used=known.used if known else (), over=link.over or bool(known and known.over)))
 
@@ -129,15 +130,30 @@ class Links:
         """True where this device uses it, or one more may."""
         return _digest(device) in link.used or len(link.used) < link.devices
 
-    async def admit(self, key: str, device: str) -> bool:
-        """Let this device use it from now on; False where that is not allowed. Raises SplitterError."""
+    def uses(self, key: str, device: str) -> bool:
+        """True where this device uses it; also of a link that is not known here, such as after a move to this host."""
         link = self._links.get(key)
-        if link is None or not self.holds(link) or not self.fits(link, device):
+        return link is None or _digest(device) in link.used
+
+    async def admit(self, key: str, device: str) -> bool:
+        """Let this device use it from now on; False where that is not allowed. Raises SplitterError.
+
+        A link that is not known here was opened at another host: whoever has its token may go on.
+        """
+        link = self._links.get(key)
+        if link is None:
+            return True
+        if not self.holds(link) or not self.fits(link, device):
             return False
         if _digest(device) not in link.used:
             await self._keep(replace(link, used=(*link.used, _digest(device))))
             counts.LINKS.labels("used").inc()
         return True
+
+    async def release(self, key: str, device: str) -> None:
+        """Let another device use it instead of this one, which could not join after all."""
+        if (link := self._links.get(key)) is not None:
+            await self._keep(replace(link, used=tuple(one for one in link.used if one != _digest(device))))
 
     async def revoke(self, key: str) -> None:
         """Let nobody in by it any longer; harmless where it is over. Raises SplitterError."""

@@ -27,7 +27,7 @@ _WORDS = {
     SmsState.HANDED_ON: "the link to {number} was handed on",
     SmsState.SENT: "the link was sent to {number}",
     SmsState.UNKNOWN: "whether the link was sent to {number} is not known",
-    SmsState.DELIVERED: "the link has arrived on the phone {number}",
+    SmsState.DELIVERED: "the link has arrived at {number}",
     SmsState.OPENED: "the link was opened",
     SmsState.FAILED: "the link was not sent to {number}",
 }
@@ -85,6 +85,10 @@ class Messaging:
         """Take up what a former process has left, and begin to send."""
         await self.inviting.start()
 
+    def hold(self) -> None:
+        """Begin nothing more: what is sent by the next process must not be under way in this one."""
+        self._post.hold()
+
     async def stop(self) -> None:
         """Send nothing more."""
         await self.inviting.stop()
@@ -113,7 +117,9 @@ class Messaging:
         if sms.state is SmsState.HANDED_ON and self._is_file:
             return  # the desk knows already that nothing sends it
         if sms.state is not SmsState.QUEUED or sms.attempts == 1:
-            self._publish(Notice(sms.call_id, f"link-{sms.state}", text, invitation=sms.id))
+            # Without the number: the desk may not be meant to know it.
+            told = _WORDS[sms.state].format(number="the phone") + (f": {sms.reason}" if sms.reason else "")
+            self._publish(Notice(sms.call_id, f"link-{sms.state}", told, invitation=sms.id))
 
 
 def _invited(sms: Sms) -> Invited:

@@ -70,12 +70,15 @@ class PartyRoutes:
         bearer = bearer_of(request)
         offer = _offer(await read_body(request, OFFER_BODY))
         call = await self._find.to_take(request)
+        fresh = bool(bearer.link) and not self._links.uses(bearer.link, bearer.device)
         if bearer.link and not await self._links.admit(bearer.link, bearer.device):
             raise ApiError(403, "other-device", "this link is used on another device, or no longer holds")
         desk = _desk(request, bearer)
         try:
             admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network, bearer.may(*ENTERS)))
         except Denial as denial:
+            if fresh:
+                await self._links.release(bearer.link, bearer.device)
             if denial.code == "not-admitted":
                 self._find.missed(bearer)
             raise
@@ -143,6 +146,8 @@ class PartyRoutes:
 
     def _is_own(self, call: CallView, name: str, bearer: Bearer) -> bool:
         """Who joined may change it, from whichever login; nobody else, since that would take over its picture."""
+        if bearer.link and not self._links.uses(bearer.link, bearer.device):
+            return False  # it has opened the link, and another device is in the call by it
         desk = self._calls.desks_of(call.call_id).get(name)
         if bearer.may(Scope.ADMIN) or (desk is not None and _is_holder(call, desk, bearer)):
             return True

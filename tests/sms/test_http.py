@@ -234,6 +234,22 @@ async def test_a_message_is_posted_once_with_what_the_templates_say() -> None:
     )
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_a_request_that_was_read_is_never_repeated(method: str) -> None:
+    asked = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with sink(answer) as url, carrier(f"{url}/cut", method=method) as one:
+        assert isinstance(await one.send(sms()), InDoubt)
+    assert asked == 1
+
+
 async def test_what_a_sink_does_wrong_is_told_apart() -> None:
     asked = 0
 

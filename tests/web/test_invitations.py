@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import Admitted, Join, Limits
+from splitter.calls.asks import Admitted, Denial, Join, Limits
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
+from splitter.calls.states import PartyKind
 from splitter.sdp.parse import parse
 from splitter.sms.message import SmsReceipt, SmsState, TryAgain
 from splitter.sms.settings import HttpSmsSettings, SmsText
@@ -26,7 +27,7 @@ from tests.patience import until
 from tests.sms.kit import FakeCarrier
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended, inviting_of, web
-from tests.web.test_parties import ANSWER, OFFER
+from tests.web.test_parties import ANSWER, OFFER, joined, party
 
 PAGE = ApiSettings(guest_url="https://video.example/guest/")
 MINE = replace(CALL, extension="501")
@@ -120,6 +121,30 @@ class TestALink:
             assert (await outside.code("POST", "/v1/guests", **say(code=code, device=OTHER))) == (403, "other-device")
             again = (await use(outside, code))[1]
             assert await join(parts, outside, again["token"]) == 201, "the same device comes again"
+
+    async def test_of_somebody_else_on_another_device_changes_nothing(self, tmp_path: Path) -> None:
+        async with sending(tmp_path) as (parts, outside, _):
+            code = code_of(await invited(outside))
+            first, second = (await use(outside, code))[1], (await use(outside, code, OTHER))[1]
+            assert await join(parts, outside, first["token"]) == 201
+            parts.calls.views[CALL.call_id] = joined(MINE, party("guest-1", "", PartyKind.GUEST))
+            path = f"/v1/calls/{CALL.call_id}/parties/guest-1"
+            assert await outside.code("DELETE", path, second["token"]) == (403, "not-your-party")
+
+    async def test_is_not_used_up_by_a_browser_that_cannot(self, tmp_path: Path) -> None:
+        async with sending(tmp_path) as (parts, outside, _):
+            code = code_of(await invited(outside))
+            token, path = (await use(outside, code))[1]["token"], f"/v1/calls/{CALL.call_id}/parties"
+            parts.calls.answers[Join] = Denial(406, "no-h264", "it has no H.264")
+            headers = {"Content-Type": "application/sdp"}
+            assert (await outside.ask("POST", path, token, data=OFFER, headers=headers))[0] == 406
+            assert (await use(outside, code, OTHER))[0] == 201
+
+    async def test_of_a_host_that_is_gone_lets_its_device_back_in(self, tmp_path: Path) -> None:
+        async with sending(tmp_path) as (_, outside, _):
+            token = (await use(outside, code_of(await invited(outside))))[1]["token"]
+        async with sending(tmp_path) as (parts, outside, _):
+            assert await join(parts, outside, token) == 201
 
     async def test_is_for_more_where_the_agent_allows_it(self, tmp_path: Path) -> None:
         async with sending(tmp_path) as (parts, outside, _):

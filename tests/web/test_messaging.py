@@ -85,7 +85,7 @@ async def test_each_step_comes_to_the_desk_and_into_the_trace(tmp_path: Path) ->
         assert [event.text for event in told.trace.events] == [
             "the link waits to be sent to …8000",
             "the link was sent to …8000",
-            "the link has arrived on the phone …8000",
+            "the link has arrived at …8000",
             "the link was opened",
         ]
         assert service.taken[0].message.decode() == made.sms.text
@@ -95,7 +95,7 @@ async def test_a_refusal_is_told_with_its_reason(tmp_path: Path) -> None:
     async with smpp_service(statuses=[0x0B]) as service, messaging(tmp_path, over_smpp(service)) as (one, told):
         await one.inviting.invite(CALL, WHOM)
         await until(lambda: "link-failed" in told.codes)
-        assert told.notices[-1].text == "the link was not sent to …8000: the number is not valid (0x0000000b)"
+        assert told.notices[-1].text == "the link was not sent to the phone: the number is not valid (0x0000000b)"
 
 
 async def test_what_waits_when_its_call_ends_is_not_sent(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ CONNECT_LIMIT_S = 10.0
 LEAVE_LIMIT_S = 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 _BYTES = 65_536
+_LOOK_S = 1.0  # how late a request that is sent while we read may find its time over
 _INTERNATIONAL, _ALPHANUMERIC, _UNKNOWN = (1, 1), (5, 0), (0, 1)  # ton and npi, §5.2.5, §5.2.6
 
 log = structlog.get_logger(__name__)
@@ -180,10 +181,10 @@ class SmppLink:
         return bound
 
     async def _next(self, session: SmppSession, reader: asyncio.StreamReader) -> list[SessionOutput]:
-        """Whatever comes first, bytes or the next timeout."""
+        """Whatever comes first, bytes or the next timeout; a request that is sent meanwhile has one of its own."""
         at = session.next_timeout()
         try:
-            async with asyncio.timeout(None if at is None else max(0.0, at - self._clock.now())):
+            async with asyncio.timeout(_LOOK_S if at is None else min(_LOOK_S, max(0.0, at - self._clock.now()))):
                 data = await reader.read(_BYTES)
         except TimeoutError:
             return session.on_timeout(self._clock.now())
