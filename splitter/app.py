@@ -129,10 +129,10 @@ class Gateway:
         await floor.driver.start(hearing=False)
         await asyncio.to_thread(doors.hub.resume)  # its folder is ours by now
         await floor.take_up(self._membership)
+        floor.driver.hear()  # before all that the voice can do without
         await doors.messaging.start()  # and hears next of the calls that are gone: nothing is sent for those
         doors.tell_lost()
         await doors.album.start({view.call_id for view in floor.calls.list()})
-        floor.driver.hear()
         self._releasing = asyncio.create_task(floor.engine.release_unclaimed())
         await doors.neighbours.start()
         if not self._standing_by:

@@ -105,7 +105,7 @@ class Doors:
         self.journal = Journal(Path(settings.media.socket_dir) / "events.db")
         together = floor.desks.together if cluster.node else None
         self.hub = Hub(clock, ids.tag(), self.journal, cluster.node, together)
-        directory: Directory = ValkeyDirectory(cluster) if cluster.node else KnownNodes()
+        directory: Directory = ValkeyDirectory(cluster, self.access.secret) if cluster.node else KnownNodes()
         ways = Ways(cluster.node, self.access.secret, clock)
         self.neighbours = Neighbours(cluster.node, directory, self._said, ways, clock, self.hub, floor.desks)
         self.webhooks = Webhooks(settings.webhooks, floor.store, clock, ids)

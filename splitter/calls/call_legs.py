@@ -95,6 +95,8 @@ class CallLegs:
     def dial(self, to: Destination, target: Target, offer: Session | None) -> DialledLeg:
         """Send our INVITE; ends in Answered or Refused. Without an offer the peer makes one in its 200."""
         services, talk, name = self._services, self._talk, self._talk.far.value
+        if self.dialled is not None:
+            talk.session.forget(talk.far)
         request = voice_invite(talk.identity, to, talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if (before := self.dialled) is not None:

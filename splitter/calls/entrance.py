@@ -86,7 +86,7 @@ def replaced_call(calls: Iterable[Call], wanted: Replaces, may_speak: Callable[[
             break  # only who could send requests in that dialog may replace it
         if leg.state is LegState.ENDED:
             raise PeerError("that dialog is over", 603)
-        if leg.state is LegState.EARLY and leg is call.arrived:
+        if leg.state is LegState.EARLY and leg.key == call.talk.near:
             break  # an early dialog that its own side began cannot be replaced
         if leg.state is LegState.CONFIRMED and wanted.early_only:
             raise PeerError("that call was answered", 486)

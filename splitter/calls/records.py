@@ -70,6 +70,7 @@ class Records:
         self._answered: set[str] = set()  # calls that have a record of their own, and not that of an unanswered one
         self._doubtful: dict[str, int] = {}  # by call, the hash of what is under way
         self._living: dict[str, Recorded] = {}
+        self._held: dict[str, bytes] = {}  # records of calls that live no more, and are kept for a while
         self._timer: asyncio.TimerHandle | None = None
 
     def touch(self, key: str, call: Recorded, answered: bool = False) -> None:
@@ -95,6 +96,7 @@ class Records:
     def hold(self, key: str, record: bytes, seconds: float) -> None:
         """Keep the record of a call that does not live any more, for a while."""
         if self._store is not None:
+            self._held[key] = record
             self._store.keep(key, record)
             asyncio.get_running_loop().call_later(seconds, self.forget, key)
 
@@ -102,6 +104,7 @@ class Records:
         """A call is over."""
         self._changed.pop(key, None)
         self._living.pop(key, None)
+        self._held.pop(key, None)
         self._doubtful.pop(key, None)
         self._written.pop(key, None)
         self._answered.discard(key)
@@ -129,6 +132,8 @@ class Records:
             self._answered.clear()
             self._doubtful.clear()
             self._changed |= self._living
+            for key, record in self._held.items():
+                store.keep(key, record)
         changed, self._changed = self._changed, {}
         for key, call in changed.items():
             self._try_to_write(store, key, call)

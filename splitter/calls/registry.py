@@ -29,6 +29,7 @@ from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.setup.split import split
+from splitter.calls.states import CallState
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.undertaker import Undertaker
@@ -278,6 +279,8 @@ class Calls:
         """
         if talk.call_id in self._calls:
             raise LocalError(f"the call {talk.call_id} lives already")
+        if talk.state is not CallState.CONNECTED:
+            raise LocalError("it was not connected yet")
         call = Call.restored(self.services, talk, cseq_gap)
         limits = self.services.admission.limits
         places = [limits.take_again(leg.trunk) for leg in (call.caller, call.legs.by_key(talk.centre))]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from splitter.calls.states import Direction
+from splitter.calls.states import Direction, Side
 from splitter.core.ids import IdSource
 from splitter.sip.message import Message
 
@@ -35,6 +35,13 @@ class SessionId:
     def learn_centre(self, message: Message) -> None:
         """Take the centre's half from a message of it; the latest counts, for a call may be passed on inside (§6)."""
         self.centre = half_of(message) or self.centre
+
+    def forget(self, side: Side) -> None:
+        """Another peer is called on this side: the half of the one before is none of its."""
+        if side is Side.CALLER:
+            self.caller = NONE
+        else:
+            self.centre = NONE
 
     @property
     def towards_caller(self) -> str:

@@ -89,6 +89,8 @@ class Undertaker:
         def on_event(event: SipEvent) -> None:
             if isinstance(event, RequestFailed):
                 note(f"the {one.leg} has not heard that it is over: {event.reason}")
+            elif isinstance(event, ResponseArrived) and event.response.status >= 300:
+                note(f"the {one.leg} did not take that it is over: {event.response.status} {event.response.reason}")
 
         self._driver.request(bye, flow, on_event)
 

@@ -7,6 +7,7 @@ judged.
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from dataclasses import replace
@@ -23,6 +24,7 @@ from splitter.cluster.valkey import Valkey, ValkeyError
 PERIOD_S = 1.0
 AWAY_AFTER_S = 3.5  # without a word
 _LONGEST = 10_000  # bytes of an entry
+_SIGN_BYTES = 32  # of HMAC-SHA256
 _MOST = 64
 
 log = structlog.get_logger(__name__)
@@ -42,8 +44,9 @@ class ValkeyDirectory:
         fault: why it is not known which nodes there are now; "" while it is.
     """
 
-    def __init__(self, settings: ClusterSettings) -> None:
+    def __init__(self, settings: ClusterSettings, secret: bytes = b"") -> None:
         self._valkey = Valkey(settings)
+        self._secret = secret
         self._key = ClusterKeys(settings.prefix).nodes
         self._said: NodeView | None = None
         self._known: tuple[NodeView, ...] = ()
@@ -96,7 +99,12 @@ class ValkeyDirectory:
     def _write(self) -> None:
         if (said := self._said) is not None:
             self._count += 1
-            self._valkey.command("HSET", self._key, said.node, msgspec.json.encode(_Entry(self._count, said)))
+            body = msgspec.json.encode(_Entry(self._count, said))
+            self._valkey.command("HSET", self._key, said.node, self._signed(body) + body)
+
+    def _signed(self, body: bytes) -> bytes:
+        """What shows that a gateway with our secret wrote it: logins are sent to where an entry says."""
+        return hmac.digest(self._secret, b"node\0" + body, "sha256")
 
     def _read(self) -> None:
         flat: list[bytes] = self._pairs(self._valkey.command("HGETALL", self._key))
@@ -104,8 +112,11 @@ class ValkeyDirectory:
         for name, data in zip(flat[::2], flat[1::2], strict=True):
             if len(data) > _LONGEST or len(found) >= _MOST:
                 continue
+            sign, body = data[:_SIGN_BYTES], data[_SIGN_BYTES:]
+            if not hmac.compare_digest(sign, self._signed(body)):
+                continue  # of another version, or of somebody who has no business here
             try:
-                view = msgspec.json.decode(data, type=_Entry).view
+                view = msgspec.json.decode(body, type=_Entry).view
             except msgspec.DecodeError:
                 continue  # of another version
             if view.node != name.decode(errors="replace"):

@@ -111,7 +111,11 @@ class ValkeyShelf:
             if whole := count == len(held):
                 self._held = held
             else:
-                self._held = {call.decode(errors="replace") for call in self._valkey.command("HKEYS", self._keys[1])}
+                there = {call.decode(errors="replace") for call in self._valkey.command("HKEYS", self._keys[1])}
+                self._held = there & held
+                if strange := there - held:  # calls that ended, which a replica had not heard of yet
+                    over = {call: RecordChange(over=True) for call in strange}
+                    self._write_steps(Batch(over, Mark(batch.mark.fence, -1)))
         except ValkeyError as error:
             raise _fault(error) from error
         return whole

@@ -19,11 +19,12 @@ class Standbys:
 
     def heard(self, beats: Iterable[tuple[str, int]], now: float) -> None:
         """Take note of their numbers."""
-        before, self._seen = self._seen, {}
+        before, seen = self._seen, dict[str, tuple[int, float]]()
         for host, beat in beats:
             known = before.get(host)
             new = known is not None and known[0] != beat
-            self._seen[host] = (beat, now if new else known[1] if known is not None else float("-inf"))
+            seen[host] = (beat, now if new else known[1] if known is not None else float("-inf"))
+        self._seen = seen  # in one step: the event loop reads it
         if self._last_at is None or self.living(now):
             self._last_at = now
 

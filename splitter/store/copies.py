@@ -35,7 +35,7 @@ class Copies:
         Raises:
             LocalError: one of these cannot be read.
         """
-        found = [store.start(fence) for store in self._stores]
+        found = [store.start(fence, write=False) for store in self._stores]
         if shared and any(store.unread for store in self._stores[1:]):
             raise LocalError(f"the calls of before are not known: {'; '.join(filter(None, self.alarms))}")
         best = max(found, key=_worth)
@@ -44,6 +44,8 @@ class Copies:
             number = best.mark.number if best.mark is not None and best.mark.fence == fence else 0
             for store in self._stores:
                 store.replace(best.rows, max(number, 0))
+        for store in self._stores:
+            store.run()
         return best.rows
 
     def stop(self) -> None:

@@ -103,20 +103,27 @@ class Gatherer:
 
     # ---- at the start and at the end -----------------------------------------------------------------------------
 
-    def start(self, fence: int = 0) -> ShelfContent:
+    def start(self, fence: int = 0, *, write: bool = True) -> ShelfContent:
         """Begin to write. Returns: what was there. A shelf that cannot be read is an alarm, not an error.
 
         Args:
             fence: of this process; see `Mark`.
+            write: False where `run` says when: a shelf that is not believed must not be marked as the newest.
         """
         shelf, self._fence = self._shelf, fence
         if shelf is None:
             return ShelfContent()
         found, self._waiting = self._ahead.begin(self._read(shelf))
         self._since = time.monotonic() if self._waiting else None
-        self._thread = threading.Thread(target=self._run, args=(shelf,), name=f"records {shelf.name}", daemon=True)
-        self._thread.start()
+        if write:
+            self.run()
         return found
+
+    def run(self) -> None:
+        """Begin to write: what is kept is decided by now."""
+        if (shelf := self._shelf) is not None and self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=(shelf,), name=f"records {shelf.name}", daemon=True)
+            self._thread.start()
 
     def _read(self, shelf: RecordShelf) -> ShelfContent:
         for again in range(READ_TRIES - 1, -1, -1):
@@ -205,7 +212,8 @@ class Gatherer:
             return
         with self._lock:
             self._number += 1
-            self._ahead.append(Mark(self._fence, self._number), call_id, change)
+            if not self._anew:  # until the shelf was replaced, the log would mend one that is not believed
+                self._ahead.append(Mark(self._fence, self._number), call_id, change)
             self._waiting[call_id] = change.after(self._waiting.get(call_id))
             if self._since is None:
                 self._since = time.monotonic()

@@ -37,6 +37,11 @@ class Departures:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append(transmit)
 
+    def close(self) -> None:
+        """Send what waits, and nothing that comes after: nobody would write it down."""
+        self.flush()
+        self._send = lambda _: None
+
     def flush(self) -> None:
         """Send now what waits."""
         waiting, self._waiting = self._waiting, []

@@ -133,7 +133,7 @@ class Driver:
     def pause(self) -> None:
         """Handle nothing more of what comes."""
         self._unheard.wait()
-        self._departures.flush()
+        self._departures.close()
 
     def hear(self) -> None:
         """Handle what came since the start, in its order, and whatever comes from now on."""

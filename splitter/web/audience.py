@@ -42,6 +42,10 @@ class EventListener:
         self._waiting: deque[str] = deque()
         self._wake = asyncio.Event()
 
+    def begin_anew(self) -> None:
+        """It is shown all that lives: what it has heard elsewhere is told again."""
+        self._ahead.clear()
+
     def greet(self, frames: list[str]) -> None:
         """Queue the frames that come first, instead of whatever it has not taken; may be many."""
         self._before = deque(frames)

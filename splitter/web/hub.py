@@ -207,6 +207,8 @@ class Hub:
     def _greeting(self, listener: EventListener, after: Mapping[str, int] | None) -> list[str]:
         """What comes first: what it missed, or all that lives."""
         missed = self._missed(after, listener.narrow) if after is not None else None
+        if missed is None:
+            listener.begin_anew()  # what it is shown now may be older than what another node has told it
         # Each frame says from where the listener may resume once it has seen that one; before a snapshot is whole: from
         # nowhere.
         start = after if after is not None and missed is not None else {}

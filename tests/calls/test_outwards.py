@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
-from tests.calls.kit import header, line, picked_up, relay_target, sdp, told, with_webrtc
+from tests.calls.kit import drop_next, header, line, picked_up, relay_target, sdp, told, with_webrtc
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
@@ -183,6 +184,53 @@ class TestAfterwards:
         centre.expect("480")
         phone.expect("CANCEL")
         world.settle()
+
+
+class TestWhatCrosses:
+    def test_a_centre_that_gives_up_while_its_200_waits_ends_both_sides(self, world: World) -> None:
+        centre, phone = dialled(world, reliable="require")
+        drop_next(world, world.pbx, "PRACK", 100)
+        phone.ring(183, media=True)
+        world.run(0.2)
+        phone.answer()
+        world.run(0.2)
+        centre.cancel()
+        world.run(3)
+        assert centre.status == 487 and "BYE" in phone.heard
+        world.settle()
+
+    def test_the_attempt_with_credentials_is_the_one_that_a_restart_cancels(self) -> None:
+        with World(trunk={"username": "gw", "password": "x"}) as world:
+            centre = world.pbx.invite(NUMBER, number="110", picture=VideoLine.NONE)
+            asks = [("Proxy-Authenticate", 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"')]
+            world.sbc.take().respond_first(407, None, "", asks)
+            world.run(1)
+            phone = world.sbc.arrived[-1]
+            phone.ring(180)
+            world.run(0.5)
+            assert world.restart().ended == 1
+            world.run(2)
+            assert centre.status == 480 and "CANCEL" in phone.heard
+
+    def test_the_lines_of_a_phone_that_makes_the_offer_stay_in_its_order(self) -> None:
+        with World(trunk={"delayed_offer": True}) as world:
+            centre, phone = dialled(world)
+            offer = phone.terminal.first_offer(picture=VideoLine.VILTE)
+            phone.answer(phone.terminal.note(replace(offer, media=tuple(reversed(offer.media)))))
+            world.run(0.5)
+            phone.unread.clear()
+            centre.reinvite(audio="sendonly")
+            held = sdp(phone.expect("INVITE"))
+            assert [(media.kind, bool(media.port)) for media in held.media] == [("video", False), ("audio", True)]
+
+    def test_a_call_that_nobody_has_acknowledged_is_not_taken_up(self, world: World) -> None:
+        centre, phone = dialled(world, offer=b"")
+        drop_next(world, world.pbx, "ACK", 1)
+        phone.answer()
+        world.run(0.1)
+        assert world.restart().taken_up == 0
+        world.run(5)
+        assert "BYE" in phone.heard and "BYE" in centre.heard
 
 
 class TestPickups:

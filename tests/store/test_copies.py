@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
 from splitter.core.errors import LocalError
+from splitter.store import gathering
 from splitter.store.copies import Copies
 from splitter.store.gathering import Gatherer, ShelfFault
 from splitter.store.rows import Batch, LiveRow, Mark, ShelfContent
@@ -136,3 +138,19 @@ class TestMarks:
         store.whole()
         store.stop()
         assert plank.mark == Mark(9, 4) and plank.rows == {"a": b"1", "b": b"2"}
+
+
+class TestATakeOverThatFails:
+    def test_marks_nothing_that_was_not_believed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The disk of a host that was the node long ago, and a Valkey that is silent just now."""
+        monkeypatch.setattr(gathering, "LOOK_S", 0.01)
+        disk, valkey = Plank({"old": b"x"}, Mark(5, 10)), Plank({"a": b"y"}, Mark(7, 3))
+        valkey.fault = ShelfFault("slow", "it does not answer in time")
+        copies = Copies([Gatherer(disk), Gatherer(valkey)])
+        with pytest.raises(LocalError):
+            copies.start(9, shared=True)
+        time.sleep(0.1)
+        copies.stop()
+        assert disk.mark == Mark(5, 10)
+        valkey.fault = None
+        assert started(disk, valkey, fence=10)[1] == {"a": b"y"} and valkey.rows == {"a": b"y"}

@@ -468,3 +468,13 @@ class TestTheGatewayItself:
         listener = stand.hub.attach(CONSOLE)
         stand.hub.leave()
         assert listener.closing == 1012
+
+
+class TestWhoComesFromAnotherNode:
+    def test_is_told_again_what_follows_an_older_snapshot(self) -> None:
+        hub = Hub(VirtualClock(), "e1", node="b")
+        hub.replace("a", "a.x", 12, [replace(CALL, node="a")], [])
+        listener = hub.attach(CONSOLE, {"a.x": 15, "b.old": 3})
+        assert [one["type"] for one in heard(listener)].count("call") == 1
+        hub.hear("a", 13, 0.0, ended(replace(CALL, node="a")))
+        assert [one["call"]["state"] for one in heard(listener)] == ["ended"]

@@ -80,10 +80,10 @@ class _Step:
                 yield from self._end(f"the {call.leg_of(event).name} hung up", carried)
             case HangupAsked():
                 yield from self._end(event.reason)
-            case Cancelled() if event.leg == call.caller.key:
+            case Cancelled() if event.leg in (call.caller.key, call.talk.centre):
                 yield RefuseInvite(event.leg, 487)  # it crossed our 200, which was still waiting for resources
                 carried = list(plain_headers(event.request, "Reason").items())
-                yield from self._end("the caller hung up before our answer was sent", carried)
+                yield from self._end(f"the {call.leg_of(event).name} hung up before our answer was sent", carried)
             case Cancelled() if event.leg == call.pending.newcomer:
                 yield from self._reoffers.withdraw(event)
                 yield from withdraw_newcomer(call)

@@ -180,7 +180,7 @@ class Reoffers:
                 call.pending.put_aside.append(event)
                 return
         change = _change(leg.terms.theirs, call.talk.lines.audio, offer, chosen.audio)
-        if change is not Change.MATERIAL or self._only_says_ready(offer, chosen):
+        if change is not Change.MATERIAL or _only_says_ready(leg, call.talk.lines.audio, offer, chosen.audio):
             yield from self._absorb_caller(event, offer, chosen)
         elif (yield from self._may_ask(event, centre := call.centre_leg)):
             sent = centre.terms.latest
@@ -188,14 +188,6 @@ class Reoffers:
             # Digits may come under a number that the centre knows for another clock rate.
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
             yield from self._consult.ask(Consult(centre.key, event, chosen), ours, wish_in_words(offer, chosen.audio))
-
-    def _only_says_ready(self, offer: Session, chosen: Plan) -> bool:
-        """An UPDATE while our 200 waits for the caller's resources: it repeats the codec in use alone (RFC 3312)."""
-        call, leg = self._call, self._call.caller
-        before, after = leg.terms.theirs.media[call.talk.lines.audio], offer.media[chosen.audio]
-        same_way = leg.terms.theirs.flow_of(call.talk.lines.audio) == offer.flow_of(chosen.audio)
-        ours = leg.terms.ours.media[audio_line(leg.terms.ours)]
-        return leg.state is LegState.EARLY and same_way and keeps_voice(before, ours, after)
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> Steps[None]:
         leg = self._call.leg_of(event)
@@ -216,7 +208,9 @@ class Reoffers:
         index = audio_line(offer)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
-        if _change(leg.terms.theirs, audio_line(leg.terms.theirs), offer, index) is not Change.MATERIAL:
+        old = audio_line(leg.terms.theirs)
+        change = _change(leg.terms.theirs, old, offer, index)
+        if change is not Change.MATERIAL or _only_says_ready(leg, old, offer, index):
             ours = leg.terms.ours
             voice = {index: audio_line(ours)}
             answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, moved=voice))
@@ -269,3 +263,11 @@ def refresh_later(leg: LegFacts, delay_s: float) -> Steps[None]:
 
 def _change(old: Session, old_index: int, new: Session, new_index: int) -> Change:
     return audio_change(old.media[old_index], new.media[new_index], old, new)
+
+
+def _only_says_ready(leg: LegFacts, old: int, offer: Session, new: int) -> bool:
+    """An UPDATE while our 200 waits for a side's resources: it repeats the codec in use alone (RFC 3312)."""
+    before, after = leg.terms.theirs.media[old], offer.media[new]
+    same_way = leg.terms.theirs.flow_of(old) == offer.flow_of(new)
+    ours = leg.terms.ours.media[audio_line(leg.terms.ours)]
+    return leg.state is LegState.EARLY and same_way and keeps_voice(before, ours, after)

@@ -105,6 +105,11 @@ class Challenged:
             txn = ask.txn
         self._driver.cancel(txn, reason)
 
+    def latest(self, txn: sip.TransactionId, request: Request) -> tuple[sip.TransactionId, Request]:
+        """The attempt that a request under this id has come to."""
+        ask = self._asks.get(txn)
+        return (ask.txn, ask.request) if ask else (txn, request)
+
     def acknowledge(self, txn: sip.TransactionId, ack: Request, flow: Flow) -> None:
         """Send the ACK of a 2xx; it gets the number and the credentials of the INVITE."""
         if ask := self._asks.get(txn):

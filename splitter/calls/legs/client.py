@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from splitter.calls.leg_events import Answered, Rang, Refused
+from splitter.calls.legs.challenged import Challenged
 from splitter.calls.legs.context import DialogContext, ignore
 from splitter.calls.legs.invite import ClientState, ClientStep, client_after
 from splitter.calls.legs.offers import ATTEMPTS, Offers
@@ -108,9 +109,12 @@ class InviteClient:
         """The INVITE under the Via that it went out with; None before that."""
         if not self._txn:
             return None
-        flow, headers = self._context.flow, self._request.headers.copy()
-        headers.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.local};branch={branch_of(self._txn)}")
-        return Waiting(flow, Request("INVITE", self._request.uri, headers, self._request.body).serialize())
+        flow, driver, txn, request = self._context.flow, self._context.driver, self._txn, self._request
+        if isinstance(driver, Challenged):
+            txn, request = driver.latest(txn, request)
+        headers = request.headers.copy()
+        headers.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.local};branch={branch_of(txn)}")
+        return Waiting(flow, Request("INVITE", request.uri, headers, request.body).serialize())
 
     # ---- what the transaction layer says ----
 

@@ -41,7 +41,7 @@ from splitter.core.pauses import retry_after_s
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer
-from splitter.sdp.split import audio_line, centre_offer
+from splitter.sdp.split import Plan, audio_line, centre_offer
 from splitter.sip.message import Headers, Response
 from splitter.sip.uri import NameAddr
 from splitter.telemetry import metrics
@@ -228,6 +228,8 @@ class Setup:
                 return await self._on_answer_with_offer(leg, session, event.response)
             if leg.terms.local is None:
                 answer_far_side(call, leg, session, self._near.offer, self._near.lines)
+                if call.talk.far is Side.CALLER:  # the lines of a phone that offers are in its own order
+                    call.talk.plan = Plan(audio=audio_line(session))
             self._gate = EarlyMedia()  # it was that of early media alone
             self._connect_voice(leg, session)
             answer = await self._near.answer(session, self._near.dialog(branch))

@@ -23,6 +23,7 @@ from splitter.web.hub import Hub
 from splitter.web.nodes.way import Ways, believed
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
+PROBE_S = 4.0  # a host that died says nothing, not even that
 SILENCE_S = 40.0  # it says something every 15 s
 LONGEST_FRAME = 1_000_000
 _BREATH = 20  # frames, then the loop is left to calls
@@ -104,6 +105,8 @@ class Feed:
         after = self._hub.place_in(self.name) if self._resumes else ""
         async with self._ways.session.ws_connect(
             url,
+            heartbeat=PROBE_S,
+            timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
             params={"own": "1", "after": after},
             protocols=("splitter.v1",),
             headers={"Authorization": f"Bearer {self._ways.token()}"},

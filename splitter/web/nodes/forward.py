@@ -30,6 +30,7 @@ _ANSWERED = frozenset(
     {"content-type", "location", "etag", "accept-patch", "retry-after", "www-authenticate", "allow", "cache-control"}
 )
 _PIECE = 65_536
+_SILENT_S = 30.0  # who follows a trace hears something every 10 s
 
 
 class Forwarder:
@@ -46,7 +47,7 @@ class Forwarder:
         """
         body = await read_body(request, route.body) if route.body is not None and request.body_exists else None
         follows = "follow" in request.query
-        limit = aiohttp.ClientTimeout(total=None if follows else LIMIT_S, sock_connect=2.0)
+        limit = aiohttp.ClientTimeout(None if follows else LIMIT_S, sock_connect=2.0, sock_read=_SILENT_S)
         answer: web.StreamResponse | None = None
         try:
             async with self._ways.session.request(

@@ -151,7 +151,10 @@ class Neighbours:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self._look()
+            try:
+                self._look()
+            except Exception:  # the next look may fare better, and without it nobody hears of other nodes
+                log.exception("other nodes could not be looked for")
 
     def _look(self) -> None:
         """Begin to listen to nodes that are new, and forget those that nobody is any longer."""
