@@ -43,7 +43,7 @@ class EventListener:
         self._wake = asyncio.Event()
 
     def begin_anew(self) -> None:
-        """It is shown all that lives: what it has heard elsewhere is told again."""
+        """Tell it again what it has heard elsewhere: it is shown all that lives."""
         self._ahead.clear()
 
     def greet(self, frames: list[str]) -> None:
