@@ -49,7 +49,7 @@ from splitter.web.webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What operators may order through the API; see `Defences`."""
+    """The orders that operators may give through the API; see `Defences`."""
 
     reload: Reloads
     refuse_new: Drains

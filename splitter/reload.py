@@ -80,7 +80,7 @@ class Reload(Generic[P]):
 
     @property
     def running(self) -> Settings:
-        """What the gateway goes by now."""
+        """The settings that the gateway goes by now."""
         return self._running
 
     async def reload(self, dry_run: bool = False, by: str = "") -> ReloadOutcome:
@@ -118,7 +118,7 @@ class Reload(Generic[P]):
     # ---- inside ----
 
     async def _prepared(self, dry_run: bool) -> tuple[ReloadOutcome, Callable[[], None]]:
-        """What is to be done, and how it is done in one go."""
+        """Say what is to be done, and how it is done in one go."""
         found = await asyncio.to_thread(self._reread)
         changes, same = difference(self._running, found), unchanged(self._running, found)
         taken = takeable(self._running, found)

@@ -267,7 +267,7 @@ class Call:
         self.services.recorder.unbind(self.talk.call_id)
 
     async def carried(self) -> tuple[CarriedView, ...]:
-        """What its media have carried until now; asks the media engine."""
+        """The counts of its media until now; asks the media engine."""
         return self._carried(await self.audio.report(), await self.video.report())
 
     def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:

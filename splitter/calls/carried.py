@@ -1,4 +1,4 @@
-"""What the media of a call have carried, as operators see it, from the counters of the media engine. Pure."""
+"""Counts of what the media of a call have carried, as operators see them, from the media engine's. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AUDIO, VIDEO = "audio", "video"
 
 
 def by_voice(report: RelayReport | None, codecs: Sequence[str]) -> tuple[CarriedView, ...]:
-    """What each side of the voice has sent and got; () where no engine knows.
+    """The counts of each side of the voice; () where no engine knows.
 
     Args:
         codecs: the name of each side's, as in SDP; "" where none is agreed on.
@@ -34,7 +34,7 @@ def _by_side(name: str, codec: str, count: StreamCount) -> CarriedView:
 
 
 def by_video(report: ParticipantReport) -> CarriedView:
-    """What a participant of the room has sent and got."""
+    """The counts of a participant of the room."""
     count = report.stream
     counts = (count.packets_in, count.packets_out, count.lost, count.rejected, report.key_frames_in)
     return CarriedView(report.name, VIDEO, *counts)

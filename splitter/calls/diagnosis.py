@@ -23,7 +23,7 @@ _Proof = Callable[[TraceEvent], bool]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What there is to say of the voice, or of the video.
+    """One thing to say, of the voice or of the video.
 
     Attributes:
         fine: it went both ways.

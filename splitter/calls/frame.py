@@ -30,7 +30,7 @@ _LENGTH = struct.Struct(">I")
 
 
 class RecordKind(StrEnum):
-    """What a record holds."""
+    """The content of a record."""
 
     CALL = "C"  # an answered call at rest; see `talk.record`
     UNFINISHED = "U"  # one that is not answered yet; see `talk.unfinished`

@@ -179,7 +179,7 @@ class Calls:
             raise Denial(504, "timeout", f"the call did not answer in {_ASK_LIMIT_S:.0f} s") from None
 
     async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
-        """What the media of a live call have carried until now; () of one that does not live."""
+        """The counts of a live call's media until now; () of one that does not live."""
         call = self._calls.get(call_id)
         return await call.carried() if call is not None else ()
 

@@ -60,7 +60,7 @@ class VideoView:
 
 @dataclass(frozen=True, slots=True)
 class CarriedView:
-    """What has come from a leg or a party and gone to it, in packets. `kind`: "audio" or "video".
+    """The packets that have come from a leg or a party, and gone to it. `kind`: "audio" or "video".
 
     `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came. Of voice that came:
     `jitter_ms` (RFC 3550 §6.4.1), -1 where unknown, and `mos`, how good it sounds by the E-model (ITU-T G.107), 1 to

@@ -8,7 +8,6 @@ queued ──▶ sending ──▶ sent ──▶ delivered        opened: someb
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -31,8 +30,6 @@ class SmsState(StrEnum):
 
 WAITS = frozenset({SmsState.QUEUED, SmsState.SENDING})
 """The states in which the queue has something to do."""
-
-_NUMBER = re.compile(r"\+?[0-9]{3,20}", re.ASCII)
 
 
 class Sms(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,8 +161,3 @@ class SmsCarrier(Protocol):
     async def send(self, sms: Sms) -> Attempted:
         """Make one attempt, bounded in time."""
         ...
-
-
-def is_number(text: str) -> bool:
-    """True for what can be sent a message: digits, with a plus sign before them or without."""
-    return bool(_NUMBER.fullmatch(text))

@@ -177,10 +177,6 @@ class Hub:
         """The calls of one other node."""
         return [*self._far[node].calls.values()] if node in self._far else []
 
-    def node_of(self, call_id: str) -> str:
-        """The node that has a call, if it is another one; else empty."""
-        return next((node for node, stream in self._far.items() if call_id in stream.calls), "")
-
     def _greet_again(self) -> None:
         """What listeners know of another node cannot be mended by what it tells from now on: they begin anew."""
         for listener in self._listeners:

@@ -50,7 +50,7 @@ class LiveCalls(Protocol):
         ...
 
     async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
-        """What the media of a live call have carried until now; () of one that does not live."""
+        """The counts of a live call's media until now; () of one that does not live."""
         ...
 
 

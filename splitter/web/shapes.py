@@ -34,7 +34,7 @@ class ErrorBody(Struct):
 
 
 class CarriedShown(Struct):
-    """What the media of a call carry, and how well: until now, or until it ended."""
+    """The counts of a call's media, and how well they came: until now, or until it ended."""
 
     call_id: str
     carried: tuple[CarriedView, ...]

@@ -199,7 +199,7 @@ class SipLeg:
         return invite.waiting() if self.state is LegState.EARLY and isinstance(invite, InviteClient) else None
 
     def open_dialog(self) -> OpenDialog | None:
-        """What a BYE needs; None where there is no dialog to end."""
+        """The data that a BYE needs; None where there is no dialog to end."""
         dialog, credentials = self.record.dialog, self.record.credentials
         if dialog is None or self.state is not LegState.CONFIRMED:
             return None

@@ -99,7 +99,7 @@ async def has_ports(call: Call) -> bool:
 
 
 def _planned(call: Call, offer: Session) -> Plan:
-    """What of the offer is used: of a caller's, under load without its video; of the centre's the voice alone."""
+    """The lines of an offer that are used: a caller's, under load without the video, or the voice of the centre's."""
     chosen = plan(offer, ours=call.audio.local(call.talk.near).host)
     if call.talk.direction is Direction.OUT:
         return Plan(audio=chosen.audio)

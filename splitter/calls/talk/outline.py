@@ -14,7 +14,7 @@ from splitter.sip.dialog import Dialog
 
 @dataclass(frozen=True, slots=True)
 class OpenDialog:
-    """What a BYE needs.
+    """The data that a BYE needs.
 
     Attributes:
         leg: "caller", "centre", "seat-1" …
