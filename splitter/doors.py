@@ -14,6 +14,7 @@ from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
 from splitter.calls.rows import row_of
 from splitter.calls.view import CallView, Notice, lost
+from splitter.cluster.cabinet import SharedCabinet
 from splitter.cluster.directory import ValkeyDirectory
 from splitter.cluster.membership import Membership
 from splitter.cluster.nodes import Directory, KnownNodes, NodeView
@@ -24,6 +25,7 @@ from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.floor import Floor
 from splitter.prepared import Prepared, login_marks, passwords_of
+from splitter.store.cabinet import Cabinet
 from splitter.store.journal import Journal
 from splitter.store.schema import beside
 from splitter.store.screenshots import ScreenshotFiles
@@ -36,7 +38,7 @@ from splitter.web.evictions import Evictions
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
-from splitter.web.messaging import Messaging
+from splitter.web.messaging import Messaging, MessagingCabinet
 from splitter.web.nodes.neighbours import Neighbours
 from splitter.web.nodes.way import Ways
 from splitter.web.ports import Ports
@@ -115,11 +117,19 @@ class Doors:
             settings.store.path,
             clock,
             ids,
+            keep=self._cabinet,
             tell=self.webhooks.invite,
             sip=lambda carrier: floor.carrier(carrier, self._settings),
             recorder=floor.recorder,
             publish=self._bus.publish,
         )
+
+    def _cabinet(self, kind: str) -> MessagingCabinet:
+        """Open a cabinet: on this host, and in a cluster where another host finds it."""
+        local = Cabinet(beside(self._settings.store.path, f"{kind}.db"))
+        if self._membership is None:
+            return local
+        return SharedCabinet(local, kind, self._settings.cluster, self._membership)
 
     def _keep_pictures(self) -> None:
         """Build the album, and who clears up after calls."""

@@ -85,9 +85,7 @@ class SipCarrier:
 
     def _judged(self, answer: Response | sip.RequestFailed) -> Attempted:
         if isinstance(answer, sip.RequestFailed):
-            # 408: it went out and nothing came back. Any other failure is of our side, and it never left.
-            doubt = answer.status == 408
-            return self._down(InDoubt("no answer") if doubt else TryAgain(answer.reason, all=True))
+            return self._down(InDoubt(answer.reason) if answer.sent else TryAgain(answer.reason, all=True))
         self.alarm = ""
         said = f"{answer.status} {answer.reason}"
         if answer.status < 300:

@@ -23,6 +23,7 @@ from splitter.cluster.valkey import Valkey, ValkeyError
 
 PERIOD_S = 1.0
 AWAY_AFTER_S = 3.5  # without a word
+GONE_AFTER_S = 24 * 3600.0  # and then there is no such node any more
 _LONGEST = 10_000  # bytes of an entry
 _SIGN_BYTES = 32  # of HMAC-SHA256
 _MOST = 64
@@ -125,6 +126,11 @@ class ValkeyDirectory:
             if before != data:
                 since = now
                 self._changed[view.node] = (data, now)
+            if now - since > GONE_AFTER_S:
+                self._valkey.command("HDEL", self._key, name)  # one that lives writes it anew within a second
+                self._changed.pop(view.node, None)
+                log.info("a gateway that said nothing for a day is none of the cluster any more", node=view.node)
+                continue
             away = now - since > AWAY_AFTER_S
             found.append(replace(view, state="away", host="", standby=()) if away else view)
         self._known = tuple(found)

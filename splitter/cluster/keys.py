@@ -6,6 +6,7 @@ P:standby:NODE  hash: host that waits for the lease → number that it counts up
 P:calls:NODE    hash: call → its record
 P:doubts:NODE   hash: call → what was under way after its record
 P:mark:NODE     hash: up to which change these two are complete
+P:kept:NODE:X   hash: key → what must not be forgotten or done twice (links, messages)
 P:nodes         hash: node → what it says of itself (JSON)
 """
 
@@ -43,6 +44,10 @@ class ClusterKeys:
     def mark(self, node: str) -> str:
         """Key of how complete its records are."""
         return f"{self.prefix}:mark:{node}"
+
+    def kept(self, node: str, what: str) -> str:
+        """Key of what is kept of a kind."""
+        return f"{self.prefix}:kept:{node}:{what}"
 
     @property
     def nodes(self) -> str:

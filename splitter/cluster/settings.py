@@ -44,6 +44,14 @@ def parse_url(text: str) -> str:
     return f"{scheme}://{text.split('://', 1)[1]}"
 
 
+def parse_api_url(text: str) -> str:
+    """Where the API of a gateway begins."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueProblem(f'"{text[:80]}" is not where an API begins', 'write it such as "https://10.1.0.10:8443"')
+    return text.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """Nodes and hosts, and the Valkey that they share."""
@@ -79,5 +87,7 @@ class ClusterSettings:
     track_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """A file for keepalived: 2 while we hold the lease, 1 while we go on without having heard of Valkey, 0 while we
     wait. See sipconf/keepalived: the address follows the lease."""
-    api_url: Annotated[str, Key(example='"https://10.1.0.10:8443"', taken=Uptake.RESTART)] = ""
+    api_url: Annotated[
+        str, Key(parse=optional(parse_api_url), example='"https://10.1.0.10:8443"', taken=Uptake.RESTART)
+    ] = ""
     """Where the other nodes reach the API of this one, to pass on what concerns its calls."""

@@ -8,6 +8,7 @@ from itertools import combinations
 from splitter.calls.settings import MediaSources, Role, Route, Trunk
 from splitter.config.accounts import check_logins
 from splitter.config.api import check_api
+from splitter.config.cluster import check_cluster
 from splitter.config.locate import Locator, Path
 from splitter.config.model import Settings
 from splitter.config.networks import check_tls, only_web
@@ -33,6 +34,7 @@ def check(settings: Settings, problems: Problems) -> None:
     check_sms(settings, problems)
     check_tls(settings, problems)
     check_api(settings, problems)
+    check_cluster(settings, problems)
     _check_routes(settings, problems)
     for network in settings.networks.values():
         _check_network(network, problems)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from splitter.cluster.settings import ClusterSettings, parse_name
 from splitter.config.fields import declared, read
 from splitter.config.model import Settings
-from splitter.config.reader import Table
+from splitter.config.reader import Problems, Table
 from splitter.core.keys import ValueProblem
+from splitter.core.net import is_loopback
 
 
 def read_cluster(table: Table) -> ClusterSettings:
@@ -39,6 +41,14 @@ def _check_cluster(table: Table, settings: ClusterSettings) -> None:
             table.problem(
                 "host", f"is missing, and that of the machine will not do: {problem.what}", 'add host = "NAME"'
             )
+
+
+def check_cluster(settings: Settings, problems: Problems) -> None:
+    """Add what others could hear of what nodes say to each other."""
+    url = urlsplit(settings.cluster.api_url)
+    if url.scheme == "http" and not settings.api.insecure and not is_loopback(url.hostname or ""):
+        what = "others can hear what goes there: logins of agents, numbers of callers"
+        problems.add(("cluster", "api_url"), what, "use https, or api.insecure = true")
 
 
 def freed(settings: Settings) -> Settings:

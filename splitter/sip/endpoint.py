@@ -136,10 +136,14 @@ class Endpoint:
         known = self._core.transactions.get(txn)
         return known.flow if known is not None else None
 
-    def transport_failed(self, txn: TransactionId, now: float, reason: str) -> list[Output]:
-        """A message of this transaction could not be sent (§17.1.4, §17.2.4)."""
+    def transport_failed(self, txn: TransactionId, now: float, reason: str, sent: bool = False) -> list[Output]:
+        """A message of this transaction could not be sent (§17.1.4, §17.2.4).
+
+        Args:
+            sent: it may have arrived: its connection broke afterwards.
+        """
         out: list[Output] = []
-        self._feed(self._core.transactions.get(txn), Event.TRANSPORT_ERROR, now, out, reason)
+        self._feed(self._core.transactions.get(txn), Event.TRANSPORT_ERROR, now, out, reason, sent)
         return out
 
     def next_timeout(self) -> float | None:
@@ -153,9 +157,17 @@ class Endpoint:
             self._feed(due[0], due[1], now, out)
         return out
 
-    def _feed(self, txn: Transaction | None, event: Event, now: float, out: list[Output], reason: str = "") -> None:
+    def _feed(
+        self,
+        txn: Transaction | None,
+        event: Event,
+        now: float,
+        out: list[Output],
+        reason: str = "",
+        sent: bool = False,
+    ) -> None:
         if isinstance(txn, ClientTransaction):
-            self._client.feed(txn, event, now, out, reason=reason)
+            self._client.feed(txn, event, now, out, reason=reason, sent=sent)
         elif isinstance(txn, ServerTransaction):
             self._server.feed(txn, event, now, out, reason=reason)
 

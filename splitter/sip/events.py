@@ -105,11 +105,13 @@ class RequestFailed:
             for the user to end), 503 after a transport failure, 487 where a cancelled INVITE never got its final
             response (RFC 3261 §9.1).
         reason: in plain words.
+        sent: the peer may have it all the same; False where it never left, or is known not to have arrived.
     """
 
     txn: TransactionId
     status: int
     reason: str
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ class SmsCabinet(Protocol):
 
     async def drop(self, keys: list[str]) -> None: ...
 
-    async def all(self) -> list[bytes]:
-        """List what is kept, the oldest first."""
+    async def all(self) -> dict[str, bytes]:
+        """Read what is kept, the oldest first."""
         ...
 
 
@@ -101,8 +101,8 @@ class SmsPost:
         except SplitterError as error:
             self._unkept = f"messages of before are lost: {error}"
             log.error("messages of before are lost", reason=str(error))
-            rows = []
-        for row in rows:
+            rows = {}
+        for row in rows.values():
             try:
                 kept = msgspec.json.decode(row, type=Sms)
             except msgspec.DecodeError as error:

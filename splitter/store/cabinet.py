@@ -36,6 +36,8 @@ class Cabinet:
         path: of the file; None keeps them only as long as the process.
     """
 
+    alarm = ""  # whoever keeps something hears at once what is wrong
+
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._memory: dict[str, bytes] = {}
@@ -56,12 +58,12 @@ class Cabinet:
         if self._path is not None:
             await self._do(lambda db: db.executemany("DELETE FROM cabinet WHERE key = ?", [(key,) for key in keys]))
 
-    async def all(self) -> list[bytes]:
-        """List what is kept, the oldest first. A file that cannot be read is moved aside. Raises StoreError."""
+    async def all(self) -> dict[str, bytes]:
+        """Read what is kept, the oldest first. A file that cannot be read is moved aside. Raises StoreError."""
         if self._path is None:
-            return list(self._memory.values())
-        rows = await self._do(lambda db: db.execute("SELECT data FROM cabinet ORDER BY rowid").fetchall())
-        return [bytes(data) for (data,) in rows]
+            return dict(self._memory)
+        rows = await self._do(lambda db: db.execute("SELECT key, data FROM cabinet ORDER BY rowid").fetchall())
+        return {key: bytes(data) for key, data in rows}
 
     async def close(self) -> None:
         """Close the file."""

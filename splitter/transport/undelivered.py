@@ -66,7 +66,7 @@ class Undelivered:
                 continue
             flow = self._endpoint.flow_of(txn)
             if flow is None or ask.retried:
-                yield self._endpoint.transport_failed(txn, now, reason)
+                yield self._endpoint.transport_failed(txn, now, reason, sent=True)
             else:
                 ask.retried = True
                 yield self._endpoint.reroute(txn, flow, self._addressing.sent_by(flow), now)

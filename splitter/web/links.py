@@ -37,7 +37,7 @@ class LinkCabinet(Protocol):
 
     async def drop(self, keys: list[str]) -> None: ...
 
-    async def all(self) -> list[bytes]: ...
+    async def all(self) -> dict[str, bytes]: ...
 
 
 class ShortLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +82,8 @@ class Links:
         except SplitterError as error:
             self.alarm = f"links of before hold no longer: {error}"
             log.error("links of before hold no longer", reason=str(error))
-            rows = []
-        for row in rows:
+            rows = {}
+        for row in rows.values():
             try:
                 self._enter(msgspec.json.decode(row, type=ShortLink))
             except msgspec.DecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from splitter.calls.logins.access import ApiSettings
 from splitter.calls.view import CallView, Notice
@@ -13,14 +14,16 @@ from splitter.sms.message import Sms, SmsCarrier, SmsChanged, SmsReceipt, SmsSta
 from splitter.sms.post import SmsEffort, SmsPost
 from splitter.sms.queue import SmsRules
 from splitter.sms.settings import OUTBOX, SipSmsSettings, SmsSettings
-from splitter.store.cabinet import Cabinet
 from splitter.store.schema import beside
 from splitter.telemetry.masking import masked_number
 from splitter.telemetry.trace import Recorder
 from splitter.web.guesses import Guesses
 from splitter.web.inviting import Inviting
-from splitter.web.links import Links
+from splitter.web.links import LinkCabinet, Links
 from splitter.web.ports import Invited
+
+SMS, LINKS = "sms", "links"
+"""The kinds of what is kept."""
 
 _WORDS = {
     SmsState.QUEUED: "the link waits to be sent to {number}",
@@ -33,13 +36,23 @@ _WORDS = {
 }
 
 
+class MessagingCabinet(LinkCabinet, Protocol):
+    """A cabinet of links or messages; `alarm`: what is wrong with it, "" for nothing."""
+
+    @property
+    def alarm(self) -> str: ...
+
+    async def close(self) -> None: ...
+
+
 class Messaging:
     """Links and messages of the gateway.
 
     Args:
         settings: with the name of the carrier.
         api: as it is now.
-        store: path of the store; links and messages are kept beside it.
+        store: path of the store; what is not sent by itself is written beside it.
+        keep: opens the cabinet of a kind.
         tell: tells other programs of an invitation; returns why nobody hears it.
         sip: makes a carrier through a trunk.
         publish: puts a notice on the bus.
@@ -53,6 +66,7 @@ class Messaging:
         clock: Clock,
         ids: IdSource,
         *,
+        keep: Callable[[str], MessagingCabinet],
         tell: Callable[[Invited], str],
         sip: Callable[[SipSmsSettings], SmsCarrier],
         recorder: Recorder,
@@ -63,7 +77,7 @@ class Messaging:
         self._recorder = recorder
         self._publish = publish
         self._is_file = settings.carrier == OUTBOX
-        self._cabinets = [Cabinet(beside(store, "sms.db")), Cabinet(beside(store, "links.db"))]
+        self._cabinets = [keep(SMS), keep(LINKS)]
         carrier = build_carrier(
             settings,
             clock,
@@ -101,7 +115,8 @@ class Messaging:
 
     def alarms(self) -> list[str]:
         """List what is wrong, in plain words."""
-        return [*self.inviting.alarms(), self.guesses.alarm(self._clock.now())]
+        cabinets = [cabinet.alarm for cabinet in self._cabinets]
+        return [*self.inviting.alarms(), *cabinets, self.guesses.alarm(self._clock.now())]
 
     def _heard(self, carrier: str, receipt: SmsReceipt) -> None:
         self._post.receive(carrier, receipt)

@@ -91,7 +91,8 @@ async def test_credentials_are_given_where_they_are_asked_for() -> None:
         ((404, []), TurnedDown("404 Not Found")),
         ((503, [("Retry-After", "7")]), TryAgain("503 Service Unavailable", 7.0)),
         ((480, []), TryAgain("480 Temporarily Unavailable", 0.0)),
-        (RequestFailed(None, 408, "no answer"), InDoubt("no answer")),  # type: ignore[arg-type]
+        (RequestFailed(None, 408, "no answer", True), InDoubt("no answer")),  # type: ignore[arg-type]
+        (RequestFailed(None, 503, "it broke", True), InDoubt("it broke")),  # type: ignore[arg-type]
         (RequestFailed(None, 503, "unreachable"), TryAgain("unreachable", all=True)),  # type: ignore[arg-type]
     ],
 )

@@ -60,6 +60,15 @@ class TestNodes:
         wait(lambda: seen(b) == [("a", "away", ()), ("b", "active", ())])
         assert b.nodes()[0].host == "" and b.nodes()[0].api_url == A.api_url
 
+    def test_one_that_says_nothing_for_long_is_none_any_more(
+        self, server: Server, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a, b = begin(stack, server, A), begin(stack, server, B)
+        wait(lambda: len(seen(b)) == 2)
+        monkeypatch.setattr(module, "GONE_AFTER_S", 1.0)
+        a.stop()
+        wait(lambda: seen(b) == [("b", "active", ())] and server.command("HKEYS", "splitter:nodes") == [b"b"])
+
     def test_another_process_goes_on_as_the_node(self, server: Server, stack: ExitStack) -> None:
         a, b = begin(stack, server, A), begin(stack, server, B)
         a.stop()

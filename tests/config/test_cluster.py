@@ -70,6 +70,11 @@ class TestProblems:
             ('node = "a"\nvalkey = ["valkey://v:port"]', 'cluster.valkey[1]: "valkey://v:port" has a port'),
             ('node = "a"\nvalkey = ["valkey://v/db"]', 'cluster.valkey[1]: "valkey://v/db" has a port or a database'),
             ('node = "a"\nvalkey = ["valkey://u:secret@v"]', "cluster.valkey[1]: has a user or a password in it"),
+            (
+                'node = "a"\nvalkey = ["valkey://v"]\napi_url = "http://10.1.0.10:8080"',
+                "cluster.api_url: others can hear what goes there",
+            ),
+            ('node = "a"\nvalkey = ["valkey://v"]\napi_url = "10.1.0.10"', 'cluster.api_url: "10.1.0.10" is not where'),
             ('node = "a"\nvalkey = ["valkey://v"]\nca = "x"', "cluster.ca: has no meaning without TLS"),
             ('node = "a"\nvalkey = ["valkeys://v"]\nkey = "x"', "cluster.certificate: stands without its key"),
             ('node = "a"\nvalkey = ["valkey://v"]\nlease_ttl_s = 0.1', "cluster.lease_ttl_s: 0.1 is out of range"),

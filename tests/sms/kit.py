@@ -66,5 +66,5 @@ class MemoryCabinet:
         for key in keys:
             self.rows.pop(key, None)
 
-    async def all(self) -> list[bytes]:
-        return list(self.rows.values())
+    async def all(self) -> dict[str, bytes]:
+        return dict(self.rows)

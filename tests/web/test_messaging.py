@@ -15,6 +15,7 @@ from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.sms.message import SmsCarrier
 from splitter.sms.settings import SipSmsSettings, SmppSettings, SmsSettings
+from splitter.store.cabinet import Cabinet
 from splitter.telemetry.trace import Recorder
 from splitter.web.inviting import Invitee
 from splitter.web.messaging import Messaging
@@ -58,7 +59,7 @@ async def messaging(folder: Path, settings: SmsSettings) -> AsyncIterator[tuple[
     told, clock = Told(), SystemClock()
     one = Messaging(
         settings, lambda: API, str(folder / "calls.db"), clock, IdSource(),
-        tell=told.invite, sip=no_trunk, recorder=Recorder(told.trace, clock), publish=told.publish,
+        keep=lambda kind: Cabinet(folder / f"{kind}.db"), tell=told.invite, sip=no_trunk, recorder=Recorder(told.trace, clock), publish=told.publish,
     )  # fmt: skip
     await one.start()
     try:

@@ -174,17 +174,17 @@ class ClientSide(TransactionSide[ClientTransaction]):
             self.feed(txn, Event.CANCEL, occasion.now, occasion.out)
 
     def _report_timeout(self, txn: ClientTransaction, occasion: Occasion) -> None:
-        self._report(txn, occasion, 408, f"no answer from {txn.flow.remote}")
+        self._report(txn, occasion, 408, True, f"no answer from {txn.flow.remote}")
 
     def _report_cancel_timeout(self, txn: ClientTransaction, occasion: Occasion) -> None:
-        self._report(txn, occasion, 487, f"{txn.flow.remote} never answered the cancelled INVITE")
+        self._report(txn, occasion, 487, True, f"{txn.flow.remote} never answered the cancelled INVITE")
 
     def _report_transport(self, txn: ClientTransaction, occasion: Occasion) -> None:
-        self._report(txn, occasion, 503, occasion.reason or f"cannot send to {txn.flow.remote}")
+        self._report(txn, occasion, 503, occasion.sent, occasion.reason or f"cannot send to {txn.flow.remote}")
 
-    def _report(self, txn: ClientTransaction, occasion: Occasion, status: int, reason: str) -> None:
+    def _report(self, txn: ClientTransaction, occasion: Occasion, status: int, sent: bool, reason: str) -> None:
         if not txn.own:
-            occasion.out.append(RequestFailed(txn.id, status, reason))
+            occasion.out.append(RequestFailed(txn.id, status, reason, sent))
 
 
 def _via(flow: Flow, sent_by: Address, branch: str) -> str:

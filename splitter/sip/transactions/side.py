@@ -58,6 +58,7 @@ class Occasion(NamedTuple):
         message: the one that arrived, or that is to be sent; None for timers and errors.
         flow: what it arrived on.
         reason: of a transport error, in plain words.
+        sent: the message may have arrived all the same.
         out: where outputs go.
     """
 
@@ -67,6 +68,7 @@ class Occasion(NamedTuple):
     message: Message | None
     flow: Flow | None
     reason: str
+    sent: bool
 
 
 class Core:
@@ -104,6 +106,7 @@ class TransactionSide(Generic[TxnT]):
         message: Message | None = None,
         flow: Flow | None = None,
         reason: str = "",
+        sent: bool = False,
     ) -> None:
         """Let `event` happen to `txn`; what its table does not name for this state is ignored."""
         step = txn.table[txn.state].get(event)
@@ -118,7 +121,7 @@ class TransactionSide(Generic[TxnT]):
                 txn.limit = None
             txn.state = step.next
         if step.actions:
-            occasion = Occasion(event, now, out, message, flow, reason)
+            occasion = Occasion(event, now, out, message, flow, reason, sent)
             for action in step.actions:
                 self._do[action](txn, occasion)
         for timer in step.start:

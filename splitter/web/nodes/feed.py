@@ -23,6 +23,8 @@ from splitter.web.hub import Hub
 from splitter.web.nodes.way import Ways, believed
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
+AWAY_PAUSE_S = 15.0  # for one that the others do not hear either
+HANDSHAKE_S = 5.0
 PROBE_S = 4.0  # a host that died says nothing, not even that
 SILENCE_S = 40.0  # it says something every 15 s
 LONGEST_FRAME = 1_000_000
@@ -86,7 +88,7 @@ class Feed:
                 self._failed(f"it cannot be understood: {error}")
             pause_s = FIRST_PAUSE_S if self.heard.is_set() else min(LONGEST_PAUSE_S, pause_s * 2)
             self.heard.clear()
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
 
     def forget(self) -> None:
         """Forget what it has told: it holds no longer."""
@@ -97,22 +99,33 @@ class Feed:
 
     # ---- inner ---------------------------------------------------------------------------------------------------
 
+    async def _pause(self, pause_s: float) -> None:
+        """Wait before the next attempt; longer while the node is away, but not once it is back."""
+        await asyncio.sleep(pause_s)
+        for _ in range(int(AWAY_PAUSE_S / LONGEST_PAUSE_S)):
+            node = self._node()
+            if node is None or node.state != "away":
+                return
+            await asyncio.sleep(min(pause_s, LONGEST_PAUSE_S))
+
     async def _listen(self) -> None:
         node = self._node()
         if node is None or not node.api_url:
             raise OSError("nobody knows where it is")
         url = f"{node.api_url}/v1/events"
         after = self._hub.place_in(self.name) if self._resumes else ""
-        async with self._ways.session.ws_connect(
-            url,
-            heartbeat=PROBE_S,
-            timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-            params={"own": "1", "after": after},
-            protocols=("splitter.v1",),
-            headers={"Authorization": f"Bearer {self._ways.token()}"},
-            max_msg_size=LONGEST_FRAME,
-            ssl=believed(node),
-        ) as socket:
+        async with asyncio.timeout(HANDSHAKE_S):  # a host may die in the middle of one
+            opened = await self._ways.session.ws_connect(
+                url,
+                heartbeat=PROBE_S,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                params={"own": "1", "after": after},
+                protocols=("splitter.v1",),
+                headers={"Authorization": f"Bearer {self._ways.token()}"},
+                max_msg_size=LONGEST_FRAME,
+                ssl=believed(node),
+            )
+        async with opened as socket:
             count = 0
             while True:
                 async with asyncio.timeout(SILENCE_S):

@@ -59,6 +59,7 @@ class Neighbours:
         self._ways = ways
         self._forwarder = Forwarder(self._ways)
         self._feeds: dict[str, Feed] = {}
+        self._listening: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks()
         self._gone_since: dict[str, float] = {}
 
@@ -164,14 +165,23 @@ class Neighbours:
             if name == self.own or not node.api_url or name in self._feeds:
                 continue
             feed = self._feeds[name] = Feed(name, partial(self._known, name), self._hub, self._desks, self._ways)
-            self._tasks.start(feed.run(), f"events of {name}")
+            self._listening[name] = self._tasks.start(feed.run(), f"events of {name}")
         for name, feed in self._feeds.items():
             there = name in nodes and nodes[name].state != "away"
             if there or not feed.fault:
                 self._gone_since.pop(name, None)
-            elif now - self._gone_since.setdefault(name, now) > FORGOTTEN_AFTER_S and self._hub.place_in(name):
-                log.warning("nobody is this node any longer: its calls are forgotten here", node=name)
-                feed.forget()
+            elif now - self._gone_since.setdefault(name, now) > FORGOTTEN_AFTER_S:
+                self._forget(name, feed, name in nodes)
+        self._feeds = {name: feed for name, feed in self._feeds.items() if name in self._listening}
+
+    def _forget(self, name: str, feed: Feed, known: bool) -> None:
+        """Forget the calls of a node that is away, and the node too once it is none of the cluster."""
+        if self._hub.place_in(name):
+            log.warning("nobody is this node any longer: its calls are forgotten here", node=name)
+            feed.forget()
+        if not known:
+            del self._gone_since[name]
+            self._listening.pop(name).cancel()
 
 
 def _names_one_of(reference: str, own: LiveCalls) -> bool:

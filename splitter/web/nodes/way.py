@@ -12,7 +12,6 @@ from splitter.web.bearer import Bearer, mint
 
 CONNECT_LIMIT_S = 2.0
 _TOKEN_LASTS_S = 300.0
-_CONNECTIONS = 64  # to all nodes
 
 
 class Ways:
@@ -34,7 +33,7 @@ class Ways:
         """The session of all requests to other nodes."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=0),  # who asks is limited where they come in
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT_S),
                 headers={"User-Agent": f"splitter/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),

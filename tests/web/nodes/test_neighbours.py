@@ -269,6 +269,10 @@ class TestFaults:
         two.clock.time += module.FORGOTTEN_AFTER_S + 1
         two.b.neighbours._look()
         assert not [*two.b.hub.far_calls()] and not two.b.desks.online("501")
+        del two.book.entries["a"]
+        two.clock.time += module.FORGOTTEN_AFTER_S + 1
+        two.b.neighbours._look()
+        assert not two.b.neighbours._feeds, "it is dialled no longer"
 
     async def test_one_that_is_not_heard_is_an_alarm_and_harms_nobody(self, two: Pair) -> None:
         two.a.begin(**FAR)
